@@ -1,0 +1,53 @@
+"""Snellen: an eye exam for image classifiers."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from snellen.classifier import Classifier, load
+    from snellen.errors import ImageError, InputError, ModelError, SnellenError
+    from snellen.images import read_image, read_pixels
+    from snellen.inspect.categories import Classification, Failure, Prediction, classify
+
+# Where each public name lives. Loaded on first use, so that `import snellen` stays light.
+_HOMES = {
+    "Classifier": "snellen.classifier",
+    "load": "snellen.classifier",
+    "SnellenError": "snellen.errors",
+    "InputError": "snellen.errors",
+    "ImageError": "snellen.errors",
+    "ModelError": "snellen.errors",
+    "read_image": "snellen.images",
+    "read_pixels": "snellen.images",
+    "classify": "snellen.inspect.categories",
+    "Classification": "snellen.inspect.categories",
+    "Failure": "snellen.inspect.categories",
+    "Prediction": "snellen.inspect.categories",
+}
+
+__all__ = [
+    "Classification",
+    "Classifier",
+    "Failure",
+    "ImageError",
+    "InputError",
+    "ModelError",
+    "Prediction",
+    "SnellenError",
+    "classify",
+    "load",
+    "read_image",
+    "read_pixels",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'snellen' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,193 @@
+"""One safe way from a file to pixels.
+
+Formats are recognised by their content, never by their ending. Every refusal is an
+:class:`~snellen.errors.ImageError` that names the file and the reason.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from snellen.errors import ImageError
+from snellen.runs import cores
+
+T = TypeVar("T")
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+MAX_BYTES = 100 << 20
+"""The largest file that is read, in bytes."""
+MAX_PIXELS = 80_000_000
+"""The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
+
+# Pillow only warns between one and two times its own limit; here a bomb is an error. Ours lies below it.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+
+STDIN = "-"
+Source = str | Path | bytes
+
+
+def expand(arguments: Iterable[str | Path]) -> list[str]:
+    """The image sources that command-line arguments stand for, in order.
+
+    A folder stands for the images below it, sorted; a pattern for what it matches, sorted; ``-`` for
+    standard input. What cannot be expanded stays as it is: reading it says what is wrong with it.
+    """
+    sources: list[str] = []
+    for argument in map(str, arguments):
+        if os.path.isdir(argument):
+            found = sorted(str(p) for p in Path(argument).rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+        elif not os.path.exists(argument) and glob.has_magic(argument):
+            found = sorted(glob.glob(argument, recursive=True))
+        else:
+            found = [argument]
+        sources.extend(found or [argument])
+    return sources
+
+
+def name_of(source: Source) -> str:
+    """What messages and results call ``source``."""
+    return "bytes" if isinstance(source, bytes) else str(source)
+
+
+def read_image(source: Source) -> Image.Image:
+    """The photograph as an upright RGB image of bytes.
+
+    Obeys the EXIF orientation; takes the first frame of GIF and TIFF; lays transparency over white; keeps
+    the high byte of 16-bit samples.
+
+    Args:
+        source: a path, ``-`` for standard input, or the bytes of a file.
+
+    Raises:
+        ImageError: missing, empty, too large, truncated, or not an image of :data:`FORMATS`.
+    """
+    name = name_of(source)
+    data = _read_bytes(source)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_many_pixels(name, f"{image.width} x {image.height} pixels")
+            return _to_rgb(ImageOps.exif_transpose(image), name)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(name, "too many pixels") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not an image", f"accepted: {', '.join(FORMATS)}") from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: not enough memory to decode it") from error
+    except Exception as error:
+        # Pillow's decoders raise whatever a damaged file provokes: OSError, ValueError, SyntaxError,
+        # struct.error, IndexError, and more.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: damaged image: {reason}") from error
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """Pixels (1, 3, H, W) in [0, 1] of an RGB image."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float().div(255)
+
+
+def read_pixels(source: Source) -> Tensor:
+    """Pixels (1, 3, H, W) in [0, 1] of a photograph; see :func:`read_image`."""
+    return to_pixels(read_image(source))
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """The 8-bit RGB image nearest to ``pixels`` (1, 3, H, W) in [0, 1]."""
+    array = pixels.detach()[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(array.cpu().numpy())
+
+
+def read_each(
+    sources: Iterable[Source], prepare: Callable[[Image.Image], T], workers: int | None = None
+) -> Iterator[tuple[Source, T | ImageError]]:
+    """Read and prepare images on several threads; results come in input order, a bad image as its error.
+
+    At most four images per worker are held at a time, however many there are.
+    """
+    workers = workers or cores()
+
+    def one(source: Source) -> T | ImageError:
+        try:
+            return prepare(read_image(source))
+        except ImageError as error:
+            return error
+
+    remaining = iter(sources)
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[tuple[Source, Future[T | ImageError]]] = deque()
+        try:
+            for source in islice(remaining, 4 * workers):
+                pending.append((source, pool.submit(one, source)))
+            while pending:
+                source, future = pending.popleft()
+                result = future.result()
+                for following in islice(remaining, 1):
+                    pending.append((following, pool.submit(one, following)))
+                yield source, result
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def _read_bytes(source: Source) -> bytes:
+    name = name_of(source)
+    try:
+        if isinstance(source, bytes):
+            data = source
+        elif str(source) == STDIN:
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            path = Path(source)
+            if path.is_dir():
+                raise ImageError(f"{name}: a folder without images", f"endings: {', '.join(ENDINGS)}")
+            if not path.is_file():
+                raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a regular file")
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ImageError(f"{name!r}: not a path: {error}") from error
+    if not data:
+        raise ImageError(f"{name}: empty")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{name}: larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+def _too_many_pixels(name: str, seen: str) -> ImageError:
+    return ImageError(f"{name}: {seen}", f"at most {MAX_PIXELS // 1_000_000} million, against decompression bombs")
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode.startswith("I"):
+        # 16-bit grey, which Pillow would clip at 255 instead of scaling.
+        grey = np.asarray(image).astype(np.int64)
+        if grey.min() < 0 or grey.max() > 65535:
+            raise ImageError(f"{name}: {grey.min()} to {grey.max()} in 32-bit samples", "8 or 16 bits a sample")
+        image = Image.fromarray((grey >> 8).astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError(f"{name}: floating-point samples have no defined white", "8 or 16 bits a sample")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,1 @@
+"""What a classifier sees in a photograph, and how it sees it."""

@@ -1,0 +1,118 @@
+"""What it sees: the top categories of a photograph and their probabilities.
+
+The assignment's problem 1, part 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from snellen.classifier import Classifier
+from snellen.errors import ImageError, InputError
+from snellen.images import Source, name_of, read_each
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One category: its name, its index among the logits, its softmax probability in [0, 1]."""
+
+    label: str
+    index: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The top categories of one photograph, most probable first.
+
+    Attributes:
+        image: the photograph's path, or what stands for it.
+        predictions: the top k.
+    """
+
+    image: str
+    predictions: tuple[Prediction, ...]
+
+    @property
+    def top(self) -> Prediction:
+        """The most probable category."""
+        return self.predictions[0]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photograph that could not be read, and why, in one line."""
+
+    image: str
+    error: str
+
+
+def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:
+    """The ``k`` most probable categories of each row of ``logits`` (N, K).
+
+    Raises:
+        InputError: k is not between 1 and K.
+    """
+    classes = len(classifier.labels)
+    if not 1 <= k <= classes:
+        raise InputError(f"k is {k}", f"1 to {classes}, the number of {classifier.name}'s classes")
+    probabilities, indices = logits.detach().double().softmax(dim=1).topk(k, dim=1)
+    return [
+        tuple(Prediction(classifier.labels[index], index, value) for value, index in zip(row, column, strict=True))
+        for row, column in zip(probabilities.tolist(), indices.tolist(), strict=True)
+    ]
+
+
+def classify(
+    classifier: Classifier, images: Source | Sequence[Source] | Tensor, k: int = 3
+) -> list[Classification | Failure]:
+    """The top ``k`` categories of each photograph, in input order.
+
+    Args:
+        classifier: the classifier under examination.
+        images: paths, bytes of image files, or pixels (N, 3, H, W) in [0, 1].
+        k: how many categories.
+
+    Returns:
+        A :class:`Classification` for each photograph, or a :class:`Failure` where it cannot be read.
+    """
+    if isinstance(images, Tensor):
+        with torch.no_grad():
+            rows = top_predictions(classifier, classifier.logits(images), k)
+        return [Classification(f"pixels {number}", row) for number, row in enumerate(rows)]
+    sources = [images] if isinstance(images, str | bytes | Path) else images
+    return list(classify_each(classifier, sources, k))
+
+
+def classify_each(
+    classifier: Classifier, sources: Iterable[Source], k: int = 3, batch: int = 16
+) -> Iterator[Classification | Failure]:
+    """As :func:`classify`, one result at a time and in constant memory; decoding overlaps with the network."""
+    top_predictions(classifier, torch.empty(0, len(classifier.labels)), k)  # refuse k before any work
+    pending: list[tuple[str, npt.NDArray[np.uint8] | ImageError]] = []
+    for source, view in read_each(sources, classifier.preprocessing.view_of):
+        pending.append((name_of(source), view))
+        if len(pending) == batch:
+            yield from _finish(classifier, pending, k)
+            pending = []
+    yield from _finish(classifier, pending, k)
+
+
+def _finish(
+    classifier: Classifier, pending: list[tuple[str, npt.NDArray[np.uint8] | ImageError]], k: int
+) -> Iterator[Classification | Failure]:
+    views = [view for _, view in pending if not isinstance(view, ImageError)]
+    rows: Iterator[tuple[Prediction, ...]] = iter(())
+    if views:
+        batch = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
+        with torch.inference_mode():
+            rows = iter(top_predictions(classifier, classifier.logits_of_view(batch), k))
+    for name, view in pending:
+        yield Failure(name, str(view)) if isinstance(view, ImageError) else Classification(name, next(rows))

@@ -1,0 +1,200 @@
+"""Runs: folders of results, each file written whole or not at all, with a manifest of how to repeat them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from snellen.errors import SnellenError
+
+_PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not.
+
+    A crash at any moment leaves the old file or the new one.
+
+    Raises:
+        SnellenError: the file cannot be written: disk full, no permission, no such folder.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; results are as readable as any other file of the user's.
+        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@functools.cache
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _cannot_write(path: Path, error: OSError) -> SnellenError:
+    return SnellenError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` (see :func:`to_plain`) as JSON, whole or not at all."""
+    write_text(path, to_json(value))
+
+
+def to_json(value: Any) -> str:
+    """``value`` as indented JSON text; see :func:`to_plain`."""
+    return json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_plain(value: Any) -> Any:
+    """Dataclasses, arrays, tensors and paths as what JSON knows; NaN and infinities become null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return to_plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """What makes a result repeatable.
+
+    Attributes:
+        command: the command line, or the Python program, that made it.
+        model: the classifier's name; empty where there is none.
+        weights: SHA-256 of its weights.
+        data: fingerprint of the input data; see :func:`fingerprint`.
+        seed: of every random choice; None where there is none.
+        device: where the network ran.
+        hardware: processor and cores.
+        versions: of Python and the packages that matter.
+    """
+
+    command: str
+    model: str
+    weights: str
+    data: str
+    seed: int | None
+    device: str
+    hardware: str
+    versions: Mapping[str, str]
+
+    @classmethod
+    def collect(
+        cls, *, model: str = "", weights: str = "", data: str = "", seed: int | None = None, device: str = "cpu"
+    ) -> Provenance:
+        """The provenance of a result that is being made now."""
+        return cls(command_line(), model, weights, data, seed, device, hardware(), versions())
+
+
+def command_line() -> str:
+    """The command that runs now, as one would type it."""
+    program = os.path.basename(sys.argv[0]) or "python"
+    return shlex.join(["snellen" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+@functools.cache
+def hardware() -> str:
+    """The processor and the number of cores that this process may use."""
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return f"{model}, {cores()} cores"
+
+
+def cores() -> int:
+    """The number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fingerprint(data: bytes | str) -> str:
+    """A short SHA-256 (16 hexadecimal digits) that tells one input from another."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]
+
+
+class Run:
+    """A folder that holds what one command made.
+
+    Args:
+        path: the folder; made when the first file is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._started = time.time()
+        if path.exists() and not path.is_dir():
+            raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
+
+    def write_manifest(self, provenance: Provenance | None, files: list[str]) -> None:
+        """Write ``manifest.json``: the provenance, the files, when and how long."""
+        started = datetime.datetime.fromtimestamp(self._started, datetime.UTC)
+        write_json(
+            self.path / "manifest.json",
+            {
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._started, 1),
+                "provenance": provenance,
+                "files": files,
+            },
+        )
