@@ -1,0 +1,82 @@
+"""The command line: one module a command, each of which parses, calls and prints.
+
+Commands import what they need when they run, so that ``snellen --help`` answers without PyTorch.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import click
+import typer
+
+from snellen.cli import output
+from snellen.cli.classify import classify
+from snellen.cli.exam import exam
+from snellen.cli.models import models
+from snellen.errors import SnellenError
+
+app = typer.Typer(
+    name="snellen",
+    help="An eye exam for image classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# The order in which help lists them.
+for command in (classify, exam, models):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("snellen"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on failure.")] = False,
+) -> None:
+    """The options that stand before any command; ``main`` acts on ``--debug``."""
+
+
+def main() -> NoReturn:
+    """Run the command line: status 0, 2 for bad input, 1 for failure, 130 for Ctrl-C; failures are one line."""
+    arguments = sys.argv[1:]
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    debug = "--debug" in options
+    arguments = [a for a in options if a != "--debug"] + arguments[len(options) :]
+    try:
+        status = app(arguments, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", 130, debug)
+    except SnellenError as error:
+        _fail(str(error), error.exit_status, debug)
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing is left to say, not even at exit.
+        sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1, debug)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        _fail(f"{type(error).__name__}: {reason} (--debug shows where)", 1, debug)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    output.complain(message)
+    sys.exit(status)

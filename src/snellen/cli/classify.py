@@ -1,0 +1,111 @@
+"""``snellen classify``."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from snellen.cli import options, output
+
+if TYPE_CHECKING:
+    from snellen.inspect.categories import Classification, Failure
+
+_MOST_ROWS_OF_A_FIGURE = 50
+
+
+def classify(
+    images: options.Images,
+    model: options.Model = options.DEFAULT_MODEL,
+    k: Annotated[int, typer.Option("-k", help="How many categories.", min=1)] = 3,
+    json: options.Json = False,
+    csv: options.Csv = False,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Draw each photograph beside its bars: a .png, .svg or .pdf file.")
+    ] = None,
+    architecture: options.Architecture = None,
+    device: options.Device = "auto",
+) -> None:
+    """What it sees: the top categories of each photograph and their probabilities."""
+    output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.figures import check_figure_path
+    from snellen.images import expand
+
+    if figure is not None:
+        check_figure_path(figure)
+    sources = expand(images)
+
+    from snellen.classifier import load
+    from snellen.inspect.categories import Classification, Failure, classify_each
+
+    classifier = load(model, architecture=architecture, device=device)
+    results: list[Classification | Failure] = []
+    with output.progress("Classifying", len(sources)) as advance:
+        for result in classify_each(classifier, sources, k):
+            results.append(result)
+            advance()
+    if json:
+        _print_json(results)
+    elif csv:
+        _print_csv(results)
+    else:
+        _print_table(results)
+    if figure is not None:
+        _draw([result for result in results if isinstance(result, Classification)], figure)
+    output.finish(sum(isinstance(result, Failure) for result in results))
+
+
+def _print_json(results: list[Classification | Failure]) -> None:
+    from snellen.runs import to_json
+
+    sys.stdout.write(to_json(results))
+
+
+def _print_csv(results: list[Classification | Failure]) -> None:
+    from snellen.inspect.categories import Failure
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["image", "rank", "label", "index", "probability", "error"])
+    for result in results:
+        if isinstance(result, Failure):
+            writer.writerow([result.image, "", "", "", "", result.error])
+            continue
+        for rank, prediction in enumerate(result.predictions, start=1):
+            row = [result.image, rank, prediction.label, prediction.index, f"{prediction.probability:.6f}", ""]
+            writer.writerow(row)
+
+
+def _print_table(results: list[Classification | Failure]) -> None:
+    from snellen.inspect.categories import Failure
+
+    table = Table("image", "category", "index", "probability", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for result in results:
+        if isinstance(result, Failure):
+            output.complain(result.error)
+            continue
+        for rank, prediction in enumerate(result.predictions):
+            image = result.image if rank == 0 else ""
+            table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
+    if table.row_count:
+        output.stdout.print(table, markup=False)
+
+
+def _draw(results: list[Classification], path: Path) -> None:
+    from snellen.errors import InputError
+    from snellen.figures import save_figure
+    from snellen.images import read_image
+    from snellen.inspect.categories_figure import draw_categories
+
+    if not results:
+        output.complain(f"{path}: not drawn: no photograph could be read")
+        return
+    if len(results) > _MOST_ROWS_OF_A_FIGURE:
+        raise InputError(f"--figure: {len(results)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
+    save_figure(draw_categories([(read_image(result.image), result) for result in results]), path)

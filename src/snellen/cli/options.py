@@ -1,0 +1,31 @@
+"""The options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# As snellen.weights.DEFAULT_MODEL, which cannot be imported here: help must answer without PyTorch.
+DEFAULT_MODEL = "tf_efficientnet_lite0"
+
+Images = Annotated[
+    list[str],
+    typer.Argument(help="Photographs: files, folders, patterns, or - for standard input.", metavar="IMAGE..."),
+]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Embedded model, timm name with its pretrained tag, hf-hub:owner/name, or a .safetensors file.",
+    ),
+]
+Architecture = Annotated[
+    str | None, typer.Option("--architecture", help="The timm architecture of a .safetensors file.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]

@@ -1,0 +1,55 @@
+"""How commands talk: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from snellen.errors import InputError
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+@contextlib.contextmanager
+def progress(description: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A progress bar with count and time left; gives the function that advances it by one.
+
+    Nothing is shown where standard error is not a terminal.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda: bar.advance(task)
+
+
+def complain(message: str) -> None:
+    """One line about one bad input; the command goes on."""
+    stderr.print(f"snellen: {message}", style="red", markup=False, soft_wrap=True)
+
+
+def exclusive(*flags: tuple[str, bool]) -> None:
+    """Refuse more than one of several flags.
+
+    Raises:
+        InputError: names those that were given.
+    """
+    given = [name for name, value in flags if value]
+    if len(given) > 1:
+        raise InputError(f"{' and '.join(given)} cannot go together", "one of them")
+
+
+def finish(failures: int) -> None:
+    """End a batch: status 2 where some of its inputs were bad, else 0."""
+    if failures:
+        raise typer.Exit(InputError.exit_status)

@@ -1,0 +1,76 @@
+"""The exam's first part: the top three categories of each photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.exam.context import Context
+from snellen.exam.document import Block, Paragraph, Picture, Table
+from snellen.figures import save_figure
+from snellen.images import read_image
+from snellen.inspect.categories import Classification, classify
+from snellen.inspect.categories_figure import draw_categories
+from snellen.runs import Provenance, write_json
+
+REFERENCES = (
+    "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
+    "Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.",
+)
+
+
+def run(context: Context) -> Sequence[Block]:
+    """Classify every photograph; write ``result.json`` and ``categories.png``."""
+    classifier = context.classifier
+    results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
+    provenance = Provenance.collect(
+        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
+    )
+    write_json(context.folder / "result.json", {"results": results, "provenance": provenance})
+    picture = context.folder / "categories.png"
+    save_figure(draw_categories([(read_image(result.image), result) for result in results]), picture)
+    return (
+        Paragraph(
+            f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
+            f"{len(classifier.labels):,} classes. Each photograph passes its own preprocessing. "
+            f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
+        ),
+        Picture(picture, "Each photograph, and the three most probable categories with their probabilities."),
+        Table(
+            ("photograph", "category", "index", "probability"),
+            [
+                (Path(result.image).name if rank == 0 else "", p.label, str(p.index), f"{p.probability:.4f}")
+                for result in results
+                for rank, p in enumerate(result.predictions)
+            ],
+            "The top three categories, their ImageNet indices and their probabilities.",
+        ),
+        Paragraph(_discussion(context, results)),
+    )
+
+
+def _millions(context: Context) -> str:
+    return f"{sum(p.numel() for p in context.classifier.network.parameters()) / 1e6:.1f}"
+
+
+def _discussion(context: Context, results: Sequence[Classification]) -> str:
+    named = [(label, r) for label, r in zip(context.expected, results, strict=True) if label is not None]
+    surest = max(results, key=lambda result: result.top.probability)
+    doubtful = min(results, key=lambda result: result.top.probability)
+    sentences = [
+        f"The surest answer is {surest.top.label} ({surest.top.probability:.3f}) for {Path(surest.image).name}."
+    ]
+    if doubtful is not surest:
+        margin = doubtful.predictions[0].probability - doubtful.predictions[1].probability
+        sentences.append(
+            f"The least sure is {doubtful.top.label} ({doubtful.top.probability:.3f}) for "
+            f"{Path(doubtful.image).name}, ahead of {doubtful.predictions[1].label} by {margin:.3f}."
+        )
+    if named:
+        right = sum(label == result.top.label for label, result in named)
+        sentences.append(f"Of {len(named)} photographs with a label chosen by a person, {right} are named by it.")
+    sentences.append(
+        "A probability near one says that the network prefers this class to its other classes, not that the "
+        "answer is right: the softmax is not calibrated, and a photograph of none of the classes still gets one."
+    )
+    return " ".join(sentences)

@@ -1,0 +1,28 @@
+"""What every part of the exam is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snellen.classifier import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One part's surroundings.
+
+    Attributes:
+        classifier: the one under examination.
+        photographs: paths of those that can be read; at least one.
+        expected: the label that a person would choose for each photograph, or None where nobody said.
+        folder: where the part writes; its own.
+        seed: of every random choice.
+    """
+
+    classifier: Classifier
+    photographs: Sequence[str]
+    expected: Sequence[str | None]
+    folder: Path
+    seed: int

@@ -1,0 +1,40 @@
+"""The explicit table of the exam's parts. A later part adds itself by one entry in :data:`PARTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from snellen.exam import categories
+from snellen.exam.context import Context
+from snellen.exam.document import Block
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the exam.
+
+    Attributes:
+        title: of its section.
+        assignment: the item of the assignment that it answers.
+        run: examines, writes results and figures below ``context.folder``, and gives the section's blocks.
+        sources: the modules that hold its method, printed in the code appendix.
+        references: what it rests on, one entry each.
+    """
+
+    title: str
+    assignment: str
+    run: Callable[[Context], Sequence[Block]]
+    sources: tuple[str, ...]
+    references: tuple[str, ...]
+
+
+PARTS: Mapping[str, Part] = {
+    "categories": Part(
+        title="What it sees",
+        assignment="Problem 1, part 1",
+        run=categories.run,
+        sources=("snellen.preprocessing", "snellen.classifier", "snellen.inspect.categories"),
+        references=categories.REFERENCES,
+    ),
+}

@@ -1,0 +1,46 @@
+"""Renders a report as a PDF with Typst."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from snellen.errors import SnellenError
+from snellen.exam.document import Picture, Report
+from snellen.runs import atomic_path, to_json, to_plain
+
+
+def write_pdf(report: Report, path: Path) -> None:
+    """Typeset ``report`` as a PDF, whole or not at all; the same report gives the same pages.
+
+    Raises:
+        SnellenError: Typst refuses the document, or the file cannot be written.
+    """
+    import typst
+
+    template = resources.files("snellen.exam") / "report.typ"
+    with tempfile.TemporaryDirectory(prefix="snellen-") as name:
+        folder = Path(name)
+        (folder / "report.typ").write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "report.json").write_text(to_json(_with_local_pictures(report, folder)), encoding="utf-8")
+        with atomic_path(path) as temporary:
+            try:
+                typst.compile(folder / "report.typ", output=temporary, root=folder, ignore_system_fonts=True)
+            except typst.TypstError as error:
+                raise SnellenError(f"{path}: cannot be typeset: {error}") from error
+
+
+def _with_local_pictures(report: Report, folder: Path) -> object:
+    """The report as plain data, its pictures copied into ``folder``, which is all that Typst may read."""
+    plain = to_plain(report)
+    number = 0
+    for section, printed in zip(report.sections, plain["sections"], strict=True):
+        for block, printed_block in zip(section.blocks, printed["blocks"], strict=True):
+            if isinstance(block, Picture):
+                number += 1
+                local = f"{number}{block.path.suffix}"
+                shutil.copyfile(block.path, folder / local)
+                printed_block["path"] = local
+    return plain

@@ -1,0 +1,60 @@
+"""What several tests share: the real data, the embedded classifier, the command line."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+PEPPERS = SHARED / "images" / "peppers.jpg"
+
+
+def pytest_configure() -> None:
+    # Workers of a parallel run share the processor instead of each taking all of it.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data that stands beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("the development data is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def imagenet(shared: Path) -> list[Path]:
+    """100 ImageNet photographs, one of each of 100 classes."""
+    return sorted((shared / "imagenet-100").glob("*/*"))
+
+
+@pytest.fixture(scope="session")
+def peppers(shared: Path) -> Path:
+    """The photograph of bell peppers, 16 megapixels."""
+    return shared / "images" / "peppers.jpg"
+
+
+@pytest.fixture(scope="session")
+def lite0():
+    """The embedded classifier, with its real weights."""
+    import snellen
+
+    return snellen.load("tf_efficientnet_lite0", device="cpu")
+
+
+@pytest.fixture
+def snellen_command():
+    """Runs the installed ``snellen`` command as a user does and gives the finished process."""
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess:
+        program = Path(sysconfig.get_path("scripts")) / "snellen"
+        options = {"capture_output": True, "text": True, "timeout": 240} | options
+        return subprocess.run([sys.executable, program, *map(str, arguments)], **options)
+
+    return run
