@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 
 from snellen.errors import InputError, did_you_mean
 
-# ImageNet-1k gives these names to two classes each.
-_AMBIGUOUS = {134: "crane (bird)", 517: "crane (machine)", 638: "maillot (tights)", 639: "maillot (tank suit)"}
+# ImageNet-1k gives these names to two classes each, but for their case.
+_AMBIGUOUS = {
+    134: "crane (bird)",
+    517: "crane (machine)",
+    264: "Cardigan (corgi)",
+    638: "maillot (tights)",
+    639: "maillot (tank suit)",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,9 @@ class Labels(Sequence[str]):
 @functools.cache
 def imagenet_labels() -> Labels:
     """The 1,000 classes of ImageNet-1k (Russakovsky et al. 2015), named by their first WordNet lemma."""
-    from timm.data import ImageNetInfo
+    import snellen._torchvision  # noqa: F401  # before timm
+
+    from timm.data import ImageNetInfo  # isort: skip
 
     info = ImageNetInfo("imagenet-1k")
     lemmas = [tuple(info.index_to_description(index).split(", ")) for index in range(1000)]

@@ -9,7 +9,6 @@ import sys
 import traceback
 from typing import Annotated, NoReturn
 
-import click
 import typer
 
 from snellen.cli import output
@@ -21,7 +20,6 @@ from snellen.errors import SnellenError
 app = typer.Typer(
     name="snellen",
     help="An eye exam for image classifiers.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -53,13 +51,12 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in options
-    arguments = [a for a in options if a != "--debug"] + arguments[len(options) :]
+    arguments = [a for a in options if a != "--debug"] + arguments[len(options) :] or ["--help"]
     try:
         status = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except typer.TyperException as error:
+        _fail(error.format_message(), error.exit_code, debug)
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", 130, debug)
     except SnellenError as error:
         _fail(str(error), error.exit_status, debug)

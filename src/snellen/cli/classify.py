@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from snellen.cli import options, output
 
@@ -80,6 +79,8 @@ def _print_csv(results: list[Classification | Failure]) -> None:
 
 
 def _print_table(results: list[Classification | Failure]) -> None:
+    from rich.table import Table
+
     from snellen.inspect.categories import Failure
 
     table = Table("image", "category", "index", "probability", box=None, pad_edge=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from snellen.cli import output
 
@@ -16,6 +15,8 @@ def models(
     ] = None,
 ) -> None:
     """The models that can be examined: size, licence, and which work offline right now."""
+    from rich.table import Table
+
     from snellen.errors import InputError, did_you_mean
     from snellen.weights import describe_model, list_models, offline_models
 

@@ -1,0 +1,179 @@
+"""The classification equals timm's own pipeline, and bad photographs do not stop good ones."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import snellen
+from snellen.errors import InputError
+from snellen.inspect.categories import Classification, Failure, classify, classify_each
+from snellen.inspect.categories_figure import draw_categories
+from test_images import BAD_FILES, write_bad_file
+
+import timm  # isort: skip
+from timm.data import create_transform, resolve_data_config  # isort: skip
+
+
+@pytest.fixture(scope="module")
+def timms_probabilities(lite0, imagenet):
+    """What timm itself says of the 100 photographs: its transform, its model."""
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    network.load_state_dict(lite0.network.state_dict())
+    network.eval()
+    transform = create_transform(**resolve_data_config({}, model=network))
+    batch = torch.stack([transform(Image.open(path).convert("RGB")) for path in imagenet])
+    with torch.inference_mode():
+        return torch.cat([network(part).softmax(dim=1) for part in batch.split(10)])
+
+
+def test_probabilities_equal_timms(lite0, imagenet, timms_probabilities) -> None:
+    results = classify(lite0, imagenet, k=1000)
+    assert len(results) == 100
+    for result, theirs in zip(results, timms_probabilities, strict=True):
+        ours = torch.empty(1000)
+        for prediction in result.predictions:
+            ours[prediction.index] = prediction.probability
+        assert (ours - theirs).abs().max() <= 1e-4
+
+
+def test_the_differentiable_way_agrees_on_the_top_class(lite0, imagenet, timms_probabilities) -> None:
+    agree = 0
+    largest = 0.0
+    for path, theirs in zip(imagenet, timms_probabilities, strict=True):
+        with torch.inference_mode():
+            ours = lite0.logits(snellen.read_pixels(path)).softmax(dim=1)[0]
+        agree += int(ours.argmax() == theirs.argmax())
+        largest = max(largest, (ours - theirs).abs().max().item())
+    assert agree >= 99
+    assert largest <= 5e-3
+
+
+def test_embedded_weights_see_what_is_there(lite0, peppers) -> None:
+    (result,) = classify(lite0, peppers)
+    assert result.top.label == "bell pepper"
+    assert result.top.index == 945
+
+
+def test_kinds_of_input(lite0, tmp_path) -> None:
+    path = tmp_path / "grey.png"
+    Image.new("RGB", (300, 200), (90, 90, 90)).save(path)
+    of_path = classify(lite0, path, k=2)[0].predictions
+    of_bytes = classify(lite0, path.read_bytes(), k=2)[0].predictions
+    of_pixels = classify(lite0, snellen.read_pixels(path), k=2)[0].predictions
+    assert of_path == of_bytes
+    assert [p.index for p in of_pixels] == [p.index for p in of_path]
+    assert classify(lite0, []) == []
+    with pytest.raises(InputError, match="k is 1001"):
+        classify(lite0, path, k=1001)
+
+
+def test_a_long_stream_is_not_held(lite0, tmp_path) -> None:
+    path = tmp_path / "one.png"
+    Image.new("RGB", (8, 8)).save(path)
+
+    def endless():
+        while True:
+            yield path
+
+    stream = classify_each(lite0, endless(), batch=2)
+    assert isinstance(next(stream), Classification)
+    stream.close()
+
+
+def test_figure_shows_every_photograph() -> None:
+    prediction = snellen.Prediction("bell pepper", 945, 0.75)
+    pairs = [(Image.new("RGB", (40, 30)), Classification("a.png", (prediction,)))] * 3
+    figure = draw_categories(pairs)
+    assert len(figure.axes) == 6
+    assert [text.get_text() for text in figure.axes[1].texts] == ["75.0 %"]
+
+
+def test_json_on_the_command_line(snellen_command, peppers) -> None:
+    done = snellen_command("classify", peppers, "--json")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    (entry,) = json.loads(done.stdout)
+    assert entry["image"] == str(peppers)
+    assert [set(p) for p in entry["predictions"]] == [{"label", "index", "probability"}] * 3
+    assert entry["predictions"][0]["label"] == "bell pepper"
+    assert entry["predictions"][0]["index"] == 945
+    assert entry["predictions"][0]["probability"] == pytest.approx(0.7693, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def mixed_folder(tmp_path_factory) -> Path:
+    """A good photograph on either side of every kind of bad file."""
+    folder = tmp_path_factory.mktemp("mixed")
+    for name in BAD_FILES:
+        write_bad_file(folder, name)
+    for name in ("first.png", "last.png"):
+        Image.new("RGB", (30, 20), "white").save(folder / name)
+    return folder
+
+
+def test_a_batch_with_bad_files(snellen_command, mixed_folder) -> None:
+    names = ["first.png", *BAD_FILES, "last.png"]
+    done = snellen_command("classify", *(mixed_folder / name for name in names), "--json")
+    assert done.returncode == 2
+    entries = json.loads(done.stdout)
+    assert [Path(entry["image"]).name for entry in entries] == names
+    assert [set(entry) for entry in entries[1:-1]] == [{"image", "error"}] * len(BAD_FILES)
+    assert "predictions" in entries[0]
+    assert "predictions" in entries[-1]
+
+
+def test_a_bad_batch_as_a_table(snellen_command, mixed_folder, tmp_path) -> None:
+    figure = tmp_path / "figure.svg"
+    done = snellen_command("classify", mixed_folder / "first.png", mixed_folder / "empty.jpg", "--figure", figure)
+    assert done.returncode == 2
+    assert "first.png" in done.stdout
+    assert done.stderr == f"snellen: {mixed_folder / 'empty.jpg'}: empty\n"
+    assert figure.read_text().startswith("<?xml")
+
+
+def test_csv_on_the_command_line(snellen_command, mixed_folder) -> None:
+    done = snellen_command("classify", mixed_folder / "first.png", mixed_folder / "empty.jpg", "--csv", "-k", "2")
+    assert done.returncode == 2
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert list(rows[0]) == ["image", "rank", "label", "index", "probability", "error"]
+    assert [row["rank"] for row in rows] == ["1", "2", ""]
+    assert rows[2]["error"].endswith("empty.jpg: empty")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["classify", "gone.jpg"], 2, "gone.jpg: no such file"),
+        (["classify", "."], 2, "a folder without images"),
+        (["classify"], 2, "Missing argument"),
+        (["classify", "x.png", "--json", "--csv"], 2, "--json and --csv cannot go together"),
+        (["classify", "x.png", "--figure", "x.gif"], 2, "cannot draw a .gif"),
+        (["classify", "x.png", "-k", "0"], 2, "-k"),
+        (["classify", "x.png", "-k", "2000"], 2, "k is 2000"),
+        (["classify", "x.png", "--model", "tf_eficientnet_lite0"], 2, "did you mean tf_efficientnet_lite0"),
+        (["classify", "x.png", "--device", "abacus"], 2, "no device 'abacus'"),
+        (["clasify"], 2, "Did you mean 'classify'"),
+        (["models", "xyzzy"], 2, "no model matches"),
+    ],
+)
+def test_bad_command_lines(snellen_command, tmp_path, arguments, status, message) -> None:
+    done = snellen_command(*arguments, cwd=tmp_path)
+    assert done.returncode == status
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_debug_shows_the_traceback(snellen_command) -> None:
+    done = snellen_command("classify", "x.png", "--model", "nonesuch", "--debug")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_failure_is_an_exported_result() -> None:
+    assert snellen.Failure is Failure

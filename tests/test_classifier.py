@@ -1,0 +1,156 @@
+"""The classifier leaves its network as found, gives exact gradients and refuses what is not pixels."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+import snellen
+from snellen.classifier import Classifier, choose_device, penultimate, undisturbed
+from snellen.errors import InputError, ModelError
+from snellen.labels import numbered_labels
+from snellen.preprocessing import Preprocessing
+
+PLAIN = Preprocessing((4, 4), 1.0, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+class Toy(nn.Module):
+    """Mean of each channel, batch normalisation, ReLU, a linear layer: every value can be done by hand."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3)
+        self.head = nn.Linear(3, 2)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 0.0]]))
+            self.head.bias.copy_(torch.tensor([0.5, 0.0]))
+
+    def forward(self, x):
+        return self.head(torch.relu(self.norm(x.mean(dim=(2, 3)))))
+
+
+def toy() -> Classifier:
+    return Classifier(Toy(), PLAIN, numbered_labels(2), name="toy", device="cpu")
+
+
+def pixels_of(red: float, green: float, blue: float, size: int = 4):
+    return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(1, 3, size, size).clone()
+
+
+def test_logits_by_hand() -> None:
+    logits = toy().logits(pixels_of(51 / 255, 102 / 255, 153 / 255))
+    scale = 1 / math.sqrt(1 + 1e-5)
+    expected = torch.tensor([[0.5 + scale * (0.2 + 0.8 + 1.8), -0.4 * scale]])
+    torch.testing.assert_close(logits, expected)
+
+
+def test_embed_is_what_the_last_linear_layer_receives() -> None:
+    scale = 1 / math.sqrt(1 + 1e-5)
+    features = toy().embed(pixels_of(51 / 255, 102 / 255, 153 / 255))
+    torch.testing.assert_close(features, scale * torch.tensor([[0.2, 0.4, 0.6]]))
+
+
+def test_gradient_reaches_the_pixels_by_hand() -> None:
+    pixels = pixels_of(0.2, 0.4, 0.6).requires_grad_()
+    toy().logits(pixels)[0, 0].backward()
+    scale = 1 / math.sqrt(1 + 1e-5)
+    expected = pixels_of(1.0, 2.0, 3.0) * scale / 16
+    torch.testing.assert_close(pixels.grad, expected)
+
+
+def test_embed_of_a_real_network_feeds_its_classifier(lite0) -> None:
+    pixels = torch.rand(2, 3, 200, 260, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        again = lite0.network.get_classifier()(lite0.embed(pixels))
+        torch.testing.assert_close(again, lite0.logits(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_gradient_reaches_the_photographs_own_pixels(lite0) -> None:
+    pixels = torch.rand(1, 3, 300, 400, requires_grad=True)
+    lite0.logits(pixels)[0, 812].backward()
+    assert pixels.grad.shape == pixels.shape
+    assert pixels.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in lite0.network.parameters())
+
+
+def state_of(network: nn.Module):
+    return (
+        [module.training for module in network.modules()],
+        [parameter.requires_grad for parameter in network.parameters()],
+        [list(module._forward_hooks) + list(module._forward_pre_hooks) for module in network.modules()],
+    )
+
+
+@pytest.mark.parametrize("fail", [False, True])
+def test_the_network_is_left_as_found(fail: bool) -> None:
+    network = Toy()
+    network.train()
+    network.norm.eval()
+    network.head.bias.requires_grad_(False)
+    kept = network.head.register_forward_hook(lambda *_: None)
+    before = state_of(network)
+    statistics = network.norm.running_mean.clone()
+
+    def disturb() -> None:
+        with undisturbed(network) as calm:
+            assert not any(module.training for module in calm.modules())
+            assert not any(parameter.requires_grad for parameter in calm.parameters())
+            calm.norm.register_forward_hook(lambda *_: None)
+            kept.remove()
+            calm.train()
+            if fail:
+                raise RuntimeError("on purpose")
+
+    if fail:
+        with pytest.raises(RuntimeError, match="on purpose"):
+            disturb()
+    else:
+        disturb()
+    assert state_of(network) == before
+    assert torch.equal(network.norm.running_mean, statistics)
+
+
+@pytest.mark.parametrize("method", ["logits", "embed"])
+def test_calls_leave_a_training_network_training(method: str) -> None:
+    classifier = toy()
+    classifier.network.train()
+    before = state_of(classifier.network)
+    getattr(classifier, method)(pixels_of(0.1, 0.2, 0.3))
+    assert state_of(classifier.network) == before
+    with pytest.raises(InputError):
+        getattr(classifier, method)(pixels_of(0.1, 0.2, 3.0))
+    assert state_of(classifier.network) == before
+
+
+def test_batches_of_a_training_network_do_not_see_each_other() -> None:
+    """In training mode batch normalisation would make a photograph's logits depend on its neighbours."""
+    classifier = toy()
+    classifier.network.train()
+    one, two = pixels_of(0.1, 0.2, 0.3), pixels_of(0.9, 0.8, 0.7)
+    together = classifier.logits(torch.cat([one, two]))
+    torch.testing.assert_close(together[:1], classifier.logits(one))
+
+
+def test_wrong_logits_are_named() -> None:
+    classifier = Classifier(Toy(), PLAIN, numbered_labels(5), name="toy", device="cpu")
+    with pytest.raises(ModelError, match=r"toy: gave \(1, 2\) \(logits of shape \(N, 5\)\)"):
+        classifier.logits(pixels_of(0.0, 0.0, 0.0))
+
+
+def test_no_linear_layer() -> None:
+    with pytest.raises(ModelError, match="no linear layer"):
+        penultimate(nn.Conv2d(3, 2, 1), torch.zeros(1, 3, 4, 4))
+
+
+def test_devices() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device().type in {"cpu", "cuda", "mps"}
+    for wrong in ("abacus", "cpu:x", ""):
+        with pytest.raises(InputError, match="no device"):
+            choose_device(wrong)
+
+
+def test_repr(lite0) -> None:
+    assert repr(lite0) == "Classifier('tf_efficientnet_lite0', 1000 classes, on cpu)"
+    assert isinstance(lite0, snellen.Classifier)

@@ -1,0 +1,259 @@
+"""Every kind of image is read right, and every bad one is refused in one line that names it."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from snellen import images
+from snellen.errors import ImageError
+from snellen.images import expand, read_each, read_image, read_pixels, to_image
+
+COLOURS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
+
+
+RGB = Image.fromarray(COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("GIF", {}), ("JPEG", {"quality": 100})],
+)
+def test_formats(kind, options) -> None:
+    data = encode(RGB, kind, **options)
+    expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    np.testing.assert_array_equal(np.asarray(read_image(data)), expected)
+    if kind not in ("JPEG", "GIF"):
+        np.testing.assert_array_equal(expected, COLOURS)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_first_frame(kind) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert read_image(data).getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind", "expected"),
+    [
+        (Image.new("L", (2, 2), 77), "PNG", (77, 77, 77)),
+        (Image.new("1", (2, 2), 1), "PNG", (255, 255, 255)),
+        (Image.new("LA", (2, 2), (0, 0)), "PNG", (255, 255, 255)),
+        (Image.new("LA", (2, 2), (100, 255)), "PNG", (100, 100, 100)),
+        (Image.new("RGBA", (2, 2), (255, 0, 0, 0)), "PNG", (255, 255, 255)),
+        (Image.new("RGBA", (2, 2), (255, 0, 0, 51)), "PNG", (255, 204, 204)),
+        (Image.new("RGB", (2, 2), (9, 8, 7)).convert("P"), "PNG", None),
+        (Image.new("CMYK", (2, 2), (0, 255, 255, 0)), "TIFF", (255, 0, 0)),
+        (Image.fromarray(np.full((2, 2), 0x8000, np.uint16)), "PNG", (128, 128, 128)),
+        (Image.fromarray(np.full((2, 2), 0xFFFF, np.uint16)), "TIFF", (255, 255, 255)),
+        (Image.fromarray(np.full((2, 2), 0x40FF, np.int32)), "TIFF", (64, 64, 64)),
+    ],
+)
+def test_modes(image, kind, expected) -> None:
+    read = read_image(encode(image, kind))
+    assert read.mode == "RGB"
+    assert read.getpixel((1, 1)) == (expected or image.convert("RGB").getpixel((1, 1)))
+
+
+def test_palette_with_transparency_lies_over_white() -> None:
+    image = Image.new("P", (2, 2), 0)
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 1), 1)
+    read = read_image(encode(image, "PNG", transparency=0))
+    assert read.getpixel((0, 0)) == (255, 255, 255)
+    assert read.getpixel((1, 1)) == (40, 50, 60)
+
+
+def test_16_bit_rgb_png() -> None:
+    """Pillow cannot write one, so it is made by hand: one pixel of (0x1234, 0xABCD, 0xFF00)."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    line = b"\0" + struct.pack(">HHH", 0x1234, 0xABCD, 0xFF00)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(line)) + chunk(b"IEND", b"")
+    assert read_image(data).getpixel((0, 0)) == (0x12, 0xAB, 0xFF)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_obeyed(orientation) -> None:
+    upright = Image.fromarray(COLOURS)
+    stored = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation](COLOURS)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_image(data)), np.asarray(upright))
+
+
+def test_pixels_round_trip() -> None:
+    pixels = read_pixels(encode(RGB, "PNG"))
+    assert pixels.shape == (1, 3, 6, 8)
+    assert (pixels.min() >= 0) & (pixels.max() <= 1)
+    np.testing.assert_array_equal(pixels[0].permute(1, 2, 0) * 255, COLOURS)
+    np.testing.assert_array_equal(np.asarray(to_image(pixels)), COLOURS)
+
+
+def test_an_ending_that_lies_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(encode(RGB, "PNG"))
+    np.testing.assert_array_equal(np.asarray(read_image(path)), COLOURS)
+
+
+def bomb() -> bytes:
+    """A PNG that says it is 60,000 x 60,000."""
+    data = bytearray(encode(Image.new("L", (1, 1)), "PNG"))
+    data[16:24] = struct.pack(">II", 60_000, 60_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+def large() -> bytes:
+    return encode(Image.new("1", (10_000, 8_001)), "PNG")
+
+
+JPEG = encode(Image.new("RGB", (64, 64), "red"), "JPEG")
+BAD_FILES = {
+    "missing.jpg": (None, "no such file"),
+    "empty.jpg": (b"", "empty"),
+    "mislabelled.jpg": (b"<html>not found</html>", "not an image .*accepted: JPEG, PNG"),
+    "truncated.jpg": (JPEG[: len(JPEG) // 2], "damaged image: .*[Tt]runcated"),
+    "noise.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(200)), "damaged image|not an image"),
+    "bomb.png": (bomb(), "too many pixels .*at most 80 million"),
+    "large.png": (large(), "10000 x 8001 pixels .*at most 80 million"),
+    "vector.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
+    "float.tif": (encode(Image.new("F", (2, 2), 0.5), "TIFF"), "floating-point samples"),
+    "deep.tif": (encode(Image.fromarray(np.full((2, 2), 70_000, np.int32)), "TIFF"), "70000 in 32-bit samples"),
+}
+
+
+def write_bad_file(folder: Path, name: str) -> Path:
+    path = folder / name
+    data = BAD_FILES[name][0]
+    if data is not None:
+        path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    path = write_bad_file(tmp_path, name)
+    with pytest.raises(ImageError, match=BAD_FILES[name][1]) as caught:
+        read_image(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 2
+
+
+def test_folder_device_and_permission(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="a folder without images"):
+        read_image(tmp_path)
+    with pytest.raises(ImageError, match="not a regular file"):
+        read_image("/dev/zero")
+    for unusable in ("a\0b", "x" * 5000):
+        with pytest.raises(ImageError, match=r"no such file|cannot be read|not a path"):
+            read_image(unusable)
+
+
+def test_too_many_bytes(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(images, "MAX_BYTES", 1 << 20)
+    path = tmp_path / "long.jpg"
+    path.write_bytes(b"\xff" * ((1 << 20) + 1))
+    with pytest.raises(ImageError, match="larger than 1 MiB"):
+        read_image(path)
+
+
+def test_standard_input() -> None:
+    program = "from snellen.images import read_image; print(read_image('-').size)"
+    done = subprocess.run([sys.executable, "-c", program], input=JPEG, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "(64, 64)"
+
+
+def test_expand(tmp_path: Path) -> None:
+    for name in ("b.png", "a.JPG", "notes.txt", "deeper/c.webp"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    folder = [str(tmp_path / name) for name in ("a.JPG", "b.png", "deeper/c.webp")]
+    assert expand([tmp_path]) == folder
+    assert expand([f"{tmp_path}/*.png", "-", "gone.jpg"]) == [folder[1], "-", "gone.jpg"]
+    assert expand([f"{tmp_path}/*.gif"]) == [f"{tmp_path}/*.gif"]
+    odd = tmp_path / "[1].png"
+    odd.touch()
+    assert expand([odd]) == [str(odd)]
+
+
+def test_read_each_keeps_order_and_goes_on(tmp_path: Path) -> None:
+    sources = []
+    for number in range(40):
+        path = tmp_path / f"{number}.png"
+        if number % 7 != 3:
+            # Large first, so that later ones are ready before earlier ones.
+            Image.new("RGB", (1 + 20 * (40 - number), 50)).save(path)
+        sources.append(path)
+    results = list(read_each(sources, lambda image: image.width, workers=4))
+    assert [source for source, _ in results] == sources
+    for number, (_, result) in enumerate(results):
+        if number % 7 == 3:
+            assert isinstance(result, ImageError)
+        else:
+            assert result == 1 + 20 * (40 - number)
+
+
+def test_read_each_holds_few_images(tmp_path: Path) -> None:
+    path = tmp_path / "one.png"
+    Image.new("RGB", (2, 2)).save(path)
+    asked = 0
+
+    def endless():
+        nonlocal asked
+        while True:
+            asked += 1
+            yield path
+
+    stream = read_each(endless(), lambda image: image, workers=2)
+    for _ in range(5):
+        next(stream)
+    stream.close()
+    assert asked <= 5 + 4 * 2
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_mutated_files_are_read_or_refused(kind: str, data) -> None:
+    """A short fuzz: whatever the bytes, an image or an ImageError."""
+    content = bytearray(encode(RGB, kind))
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(1, len(content)))
+    try:
+        seen = read_image(bytes(content[:cut])).mode
+    except ImageError as error:
+        seen = str(error)
+    assert seen == "RGB" or seen.startswith("bytes: ")
+    assert "\n" not in seen

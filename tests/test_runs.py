@@ -1,0 +1,133 @@
+"""Files are written whole or not at all, and results become plain JSON."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from snellen import runs
+from snellen.errors import InputError, SnellenError
+from snellen.figures import new_figure, save_figure, styled
+from snellen.runs import Provenance, Run, atomic_path, fingerprint, to_json, write_bytes, write_json, write_text
+
+
+def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_text(path, "old")
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half of the new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["result.json"]
+    write_text(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_text(path, "old")
+    program = (
+        "import sys, pathlib, time\nfrom snellen.runs import atomic_path\n"
+        "with atomic_path(pathlib.Path(sys.argv[1])) as temporary:\n"
+        "    temporary.write_text('half')\n    print('ready', flush=True)\n    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert path.read_text() == "old"
+
+
+def test_files_are_readable_by_others(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a", b"1")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SnellenError, match="cannot be written: ") as caught:
+        write_text(tmp_path / "file" / "result.json", "{}")
+    assert caught.value.exit_status == 1
+    with pytest.raises(SnellenError, match="is not a folder"):
+        Run(tmp_path / "file")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk(tmp_path: Path, monkeypatch) -> None:
+    """Every write to the temporary file meets a device without space."""
+    monkeypatch.setattr(runs.tempfile, "mkstemp", lambda **_: (os.open("/dev/null", os.O_RDONLY), str(tmp_path / "t")))
+    (tmp_path / "t").symlink_to("/dev/full")
+    with pytest.raises(SnellenError, match="No space left on device"):
+        write_text(tmp_path / "result.json", "x" * 100_000)
+    assert not (tmp_path / "result.json").exists()
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    value: float
+    array: np.ndarray
+
+
+def test_to_json() -> None:
+    value = {
+        "inner": Inner(0.5, np.array([[1, 2]])),
+        "tensor": torch.tensor([1.5]),
+        "path": Path("a/b"),
+        "nan": math.nan,
+        "several": (np.float32(2), True, None, "é"),
+    }
+    assert json.loads(to_json(value)) == {
+        "inner": {"value": 0.5, "array": [[1, 2]]},
+        "tensor": [1.5],
+        "path": "a/b",
+        "nan": None,
+        "several": [2.0, True, None, "é"],
+    }
+
+
+def test_manifest(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run")
+    run.write_manifest(Provenance.collect(model="m", weights="w", data="d", seed=3), ["report.pdf"])
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["files"] == ["report.pdf"]
+    assert manifest["provenance"]["seed"] == 3
+    assert {"python", "snellen", "torch", "timm"} <= set(manifest["provenance"]["versions"])
+    assert "cores" in manifest["provenance"]["hardware"]
+
+
+def test_fingerprint() -> None:
+    assert fingerprint("a") == fingerprint(b"a") != fingerprint("b")
+
+
+def figure_with_a_line():
+    with styled():
+        figure = new_figure(2, 1)
+        figure.subplots().plot([0, 1], [1, 0])
+    return figure
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_figures_are_the_same_bytes_each_time(tmp_path: Path, ending: str) -> None:
+    paths = [tmp_path / f"{number}.{ending}" for number in range(2)]
+    for path in paths:
+        save_figure(figure_with_a_line(), path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_figure_of_another_kind(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot draw a \.gif file \(endings: \.png, \.svg, \.pdf\)"):
+        save_figure(figure_with_a_line(), tmp_path / "a.gif")
+    write_json(tmp_path / "a.json", [])
