@@ -3,6 +3,11 @@
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -167,6 +172,24 @@ def test_bad_command_lines(snellen_command, tmp_path, arguments, status, message
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_ctrl_c_is_one_line(tmp_path) -> None:
+    """The command waits for standard input when it is interrupted."""
+    figure = tmp_path / "figure.png"
+    program = Path(sysconfig.get_path("scripts")) / "snellen"
+    arguments = [sys.executable, program, "classify", "-", "--figure", figure]
+    with subprocess.Popen(
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(1)
+        # It handles the signal once Python runs, whatever it is doing: importing, loading, reading.
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        errors = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert errors == "snellen: interrupted\n"
+    assert not figure.exists()
 
 
 def test_debug_shows_the_traceback(snellen_command) -> None:

@@ -65,7 +65,7 @@ def test_config(tmp_path: Path) -> None:
         ("\nparts = 'categories'", "line 2: parts is 'categories' .*a list of texts"),
         ("photographs = [1]", r"photographs is \[1\]"),
         ("paper = 'a5'", 'paper is \'a5\' .*"a4" or "us-letter"'),
-        ("title = ", "not TOML: .*line 1"),
+        ("title = \nseed = 1", "not TOML: .*line 1"),
         ("[table]\nx = 1", "unknown key 'table'"),
     ],
 )

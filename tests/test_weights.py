@@ -247,7 +247,8 @@ def load_in_a_process(environment, name: str) -> subprocess.CompletedProcess:
         "try:\n"
         "    c = snellen.load(sys.argv[1], device='cpu')\n"
         "    with torch.no_grad():\n"
-        "        print(c.preprocessing.size, len(c.labels), c.labels[0], c.logits(torch.full((1, 3, 99, 99), 0.5)).sum())\n"
+        "        logits = c.logits(torch.full((1, 3, 99, 99), 0.5))\n"
+        "        print(c.preprocessing.size, len(c.labels), c.labels[0], logits.sum())\n"
         "except snellen.ModelError as error:\n"
         "    print(error)\n"
     )
