@@ -17,6 +17,8 @@ from snellen.cli.exam import exam
 from snellen.cli.models import models
 from snellen.errors import SnellenError
 
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="snellen",
     help="An eye exam for image classifiers.",
@@ -57,7 +59,7 @@ def main() -> NoReturn:
     except typer.TyperException as error:
         _fail(error.format_message(), error.exit_code, debug)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", 130, debug)
+        _fail("interrupted", _INTERRUPTED, debug)
     except SnellenError as error:
         _fail(str(error), error.exit_status, debug)
     except BrokenPipeError:
@@ -69,6 +71,9 @@ def main() -> NoReturn:
     except Exception as error:
         reason = " ".join(str(error).split()) or "no reason given"
         _fail(f"{type(error).__name__}: {reason} (--debug shows where)", 1, debug)
+    if status == _INTERRUPTED:
+        # Typer turns Ctrl-C into this status of its own accord.
+        _fail("interrupted", _INTERRUPTED, debug)
     sys.exit(status if isinstance(status, int) else 0)
 
 
