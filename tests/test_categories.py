@@ -182,7 +182,7 @@ def test_ctrl_c_is_one_line(tmp_path) -> None:
     with subprocess.Popen(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        time.sleep(1)
+        time.sleep(2)
         # It handles the signal once Python runs, whatever it is doing: importing, loading, reading.
         process.send_signal(signal.SIGINT)
         process.stdin.close()
