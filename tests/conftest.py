@@ -11,7 +11,6 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
-PEPPERS = SHARED / "images" / "peppers.jpg"
 
 
 def pytest_configure() -> None:

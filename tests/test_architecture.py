@@ -29,20 +29,23 @@ def floor_of(unit: str) -> int:
     return FLOORS.get(unit, 0)
 
 
-def imports_of(tree: ast.AST) -> set[str]:
+def imports_of(module: str, tree: ast.AST) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.startswith("snellen.")}
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            source = ".".join([*package, *([node.module] if node.module else [])])
+            found |= {source} | {f"{source}.{alias.name}" for alias in node.names}
+    homes = {f"snellen.{name}": home for name, home in snellen._HOMES.items()}
+    return {homes.get(name, name) for name in found if name.startswith("snellen.")}
 
 
 def wrong_imports(module: str, source: str) -> list[str]:
     unit = unit_of(module)
     wrong = []
-    for imported in imports_of(ast.parse(source)):
+    for imported in imports_of(module, ast.parse(source)):
         target = unit_of(imported)
         sideways = floor_of(target) == floor_of(unit) > 0 and target != unit
         if floor_of(target) > floor_of(unit) or sideways:
@@ -78,6 +81,9 @@ def test_every_folder_has_a_floor() -> None:
         ("snellen.inspect.categories", "import snellen.attack.ascent"),
         ("snellen.exam.run", "def f():\n    from snellen.cli import output"),
         ("snellen.web.page", "from snellen import cli"),
+        ("snellen.images", "from snellen import classify"),
+        ("snellen.images", "from .inspect import categories"),
+        ("snellen.images", "from . import exam"),
     ],
 )
 def test_a_wrong_import_is_found(module: str, source: str) -> None:

@@ -1,6 +1,7 @@
 """The classifier leaves its network as found, gives exact gradients and refuses what is not pixels."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -79,6 +80,8 @@ def state_of(network: nn.Module):
         [module.training for module in network.modules()],
         [parameter.requires_grad for parameter in network.parameters()],
         [list(module._forward_hooks) + list(module._forward_pre_hooks) for module in network.modules()],
+        [list(module._forward_hooks_with_kwargs) for module in network.modules()],
+        [list(module._forward_hooks_always_called) for module in network.modules()],
     )
 
 
@@ -88,7 +91,7 @@ def test_the_network_is_left_as_found(fail: bool) -> None:
     network.train()
     network.norm.eval()
     network.head.bias.requires_grad_(False)
-    kept = network.head.register_forward_hook(lambda *_: None)
+    kept = network.head.register_forward_hook(lambda *_, **__: None, with_kwargs=True)
     before = state_of(network)
     statistics = network.norm.running_mean.clone()
 
@@ -96,7 +99,7 @@ def test_the_network_is_left_as_found(fail: bool) -> None:
         with undisturbed(network) as calm:
             assert not any(module.training for module in calm.modules())
             assert not any(parameter.requires_grad for parameter in calm.parameters())
-            calm.norm.register_forward_hook(lambda *_: None)
+            calm.norm.register_forward_hook(lambda *_, **__: None, with_kwargs=True, always_call=True)
             kept.remove()
             calm.train()
             if fail:
@@ -130,6 +133,27 @@ def test_batches_of_a_training_network_do_not_see_each_other() -> None:
     one, two = pixels_of(0.1, 0.2, 0.3), pixels_of(0.9, 0.8, 0.7)
     together = classifier.logits(torch.cat([one, two]))
     torch.testing.assert_close(together[:1], classifier.logits(one))
+
+
+@pytest.mark.parametrize("method", ["logits", "embed"])
+def test_threads_share_a_training_network(method: str) -> None:
+    classifier = toy()
+    classifier.network.train()
+    before = state_of(classifier.network)
+    shades = [pixels_of(0.01 * number, 0.5, 0.9) for number in range(50)]
+    expected = [getattr(classifier, method)(shade) for shade in shades]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(getattr(classifier, method), shades))
+    torch.testing.assert_close(answers, expected)
+    assert state_of(classifier.network) == before
+
+
+@pytest.mark.parametrize("wrong", [torch.full((1, 3, 4, 4), -2.0), torch.full((1, 3, 4, 4), math.nan)])
+def test_views_are_checked(wrong) -> None:
+    with pytest.raises(InputError, match="view: got"):
+        toy().logits_of_view(wrong)
+    with pytest.raises(InputError, match="view: got 5 x 4 .*4 x 4, as resized and cropped"):
+        toy().embed_view(torch.zeros(1, 3, 5, 4))
 
 
 def test_wrong_logits_are_named() -> None:

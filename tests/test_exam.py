@@ -1,6 +1,7 @@
 """The exam runs, fails in parts, and ends in a PDF that says what it was made of."""
 
 import dataclasses
+import glob
 import json
 from pathlib import Path
 
@@ -42,11 +43,12 @@ def test_config(tmp_path: Path) -> None:
         paper = "us-letter"
     """
     config = read_config(write(tmp_path / "exam.toml", text), PARTS)
+    escaped = glob.escape(str(tmp_path))
     assert config == ExamConfig(
         title="Homework 2",
         author="A. Student",
         collaborators=("B. Student", "C. Student"),
-        photographs=(str(tmp_path / "a.jpg"), str(tmp_path / "more")),
+        photographs=(f"{escaped}/a.jpg", f"{escaped}/more"),
         parts=("categories",),
         seed=7,
         paper="us-letter",
@@ -67,6 +69,10 @@ def test_config(tmp_path: Path) -> None:
         ("paper = 'a5'", 'paper is \'a5\' .*"a4" or "us-letter"'),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("[table]\nx = 1", "unknown key 'table'"),
+        ('title = "my parts"\nparts = "x"', "line 2: parts is"),
+        ('title = "catgories"\nparts = ["catgories"]', "line 2: unknown part"),
+        ('title = """\n x modle = 3\n"""\nmodle = 3', "line 4: unknown key"),
+        ("a = " + "[" * 10000, "not TOML"),
     ],
 )
 def test_config_mistakes(tmp_path: Path, text, message) -> None:
@@ -92,7 +98,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     )
     out = tmp_path / "run"
     done = snellen_command("exam", exam, "--out", out)
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
     assert done.stdout == f"The report is {out / 'report.pdf'}\n"
     text = text_of(out / "report.pdf")
@@ -117,6 +123,15 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     assert manifest["provenance"]["weights"] == result["provenance"]["weights"]
 
 
+def test_many_photographs_fill_several_figures(tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (8, 8), (30 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    result = run_exam(ExamConfig(photographs=(str(tmp_path),), parts=("categories",)), tmp_path / "run")
+    assert "Figure 2" in text_of(result.report)
+    files = json.loads((tmp_path / "run" / "manifest.json").read_text())["files"]
+    assert {"categories/categories-1.png", "categories/categories-2.png", "report.pdf"} <= set(files)
+
+
 def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path, monkeypatch) -> None:
     def fail(_):
         raise SnellenError("the lamp went out")
@@ -127,7 +142,8 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path, monkeypatc
     started = []
     result = run_exam(ExamConfig(parts=tuple(table)), tmp_path, started.append)
     assert started == ["dark", "categories"]
-    assert result.failures == ("part dark: the lamp went out",)
+    assert result.failed == ("part dark: the lamp went out",)
+    assert result.unreadable == ()
     text = text_of(result.report)
     assert "This part failed. the lamp went out" in text
     assert "espresso" in text

@@ -41,6 +41,9 @@ def test_imagenet_names_are_distinct() -> None:
         (-1, "no class -1"),
         ("xyzzyqwkj", "a class name or its index"),
         ("", "no class named ''"),
+        ("²", "no class named"),
+        ("--5", "no class named"),
+        ("crane", r"2 classes are named 'crane' \(crane \(bird\) \(134\) or crane \(machine\) \(517\)\)"),
     ],
 )
 def test_a_miss_suggests(query, message) -> None:

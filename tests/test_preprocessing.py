@@ -55,17 +55,20 @@ def test_view_of_equals_timms_transform_and_view_is_within_a_step(interpolation,
 )
 @settings(deadline=None, max_examples=60)
 def test_resize_matrix_is_pillows_filter(size_in: int, size_out: int, interpolation: str) -> None:
-    matrix = resize_matrix(size_in, size_out, interpolation)
+    window, matrix = resize_matrix(size_in, size_out, interpolation, range(size_out))
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-4)
     row = np.random.default_rng(size_in).random((1, size_in)).astype(np.float32)
     resampling = getattr(Image.Resampling, interpolation.upper())
     theirs = np.asarray(Image.fromarray(row, mode=None).resize((size_out, 1), resampling))
-    np.testing.assert_allclose(matrix @ row[0], theirs[0], atol=2e-5)
+    np.testing.assert_allclose(matrix @ row[0, window], theirs[0], atol=2e-5)
 
 
 def test_resize_matrix_rows_are_rows_of_the_whole() -> None:
-    whole = resize_matrix(100, 37, "bicubic")
-    np.testing.assert_array_equal(resize_matrix(100, 37, "bicubic", range(5, 20)), whole[5:20])
+    window, whole = resize_matrix(100, 37, "bicubic", range(37))
+    assert window == slice(0, 100)
+    part, rows = resize_matrix(100, 37, "bicubic", range(5, 20))
+    np.testing.assert_array_equal(rows, whole[5:20, part])
+    assert not np.delete(whole[5:20], np.arange(100)[part], axis=1).any()
 
 
 def test_gradient_is_the_transposed_filter() -> None:
@@ -74,7 +77,7 @@ def test_gradient_is_the_transposed_filter() -> None:
     pixels = (0.3 + 0.4 * torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(0))).requires_grad_()
     weights = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
     (preprocessing.view(pixels) * weights).sum().backward()
-    matrix = torch.from_numpy(resize_matrix(9, 4, "bilinear")).float()
+    matrix = torch.from_numpy(resize_matrix(9, 4, "bilinear", range(4))[1]).float()
     expected = matrix.T @ weights @ matrix
     torch.testing.assert_close(pixels.grad, expected, atol=1e-5, rtol=1e-5)
 
@@ -89,7 +92,7 @@ def test_no_gradient_outside_the_crop() -> None:
     assert pixels.grad[..., 16:-16, int(left) + 3 : int(right) - 3].abs().min() > 0
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 20_000), (20_000, 1), (3, 2)])
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 1_000_000), (20_000, 1), (3, 2)])
 def test_extreme_shapes(width: int, height: int) -> None:
     preprocessing = Preprocessing.from_timm(configuration())
     image = Image.new("RGB", (width, height), (10, 200, 30))

@@ -100,9 +100,10 @@ def test_to_json() -> None:
 
 def test_manifest(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
-    run.write_manifest(Provenance.collect(model="m", weights="w", data="d", seed=3), ["report.pdf"])
+    write_text(tmp_path / "run" / "part" / "result.json", "{}")
+    run.write_manifest(Provenance.collect(model="m", weights="w", data="d", seed=3))
     manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
-    assert manifest["files"] == ["report.pdf"]
+    assert manifest["files"] == ["part/result.json"]
     assert manifest["provenance"]["seed"] == 3
     assert {"python", "snellen", "torch", "timm"} <= set(manifest["provenance"]["versions"])
     assert "cores" in manifest["provenance"]["hardware"]

@@ -59,6 +59,9 @@ def test_embedded_models_know_an_espresso(name) -> None:
         ("pytorch_model.bin", "a pickle"),
         ("gone.safetensors", "gone.safetensors: no such file"),
         ("", "no model named ''"),
+        ("aimv2_large_patch14_224.apple_pt", "it has no classes"),
+        ("hf-hub:", "not the name of a hub repository"),
+        ("hf-hub:a b", "not the name of a hub repository"),
         ("../../etc/passwd", "no model named"),
     ],
 )
@@ -121,6 +124,22 @@ def test_local_files_that_do_not_fit(tmp_path) -> None:
         resolve(str(save(tmp_path, good | {"classifier.bias": torch.full((3,), torch.nan)})), TINY)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("[", "labels are not JSON"),
+        ("5", "not a list of texts"),
+        ('{"a": 1, "b": 2, "c": 3}', "not a list of texts"),
+        ('["a", "b"]', "2 distinct labels for 3 classes"),
+        ('["a", "a", "b"]', "2 distinct labels for 3 classes"),
+    ],
+)
+def test_wrong_labels_in_a_file(tmp_path, labels, message) -> None:
+    path = save(tmp_path, tiny_network(3).state_dict(), architecture=TINY, labels=labels)
+    with pytest.raises(ModelError, match=message):
+        resolve(str(path))
+
+
 def header_file(folder: Path, header: object, body: bytes = b"", length: int | None = None) -> Path:
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     path = folder / "hostile.safetensors"
@@ -144,9 +163,12 @@ def tensor(start: int, stop: int, shape=(2,), dtype: str = "F32"):
         ({"a": tensor(0, 8), "b": tensor(4, 12)}, b"x" * 12, None, "overlap"),
         ({"a": tensor(0, 8), "b": tensor(12, 20)}, b"x" * 20, None, "gaps"),
         ({"a": tensor(0, 8, (1 << 40, 1 << 40))}, b"x" * 8, None, "lie about their shape"),
-        ({"a": tensor(0, 8, (-2, -1))}, b"x" * 8, None, "negative shape"),
+        ({"a": tensor(0, 8, (-2, -1))}, b"x" * 8, None, "not of whole numbers"),
         ({"a": tensor(0, 8, (2,), "PICKLE")}, b"x" * 8, None, "cannot be read"),
+        ({"a": tensor(0, 8, (2.0,))}, b"x" * 8, None, "not of whole numbers"),
         ({"a": {"dtype": "F32"}}, b"", None, "cannot be read"),
+        ({"__metadata__": 5}, b"", None, "cannot be read"),
+        ({"__metadata__": {"labels": 5}}, b"", None, "metadata that is not text"),
     ],
 )
 def test_hostile_headers(tmp_path, header, body, length, message) -> None:
@@ -167,6 +189,7 @@ def test_truncated_file(tmp_path) -> None:
 def test_list_models() -> None:
     assert "tf_efficientnet_lite0" in list_models()
     assert len(list_models()) > 1000
+    assert "gcvit_tiny.in1k" not in list_models()
     assert all("convnext" in name for name in list_models("convnext"))
     assert list_models("vgg1?.tv_in1k") == ["vgg11.tv_in1k", "vgg13.tv_in1k", "vgg16.tv_in1k", "vgg19.tv_in1k"]
 

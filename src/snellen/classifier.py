@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +17,30 @@ from snellen.labels import Labels
 from snellen.preprocessing import Preprocessing, check_pixels
 from snellen.weights import DEFAULT_MODEL, resolve
 
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 
 
 @contextlib.contextmanager
 def undisturbed(network: nn.Module) -> Iterator[nn.Module]:
     """The network in evaluation mode with frozen parameters; its state is as found afterwards.
 
-    Restores every module's mode, every parameter's gradient flag and every hook, also after an exception.
+    Restores every module's mode, every parameter's gradient flag and every hook, also after an exception. One
+    thread at a time holds a network; it may hold it several times over.
     """
+    with _LOCKS.setdefault(network, threading.RLock()):
+        yield from _undisturbed(network)
+
+
+def _undisturbed(network: nn.Module) -> Iterator[nn.Module]:
     modes = [(module, module.training) for module in network.modules()]
     flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
     hooks = [(getattr(m, kind), getattr(m, kind).copy()) for m in network.modules() for kind in _HOOKS]
@@ -114,7 +132,11 @@ class Classifier:
         return self.logits_of_view(self.preprocessing.view(pixels.to(self.device)))
 
     def logits_of_view(self, view: Tensor) -> Tensor:
-        """Logits (N, K) of views (N, 3, h, w) in [0, 1]: photographs already resized and cropped."""
+        """Logits (N, K) of views (N, 3, h, w) in [0, 1]: photographs already resized and cropped.
+
+        Raises:
+            InputError: not views, or not of the network's input size.
+        """
         with undisturbed(self.network) as network:
             logits = network(self._input(view))
         if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != len(self.labels):
@@ -137,6 +159,12 @@ class Classifier:
             return penultimate(network, self._input(view))
 
     def _input(self, view: Tensor) -> Tensor:
+        check_pixels(view, "view")
+        if tuple(view.shape[2:]) != self.preprocessing.size:
+            height, width = self.preprocessing.size
+            raise InputError(
+                f"view: got {view.shape[2]} x {view.shape[3]}", f"{height} x {width}, as resized and cropped"
+            )
         normalised = self.preprocessing.normalise(view.to(self.device))
         return normalised.contiguous(memory_format=torch.channels_last)
 
@@ -166,7 +194,7 @@ def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
     return received[-1].flatten(1)
 
 
-def load(name: str = DEFAULT_MODEL, *, architecture: str | None = None, device: str = "auto") -> Classifier:
+def load(name: str | Path = DEFAULT_MODEL, *, architecture: str | None = None, device: str = "auto") -> Classifier:
     """The pretrained classifier that ``name`` stands for.
 
     Args:
@@ -180,7 +208,7 @@ def load(name: str = DEFAULT_MODEL, *, architecture: str | None = None, device: 
         InputError: no such device.
     """
     chosen = choose_device(device)
-    found = resolve(name, architecture)
+    found = resolve(str(name), architecture)
     return Classifier(
         found.network,
         found.preprocessing,

@@ -32,6 +32,8 @@ STYLE: Mapping[str, Any] = {
     "legend.frameon": False,
     "figure.dpi": 150,
     "savefig.dpi": 200,
+    # Labels and file names are text, whatever they hold.
+    "text.parse_math": False,
     "svg.hashsalt": "snellen",
     "svg.fonttype": "none",
 }

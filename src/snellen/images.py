@@ -6,6 +6,7 @@ Formats are recognised by their content, never by their ending. Every refusal is
 
 from __future__ import annotations
 
+import functools
 import glob
 import io
 import os
@@ -23,7 +24,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from snellen.errors import ImageError
+from snellen.errors import ImageError, InputError
 from snellen.runs import cores
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ MAX_BYTES = 100 << 20
 MAX_PIXELS = 80_000_000
 """The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
 
+# What Pillow has to say of an odd but readable file, such as a broken EXIF block, is not for the user.
+warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
 # Pillow only warns between one and two times its own limit; here a bomb is an error. Ours lies below it.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
@@ -50,18 +53,25 @@ def expand(arguments: Iterable[str | Path]) -> list[str]:
     """
     sources: list[str] = []
     for argument in map(str, arguments):
-        if os.path.isdir(argument):
-            found = sorted(str(p) for p in Path(argument).rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
-        elif not os.path.exists(argument) and glob.has_magic(argument):
-            found = sorted(glob.glob(argument, recursive=True))
-        else:
-            found = [argument]
-        sources.extend(found or [argument])
+        found = [argument]
+        if not os.path.exists(argument) and glob.has_magic(argument):
+            found = sorted(glob.glob(argument, recursive=True)) or found
+        for path in found:
+            sources.extend(_images_below(path) or [path])
     return sources
+
+
+def _images_below(folder: str) -> list[str]:
+    """The images in and below a folder, sorted; none where it is no folder."""
+    if not os.path.isdir(folder):
+        return []
+    return sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in ENDINGS and path.is_file())
 
 
 def name_of(source: Source) -> str:
     """What messages and results call ``source``."""
+    if not isinstance(source, str | bytes | Path):
+        raise InputError(f"got {type(source).__name__} for a photograph", "a path, or the bytes of an image file")
     return "bytes" if isinstance(source, bytes) else str(source)
 
 
@@ -130,17 +140,23 @@ def read_each(
         except ImageError as error:
             return error
 
+    def submit(source: Source) -> tuple[Source, Future[T | ImageError]]:
+        if source == STDIN:
+            # Here Ctrl-C can interrupt the wait; in a worker it could not.
+            _standard_input()
+        return source, pool.submit(one, source)
+
     remaining = iter(sources)
     with ThreadPoolExecutor(workers) as pool:
         pending: deque[tuple[Source, Future[T | ImageError]]] = deque()
         try:
             for source in islice(remaining, 4 * workers):
-                pending.append((source, pool.submit(one, source)))
+                pending.append(submit(source))
             while pending:
                 source, future = pending.popleft()
                 result = future.result()
                 for following in islice(remaining, 1):
-                    pending.append((following, pool.submit(one, following)))
+                    pending.append(submit(following))
                 yield source, result
         finally:
             for _, future in pending:
@@ -153,9 +169,11 @@ def _read_bytes(source: Source) -> bytes:
         if isinstance(source, bytes):
             data = source
         elif str(source) == STDIN:
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = _standard_input()
         else:
             path = Path(source)
+            if not str(source):
+                raise ImageError("'': no such file")
             if path.is_dir():
                 raise ImageError(f"{name}: a folder without images", f"endings: {', '.join(ENDINGS)}")
             if not path.is_file():
@@ -173,19 +191,22 @@ def _read_bytes(source: Source) -> bytes:
     return data
 
 
+@functools.cache
+def _standard_input() -> bytes:
+    """What standard input holds; read once, however often ``-`` is named."""
+    return sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin is not None else b""
+
+
 def _too_many_pixels(name: str, seen: str) -> ImageError:
     return ImageError(f"{name}: {seen}", f"at most {MAX_PIXELS // 1_000_000} million, against decompression bombs")
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):
-        # 16-bit grey, which Pillow would clip at 255 instead of scaling.
-        grey = np.asarray(image).astype(np.int64)
-        if grey.min() < 0 or grey.max() > 65535:
-            raise ImageError(f"{name}: {grey.min()} to {grey.max()} in 32-bit samples", "8 or 16 bits a sample")
-        image = Image.fromarray((grey >> 8).astype(np.uint8))
-    if image.mode == "F":
-        raise ImageError(f"{name}: floating-point samples have no defined white", "8 or 16 bits a sample")
+    if image.mode.startswith("I;16"):
+        # Pillow would clip 16-bit grey at 255 instead of scaling it.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ImageError(f"{name}: 32-bit samples have no defined white", "8 or 16 bits a sample")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")

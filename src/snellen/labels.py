@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -40,30 +41,33 @@ class Labels(Sequence[str]):
         return iter(self.names)
 
     @functools.cached_property
-    def _by_name(self) -> dict[str, int]:
-        table: dict[str, int] = {}
+    def _by_name(self) -> dict[str, list[int]]:
+        table: dict[str, list[int]] = {}
         for index, others in enumerate(self.synonyms):
             for other in others:
-                table.setdefault(other.casefold(), index)
+                table.setdefault(other.casefold(), []).append(index)
         # A class's own name wins over another class's synonym.
-        return table | {name.casefold(): index for index, name in enumerate(self.names)}
+        return table | {name.casefold(): [index] for index, name in enumerate(self.names)}
 
     def find(self, query: int | str) -> int:
         """The index of the class that ``query`` names: an index, its digits, a name or a synonym.
 
         Raises:
-            InputError: no such class; offers the nearest names.
+            InputError: no such class, or several; offers the nearest names.
         """
         text = str(query).strip()
-        if text.lstrip("-").isdigit() and text.casefold() not in self._by_name:
+        if re.fullmatch("-?[0-9]+", text) and text.casefold() not in self._by_name:
             if 0 <= int(text) < len(self):
                 return int(text)
             raise InputError(f"no class {text}", f"the classes are 0 to {len(self) - 1}")
-        index = self._by_name.get(text.casefold())
-        if index is None:
+        indices = self._by_name.get(text.casefold())
+        if indices is None:
             hint = did_you_mean(text, self._by_name) or "a class name or its index"
             raise InputError(f"no class named {text!r}", hint)
-        return index
+        if len(indices) > 1:
+            meant = " or ".join(f"{self.names[index]} ({index})" for index in indices)
+            raise InputError(f"{len(indices)} classes are named {text!r}", meant)
+        return indices[0]
 
 
 @functools.cache

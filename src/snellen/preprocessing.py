@@ -36,6 +36,7 @@ _TOLERANCE = 1e-6
 # A photograph of 1 x 10,000 would be resized to 256 x 2,560,000 before its crop; past this many pixels
 # only the crop is computed.
 _LARGEST_RESIZE = 1 << 26
+_LARGEST_MATRIX = 1 << 27
 
 
 def _triangle(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -63,25 +64,31 @@ _FILTERS: dict[str, tuple[float, _Kernel, Image.Resampling]] = {
 
 
 def resize_matrix(
-    size_in: int, size_out: int, interpolation: Interpolation, rows: range | None = None
-) -> npt.NDArray[np.float64]:
-    """The matrix (size_out, size_in) that resizes one axis as Pillow does, antialiased; rows sum to one.
+    size_in: int, size_out: int, interpolation: Interpolation, rows: range
+) -> tuple[slice, npt.NDArray[np.float64]]:
+    """``rows`` of the matrix (size_out, size_in) that resizes one axis as Pillow does, antialiased.
 
-    With ``rows``, only those rows of it.
+    Returns:
+        The input positions that these rows use, and the rows (len(rows), positions); each sums to one.
+
+    Raises:
+        InputError: the axis is too long for so small an output.
     """
     support, kernel, _ = _FILTERS[interpolation]
     scale = size_in / size_out
     stretch = max(scale, 1.0)
-    wanted = np.asarray(range(size_out) if rows is None else rows)
-    centres = (wanted[:, None] + 0.5) * scale
+    centres = (np.asarray(rows)[:, None] + 0.5) * scale
     first = np.maximum((centres - support * stretch + 0.5).astype(int), 0)
     last = np.minimum((centres + support * stretch + 0.5).astype(int), size_in)
-    positions = np.arange(size_in)[None, :]
+    window = slice(int(first.min()), int(last.max()))
+    if len(rows) * (window.stop - window.start) > _LARGEST_MATRIX:
+        raise InputError(f"cannot resize {size_in} pixels to {size_out} differentiably", "a photograph less elongated")
+    positions = np.arange(window.start, window.stop)[None, :]
     matrix = kernel((positions - centres + 0.5) / stretch)
     matrix = np.where((positions >= first) & (positions < last), matrix, 0.0)
     matrix /= matrix.sum(axis=1, keepdims=True)
     unit = float(1 << _PILLOW_COEFFICIENT_BITS)
-    return np.round(matrix * unit) / unit
+    return window, np.round(matrix * unit) / unit
 
 
 @functools.lru_cache(maxsize=64)
@@ -92,10 +99,8 @@ def _resize_operators(
 
     Sparse on the CPU, where a row holds a handful of coefficients; dense on accelerators.
     """
-    matrix = resize_matrix(size_in, size_out, interpolation, range(start, start + length))
-    used = np.flatnonzero(np.abs(matrix).sum(axis=0))
-    window = slice(int(used[0]), int(used[-1]) + 1)
-    weights = torch.from_numpy(matrix[:, window]).to(device=device, dtype=torch.float32)
+    window, matrix = resize_matrix(size_in, size_out, interpolation, range(start, start + length))
+    weights = torch.from_numpy(matrix).to(device=device, dtype=torch.float32)
     transposed = weights.T.contiguous()
     if device.type == "cpu":
         with warnings.catch_warnings():

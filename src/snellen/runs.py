@@ -22,7 +22,7 @@ from typing import Any
 
 from snellen.errors import SnellenError
 
-_PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
+_PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "matplotlib", "typst")
 
 
 @contextlib.contextmanager
@@ -32,7 +32,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A crash at any moment leaves the old file or the new one.
 
     Raises:
-        SnellenError: the file cannot be written: disk full, no permission, no such folder.
+        SnellenError: the file cannot be written: disk full, no permission, a file where a folder should be.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +83,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def to_json(value: Any) -> str:
     """``value`` as indented JSON text; see :func:`to_plain`."""
-    return json.dumps(to_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(to_plain(value), indent=2, allow_nan=False) + "\n"
 
 
 def to_plain(value: Any) -> Any:
@@ -186,8 +186,9 @@ class Run:
         if path.exists() and not path.is_dir():
             raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
 
-    def write_manifest(self, provenance: Provenance | None, files: list[str]) -> None:
-        """Write ``manifest.json``: the provenance, the files, when and how long."""
+    def write_manifest(self, provenance: Provenance | None) -> None:
+        """Write ``manifest.json``: the provenance, the files that are there, when and how long."""
+        files = (path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
         started = datetime.datetime.fromtimestamp(self._started, datetime.UTC)
         write_json(
             self.path / "manifest.json",
@@ -195,6 +196,6 @@ class Run:
                 "started": started.isoformat(timespec="seconds"),
                 "seconds": round(time.time() - self._started, 1),
                 "provenance": provenance,
-                "files": files,
+                "files": sorted(str(path.relative_to(self.path)) for path in files if path.name != "manifest.json"),
             },
         )

@@ -137,11 +137,23 @@ def resolve(name: str, architecture: str | None = None) -> Pretrained:
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """The names of all embedded and timm models that have pretrained weights, filtered by a glob or a part."""
+    """The names of all embedded and timm models that can be examined, filtered by a glob or a part."""
     if not any(wildcard in pattern for wildcard in "*?["):
         pattern = f"*{pattern}*"
-    names = [*EMBEDDED, *timm.list_pretrained()]
+    names = [*EMBEDDED, *filter(_examinable, timm.list_pretrained())]
     return [name for name in names if fnmatch.fnmatch(name, pattern)]
+
+
+def _examinable(name: str) -> bool:
+    """Whether a pretrained timm model classifies, has safe weights on the hub, and takes an ordinary crop."""
+    config = timm.get_pretrained_cfg(name)
+    if not config.num_classes or not config.hf_hub_id:
+        return False
+    try:
+        Preprocessing.from_timm(resolve_data_config({}, pretrained_cfg=config.to_dict()))
+    except ModelError:
+        return False
+    return True
 
 
 def describe_model(name: str) -> ModelInfo:
@@ -204,6 +216,8 @@ def _from_timm(name: str) -> Pretrained:
         near = nearest(name, tags) or tags[:3]
         hint = f"pretrained: {', '.join(near)}" if near else "timm publishes no pretrained weights of it"
         raise ModelError(f"{name}: no such pretrained weights, and random ones are never used", hint)
+    if not config.num_classes:
+        raise ModelError(f"{name}: it has no classes", "a classifier; this network only gives features")
     if not config.hf_hub_id:
         raise ModelError(
             f"{name}: its weights are published only as a pickle, which is refused",
@@ -234,7 +248,11 @@ def _from_hub(name: str) -> Pretrained:
     network = _build(name, architecture, path, arguments | {"num_classes": config.get("num_classes", 1000)})
     network.pretrained_cfg = dict(getattr(network, "pretrained_cfg", {}) or {}) | pretrained
     names = pretrained.get("label_names") or config.get("label_names")
-    labels = Labels(tuple(_readable(names, pretrained.get("label_descriptions")))) if names else _labels_of(network)
+    classes = int(getattr(network, "num_classes", 0))
+    if names:
+        labels = _checked_labels(name, _readable(names, pretrained.get("label_descriptions")), classes)
+    else:
+        labels = _labels_of(network)
     return _finish(name, network, labels, file_digest(path), f"hub {repository}")
 
 
@@ -257,11 +275,30 @@ def _from_file(path: Path, architecture: str | None) -> Pretrained:
     key = classifier_weight(timm.get_pretrained_cfg(architecture, allow_unregistered=True))
     if key not in header.shapes:
         raise ModelError(f"{path}: has no tensor {key!r}", f"weights of {architecture} with its classifier")
+    if not header.shapes[key]:
+        raise ModelError(f"{path}: {key} is a single number", f"weights of {architecture} with its classifier")
     classes = header.shapes[key][0]
     network = _build(str(path), architecture, path, {"num_classes": classes})
-    names = json.loads(metadata["labels"]) if "labels" in metadata else None
-    labels = Labels(tuple(names)) if names else _labels_of(network)
+    labels = _given_labels(str(path), metadata["labels"], classes) if "labels" in metadata else _labels_of(network)
     return _finish(str(path), network, labels, file_digest(path), "local file")
+
+
+def _given_labels(name: str, text: str, classes: int) -> Labels:
+    """The class names that a file's metadata holds as a JSON list."""
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{name}: its labels are not JSON", "a list of names") from error
+    return _checked_labels(name, names, classes)
+
+
+def _checked_labels(name: str, names: Any, classes: int) -> Labels:
+    """``names`` as labels: a list of distinct texts, one for each class."""
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        raise ModelError(f"{name}: its labels are not a list of texts")
+    if len(names) != classes or len(set(names)) != classes:
+        raise ModelError(f"{name}: {len(set(names))} distinct labels for {classes} classes", "one for each")
+    return Labels(tuple(names))
 
 
 def classifier_weight(config: Any) -> str:
@@ -333,11 +370,13 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
                 raise ValueError("its header is longer than the file")
             header = json.loads(file.read(length))
         metadata = header.pop("__metadata__", {})
+        if not all(isinstance(value, str) for value in metadata.values()):
+            raise ValueError("metadata that is not text")
         end = 0
         for entry in sorted(header.values(), key=lambda entry: entry["data_offsets"]):
             start, stop = entry["data_offsets"]
-            if any(side < 0 for side in entry["shape"]):
-                raise ValueError("a negative shape")
+            if not all(isinstance(side, int) and side >= 0 for side in entry["shape"]):
+                raise ValueError("a shape that is not of whole numbers")
             if start != end or stop - start != math.prod(entry["shape"]) * _DTYPE_BYTES[entry["dtype"]]:
                 raise ValueError("tensors that overlap, leave gaps or lie about their shape")
             end = stop
@@ -364,17 +403,28 @@ def _cached(repository: str, filename: str) -> Path | None:
 
 def _fetch(name: str, repository: str, filename: str) -> Path:
     """The file of a hub repository: from the cache where it is there, else downloaded."""
-    cached = _cached(repository, filename)
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = _cached(repository, filename)
+    except HFValidationError as error:
+        raise ModelError(f"{name}: not the name of a hub repository", "hf-hub:owner/name") from error
     if cached is not None:
         return cached
     if not _hub_reachable():
-        raise ModelError(
-            f"{name}: its weights are not on this machine and the hub cannot be reached",
-            f"offline works: {', '.join(offline_models())}",
-        )
+        raise _unreachable(name)
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+    from huggingface_hub.utils import logging
 
+    # It would announce each of its attempts; how they ended is said below.
+    logging.set_verbosity_error()
     try:
         return Path(hf_hub_download(repository, filename))
     except GatedRepoError as error:
@@ -383,12 +433,22 @@ def _fetch(name: str, repository: str, filename: str) -> Path:
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"{name}: the hub has no repository {repository}") from error
+    except LocalEntryNotFoundError as error:
+        # A kind of EntryNotFoundError, but it says that nothing answered.
+        raise _unreachable(name) from error
     except EntryNotFoundError as error:
         raise ModelError(
             f"{name}: {repository} has no {filename}", "a pickle is refused; ask its owner for safetensors"
         ) from error
     except (HfHubHTTPError, OSError) as error:
         raise ModelError(f"{name}: the download of {filename} failed: {error}") from error
+
+
+def _unreachable(name: str) -> ModelError:
+    return ModelError(
+        f"{name}: its weights are not on this machine and the hub cannot be reached",
+        f"offline works: {', '.join(offline_models())}",
+    )
 
 
 def _hub_reachable() -> bool:

@@ -31,12 +31,15 @@ def classify(
 ) -> None:
     """What it sees: the top categories of each photograph and their probabilities."""
     output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.errors import InputError
     from snellen.figures import check_figure_path
     from snellen.images import expand
 
     if figure is not None:
         check_figure_path(figure)
     sources = expand(images)
+    if figure is not None and len(sources) > _MOST_ROWS_OF_A_FIGURE:
+        raise InputError(f"--figure: {len(sources)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
 
     from snellen.classifier import load
     from snellen.inspect.categories import Classification, Failure, classify_each
@@ -92,14 +95,13 @@ def _print_table(results: list[Classification | Failure]) -> None:
             output.complain(result.error)
             continue
         for rank, prediction in enumerate(result.predictions):
-            image = result.image if rank == 0 else ""
+            image = output.printable(result.image) if rank == 0 else ""
             table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
     if table.row_count:
         output.stdout.print(table, markup=False)
 
 
 def _draw(results: list[Classification], path: Path) -> None:
-    from snellen.errors import InputError
     from snellen.figures import save_figure
     from snellen.images import read_image
     from snellen.inspect.categories_figure import draw_categories
@@ -107,6 +109,4 @@ def _draw(results: list[Classification], path: Path) -> None:
     if not results:
         output.complain(f"{path}: not drawn: no photograph could be read")
         return
-    if len(results) > _MOST_ROWS_OF_A_FIGURE:
-        raise InputError(f"--figure: {len(results)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
     save_figure(draw_categories([(read_image(result.image), result) for result in results]), path)

@@ -23,8 +23,9 @@ def exam(
 
     settings = ExamConfig() if config is None else read_config(config, PARTS)
     result = run_exam(settings, out, started=lambda part: output.stderr.print(f"{PARTS[part].title} ..."))
-    for failure in result.failures:
+    for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
     output.stdout.print(f"The report is {result.report}", soft_wrap=True, markup=False)
-    if result.failures:
+    if result.failed:
         raise typer.Exit(1)
+    output.finish(len(result.unreadable))

@@ -15,8 +15,6 @@ def models(
     ] = None,
 ) -> None:
     """The models that can be examined: size, licence, and which work offline right now."""
-    from rich.table import Table
-
     from snellen.errors import InputError, did_you_mean
     from snellen.weights import describe_model, list_models, offline_models
 
@@ -24,16 +22,14 @@ def models(
     if not names:
         known = list_models()
         raise InputError(f"no model matches {pattern!r}", did_you_mean(str(pattern), known) or "a part of a timm name")
-    table = Table("name", "parameters", "input", "licence", "offline", box=None, pad_edge=False)
-    table.columns[0].overflow = "fold"
-    table.columns[1].justify = "right"
-    with output.progress("Counting parameters", len(names)) as advance:
-        for name in names:
-            model = describe_model(name)
-            height, width = model.input_size
-            size = f"{model.parameters / 1e6:.1f} M"
-            table.add_row(model.name, size, f"{height} x {width}", model.license, "yes" if model.offline else "no")
-            advance()
-    output.stdout.print(table, markup=False)
+    widest = max(len(name) for name in names)
+    output.stdout.print(f"{'name':{widest}}  parameters  input      offline  licence", markup=False)
+    for name in names:
+        model = describe_model(name)
+        size = f"{model.parameters / 1e6:.1f} M"
+        shape = "{} x {}".format(*model.input_size)
+        offline = "yes" if model.offline else "no"
+        line = f"{model.name:{widest}}  {size:>10}  {shape:9}  {offline:7}  {model.license}"
+        output.stdout.print(line.rstrip(), markup=False, soft_wrap=True)
     if pattern is None:
         output.stderr.print(f"{len(list_models())} names in all: snellen models PATTERN", markup=False)

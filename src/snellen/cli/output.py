@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 
 import typer
@@ -10,8 +11,10 @@ from rich.console import Console
 
 from snellen.errors import InputError
 
-stdout = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
+# Piped tables are not folded: their lines are for other programs.
+_WIDE = 10_000
+stdout = Console(highlight=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
+stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 @contextlib.contextmanager
@@ -43,7 +46,12 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[], None]
 
 def complain(message: str) -> None:
     """One line about one bad input; the command goes on."""
-    stderr.print(f"snellen: {message}", style="red", markup=False, soft_wrap=True)
+    stderr.print(f"snellen: {printable(message)}", style="red", markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, its control characters escaped: file names can hold any."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def exclusive(*flags: tuple[str, bool]) -> None:

@@ -13,6 +13,8 @@ from snellen.inspect.categories import Classification, classify
 from snellen.inspect.categories_figure import draw_categories
 from snellen.runs import Provenance, write_json
 
+_ROWS_OF_A_PICTURE = 6
+
 REFERENCES = (
     "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
     "Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.",
@@ -20,22 +22,24 @@ REFERENCES = (
 
 
 def run(context: Context) -> Sequence[Block]:
-    """Classify every photograph; write ``result.json`` and ``categories.png``."""
+    """Classify every photograph; write ``result.json`` and the figures."""
     classifier = context.classifier
     results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
     provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
+        model=classifier.name,
+        weights=classifier.digest,
+        data=context.data,
+        device=str(classifier.device),
+        seed=context.seed,
     )
     write_json(context.folder / "result.json", {"results": results, "provenance": provenance})
-    picture = context.folder / "categories.png"
-    save_figure(draw_categories([(read_image(result.image), result) for result in results]), picture)
     return (
         Paragraph(
             f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
             f"{len(classifier.labels):,} classes. Each photograph passes its own preprocessing. "
             f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
         ),
-        Picture(picture, "Each photograph, and the three most probable categories with their probabilities."),
+        *_pictures(context, results),
         Table(
             ("photograph", "category", "index", "probability"),
             [
@@ -49,6 +53,18 @@ def run(context: Context) -> Sequence[Block]:
     )
 
 
+def _pictures(context: Context, results: Sequence[Classification]) -> list[Picture]:
+    """As many figures as it takes for each to fit on a page."""
+    pictures: list[Picture] = []
+    for start in range(0, len(results), _ROWS_OF_A_PICTURE):
+        rows = results[start : start + _ROWS_OF_A_PICTURE]
+        path = context.folder / f"categories-{len(pictures) + 1}.png"
+        save_figure(draw_categories([(read_image(result.image), result) for result in rows]), path)
+        caption = "Each photograph, and the three most probable categories with their probabilities."
+        pictures.append(Picture(path, caption))
+    return pictures
+
+
 def _millions(context: Context) -> str:
     return f"{sum(p.numel() for p in context.classifier.network.parameters()) / 1e6:.1f}"
 
@@ -60,7 +76,7 @@ def _discussion(context: Context, results: Sequence[Classification]) -> str:
     sentences = [
         f"The surest answer is {surest.top.label} ({surest.top.probability:.3f}) for {Path(surest.image).name}."
     ]
-    if doubtful is not surest:
+    if doubtful is not surest and len(doubtful.predictions) > 1:
         margin = doubtful.predictions[0].probability - doubtful.predictions[1].probability
         sentences.append(
             f"The least sure is {doubtful.top.label} ({doubtful.top.probability:.3f}) for "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import re
 import tomllib
 from collections.abc import Collection
@@ -57,28 +58,32 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
             line and what would be accepted.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not a text file in UTF-8") from error
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not TOML: {error}") from error
     fields = {field.name: field for field in dataclasses.fields(ExamConfig)}
     for key, value in values.items():
-        where = f"{path}, line {_line_of(text, key)}"
+        where = f"{path}, line {_line_of_key(text, key)}"
         if key not in fields:
             raise InputError(f"{where}: unknown key {key!r}", _offer(key, fields))
         values[key] = _checked(where, key, value, str(fields[key].type))
     config = ExamConfig(**values)
     for part in config.parts:
         if part not in parts:
-            raise InputError(f"{path}, line {_line_of(text, part)}: unknown part {part!r}", _offer(part, parts))
+            where = f"{path}, line {_line_of_value(text, 'parts', part)}"
+            raise InputError(f"{where}: unknown part {part!r}", _offer(part, parts))
     base = path.parent
-    photographs = tuple(str(base / photograph) for photograph in config.photographs)
-    return dataclasses.replace(config, photographs=photographs)
+    # The folder's own name is not a pattern, whatever it holds.
+    photographs = tuple(f"{glob.escape(str(base))}/{photograph}" for photograph in config.photographs)
+    model = str(base / config.model) if config.model.lower().endswith(".safetensors") else config.model
+    parts_once = tuple(dict.fromkeys(config.parts))
+    return dataclasses.replace(config, photographs=photographs, model=model, parts=parts_once)
 
 
 def _offer(wrong: str, valid: Collection[str]) -> str:
@@ -86,13 +91,18 @@ def _offer(wrong: str, valid: Collection[str]) -> str:
     return f"{guess + ' ' if guess else ''}valid: {', '.join(valid)}"
 
 
-def _line_of(text: str, word: str) -> int:
-    """The first line that holds ``word`` as a key or a quoted value; the first line where none does."""
-    pattern = re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if pattern.search(line.partition("#")[0]):
-            return number
-    return 1
+def _line_of_key(text: str, key: str) -> int:
+    """The line that sets ``key``, or opens the table of that name."""
+    name = rf"[\"']?{re.escape(key)}[\"']?"
+    pattern = re.compile(rf"\s*({name}\s*[.=]|\[+\s*{name}\s*[.\]])")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
+
+
+def _line_of_value(text: str, key: str, value: str) -> int:
+    """The line, from the one that sets ``key`` on, that holds ``value`` in quotes."""
+    first = _line_of_key(text, key)
+    lines = list(enumerate(text.splitlines(), 1))[first - 1 :]
+    return next((number for number, line in lines if re.search(rf"[\"']{re.escape(value)}[\"']", line)), first)
 
 
 _ACCEPTED = {

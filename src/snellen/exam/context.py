@@ -17,6 +17,7 @@ class Context:
         classifier: the one under examination.
         photographs: paths of those that can be read; at least one.
         expected: the label that a person would choose for each photograph, or None where nobody said.
+        data: fingerprint of the photographs.
         folder: where the part writes; its own.
         seed: of every random choice.
     """
@@ -24,5 +25,6 @@ class Context:
     classifier: Classifier
     photographs: Sequence[str]
     expected: Sequence[str | None]
+    data: str
     folder: Path
     seed: int

@@ -25,11 +25,13 @@ class ExamResult:
 
     Attributes:
         report: the PDF.
-        failures: one line for each photograph that could not be read and each part that failed.
+        unreadable: one line for each photograph that could not be read.
+        failed: one line for each part that failed.
     """
 
     report: Path
-    failures: tuple[str, ...]
+    unreadable: tuple[str, ...]
+    failed: tuple[str, ...]
 
 
 def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lambda _: None) -> ExamResult:
@@ -44,31 +46,35 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     run = Run(out)
-    photographs, expected, failures = _readable_photographs(config)
+    photographs, expected, unreadable = _readable_photographs(config)
+    data = fingerprint("".join(fingerprint(Path(photograph).read_bytes()) for photograph in photographs))
     classifier = load(config.model, architecture=config.architecture, device=config.device)
     names = config.parts or tuple(PARTS)
     sections: list[Section] = []
+    failed: list[str] = []
     for name in names:
         started(name)
         part = PARTS[name]
-        context = Context(classifier, photographs, expected, out / name, config.seed)
+        context = Context(classifier, photographs, expected, data, out / name, config.seed)
         try:
             blocks = part.run(context)
-        except SnellenError as error:
-            failures.append(f"part {name}: {error}")
-            blocks = (Failed(str(error)),)
+        except Exception as error:
+            # Whatever went wrong in one part, the others are still to be examined and reported.
+            reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
+            failed.append(f"part {name}: {reason}")
+            blocks = (Failed(reason),)
         sections.append(Section(part.title, part.assignment, blocks))
     provenance = Provenance.collect(
         model=classifier.name,
         weights=classifier.digest,
-        data=fingerprint("".join(fingerprint(Path(photograph).read_bytes()) for photograph in photographs)),
+        data=data,
         seed=config.seed,
         device=str(classifier.device),
     )
     report = out / "report.pdf"
     write_pdf(_report(config, classifier, photographs, names, sections, provenance), report)
-    run.write_manifest(provenance, ["report.pdf", *(f"{name}/result.json" for name in names)])
-    return ExamResult(report, tuple(failures))
+    run.write_manifest(provenance)
+    return ExamResult(report, tuple(unreadable), tuple(failed))
 
 
 def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
@@ -80,7 +86,7 @@ def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | Non
     failures: list[str] = []
     for source in expand(config.photographs):
         try:
-            read_image(source)
+            read_image(Path(source))
         except ImageError as error:
             failures.append(str(error))
         else:
@@ -117,7 +123,7 @@ def _report(
             ("Command", provenance.command),
             ("Model", provenance.model),
             ("Weights (SHA-256)", provenance.weights),
-            ("Photographs (SHA-256)", provenance.data),
+            ("Photographs (fingerprint)", provenance.data),
             ("Seed", str(provenance.seed)),
             ("Hardware", f"{provenance.hardware}; network on {provenance.device}"),
             ("Versions", ", ".join(f"{name} {number}" for name, number in provenance.versions.items())),

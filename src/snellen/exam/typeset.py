@@ -27,7 +27,7 @@ def write_pdf(report: Report, path: Path) -> None:
         (folder / "report.json").write_text(to_json(_with_local_pictures(report, folder)), encoding="utf-8")
         with atomic_path(path) as temporary:
             try:
-                typst.compile(folder / "report.typ", output=temporary, root=folder, ignore_system_fonts=True)
+                typst.compile(folder / "report.typ", output=temporary, root=folder)
             except typst.TypstError as error:
                 raise SnellenError(f"{path}: cannot be typeset: {error}") from error
 

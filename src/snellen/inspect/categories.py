@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,15 +55,14 @@ class Failure:
 
 
 def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:
-    """The ``k`` most probable categories of each row of ``logits`` (N, K).
+    """The ``k`` most probable categories of each row of ``logits`` (N, K); all K where k is larger.
 
     Raises:
-        InputError: k is not between 1 and K.
+        InputError: k is not a whole number above 0.
     """
-    classes = len(classifier.labels)
-    if not 1 <= k <= classes:
-        raise InputError(f"k is {k}", f"1 to {classes}, the number of {classifier.name}'s classes")
-    probabilities, indices = logits.detach().double().softmax(dim=1).topk(k, dim=1)
+    if not isinstance(k, int) or k < 1:
+        raise InputError(f"k is {k!r}", "a whole number above 0")
+    probabilities, indices = logits.detach().double().softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
     return [
         tuple(Prediction(classifier.labels[index], index, value) for value, index in zip(row, column, strict=True))
         for row, column in zip(probabilities.tolist(), indices.tolist(), strict=True)
@@ -78,7 +77,7 @@ def classify(
     Args:
         classifier: the classifier under examination.
         images: paths, bytes of image files, or pixels (N, 3, H, W) in [0, 1].
-        k: how many categories.
+        k: how many categories; all of them where there are fewer.
 
     Returns:
         A :class:`Classification` for each photograph, or a :class:`Failure` where it cannot be read.
@@ -87,7 +86,8 @@ def classify(
         with torch.no_grad():
             rows = top_predictions(classifier, classifier.logits(images), k)
         return [Classification(f"pixels {number}", row) for number, row in enumerate(rows)]
-    sources = [images] if isinstance(images, str | bytes | Path) else images
+    alone = isinstance(images, str | bytes) or not isinstance(images, Sequence)
+    sources: Any = [images] if alone else images
     return list(classify_each(classifier, sources, k))
 
 

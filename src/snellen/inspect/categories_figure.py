@@ -20,7 +20,8 @@ def draw_categories(photographs: Sequence[tuple[Image.Image, Classification]]) -
         photographs: RGB images with what was seen in them; at least one.
     """
     with styled():
-        figure = new_figure(6.3, 1.15 * len(photographs))
+        bars_of_one = max(len(classification.predictions) for _, classification in photographs)
+        figure = new_figure(6.3, max(1.15, 0.23 * bars_of_one) * len(photographs))
         axes = figure.subplots(len(photographs), 2, squeeze=False, width_ratios=(1, 1.6))
         for (picture, bars), (image, classification) in zip(axes, photographs, strict=True):
             shown = image.copy()
