@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from snellen.errors import InputError, ModelError
 from snellen.labels import Labels
+from snellen.layers import Place, find_places
 from snellen.preprocessing import Preprocessing, check_pixels
 from snellen.weights import DEFAULT_MODEL, resolve
 
@@ -135,6 +137,13 @@ class Classifier:
         """Features (N, D) of views (N, 3, h, w) in [0, 1]."""
         with undisturbed(self.network) as network:
             return penultimate(network, self._input(view))
+
+    @functools.cached_property
+    def layers(self) -> tuple[Place, ...]:
+        """Every place where a feature map can be read, in the order in which they run; found once, by one pass."""
+        blank = torch.full((1, 3, *self.preprocessing.size), 0.5)
+        with undisturbed(self.network) as network:
+            return find_places(network, self._input(blank))
 
     def _input(self, view: Tensor) -> Tensor:
         normalised = self.preprocessing.normalise(view.to(self.device))

@@ -37,7 +37,7 @@ class Reaches(TorchDispatchMode):
         self._of = WeakTensorKeyDictionary()
         rows = torch.arange(image.shape[2], dtype=torch.float32)[:, None].expand(image.shape)
         columns = torch.arange(image.shape[3], dtype=torch.float32).expand(image.shape)
-        self._of[image] = [rows.clone(), columns.clone(), -rows, -columns]
+        self._of[image] = [side.contiguous() for side in (rows, columns, -rows, -columns)]
 
     def of(self, tensor: Tensor) -> Reach | None:
         """The reach of ``tensor``; None where it does not depend on the image."""
@@ -74,7 +74,10 @@ class Reaches(TorchDispatchMode):
             return torch.full(leaf.shape, _NOTHING) if known is None else known[side]
 
         packet = func.overloadpacket
-        if func.is_view or packet in _MOVES:
+        if packet in (aten.view, aten._unsafe_view):
+            # The strides of values and reaches may differ, so what is a view of one may be a copy of the other.
+            return [shadow(args[0]).reshape(args[1])]
+        if packet in _MOVES or (func.is_view and packet is not aten.as_strided):
             # An index is not a value that moves: it stays as it is.
             moved = tree_map(lambda leaf: leaf if _is_index(leaf) else shadow(leaf), (tuple(args), dict(kwargs)))
             return [leaf for leaf in tree_leaves(func(*moved[0], **moved[1])) if isinstance(leaf, Tensor)]
@@ -85,7 +88,7 @@ class Reaches(TorchDispatchMode):
         if rule is not None:
             return [rule(shadow, args, outputs[0])]
         if torch.Tag.pointwise in func.tags or packet in _PER_ELEMENT:
-            return [_unite(operands, output) for output in outputs if _broadcasts(operands, output)]
+            return [_unite(operands, outputs[0])]
         everything = torch.stack([operand.min() for operand in operands]).min()
         return [torch.full(output.shape, float(everything)) for output in outputs]
 
@@ -104,10 +107,6 @@ def _unite(reaches: Sequence[Tensor], output: Tensor) -> Tensor:
     return united
 
 
-def _broadcasts(reaches: Sequence[Tensor], output: Tensor) -> bool:
-    return torch.broadcast_shapes(*(reach.shape for reach in reaches), output.shape) == output.shape
-
-
 def _window(reach: Tensor, output: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
     """The least of ``reach`` (1, C, H, W) below each window, for every channel of ``output``."""
     kernel, stride, padding, dilation = (_pair(value) for value in (kernel, stride, padding, dilation))
@@ -116,7 +115,7 @@ def _window(reach: Tensor, output: Tensor, kernel: Any, stride: Any, padding: An
         needed = (output.shape[2 + axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
         margins += [padding[axis], needed - reach.shape[2 + axis] - padding[axis]]
     below = functional.pad(reach.amin(dim=1, keepdim=True), margins, value=_NOTHING)
-    return -functional.max_pool2d(-below, kernel, stride, 0, dilation).expand(output.shape).contiguous().neg().neg()
+    return functional.max_pool2d(-below, kernel, stride, 0, dilation).neg().expand(output.shape).contiguous()
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -132,14 +131,14 @@ def _convolution(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
 
 
 def _pooling(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
-    image, kernel, stride, padding, dilation = (*args[:4], *(None,) * (4 - len(args[:4])), 1)
-    return _window(shadow(image), output, kernel, stride or kernel, padding or 0, dilation)
+    image, kernel, stride, padding = (*args[:4], *(None, 0)[len(args) - 2 :])[:4]
+    return _window(shadow(image), output, kernel, stride or kernel, padding, 1)
 
 
 def _max_pooling(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
     dilation = args[4] if len(args) > 4 else 1
-    stride = args[2] if len(args) > 2 and args[2] else args[1]
-    return _window(shadow(args[0]), output, args[1], stride, args[3] if len(args) > 3 else 0, dilation)
+    image, kernel, stride, padding = (*args[:4], *(None, 0)[len(args) - 2 :])[:4]
+    return _window(shadow(image), output, kernel, stride or kernel, padding, dilation)
 
 
 def _along(shadow: Shadow, value: Tensor, axes: Any, output: Tensor) -> Tensor:
@@ -191,10 +190,10 @@ _RULES: dict[Any, _Rule] = {
 # Not tagged as element-wise by PyTorch, but so in evaluation mode.
 _PER_ELEMENT = {
     aten.native_batch_norm, aten._native_batch_norm_legit_no_training, aten.cudnn_batch_norm, aten._to_copy,
-    aten.clone, aten.copy_, aten.copy, aten.prelu, aten._prelu_kernel,
+    aten.clone, aten.copy_, aten.copy, aten._prelu_kernel, aten.hardswish, aten.hardswish_,
 }  # fmt: skip
 _MOVES = {
-    aten.cat, aten.stack, aten.roll, aten.flip, aten.index, aten.index_select, aten.repeat, aten._unsafe_view,
+    aten.cat, aten.stack, aten.roll, aten.flip, aten.index, aten.index_select, aten.repeat,
     aten.upsample_nearest2d, aten._upsample_nearest_exact2d, aten.pixel_shuffle, aten.pixel_unshuffle,
     aten.reflection_pad2d, aten.replication_pad2d, aten._reshape_copy, aten.im2col,
 }  # fmt: skip

@@ -1,0 +1,281 @@
+"""Where a feature map can be read in a network, and how to reach it while the network runs.
+
+A *place* is one call of one module whose output has two spatial axes. Nobody has to guess names:
+:func:`find_places` runs the network once on a blank view and lists what it meets, with depth, shape and receptive
+field. :func:`tapped` hands the output of chosen places to a function, which may look at it or replace it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from snellen.errors import InputError, did_you_mean
+from snellen.receptive import Reaches
+
+Layout = Literal["NCHW", "NHWC", "tokens"]
+
+# Class tokens, registers and the like: no network known here puts more before its patch tokens.
+_MOST_PREFIX_TOKENS = 8
+_ACTIVATION_MODULES = ("torch.nn.modules.activation", "timm.layers.activations", "timm.layers.activations_me")
+_NOT_ACTIVATIONS = (nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Sigmoid, nn.Hardsigmoid)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a network where a feature map can be read.
+
+    Attributes:
+        name: the module's dotted name; ``#2`` after it where this is the module's second call.
+        kind: the module's class.
+        depth: share of the network's weighted layers (convolutions and linear ones) that have run by then, in [0, 1].
+        channels, height, width: of the map, for one photograph.
+        receptive_field: (height, width) in input pixels of what the unit in the middle can depend on; never more
+            than the input.
+        activated: whether an activation function has just made the values.
+        aliases: names of enclosing modules that return the same tensor.
+        layout: how the module's output holds the map.
+        prefix: class tokens and registers before the patch tokens, which are not part of the map.
+        rows, columns: for each row and column of the map, the first and last input row and column that it sees.
+    """
+
+    name: str
+    kind: str
+    depth: float
+    channels: int
+    height: int
+    width: int
+    receptive_field: tuple[int, int]
+    activated: bool
+    aliases: tuple[str, ...] = ()
+    layout: Layout = "NCHW"
+    prefix: int = 0
+    rows: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    columns: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+
+    def map_of(self, output: Tensor) -> Tensor:
+        """The map (N, C, H, W) in the module's ``output``: a view of it, so that writing to it writes through."""
+        if self.layout == "NCHW":
+            return output
+        if self.layout == "NHWC":
+            return output.permute(0, 3, 1, 2)
+        return output[:, self.prefix :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+
+    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the input pixels that the unit at ``row``, ``column`` can depend on."""
+        (top, bottom), (left, right) = self.rows[row], self.columns[column]
+        return left, top, right + 1, bottom + 1
+
+
+Transform = Callable[[Tensor], Tensor | None]
+
+
+@contextlib.contextmanager
+def tapped(network: nn.Module, taps: Mapping[Place, Transform]) -> Iterator[None]:
+    """Hand the output of each place to its function while the block runs the network.
+
+    A function gets the module's output as it is; what it returns, unless None, takes the output's place. What it
+    wants to keep beyond its own call it has to copy: a later in-place operation may overwrite the output.
+    """
+    modules = dict(network.named_modules())
+    functions: dict[str, dict[int, Transform]] = {}
+    for place, function in taps.items():
+        name, _, call = place.name.partition("#")
+        functions.setdefault(name, {})[int(call or 1)] = function
+    handles: list[RemovableHandle] = []
+    try:
+        for name, by_call in functions.items():
+            handles.append(modules[name].register_forward_hook(_nth_call(by_call)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _nth_call(functions: Mapping[int, Transform]) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+    calls = 0
+
+    def hook(_module: nn.Module, _arguments: Any, output: Tensor) -> Tensor | None:
+        nonlocal calls
+        calls += 1
+        function = functions.get(calls)
+        return None if function is None else function(output)
+
+    return hook
+
+
+def find_place(places: Sequence[Place], name: str) -> Place:
+    """The place called ``name``.
+
+    Raises:
+        InputError: no such place; offers the nearest names.
+    """
+    for place in places:
+        if name == place.name or name in place.aliases:
+            return place
+    known = [known for place in places for known in (place.name, *place.aliases)]
+    raise InputError(f"no layer named {name!r}", did_you_mean(name, known) or "`snellen layers` lists the names")
+
+
+def find_places(network: nn.Module, inputs: Tensor) -> tuple[Place, ...]:
+    """Every place of ``network``, in the order in which they run.
+
+    Runs one forward pass, without gradients. What an outer module merely hands on counts once, under the name of
+    the module that made it; a module that changes nothing (identity, dropout in evaluation mode) does not count.
+
+    Args:
+        network: in evaluation mode.
+        inputs: (1, C, h, w); their values do not matter.
+    """
+    survey = _Survey(inputs)
+    handles: list[RemovableHandle] = []
+    try:
+        for name, module in network.named_modules():
+            handles.append(module.register_forward_pre_hook(survey.enter))
+            handles.append(module.register_forward_hook(survey.leave(name)))
+        with torch.inference_mode(False), torch.no_grad(), survey.reaches:
+            network(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return survey.places()
+
+
+class _Survey:
+    """Notes each module call of one forward pass."""
+
+    def __init__(self, inputs: Tensor) -> None:
+        self.reaches = Reaches(inputs)
+        self._input = inputs.shape[2:]
+        self._found: list[_Found] = []
+        self._made = WeakTensorKeyDictionary()  # tensor -> (version, index of the place that made it)
+        self._received: list[list[tuple[Tensor, int]]] = []
+        self._calls: Counter[str] = Counter()
+        self._weighted = 0
+
+    def enter(self, _module: nn.Module, arguments: Any) -> None:
+        self._received.append([(a, a._version) for a in arguments if isinstance(a, Tensor)])
+
+    def leave(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(module: nn.Module, _arguments: Any, output: Any) -> None:
+            self._calls[name] += 1
+            self._weighted += isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+            received = self._received.pop()
+            if isinstance(output, Tensor) and not any(output is a and version == a._version for a, version in received):
+                self._note(name, module, output)
+
+        return hook
+
+    def _note(self, name: str, module: nn.Module, output: Tensor) -> None:
+        version, index = self._made.get(output, (None, 0))
+        if version == output._version:
+            self._found[index].aliases.append(name)
+            return
+        shape = None if isinstance(module, nn.Softmax) else self._shape(output)
+        reach = self.reaches.of(output)
+        if shape is None or reach is None:
+            return
+        self._made[output] = (output._version, len(self._found))
+        calls = self._calls[name]
+        self._found.append(
+            _Found(
+                name=name if calls == 1 else f"{name}#{calls}",
+                kind=type(module).__name__,
+                weighted=self._weighted,
+                shape=shape,
+                activated=type(module).__module__ in _ACTIVATION_MODULES and not isinstance(module, _NOT_ACTIVATIONS),
+                spans=_spans(reach, shape),
+            )
+        )
+
+    def _shape(self, output: Tensor) -> _Shape | None:
+        """How ``output`` holds a map of the input's proportions, if it does."""
+        if output.shape[0] != 1 or not output.is_floating_point():
+            return None
+        if output.ndim == 4:
+            _, first, second, third = output.shape
+            if self._is_grid(second, third):
+                return _Shape("NCHW", first, second, third)
+            if self._is_grid(first, second):
+                return _Shape("NHWC", third, first, second)
+        if output.ndim == 3:
+            # Tokens are laid out as a map that the network has shown before: that of its patch embedding.
+            for grid in reversed(self._found):
+                prefix = output.shape[1] - grid.shape.height * grid.shape.width
+                if 0 <= prefix <= _MOST_PREFIX_TOKENS:
+                    return _Shape("tokens", output.shape[2], grid.shape.height, grid.shape.width, prefix)
+        return None
+
+    def _is_grid(self, height: int, width: int) -> bool:
+        """Whether an input of this size shrinks to ``height`` x ``width``, give or take the rounding of one unit."""
+        full_height, full_width = self._input
+        across = abs(height * full_width - width * full_height) < max(full_height, full_width)
+        return across and 1 < height <= full_height and 1 < width <= full_width
+
+    def places(self) -> tuple[Place, ...]:
+        return tuple(found.place(self._weighted) for found in self._found)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    layout: Layout
+    channels: int
+    height: int
+    width: int
+    prefix: int = 0
+
+
+_Spans = tuple[tuple[int, int], ...]
+
+
+@dataclass
+class _Found:
+    name: str
+    kind: str
+    weighted: int
+    shape: _Shape
+    activated: bool
+    spans: tuple[_Spans, _Spans]
+    aliases: list[str] = field(default_factory=list)
+
+    def place(self, weighted: int) -> Place:
+        rows, columns = self.spans
+        middle = rows[self.shape.height // 2], columns[self.shape.width // 2]
+        return Place(
+            name=self.name,
+            kind=self.kind,
+            depth=self.weighted / max(weighted, 1),
+            channels=self.shape.channels,
+            height=self.shape.height,
+            width=self.shape.width,
+            receptive_field=(middle[0][1] - middle[0][0] + 1, middle[1][1] - middle[1][0] + 1),
+            activated=self.activated,
+            aliases=tuple(self.aliases),
+            layout=self.shape.layout,
+            prefix=self.shape.prefix,
+            rows=rows,
+            columns=columns,
+        )
+
+
+def _spans(reach: list[Tensor], shape: _Shape) -> tuple[_Spans, _Spans]:
+    """The first and last input row of each row of the map, and the same for the columns."""
+    view = Place("", "", 0, shape.channels, shape.height, shape.width, (0, 0), False, (), shape.layout, shape.prefix)
+    top, left, bottom, right = (view.map_of(side) for side in reach)
+    rows = zip(top.amin((0, 1, 3)).tolist(), (-bottom.amin((0, 1, 3))).tolist(), strict=True)
+    columns = zip(left.amin((0, 1, 2)).tolist(), (-right.amin((0, 1, 2))).tolist(), strict=True)
+    return _whole(rows), _whole(columns)
+
+
+def _whole(spans: Iterator[tuple[float, float]]) -> _Spans:
+    # A row that sees padding only has no first and no last.
+    return tuple((0, -1) if math.isinf(first) else (int(first), int(last)) for first, last in spans)
