@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -31,36 +31,20 @@ _NOT_ACTIVATIONS = (nn.MultiheadAttention, nn.Softmax, nn.Softmax2d, nn.LogSoftm
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place in a network where a feature map can be read.
+class MapShape:
+    """How a module's output for one photograph holds a map.
 
     Attributes:
-        name: the module's dotted name; ``#2`` after it where this is the module's second call.
-        kind: the module's class.
-        depth: share of the network's weighted layers (convolutions and linear ones) that have run by then, in [0, 1].
-        channels, height, width: of the map, for one photograph.
-        receptive_field: (height, width) in input pixels of what the unit in the middle can depend on; never more
-            than the input.
-        activated: whether an activation function has just made the values.
-        aliases: names of enclosing modules that return the same tensor.
-        layout: how the module's output holds the map.
+        layout: the order of the output's axes; tokens are (N, prefix + H W, C).
+        channels, height, width: of the map.
         prefix: class tokens and registers before the patch tokens, which are not part of the map.
-        rows, columns: for each row and column of the map, the first and last input row and column that it sees.
     """
 
-    name: str
-    kind: str
-    depth: float
+    layout: Layout
     channels: int
     height: int
     width: int
-    receptive_field: tuple[int, int]
-    activated: bool
-    aliases: tuple[str, ...] = ()
-    layout: Layout = "NCHW"
     prefix: int = 0
-    rows: tuple[tuple[int, int], ...] = field(default=(), repr=False)
-    columns: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
     def map_of(self, output: Tensor) -> Tensor:
         """The map (N, C, H, W) in the module's ``output``: a view of it, so that writing to it writes through."""
@@ -68,7 +52,43 @@ class Place:
             return output
         if self.layout == "NHWC":
             return output.permute(0, 3, 1, 2)
-        return output[:, self.prefix :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+        grid: Tensor = output[:, self.prefix :].unflatten(1, (self.height, self.width))
+        return grid.permute(0, 3, 1, 2)
+
+
+Spans = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A place in a network where a feature map can be read.
+
+    Attributes:
+        name: the module's dotted name; ``#2`` after it where this is the module's second call.
+        kind: the module's class.
+        depth: share of the network's weighted layers (convolutions and linear ones) that have run by then, in [0, 1].
+        shape: of the map, and how the module's output holds it.
+        activated: whether an activation function has just made the values.
+        windowed: whether the last weighted layer before it was a convolution wider than 1 x 1.
+        rows, columns: for each row and column of the map, the first and last input row and column that it sees.
+        aliases: names of enclosing modules that return the same tensor.
+    """
+
+    name: str
+    kind: str
+    depth: float
+    shape: MapShape
+    activated: bool
+    windowed: bool
+    rows: Spans = field(repr=False)
+    columns: Spans = field(repr=False)
+    aliases: tuple[str, ...]
+
+    @property
+    def receptive_field(self) -> tuple[int, int]:
+        """(height, width) in input pixels of what the unit in the middle can depend on; never more than the input."""
+        left, top, right, bottom = self.box(self.shape.height // 2, self.shape.width // 2)
+        return bottom - top, right - left
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
         """(left, top, right, bottom) of the input pixels that the unit at ``row``, ``column`` can depend on."""
@@ -161,6 +181,7 @@ class _Survey:
         self._received: list[list[tuple[Tensor, int]]] = []
         self._calls: Counter[str] = Counter()
         self._weighted = 0
+        self._windowed = False
 
     def enter(self, _module: nn.Module, arguments: Any) -> None:
         self._received.append([(a, a._version) for a in arguments if isinstance(a, Tensor)])
@@ -168,7 +189,9 @@ class _Survey:
     def leave(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(module: nn.Module, _arguments: Any, output: Any) -> None:
             self._calls[name] += 1
-            self._weighted += isinstance(module, nn.modules.conv._ConvNd | nn.Linear)
+            if isinstance(module, nn.modules.conv._ConvNd | nn.Linear):
+                self._weighted += 1
+                self._windowed = max(getattr(module, "kernel_size", (1,))) > 1
             received = self._received.pop()
             if isinstance(output, Tensor) and not any(output is a and version == a._version for a, version in received):
                 self._note(name, module, output)
@@ -186,6 +209,7 @@ class _Survey:
             return
         self._made[output] = (output._version, len(self._found))
         calls = self._calls[name]
+        rows, columns = _spans(reach, shape)
         self._found.append(
             _Found(
                 name=name if calls == 1 else f"{name}#{calls}",
@@ -193,89 +217,76 @@ class _Survey:
                 weighted=self._weighted,
                 shape=shape,
                 activated=type(module).__module__ in _ACTIVATION_MODULES and not isinstance(module, _NOT_ACTIVATIONS),
-                spans=_spans(reach, shape),
+                windowed=self._windowed,
+                rows=rows,
+                columns=columns,
             )
         )
 
-    def _shape(self, output: Tensor) -> _Shape | None:
+    def _shape(self, output: Tensor) -> MapShape | None:
         """How ``output`` holds a map of the input's proportions, if it does."""
         if output.shape[0] != 1 or not output.is_floating_point():
             return None
         if output.ndim == 4:
             _, first, second, third = output.shape
             if self._is_grid(second, third):
-                return _Shape("NCHW", first, second, third)
+                return MapShape("NCHW", first, second, third)
             if self._is_grid(first, second):
-                return _Shape("NHWC", third, first, second)
+                return MapShape("NHWC", third, first, second)
         if output.ndim == 3:
             # Tokens are laid out as a map that the network has shown before: that of its patch embedding.
-            for grid in reversed(self._found):
-                prefix = output.shape[1] - grid.shape.height * grid.shape.width
+            for grid in (found.shape for found in reversed(self._found)):
+                prefix = output.shape[1] - grid.height * grid.width
                 if 0 <= prefix <= _MOST_PREFIX_TOKENS:
-                    return _Shape("tokens", output.shape[2], grid.shape.height, grid.shape.width, prefix)
+                    return MapShape("tokens", output.shape[2], grid.height, grid.width, prefix)
         return None
 
     def _is_grid(self, height: int, width: int) -> bool:
         """Whether an input of this size shrinks to ``height`` x ``width``, give or take the rounding of one unit."""
         full_height, full_width = self._input
-        across = abs(height * full_width - width * full_height) < max(full_height, full_width)
-        return across and 1 < height <= full_height and 1 < width <= full_width
+        proportional = abs(height * full_width - width * full_height) < max(full_height, full_width)
+        return proportional and 1 < height <= full_height and 1 < width <= full_width
 
     def places(self) -> tuple[Place, ...]:
         return tuple(found.place(self._weighted) for found in self._found)
 
 
-@dataclass(frozen=True)
-class _Shape:
-    layout: Layout
-    channels: int
-    height: int
-    width: int
-    prefix: int = 0
-
-
-_Spans = tuple[tuple[int, int], ...]
-
-
 @dataclass
 class _Found:
+    """A place before the network's whole depth, and all that hands its tensor on, are known."""
+
     name: str
     kind: str
     weighted: int
-    shape: _Shape
+    shape: MapShape
     activated: bool
-    spans: tuple[_Spans, _Spans]
+    windowed: bool
+    rows: Spans
+    columns: Spans
     aliases: list[str] = field(default_factory=list)
 
     def place(self, weighted: int) -> Place:
-        rows, columns = self.spans
-        middle = rows[self.shape.height // 2], columns[self.shape.width // 2]
         return Place(
             name=self.name,
             kind=self.kind,
             depth=self.weighted / max(weighted, 1),
-            channels=self.shape.channels,
-            height=self.shape.height,
-            width=self.shape.width,
-            receptive_field=(middle[0][1] - middle[0][0] + 1, middle[1][1] - middle[1][0] + 1),
+            shape=self.shape,
             activated=self.activated,
+            windowed=self.windowed,
+            rows=self.rows,
+            columns=self.columns,
             aliases=tuple(self.aliases),
-            layout=self.shape.layout,
-            prefix=self.shape.prefix,
-            rows=rows,
-            columns=columns,
         )
 
 
-def _spans(reach: list[Tensor], shape: _Shape) -> tuple[_Spans, _Spans]:
+def _spans(reach: list[Tensor], shape: MapShape) -> tuple[Spans, Spans]:
     """The first and last input row of each row of the map, and the same for the columns."""
-    view = Place("", "", 0, shape.channels, shape.height, shape.width, (0, 0), False, (), shape.layout, shape.prefix)
-    top, left, bottom, right = (view.map_of(side) for side in reach)
+    top, left, bottom, right = (shape.map_of(side) for side in reach)
     rows = zip(top.amin((0, 1, 3)).tolist(), (-bottom.amin((0, 1, 3))).tolist(), strict=True)
     columns = zip(left.amin((0, 1, 2)).tolist(), (-right.amin((0, 1, 2))).tolist(), strict=True)
     return _whole(rows), _whole(columns)
 
 
-def _whole(spans: Iterator[tuple[float, float]]) -> _Spans:
-    # A row that sees padding only has no first and no last.
+def _whole(spans: Iterable[tuple[float, float]]) -> Spans:
+    # A row that sees nothing but padding has no first and no last.
     return tuple((0, -1) if math.isinf(first) else (int(first), int(last)) for first, last in spans)

@@ -33,7 +33,7 @@ class Reaches(TorchDispatchMode):
     """Follows the reach of everything that is computed from ``image`` (1, C, H, W) inside the block."""
 
     def __init__(self, image: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._of = WeakTensorKeyDictionary()
         rows = torch.arange(image.shape[2], dtype=torch.float32)[:, None].expand(image.shape)
         columns = torch.arange(image.shape[3], dtype=torch.float32).expand(image.shape)
@@ -44,7 +44,7 @@ class Reaches(TorchDispatchMode):
         found: Reach | None = self._of.get(tensor)
         return found
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if any(isinstance(leaf, Tensor) and leaf in self._of for leaf in tree_leaves((args, kwargs))):
@@ -83,7 +83,9 @@ class Reaches(TorchDispatchMode):
             return [leaf for leaf in tree_leaves(func(*moved[0], **moved[1])) if isinstance(leaf, Tensor)]
         if packet is aten.constant_pad_nd:
             return [functional.pad(shadow(args[0]), args[1], value=_NOTHING)]
-        operands = [shadow(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._of]
+        operands = [
+            shadow(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._of
+        ]
         rule = _RULES.get(packet)
         if rule is not None:
             return [rule(shadow, args, outputs[0])]

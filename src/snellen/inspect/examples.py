@@ -121,7 +121,7 @@ def _update(
         ):
             if value <= 0 or (len(kept) == count and (value, mean) <= (kept[-1].value, kept[-1].mean)):
                 continue
-            box = left, top, right, bottom = place.box(*divmod(position, place.width))
+            box = left, top, right, bottom = place.box(*divmod(position, place.shape.width))
             kept.append(Example(name, value, mean, box, view[top:bottom, left:right].copy()))
             kept.sort(key=lambda example: (example.value, example.mean), reverse=True)
             del kept[count:]

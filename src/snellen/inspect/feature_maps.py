@@ -10,8 +10,8 @@ of a channel is a product of three numbers in [0, 1], computed for the photograp
 - **different**, 1 - max |r|: r is the correlation with each map already chosen from this layer.
 
 Channels are taken greedily, the most interesting first, the lower number where two are equal: the same photograph
-always gives the same maps. The outermost ring of each map is left out of the three: there the padding speaks, not
-the photograph.
+always gives the same maps. A margin of a seventh of each side is left out of the three: there the padding speaks,
+not the photograph.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from skimage import filters
 from skimage.color import rgb2lab
-from skimage.filters import sobel
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,8 +36,10 @@ from snellen.preprocessing import check_pixels
 
 # Where early, middle and late lie, as shares of the network's weighted layers.
 BANDS = ((0.0, 0.2), (0.3, 0.7), (0.8, 1.0))
-# Smaller maps have no ring to spare.
-_LEAST_WITH_RING = 5
+# The part of each side on which the choice does not look.
+_MARGIN = 7
+# In units of CIELAB; below it a cue does not vary in the photograph.
+_LEAST_CUE = 1e-2
 # How many silenced copies of the photograph run at once.
 _BATCH = 8
 
@@ -58,8 +60,9 @@ class FeatureMap:
         alive, structured, different: its factors, in [0, 1].
         low, high: the least and the greatest value.
         dead: share of values that are zero or less.
-        edges: correlation with the strength of edges in the photograph (Sobel, of CIELAB lightness), in [-1, 1].
-        colour: multiple correlation with the photograph's colour (CIELAB a and b), in [0, 1].
+        edges: adjusted multiple correlation with the photograph's edges at the map's resolution (Sobel, of CIELAB
+            lightness: horizontal, vertical and strength), in [0, 1].
+        colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
         importance: change of the top class's probability when the channel is set to zero; negative where the
             channel speaks for the class.
     """
@@ -93,8 +96,7 @@ class LayerSummary:
         supporting: channels that speak for the top class: activation times gradient of its logit, summed over the
             map, is above zero. To first order this is what silencing the channel takes from the logit.
         concentration: the least number of channels that hold half of all that speaks for the class.
-        edges: median over the live channels of the absolute correlation with edges.
-        colour: median over the live channels of the multiple correlation with colour.
+        edges, colour: medians over the channels that vary.
     """
 
     name: str
@@ -199,8 +201,10 @@ def feature_maps(
 def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -> list[Place]:
     """The places called ``layers``; without names, one of each of :data:`BANDS`.
 
-    Of the places in a band that come right after an activation function, it is the one with the finest map, and of
-    several the one nearest to the middle of the band; where a band has none, the nearest outside it.
+    Only places right after an activation function count, and of these, where the network has such, those that follow
+    a convolution with a window: what a 1 x 1 convolution makes is a blend of channels, and harder to read. Of the
+    places in a band it is the one with the finest map, and of several the one nearest to the middle of the band;
+    where a band has none, the nearest outside it.
 
     Raises:
         InputError: no such name; offers the nearest.
@@ -213,7 +217,8 @@ def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -
         )
     if layers:
         return list(dict.fromkeys(find_place(places, name) for name in layers))
-    candidates = [place for place in places if place.activated] or places
+    activated = [place for place in places if place.activated] or places
+    candidates = [place for place in activated if place.windowed] or activated
     return list(dict.fromkeys(_finest(candidates, low, high) for low, high in BANDS))
 
 
@@ -224,7 +229,7 @@ def _finest(places: Sequence[Place], low: float, high: float) -> Place:
     inside = [place for place in places if low <= place.depth <= high]
     if not inside:
         return min(places, key=distance)
-    return min(inside, key=lambda place: (-place.height * place.width, distance(place)))
+    return min(inside, key=lambda place: (-place.shape.height * place.shape.width, distance(place)))
 
 
 def choose_maps(
@@ -243,15 +248,18 @@ def choose_maps(
         raise InputError(f"feature_maps: {count} maps of each layer", "at least 1")
     for place in places:
         for channel in channels or ():
-            if not 0 <= channel < place.channels:
-                raise InputError(f"{place.name}: no channel {channel}", f"its channels are 0 to {place.channels - 1}")
+            if not 0 <= channel < place.shape.channels:
+                raise InputError(
+                    f"{place.name}: no channel {channel}", f"its channels are 0 to {place.shape.channels - 1}"
+                )
     logits, maps = read_maps(classifier, view, places)
     return logits, [_choose(place, layer[0], channels, count) for place, layer in zip(places, maps, strict=True)]
 
 
 def _choose(place: Place, maps: Tensor, channels: Sequence[int] | None, count: int) -> Choice:
     """The most interesting channels of ``maps`` (C, H, W), or those asked for, measured in the order given."""
-    inner = maps[:, 1:-1, 1:-1] if min(maps.shape[1:]) >= _LEAST_WITH_RING else maps
+    down, across = (side // _MARGIN for side in maps.shape[1:])
+    inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
     deviations, structured = _spread_and_structure(inner)
     alive = _alive(deviations)
     worth = alive * structured
@@ -259,7 +267,7 @@ def _choose(place: Place, maps: Tensor, channels: Sequence[int] | None, count: i
     similarity = torch.zeros_like(worth)
     chosen: list[int] = []
     different: list[float] = []
-    asked = list(dict.fromkeys(channels)) if channels else [None] * min(count, place.channels)
+    asked = list(dict.fromkeys(channels)) if channels else [None] * min(count, place.shape.channels)
     for wanted in asked:
         interest = worth * (1 - similarity)
         interest[chosen] = -1
@@ -291,7 +299,8 @@ def _alive(deviations: Tensor) -> Tensor:
 def _standardised(flat: Tensor, deviations: Tensor) -> Tensor:
     """``flat`` (C, P) such that the product of two rows is their correlation; zero where a row is constant."""
     scale = torch.where(deviations > 0, deviations, torch.inf) * flat.shape[1] ** 0.5
-    return (flat - flat.mean(dim=1, keepdim=True)) / scale[:, None]
+    standard: Tensor = (flat - flat.mean(dim=1, keepdim=True)) / scale[:, None]
+    return standard
 
 
 def silence(classifier: Classifier, view: Tensor, choices: Sequence[Choice], top: Prediction) -> list[list[float]]:
@@ -318,15 +327,13 @@ def _silencer(place: Place, cases: Sequence[tuple[int, int]]) -> Transform:
 
     def silenced(output: Tensor) -> Tensor:
         output = output.clone()
-        place.map_of(output)[rows, channels] = 0
+        place.shape.map_of(output)[rows, channels] = 0
         return output
 
     return silenced
 
 
-def supporting_evidence(
-    classifier: Classifier, view: Tensor, places: Sequence[Place], top: Prediction
-) -> list[Tensor]:
+def supporting_evidence(classifier: Classifier, view: Tensor, places: Sequence[Place], top: Prediction) -> list[Tensor]:
     """For each place, what each channel (C,) adds to the top class's logit, to first order."""
     _, evidence = read_evidence(classifier, view, places, lambda logits: logits.new_tensor([top.index]).long())
     return [(maps * gradients).sum(dim=(2, 3))[0] for maps, gradients in evidence]
@@ -342,27 +349,38 @@ class _Description:
 
 
 def _describe(choice: Choice, view: Tensor) -> _Description:
-    size = choice.maps.shape[1:]
-    edges, a, b = (torch.from_numpy(each).to(choice.maps) for each in _cues(view, (size[0], size[1])))
-    flat = _standardised(choice.maps.flatten(1), _spread(choice.maps.flatten(1)))
-    cues = torch.stack([edges, a, b]).flatten(1)
-    edges, a, b = _standardised(cues, _spread(cues))
-    # R^2 of two regressors from their three correlations; with themselves collinear, that of one.
-    with_a, with_b, between = flat @ a, flat @ b, a @ b
-    explained = (with_a**2 + with_b**2 - 2 * with_a * with_b * between) / (1 - between**2).clamp(min=1e-6)
-    colour = torch.where(1 - between**2 > 1e-6, explained, torch.maximum(with_a**2, with_b**2)).clamp(0, 1).sqrt()
-    return _Description(flat @ edges, colour, (choice.maps <= 0).float().mean(dim=(1, 2)))
+    flat = choice.maps.flatten(1)
+    standard = _standardised(flat, _spread(flat))
+    edges, colour = (cue.to(flat) for cue in _cues(view, choice.maps.shape[1], choice.maps.shape[2]))
+    dead = (flat <= 0).float().mean(dim=1)
+    return _Description(_explained(standard, edges), _explained(standard, colour), dead)
 
 
 def _spread(flat: Tensor) -> Tensor:
     return flat.std(dim=1, correction=0)
 
 
-def _cues(view: Tensor, size: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Edge strength and the two colour axes of ``view`` (1, 3, h, w), each at ``size``, the map's resolution."""
-    small = functional.adaptive_avg_pool2d(view, size)[0].permute(1, 2, 0).cpu().numpy()
-    lightness, a, b = np.moveaxis(rgb2lab(small).astype(np.float32), 2, 0)
-    return sobel(lightness).astype(np.float32), a, b
+def _cues(view: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Edges (3, P) and colour (2, P) of ``view`` (1, 3, h, w) at the P positions of a map."""
+    small = functional.adaptive_avg_pool2d(view, (height, width))[0].permute(1, 2, 0).cpu().numpy()
+    lightness, *colour = np.moveaxis(rgb2lab(small), 2, 0)
+    edges = [filters.sobel_h(lightness), filters.sobel_v(lightness), filters.sobel(lightness)]
+    return tuple(torch.from_numpy(np.stack(cue)).float().flatten(1) for cue in (edges, colour))  # type: ignore[return-value]
+
+
+def _explained(standard: Tensor, cues: Tensor) -> Tensor:
+    """Adjusted multiple correlation (C,) of each row of ``standard`` (C, P) with the rows of ``cues`` (k, P)."""
+    positions = cues.shape[1]
+    centred = cues - cues.mean(dim=1, keepdim=True)
+    _, scale, basis = torch.linalg.svd(centred, full_matrices=False)
+    # A grey photograph has no colour but rounding.
+    basis = basis[scale > _LEAST_CUE * positions**0.5]
+    freedom = positions - len(basis) - 1
+    if freedom < 1 or not len(basis):
+        return torch.zeros(len(standard)).to(standard)
+    squared: Tensor = (standard @ basis.T).square().sum(dim=1).clamp(max=1)
+    adjusted = 1 - (1 - squared) * (positions - 1) / freedom
+    return adjusted.clamp(min=0).sqrt()
 
 
 def _features(choice: Choice, described: _Description, changes: Sequence[float]) -> list[FeatureMap]:
@@ -376,8 +394,8 @@ def _features(choice: Choice, described: _Description, changes: Sequence[float])
                 layer=place.name,
                 channel=channel,
                 depth=place.depth,
-                height=place.height,
-                width=place.width,
+                height=place.shape.height,
+                width=place.shape.width,
                 receptive_field=place.receptive_field,
                 interest=factors[0] * factors[1] * factors[2],
                 alive=factors[0],
@@ -403,9 +421,9 @@ def _summarise(choice: Choice, described: _Description, support: Tensor) -> Laye
         name=place.name,
         kind=place.kind,
         depth=place.depth,
-        channels=place.channels,
-        height=place.height,
-        width=place.width,
+        channels=place.shape.channels,
+        height=place.shape.height,
+        width=place.shape.width,
         receptive_field=place.receptive_field,
         dead=float(described.dead.mean()),
         dead_channels=int((described.dead == 1).sum()),

@@ -31,8 +31,8 @@ _WIDTH = 7.4
 def normalised(values: Array) -> Array:
     """A map scaled to [0, 1] by its own least and greatest value; 0 everywhere where the two are equal."""
     low, high = float(values.min()), float(values.max())
-    scaled: Array = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    return scaled
+    scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
+    return scaled.astype(np.float32)
 
 
 def on_photograph(values: Array, preprocessing: Preprocessing, height: int, width: int) -> Array:
@@ -88,9 +88,7 @@ def _bands(figure: Figure, count: int) -> list[Any]:
 
 def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
     sees = "the whole input" if layer.receptive_field == input_size else _size(*layer.receptive_field) + " pixels"
-    return f"{layer.name}: depth {layer.depth:.0%}, {_size(layer.height, layer.width)} values, each sees {sees}".replace(
-        "%", " %"
-    )
+    return f"{layer.name}: depth {100 * layer.depth:.0f} %, {_size(layer.height, layer.width)} values, each sees {sees}"
 
 
 def _size(height: int, width: int) -> str:

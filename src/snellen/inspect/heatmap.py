@@ -109,7 +109,7 @@ def last_place(classifier: Classifier, view: Tensor) -> Place:
         ModelError: there is none.
     """
     places = classifier.layers[-_CANDIDATES:]
-    candidates = [place for place in places if place.channels == places[-1].channels]
+    candidates = [place for place in places if place.shape.channels == places[-1].shape.channels]
     if candidates:
         _, evidence = read_evidence(classifier, view, candidates, lambda logits: logits.argmax(dim=1))
         for place, (_, gradients) in reversed(list(zip(candidates, evidence, strict=True))):

@@ -21,7 +21,7 @@ def read_maps(classifier: Classifier, view: Tensor, places: Sequence[Place]) -> 
 
     def keep(place: Place) -> Transform:
         def copy(output: Tensor) -> None:
-            maps[place] = place.map_of(output).clone(memory_format=torch.contiguous_format)
+            maps[place] = place.shape.map_of(output).clone(memory_format=torch.contiguous_format)
 
         return copy
 
@@ -65,7 +65,7 @@ def read_evidence(
         kept = [outputs[place] for place in places]
         gradients = torch.autograd.grad(total, kept, allow_unused=True, materialize_grads=True)
     evidence = [
-        (place.map_of(output.detach()), place.map_of(gradient))
+        (place.shape.map_of(output.detach()), place.shape.map_of(gradient))
         for place, output, gradient in zip(places, kept, gradients, strict=True)
     ]
     return logits.detach(), evidence
