@@ -154,16 +154,19 @@ def find_places(network: nn.Module, inputs: Tensor) -> tuple[Place, ...]:
 
     Args:
         network: in evaluation mode.
-        inputs: (1, C, h, w); their values do not matter.
+        inputs: (1, C, h, w), of which only the shape and the device matter.
     """
-    survey = _Survey(inputs)
     handles: list[RemovableHandle] = []
     try:
-        for name, module in network.named_modules():
-            handles.append(module.register_forward_pre_hook(survey.enter))
-            handles.append(module.register_forward_hook(survey.leave(name)))
-        with torch.inference_mode(False), torch.no_grad(), survey.reaches:
-            network(inputs)
+        # Inference tensors keep no version, by which what is handed on is told from what is made in place.
+        with torch.inference_mode(False), torch.no_grad():
+            blank = torch.zeros_like(inputs)
+            survey = _Survey(blank)
+            for name, module in network.named_modules():
+                handles.append(module.register_forward_pre_hook(survey.enter))
+                handles.append(module.register_forward_hook(survey.leave(name)))
+            with survey.reaches:
+                network(blank)
     finally:
         for handle in handles:
             handle.remove()
@@ -245,7 +248,7 @@ class _Survey:
         """Whether an input of this size shrinks to ``height`` x ``width``, give or take the rounding of one unit."""
         full_height, full_width = self._input
         proportional = abs(height * full_width - width * full_height) < max(full_height, full_width)
-        return proportional and 1 < height <= full_height and 1 < width <= full_width
+        return proportional and height > 1 and width > 1
 
     def places(self) -> tuple[Place, ...]:
         return tuple(found.place(self._weighted) for found in self._found)

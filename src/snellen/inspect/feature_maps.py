@@ -201,10 +201,10 @@ def feature_maps(
 def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -> list[Place]:
     """The places called ``layers``; without names, one of each of :data:`BANDS`.
 
-    Only places right after an activation function count, and of these, where the network has such, those that follow
-    a convolution with a window: what a 1 x 1 convolution makes is a blend of channels, and harder to read. Of the
-    places in a band it is the one with the finest map, and of several the one nearest to the middle of the band;
-    where a band has none, the nearest outside it.
+    Only places right after an activation function count, and of these, where the band has such, those that follow a
+    convolution with a window: what a 1 x 1 convolution makes is a blend of channels, and harder to read. Of several
+    it is the one with the finest map, and of these the one nearest to the middle of the band; where a band has none,
+    the nearest outside it.
 
     Raises:
         InputError: no such name; offers the nearest.
@@ -218,18 +218,18 @@ def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -
     if layers:
         return list(dict.fromkeys(find_place(places, name) for name in layers))
     activated = [place for place in places if place.activated] or places
-    candidates = [place for place in activated if place.windowed] or activated
-    return list(dict.fromkeys(_finest(candidates, low, high) for low, high in BANDS))
+    return list(dict.fromkeys(_place_in(activated, low, high) for low, high in BANDS))
 
 
-def _finest(places: Sequence[Place], low: float, high: float) -> Place:
+def _place_in(places: Sequence[Place], low: float, high: float) -> Place:
     def distance(place: Place) -> float:
         return abs(place.depth - (low + high) / 2)
 
     inside = [place for place in places if low <= place.depth <= high]
     if not inside:
         return min(places, key=distance)
-    return min(inside, key=lambda place: (-place.shape.height * place.shape.width, distance(place)))
+    windowed = [place for place in inside if place.windowed] or inside
+    return min(windowed, key=lambda place: (-place.shape.height * place.shape.width, distance(place)))
 
 
 def choose_maps(

@@ -50,12 +50,12 @@ def _cues(maps: list[FeatureMap]) -> str:
     edges = [feature.channel for feature in maps if feature.edges >= _EXPLAINED]
     colours = [feature.channel for feature in maps if feature.colour >= _EXPLAINED]
     found = [
-        f"{_channels(channels)} more than half explained by the photograph's {cue}"
+        f"More than half explained by the photograph's {cue}: {_channels(channels)}."
         for channels, cue in ((edges, "edges"), (colours, "colour"))
         if channels
     ]
     if found:
-        return f"{' and '.join(found)}.".replace("c", "C", 1)
+        return " ".join(found)
     best = max(maps, key=lambda feature: max(feature.edges, feature.colour))
     cue = "edges" if best.edges >= best.colour else "colour"
     return (
@@ -66,7 +66,7 @@ def _cues(maps: list[FeatureMap]) -> str:
 
 def _channels(numbers: list[int]) -> str:
     *others, last = (str(number) for number in numbers)
-    return f"channels {', '.join(others)} and {last} are" if others else f"channel {last} is"
+    return f"channels {', '.join(others)} and {last}" if others else f"channel {last}"
 
 
 def _about_depth(result: FeatureMaps) -> str:

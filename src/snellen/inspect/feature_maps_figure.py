@@ -112,7 +112,7 @@ def _show_map(axes: Axes, values: Array) -> None:
 def _thumbnail(photograph: Image.Image) -> Array:
     shown = photograph.copy()
     shown.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    return np.asarray(shown, dtype=np.float32) / 255
+    return np.asarray(shown, dtype=np.float32) / np.float32(255)
 
 
 def blend(image: Array, heat: Array) -> Array:
