@@ -20,7 +20,7 @@ from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from snellen.errors import InputError, did_you_mean
-from snellen.receptive import Reaches
+from snellen.receptive import Reaches, one_channel
 
 Layout = Literal["NCHW", "NHWC", "tokens"]
 
@@ -284,9 +284,9 @@ class _Found:
 
 def _spans(reach: list[Tensor], shape: MapShape) -> tuple[Spans, Spans]:
     """The first and last input row of each row of the map, and the same for the columns."""
-    top, left, bottom, right = (shape.map_of(side) for side in reach)
-    rows = zip(top.amin((0, 1, 3)).tolist(), (-bottom.amin((0, 1, 3))).tolist(), strict=True)
-    columns = zip(left.amin((0, 1, 2)).tolist(), (-right.amin((0, 1, 2))).tolist(), strict=True)
+    top, left, bottom, right = (one_channel(shape.map_of(side))[0, 0] for side in reach)
+    rows = zip(top.amin(1).tolist(), (-bottom.amin(1)).tolist(), strict=True)
+    columns = zip(left.amin(0).tolist(), (-right.amin(0)).tolist(), strict=True)
     return _whole(rows), _whole(columns)
 
 

@@ -6,7 +6,8 @@ operands, a window (convolution, pooling) those below it, a sum over an axis tho
 about (reshape, roll, concatenate) moves their reaches alike. So branches, residuals, dilation, ceil mode,
 attention windows and squeeze-and-excitation all come out as they are: a unit behind a global pooling sees the
 whole input, and the reach says so. An operation without a rule of its own counts as seeing all of its operands:
-the reach may then be too large, never too small. Zero weights are not looked at; this is what a unit *can* see.
+the reach may then be too large, never too small, with one exception: a view that was taken of a tensor before the
+tensor was written in place keeps its old reach. Zero weights are not looked at; this is what a unit *can* see.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Reaches(TorchDispatchMode):
         self._of = WeakTensorKeyDictionary()
         rows = torch.arange(image.shape[2], dtype=torch.float32)[:, None].expand(image.shape)
         columns = torch.arange(image.shape[3], dtype=torch.float32).expand(image.shape)
-        self._of[image] = [side.contiguous() for side in (rows, columns, -rows, -columns)]
+        self._of[image] = [rows, columns, (-rows[0, 0]).expand(image.shape), (-columns[0, 0]).expand(image.shape)]
 
     def of(self, tensor: Tensor) -> Reach | None:
         """The reach of ``tensor``; None where it does not depend on the image."""
@@ -54,13 +55,12 @@ class Reaches(TorchDispatchMode):
 
     def _record(self, outputs: list[Tensor], sides: list[list[Tensor]]) -> None:
         for output, *reach in zip(outputs, *sides, strict=False):
-            known = self._of.get(output)
-            if known is None:
-                self._of[output] = reach
-            else:
-                # Written in place: views share the reach as they share the values.
-                for old, new in zip(known, reach, strict=True):
-                    old.copy_(new)
+            if output in self._of and output._is_view() and output._base in self._of:
+                # Written in place through a view: what it is a view of may now see all that the view sees.
+                base = output._base
+                known = self._of[base]
+                self._of[base] = [_unite([old, new.min()], base) for old, new in zip(known, reach, strict=True)]
+            self._of[output] = reach
 
     def _propagate(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor], side: int
@@ -71,7 +71,7 @@ class Reaches(TorchDispatchMode):
             if not isinstance(leaf, Tensor):
                 return leaf
             known = self._of.get(leaf)
-            return torch.full(leaf.shape, _NOTHING) if known is None else known[side]
+            return torch.tensor(_NOTHING).expand(leaf.shape) if known is None else known[side]
 
         packet = func.overloadpacket
         if packet in (aten.view, aten._unsafe_view):
@@ -82,7 +82,7 @@ class Reaches(TorchDispatchMode):
             moved = tree_map(lambda leaf: leaf if _is_index(leaf) else shadow(leaf), (tuple(args), dict(kwargs)))
             return [leaf for leaf in tree_leaves(func(*moved[0], **moved[1])) if isinstance(leaf, Tensor)]
         if packet is aten.constant_pad_nd:
-            return [functional.pad(shadow(args[0]), args[1], value=_NOTHING)]
+            return [_padded(shadow(args[0]), args[1], outputs[0])]
         operands = [
             shadow(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._of
         ]
@@ -91,8 +91,8 @@ class Reaches(TorchDispatchMode):
             return [rule(shadow, args, outputs[0])]
         if torch.Tag.pointwise in func.tags or packet in _PER_ELEMENT:
             return [_unite(operands, outputs[0])]
-        everything = torch.stack([operand.min() for operand in operands]).min()
-        return [torch.full(output.shape, float(everything)) for output in outputs]
+        everything = torch.stack([_compact(operand).min() for operand in operands]).min()
+        return [everything.expand(output.shape) for output in outputs]
 
 
 Shadow = Callable[[Any], Any]
@@ -102,11 +102,30 @@ def _is_index(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and not leaf.is_floating_point()
 
 
+def _compact(reach: Tensor) -> Tensor:
+    """``reach`` with one of each run of repeated values: channels mostly see the same, and are held as one."""
+    for axis, stride in enumerate(reach.stride()):
+        if stride == 0 and reach.shape[axis] > 1:
+            reach = reach.narrow(axis, 0, 1)
+    return reach
+
+
 def _unite(reaches: Sequence[Tensor], output: Tensor) -> Tensor:
-    united = torch.full(output.shape, _NOTHING)
+    united = torch.tensor(_NOTHING)
     for reach in reaches:
-        united = torch.minimum(united, reach)
-    return united
+        united = torch.minimum(united, _compact(reach))
+    return united.expand(output.shape)
+
+
+def _padded(reach: Tensor, margins: Sequence[int], output: Tensor) -> Tensor:
+    if reach.ndim == 4 and len(margins) <= 4 and reach.stride(1) == 0:
+        reach = one_channel(reach)
+    return functional.pad(reach, list(margins), value=_NOTHING).expand(output.shape)
+
+
+def one_channel(reach: Tensor) -> Tensor:
+    """The least of ``reach`` (N, C, H, W) over the channels: (N, 1, H, W)."""
+    return reach.narrow(1, 0, 1) if reach.stride(1) == 0 else reach.amin(dim=1, keepdim=True)
 
 
 def _window(reach: Tensor, output: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
@@ -116,8 +135,8 @@ def _window(reach: Tensor, output: Tensor, kernel: Any, stride: Any, padding: An
     for axis in (1, 0):
         needed = (output.shape[2 + axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
         margins += [padding[axis], needed - reach.shape[2 + axis] - padding[axis]]
-    below = functional.pad(reach.amin(dim=1, keepdim=True), margins, value=_NOTHING)
-    return functional.max_pool2d(-below, kernel, stride, 0, dilation).neg().expand(output.shape).contiguous()
+    below = functional.pad(one_channel(reach), margins, value=_NOTHING)
+    return functional.max_pool2d(-below, kernel, stride, 0, dilation).neg().expand(output.shape)
 
 
 def _pair(value: Any) -> tuple[int, int]:
@@ -128,7 +147,7 @@ def _pair(value: Any) -> tuple[int, int]:
 def _convolution(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
     image, weight, _, stride, padding, dilation, transposed = args[:7]
     if transposed or weight.ndim != 4:
-        return torch.full(output.shape, float(shadow(image).min()))
+        return _compact(shadow(image)).min().expand(output.shape)
     return _window(shadow(image), output, weight.shape[2:], stride, padding, dilation)
 
 
@@ -147,10 +166,12 @@ def _along(shadow: Shadow, value: Tensor, axes: Any, output: Tensor) -> Tensor:
     """Every element sees all those that differ from it only along ``axes``."""
     reach: Tensor = shadow(value)
     axes = list(range(reach.ndim)) if axes is None or axes == [] else axes
-    kept = reach.amin(dim=axes, keepdim=True)
-    if kept.ndim == output.ndim:
-        return kept.expand(output.shape).contiguous()
-    return kept.reshape(output.shape)
+    kept = _compact(reach).amin(dim=axes, keepdim=True)
+    if reach.ndim == output.ndim:
+        return kept.expand(output.shape)
+    summed = {axis % reach.ndim for axis in axes}
+    sizes = [1 if axis in summed else size for axis, size in enumerate(reach.shape)]
+    return kept.expand(sizes).reshape(output.shape)
 
 
 def _normalised(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
@@ -159,15 +180,15 @@ def _normalised(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
 
 def _product(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
     """Row times column: (..., n, k) @ (..., k, m), with a bias before the two where there is one."""
-    left, right = shadow(args[-2]).amin(-1, keepdim=True), shadow(args[-1]).amin(-2, keepdim=True)
-    return torch.minimum(left, right).expand(output.shape).contiguous()
+    left, right = _compact(shadow(args[-2])).amin(-1, keepdim=True), _compact(shadow(args[-1])).amin(-2, keepdim=True)
+    return torch.minimum(left, right).expand(output.shape)
 
 
 def _attention(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
     """softmax(q k') v: each query sees itself and every key and value of its sequence."""
-    query, key, value = (shadow(args[number]) for number in range(3))
+    query, key, value = (_compact(shadow(args[number])) for number in range(3))
     attended = torch.minimum(key.amin((-2, -1), keepdim=True), value.amin((-2, -1), keepdim=True))
-    return torch.minimum(query.amin(-1, keepdim=True), attended).expand(output.shape).contiguous()
+    return torch.minimum(query.amin(-1, keepdim=True), attended).expand(output.shape)
 
 
 _Rule = Callable[[Shadow, Sequence[Any], Tensor], Tensor]
