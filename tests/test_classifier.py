@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 import snellen
-from snellen.classifier import Classifier, choose_device, penultimate, undisturbed
+from snellen.classifier import Classifier, choose_device, penultimate
 from snellen.errors import InputError, ModelError
 from snellen.labels import numbered_labels
 from snellen.preprocessing import Preprocessing
+from snellen.undisturbed import undisturbed
 
 PLAIN = Preprocessing((4, 4), 1.0, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from snellen.errors import ImageError, InputError, ModelError, SnellenError
     from snellen.images import read_image, read_pixels
     from snellen.inspect.categories import Classification, Failure, Prediction, classify
+    from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, feature_maps
+    from snellen.inspect.heatmap import Heatmap, heatmap
 
 # Where each public name lives. Loaded on first use, so that `import snellen` stays light.
 _HOMES = {
@@ -25,18 +27,28 @@ _HOMES = {
     "Classification": "snellen.inspect.categories",
     "Failure": "snellen.inspect.categories",
     "Prediction": "snellen.inspect.categories",
+    "feature_maps": "snellen.inspect.feature_maps",
+    "FeatureMap": "snellen.inspect.feature_maps",
+    "FeatureMaps": "snellen.inspect.feature_maps",
+    "heatmap": "snellen.inspect.heatmap",
+    "Heatmap": "snellen.inspect.heatmap",
 }
 
 __all__ = [
     "Classification",
     "Classifier",
     "Failure",
+    "FeatureMap",
+    "FeatureMaps",
+    "Heatmap",
     "ImageError",
     "InputError",
     "ModelError",
     "Prediction",
     "SnellenError",
     "classify",
+    "feature_maps",
+    "heatmap",
     "load",
     "read_image",
     "read_pixels",

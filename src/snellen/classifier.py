@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from snellen.errors import InputError, ModelError
 from snellen.labels import Labels
+from snellen.layers import Place, find_places
 from snellen.preprocessing import Preprocessing, check_pixels
+from snellen.undisturbed import undisturbed
 from snellen.weights import DEFAULT_MODEL, resolve
-
-_HOOKS = (
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
-_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-
-
-@contextlib.contextmanager
-def undisturbed(network: nn.Module) -> Iterator[nn.Module]:
-    """The network in evaluation mode with frozen parameters; its state is as found afterwards.
-
-    Restores every module's mode, every parameter's gradient flag and every hook, also after an exception. One
-    thread at a time holds a network; it may hold it several times over.
-    """
-    with _LOCKS.setdefault(network, threading.RLock()):
-        yield from _undisturbed(network)
-
-
-def _undisturbed(network: nn.Module) -> Iterator[nn.Module]:
-    modes = [(module, module.training) for module in network.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    hooks = [(getattr(m, kind), getattr(m, kind).copy()) for m in network.modules() for kind in _HOOKS]
-    try:
-        for module, training in modes:
-            if training:
-                module.training = False
-        for parameter, requires_grad in flags:
-            if requires_grad:
-                parameter.requires_grad_(False)
-        yield network
-    finally:
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
-        for parameter, requires_grad in flags:
-            if parameter.requires_grad != requires_grad:
-                parameter.requires_grad_(requires_grad)
-        for current, found in hooks:
-            if current != found:
-                current.clear()
-                current.update(found)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -157,6 +109,13 @@ class Classifier:
         """Features (N, D) of views (N, 3, h, w) in [0, 1]."""
         with undisturbed(self.network) as network:
             return penultimate(network, self._input(view))
+
+    @functools.cached_property
+    def layers(self) -> tuple[Place, ...]:
+        """Every place where a feature map can be read, in the order in which they run; found once, by one pass."""
+        blank = torch.full((1, 3, *self.preprocessing.size), 0.5)
+        with undisturbed(self.network) as network:
+            return find_places(network, self._input(blank))
 
     def _input(self, view: Tensor) -> Tensor:
         check_pixels(view, "view")

@@ -14,6 +14,8 @@ import typer
 from snellen.cli import output
 from snellen.cli.classify import classify
 from snellen.cli.exam import exam
+from snellen.cli.features import features
+from snellen.cli.layers import layers
 from snellen.cli.models import models
 from snellen.errors import SnellenError
 
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, exam, models):
+for command in (classify, features, layers, exam, models):
     app.command()(command)
 
 

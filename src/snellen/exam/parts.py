@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from snellen.exam import categories
+from snellen.exam import categories, features
 from snellen.exam.context import Context
 from snellen.exam.document import Block
 
@@ -36,5 +36,18 @@ PARTS: Mapping[str, Part] = {
         run=categories.run,
         sources=("snellen.preprocessing", "snellen.classifier", "snellen.inspect.categories"),
         references=categories.REFERENCES,
+    ),
+    "features": Part(
+        title="How it sees",
+        assignment="Problem 1, part 2",
+        run=features.run,
+        sources=(
+            "snellen.layers",
+            "snellen.receptive",
+            "snellen.inspect.reading",
+            "snellen.inspect.feature_maps",
+            "snellen.inspect.heatmap",
+        ),
+        references=features.REFERENCES,
     ),
 }

@@ -1,0 +1,98 @@
+"""Writes what the examination of feature maps found: figures, numbers, and the maps themselves."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from snellen.classifier import Classifier
+from snellen.figures import save_figure
+from snellen.inspect.examples import ChannelExamples
+from snellen.inspect.feature_maps import FeatureMaps
+from snellen.inspect.feature_maps_discussion import discuss
+from snellen.inspect.feature_maps_figure import draw_examples, draw_feature_maps, draw_heatmap, draw_overlays
+from snellen.inspect.heatmap import area_of_half, heatmap
+from snellen.runs import write_bytes, write_json
+
+
+def write_feature_maps(
+    classifier: Classifier,
+    photograph: Image.Image,
+    name: str,
+    result: FeatureMaps,
+    folder: Path,
+    more: Mapping[str, Any],
+) -> None:
+    """Write the maps alone and over the photograph, their values (``maps.npz``), and ``result.json``.
+
+    Args:
+        classifier: the one examined.
+        photograph: upright RGB.
+        name: what the result calls it.
+        result: of this photograph.
+        folder: where to write.
+        more: further entries of ``result.json``.
+    """
+    _save_both(draw_feature_maps(result), folder, "features")
+    _save_both(draw_overlays(photograph, classifier.preprocessing, result), folder, "overlay")
+    values = io.BytesIO()
+    names = [f"{feature.layer}/{feature.channel}" for feature in result.maps]
+    maps: dict[str, Any] = dict(zip(names, result.values, strict=True))
+    np.savez_compressed(values, **maps)
+    write_bytes(folder / "maps.npz", values.getvalue())
+    write_json(
+        folder / "result.json",
+        {
+            "image": name,
+            "model": classifier.name,
+            "top": result.top,
+            "layers": result.layers,
+            "maps": result.maps,
+            "discussion": discuss(result),
+            **more,
+        },
+    )
+
+
+def write_heatmap(
+    classifier: Classifier, photograph: Image.Image, pixels: Tensor, target: int | str | None, folder: Path
+) -> dict[str, Any]:
+    """Draw what speaks for a class; gives the entry of ``result.json``."""
+    (found,) = heatmap(classifier, pixels, target)
+    _save_both(draw_heatmap(photograph, classifier.preprocessing, found), folder, "heatmap")
+    return {
+        "layer": found.layer,
+        "label": found.label,
+        "index": found.index,
+        "probability": found.probability,
+        "peak": found.peak,
+        "area_of_half": area_of_half(found),
+    }
+
+
+def write_examples(channels: Sequence[ChannelExamples], folder: Path) -> list[dict[str, Any]]:
+    """Draw the patches that excite each channel most; gives the entry of ``result.json``."""
+    _save_both(draw_examples(channels), folder, "examples")
+    return [
+        {
+            "layer": channel.layer,
+            "channel": channel.channel,
+            "examples": [
+                {"image": example.image, "value": example.value, "mean": example.mean, "box": example.box}
+                for example in channel.examples
+            ],
+        }
+        for channel in channels
+    ]
+
+
+def _save_both(figure: Figure, folder: Path, stem: str) -> None:
+    for ending in (".png", ".svg"):
+        save_figure(figure, folder / f"{stem}{ending}")

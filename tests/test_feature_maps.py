@@ -1,0 +1,276 @@
+"""The maps shown are those that the network makes; the choice and every measure are what their formulas say."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+import torch
+from skimage.color import rgb2lab
+from torch import Tensor, nn
+from torch.nn import functional
+
+import snellen
+from snellen.errors import InputError, ModelError
+from snellen.images import read_image
+from snellen.inspect.feature_maps import BANDS, choose_maps, choose_places, feature_maps
+from snellen.inspect.feature_maps_discussion import discuss
+from snellen.inspect.feature_maps_figure import draw_feature_maps, draw_overlays, normalised, on_photograph
+from snellen.inspect.reading import read_maps
+from snellen.preprocessing import Preprocessing
+from toys import MeanColours, classifier_of
+
+CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
+
+
+class InPlace(nn.Module):
+    """In-place ReLU, in-place addition: all that overwrites what a hook has merely pointed at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv1, self.conv2 = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.relu1, self.relu2 = nn.ReLU(inplace=True), nn.ReLU(inplace=True)
+        self.fc = nn.Linear(6, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = self.relu1(self.conv1(inputs))
+        skip = self.conv2(x)
+        x += 10
+        x.sub_(skip)
+        return self.fc(self.relu2(x).mean((2, 3)))
+
+
+def test_in_place_operations_do_not_overwrite_what_is_shown() -> None:
+    network = InPlace()
+    classifier = classifier_of(network, 12, 4)
+    view = torch.rand(1, 3, 12, 12)
+    with torch.no_grad():
+        before = network.conv1(view)
+        after = functional.relu(before)
+        last = functional.relu(after + 10 - network.conv2(after))
+    pointed_at: list[Tensor] = []
+    handle = network.relu1.register_forward_hook(lambda *arguments: pointed_at.append(arguments[2]))
+    classifier.logits_of_view(view)
+    handle.remove()
+    assert not torch.allclose(pointed_at[0], after)  # the trap is real
+    names = ["conv1", "relu1", "relu2"]
+    _, maps = read_maps(classifier, view, choose_places(classifier, names))
+    for name, values, expected in zip(names, maps, (before, after, last), strict=True):
+        assert torch.equal(values, expected), name
+
+
+def test_one_forward_pass_reads_all_layers() -> None:
+    network = InPlace()
+    classifier = classifier_of(network, 12, 4)
+    places = choose_places(classifier, ["relu1", "conv2", "relu2"])
+    calls = []
+    handle = network.register_forward_hook(lambda *_: calls.append(1))
+    choose_maps(classifier, torch.rand(1, 3, 12, 12), places)
+    handle.remove()
+    assert len(calls) == 1
+
+
+def interest_by_formula(maps: np.ndarray, chosen: list[int], channel: int) -> tuple[float, float, float]:
+    """Alive, structured and different of a channel, each as the module's documentation defines it."""
+    down, across = maps.shape[1] // 7, maps.shape[2] // 7
+    inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across].astype(np.float64)
+    deviations = inner.std(axis=(1, 2))
+    # Of an even number PyTorch's median is the lower one of the two in the middle.
+    alive = deviations[channel] / (deviations[channel] + np.quantile(deviations[deviations > 0], 0.5, method="lower"))
+    a = inner[channel]
+    steps = np.concatenate([np.diff(a, axis=0).ravel(), np.diff(a, axis=1).ravel()])
+    structured = max(0.0, 1 - (steps**2).mean() / (2 * a.var()))
+    different = 1 - max((abs(np.corrcoef(a.ravel(), inner[c].ravel())[0, 1]) for c in chosen), default=0.0)
+    return alive, structured, different
+
+
+def test_the_choice_is_greedy_on_the_stated_measure(lite0) -> None:
+    result = feature_maps(lite0, snellen.read_pixels(CAT))
+    view = lite0.preprocessing.view(snellen.read_pixels(CAT))
+    for layer in result.layers[::2]:
+        (place,) = choose_places(lite0, [layer.name])
+        maps = read_maps(lite0, view, [place])[1][0][0].numpy()
+        shown = [m for m in result.maps if m.layer == layer.name]
+        assert len(shown) == 5
+        chosen: list[int] = []
+        for feature in shown:
+            factors = interest_by_formula(maps, chosen, feature.channel)
+            assert (feature.alive, feature.structured, feature.different) == pytest.approx(factors, abs=1e-3)
+            assert feature.interest == pytest.approx(np.prod(factors), abs=1e-3)
+            # Every seventeenth channel is tried as a rival.
+            varying = [c for c in range(0, len(maps), 17) if maps[c, 1:-1, 1:-1].std() > 0.01 and c not in chosen]
+            best = max(np.nan_to_num(np.prod(interest_by_formula(maps, chosen, c))) for c in varying)
+            assert feature.interest >= best - 1e-3
+            chosen.append(feature.channel)
+
+
+def test_early_middle_and_late_are_in_order_and_repeatable(lite0) -> None:
+    pixels = snellen.read_pixels(CAT)
+    result, again = feature_maps(lite0, pixels), feature_maps(lite0, pixels)
+    assert result.layers == again.layers
+    assert result.maps == again.maps
+    for layer, (low, high) in zip(result.layers, BANDS, strict=True):
+        assert low <= layer.depth <= high
+    assert all(low.height > high.height for low, high in zip(result.layers, result.layers[1:], strict=False))
+    assert all(place.activated for place in choose_places(lite0))
+
+
+def test_correlations_with_edges_and_colour_are_least_squares(lite0) -> None:
+    view = lite0.preprocessing.view(snellen.read_pixels(CAT))
+    feature = feature_maps(lite0, snellen.read_pixels(CAT)).maps[0]
+    values = feature_maps(lite0, snellen.read_pixels(CAT)).values[0].ravel().astype(np.float64)
+    small = functional.adaptive_avg_pool2d(view, (feature.height, feature.width))[0].permute(1, 2, 0).numpy()
+    lightness, a, b = np.moveaxis(rgb2lab(small), 2, 0)
+    edges = [skimage.filters.sobel_h(lightness), skimage.filters.sobel_v(lightness), skimage.filters.sobel(lightness)]
+    for cues, measured in (([a, b], feature.colour), (edges, feature.edges)):
+        design = np.column_stack([*(cue.ravel() for cue in cues), np.ones(values.size)])
+        residual = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        adjusted = 1 - residual.var() / values.var() * (values.size - 1) / (values.size - len(cues) - 1)
+        assert measured == pytest.approx(max(adjusted, 0) ** 0.5, abs=2e-3)
+
+
+WEIGHT = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.25]])
+
+
+def test_silencing_and_support_by_hand() -> None:
+    classifier = classifier_of(MeanColours(4 * WEIGHT), 16, 3)
+    torch.manual_seed(0)
+    pixels = torch.rand(1, 3, 16, 16).mul(255).round().div(255)
+    pixels[:, 0] = pixels[:, 0] * 0.5 + 0.5
+    view = classifier.preprocessing.view(pixels)
+    result = feature_maps(classifier, pixels, layers=["act"], channels=[0, 1, 2])
+    means = view.double().mean(dim=(2, 3))[0]
+    weight = 4 * WEIGHT.double()
+    full = (weight @ means).softmax(0)
+    assert result.top.index == int(full.argmax()) == 0
+    for feature in result.maps:
+        silenced = (weight @ (means * (torch.arange(3) != feature.channel))).softmax(0)
+        assert feature.importance == pytest.approx(float(silenced[0] - full[0]), abs=1e-6)
+    assert result.layers[0].supporting == 2  # channels 0 and 2 have positive weights for class 0
+    assert result.layers[0].concentration == 1
+    assert result.layers[0].dead == pytest.approx(float((view <= 0).double().mean()))
+
+
+def test_a_blank_photograph_gives_numbers_not_nan() -> None:
+    classifier = classifier_of(MeanColours(WEIGHT), 16, 3)
+    result = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], count=3)
+    assert {(m.interest, m.edges, m.colour, m.dead) for m in result.maps} == {(0.0, 0.0, 0.0, 1.0)}
+    assert result.layers[0].dead_channels == 3
+    assert "nan" not in " ".join(discuss(result)).lower()
+    with_grey = feature_maps(classifier, torch.rand(1, 1, 16, 16).expand(1, 3, 16, 16), layers=["act"], count=3)
+    assert {m.colour for m in with_grey.maps} == {0.0}
+
+
+def test_channels_by_number_and_what_is_refused(lite0) -> None:
+    pixels = snellen.read_pixels(CAT)
+    result = feature_maps(lite0, pixels, layers=["blocks.1.0.bn2", "bn1.act"], channels=[7, 3, 7])
+    assert [(m.layer, m.channel) for m in result.maps] == [
+        ("blocks.1.0.bn2.act", 7), ("blocks.1.0.bn2.act", 3), ("bn1.act", 7), ("bn1.act", 3),
+    ]  # fmt: skip
+    with pytest.raises(InputError, match=re.escape("bn1.act: no channel 32 (its channels are 0 to 31)")):
+        feature_maps(lite0, pixels, layers=["bn1.act"], channels=[32])
+    with pytest.raises(InputError, match="got 2 photographs"):
+        feature_maps(lite0, pixels.expand(2, -1, -1, -1))
+    with pytest.raises(InputError, match="0 maps"):
+        feature_maps(lite0, pixels, count=0)
+
+
+def test_a_network_without_maps_is_refused() -> None:
+    flat = classifier_of(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 8), nn.ReLU(), nn.Linear(8, 2)), 8, 2)
+    for call in (feature_maps, snellen.heatmap):
+        with pytest.raises(ModelError, match="height and width"):
+            call(flat, torch.rand(1, 3, 8, 8))
+
+
+def test_the_network_is_left_as_found(lite0) -> None:
+    network = lite0.network
+    flags = [parameter.requires_grad for parameter in network.parameters()]
+    weights = [parameter.clone() for parameter in network.parameters()]
+    feature_maps(lite0, snellen.read_pixels(CAT))
+    assert flags == [parameter.requires_grad for parameter in network.parameters()]
+    assert all(torch.equal(old, new) for old, new in zip(weights, network.parameters(), strict=True))
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+@pytest.mark.parametrize(("height", "width"), [(200, 300), (310, 190)])
+def test_a_map_lies_where_it_belongs_on_the_photograph(height: int, width: int) -> None:
+    preprocessing = Preprocessing((64, 64), 0.8, "bilinear", (0.0,) * 3, (1.0,) * 3)
+    photograph = torch.zeros(1, 3, height, width)
+    row, column = int(0.55 * height), int(0.45 * width)
+    photograph[:, :, row - 6 : row + 6, column - 6 : column + 6] = 1
+    seen = preprocessing.view(photograph)[0, 0].numpy()
+    placed = on_photograph(seen, preprocessing, height, width)
+    left, top, right, bottom = preprocessing.geometry(height, width).box
+    inside = np.isfinite(placed)
+    assert inside.sum() == pytest.approx((right - left) * (bottom - top), rel=0.02)
+    rows, columns = np.nonzero(np.nan_to_num(placed) > 0.5)
+    assert (rows.mean(), columns.mean()) == (pytest.approx(row - 0.5, abs=1.5), pytest.approx(column - 0.5, abs=1.5))
+
+
+def test_normalised_maps() -> None:
+    assert normalised(np.array([[2.0, 4.0], [3.0, 2.0]], np.float32)).tolist() == [[0, 1], [0.5, 0]]
+    assert normalised(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
+
+
+def test_the_discussion_says_what_was_measured(lite0) -> None:
+    result = feature_maps(lite0, snellen.read_pixels(CAT))
+    text = " ".join(discuss(result))
+    for layer in result.layers:
+        assert layer.name in text
+        assert f"{100 * layer.dead:.0f} % of its values are zero or less" in text
+        assert f"{layer.supporting} of its channels speak for {result.top.label}" in text
+    strongest = max(result.maps[-5:], key=lambda m: abs(m.importance))
+    assert f"to {result.top.probability + strongest.importance:.3f}" in text
+    assert "What this does not prove" in text
+    for figure in (draw_feature_maps(result), draw_overlays(read_image(CAT), lite0.preprocessing, result)):
+        titles = [axes.get_title() for axes in figure.axes]
+        assert titles == [f"channel {m.channel}\ninterest {m.interest:.2f}" for m in result.maps]
+
+
+def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_path) -> None:
+    bad = tmp_path / "folder" / "bad.jpg"
+    bad.parent.mkdir()
+    bad.write_bytes(b"no image")
+    (bad.parent / "cat.png").write_bytes(CAT.read_bytes())
+    out = tmp_path / "out"
+    run = snellen_command("features", CAT, "--out", out, "--heatmap", "tabby", "--examples", bad.parent)
+    assert run.returncode == 2, run.stderr  # one example cannot be read; the rest is there
+    assert "bad.jpg" in run.stderr
+    result = json.loads((out / "result.json").read_text())
+    assert len(result["maps"]) == 15
+    assert len({entry["layer"] for entry in result["maps"]}) == len({entry["depth"] for entry in result["maps"]}) == 3
+    assert {"layer", "channel", "depth", "interest", "importance", "edges", "colour", "dead"} <= set(result["maps"][0])
+    assert result["heatmap"]["label"] == "tabby"
+    assert len(result["examples"]) == 15
+    files = json.loads((out / "manifest.json").read_text())["files"]
+    assert {"features.png", "features.svg", "overlay.png", "overlay.svg", "heatmap.png", "examples.svg"} <= set(files)
+    assert all((out / name).stat().st_size for name in files)
+    values = np.load(out / "maps.npz")
+    assert values[f"{result['maps'][0]['layer']}/{result['maps'][0]['channel']}"].max() == result["maps"][0]["high"]
+
+
+def test_done_when(snellen_command, peppers, tmp_path) -> None:
+    run = snellen_command("features", peppers, "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    early, late = result["layers"][0], result["layers"][-1]
+    assert result["top"]["label"] == "bell pepper"
+    assert len(result["maps"]) == 15
+    # Edges and colours early; neither explains what comes late.
+    assert any(entry["edges"] > 0.7 for entry in result["maps"][:5])
+    assert any(entry["colour"] > 0.7 for entry in result["maps"][:5])
+    assert early["edges"] > 2 * late["edges"]
+    assert "why the late maps are hard to read" in run.stdout.replace("\n", " ")
+
+
+def test_the_layers_command(snellen_command) -> None:
+    run = snellen_command("layers", "--json")
+    listed = {entry["name"]: entry for entry in json.loads(run.stdout)}
+    assert listed["bn1.act"]["receptive_field"] == [3, 3]
+    assert listed["bn1.act"]["aliases"] == ["bn1"]
+    wrong = snellen_command("features", CAT, "--layer", "blocks.3.0.bn9.act")
+    assert wrong.returncode == 2
+    assert "did you mean blocks.3.0.bn" in wrong.stderr
