@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snellen.classifier import Classifier, load
+    from snellen.datasets import ImageSet, open_dataset
     from snellen.errors import ImageError, InputError, ModelError, SnellenError
-    from snellen.images import read_image, read_pixels
-    from snellen.inspect.categories import Classification, Failure, Prediction, classify
+    from snellen.images import Failure, read_image, read_pixels
+    from snellen.inspect.categories import Classification, Prediction, classify
     from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, feature_maps
     from snellen.inspect.heatmap import Heatmap, heatmap
+    from snellen.transfer.embedding import Embedding, embed
+    from snellen.transfer.result import Probed, ProbeResult, probe
+    from snellen.transfer.saving import load_probe
+    from snellen.transfer.transformer import CNNFeatures
 
 # Where each public name lives. Loaded on first use, so that `import snellen` stays light.
 _HOMES = {
@@ -25,31 +30,49 @@ _HOMES = {
     "read_pixels": "snellen.images",
     "classify": "snellen.inspect.categories",
     "Classification": "snellen.inspect.categories",
-    "Failure": "snellen.inspect.categories",
+    "Failure": "snellen.images",
     "Prediction": "snellen.inspect.categories",
     "feature_maps": "snellen.inspect.feature_maps",
     "FeatureMap": "snellen.inspect.feature_maps",
     "FeatureMaps": "snellen.inspect.feature_maps",
     "heatmap": "snellen.inspect.heatmap",
     "Heatmap": "snellen.inspect.heatmap",
+    "ImageSet": "snellen.datasets",
+    "open_dataset": "snellen.datasets",
+    "Embedding": "snellen.transfer.embedding",
+    "embed": "snellen.transfer.embedding",
+    "CNNFeatures": "snellen.transfer.transformer",
+    "ProbeResult": "snellen.transfer.result",
+    "Probed": "snellen.transfer.result",
+    "probe": "snellen.transfer.result",
+    "load_probe": "snellen.transfer.saving",
 }
 
 __all__ = [
+    "CNNFeatures",
     "Classification",
     "Classifier",
+    "Embedding",
     "Failure",
     "FeatureMap",
     "FeatureMaps",
     "Heatmap",
     "ImageError",
+    "ImageSet",
     "InputError",
     "ModelError",
     "Prediction",
+    "ProbeResult",
+    "Probed",
     "SnellenError",
     "classify",
+    "embed",
     "feature_maps",
     "heatmap",
     "load",
+    "load_probe",
+    "open_dataset",
+    "probe",
     "read_image",
     "read_pixels",
 ]

@@ -24,6 +24,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from snellen.errors import InputError, ModelError
 
@@ -243,6 +244,20 @@ class Preprocessing:
         resized = image.resize(geometry.resized[::-1], resampling)
         right, bottom = geometry.left + self.size[1], geometry.top + self.size[0]
         return np.array(resized.crop((geometry.left, geometry.top, right, bottom)))
+
+    def quick_view_of(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """As :meth:`view_of`, from bytes (H, W, 3), within two levels of 255 of it and in a third of the time.
+
+        PyTorch's resize of bytes is vectorised and keeps the coefficients in 16 bits where Pillow has 32.
+        """
+        geometry = self.geometry(*array.shape[:2])
+        if self.interpolation not in ("bilinear", "bicubic") or math.prod(geometry.resized) > _LARGEST_RESIZE:
+            return self.view_of(Image.fromarray(array))
+        pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
+        resized = functional.interpolate(pixels, size=geometry.resized, mode=self.interpolation, antialias=True)
+        right, bottom = geometry.left + self.size[1], geometry.top + self.size[0]
+        crop = resized[0, :, geometry.top : bottom, geometry.left : right]
+        return np.ascontiguousarray(crop.permute(1, 2, 0).numpy())
 
     def normalise(self, view: Tensor) -> Tensor:
         """``view`` (N, 3, H, W) in [0, 1], less the mean, over the deviation: the network's input."""

@@ -411,7 +411,7 @@ def _fetch(name: str, repository: str, filename: str) -> Path:
         raise ModelError(f"{name}: not the name of a hub repository", "hf-hub:owner/name") from error
     if cached is not None:
         return cached
-    if not _hub_reachable():
+    if not hub_reachable():
         raise _unreachable(name)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
@@ -451,7 +451,7 @@ def _unreachable(name: str) -> ModelError:
     )
 
 
-def _hub_reachable() -> bool:
+def hub_reachable() -> bool:
     """Whether a connection to the hub opens within three seconds; the hub's own client tries for far longer."""
     from huggingface_hub import constants
 

@@ -13,10 +13,12 @@ import typer
 
 from snellen.cli import output
 from snellen.cli.classify import classify
+from snellen.cli.embed import embed
 from snellen.cli.exam import exam
 from snellen.cli.features import features
 from snellen.cli.layers import layers
 from snellen.cli.models import models
+from snellen.cli.probe import probe
 from snellen.errors import SnellenError
 
 _INTERRUPTED = 130
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, exam, models):
+for command in (classify, features, layers, embed, probe, exam, models):
     app.command()(command)
 
 

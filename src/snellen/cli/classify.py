@@ -12,7 +12,8 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.inspect.categories import Classification, Failure
+    from snellen.images import Failure
+    from snellen.inspect.categories import Classification
 
 _MOST_ROWS_OF_A_FIGURE = 50
 
@@ -26,6 +27,7 @@ def classify(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw each photograph beside its bars: a .png, .svg or .pdf file.")
     ] = None,
+    probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
@@ -33,7 +35,7 @@ def classify(
     output.exclusive(("--json", json), ("--csv", csv))
     from snellen.errors import InputError
     from snellen.figures import check_figure_path
-    from snellen.images import expand
+    from snellen.images import Failure, expand
 
     if figure is not None:
         check_figure_path(figure)
@@ -41,10 +43,13 @@ def classify(
     if figure is not None and len(sources) > _MOST_ROWS_OF_A_FIGURE:
         raise InputError(f"--figure: {len(sources)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
 
-    from snellen.classifier import load
-    from snellen.inspect.categories import Classification, Failure, classify_each
+    from snellen.cli.examined import load_examined
+    from snellen.inspect.categories import Classification, classify_each
 
-    classifier = load(model, architecture=architecture, device=device)
+    classifier = load_examined(model, probe, architecture, device)
+    if probe is not None:
+        # A probe may know fewer classes than are shown by default.
+        k = min(k, len(classifier.labels))
     results: list[Classification | Failure] = []
     with output.progress("Classifying", len(sources)) as advance:
         for result in classify_each(classifier, sources, k):
@@ -68,7 +73,7 @@ def _print_json(results: list[Classification | Failure]) -> None:
 
 
 def _print_csv(results: list[Classification | Failure]) -> None:
-    from snellen.inspect.categories import Failure
+    from snellen.images import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "rank", "label", "index", "probability", "error"])
@@ -84,7 +89,7 @@ def _print_csv(results: list[Classification | Failure]) -> None:
 def _print_table(results: list[Classification | Failure]) -> None:
     from rich.table import Table
 
-    from snellen.inspect.categories import Failure
+    from snellen.images import Failure
 
     table = Table("image", "category", "index", "probability", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"

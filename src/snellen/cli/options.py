@@ -29,3 +29,17 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 o
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
+Dataset = Annotated[
+    str,
+    typer.Argument(
+        help="Hub id (timm/oxford-iiit-pet), folder of class folders or parquet files, .parquet file, or digits.",
+        metavar="DATASET",
+    ),
+]
+Size = Annotated[int | None, typer.Option("--size", help="Side of the square view in pixels; the model's own if not.")]
+Mirrored = Annotated[bool, typer.Option("--mirrored", help="Average the features over each photograph's mirror image.")]
+Precision = Annotated[str, typer.Option("--precision", help="float32, or bfloat16: faster, not quite the same.")]
+Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]
+Probe = Annotated[
+    Path | None, typer.Option("--probe", help="In place of a model: a folder that snellen probe --out wrote.")
+]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 import typer
 from rich.console import Console
@@ -17,9 +18,16 @@ stdout = Console(highlight=False, emoji=False, width=None if sys.stdout and sys.
 stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
+class Advance(Protocol):
+    """Tells a progress bar that ``count`` more are done."""
+
+    def __call__(self, count: int = 1, /) -> None:
+        """Advance the bar."""
+
+
 @contextlib.contextmanager
-def progress(description: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A progress bar with count and time left; gives the function that advances it by one.
+def progress(description: str, total: int | None) -> Iterator[Advance]:
+    """A progress bar with count, rate and time left; gives the function that advances it, by one if not told.
 
     Nothing is shown where standard error is not a terminal.
     """
@@ -27,21 +35,29 @@ def progress(description: str, total: int | None) -> Iterator[Callable[[], None]
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.3g}/s")
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
         task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda count=1: bar.advance(task, count)
 
 
 def complain(message: str) -> None:

@@ -29,6 +29,8 @@ class ExamConfig:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         photographs: files, folders or patterns, relative to the configuration's folder; empty takes the
             embedded ones.
+        dataset: labelled photographs to learn from: a folder or parquet file relative to the configuration's
+            folder, a hub id, or ``digits``, which need no download.
         parts: the parts to run; empty runs all.
         seed: of every random choice.
         paper: ``a4`` or ``us-letter``.
@@ -41,6 +43,7 @@ class ExamConfig:
     architecture: str | None = None
     device: str = "auto"
     photographs: tuple[str, ...] = ()
+    dataset: str = "digits"
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
@@ -83,7 +86,8 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
     photographs = tuple(f"{glob.escape(str(base))}/{photograph}" for photograph in config.photographs)
     model = str(base / config.model) if config.model.lower().endswith(".safetensors") else config.model
     parts_once = tuple(dict.fromkeys(config.parts))
-    return dataclasses.replace(config, photographs=photographs, model=model, parts=parts_once)
+    dataset = str(base / config.dataset) if (base / config.dataset).exists() else config.dataset
+    return dataclasses.replace(config, photographs=photographs, model=model, dataset=dataset, parts=parts_once)
 
 
 def _offer(wrong: str, valid: Collection[str]) -> str:

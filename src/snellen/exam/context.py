@@ -18,6 +18,7 @@ class Context:
         photographs: paths of those that can be read; at least one.
         expected: the label that a person would choose for each photograph, or None where nobody said.
         data: fingerprint of the photographs.
+        dataset: the name of the labelled photographs to learn from.
         folder: where the part writes; its own.
         seed: of every random choice.
     """
@@ -26,5 +27,6 @@ class Context:
     photographs: Sequence[str]
     expected: Sequence[str | None]
     data: str
+    dataset: str
     folder: Path
     seed: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from snellen.exam import categories, features
+from snellen.exam import categories, features, probe
 from snellen.exam.context import Context
 from snellen.exam.document import Block
 
@@ -49,5 +49,12 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.heatmap",
         ),
         references=features.REFERENCES,
+    ),
+    "probe": Part(
+        title="What it can learn from few",
+        assignment="Problem 2",
+        run=probe.run,
+        sources=("snellen.transfer.features", "snellen.transfer.probe", "snellen.transfer.scores"),
+        references=probe.REFERENCES,
     ),
 }

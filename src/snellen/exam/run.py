@@ -55,7 +55,7 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
     for name in names:
         started(name)
         part = PARTS[name]
-        context = Context(classifier, photographs, expected, data, out / name, config.seed)
+        context = Context(classifier, photographs, expected, data, config.dataset, out / name, config.seed)
         try:
             blocks = part.run(context)
         except Exception as error:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from snellen.classifier import Classifier
 from snellen.errors import ImageError, InputError
-from snellen.images import Source, name_of, read_each
+from snellen.images import Failure, Source, name_of, read_each
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,6 @@ class Classification:
     def top(self) -> Prediction:
         """The most probable category."""
         return self.predictions[0]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A photograph that could not be read, and why, in one line."""
-
-    image: str
-    error: str
 
 
 def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:

@@ -15,8 +15,7 @@ import torch
 
 from snellen.classifier import Classifier
 from snellen.errors import ImageError
-from snellen.images import Source, name_of, read_each
-from snellen.inspect.categories import Failure
+from snellen.images import Failure, Source, name_of, read_each
 from snellen.inspect.reading import read_maps
 from snellen.layers import Place, find_place
 

@@ -1,0 +1,146 @@
+"""From JPEG files to features: Snellen beside its peers, interleaved, on the same photographs.
+
+    python benchmarks/embed.py [--data ../shared/data/imagenet-100] [--rounds 5] [--images 100]
+
+Peers: timm's own transform and eager network in batches of 16; Hugging Face's image-classification pipeline
+(`pip install transformers`) with the same weights; and the engine alone, on views that are in memory already.
+Writes benchmarks/results/embed.json. The promises: eight times timm, 80% of the engine alone, and a cosine of at
+least 0.999 to timm's float32 features.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import snellen
+from snellen.datasets import Example
+from snellen.engines import choose_engine
+from snellen.images import each_of, read_array
+from snellen.runs import hardware, versions, write_json
+from snellen.transfer.features import Embedded, embed_each
+
+BATCH = 16
+Contender = Callable[[list[str]], object]
+
+
+def timm_eager(classifier: snellen.Classifier) -> Contender:
+    """Timm as its documentation says: open, transform, stack, network."""
+    from PIL import Image
+    from timm.data import create_transform, resolve_data_config
+
+    network = classifier.network
+    transform = create_transform(**resolve_data_config({}, model=network))
+
+    def run(paths: list[str]) -> np.ndarray:
+        features = []
+        with torch.inference_mode():
+            for start in range(0, len(paths), BATCH):
+                images = [transform(Image.open(path).convert("RGB")) for path in paths[start : start + BATCH]]
+                seen = network.forward_features(torch.stack(images))
+                features.append(network.forward_head(seen, pre_logits=True))
+        return torch.cat(features).numpy()
+
+    return run
+
+
+def hugging_face(classifier: snellen.Classifier) -> Contender:
+    """The image-classification pipeline of transformers, with the same weights, in batches."""
+    from transformers import TimmWrapperConfig, TimmWrapperForImageClassification, TimmWrapperImageProcessor, pipeline
+
+    config = TimmWrapperConfig(architecture=classifier.name, num_labels=1000)
+    network = TimmWrapperForImageClassification(config)
+    network.timm_model.load_state_dict(classifier.network.state_dict())
+    with tempfile.TemporaryDirectory() as folder:
+        network.save_pretrained(folder)
+        processor = TimmWrapperImageProcessor(classifier.network.pretrained_cfg, architecture=classifier.name)
+    ready = pipeline("image-classification", model=network.eval(), image_processor=processor, device="cpu")
+    return lambda paths: ready(paths, batch_size=BATCH)
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=Path("../shared/data/imagenet-100"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--model", default="tf_efficientnet_lite0")
+    options = parser.parse_args()
+    paths = sorted(str(path) for path in options.data.rglob("*.JPEG"))[: options.images]
+    classifier = snellen.load(options.model, device="cpu")
+    engine = choose_engine(classifier)
+    rough = choose_engine(classifier, precision="bfloat16")
+
+    def look(path: object) -> np.ndarray:
+        return classifier.preprocessing.quick_view_of(read_array(path))
+
+    views = [view for _, view in each_of(paths, look)]
+
+    def ours(which) -> Contender:
+        def run(paths: list[str]) -> list[Embedded]:
+            return list(embed_each(which, classifier, (Example(path, None, path) for path in paths)))
+
+        return run
+
+    contenders: dict[str, Contender] = {
+        "timm, eager": timm_eager(classifier),
+        "snellen": ours(engine),
+        "engine alone": lambda _: list(engine.features(views)),
+        "snellen, bfloat16": ours(rough),
+        "engine alone, bfloat16": lambda _: list(rough.features(views)),
+        "decoding alone": lambda paths: list(each_of(paths, look)),
+    }
+    absent = ""
+    if importlib.util.find_spec("transformers") is None:
+        absent = "transformers is not installed"
+    else:
+        contenders["Hugging Face pipeline"] = hugging_face(classifier)
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for round_ in range(options.rounds + 1):
+        for name, contender in contenders.items():
+            start = time.perf_counter()
+            contender(paths)
+            if round_:  # the first is to warm up
+                rates[name].append(len(paths) / (time.perf_counter() - start))
+    exact = contenders["timm, eager"](paths)
+    cosines = {}
+    for name in ("snellen", "snellen, bfloat16"):
+        found = np.stack([one.features for one in contenders[name](paths)])
+        cosines[name] = (found * exact).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(exact, axis=1)
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    result = {
+        "images": len(paths),
+        "rounds": options.rounds,
+        "model": options.model,
+        "engine": engine.name,
+        "images_per_second": medians,
+        "all_rounds": rates,
+        "times_timm": medians["snellen"] / medians["timm, eager"],
+        "share_of_engine_alone": medians["snellen"] / medians["engine alone"],
+        "smallest_cosine": {name: float(values.min()) for name, values in cosines.items()},
+        "mean_cosine": {name: float(values.mean()) for name, values in cosines.items()},
+        "absent": absent,
+        "hardware": hardware(),
+        "versions": versions()
+        | {
+            name: importlib.metadata.version(name)
+            for name in ("openvino", "simplejpeg", "transformers")
+            if importlib.util.find_spec(name)
+        },
+    }
+    write_json(Path(__file__).parent / "results" / "embed.json", result)
+    for name, rate in medians.items():
+        print(f"{name}: {rate:.1f} images a second")
+    print(f"{result['times_timm']:.1f} times timm, {result['share_of_engine_alone']:.0%} of the engine alone")
+    print(f"smallest cosine to timm's features: {result['smallest_cosine']} {absent}")
+
+
+if __name__ == "__main__":
+    main()

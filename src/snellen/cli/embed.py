@@ -1,0 +1,60 @@
+"""``snellen embed``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snellen.cli import options, output
+
+
+def embed(
+    dataset: options.Dataset,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The parquet file to write.", dir_okay=False)],
+    model: options.Model = options.DEFAULT_MODEL,
+    size: options.Size = None,
+    mirrored: options.Mirrored = False,
+    engine: Annotated[str, typer.Option("--engine", help="auto, torch, openvino, or ray for many machines.")] = "auto",
+    precision: options.Precision = "float32",
+    json: options.Json = False,
+    architecture: options.Architecture = None,
+    device: options.Device = "auto",
+) -> None:
+    """Features at scale: embeds a data set, or a folder of photographs, into a parquet file.
+
+    Killed and started again, it goes on where it stopped.
+    """
+    from snellen.errors import InputError
+
+    if out.suffix != ".parquet":
+        raise InputError(f"{out}: cannot write a {out.suffix or 'nameless'} file", "a name that ends in .parquet")
+
+    from snellen.classifier import load
+    from snellen.datasets import open_dataset
+    from snellen.runs import to_json
+    from snellen.transfer.embedding import embed as embed_all
+    from snellen.transfer.features import with_size
+
+    images = open_dataset(dataset)
+    classifier = with_size(load(model, architecture=architecture, device=device), size)
+    with output.progress("Embedding", len(images)) as advance:
+        result = embed_all(
+            classifier, images, out, engine=engine, precision=precision, mirrored=mirrored, advance=advance
+        )
+    for failure in result.failures:
+        output.complain(failure.error)
+    if json:
+        sys.stdout.write(to_json(result))
+    else:
+        sign = "none negative" if result.non_negative else "some negative"
+        rate = f"{result.embedded / result.seconds:.0f} a second on {result.engine} in {result.precision}"
+        output.stdout.print(
+            f"{result.path}: {result.rows:,} images of {result.width:,} features, {sign}; {result.embedded:,} embedded "
+            f"now, {rate}",
+            markup=False,
+            soft_wrap=True,
+        )
+    output.finish(len(result.failures))

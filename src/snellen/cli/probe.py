@@ -1,0 +1,128 @@
+"""``snellen probe``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snellen.cli import options, output
+
+if TYPE_CHECKING:
+    from snellen.transfer.result import ProbeResult
+
+
+def probe(
+    dataset: options.Dataset,
+    model: options.Model = options.DEFAULT_MODEL,
+    classifier: Annotated[str, typer.Option("--classifier", help="logistic, svm or ridge.")] = "logistic",
+    compare: Annotated[
+        str | None, typer.Option("--compare", help="Several models, separated by commas, side by side.")
+    ] = None,
+    size: options.Size = None,
+    mirrored: options.Mirrored = False,
+    engine: Annotated[str, typer.Option("--engine", help="auto, torch or openvino.")] = "auto",
+    precision: options.Precision = "float32",
+    seed: options.Seed = 0,
+    json: options.Json = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the probe, its numbers and figures.", file_okay=False)
+    ] = None,
+    architecture: options.Architecture = None,
+    device: options.Device = "auto",
+) -> None:
+    """What it can learn from few: a linear classifier of a data set on the network's features."""
+    from snellen.transfer.probe import check_kind
+
+    models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
+    _check_comparison(compare, models, architecture)
+    kind = check_kind(classifier)
+
+    from snellen.classifier import load
+    from snellen.datasets import open_dataset
+    from snellen.runs import Run
+    from snellen.transfer.features import with_size
+    from snellen.transfer.report import save_comparison, save_run
+    from snellen.transfer.result import probe as probe_one
+
+    images = open_dataset(dataset)
+    run = None if out is None else Run(out)
+    results: list[ProbeResult] = []
+    for name in models:
+        network = with_size(load(name, architecture=architecture, device=device), size)
+        with output.progress(f"Embedding with {name}", len(images)) as advance:
+            probed = probe_one(
+                network, images, kind=kind, mirrored=mirrored, engine=engine, precision=precision, seed=seed,
+                advance=advance,
+            )  # fmt: skip
+        results.append(probed.result)
+        if run is not None:
+            save_run(run if compare is None else Run(run.path / name.replace("/", "_")), probed)
+    if run is not None and compare is not None:
+        save_comparison(run, results)
+    _print(results, json, single=compare is None)
+    for failure in results[0].failures:
+        output.complain(failure.error)
+    output.finish(len(results[0].failures))
+
+
+def _check_comparison(compare: str | None, models: list[str], architecture: str | None) -> None:
+    from snellen.errors import InputError
+
+    if compare is None:
+        return
+    if len(set(models)) < 2:
+        raise InputError(f"--compare {compare}: {len(set(models))} model", "two or more, separated by commas")
+    if architecture is not None:
+        raise InputError("--compare and --architecture cannot go together", "files whose metadata holds architecture")
+
+
+def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
+    from snellen.runs import to_json
+    from snellen.transfer.report import plain
+
+    if json:
+        written = [plain(result) for result in results]
+        sys.stdout.write(to_json(written[0] if single else written))
+    elif single:
+        _print_one(results[0])
+    else:
+        _print_comparison(results)
+
+
+def _print_one(result: ProbeResult) -> None:
+    from snellen.transfer.baselines import PETS_BASELINES, is_pets
+    from snellen.transfer.discussion import discuss
+
+    for name, value, (low, high) in (
+        ("mean-per-class accuracy", result.mean_per_class_accuracy, result.mean_per_class_interval),
+        ("top-1 accuracy", result.top1_accuracy, result.top1_interval),
+    ):
+        output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}", markup=False)
+    for sentence in discuss(result):
+        output.stdout.print(sentence, markup=False, soft_wrap=True)
+    if is_pets(result.labels):
+        for baseline in PETS_BASELINES:
+            line = f"published: {baseline.model}, {baseline.accuracy:.3f} ({baseline.source}; {baseline.protocol})"
+            output.stdout.print(line, markup=False, soft_wrap=True)
+
+
+def _print_comparison(results: list[ProbeResult]) -> None:
+    from rich.table import Table
+
+    from snellen.transfer.discussion import compare_sentence
+
+    table = Table("model", "mean per class", "95%", "top-1", "seconds", "MB", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for result in results:
+        low, high = result.mean_per_class_interval
+        seconds = result.embed_seconds + result.search_seconds + result.fit_seconds
+        table.add_row(
+            result.model, f"{result.mean_per_class_accuracy:.3f}", f"{low:.3f} to {high:.3f}",
+            f"{result.top1_accuracy:.3f}", f"{seconds:.1f}", f"{result.bytes / 1e6:.0f}",
+        )  # fmt: skip
+    output.stdout.print(table, markup=False)
+    output.stdout.print(compare_sentence(results), markup=False, soft_wrap=True)

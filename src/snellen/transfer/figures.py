@@ -1,0 +1,121 @@
+"""Figures of the probe: the confusion matrix, the most confused photographs, networks side by side."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageOps
+
+from snellen.datasets import Example
+from snellen.errors import ImageError
+from snellen.figures import BLUE, GREY, new_figure, styled
+from snellen.images import read_image
+from snellen.transfer.result import ConfusedPair, Probed, ProbeResult
+
+_NUMBERS_UP_TO = 20
+_PHOTOGRAPHS_A_PAIR = 3
+
+
+def draw_confusion(result: ProbeResult) -> Figure:
+    """Which class is called which: rows are the truth, columns the answer, shares of the row as shades."""
+    counts = np.array(result.confusion)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    labels = [label.replace("_", " ") for label in result.labels]
+    classes = len(labels)
+    side = min(10.0, max(4.2, 2.4 + 0.2 * classes))
+    with styled():
+        figure = new_figure(side + 0.6, side)
+        axes = figure.subplots()
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        size = 8 if classes <= 40 else 5
+        axes.set_xticks(range(classes), labels, rotation=90, fontsize=size)
+        axes.set_yticks(range(classes), labels, fontsize=size)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("truth")
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0)
+        if classes <= _NUMBERS_UP_TO:
+            for row, column in zip(*np.nonzero(counts), strict=True):
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
+        figure.colorbar(picture, ax=axes, label="share of the class", shrink=0.7)
+    return figure
+
+
+def draw_confused(probed: Probed) -> Figure | None:
+    """The most confused pairs: one photograph of the second class, and those of the first that got its name.
+
+    None where nothing was confused.
+    """
+    pairs = [pair for pair in probed.result.confused if pair.images]
+    if not pairs:
+        return None
+    photographs = _photographs(probed, pairs)
+    rows = 1 + min(_PHOTOGRAPHS_A_PAIR, max(len(pair.images) for pair in pairs))
+    with styled():
+        figure = new_figure(1.75 * len(pairs), 2.05 * rows)
+        grid = figure.subplots(rows, len(pairs), squeeze=False)
+        for axes in grid.flat:
+            axes.axis("off")
+        for column, pair in zip(grid.T, pairs, strict=True):
+            true, predicted = _wrapped(pair.true), _wrapped(pair.predicted)
+            likeness = photographs.get(_example_key(pair.predicted))
+            if likeness is not None:
+                column[0].imshow(likeness)
+                column[0].set_title(f"to compare:\n{predicted}", fontsize=7, color=GREY)
+            for axes, name in zip(column[1:], pair.images, strict=False):
+                if name in photographs:
+                    axes.imshow(photographs[name])
+                axes.set_title(f"{true}\ncalled {predicted}", fontsize=7)
+    return figure
+
+
+def _wrapped(label: str) -> str:
+    return textwrap.fill(label.replace("_", " "), 22)
+
+
+def draw_comparison(results: Sequence[ProbeResult]) -> Figure:
+    """Mean-per-class accuracy of several networks, with its interval."""
+    with styled():
+        figure = new_figure(6.0, 0.9 + 0.42 * len(results))
+        axes = figure.subplots()
+        for row, result in enumerate(results):
+            low, high = result.mean_per_class_interval
+            value = result.mean_per_class_accuracy
+            axes.errorbar(value, row, xerr=[[value - low], [high - value]], fmt="o", color=BLUE, capsize=3)
+            axes.annotate(f"{value:.3f}", (value, row), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+        axes.set_yticks(range(len(results)), [result.model for result in results])
+        axes.set_ylim(len(results) - 0.5, -0.6)
+        axes.set_xlabel("mean-per-class accuracy, with its 95% interval")
+    return figure
+
+
+def _example_key(label: str) -> str:
+    # Image ids are never empty after the prefix, so no id is mistaken for a label.
+    return f"\0{label}"
+
+
+def _photographs(probed: Probed, pairs: Sequence[ConfusedPair]) -> Mapping[str, Image.Image]:
+    """The photographs to draw: by image id, and the first of each predicted class by its label."""
+    wanted = {name for pair in pairs for name in pair.images[:_PHOTOGRAPHS_A_PAIR]}
+    classes = {pair.predicted for pair in pairs}
+    found: dict[str, Image.Image] = {}
+    for example in probed.split.test.read():
+        if example.name in wanted:
+            _keep(found, example.name, example)
+    for example in probed.split.train.read():
+        label = probed.labels[example.label] if example.label is not None else ""
+        if label in classes and _example_key(label) not in found:
+            _keep(found, _example_key(label), example)
+    return found
+
+
+def _keep(found: dict[str, Image.Image], key: str, example: Example) -> None:
+    try:
+        image = read_image(example.source)
+    except ImageError:
+        return
+    found[key] = ImageOps.fit(image, (240, 240))

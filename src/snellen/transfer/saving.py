@@ -1,0 +1,168 @@
+"""A probe on disk: its weights as safetensors, all else as JSON; and back again as a classifier."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.nn import functional
+
+from snellen.classifier import Classifier, load, penultimate
+from snellen.errors import InputError, ModelError
+from snellen.labels import Labels
+from snellen.runs import fingerprint, write_bytes, write_json
+from snellen.transfer.features import with_size
+from snellen.transfer.probe import LinearProbe
+from snellen.transfer.result import Probed
+from snellen.weights import file_digest, read_safetensors_header
+
+WEIGHTS = "probe.safetensors"
+DESCRIPTION = "probe.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Description:
+    """What ``probe.json`` says.
+
+    Attributes:
+        format: of this file.
+        model: the network's name, as :func:`snellen.load` takes it.
+        weights: SHA-256 of the network's weights.
+        size: (height, width) of the view, in pixels.
+        mirrored: whether mirror images are averaged in.
+        classifier: how the probe was trained.
+        c: its regularisation.
+        labels: the names of its classes.
+        dataset, data: what it learned from: name and fingerprint.
+    """
+
+    format: int
+    model: str
+    weights: str
+    size: tuple[int, int]
+    mirrored: bool
+    classifier: str
+    c: float
+    labels: list[str]
+    dataset: str
+    data: str
+
+
+class ProbeNetwork(nn.Module):
+    """A pretrained network whose own classifier is replaced by a probe: the features at unit length, then linear.
+
+    Args:
+        backbone: the pretrained network.
+        weight: (K, D) of the probe.
+        bias: (K,) of the probe.
+    """
+
+    def __init__(self, backbone: nn.Module, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(weight.shape[1], weight.shape[0])
+        with torch.no_grad():
+            self.head.weight.copy_(weight)
+            self.head.bias.copy_(bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits (N, K) of normalised inputs (N, 3, h, w)."""
+        logits: Tensor = self.head(functional.normalize(self.features(inputs), dim=1))
+        return logits
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """The backbone's features (N, D), of any length."""
+        return penultimate(self.backbone, inputs)
+
+
+class MirroredProbeNetwork(ProbeNetwork):
+    """As :class:`ProbeNetwork`, of the mean of the features of an image and of its mirror image."""
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """The backbone's mean features (N, D)."""
+        return (super().features(inputs) + super().features(inputs.flip(-1))) / 2
+
+
+def save_probe(folder: Path, probe: LinearProbe, description: Description) -> list[str]:
+    """Write ``probe.safetensors`` and ``probe.json``; gives their names."""
+    tensors = {"weight": torch.from_numpy(probe.weight), "bias": torch.from_numpy(probe.bias)}
+    write_bytes(folder / WEIGHTS, save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+    write_json(folder / DESCRIPTION, description)
+    return [WEIGHTS, DESCRIPTION]
+
+
+def describe_probe(probed: Probed) -> Description:
+    """What :func:`save_probe` is to say of a probe."""
+    result = probed.result
+    return Description(
+        format=_FORMAT,
+        model=result.model,
+        weights=result.provenance.weights,
+        size=result.view,
+        mirrored=result.mirrored,
+        classifier=result.classifier,
+        c=result.c,
+        labels=list(probed.labels),
+        dataset=result.dataset,
+        data=result.provenance.data,
+    )
+
+
+def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
+    """The classifier that a run of ``snellen probe`` holds: its network, the unit length, the probe; its labels.
+
+    It is a :class:`~snellen.Classifier` as any other: it classifies, and it can be attacked. Of a logistic
+    probe the softmax of its logits are the probabilities that it learned; of ``svm`` and ``ridge`` the order
+    of the classes is right, the probabilities are not calibrated.
+
+    Raises:
+        InputError: the folder holds no sound probe.
+        ModelError: its network is not here, or has other weights than the probe learned from.
+    """
+    folder = Path(folder)
+    said = _read_description(folder)
+    weights = folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file", "a folder that `snellen probe --out` wrote")
+    shapes = read_safetensors_header(weights).shapes
+    classes = len(said.labels)
+    if set(shapes) != {"weight", "bias"} or shapes["bias"] != (classes,) or shapes["weight"][:1] != (classes,):
+        raise InputError(f"{weights}: holds {dict(shapes)}", f"weight ({classes}, D) and bias ({classes},)")
+    base = load(said.model, device=device)
+    if list(said.size) != list(base.preprocessing.size):
+        base = with_size(base, said.size[0])
+    if base.digest != said.weights:
+        raise ModelError(f"{folder}: its probe learned from other weights of {said.model}", "train the probe again")
+    tensors = load_file(weights)
+    network = MirroredProbeNetwork if said.mirrored else ProbeNetwork
+    return Classifier(
+        network(base.network, tensors["weight"], tensors["bias"]).eval().requires_grad_(False),
+        base.preprocessing,
+        Labels(tuple(said.labels)),
+        name=f"{said.model} + {said.classifier} probe",
+        digest=fingerprint(said.weights + file_digest(weights)),
+        source=f"probe {folder}",
+        device=str(base.device),
+    )
+
+
+def _read_description(folder: Path) -> Description:
+    path = folder / DESCRIPTION
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        said = Description(**values)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read: {error.strerror}", "a folder that `snellen probe --out` wrote"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: does not describe a probe") from error
+    if said.format != _FORMAT:
+        raise InputError(f"{path}: format {said.format}", f"format {_FORMAT}")
+    return said

@@ -1,0 +1,110 @@
+"""The features as a scikit-learn transformer, so that a probe is an ordinary ``Pipeline``."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+
+from snellen.classifier import Classifier, load
+from snellen.datasets import Example
+from snellen.engines import Engine, choose_engine
+from snellen.errors import ImageError, InputError
+from snellen.images import Failure
+from snellen.transfer.features import embed_each, width_of, with_size
+from snellen.weights import DEFAULT_MODEL
+
+
+class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
+    """From photographs to the features of a pretrained network's layer before the classifier.
+
+    ``transform`` takes a sequence of paths, bytes of image files, Pillow images or byte arrays (H, W, 3), and
+    gives float32 (N, D). It learns nothing: ``fit`` only loads the network. Clones share it.
+
+    Args:
+        model: as :func:`snellen.load` takes it.
+        size: side of the view in pixels; None takes the model's own.
+        mirrored: whether to average the features of the view and of its mirror image.
+        engine: ``auto``, ``torch`` or ``openvino``.
+        precision: ``float32`` or ``bfloat16``.
+        device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+    """
+
+    def __init__(
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        size: int | None = None,
+        mirrored: bool = False,
+        engine: str = "auto",
+        precision: str = "float32",
+        device: str = "auto",
+    ) -> None:
+        self.model = model
+        self.size = size
+        self.mirrored = mirrored
+        self.engine = engine
+        self.precision = precision
+        self.device = device
+
+    def fit(self, X: Any = None, y: Any = None) -> Self:  # noqa: N803, ARG002  # scikit-learn's names
+        """Load the network.
+
+        Raises:
+            InputError: the model, the engine or the device is not there.
+        """
+        self._n_features_out = width_of(self._loaded()[0])
+        return self
+
+    def transform(self, X: Iterable[Any]) -> npt.NDArray[np.float32]:  # noqa: N803
+        """Features (N, D) of N photographs.
+
+        Raises:
+            ImageError: one of them cannot be read; rows must match, so none is left out.
+        """
+        classifier, engine = self._loaded()
+        examples = (Example(_source(one), None, f"image {number}") for number, one in enumerate(X))
+        rows = []
+        for result in embed_each(engine, classifier, examples, self.mirrored):
+            if isinstance(result, Failure):
+                raise ImageError(f"CNNFeatures: {result.error}", "leave it out: features and labels must match")
+            rows.append(result.features)
+        return np.stack(rows) if rows else np.empty((0, width_of(classifier)), np.float32)
+
+    def _loaded(self) -> tuple[Classifier, Engine]:
+        return _load(self.model, self.size, self.engine, self.precision, self.device)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+@functools.lru_cache(maxsize=2)
+def _load(model: str, size: int | None, engine: str, precision: str, device: str) -> tuple[Classifier, Engine]:
+    classifier = with_size(load(model, device=device), size)
+    return classifier, choose_engine(classifier, engine, precision)
+
+
+def _source(image: Any) -> str | Path | bytes:
+    """What one element of ``X`` is, as a source of :func:`snellen.images.read_image`."""
+    if isinstance(image, str | Path | bytes):
+        return image
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        image = Image.fromarray(image)
+    if not isinstance(image, Image.Image):
+        seen = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"CNNFeatures: got {seen}", "a path, bytes of a file, a Pillow image or bytes (H, W, 3)")
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=0)
+    return file.getvalue()

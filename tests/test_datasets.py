@@ -1,0 +1,247 @@
+"""Data sets: the same examples from parquet, folders and the hub; splits; errors that say what is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snellen import datasets
+from snellen.datasets import DIGITS_PER_CLASS, from_dataset_dict, open_dataset, train_test
+from snellen.errors import InputError
+from snellen.images import read_image
+from transfer_toys import class_folders, colours, encoded, write_parquet
+
+IMAGES = [encoded(colour) for colour in colours(11)]
+
+
+@pytest.fixture(scope="module")
+def parquet(tmp_path_factory) -> Path:
+    """Two training shards of 11 and 5 rows in small row groups, and a test split of 6."""
+    folder = tmp_path_factory.mktemp("parquet")
+    names = ["cat", "dog"]
+    write_parquet(folder / "train-00000-of-00002.parquet", IMAGES, [i % 2 for i in range(11)], names, 3)
+    write_parquet(folder / "train-00001-of-00002.parquet", IMAGES[:5], [1] * 5, names, 2)
+    write_parquet(folder / "test-00000-of-00001.parquet", IMAGES[:6], [0, 1] * 3, names)
+    return folder
+
+
+def test_parquet_splits_labels_and_order(parquet: Path) -> None:
+    found = open_dataset(str(parquet))
+    assert list(found.splits) == ["train", "test"]
+    assert list(found.labels) == ["cat", "dog"]
+    assert len(found) == 22
+    examples = list(found.splits["train"].read())
+    assert [example.source for example in examples] == IMAGES + IMAGES[:5]
+    assert [example.label for example in examples] == found.splits["train"].targets().tolist()
+    assert [example.name for example in examples] == [f"train/{row}" for row in range(16)]
+
+
+@given(st.integers(0, 16), st.integers(0, 16))
+def test_parquet_reads_any_range(parquet: Path, start: int, stop: int) -> None:
+    rows = open_dataset(str(parquet)).splits["train"]
+    assert list(rows.read(start, stop)) == list(rows.read())[start:stop]
+
+
+@given(st.integers(0, 22), st.integers(0, 22))
+def test_a_set_reads_any_range_over_its_splits(parquet: Path, start: int, stop: int) -> None:
+    found = open_dataset(str(parquet))
+    assert list(found.read(start, stop)) == list(found.read())[start:stop]
+
+
+def test_text_labels_and_plain_bytes(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"photo": IMAGES[:3], "label": ["b", "a", "b"], "id": [7, 8, 9]}), tmp_path / "all.parquet")
+    found = open_dataset(str(tmp_path / "all.parquet"))
+    assert list(found.labels) == ["a", "b"]
+    assert [(e.source, e.label, e.name) for e in found.splits["all"].read()] == [
+        (IMAGES[0], 1, "7"), (IMAGES[1], 0, "8"), (IMAGES[2], 1, "9"),
+    ]  # fmt: skip
+
+
+def test_a_second_class_label_is_not_taken_for_the_label(tmp_path: Path) -> None:
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    features = {
+        "image": {"_type": "Image"},
+        "label_cat_dog": {"names": ["cat", "dog"], "_type": "ClassLabel"},
+        "label": {"names": ["x", "y", "z"], "_type": "ClassLabel"},
+    }
+    table = pa.table({"image": [{"bytes": IMAGES[0], "path": "p"}], "label_cat_dog": [0], "label": [2]})
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "train.parquet")
+    found = open_dataset(str(tmp_path))
+    assert list(found.labels) == ["x", "y", "z"]
+    assert found.splits["train"].targets().tolist() == [2]
+
+
+def test_the_hub_gives_what_parquet_gives(parquet: Path, tmp_path: Path, monkeypatch) -> None:
+    """Hugging Face `datasets` reads the same files; only the name of the set differs."""
+    hub = pytest.importorskip("datasets")
+
+    files = {"train": sorted(map(str, parquet.glob("train*"))), "test": sorted(map(str, parquet.glob("test*")))}
+    loaded = hub.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path))
+    monkeypatch.setattr(datasets, "hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "load_dataset", lambda name: loaded if name == "owner/pets" else None)
+    from_hub, local = open_dataset("owner/pets"), open_dataset(str(parquet))
+    assert from_hub.labels == local.labels
+    assert list(from_hub.read(3, 20)) == list(local.read(3, 20))
+    assert from_hub.splits["train"].targets().tolist() == local.splits["train"].targets().tolist()
+    assert from_hub.fingerprint == from_dataset_dict("owner/pets", loaded).fingerprint
+
+
+def test_offline_says_what_to_do(monkeypatch) -> None:
+    monkeypatch.setattr(datasets, "hub_reachable", lambda: False)
+    with pytest.raises(InputError, match=r"timm/oxford-iiit-pet: no such folder, and the hub cannot be reached \(down"):
+        open_dataset("timm/oxford-iiit-pet")
+
+
+def test_what_the_hub_refuses_is_one_line(monkeypatch) -> None:
+    hub = pytest.importorskip("datasets")
+
+    def refuse(name: str):
+        raise ValueError("no such\ndata set")
+
+    monkeypatch.setattr(datasets, "hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "load_dataset", refuse)
+    with pytest.raises(InputError, match="owner/pets: the hub's data set cannot be loaded: no such data set"):
+        open_dataset("owner/pets")
+
+
+def test_class_folders_with_and_without_splits(tmp_path: Path) -> None:
+    class_folders(tmp_path / "flat", {"cat": 2, "dog": 3})
+    flat = open_dataset(str(tmp_path / "flat"))
+    assert list(flat.splits) == ["all"]
+    assert list(flat.labels) == ["cat", "dog"]
+    assert [e.name for e in flat.splits["all"].read(1, 4)] == ["cat/001.png", "dog/000.png", "dog/001.png"]
+    assert flat.splits["all"].targets().tolist() == [0, 0, 1, 1, 1]
+    class_folders(tmp_path / "split" / "Train", {"cat": 2, "dog": 3})
+    class_folders(tmp_path / "split" / "val", {"cat": 1, "dog": 1})
+    split = train_test(open_dataset(str(tmp_path / "split")))
+    assert (len(split.train), len(split.test)) == (5, 2)
+    assert split.how == "The set's own splits: train to learn from, val to test."
+
+
+def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    for name in ("b.png", "a.PNG", "more/c.png"):
+        (tmp_path / name).write_bytes(IMAGES[0])
+    (tmp_path / "notes.txt").write_text("not an image")
+    found = open_dataset(str(tmp_path))
+    assert found.labels is None
+    assert [e.name for e in found.splits["all"].read()] == ["a.PNG", "b.png", "more/c.png"]
+    with pytest.raises(InputError, match="has no labels"):
+        train_test(found)
+
+
+@given(st.lists(st.integers(3, 30), min_size=2, max_size=6), st.integers(0, 5))
+def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], seed: int) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    rows = datasets._Files(Path(), [f"{i}.png" for i in range(len(labels))], labels)
+    names = datasets.numbered_labels(len(counts))
+    found = datasets.ImageSet("toy", names, {"all": rows}, "f")
+    split, again = train_test(found, seed), train_test(found, seed)
+    test = np.bincount(split.test.targets(), minlength=len(counts))
+    assert test.tolist() == [max(1, round(count / 4)) for count in counts]
+    train_names = [e.name for e in split.train.read()]
+    test_names = [e.name for e in split.test.read()]
+    assert sorted([*train_names, *test_names]) == sorted(rows.paths)
+    assert [e.name for e in again.test.read()] == test_names
+    assert [e.label for e in split.test.read()] == split.test.targets().tolist()
+    assert [e.name for e in split.train.read(1, 3)] == train_names[1:3]
+    assert f"drawn with seed {seed}" in split.how
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"cat": 5}, "has one class only, cat"),
+        ({"cat": 5, "dog": 2}, r"class dog has 2 labelled images \(at least 3 of each class\)"),
+        ({"cat": 5, "dog": 0}, "class dog has 0 labelled images"),
+    ],
+)
+def test_too_little_to_learn_from(tmp_path: Path, classes: dict[str, int], message: str) -> None:
+    class_folders(tmp_path, classes)
+    with pytest.raises(InputError, match=message):
+        train_test(open_dataset(str(tmp_path)))
+
+
+def test_splits_that_differ(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", {"cat": 2, "dog": 2})
+    class_folders(tmp_path / "test", {"cat": 2, "cow": 2})
+    with pytest.raises(InputError, match="the classes of train and test differ: cow is only in test"):
+        open_dataset(str(tmp_path))
+    write_parquet(tmp_path / "p" / "train.parquet", IMAGES[:2], [0, 1], ["cat", "dog"])
+    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, 1], ["cat", "cow"])
+    with pytest.raises(InputError, match="class cow is not in both"):
+        open_dataset(str(tmp_path / "p"))
+    write_parquet(tmp_path / "q" / "train.parquet", IMAGES[:2], [0, 1], ["cat", "dog"])
+    write_parquet(tmp_path / "q" / "test.parquet", IMAGES[:2], [0, 1], ["dog", "cat"])
+    with pytest.raises(InputError, match="the same classes in another order"):
+        open_dataset(str(tmp_path / "q"))
+
+
+def test_a_class_without_test_images_and_labels_out_of_range(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "p" / "train.parquet", IMAGES[:4], [0, 0, 1, 1], ["cat", "dog"])
+    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, 0], ["cat", "dog"])
+    with pytest.raises(InputError, match="class dog has 0 test images"):
+        train_test(open_dataset(str(tmp_path / "p")))
+    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, -1], ["cat", "dog"])
+    with pytest.raises(InputError, match=r"label -1 among its test images \(0 to 1\)"):
+        train_test(open_dataset(str(tmp_path / "p")))
+
+
+def test_what_is_no_data_set(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").write_text("words")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
+    write_parquet(tmp_path / "unlabelled.parquet", IMAGES[:2], None)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"words": ["a"]}), tmp_path / "words.parquet")
+    for name, message in (
+        ("empty", "holds no images"),
+        ("file.txt", "not a data set"),
+        ("broken.parquet", "not a sound parquet file"),
+        ("absent.parquet", "no such file or folder"),
+        ("words.parquet", "no column holds images; it has words"),
+    ):
+        with pytest.raises(InputError, match=message):
+            open_dataset(str(tmp_path / name))
+    assert open_dataset(str(tmp_path / "unlabelled.parquet")).labels is None
+
+
+def test_the_fingerprint_tells_content_apart(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", IMAGES[:4], [0, 0, 1, 1])
+    write_parquet(tmp_path / "b" / "a.parquet", IMAGES[:4], [0, 0, 1, 1])
+    write_parquet(tmp_path / "c" / "a.parquet", IMAGES[:4], [0, 1, 1, 1])
+    one, same, other = (open_dataset(str(tmp_path / n)).fingerprint for n in ("a.parquet", "b", "c"))
+    assert one == same != other
+
+
+def test_digits_need_no_download() -> None:
+    found = open_dataset("digits")
+    assert len(found) == 10 * DIGITS_PER_CLASS
+    example = next(found.splits["all"].read(2 * DIGITS_PER_CLASS))
+    assert example.label == 2
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    first_two = bunch.images[np.flatnonzero(bunch.target == 2)[0]]
+    assert np.array_equal(np.array(read_image(example.source))[..., 0], np.round(first_two * 255 / 16))
+    assert "scikit-learn ships" in found.about
+
+
+def test_the_real_pets(shared: Path) -> None:
+    found = open_dataset(str(shared / "pets37-mini"))
+    split = train_test(found)
+    assert (len(split.train), len(split.test), len(split.labels)) == (222, 148, 37)
+    assert next(split.train.read()).name == "Abyssinian_101"
+    assert np.bincount(split.test.targets()).tolist() == [4] * 37

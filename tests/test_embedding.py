@@ -1,0 +1,303 @@
+"""Features at scale: order, failures, constant memory, killed and resumed, many workers."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import snellen
+from snellen.datasets import Example, open_dataset
+from snellen.engines import TorchEngine
+from snellen.errors import InputError
+from snellen.images import Failure
+from snellen.transfer import store
+from snellen.transfer.embedding import Here, embed
+from snellen.transfer.features import Embedded, embed_each, width_of, with_size
+from snellen.transfer.store import Job, begin, merge, write_shard
+from transfer_toys import colours, encoded, toy_classifier, write_parquet
+
+COLOURS = colours(23)
+
+
+def features_in(path: Path) -> np.ndarray:
+    table = pq.read_table(path)
+    return table["features"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number, colour in enumerate(COLOURS):
+        (folder / f"{number:02}.png").write_bytes(encoded(colour))
+    return folder
+
+
+def test_each_colour_in_order(photographs: Path, tmp_path: Path) -> None:
+    result = embed(toy_classifier(), str(photographs), tmp_path / "f.parquet", engine="torch")
+    assert np.allclose(features_in(tmp_path / "f.parquet"), np.array(COLOURS) / 255, atol=1e-6)
+    table = pq.read_table(tmp_path / "f.parquet")
+    assert table["image_id"].to_pylist() == [f"{number:02}.png" for number in range(23)]
+    assert table["label"].null_count == 23
+    assert (result.rows, result.width, result.non_negative, result.embedded) == (23, 3, True, 23)
+    about = json.loads(pq.read_schema(tmp_path / "f.parquet").metadata[b"snellen"])
+    assert about["provenance"]["weights"] == "d1"
+    assert about["job"]["model"] == "toy"
+
+
+def test_labels_and_splits(tmp_path: Path) -> None:
+    images = [encoded(colour) for colour in COLOURS]
+    write_parquet(tmp_path / "d" / "train.parquet", images[:5], [0, 1, 1, -1, 0], ["cat", "dog"])
+    write_parquet(tmp_path / "d" / "test.parquet", images[5:7], [1, 0], ["cat", "dog"])
+    embed(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", engine="torch")
+    table = pq.read_table(tmp_path / "f.parquet")
+    assert table["label"].to_pylist() == ["cat", "dog", "dog", None, "cat", "dog", "cat"]
+    assert table["split"].to_pylist() == ["train"] * 5 + ["test"] * 2
+
+
+def test_bad_images_are_listed_and_the_rest_goes_on(photographs: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(store.Job.__init__, "__defaults__", (4,))
+    bad = ["00.png", "07.png", "08.png", "22.png"]
+    for name in bad:
+        (photographs / name).write_bytes(b"no image")
+    result = embed(toy_classifier(), str(photographs), tmp_path / "f.parquet", engine="torch", mirrored=True)
+    assert [failure.image for failure in result.failures] == bad
+    assert "not an image" in result.failures[0].error
+    kept = [colour for number, colour in enumerate(COLOURS) if f"{number:02}.png" not in bad]
+    assert np.allclose(features_in(tmp_path / "f.parquet"), np.array(kept) / 255, atol=1e-6)
+
+
+def test_only_bad_images(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.png").write_bytes(b"no image")
+    result = embed(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", engine="torch")
+    assert (result.rows, len(result.failures), result.non_negative) == (0, 1, False)
+
+
+def test_mirrored_is_the_mean_of_both(lite0, imagenet) -> None:
+    engine = TorchEngine(lite0)
+    view = lite0.preprocessing.quick_view_of(np.array(snellen.read_image(imagenet[0])))
+    plain, mirror = engine.features([view, np.ascontiguousarray(view[:, ::-1])])
+    (found,) = embed_each(engine, lite0, [Example(str(imagenet[0]), None, "a")], mirrored=True)
+    assert isinstance(found, Embedded)
+    assert np.allclose(found.features, (plain + mirror) / 2, atol=1e-5)
+    assert not np.allclose(plain, mirror, atol=1e-2)
+
+
+def test_another_size(lite0) -> None:
+    larger = with_size(lite0, 256)
+    assert larger.preprocessing.size == (256, 256)
+    assert width_of(larger) == 1280
+    assert with_size(lite0, None) is lite0
+    with pytest.raises(InputError, match="the view's size is 31"):
+        with_size(lite0, 31)
+
+
+def job_of(rows: int, **changes: object) -> Job:
+    values = {
+        "model": "toy", "weights": "d1", "size": (32, 32), "mirrored": False, "precision": "float32", "width": 3,
+        "dataset": "d", "data": "f", "rows": rows, "shard_rows": 4,
+    }  # fmt: skip
+    return Job(**(values | changes))
+
+
+def test_resuming_computes_only_what_is_missing(photographs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    dataset = open_dataset(str(photographs))
+    classifier = toy_classifier()
+    here = Here(TorchEngine(classifier), classifier, dataset)
+    job = job_of(23)
+    assert begin(path, job) == [0, 1, 2, 3, 4, 5]
+    for shard in here.shards(job, [4, 1]):
+        write_shard(path, job, shard)
+    (tmp_path / "f.parquet.partial" / ".shard-000002-half.parquet").write_bytes(b"half a shard")
+    assert begin(path, job) == [0, 2, 3, 5]
+    for shard in here.shards(job, [0, 2, 3, 5]):
+        write_shard(path, job, shard)
+    stored = merge(path, job, snellen.runs.Provenance.collect())
+    assert stored.rows == 23
+    assert np.allclose(features_in(path), np.array(COLOURS) / 255, atol=1e-6)
+    assert not (tmp_path / "f.parquet.partial").exists()
+
+
+@pytest.mark.parametrize(
+    "change", [{"weights": "d2"}, {"data": "g"}, {"mirrored": True}, {"size": (64, 64)}, {"precision": "bfloat16"}]
+)
+def test_another_job_is_refused(tmp_path: Path, change: dict) -> None:
+    begin(tmp_path / "f.parquet", job_of(23))
+    with pytest.raises(InputError, match=f"an unfinished job with another {next(iter(change))}"):
+        begin(tmp_path / "f.parquet", job_of(23, **change))
+
+
+def test_a_finished_file_is_left_alone(photographs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    first = embed(toy_classifier(), str(photographs), path, engine="torch")
+    before = path.stat().st_mtime_ns
+    second = embed(toy_classifier(), str(photographs), path, engine="torch")
+    assert path.stat().st_mtime_ns == before
+    assert (second.rows, second.embedded, second.non_negative) == (first.rows, 0, True)
+    (photographs / "99.png").write_bytes(encoded((1, 2, 3)))
+    assert embed(toy_classifier(), str(photographs), path, engine="torch").rows == 24
+
+
+_MEMORY_PROGRAM = """
+import resource, sys
+from pathlib import Path
+from transfer_toys import toy_classifier
+from snellen.transfer.embedding import embed
+folder = Path(sys.argv[1])
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+embed(toy_classifier(), str(folder / "few"), folder / "few.parquet", engine="torch")
+few = peak()
+result = embed(toy_classifier(), str(folder / "many"), folder / "many.parquet", engine="torch")
+print(result.rows, few, peak())
+"""
+
+
+def test_constant_memory(tmp_path: Path) -> None:
+    """5,000 images take at most 60 MB more at the peak than 300 do; encoded they are 69 MB, decoded 720 MB."""
+    random = np.random.default_rng(0)
+    from PIL import Image
+
+    def noisy() -> bytes:
+        import io
+
+        file = io.BytesIO()
+        pixels = np.repeat(np.repeat(random.integers(0, 256, (55, 55, 3), dtype=np.uint8), 4, 0), 4, 1)
+        Image.fromarray(pixels).save(file, "JPEG", quality=60)
+        return file.getvalue()
+
+    some = [noisy() for _ in range(50)]
+    many = [some[index % 50] for index in range(5000)]
+    write_parquet(tmp_path / "many" / "train.parquet", many, [0, 1] * 2500, ["a", "b"], row_group_size=1000)
+    write_parquet(tmp_path / "few" / "train.parquet", many[:300], [0, 1] * 150, ["a", "b"], row_group_size=1000)
+    assert sum(map(len, many)) > 60e6
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    done = subprocess.run(
+        [sys.executable, "-c", _MEMORY_PROGRAM, tmp_path], capture_output=True, text=True, env=environment, check=True
+    )
+    rows, few, peak = map(int, done.stdout.split())
+    assert rows == 5000
+    assert peak - few < 60
+
+
+def snellen_process(*arguments: object) -> subprocess.Popen:
+    program = Path(sysconfig.get_path("scripts")) / "snellen"
+    return subprocess.Popen(
+        [sys.executable, program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_killed_and_started_again(tmp_path: Path, snellen_command, lite0) -> None:
+    """Nothing is lost and nothing done twice: the shard from before the kill is not touched."""
+    out = tmp_path / "f.parquet"
+    work = tmp_path / "f.parquet.partial"
+    process = snellen_process("embed", "digits", "--out", out, "--size", 64)
+    wait_for(lambda: (work / "shard-000000.parquet").exists(), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not out.exists()
+    first = (work / "shard-000000.parquet").stat().st_mtime_ns
+    kept = tmp_path / "kept.parquet"
+    shutil.copy2(work / "shard-000000.parquet", kept)
+    assert first == kept.stat().st_mtime_ns
+    done = snellen_command("embed", "digits", "--out", out, "--size", 64, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["rows"], result["embedded"], result["width"], result["non_negative"]) == (500, 244, 1280, True)
+    assert np.array_equal(features_in(out)[:256], features_in(kept))
+    images = open_dataset("digits")
+    assert pq.read_table(out)["image_id"].to_pylist() == [example.name for _, example in images.read()]
+    small = with_size(lite0, 64)
+    expected = [e.features for e in embed_each(TorchEngine(small), small, (x for _, x in images.read(250, 262)))]
+    assert np.allclose(features_in(out)[250:262], expected, atol=1e-4)
+    assert not work.exists()
+
+
+def test_the_command_lists_bad_images(photographs: Path, tmp_path: Path, snellen_command) -> None:
+    (photographs / "bad.png").write_bytes(b"no image")
+    done = snellen_command("embed", photographs, "--out", tmp_path / "f.parquet", "--size", 32, "--engine", "torch")
+    assert done.returncode == 2
+    assert "bad.png: not an image" in done.stderr
+    assert "23 images of 1,280 features, none negative" in done.stdout
+    assert pq.read_metadata(tmp_path / "f.parquet").num_rows == 23
+
+
+def test_the_command_refuses_another_ending(snellen_command) -> None:
+    done = snellen_command("embed", "digits", "--out", "features.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a name that ends in .parquet" in done.stderr
+
+
+_RAY_PROGRAM = """
+import os, signal, sys
+from pathlib import Path
+import ray, snellen
+from snellen.datasets import open_dataset
+from snellen.transfer import distributed, store
+from snellen.transfer.features import with_size
+
+folder = Path(sys.argv[1])
+
+class Dying(distributed._Worker):
+    def __call__(self, batch):
+        if 3 in batch["shard"] and not (folder / "killed").exists():
+            (folder / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(batch)
+
+distributed._Worker = Dying
+ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
+classifier = with_size(snellen.load(device="cpu"), 64)
+images = open_dataset("digits")
+job = store.Job(
+    classifier.name, classifier.digest, (64, 64), False, "float32", 1280, "digits", images.fingerprint, 500, 50
+)
+workers = distributed.RayWorkers(classifier, "digits", "float32", workers=2)
+done = []
+for shard in workers.shards(job, store.begin(folder / "ray.parquet", job)):
+    store.write_shard(folder / "ray.parquet", job, shard)
+    done.append(shard.number)
+assert sorted(done) == list(range(10)), done
+store.merge(folder / "ray.parquet", job, snellen.runs.Provenance.collect())
+"""
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
+    """Two local workers; the one that gets the fourth shard is killed; the file is that of a single process."""
+    pytest.importorskip("ray")
+    done = subprocess.run([sys.executable, "-c", _RAY_PROGRAM, tmp_path], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "killed").exists()
+    embed(with_size(snellen.load(device="cpu"), 64), "digits", tmp_path / "one.parquet")
+    one, many = pq.read_table(tmp_path / "one.parquet"), pq.read_table(tmp_path / "ray.parquet")
+    assert one["image_id"].to_pylist() == many["image_id"].to_pylist()
+    assert np.allclose(features_in(tmp_path / "one.parquet"), features_in(tmp_path / "ray.parquet"), atol=1e-5)
+
+
+def test_failures_keep_their_place() -> None:
+    classifier = toy_classifier()
+    sources = [b"bad", encoded((255, 0, 0)), b"worse", b"", encoded((0, 255, 0)), b"last"]
+    examples = [Example(source, None, f"row {number}") for number, source in enumerate(sources)]
+    found = list(embed_each(TorchEngine(classifier), classifier, examples))
+    assert [isinstance(one, Failure) for one in found] == [True, False, True, True, False, True]
+    assert found[0] == Failure("row 0", "row 0: not an image (accepted: JPEG, PNG, WEBP, GIF, TIFF, BMP)")
+    assert np.allclose(found[4].features, [0, 1, 0])

@@ -1,0 +1,157 @@
+"""Engines: the same features, in order, whoever computes them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from snellen import engines
+from snellen.classifier import Classifier
+from snellen.engines import OpenVINOEngine, TorchEngine, choose_engine
+from snellen.errors import ImageError, InputError, SnellenError
+from snellen.images import read_array, read_image
+from snellen.preprocessing import Preprocessing
+from transfer_toys import SIDE, toy_classifier
+
+needs_openvino = pytest.mark.skipif(
+    engines.importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed"
+)
+ENGINES = [TorchEngine, pytest.param(OpenVINOEngine, marks=needs_openvino)]
+
+
+def some_views(count: int) -> list[np.ndarray]:
+    return list(np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_features_come_in_order_and_are_right(engine) -> None:
+    views = some_views(41)
+    features = list(engine(toy_classifier()).features(views))
+    assert np.allclose(features, [view.reshape(-1, 3).mean(axis=0) / 255 for view in views], atol=1e-6)
+    assert features[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_few_views_are_held(engine) -> None:
+    """An engine asks for no more than a bounded number of views before it gives features."""
+    asked = 0
+
+    def views():
+        nonlocal asked
+        for view in some_views(200):
+            asked += 1
+            yield view
+
+    features = engine(toy_classifier()).features(views())
+    for done in range(1, 101):
+        next(features)
+        assert asked <= done + 64
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_network_is_left_as_found(engine) -> None:
+    classifier = toy_classifier()
+    classifier.network.train()
+    list(engine(classifier).features(some_views(3)))
+    assert classifier.network.training
+    assert all(parameter.requires_grad for parameter in classifier.network.parameters())
+
+
+@needs_openvino
+def test_openvino_is_chosen_on_a_cpu() -> None:
+    assert choose_engine(toy_classifier()).name == "openvino"
+    assert choose_engine(toy_classifier(), "torch").name == "torch"
+
+
+def test_without_openvino(monkeypatch) -> None:
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: None)
+    assert choose_engine(toy_classifier()).name == "torch"
+    with pytest.raises(InputError, match=r"OpenVINO is not installed \(pip install openvino\)"):
+        choose_engine(toy_classifier(), "openvino")
+
+
+def test_names_that_are_none() -> None:
+    with pytest.raises(InputError, match=r"no engine 'tpu' \(auto, torch, openvino\)"):
+        choose_engine(toy_classifier(), "tpu")
+    with pytest.raises(InputError, match=r"no precision 'half' \(float32, bfloat16\)"):
+        choose_engine(toy_classifier(), precision="half")
+
+
+class _Untraceable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if torch.jit.is_tracing():
+            raise RuntimeError("not while traced")
+        return self.head(x.mean(dim=(2, 3)))
+
+
+@needs_openvino
+def test_a_network_that_openvino_cannot_convert() -> None:
+    toy = toy_classifier()
+    preprocessing: Preprocessing = toy.preprocessing
+    classifier = Classifier(_Untraceable(), preprocessing, toy.labels, name="odd", device="cpu")
+    assert choose_engine(classifier).name == "torch"
+    with pytest.raises(SnellenError, match=r"odd: OpenVINO cannot convert it: .*--engine torch"):
+        choose_engine(classifier, "openvino")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_real_features_against_timm(engine, lite0, imagenet) -> None:
+    """The promise for the default precision: a cosine of at least 0.999 to timm's own pipeline in float32."""
+    from timm.data import create_transform, resolve_data_config
+
+    images = [read_image(path) for path in imagenet[::10]]
+    transform = create_transform(**resolve_data_config({}, model=lite0.network))
+    with torch.inference_mode():
+        batch = torch.stack([transform(image) for image in images])
+        expected = lite0.network.forward_head(lite0.network.forward_features(batch), pre_logits=True).numpy()
+    views = [lite0.preprocessing.quick_view_of(np.array(image)) for image in images]
+    found = np.stack(list(engine(lite0).features(views)))
+    cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    assert cosines.min() > 0.9995
+    assert found.min() >= 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bfloat16_is_near_but_not_the_same(engine, lite0, imagenet) -> None:
+    views = [lite0.preprocessing.quick_view_of(read_array(path)) for path in imagenet[:4]]
+    exact = np.stack(list(engine(lite0).features(views)))
+    rough = np.stack(list(engine(lite0, "bfloat16").features(views)))
+    cosines = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
+    assert cosines.min() > 0.99
+    assert rough.dtype == np.float32
+
+
+def test_quick_view_is_within_two_levels_of_the_exact_one(lite0, imagenet) -> None:
+    for path in imagenet[::5]:
+        image = read_image(path)
+        exact, quick = lite0.preprocessing.view_of(image), lite0.preprocessing.quick_view_of(np.array(image))
+        assert np.abs(exact.astype(int) - quick).max() <= 2
+        assert np.abs(exact.astype(int) - quick).mean() < 0.05
+
+
+def test_an_array_is_the_image(imagenet, tmp_path) -> None:
+    """With or without the faster decoder, whatever the file: the same bytes, the same complaints."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    noise = Image.fromarray(random.integers(0, 256, (40, 61, 3), dtype=np.uint8))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise.save(tmp_path / "turned.jpg", exif=turned)
+    noise.convert("L").save(tmp_path / "grey.jpg")
+    noise.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    noise.save(tmp_path / "progressive.jpg", progressive=True)
+    noise.save(tmp_path / "plain.png")
+    for path in [*imagenet[::10], *tmp_path.iterdir()]:
+        assert np.array_equal(read_array(path), np.array(read_image(path))), path
+    whole = imagenet[0].read_bytes()
+    for broken in (whole[: len(whole) // 2], b"\xff\xd8\xff nothing"):
+        with pytest.raises(ImageError) as one:
+            read_image(broken)
+        with pytest.raises(ImageError) as other:
+            read_array(broken)
+        assert str(one.value) == str(other.value)
