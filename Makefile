@@ -21,12 +21,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) .
+	$(INSTALL) ".[cpu]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen and its tests into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) ".[dev]"
+	$(INSTALL) ".[dev,cpu,scale]"
 	@touch $@ $(VENV)/.installed
 
 clean:
