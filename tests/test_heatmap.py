@@ -92,7 +92,11 @@ def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
     broken.write_bytes(b"?")
     seen: list[int] = []
     (red, green), failures = most_exciting(
-        classifier, [black, *sources, str(broken)], [("act", 0), ("act", 1)], 3, lambda: seen.append(1)
+        classifier,
+        [(path, path) for path in (black, *sources, str(broken))],
+        [("act", 0), ("act", 1)],
+        3,
+        lambda: seen.append(1),
     )
     assert [example.image for example in red.examples] == sources[:0:-1]
     assert green.examples == ()  # nothing excites green
@@ -109,7 +113,7 @@ def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
 
 def test_examples_of_the_red_channel_are_red(lite0, imagenet) -> None:
     found = snellen.feature_maps(lite0, snellen.read_pixels(imagenet[0]), layers=["bn1.act"], channels=[0])
-    (channel,), failures = most_exciting(lite0, imagenet[:12], [("bn1", 0)], count=4)
+    (channel,), failures = most_exciting(lite0, [(path.name, path) for path in imagenet[:12]], [("bn1", 0)], count=4)
     assert not failures
     assert channel.layer == found.maps[0].layer == "bn1.act"
     values = [example.value for example in channel.examples]

@@ -38,7 +38,7 @@ def features(
     ] = None,
     examples: Annotated[
         str | None,
-        typer.Option("--examples", help="Also show what in this folder of images excites each channel most."),
+        typer.Option("--examples", help="Also show what in this data set excites each channel most."),
     ] = None,
     model: options.Model = options.DEFAULT_MODEL,
     architecture: options.Architecture = None,
@@ -79,13 +79,14 @@ def features(
     output.finish(len(failures))
 
 
-def _examples(classifier: Classifier, result: FeatureMaps, folder: str) -> tuple[list[ChannelExamples], list[Failure]]:
-    from snellen.images import expand
+def _examples(classifier: Classifier, result: FeatureMaps, name: str) -> tuple[list[ChannelExamples], list[Failure]]:
+    from snellen.datasets import open_dataset
     from snellen.inspect.examples import most_exciting
 
-    sources = expand([folder])
-    with output.progress("Looking for examples", len(sources)) as advance:
-        return most_exciting(classifier, sources, [(m.layer, m.channel) for m in result.maps], advance=advance)
+    dataset = open_dataset(name)
+    photographs = ((example.name, example.source) for _, example in dataset.read())
+    with output.progress("Looking for examples", len(dataset)) as advance:
+        return most_exciting(classifier, photographs, [(m.layer, m.channel) for m in result.maps], advance=advance)
 
 
 def _print(result: FeatureMaps, out: Path, errors: list[str]) -> None:

@@ -6,7 +6,8 @@ deconvolution: what a unit sees is derived from the network (:mod:`snellen.recep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from snellen.classifier import Classifier
 from snellen.errors import ImageError
-from snellen.images import Failure, Source, name_of, read_each
+from snellen.images import Failure, Source, read_each
 from snellen.inspect.reading import read_maps
 from snellen.layers import Place, find_place
 
@@ -57,18 +58,18 @@ class ChannelExamples:
 
 def most_exciting(
     classifier: Classifier,
-    sources: Iterable[Source],
+    photographs: Iterable[tuple[str, Source]],
     channels: Sequence[tuple[str, int]],
     count: int = 6,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[list[ChannelExamples], list[Failure]]:
-    """The ``count`` patches of ``sources`` that excite each of ``channels`` most, in one pass over them.
+    """The ``count`` patches of ``photographs`` that excite each of ``channels`` most, in one pass over them.
 
     Memory does not grow with the number of photographs.
 
     Args:
         classifier: the classifier under examination.
-        sources: paths, or bytes of image files.
+        photographs: the name of each, and its path or the bytes of its file.
         channels: (layer, channel) pairs.
         count: patches kept for each.
         advance: called once for each photograph.
@@ -83,12 +84,20 @@ def most_exciting(
     best: list[list[Example]] = [[] for _ in found]
     failures: list[Failure] = []
     pending: list[tuple[str, Bytes]] = []
-    for source, view in read_each(sources, classifier.preprocessing.view_of):
+    names: deque[str] = deque()
+
+    def sources() -> Iterator[Source]:
+        for name, source in photographs:
+            names.append(name)
+            yield source
+
+    for _, view in read_each(sources(), classifier.preprocessing.view_of):
         advance()
+        name = names.popleft()
         if isinstance(view, ImageError):
-            failures.append(Failure(name_of(source), str(view)))
+            failures.append(Failure(name, str(view)))
             continue
-        pending.append((name_of(source), view))
+        pending.append((name, view))
         if len(pending) == _BATCH:
             _update(best, classifier, found, pending, count)
             pending = []
