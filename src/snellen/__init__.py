@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from snellen.classifier import Classifier, load
     from snellen.errors import ImageError, InputError, ModelError, SnellenError
     from snellen.images import read_image, read_pixels
-    from snellen.inspect.categories import Classification, Failure, Prediction, classify
+    from snellen.inspect.categories import Classification, classify
     from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, feature_maps
     from snellen.inspect.heatmap import Heatmap, heatmap
+    from snellen.predictions import Failure, Prediction
 
 # Where each public name lives. Loaded on first use, so that `import snellen` stays light.
 _HOMES = {
@@ -25,8 +26,8 @@ _HOMES = {
     "read_pixels": "snellen.images",
     "classify": "snellen.inspect.categories",
     "Classification": "snellen.inspect.categories",
-    "Failure": "snellen.inspect.categories",
-    "Prediction": "snellen.inspect.categories",
+    "Failure": "snellen.predictions",
+    "Prediction": "snellen.predictions",
     "feature_maps": "snellen.inspect.feature_maps",
     "FeatureMap": "snellen.inspect.feature_maps",
     "FeatureMaps": "snellen.inspect.feature_maps",

@@ -12,7 +12,8 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.inspect.categories import Classification, Failure
+    from snellen.inspect.categories import Classification
+    from snellen.predictions import Failure
 
 _MOST_ROWS_OF_A_FIGURE = 50
 
@@ -42,7 +43,8 @@ def classify(
         raise InputError(f"--figure: {len(sources)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
 
     from snellen.classifier import load
-    from snellen.inspect.categories import Classification, Failure, classify_each
+    from snellen.inspect.categories import Classification, classify_each
+    from snellen.predictions import Failure
 
     classifier = load(model, architecture=architecture, device=device)
     results: list[Classification | Failure] = []
@@ -68,7 +70,7 @@ def _print_json(results: list[Classification | Failure]) -> None:
 
 
 def _print_csv(results: list[Classification | Failure]) -> None:
-    from snellen.inspect.categories import Failure
+    from snellen.predictions import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "rank", "label", "index", "probability", "error"])
@@ -84,7 +86,7 @@ def _print_csv(results: list[Classification | Failure]) -> None:
 def _print_table(results: list[Classification | Failure]) -> None:
     from rich.table import Table
 
-    from snellen.inspect.categories import Failure
+    from snellen.predictions import Failure
 
     table = Table("image", "category", "index", "probability", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"

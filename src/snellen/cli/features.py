@@ -11,7 +11,7 @@ from snellen.cli import options, output
 
 if TYPE_CHECKING:
     from snellen.classifier import Classifier
-    from snellen.inspect.categories import Failure
+    from snellen.predictions import Failure
     from snellen.inspect.examples import ChannelExamples
     from snellen.inspect.feature_maps import FeatureMaps
 

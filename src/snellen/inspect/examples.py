@@ -16,7 +16,7 @@ import torch
 from snellen.classifier import Classifier
 from snellen.errors import ImageError
 from snellen.images import Source, name_of, read_each
-from snellen.inspect.categories import Failure
+from snellen.predictions import Failure
 from snellen.inspect.reading import read_maps
 from snellen.layers import Place, find_place
 
