@@ -14,21 +14,23 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
 class Ball:
     """All points within ``radius`` of ``centre`` in the infinity norm and within [0, 1].
 
-    Attributes:
+    Args:
         centre: (1, 3, h, w), of 8-bit values over 255.
         radius: a whole number of steps of 1/255, so that rounding to 8 bits never leaves the ball.
     """
 
-    centre: Tensor
-    radius: float
+    def __init__(self, centre: Tensor, radius: float) -> None:
+        self.centre = centre
+        self.radius = radius
+        self._low = (centre - radius).clamp_(min=0)
+        self._high = (centre + radius).clamp_(max=1)
 
     def clip(self, point: Tensor) -> Tensor:
         """The point of the ball that is nearest to ``point``."""
-        return point.maximum(self.centre - self.radius).minimum(self.centre + self.radius).clamp_(0, 1)
+        return point.clamp(self._low, self._high)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from snellen.cli import output
+from snellen.cli.attack import attack
 from snellen.cli.classify import classify
 from snellen.cli.exam import exam
 from snellen.cli.features import features
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, exam, models):
+for command in (classify, features, layers, attack, exam, models):
     app.command()(command)
 
 
