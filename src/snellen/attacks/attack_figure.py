@@ -34,8 +34,9 @@ def draw_attacks(exhibits: Sequence[Exhibit]) -> Figure:
     The noise is stretched so that its bound is black and white; a large one shows every k-th pixel of it, as it is.
     """
     with styled():
-        figure = new_figure(6.3, 1.95 * len(exhibits))
-        grid = figure.subplots(len(exhibits), 3, squeeze=False)
+        heights = [2.05 * min(1.4, one.original.height / one.original.width) + 0.3 for one in exhibits]
+        figure = new_figure(6.3, sum(heights))
+        grid = figure.subplots(len(exhibits), 3, squeeze=False, height_ratios=heights)
         for row, exhibit in zip(grid, exhibits, strict=True):
             attack = exhibit.attack
             images = (_thumbnail(exhibit.original), stretched_noise(exhibit), _thumbnail(exhibit.attacked))

@@ -18,6 +18,7 @@ from snellen.cli.exam import exam
 from snellen.cli.features import features
 from snellen.cli.layers import layers
 from snellen.cli.models import models
+from snellen.cli.stress import stress
 from snellen.errors import SnellenError
 
 _INTERRUPTED = 130
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, attack, exam, models):
+for command in (classify, features, layers, attack, stress, exam, models):
     app.command()(command)
 
 
