@@ -34,6 +34,7 @@ class Transform:
     Attributes:
         name: one word.
         definition: one sentence: what happens at strength s, and to the border.
+        title: of a photograph under it; ``{s}`` stands for the strength, ``{rest}`` for 1 - s, ``{quality}`` for 100 - s.
         unit: of the strength.
         low, high: the strengths that are accepted; zero lies between.
         ladder: the strengths of an acuity chart, mild to strong.
@@ -42,6 +43,7 @@ class Transform:
 
     name: str
     definition: str
+    title: str
     unit: str
     low: float
     high: float
@@ -67,8 +69,8 @@ class Transform:
         return self.manipulate(pixels, strength, generator)
 
     def describe(self, strength: float) -> str:
-        """Name and strength for a title: ``rotation 30 degrees``."""
-        return self.name if self.ladder == (1.0,) else f"{self.name} {strength:g} {self.unit}".strip()
+        """The manipulation at a strength, for a title: ``rotation by 30°``."""
+        return self.title.format(s=strength, rest=1 - strength, quality=100 - strength)
 
 
 def find_transform(name: str) -> Transform:
@@ -140,24 +142,22 @@ def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -
 
 
 def _blur(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
-    height, width = pixels.shape[2:]
-    sigma = strength / 100 * min(height, width)
-    down = gaussian_matrix(height, sigma).to(pixels)
-    across = gaussian_matrix(width, sigma).to(pixels)
-    return (down @ pixels @ across.T).clamp(0, 1)
+    sigma = strength / 100 * min(pixels.shape[2:])
+    return _blur_axis(_blur_axis(pixels, sigma, 2), sigma, 3).clamp(0, 1)
 
 
-def gaussian_matrix(size: int, sigma: float) -> Tensor:
-    """The matrix (size, size) that blurs one axis by a Gaussian of ``sigma`` pixels, cut at 4 sigma, reflected."""
-    radius = math.ceil(4 * sigma)
-    offsets = np.arange(-radius, radius + 1)
-    weights = np.exp(-0.5 * (offsets / sigma) ** 2)
-    weights /= weights.sum()
-    places = (np.arange(size)[:, None] + offsets) % (2 * size)
-    places = np.minimum(places, 2 * size - 1 - places)
-    matrix = np.zeros((size, size), dtype=np.float32)
-    np.add.at(matrix, (np.arange(size)[:, None], places), weights.astype(np.float32))
-    return torch.from_numpy(matrix)
+def _blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
+    """Blur along one axis by a Gaussian of ``sigma`` pixels, as a product of spectra: its cost does not grow with it.
+
+    Followed by its mirror image, an axis is periodic, and so is continued by reflection.
+    """
+    size = pixels.shape[axis]
+    spectrum = torch.fft.rfft(torch.cat((pixels, pixels.flip(axis)), dim=axis), dim=axis)
+    frequencies = torch.fft.rfftfreq(2 * size, device=pixels.device, dtype=pixels.dtype)
+    shape = [1, 1, 1, 1]
+    shape[axis] = -1
+    response = torch.exp(-2 * (math.pi * sigma * frequencies) ** 2).view(shape)
+    return torch.fft.irfft(spectrum * response, n=2 * size, dim=axis).narrow(axis, 0, size)
 
 
 def _noise(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
@@ -204,6 +204,7 @@ _ALL = (
     Transform(
         "mirror",
         "Left and right are exchanged (s = 1); nothing crosses the border.",
+        "mirror",
         "",
         0.0,
         1.0,
@@ -214,6 +215,7 @@ _ALL = (
         "crop",
         "The share s of the area is cut away and a rectangle of the photograph's proportions is left, the central one "
         "or a drawn one; s = 0.2 keeps 80% of the area, so about 80% of an object that fills the photograph.",
+        "crop to {rest:.0%} of the area",
         "of the area cut away",
         0.0,
         0.95,
@@ -224,6 +226,7 @@ _ALL = (
         "rotation",
         "A turn by s degrees about the centre, counter-clockwise where s is positive, in the same frame, bilinear; the "
         "corners that come into view are filled by reflection.",
+        "rotation by {s:g}°",
         "degrees",
         -180.0,
         180.0,
@@ -233,6 +236,7 @@ _ALL = (
     Transform(
         "grayscale",
         "Each channel moves the share s of the way to the luma (ITU-R BT.601); at s = 1 three equal gray channels.",
+        "grayscale",
         "",
         0.0,
         1.0,
@@ -243,6 +247,7 @@ _ALL = (
         "scale",
         "The photograph shrinks by the share s of its sides about its centre, bilinear; the frame left free around it "
         "is filled by reflection.",
+        "shrunk by {s:.0%}",
         "of the sides",
         0.0,
         0.75,
@@ -253,6 +258,7 @@ _ALL = (
         "shift",
         "A move by s times the shorter side, to the right or in a drawn direction; the strip left free is filled by "
         "reflection.",
+        "shift by {s:.0%}",
         "of the shorter side",
         0.0,
         0.5,
@@ -262,6 +268,7 @@ _ALL = (
     Transform(
         "blur",
         "A Gaussian blur whose deviation is s percent of the shorter side, the border reflected.",
+        "blur of {s:g}%",
         "% of the shorter side",
         0.0,
         10.0,
@@ -271,6 +278,7 @@ _ALL = (
     Transform(
         "noise",
         "Gaussian noise of deviation s/255 on each channel of each of the photograph's own pixels, clipped to [0, 1].",
+        "noise of {s:g}/255",
         "/255",
         0.0,
         255.0,
@@ -280,6 +288,7 @@ _ALL = (
     Transform(
         "jpeg",
         "The photograph is saved as JPEG of quality 100 - s by Pillow's encoder and read again.",
+        "JPEG of quality {quality:.0f}",
         "below quality 100",
         0.0,
         99.0,
@@ -289,7 +298,8 @@ _ALL = (
     Transform(
         "brightness",
         "Every value is multiplied by 1 + s and clipped to [0, 1]: negative is darker.",
-        "times brighter",
+        "brighter by {s:.0%}",
+        "brighter, as a share",
         -1.0,
         10.0,
         (0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 2.0, 3.0),
@@ -298,7 +308,8 @@ _ALL = (
     Transform(
         "contrast",
         "Every value moves the share s of the way to the photograph's mean; negative moves away from it, clipped.",
-        "less",
+        "contrast less by {s:.0%}",
+        "less, as a share",
         -2.0,
         1.0,
         (0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95),
@@ -308,6 +319,7 @@ _ALL = (
         "occlusion",
         "A mid-gray rectangle of the photograph's proportions hides the share s of the area, the centre or a drawn "
         "place.",
+        "{s:.0%} hidden",
         "of the area",
         0.0,
         1.0,

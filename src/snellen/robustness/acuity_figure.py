@@ -27,7 +27,7 @@ def draw_acuity(charts: Mapping[str, Sequence[Line]]) -> Figure:
     """
     first = next(iter(charts.values()))
     with styled():
-        figure = new_figure(0.9 + 3.0 * len(charts), 0.42 * len(first) + 0.5)
+        figure = new_figure(0.9 + 3.0 * len(charts), 0.48 * len(first) + 0.5)
         row = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(row, charts.items(), strict=True):
             _draw_chart(axes, lines)
@@ -44,7 +44,7 @@ def _draw_chart(axes: Axes, lines: Sequence[Line]) -> None:
             size = _LARGEST - (_LARGEST - _SMALLEST) * place / max(most - 1, 1)
             axes.text(
                 place,
-                number - 0.08,
+                number - 0.12,
                 "E",
                 ha="center",
                 va="center",
@@ -52,8 +52,8 @@ def _draw_chart(axes: Axes, lines: Sequence[Line]) -> None:
                 fontweight="bold",
                 color=_blend(rate.share),
             )
-            below = f"{strength:g}: {rate.share:.0%}".replace("%", " %") if several else f"{strength:g}"
-            axes.text(place, number + 0.4, below, ha="center", va="center", fontsize=5, color=GREY)
+            below = f"{strength:g}\n{rate.share:.0%}".replace("%", " %") if several else f"{strength:g}"
+            axes.text(place, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
     axes.set_xlim(-0.6, most - 0.4)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=7.5)

@@ -16,7 +16,7 @@ from snellen.labels import label_of_folder
 from snellen.predictions import Failure
 from snellen.robustness.acuity import Line, acuity
 from snellen.robustness.acuity_figure import draw_acuity
-from snellen.robustness.stress import Answer, Stressed, stress
+from snellen.robustness.stress import Answer, Stressed, stress, stress_with_original
 from snellen.robustness.stress_figure import draw_manipulations, draw_stress
 from snellen.runs import write_json, write_text
 
@@ -60,13 +60,20 @@ def examine(
         try:
             pixels = read_pixels(source)
             if originals:
-                original = read_pixels(originals[number])
                 label = label_of_folder(classifier.labels, originals[number])
-                stressed = stress(classifier, pixels, original, label=label, name=source)
-                clean.append(stress(classifier, original, label=stressed.label, name=originals[number]))
+                attacked, original = stress_with_original(
+                    classifier,
+                    pixels,
+                    read_pixels(originals[number]),
+                    label=label,
+                    name=source,
+                    original_name=originals[number],
+                )
+                photographs.append(attacked)
+                clean += [original] if original is not None else []
             else:
-                stressed = stress(classifier, pixels, label=label_of_folder(classifier.labels, source), name=source)
-            photographs.append(stressed)
+                label = label_of_folder(classifier.labels, source)
+                photographs.append(stress(classifier, pixels, label=label, name=source))
         except InputError as error:
             failures.append(Failure(source, str(error)))
         done()

@@ -108,26 +108,52 @@ def stress(
     Raises:
         InputError: pixels or an original of another kind or size.
     """
+    return stress_with_original(classifier, pixels, original, label=label, trials=trials, name=name)[0]
+
+
+def stress_with_original(
+    classifier: Classifier,
+    pixels: Tensor,
+    original: Tensor | None,
+    *,
+    label: str | int | None = None,
+    trials: Sequence[Trial] | None = None,
+    name: str = "pixels",
+    original_name: str = "original",
+) -> tuple[Stressed, Stressed | None]:
+    """As :func:`stress`, and the same of the original, for which nothing has to be done twice."""
     check_pixels(pixels, "stress")
     if len(pixels) != 1 or (original is not None and original.shape != pixels.shape):
         seen = None if original is None else tuple(original.shape)
         raise InputError(f"{name}: pixels {tuple(pixels.shape)}, original {seen}", "one photograph, of one size")
     chosen = (("", 0.0), *(all_trials() if trials is None else trials))
+    shown = None if label is None else classifier.labels.find(label)
     views = _views(classifier, pixels, chosen)
+    if original is None:
+        return _stressed(classifier, name, chosen, views, shown, None), None
+    clean_views = _views(classifier, original, chosen)
+    clean = _stressed(classifier, original_name, chosen, clean_views, shown, None)
+    return _stressed(classifier, name, chosen, views, clean.label, clean_views), clean
+
+
+def _stressed(
+    classifier: Classifier,
+    name: str,
+    trials: Sequence[Trial],
+    views: Tensor,
+    label: int | None,
+    clean_views: Tensor | None,
+) -> Stressed:
     probabilities = _probabilities(classifier, views)
     top = int(probabilities[0].argmax())
-    kept: list[float | None] = [None] * len(chosen)
-    shown = top if label is None else classifier.labels.find(label)
-    if original is not None:
-        clean = _views(classifier, original, chosen)
-        kept = [float(value) for value in _kept(views - clean)]
-        if label is None:
-            shown = int(_probabilities(classifier, clean[:1])[0].argmax())
-    answers = [
-        _answer(classifier, trial, row, shown, top, top if original is not None else None, share)
-        for trial, row, share in zip(chosen, probabilities, kept, strict=True)
-    ]
-    return Stressed(name, original is not None, shown, answers[0], tuple(answers[1:]))
+    label = top if label is None else label
+    kept = [None] * len(trials) if clean_views is None else _kept(views - clean_views).tolist()
+    target = None if clean_views is None else top
+    before, *answers = (
+        _answer(classifier, trial, row, label, top, target, share)
+        for trial, row, share in zip(trials, probabilities, kept, strict=True)
+    )
+    return Stressed(name, clean_views is not None, label, before, tuple(answers))
 
 
 def manipulate(pixels: Tensor, trial: Trial) -> Tensor:

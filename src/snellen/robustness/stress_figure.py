@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -35,20 +36,29 @@ def draw_stress(photographs: Sequence[tuple[Image.Image, Stressed]]) -> Figure:
             for axes, trial, answer in zip(row, trials, answers, strict=True):
                 axes.imshow(to_image(manipulate(pixels, trial)))
                 axes.set_axis_off()
-                heading = f"$\\bf{{{_heading(trial)}}}$\n" if number == 0 else ""
+                if number == 0:
+                    _head(axes, TRANSFORMS[trial[0]].describe(trial[1]) if trial[0] else "as it is")
                 name = answer.top.label if len(answer.top.label) < 20 else answer.top.label[:18] + "…"
                 axes.set_title(
-                    f"{heading}{name}\n{answer.top.probability:.1%}".replace("%", " %"),
+                    f"{name}\n{answer.top.probability:.1%}".replace("%", " %"),
                     fontsize=7,
                     color=_colour(stressed, answer),
                 )
     return figure
 
 
-def _heading(trial: Trial) -> str:
-    words = TRANSFORMS[trial[0]].describe(trial[1]) if trial[0] else "as it is"
-    short = words.replace(" of the area cut away", "").replace(" degrees", "°")
-    return short.replace(" ", r"\ ").replace("°", r"\degree")
+def _head(axes: Axes, text: str) -> None:
+    """A column's heading, above the title of its first row."""
+    axes.annotate(
+        text.removesuffix(" of the area").replace("%", " %"),
+        (0.5, 1.0),
+        (0, 26),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+        fontweight="bold",
+    )
 
 
 def _colour(stressed: Stressed, answer: Answer) -> str:
@@ -65,7 +75,7 @@ def draw_manipulations(image: Image.Image) -> Figure:
         for axes, transform in zip(figure.subplots(3, 4).flat, TRANSFORMS.values(), strict=True):
             strength = dict(assignment_trials()).get(transform.name, transform.ladder[len(transform.ladder) * 5 // 8])
             axes.imshow(to_image(manipulate(pixels, (transform.name, strength))))
-            axes.set_title(transform.describe(strength), fontsize=7)
+            axes.set_title(transform.describe(strength).replace("%", " %"), fontsize=7)
             axes.set_axis_off()
     return figure
 
