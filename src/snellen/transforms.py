@@ -34,7 +34,8 @@ class Transform:
     Attributes:
         name: one word.
         definition: one sentence: what happens at strength s, and to the border.
-        title: of a photograph under it; ``{s}`` stands for the strength, ``{rest}`` for 1 - s, ``{quality}`` for 100 - s.
+        title: of a photograph under it, where ``{s}`` stands for the strength, ``{rest}`` for 1 - s and
+            ``{quality}`` for 100 - s.
         unit: of the strength.
         low, high: the strengths that are accepted; zero lies between.
         ladder: the strengths of an acuity chart, mild to strong.
@@ -157,7 +158,8 @@ def _blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
     shape = [1, 1, 1, 1]
     shape[axis] = -1
     response = torch.exp(-2 * (math.pi * sigma * frequencies) ** 2).view(shape)
-    return torch.fft.irfft(spectrum * response, n=2 * size, dim=axis).narrow(axis, 0, size)
+    blurred: Tensor = torch.fft.irfft(spectrum * response, n=2 * size, dim=axis)
+    return blurred.narrow(axis, 0, size)
 
 
 def _noise(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snellen.attacks.attack import Attack
+from snellen.attacks.report import Attack
 from snellen.intervals import Rate
 
 
@@ -95,8 +95,8 @@ def discuss(accounts: Accounts) -> str:
     sentences = []
     if correct.n:
         sentences.append(
-            f"Of the attacked files, read back from disk, {correct.hit} meet the goal; the label is no longer on top in "
-            f"{correct.changed}. Uniform noise of the same bound meets it in {correct.control_hit} and moves the label "
+            f"Of the attacked files, read back from disk, {correct.hit} meet the goal; the label is no longer on top "
+            f"in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_hit} and moves the label "
             f"from the top in {correct.control_changed}."
         )
     if correct.held_out.n:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snellen.attacks.account import Accounts
-from snellen.attacks.attack import Attack
+from snellen.attacks.report import Attack
 from snellen.attacks.verify import Bytes
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, styled
 from snellen.predictions import Prediction
@@ -61,7 +61,8 @@ def stretched_noise(exhibit: Exhibit) -> Bytes:
         np.asarray(image)[::step, ::step].astype(int) for image in (exhibit.original, exhibit.attacked)
     )
     scale = max(exhibit.attack.norm, 1)
-    return np.round(127.5 + 127.5 * (attacked - original) / scale).clip(0, 255).astype(np.uint8)
+    stretched: Bytes = np.round(127.5 + 127.5 * (attacked - original) / scale).clip(0, 255).astype(np.uint8)
+    return stretched
 
 
 def draw_security(accounts: Accounts) -> Figure:

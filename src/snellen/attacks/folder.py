@@ -18,9 +18,11 @@ from typing import Any
 
 from PIL import Image
 
-from snellen.attacks.attack import Attack, Subject, attack_each, png_bytes
+from snellen.attacks.attack import attack_each, png_bytes
 from snellen.attacks.attack_figure import Exhibit
+from snellen.attacks.case import Subject
 from snellen.attacks.plan import Plan
+from snellen.attacks.report import Attack
 from snellen.attacks.robust import HeldOut
 from snellen.attacks.verify import Verdict
 from snellen.classifier import Classifier

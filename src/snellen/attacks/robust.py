@@ -87,6 +87,7 @@ class Turns:
         self._generator = torch.Generator().manual_seed(seed)
 
     def __call__(self) -> Sequence[Look]:
+        """The looks of the next step."""
         weights = torch.tensor([expected.weight for expected in EXPECTED])
         chosen = torch.multinomial(weights, self._count, replacement=True, generator=self._generator)
         return [self._look(EXPECTED[index]) for index in chosen.tolist()]

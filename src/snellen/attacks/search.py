@@ -77,7 +77,7 @@ def probability(goal: Goal, logits: Tensor) -> Tensor:
 
 
 def evidence(goal: Goal, logits: Tensor) -> Tensor:
-    """log P(target) (N,); untargeted, how far the best other logit lies above the label's.
+    """Log P(target) (N,); untargeted, how far the best other logit lies above the label's.
 
     Both are steep where the probability is flat: the first where the target's is near zero, the second (Carlini
     and Wagner, arXiv 1608.04644, f6) where the label's is near one.

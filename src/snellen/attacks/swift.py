@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -47,7 +48,7 @@ def swift_copy(network: nn.Module, precision: Precision) -> nn.Module:
         for name, child in list(module.named_children()):
             if type(child) in (nn.ReLU, nn.ReLU6) and child.inplace:
                 setattr(module, name, _Clip(6.0 if type(child) is nn.ReLU6 else math.inf))
-            elif type(child) in (nn.Conv2d, Conv2dSame) and _strided_depthwise(child):
+            elif isinstance(child, nn.Conv2d) and _strided_depthwise(child):
                 setattr(module, name, _StridedDepthwise(child))
     swift.requires_grad_(False)
     if precision == "bfloat16":
@@ -108,7 +109,7 @@ def _fold_normalisation(network: nn.Module) -> None:
         setattr(modules[parent], name, getattr(normalisation, "act", nn.Identity()))
 
 
-class _ClipInPlace(torch.autograd.Function):
+class _ClipInPlaceFunction(torch.autograd.Function):
     """Clip to [0, top]. The gradient needs only to know where the output is inside, so the input may go."""
 
     @staticmethod
@@ -126,19 +127,22 @@ class _ClipInPlace(torch.autograd.Function):
         return inside, None
 
 
+_clip_in_place: Callable[[Tensor, float], Tensor] = _ClipInPlaceFunction.apply
+
+
 class _Clip(nn.Module):
     def __init__(self, top: float) -> None:
         super().__init__()
         self.top = top
 
     def forward(self, values: Tensor) -> Tensor:
-        clipped: Tensor = _ClipInPlace.apply(values, self.top)
-        return clipped
+        return _clip_in_place(values, self.top)
 
 
 def _strided_depthwise(convolution: nn.Conv2d) -> bool:
     return (
-        convolution.groups == convolution.in_channels == convolution.out_channels
+        type(convolution) in (nn.Conv2d, Conv2dSame)
+        and convolution.groups == convolution.in_channels == convolution.out_channels
         and convolution.stride[0] == convolution.stride[1] > 1
         and convolution.kernel_size[0] == convolution.kernel_size[1]
         and convolution.dilation == (1, 1)
@@ -173,22 +177,23 @@ class _DepthwiseFunction(torch.autograd.Function):
         return F.conv2d(spread, mirrored, groups=channels), None, None, None, None
 
 
+_depthwise: Callable[[Tensor, Tensor, Tensor | None, Tensor, int], Tensor] = _DepthwiseFunction.apply
+
+
 class _StridedDepthwise(nn.Module):
     def __init__(self, convolution: nn.Conv2d) -> None:
         super().__init__()
         self.weight = convolution.weight
         self.bias = convolution.bias
-        self.register_buffer("mirrored", convolution.weight.detach().flip(2, 3).contiguous())
+        self.mirrored = nn.Parameter(convolution.weight.detach().flip(2, 3).contiguous(), requires_grad=False)
         self.kernel, self.stride = convolution.kernel_size[0], convolution.stride[0]
         # TensorFlow's SAME pads by what the input's size asks for, which timm's Conv2dSame works out as it runs.
         self.same = isinstance(convolution, Conv2dSame)
         self.padding = convolution.padding
 
     def forward(self, values: Tensor) -> Tensor:
-        convolved: Tensor = _DepthwiseFunction.apply(
-            F.pad(values, self._sides(values)), self.weight, self.bias, self.mirrored, self.stride
-        )
-        return convolved
+        padded = F.pad(values, self._sides(values))
+        return _depthwise(padded, self.weight, self.bias, self.mirrored, self.stride)
 
     def _sides(self, values: Tensor) -> list[int]:
         if not self.same:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
     from snellen.attacks.account import Accounts
-    from snellen.attacks.attack import Attack
     from snellen.attacks.folder import FolderResult
     from snellen.attacks.plan import Method, Space
+    from snellen.attacks.report import Attack
 
 _MOST_ROWS_OF_A_FIGURE = 8
 
@@ -121,6 +120,8 @@ def _print(result: FolderResult, accounts: Accounts) -> None:
 
     if not result.attacks:
         return
+    from rich.table import Table
+
     table = Table("image", "was", "is now", "norm", "hit", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
     for one in result.attacks:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from snellen.cli import options, output
 
@@ -70,6 +69,8 @@ def _print(photographs: tuple[Stressed, ...]) -> None:
 
     if not photographs:
         return
+    from rich.table import Table
+
     table = Table("image", "manipulation", "is seen as", "probability", "label", "target", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
     for column in table.columns[3:]:

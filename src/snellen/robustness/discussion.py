@@ -40,7 +40,9 @@ def _fate(attacked: Sequence[Stressed], trial: tuple[str, float]) -> str:
     if kept:
         parts.append(f"leaves {_names(kept)} fooled")
     if restored:
-        parts.append(f"gives {_names(restored)} back its class" if len(restored) == 1 else f"restores {_names(restored)}")
+        parts.append(
+            f"gives {_names(restored)} back its class" if len(restored) == 1 else f"restores {_names(restored)}"
+        )
     parts += [f"makes {_name(one)} {_article(answer.top.label)}" for one, answer in third]
     margins = mean(one.before.margin for one, _ in pairs), mean(answer.margin for _, answer in pairs)
     return (
@@ -72,8 +74,13 @@ def _frequencies(attacked: Sequence[Stressed]) -> str:
         sentence += (
             ": the attack lives by fine detail, which resampling and smoothing take away."
             if mean(undone) < 0.8 * mean(kept)
-            else ": its loss alone does not explain what undoes the attack; that the noise is moved or mirrored against "
-            "what the network looks for must count as well."
+            else ": its loss alone does not explain what undoes the attack."
+        )
+    intact = [one for one in attacked if not one.keeps(one.answer("mirror", 1.0))]
+    if intact:
+        sentence += (
+            f" Mirroring loses no detail and still undoes {len(intact)} of {len(attacked)}: the noise is made for "
+            "where each part of the photograph lies, not for what it shows."
         )
     return sentence
 
@@ -102,7 +109,7 @@ def _limits(group: Sequence[Stressed], what: str) -> str:
     if not first:
         return f"No manipulation takes its answer from half of the {what} photographs at any strength tried."
     listed = "; ".join(TRANSFORMS[name].describe(first[name]) for name in TRANSFORMS if name in first)
-    return f"Half or fewer of the {what} photographs keep their answer from these strengths on: {listed}."
+    return f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed}."
 
 
 def _name(one: Stressed) -> str:

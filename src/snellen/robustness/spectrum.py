@@ -19,4 +19,5 @@ def high_frequency_energy(images: Tensor) -> Tensor:
     across = torch.fft.fftfreq(width, device=images.device)[None, :]
     high = torch.hypot(down, across) >= CUTOFF
     spectrum = torch.fft.fft2(images.double())
-    return (spectrum.abs().square() * high).sum(dim=(1, 2, 3)) / (height * width)
+    energy: Tensor = (spectrum.abs().square() * high).sum(dim=(1, 2, 3)) / (height * width)
+    return energy

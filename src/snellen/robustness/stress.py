@@ -69,7 +69,7 @@ class Stressed:
         return next(a for a in self.answers if (a.manipulation, a.strength) == (manipulation, strength))
 
     def keeps(self, answer: Answer) -> bool:
-        """Whether a manipulation leaves the answer: the label of a clean photograph, the attack's of an attacked one."""
+        """Whether the answer is the label still, or the attack's class where the photograph was attacked."""
         return answer.top.index == (self.before.top.index if self.attacked else self.label)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, styled
 from snellen.images import to_image, to_pixels
-from snellen.robustness.stress import Answer, Stressed, Trial, assignment_trials, manipulate
+from snellen.robustness.stress import Answer, Stressed, assignment_trials, manipulate
 from snellen.transforms import TRANSFORMS
 
 _SHOWN = 400
