@@ -6,6 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snellen.attacks.attack import attack, attack_each
+    from snellen.attacks.case import Subject
+    from snellen.attacks.folder import attack_folder
+    from snellen.attacks.plan import Plan
+    from snellen.attacks.report import Attack
     from snellen.classifier import Classifier, load
     from snellen.errors import ImageError, InputError, ModelError, SnellenError
     from snellen.images import read_image, read_pixels
@@ -13,9 +18,18 @@ if TYPE_CHECKING:
     from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, feature_maps
     from snellen.inspect.heatmap import Heatmap, heatmap
     from snellen.predictions import Failure, Prediction
+    from snellen.robustness.stress import Stressed, stress
 
 # Where each public name lives. Loaded on first use, so that `import snellen` stays light.
 _HOMES = {
+    "attack": "snellen.attacks.attack",
+    "attack_each": "snellen.attacks.attack",
+    "attack_folder": "snellen.attacks.folder",
+    "Attack": "snellen.attacks.report",
+    "Plan": "snellen.attacks.plan",
+    "Subject": "snellen.attacks.case",
+    "stress": "snellen.robustness.stress",
+    "Stressed": "snellen.robustness.stress",
     "Classifier": "snellen.classifier",
     "load": "snellen.classifier",
     "SnellenError": "snellen.errors",
@@ -36,6 +50,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Attack",
     "Classification",
     "Classifier",
     "Failure",
@@ -45,14 +60,21 @@ __all__ = [
     "ImageError",
     "InputError",
     "ModelError",
+    "Plan",
     "Prediction",
     "SnellenError",
+    "Stressed",
+    "Subject",
+    "attack",
+    "attack_each",
+    "attack_folder",
     "classify",
     "feature_maps",
     "heatmap",
     "load",
     "read_image",
     "read_pixels",
+    "stress",
 ]
 
 

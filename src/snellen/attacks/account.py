@@ -96,8 +96,8 @@ def discuss(accounts: Accounts) -> str:
     if correct.n:
         sentences.append(
             f"Of the attacked files, read back from disk, {correct.hit} meet the goal; the label is no longer on top "
-            f"in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_hit} and moves the label "
-            f"from the top in {correct.control_changed}."
+            f"in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_hit} and moves the "
+            f"label from the top in {correct.control_changed}."
         )
     if correct.held_out.n:
         sentences.append(

@@ -8,6 +8,8 @@ other until it is halved; a targeted search then needs several times the steps.
 
 from __future__ import annotations
 
+import math
+
 from snellen.attacks.search import Ball, Search
 
 _MOMENTUM = 0.75
@@ -19,7 +21,8 @@ def checkpoints(steps: int) -> list[int]:
     shares = [0.0, 0.22]
     while shares[-1] < 1:
         shares.append(shares[-1] + max(shares[-1] - shares[-2] - 0.03, 0.06))
-    return [-int(-share * steps // 1) for share in shares if share <= 1]
+    # Rounded first: the shares are sums of decimals, which floats miss by a hair.
+    return [math.ceil(round(share * steps, 6)) for share in shares if share <= 1]
 
 
 def adaptive(ball: Ball, steps: int) -> Search:

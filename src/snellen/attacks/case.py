@@ -113,7 +113,8 @@ class Case:
             steps = self.plan.steps or ROBUST_STEPS
             turns = Turns(self.classifier.preprocessing, height, width, ROBUST_LOOKS, self.seed)
             return Climb(steady(ball, steps), self.goal, evidence, look, turns, assurance, _ROBUST_PATIENCE)
-        steps = self.plan.steps or STEPS[self.plan.method]
+        # Where nothing may move there is nowhere to climb.
+        steps = (self.plan.steps or STEPS[self.plan.method]) if self.epsilons.trying else 1
         if self.plan.method == "ascent":
             return Climb(
                 ascent(ball, steps, self.plan.step_size or STEP_SIZE), self.goal, probability, look, assurance=assurance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -68,18 +69,22 @@ class _Walker:
     point: Tensor = field(init=False)
     steps: int = 0
     sure: int = 0
+    best: Tensor = field(init=False)
+    highest: float = -math.inf
 
     def __post_init__(self) -> None:
-        self.point = next(self.climb.search)
+        self.point = self.best = next(self.climb.search)
 
     def advance(self, slope: Slope) -> Summit | None:
         """Let the search move; its summit where it ends."""
         self.steps += 1
         gradient_low, gradient_high = slope.gradient.aminmax()
         if not (torch.isfinite(gradient_low) and torch.isfinite(gradient_high)):
-            return Summit(self.point, self.steps, "the gradient is not a number")
+            return Summit(self.best, self.steps, "the gradient is not a number")
         if gradient_low == gradient_high == 0:
-            return Summit(self.point, self.steps, "the gradient is zero everywhere")
+            return Summit(self.best, self.steps, "the gradient is zero everywhere")
+        if slope.height > self.highest:
+            self.best, self.highest = self.point, slope.height
         try:
             self.point = self.climb.search.send(slope)
         except StopIteration as end:

@@ -56,7 +56,7 @@ def attack_folder(
     plan: Plan,
     out: Path,
     *,
-    label: str | int | None = None,
+    labels: Sequence[str | int | None] = (),
     done: Callable[[], None] = lambda: None,
 ) -> FolderResult:
     """Attack photographs; write the attacked files, a report of each, ``attacks.json`` and ``attacks.csv`` to ``out``.
@@ -66,13 +66,14 @@ def attack_folder(
         sources: paths of the photographs. One in a folder named by its WordNet id, as in ImageNet, shows that class.
         plan: how.
         out: the run folder.
-        label: the class that all of them show, whatever their folders say.
+        labels: the class that each of them shows, whatever its folder says; empty, or None in it, where nobody said.
         done: called after each photograph.
 
     Raises:
         InputError: no such class, or a photograph that is named twice.
     """
-    index = None if label is None else classifier.labels.find(label)
+    given = dict(zip(sources, labels, strict=True)) if labels else {}
+    indices = {source: classifier.labels.find(label) for source, label in given.items() if label is not None}
     names = attacked_names(sources)
     found: dict[str, Attack | Failure] = {}
     digests: dict[str, str] = {}
@@ -90,7 +91,7 @@ def attack_folder(
                 found[source] = Failure(source, str(error))
                 done()
                 continue
-            shown = label_of_folder(classifier.labels, source) if index is None else index
+            shown = indices.get(source, label_of_folder(classifier.labels, source))
             digests[source] = _digest(classifier, plan, image, shown)
             earlier = _read_report(report_of(source), digests[source], out)
             if earlier is not None:

@@ -62,6 +62,8 @@ class Plan:
             raise InputError(f"an assurance of {self.assurance:g}", "a probability between 0 and 1")
         if self.step_size is not None and (self.method != "ascent" or self.step_size <= 0):
             raise InputError(f"a step size of {self.step_size:g} for {self.method}", "positive, and only for ascent")
+        if self.robust and self.epsilon == SMALLEST:
+            raise InputError("a robust attack has no smallest epsilon", "a number such as 8/255")
         if self.robust and (self.method != "adaptive" or self.space != "image"):
             raise InputError("robust attacks are adaptive and move the photograph's own pixels", "method and space")
 

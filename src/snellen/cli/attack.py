@@ -78,8 +78,9 @@ def attack(
     run = Run(out)
     sources = expand(images)
     classifier = load(model, architecture=architecture, device=device)
+    labels = [label] * len(sources)
     with output.progress("Attacking", len(sources)) as advance:
-        result = attack_folder(classifier, sources, plan, out, label=label, done=advance)
+        result = attack_folder(classifier, sources, plan, out, labels=labels, done=advance)
     accounts = account_for(result.attacks, smallest=epsilon == SMALLEST)
     whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
     write_json(out / "attacks.json", whole)
