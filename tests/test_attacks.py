@@ -8,6 +8,7 @@ import math
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,10 @@ def test_adaptive_halves_its_step_around_a_peak() -> None:
 
 
 def test_a_signed_step_is_foolboxs() -> None:
-    foolbox = pytest.importorskip("foolbox", reason="the peer is not installed")
+    with warnings.catch_warnings():
+        # Importing it stirs up deprecations of its own dependencies.
+        warnings.simplefilter("ignore")
+        foolbox = pytest.importorskip("foolbox", reason="the peer is not installed")
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 5)).eval()
     pixels = photograph(3)
     goal = Goal(0, 2)

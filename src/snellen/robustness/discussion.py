@@ -24,10 +24,12 @@ def discuss(photographs: Sequence[Stressed]) -> str:
     sentences.extend(_limits(group, what) for group, what in ((clean, "clean"), (attacked, "attacked")) if group)
     sentences.append(
         "What this does not prove: a manipulation that undoes these attacks is no defence, since an attack that "
-        "expects it (snellen attack --robust) is made to bear it; and one strength of each says nothing of those "
-        "between."
+        "expects it (snellen attack --robust) is made to bear it."
+        if attacked
+        else "What this does not prove: one strength of each says nothing of those between, and a turn in a picture "
+        "is not a turn in the world."
     )
-    return " ".join(sentences)
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def _fate(attacked: Sequence[Stressed], trial: tuple[str, float]) -> str:
