@@ -43,7 +43,7 @@ from snellen.attacks.climb import Climb, climb_all
 from snellen.attacks.folder import attack_folder
 from snellen.attacks.plan import Plan
 from snellen.attacks.search import Ball, Goal, evidence
-from snellen.attacks.swift import fastest_precision, swift_copy
+from snellen.attacks.swift import fastest_precision, swift_classifier
 from snellen.classifier import Classifier
 from snellen.figures import save_figure
 from snellen.images import read_image, to_image, to_pixels
@@ -95,7 +95,7 @@ class Normalised(nn.Module):
 
 def ours(classifier: Classifier, precision: str) -> Attacker:
     """Our default search on views, which never ends early."""
-    network = swift_copy(classifier.network, precision)
+    swift = swift_classifier(classifier, precision)
 
     def run(views: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
         climbs = [
@@ -109,7 +109,7 @@ def ours(classifier: Classifier, precision: str) -> Attacker:
             for view, label, target in zip(views, labels, targets, strict=True)
         ]
         waiting = iter(climbs)
-        found = {climb: s.point for climb, s in climb_all(lambda: next(waiting, None), classifier, network, BATCH)}
+        found = {climb: s.point for climb, s in climb_all(lambda: next(waiting, None), classifier, swift, BATCH)}
         return torch.cat([found[climb] for climb in climbs])
 
     return run

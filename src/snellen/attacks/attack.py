@@ -14,7 +14,7 @@ from snellen.attacks.case import Case, Subject
 from snellen.attacks.climb import Climb, climb_all
 from snellen.attacks.plan import RANDOM, Plan
 from snellen.attacks.report import Attack, Save, report
-from snellen.attacks.swift import fastest_precision, swift_copy
+from snellen.attacks.swift import fastest_precision, swift_classifier
 from snellen.classifier import Classifier
 from snellen.errors import InputError
 from snellen.images import to_image
@@ -90,9 +90,9 @@ def attack_each(
         classifier.labels.find(plan.target)
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
     precision = "float32" if plan.method == "ascent" else fastest_precision(classifier.device)
-    network = swift_copy(classifier.network, precision)
+    swift = swift_classifier(classifier, precision)
     queue = _Queue(classifier, iter(subjects), plan, refuse)
-    for climb, summit in climb_all(queue.following, classifier, network):
+    for climb, summit in climb_all(queue.following, classifier, swift):
         case = queue.cases.pop(id(climb))
         if case.conclude(summit):
             yield case.subject, *report(case, save)

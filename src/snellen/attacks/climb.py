@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from snellen.attacks.search import Goal, Height, Search, Slope
 from snellen.classifier import Classifier
@@ -93,14 +93,14 @@ class _Walker:
 
 
 def climb_all(
-    following: Callable[[], Climb | None], classifier: Classifier, network: nn.Module, batch: int = 16
+    following: Callable[[], Climb | None], classifier: Classifier, swift: Classifier, batch: int = 16
 ) -> Iterator[tuple[Climb, Summit]]:
     """Walk climbs, ``batch`` views at a time, and give each as it ends.
 
     Args:
         following: the climb to take up next, None where there is none for the moment.
         classifier: takes the verdicts.
-        network: gives the gradients: the classifier's, or a swift copy of it.
+        swift: gives the gradients: the classifier itself, or a swift copy of it.
         batch: views in one pass of the network.
     """
     walkers: list[_Walker] = []
@@ -113,7 +113,7 @@ def climb_all(
         if not walkers:
             return
         staying: list[_Walker] = []
-        for walker, slope, sure in _measure(walkers, classifier, network, batch):
+        for walker, slope, sure in _measure(walkers, swift, batch):
             walker.sure = walker.sure + 1 if sure else 0
             arrived = walker.sure >= walker.climb.patience and _confirmed(walker, classifier)
             summit = Summit(walker.point, walker.steps + 1) if arrived else walker.advance(slope)
@@ -124,9 +124,7 @@ def climb_all(
         walkers = staying
 
 
-def _measure(
-    walkers: Sequence[_Walker], classifier: Classifier, network: nn.Module, batch: int
-) -> list[tuple[_Walker, Slope, bool]]:
+def _measure(walkers: Sequence[_Walker], swift: Classifier, batch: int) -> list[tuple[_Walker, Slope, bool]]:
     """For each walker the slope where it stands, on the nearest bytes, and whether every look is sure of the goal."""
     points = [round_to_bytes(walker.point).requires_grad_() for walker in walkers]
     looks = [(walker.climb.look, *walker.climb.looks()) for walker in walkers]
@@ -134,7 +132,7 @@ def _measure(
     pairs = [(index, look) for index, some in enumerate(looks) for look in some]
     for start in range(0, len(pairs), batch):
         chunk = pairs[start : start + batch]
-        logits = _logits(classifier, network, torch.cat([look(points[index]) for index, look in chunk]))
+        logits = swift.logits_of_view(torch.cat([look(points[index]) for index, look in chunk]))
         rows = []
         for (index, _), row in zip(chunk, logits.split(1), strict=True):
             climb = walkers[index].climb
@@ -149,12 +147,6 @@ def _measure(
         gradient = torch.zeros_like(point) if point.grad is None else point.grad
         found.append((walker, Slope(height, gradient), certain))
     return found
-
-
-def _logits(classifier: Classifier, network: nn.Module, views: Tensor) -> Tensor:
-    normalised = classifier.preprocessing.normalise(views.to(classifier.device))
-    logits: Tensor = network(normalised.contiguous(memory_format=torch.channels_last))
-    return logits.float()
 
 
 def _confirmed(walker: _Walker, classifier: Classifier) -> bool:

@@ -43,11 +43,13 @@ class FolderResult:
         attacks: one for each photograph that could be read, in order.
         failures: the others.
         resumed: how many of the attacks were found done.
+        data: fingerprint of the photographs.
     """
 
     attacks: tuple[Attack, ...]
     failures: tuple[Failure, ...]
     resumed: int
+    data: str
 
 
 def attack_folder(
@@ -77,6 +79,7 @@ def attack_folder(
     names = attacked_names(sources)
     found: dict[str, Attack | Failure] = {}
     digests: dict[str, str] = {}
+    contents: list[str] = []
     resumed = 0
 
     def report_of(name: str) -> Path:
@@ -92,6 +95,7 @@ def attack_folder(
                 done()
                 continue
             shown = indices.get(source, label_of_folder(classifier.labels, source))
+            contents.append(fingerprint(image.tobytes()))
             digests[source] = _digest(classifier, plan, image, shown)
             earlier = _read_report(report_of(source), digests[source], out)
             if earlier is not None:
@@ -119,7 +123,7 @@ def attack_folder(
     attacks = tuple(result for result in results if isinstance(result, Attack))
     failures = tuple(result for result in results if isinstance(result, Failure))
     write_text(out / "attacks.csv", to_csv(attacks, failures))
-    return FolderResult(attacks, failures, resumed)
+    return FolderResult(attacks, failures, resumed, fingerprint("".join(contents)))
 
 
 def exhibit(attack: Attack, out: Path) -> Exhibit:

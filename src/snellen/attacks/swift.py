@@ -20,6 +20,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 import snellen._torchvision  # noqa: F401  # before timm
+from snellen.classifier import Classifier
 
 from timm.layers import BatchNormAct2d, Conv2dSame  # isort: skip
 
@@ -54,6 +55,13 @@ def swift_copy(network: nn.Module, precision: Precision) -> nn.Module:
     if precision == "bfloat16":
         swift = _InBfloat16(swift)
     return swift.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def swift_classifier(classifier: Classifier, precision: Precision) -> Classifier:
+    """``classifier`` around a swift copy of its network; see :func:`swift_copy`."""
+    network = swift_copy(classifier.network, precision)
+    device = str(classifier.device)
+    return Classifier(network, classifier.preprocessing, classifier.labels, name=classifier.name, device=device)
 
 
 class _InBfloat16(nn.Module):

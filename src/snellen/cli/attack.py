@@ -84,11 +84,11 @@ def attack(
     accounts = account_for(result.attacks, smallest=epsilon == SMALLEST)
     whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
     write_json(out / "attacks.json", whole)
-    files = ["attacks.json", "attacks.csv", *(one.file for one in result.attacks), *_draw(result, accounts, out, space)]
+    _draw(result, accounts, out, space)
     provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, seed=seed, device=str(classifier.device)
+        model=classifier.name, weights=classifier.digest, data=result.data, seed=seed, device=str(classifier.device)
     )
-    run.write_manifest(provenance, files)
+    run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(whole))
     elif csv:
@@ -100,20 +100,16 @@ def attack(
     output.finish(len(result.failures))
 
 
-def _draw(result: FolderResult, accounts: Accounts, out: Path, space: str) -> list[str]:
-    """Draw what there is to draw; the names of the figures."""
+def _draw(result: FolderResult, accounts: Accounts, out: Path, space: str) -> None:
+    """Draw what there is to draw."""
     from snellen.attacks.attack_figure import draw_attacks, draw_security
     from snellen.attacks.folder import exhibit
     from snellen.figures import save_figure
 
-    drawn: list[str] = []
     if 0 < len(result.attacks) <= _MOST_ROWS_OF_A_FIGURE and space == "image":
         save_figure(draw_attacks([exhibit(one, out) for one in result.attacks]), out / "attacks.png")
-        drawn.append("attacks.png")
     if len(accounts.curve) > 0 and len(result.attacks) > 1:
         save_figure(draw_security(accounts), out / "security.png")
-        drawn.append("security.png")
-    return drawn
 
 
 def _print(result: FolderResult, accounts: Accounts) -> None:

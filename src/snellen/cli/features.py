@@ -11,9 +11,9 @@ from snellen.cli import options, output
 
 if TYPE_CHECKING:
     from snellen.classifier import Classifier
-    from snellen.predictions import Failure
     from snellen.inspect.examples import ChannelExamples
     from snellen.inspect.feature_maps import FeatureMaps
+    from snellen.predictions import Failure
 
 _MOST_PROBABLE = "top"
 

@@ -46,10 +46,11 @@ def stress(
     classifier = load(model, architecture=architecture, device=device)
     with output.progress("Manipulating", len(sources)) as advance:
         result = examine(classifier, sources, originals, done=advance)
-    files = write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
-    run.write_manifest(
-        Provenance.collect(model=classifier.name, weights=classifier.digest, device=str(classifier.device)), files
+    write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
+    provenance = Provenance.collect(
+        model=classifier.name, weights=classifier.digest, data=result.data, device=str(classifier.device)
     )
+    run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(result))
     elif csv:

@@ -16,9 +16,9 @@ import torch
 from snellen.classifier import Classifier
 from snellen.errors import ImageError
 from snellen.images import Source, name_of, read_each
-from snellen.predictions import Failure
 from snellen.inspect.reading import read_maps
 from snellen.layers import Place, find_place
+from snellen.predictions import Failure
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from snellen.classifier import Classifier
 from snellen.errors import InputError
 from snellen.figures import save_figure
-from snellen.images import read_image, read_pixels
+from snellen.images import read_image, read_pixels, to_pixels
 from snellen.labels import label_of_folder
 from snellen.predictions import Failure
 from snellen.robustness.acuity import Line, acuity
 from snellen.robustness.acuity_figure import draw_acuity
 from snellen.robustness.stress import Answer, Stressed, stress, stress_with_original
 from snellen.robustness.stress_figure import draw_manipulations, draw_stress
-from snellen.runs import write_json, write_text
+from snellen.runs import fingerprint, write_json, write_text
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,14 @@ class Examination:
         originals: of those that were attacked, in the same order; empty where none were given.
         charts: acuity lines by their title: of the photographs, and of the originals where there are any.
         failures: photographs that could not be read, or not together with their originals.
+        data: fingerprint of the photographs.
     """
 
     photographs: tuple[Stressed, ...]
     originals: tuple[Stressed, ...]
     charts: dict[str, tuple[Line, ...]]
     failures: tuple[Failure, ...]
+    data: str
 
 
 def examine(
@@ -56,9 +58,11 @@ def examine(
     photographs: list[Stressed] = []
     clean: list[Stressed] = []
     failures: list[Failure] = []
+    contents: list[str] = []
     for number, source in enumerate(sources):
         try:
-            pixels = read_pixels(source)
+            image = read_image(source)
+            pixels = to_pixels(image)
             if originals:
                 label = label_of_folder(classifier.labels, originals[number])
                 attacked, original = stress_with_original(
@@ -74,10 +78,12 @@ def examine(
             else:
                 label = label_of_folder(classifier.labels, source)
                 photographs.append(stress(classifier, pixels, label=label, name=source))
+            contents.append(fingerprint(image.tobytes()))
         except InputError as error:
             failures.append(Failure(source, str(error)))
         done()
-    return Examination(tuple(photographs), tuple(clean), _charts(photographs, clean), tuple(failures))
+    charts, data = _charts(photographs, clean), fingerprint("".join(contents))
+    return Examination(tuple(photographs), tuple(clean), charts, tuple(failures), data)
 
 
 def _charts(photographs: Sequence[Stressed], clean: Sequence[Stressed]) -> dict[str, tuple[Line, ...]]:
@@ -91,21 +97,15 @@ def _charts(photographs: Sequence[Stressed], clean: Sequence[Stressed]) -> dict[
     return charts
 
 
-def write_results(result: Examination, out: Path, *, most_rows: int = 8) -> list[str]:
-    """Write ``stress.json``, ``stress.csv`` and the figures; their names.
-
-    The grid is drawn for at most ``most_rows`` photographs.
-    """
+def write_results(result: Examination, out: Path, *, most_rows: int = 8) -> None:
+    """Write ``stress.json``, ``stress.csv`` and the figures; the grid of at most ``most_rows`` photographs."""
     write_json(out / "stress.json", result)
     write_text(out / "stress.csv", to_csv(result))
-    files = ["stress.json", "stress.csv"]
     if result.photographs:
         save_figure(draw_acuity(result.charts), out / "acuity.png")
         shown = result.photographs[:most_rows]
         save_figure(draw_stress([(read_image(one.image), one) for one in shown]), out / "stress.png")
         save_figure(draw_manipulations(read_image(shown[0].image)), out / "manipulations.png")
-        files += ["acuity.png", "stress.png", "manipulations.png"]
-    return files
 
 
 def to_csv(result: Examination) -> str:
