@@ -15,7 +15,7 @@ FLOORS = {
     "inspect": 1,
     "transfer": 1,
     "training": 1,
-    "attack": 1,
+    "attacks": 1,
     "robustness": 1,
 }
 
@@ -78,7 +78,7 @@ def test_every_folder_has_a_floor() -> None:
     ("module", "source"),
     [
         ("snellen.images", "from snellen.inspect import categories"),
-        ("snellen.inspect.categories", "import snellen.attack.ascent"),
+        ("snellen.inspect.categories", "import snellen.attacks.ascent"),
         ("snellen.exam.run", "def f():\n    from snellen.cli import output"),
         ("snellen.web.page", "from snellen import cli"),
         ("snellen.images", "from snellen import classify"),

@@ -6,13 +6,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from snellen.attacks.attack import attack, attack_each
+    from snellen.attacks.case import Subject
+    from snellen.attacks.folder import attack_folder
+    from snellen.attacks.plan import Plan
+    from snellen.attacks.report import Attack
     from snellen.classifier import Classifier, load
     from snellen.datasets import ImageSet, open_dataset
     from snellen.errors import ImageError, InputError, ModelError, SnellenError
     from snellen.images import Failure, read_image, read_pixels
-    from snellen.inspect.categories import Classification, Prediction, classify
+    from snellen.inspect.categories import Classification, classify
     from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, feature_maps
     from snellen.inspect.heatmap import Heatmap, heatmap
+    from snellen.predictions import Prediction
+    from snellen.robustness.stress import Stressed, stress
     from snellen.transfer.embedding import Embedding, embed
     from snellen.transfer.result import Probed, ProbeResult, probe
     from snellen.transfer.saving import load_probe
@@ -20,6 +27,14 @@ if TYPE_CHECKING:
 
 # Where each public name lives. Loaded on first use, so that `import snellen` stays light.
 _HOMES = {
+    "attack": "snellen.attacks.attack",
+    "attack_each": "snellen.attacks.attack",
+    "attack_folder": "snellen.attacks.folder",
+    "Attack": "snellen.attacks.report",
+    "Plan": "snellen.attacks.plan",
+    "Subject": "snellen.attacks.case",
+    "stress": "snellen.robustness.stress",
+    "Stressed": "snellen.robustness.stress",
     "Classifier": "snellen.classifier",
     "load": "snellen.classifier",
     "SnellenError": "snellen.errors",
@@ -31,7 +46,7 @@ _HOMES = {
     "classify": "snellen.inspect.categories",
     "Classification": "snellen.inspect.categories",
     "Failure": "snellen.images",
-    "Prediction": "snellen.inspect.categories",
+    "Prediction": "snellen.predictions",
     "feature_maps": "snellen.inspect.feature_maps",
     "FeatureMap": "snellen.inspect.feature_maps",
     "FeatureMaps": "snellen.inspect.feature_maps",
@@ -49,6 +64,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Attack",
     "CNNFeatures",
     "Classification",
     "Classifier",
@@ -61,10 +77,16 @@ __all__ = [
     "ImageSet",
     "InputError",
     "ModelError",
+    "Plan",
     "Prediction",
     "ProbeResult",
     "Probed",
     "SnellenError",
+    "Stressed",
+    "Subject",
+    "attack",
+    "attack_each",
+    "attack_folder",
     "classify",
     "embed",
     "feature_maps",
@@ -75,6 +97,7 @@ __all__ = [
     "probe",
     "read_image",
     "read_pixels",
+    "stress",
 ]
 
 

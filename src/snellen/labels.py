@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from snellen.errors import InputError, did_you_mean
 
@@ -81,6 +82,19 @@ def imagenet_labels() -> Labels:
     lemmas = [tuple(info.index_to_description(index).split(", ")) for index in range(1000)]
     names = tuple(_AMBIGUOUS.get(index, lemma[0]) for index, lemma in enumerate(lemmas))
     return Labels(names=names, synonyms=tuple(lemmas))
+
+
+def label_of_folder(labels: Labels, source: str) -> int | None:
+    """The class of a photograph in a folder named by an ImageNet WordNet id, as ``n02085620/dog.jpg``; else None."""
+    folder = Path(source).parent.name
+    return _wordnet_ids().get(folder) if labels == imagenet_labels() else None
+
+
+@functools.cache
+def _wordnet_ids() -> dict[str, int]:
+    from timm.data import ImageNetInfo
+
+    return {name: index for index, name in enumerate(ImageNetInfo("imagenet-1k").label_names())}
 
 
 def numbered_labels(count: int) -> Labels:

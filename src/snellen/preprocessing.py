@@ -92,10 +92,13 @@ def resize_matrix(
     return window, np.round(matrix * unit) / unit
 
 
+_Operators = tuple[slice, Tensor, Tensor]
+
+
 @functools.lru_cache(maxsize=64)
 def _resize_operators(
     size_in: int, size_out: int, start: int, length: int, interpolation: Interpolation, device: torch.device
-) -> tuple[slice, Tensor, Tensor]:
+) -> _Operators:
     """The input rows that matter for ``length`` output rows from ``start``, and the matrix and its transpose.
 
     Sparse on the CPU, where a row holds a handful of coefficients; dense on accelerators.
@@ -220,20 +223,31 @@ class Preprocessing:
     def view(self, pixels: Tensor) -> Tensor:
         """What the network sees of ``pixels`` (N, 3, H, W): (N, 3, *size) in [0, 1], differentiable."""
         height, width = pixels.shape[-2:]
-        geometry = self.geometry(height, width)
-        rows, down, down_t = _resize_operators(
-            height, geometry.resized[0], geometry.top, self.size[0], self.interpolation, pixels.device
-        )
-        columns, across, across_t = _resize_operators(
-            width, geometry.resized[1], geometry.left, self.size[1], self.interpolation, pixels.device
-        )
-        seen = pixels.float()[..., rows, columns].mul(255)
-        if geometry.vertical_first:
+        rows, columns = self.window(height, width)
+        return self.view_of_window(pixels[..., rows, columns], height, width)
+
+    def window(self, height: int, width: int) -> tuple[slice, slice]:
+        """The rows and columns of a photograph of ``height`` x ``width`` pixels that its view depends on."""
+        (rows, *_), (columns, *_) = self._operators(height, width, torch.device("cpu"))
+        return rows, columns
+
+    def view_of_window(self, window: Tensor, height: int, width: int) -> Tensor:
+        """The view of a photograph of ``height`` x ``width`` pixels of which only the :meth:`window` is given."""
+        (_, down, down_t), (_, across, across_t) = self._operators(height, width, window.device)
+        vertical_first = self.geometry(height, width).vertical_first
+        seen = window.float().mul(255)
+        if vertical_first:
             seen = _resize_axis(seen, down, down_t)
         seen = _resize_axis(seen.transpose(2, 3), across, across_t).transpose(2, 3)
-        if not geometry.vertical_first:
+        if not vertical_first:
             seen = _resize_axis(seen, down, down_t)
         return seen.contiguous().div(255)
+
+    def _operators(self, height: int, width: int, device: torch.device) -> tuple[_Operators, _Operators]:
+        geometry = self.geometry(height, width)
+        down = _resize_operators(height, geometry.resized[0], geometry.top, self.size[0], self.interpolation, device)
+        across = _resize_operators(width, geometry.resized[1], geometry.left, self.size[1], self.interpolation, device)
+        return down, across
 
     def view_of(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """What the network sees of an RGB Pillow image: bytes (height, width, 3)."""

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from snellen.cli import output
+from snellen.cli.attack import attack
 from snellen.cli.classify import classify
 from snellen.cli.embed import embed
 from snellen.cli.exam import exam
@@ -19,6 +20,7 @@ from snellen.cli.features import features
 from snellen.cli.layers import layers
 from snellen.cli.models import models
 from snellen.cli.probe import probe
+from snellen.cli.stress import stress
 from snellen.errors import SnellenError
 
 _INTERRUPTED = 130
@@ -30,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, embed, probe, exam, models):
+for command in (classify, features, layers, embed, probe, attack, stress, exam, models):
     app.command()(command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from snellen.exam import categories, features, probe
+from snellen.exam import attack, categories, features, probe, stress
 from snellen.exam.context import Context
 from snellen.exam.document import Block
 
@@ -56,5 +56,25 @@ PARTS: Mapping[str, Part] = {
         run=probe.run,
         sources=("snellen.transfer.features", "snellen.transfer.probe", "snellen.transfer.scores"),
         references=probe.REFERENCES,
+    ),
+    "attack": Part(
+        title="Fooling it",
+        assignment="Problem 4, part 1",
+        run=attack.run,
+        sources=(
+            "snellen.attacks.search",
+            "snellen.attacks.ascent",
+            "snellen.attacks.adaptive",
+            "snellen.attacks.climb",
+            "snellen.attacks.verify",
+        ),
+        references=attack.REFERENCES,
+    ),
+    "stress": Part(
+        title="A turn of the head",
+        assignment="Problem 4, part 2",
+        run=stress.run,
+        sources=("snellen.transforms", "snellen.robustness.stress", "snellen.robustness.spectrum"),
+        references=stress.REFERENCES,
     ),
 }

@@ -15,17 +15,9 @@ import torch
 from torch import Tensor
 
 from snellen.classifier import Classifier
-from snellen.errors import ImageError, InputError
+from snellen.errors import ImageError
 from snellen.images import Failure, Source, name_of, read_each
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One category: its name, its index among the logits, its softmax probability in [0, 1]."""
-
-    label: str
-    index: int
-    probability: float
+from snellen.predictions import Prediction, top_predictions
 
 
 @dataclass(frozen=True)
@@ -44,21 +36,6 @@ class Classification:
     def top(self) -> Prediction:
         """The most probable category."""
         return self.predictions[0]
-
-
-def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:
-    """The ``k`` most probable categories of each row of ``logits`` (N, K); all K where k is larger.
-
-    Raises:
-        InputError: k is not a whole number above 0.
-    """
-    if not isinstance(k, int) or k < 1:
-        raise InputError(f"k is {k!r}", "a whole number above 0")
-    probabilities, indices = logits.detach().double().softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
-    return [
-        tuple(Prediction(classifier.labels[index], index, value) for value, index in zip(row, column, strict=True))
-        for row, column in zip(probabilities.tolist(), indices.tolist(), strict=True)
-    ]
 
 
 def classify(

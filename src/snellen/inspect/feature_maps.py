@@ -29,9 +29,9 @@ from torch.nn import functional
 
 from snellen.classifier import Classifier
 from snellen.errors import InputError, ModelError
-from snellen.inspect.categories import Prediction, top_predictions
 from snellen.inspect.reading import read_evidence, read_maps
 from snellen.layers import Place, Transform, find_place, tapped
+from snellen.predictions import Prediction, top_predictions
 from snellen.preprocessing import check_pixels
 
 # Where early, middle and late lie, as shares of the network's weighted layers.

@@ -1,0 +1,352 @@
+"""Attacks beside their peers: speed, success of the saved files, robustness, and a photograph of 16 megapixels.
+
+    python benchmarks/attack.py speed                       # 3 minutes
+    python benchmarks/attack.py success [--peers NAME...]   # 1 minute, and 5 for each peer
+    python benchmarks/attack.py robust --epsilon 8/255      # 5 minutes; resumes
+    python benchmarks/attack.py curve                       # 3 minutes; resumes
+    python benchmarks/attack.py peppers                     # 1 minute
+
+On two cores. Reads ../shared/data. Each writes benchmarks/results/attack-NAME.json. The peers (Foolbox 3.3.4,
+torchattacks 3.5.1, adversarial-robustness-toolbox 1.20.1) are not dependencies of Snellen: install them with
+``pip install --no-deps``, and with them eagerpy, GitPython, gitdb, smmap and six.
+
+All attack the same network on the same photographs within the same bound with as many gradients. The peers work
+on the network's input; their result is rounded to 8 bits and saved as PNG, as ours is. ``as input`` is what the
+network makes of those values themselves, ``as a file`` what the ordinary classify path makes of the file.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import logging
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import snellen
+import snellen._torchvision  # the peers import torchvision
+from snellen.attacks.account import account_for, discuss
+from snellen.attacks.adaptive import adaptive
+from snellen.attacks.attack import png_bytes
+from snellen.attacks.attack_figure import draw_security
+from snellen.attacks.climb import Climb, climb_all
+from snellen.attacks.folder import attack_folder
+from snellen.attacks.plan import Plan
+from snellen.attacks.search import Ball, Goal, evidence
+from snellen.attacks.swift import fastest_precision, swift_classifier
+from snellen.classifier import Classifier
+from snellen.figures import save_figure
+from snellen.images import read_image, to_image, to_pixels
+from snellen.intervals import Rate
+from snellen.runs import hardware, versions, write_json
+
+RESULTS = Path(__file__).parent / "results"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+EPSILON = 4
+BATCH = 16
+
+Attacker = Callable[[Tensor, Tensor, Tensor, int], Tensor]
+"""From views (N, 3, h, w), labels, targets and a number of gradients to attacked views."""
+
+
+def photographs() -> list[str]:
+    """The 100 ImageNet photographs, one of each class, in order."""
+    found = sorted(map(str, (SHARED / "imagenet-100").glob("*/*")))
+    if not found:
+        sys.exit(f"{SHARED}: no imagenet-100 there")
+    return found
+
+
+def write(name: str, result: Mapping[str, object]) -> None:
+    """Write a result with what it was measured on."""
+    peers = {}
+    for package in ("foolbox", "torchattacks", "adversarial-robustness-toolbox"):
+        try:
+            peers[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            peers[package] = "not installed"
+    write_json(RESULTS / f"attack-{name}.json", {**result, "hardware": hardware(), "versions": versions() | peers})
+
+
+class Normalised(nn.Module):
+    """What the peers are given: the network from views in [0, 1], channels last, its parameters frozen."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.network = classifier.network
+
+    def forward(self, views: Tensor) -> Tensor:
+        """Logits of views."""
+        normalised = self.classifier.preprocessing.normalise(views)
+        logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        return logits
+
+
+def ours(classifier: Classifier, precision: str) -> Attacker:
+    """Our default search on views, which never ends early."""
+    swift = swift_classifier(classifier, precision)
+
+    def run(views: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
+        climbs = [
+            Climb(
+                adaptive(Ball(view[None], EPSILON / 255), steps),
+                Goal(int(label), int(target)),
+                evidence,
+                lambda point: point,
+                assurance=2.0,
+            )
+            for view, label, target in zip(views, labels, targets, strict=True)
+        ]
+        waiting = iter(climbs)
+        found = {climb: s.point for climb, s in climb_all(lambda: next(waiting, None), classifier, swift, BATCH)}
+        return torch.cat([found[climb] for climb in climbs])
+
+    return run
+
+
+def foolbox(classifier: Classifier) -> Attacker:
+    """Foolbox's projected gradient descent, its own default step."""
+    import foolbox as peer
+
+    model = peer.PyTorchModel(Normalised(classifier).eval(), bounds=(0, 1), device="cpu")
+
+    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+        attack = peer.attacks.LinfProjectedGradientDescentAttack(steps=steps)
+        criterion = peer.criteria.TargetedMisclassification(targets)
+        _, clipped, _ = attack(model, views, criterion, epsilons=EPSILON / 255)
+        return clipped
+
+    return run
+
+
+def torchattacks(classifier: Classifier) -> Attacker:
+    """Torchattacks' projected gradient descent, a step of a quarter of the bound as in its examples."""
+    import torchattacks as peer
+
+    model = Normalised(classifier).eval()
+
+    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+        attack = peer.PGD(model, eps=EPSILON / 255, alpha=EPSILON / 255 / 4, steps=steps, random_start=True)
+        attack.set_mode_targeted_by_label(quiet=True)
+        attacked: Tensor = attack(views, targets)
+        return attacked
+
+    return run
+
+
+def art(classifier: Classifier) -> Attacker:
+    """The Adversarial Robustness Toolbox's projected gradient descent, a step of a quarter of the bound."""
+    from art.attacks.evasion import ProjectedGradientDescentPyTorch
+    from art.estimators.classification import PyTorchClassifier
+
+    height, width = classifier.preprocessing.size
+    model = PyTorchClassifier(
+        model=Normalised(classifier).eval(),
+        loss=nn.CrossEntropyLoss(),
+        input_shape=(3, height, width),
+        nb_classes=len(classifier.labels),
+        clip_values=(0.0, 1.0),
+        device_type="cpu",
+    )
+
+    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+        attack = ProjectedGradientDescentPyTorch(
+            model,
+            norm=np.inf,
+            eps=EPSILON / 255,
+            eps_step=EPSILON / 255 / 4,
+            max_iter=steps,
+            targeted=True,
+            num_random_init=1,
+            batch_size=BATCH,
+            verbose=False,
+        )
+        wanted = np.eye(len(classifier.labels), dtype=np.float32)[targets.numpy()]
+        return torch.from_numpy(attack.generate(views.numpy(), wanted))
+
+    return run
+
+
+PEERS: Mapping[str, Callable[[Classifier], Attacker]] = {"foolbox": foolbox, "torchattacks": torchattacks, "art": art}
+
+
+def views_of(classifier: Classifier, paths: Sequence[str]) -> Tensor:
+    """Views (N, 3, h, w) of photographs, of 8-bit values."""
+    views = [np.array(classifier.preprocessing.view_of(read_image(path))) for path in paths]
+    return torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
+
+
+def labels_of(classifier: Classifier, views: Tensor) -> Tensor:
+    """What is seen in views (N,)."""
+    with torch.no_grad():
+        return torch.cat([classifier.logits_of_view(some).argmax(dim=1) for some in views.split(BATCH)])
+
+
+def as_input_and_as_file(classifier: Classifier, attacked: Tensor, targets: Tensor) -> dict[str, Rate]:
+    """Hits of attacked views once they are 8-bit values, as the network's input and as files."""
+    rounded = attacked.mul(255).round().div(255)
+    direct = labels_of(classifier, rounded) == targets
+    files = [png_bytes(to_image(view[None])) for view in rounded]
+    seen = [answer.top.index for answer in snellen.classify(classifier, files, k=1)]
+    through = [index == int(target) for index, target in zip(seen, targets, strict=True)]
+    return {"as input": Rate.of(map(bool, direct)), "as a file": Rate.of(through)}
+
+
+def speed(arguments: argparse.Namespace) -> None:
+    """Gradients times photographs a second, all in one run, interleaved."""
+    classifier = snellen.load(device="cpu")
+    views = views_of(classifier, photographs()[: arguments.images])
+    labels = labels_of(classifier, views)
+    targets = (labels + torch.randint(1, 1000, labels.shape, generator=torch.Generator().manual_seed(0))) % 1000
+    precision = fastest_precision(torch.device("cpu"))
+    attackers = {f"snellen ({precision})": ours(classifier, precision)}
+    if precision != "float32":
+        attackers["snellen (float32)"] = ours(classifier, "float32")
+    attackers |= {name: PEERS[name](classifier) for name in arguments.peers}
+    rates: dict[str, list[float]] = {name: [] for name in attackers}
+    hits: dict[str, Rate] = {}
+    for attacker in attackers.values():
+        attacker(views, labels, targets, 1)  # the first pass prepares kernels
+    for _ in range(arguments.repeats):
+        for name, attacker in attackers.items():
+            start = time.perf_counter()
+            attacked = attacker(views, labels, targets, arguments.steps)
+            rates[name].append(len(views) * arguments.steps / (time.perf_counter() - start))
+            hits[name] = as_input_and_as_file(classifier, attacked, targets)["as input"]
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    best = max((medians[name] for name in arguments.peers), default=float("nan"))
+    ratio = medians[f"snellen ({precision})"] / best
+    for name, median in medians.items():
+        print(f"{name}: {median:.1f} gradients x photographs a second; hits {hits[name]}")
+    print(f"ratio to the best peer: {ratio:.2f}")
+    settings = {"images": len(views), "steps": arguments.steps, "epsilon": EPSILON, "repeats": arguments.repeats}
+    write("speed", {**settings, "rates": rates, "medians": medians, "hits": hits, "ratio_to_best_peer": ratio})
+
+
+def success(arguments: argparse.Namespace) -> None:
+    """Targets hit by saved files, ours at the photographs' own size."""
+    classifier = snellen.load(device="cpu")
+    paths = photographs()[: arguments.images]
+    plan = Plan("random", f"{EPSILON}/255", steps=arguments.steps)
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        result = attack_folder(classifier, paths, plan, Path(folder))
+        seconds = time.perf_counter() - start
+    accounts = account_for(result.attacks, smallest=False)
+    all_hits = Rate.of(one.attacked.hit for one in result.attacks)
+    print(f"snellen: {all_hits} as a file, {seconds:.0f} s. {discuss(accounts)}")
+    peers: dict[str, object] = {}
+    views = views_of(classifier, paths)
+    targets = torch.tensor([one.target.index for one in result.attacks if one.target])
+    labels = labels_of(classifier, views)
+    for name in arguments.peers:
+        attacker = PEERS[name](classifier)
+        torch.manual_seed(0)
+        np.random.seed(0)  # noqa: NPY002  # what the peer draws its random starts from
+        start = time.perf_counter()
+        parts = [attacker(v, y, t, arguments.steps) for v, y, t in _batches(views, labels, targets)]
+        took = time.perf_counter() - start
+        rates = as_input_and_as_file(classifier, torch.cat(parts), targets)
+        peers[name] = {"seconds": took, **rates}
+        print(f"{name}: {rates['as input']} as input, {rates['as a file']} as a file, {took:.0f} s")
+    settings = {"images": len(paths), "steps": arguments.steps, "epsilon": EPSILON}
+    mine = {"seconds": seconds, "as a file": all_hits, "accounts": accounts}
+    write("success", {**settings, "snellen": mine, "peers": peers})
+
+
+def _batches(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    return list(zip(*(tensor.split(BATCH) for tensor in tensors), strict=True))
+
+
+def robust(arguments: argparse.Namespace) -> None:
+    """Held-out draws of the assignment's four manipulations, robust and plain."""
+    classifier = snellen.load(device="cpu")
+    paths = photographs()[:: max(1, 100 // arguments.images)][: arguments.images]
+    plan = Plan("random", arguments.epsilon, robust=True)
+    name = f"robust-{arguments.epsilon.replace('/', '-')}"
+    start = time.perf_counter()
+    result = attack_folder(classifier, paths, plan, arguments.work / name)
+    seconds = time.perf_counter() - start
+    names = [held.name for held in result.attacks[0].held_out]
+    by_name = {}
+    for manipulation in names:
+        held = [held for one in result.attacks for held in one.held_out if held.name == manipulation]
+        by_name[manipulation] = {
+            "robust": _pooled([(one.hits, one.draws) for one in held]),
+            "plain": _pooled([(one.plain_hits, one.draws) for one in held]),
+        }
+    accounts = account_for(result.attacks, smallest=False)
+    for manipulation, rates in by_name.items():
+        print(f"{manipulation}: robust {rates['robust']}, plain {rates['plain']}")
+    print(f"{len(result.attacks) - result.resumed} photographs in {seconds:.0f} s. {discuss(accounts)}")
+    settings = {"images": len(paths), "epsilon": arguments.epsilon, "resumed": result.resumed, "seconds": seconds}
+    write(name, {**settings, "by_manipulation": by_name, "accounts": accounts})
+
+
+def _pooled(counts: Sequence[tuple[int, int]]) -> Rate:
+    return Rate.of([flag for hits, draws in counts for flag in [True] * hits + [False] * (draws - hits)])
+
+
+def curve(arguments: argparse.Namespace) -> None:
+    """The security curve of the 100 photographs: the smallest bound for each."""
+    classifier = snellen.load(device="cpu")
+    paths = photographs()[: arguments.images]
+    start = time.perf_counter()
+    result = attack_folder(classifier, paths, Plan("random", "min"), arguments.work / "curve")
+    accounts = account_for(result.attacks, smallest=True)
+    save_figure(draw_security(accounts), RESULTS / "attack-curve.png")
+    print(discuss(accounts))
+    seconds = time.perf_counter() - start
+    write("curve", {"images": len(paths), "resumed": result.resumed, "seconds": seconds, "accounts": accounts})
+
+
+def peppers(_: argparse.Namespace) -> None:
+    """The command on 16 megapixels: wall-clock time and peak memory of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["attack", str(SHARED / "images" / "peppers.jpg"), "-t", "space shuttle", "-e", "4/255", "-o", folder]
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "snellen", *command], check=True)
+        seconds = time.perf_counter() - start
+        pixels = to_pixels(read_image(Path(folder) / "adversarial.png")).shape
+    gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    print(f"{seconds:.1f} s, {gigabytes:.2f} GB at most, {pixels[3]} x {pixels[2]} pixels")
+    write("peppers", {"seconds": seconds, "peak_gigabytes": gigabytes, "epsilon": EPSILON})
+
+
+def main() -> None:
+    """Run one of the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    measures = ((speed, 16, 10), (success, 100, 40), (robust, 20, 0), (curve, 100, 0), (peppers, 1, 0))
+    for measure, images, steps in measures:
+        command = commands.add_parser(measure.__name__)
+        command.set_defaults(measure=measure)
+        command.add_argument("--images", type=int, default=images)
+        command.add_argument("--steps", type=int, default=steps)
+        command.add_argument("--repeats", type=int, default=3)
+        command.add_argument("--epsilon", default="8/255")
+        command.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+        command.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "snellen-attack")
+    arguments = parser.parse_args()
+    # The peers warn about their own dependencies.
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    absent = [name for name in arguments.peers if importlib.util.find_spec(name) is None]
+    if absent:
+        sys.exit(f"not installed: {', '.join(absent)}; --peers NAME... takes the others")
+    arguments.measure(arguments)
+
+
+if __name__ == "__main__":
+    main()

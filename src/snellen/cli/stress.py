@@ -1,0 +1,91 @@
+"""``snellen stress``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from snellen.cli import options, output
+
+if TYPE_CHECKING:
+    from snellen.images import Failure
+    from snellen.robustness.stress import Stressed
+
+_MOST_ROWS_OF_A_FIGURE = 8
+
+
+def stress(
+    images: options.Images,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)],
+    original: Annotated[
+        list[str] | None,
+        typer.Option(help="What an attacked photograph was made from; once for each, in their order."),
+    ] = None,
+    model: options.Model = options.DEFAULT_MODEL,
+    json: options.Json = False,
+    csv: options.Csv = False,
+    architecture: options.Architecture = None,
+    device: options.Device = "auto",
+) -> None:
+    """A turn of the head: the answer under manipulations of each photograph, mild to strong."""
+    output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.classifier import load
+    from snellen.errors import InputError
+    from snellen.images import expand
+    from snellen.robustness.examine import examine, to_csv, write_results
+    from snellen.runs import Provenance, Run, to_json
+
+    sources = expand(images)
+    originals = expand(original or [])
+    if originals and len(originals) != len(sources):
+        raise InputError(f"{len(sources)} photographs, {len(originals)} originals", "as many, in the same order")
+    run = Run(out)
+    classifier = load(model, architecture=architecture, device=device)
+    with output.progress("Manipulating", len(sources)) as advance:
+        result = examine(classifier, sources, originals, done=advance)
+    write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
+    provenance = Provenance.collect(
+        model=classifier.name, weights=classifier.digest, data=result.data, device=str(classifier.device)
+    )
+    run.write_manifest(provenance)
+    if json:
+        sys.stdout.write(to_json(result))
+    elif csv:
+        sys.stdout.write(to_csv(result))
+    else:
+        _print(result.photographs)
+    failures: tuple[Failure, ...] = result.failures
+    for failure in failures:
+        output.complain(failure.error)
+    output.finish(len(failures))
+
+
+def _print(photographs: tuple[Stressed, ...]) -> None:
+    from snellen.robustness.discussion import discuss
+    from snellen.robustness.stress import assignment_trials
+    from snellen.transforms import TRANSFORMS
+
+    if not photographs:
+        return
+    from rich.table import Table
+
+    table = Table("image", "manipulation", "is seen as", "probability", "label", "target", box=None, pad_edge=False)
+    table.columns[0].overflow = "fold"
+    for column in table.columns[3:]:
+        column.justify = "right"
+    for one in photographs:
+        for number, answer in enumerate((one.before, *(one.answer(*trial) for trial in assignment_trials()))):
+            manipulation = TRANSFORMS[answer.manipulation].describe(answer.strength) if number else "as it is"
+            table.add_row(
+                "" if number else one.image,
+                manipulation,
+                answer.top.label,
+                f"{answer.top.probability:.4f}",
+                f"{answer.label:.4f}",
+                "" if answer.target is None else f"{answer.target:.4f}",
+            )
+    output.stdout.print(table, markup=False)
+    output.stdout.print(discuss(photographs), markup=False)

@@ -1,0 +1,103 @@
+"""The exam's attack: four photographs become space shuttles, in files that look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.attacks.account import account_for, discuss
+from snellen.attacks.attack_figure import draw_attacks
+from snellen.attacks.folder import FolderResult, attack_folder, exhibit
+from snellen.attacks.plan import Plan
+from snellen.attacks.report import Attack
+from snellen.errors import SnellenError
+from snellen.exam.context import Context
+from snellen.exam.document import Block, Paragraph, Picture, Points, Table
+from snellen.figures import save_figure
+from snellen.runs import Provenance, write_json
+
+REFERENCES = (
+    "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
+    "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+    "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
+)
+
+PHOTOGRAPHS = 4
+"""As many as the assignment asks for: the first ones."""
+TARGET, EPSILON = 812, "4/255"
+"""The assignment's: ImageNet's space shuttle. Within the bound the noise is hard to see."""
+
+
+def attack_photographs(context: Context, folder: Path) -> FolderResult:
+    """Attack the first four photographs into ``folder``; what is done there already is not done again.
+
+    Raises:
+        SnellenError: none of them could be attacked.
+    """
+    photographs = list(context.photographs[:PHOTOGRAPHS])
+    target = min(TARGET, len(context.classifier.labels) - 1)
+    plan = Plan(target, EPSILON, seed=context.seed)
+    labels = context.expected[:PHOTOGRAPHS]
+    result = attack_folder(context.classifier, photographs, plan, folder, labels=labels)
+    if not result.attacks:
+        raise SnellenError(f"no photograph could be attacked: {result.failures[0].error}")
+    return result
+
+
+def run(context: Context) -> Sequence[Block]:
+    """Attack; write the attacked files, ``result.json`` and ``attacks.png``."""
+    classifier = context.classifier
+    result = attack_photographs(context, context.folder)
+    attacks = result.attacks
+    accounts = account_for(attacks, smallest=False)
+    provenance = Provenance.collect(
+        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
+    )
+    whole = {"attacks": attacks, "accounts": accounts, "failures": result.failures, "provenance": provenance}
+    write_json(context.folder / "result.json", whole)
+    picture = context.folder / "attacks.png"
+    save_figure(draw_attacks([exhibit(one, context.folder) for one in attacks]), picture)
+    assert attacks[0].target is not None  # the exam's attack has one
+    blocks: list[Block] = [
+        Paragraph(
+            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves the "
+            f"photograph's own pixels, by at most {EPSILON} in any channel; the gradient flows back through the resize "
+            "and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm "
+            "of the target's probability, on values that are always rounded to 8 bits. Each result is written as a PNG "
+            "as large as the photograph, read back from disk, and classified as any photograph is; the numbers below "
+            "are of those files. The assignment's own update is snellen attack --method ascent; it stalls where the "
+            "target's probability is near zero."
+        ),
+        Picture(
+            picture,
+            "The original with its most likely class, the noise stretched as its title says, and the file that holds "
+            "both with its new most likely class.",
+        ),
+        Table(
+            ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
+            [
+                (
+                    Path(one.image).name,
+                    one.original.label,
+                    f"{one.original.probability:.4f}",
+                    one.attacked.top.label,
+                    f"{one.attacked.top.probability:.4f}",
+                    str(one.norm),
+                    str(one.gradients),
+                )
+                for one in attacks
+            ],
+            "The most likely class before and after, as read from the files.",
+        ),
+    ]
+    trouble = [*(f"{Path(a.image).name}: {a.reason}" for a in attacks if a.reason), *(f.error for f in result.failures)]
+    if trouble:
+        blocks.append(Points(trouble))
+    blocks.append(Paragraph(f"{_doubts(attacks)}{discuss(accounts)}"))
+    return blocks
+
+
+def _doubts(attacks: Sequence[Attack]) -> str:
+    """What has to be said of the originals before their attacks mean anything."""
+    wrong = [Path(one.image).name for one in attacks if not one.correct]
+    return f"{', '.join(wrong)}: already wrong before the attack. " if wrong else ""

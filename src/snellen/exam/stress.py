@@ -1,0 +1,73 @@
+"""The exam's stress test: the attacked photographs, and the originals, under manipulations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.exam.attack import attack_photographs
+from snellen.exam.context import Context
+from snellen.exam.document import Block, Heading, Paragraph, Picture, Points, Table
+from snellen.robustness.discussion import discuss
+from snellen.robustness.examine import examine, write_results
+from snellen.robustness.stress import assignment_trials
+from snellen.runs import Provenance, write_json
+from snellen.transforms import TRANSFORMS
+
+REFERENCES = (
+    "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial examples. ICML 2018. "
+    "arXiv 1707.07397.",
+)
+
+
+def run(context: Context) -> Sequence[Block]:
+    """Stress the files of the exam's attack; write ``result.json``, ``stress.csv`` and the figures."""
+    classifier, folder = context.classifier, context.folder
+    attacked = context.folder.parent / "attack"
+    attacks = attack_photographs(context, attacked).attacks
+    result = examine(classifier, [str(attacked / a.file) for a in attacks], [a.image for a in attacks])
+    write_results(result, folder)
+    provenance = Provenance.collect(
+        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
+    )
+    write_json(folder / "result.json", {"examination": result, "provenance": provenance})
+    return (
+        Paragraph("The attacked files of the previous section, each manipulated at its own size and classified again."),
+        Points([TRANSFORMS[name].definition for name, _ in assignment_trials()]),
+        Picture(
+            folder / "stress.png",
+            "The attacked photographs under the four manipulations, with the new most likely class: blue where it is "
+            "the photograph's own again, vermilion where the attack's survives, gray where it is a third.",
+        ),
+        Table(
+            ("photograph", "manipulation", "most likely", "probability", "original class", "target"),
+            [
+                (
+                    Path(one.image).stem.removesuffix("-adversarial") if number == 0 else "",
+                    TRANSFORMS[answer.manipulation].describe(answer.strength) if number else "as it is",
+                    answer.top.label,
+                    f"{answer.top.probability:.4f}",
+                    f"{answer.label:.4f}",
+                    "" if answer.target is None else f"{answer.target:.4f}",
+                )
+                for one in result.photographs
+                for number, answer in enumerate((one.before, *(one.answer(*trial) for trial in assignment_trials())))
+            ],
+            "The new most likely class and its probability, and what became of the original class's and the target's.",
+        ),
+        Paragraph(discuss(result.photographs)),
+        Heading("The acuity chart"),
+        Paragraph(
+            "As on an eye chart, each line grows harder to read from left to right. "
+            + " ".join(f"{name.capitalize()}: {t.definition}" for name, t in TRANSFORMS.items() if name not in _FOUR)
+        ),
+        Picture(
+            folder / "acuity.png",
+            "Each letter stands for one strength of one manipulation: the bluer, the more of the photographs keep the "
+            "answer they have without it.",
+        ),
+        Paragraph(discuss(result.originals)),
+    )
+
+
+_FOUR = {name for name, _ in assignment_trials()}

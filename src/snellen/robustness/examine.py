@@ -1,0 +1,134 @@
+"""Puts photographs to the stress test and writes what came of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snellen.classifier import Classifier
+from snellen.errors import InputError
+from snellen.figures import save_figure
+from snellen.images import Failure, read_image, read_pixels, to_pixels
+from snellen.labels import label_of_folder
+from snellen.robustness.acuity import Line, acuity
+from snellen.robustness.acuity_figure import draw_acuity
+from snellen.robustness.stress import Answer, Stressed, stress, stress_with_original
+from snellen.robustness.stress_figure import draw_manipulations, draw_stress
+from snellen.runs import fingerprint, write_json, write_text
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A stress test of several photographs.
+
+    Attributes:
+        photographs: those that could be read.
+        originals: of those that were attacked, in the same order; empty where none were given.
+        charts: acuity lines by their title: of the photographs, and of the originals where there are any.
+        failures: photographs that could not be read, or not together with their originals.
+        data: fingerprint of the photographs.
+    """
+
+    photographs: tuple[Stressed, ...]
+    originals: tuple[Stressed, ...]
+    charts: dict[str, tuple[Line, ...]]
+    failures: tuple[Failure, ...]
+    data: str
+
+
+def examine(
+    classifier: Classifier,
+    sources: Sequence[str],
+    originals: Sequence[str] = (),
+    *,
+    done: Callable[[], None] = lambda: None,
+) -> Examination:
+    """Stress photographs, each with its original where there is one; a bad one does not stop the others.
+
+    Args:
+        classifier: the one under examination.
+        sources: paths of photographs. One in a folder named by its WordNet id, as in ImageNet, shows that class.
+        originals: paths of what they were made from, as many and in the same order; or empty.
+        done: called after each photograph.
+    """
+    photographs: list[Stressed] = []
+    clean: list[Stressed] = []
+    failures: list[Failure] = []
+    contents: list[str] = []
+    for number, source in enumerate(sources):
+        try:
+            image = read_image(source)
+            pixels = to_pixels(image)
+            if originals:
+                label = label_of_folder(classifier.labels, originals[number])
+                attacked, original = stress_with_original(
+                    classifier,
+                    pixels,
+                    read_pixels(originals[number]),
+                    label=label,
+                    name=source,
+                    original_name=originals[number],
+                )
+                photographs.append(attacked)
+                clean += [original] if original is not None else []
+            else:
+                label = label_of_folder(classifier.labels, source)
+                photographs.append(stress(classifier, pixels, label=label, name=source))
+            contents.append(fingerprint(image.tobytes()))
+        except InputError as error:
+            failures.append(Failure(source, str(error)))
+        done()
+    charts, data = _charts(photographs, clean), fingerprint("".join(contents))
+    return Examination(tuple(photographs), tuple(clean), charts, tuple(failures), data)
+
+
+def _charts(photographs: Sequence[Stressed], clean: Sequence[Stressed]) -> dict[str, tuple[Line, ...]]:
+    count = f" ({len(photographs)})" if len(photographs) > 1 else ""
+    charts: dict[str, tuple[Line, ...]] = {}
+    if clean:
+        charts[f"clean{count}: is the class kept?"] = acuity(clean)
+        charts[f"attacked{count}: is the attack's class kept?"] = acuity(photographs)
+    elif photographs:
+        charts[f"is the class kept?{count}"] = acuity(photographs)
+    return charts
+
+
+def write_results(result: Examination, out: Path, *, most_rows: int = 8) -> None:
+    """Write ``stress.json``, ``stress.csv`` and the figures; the grid of at most ``most_rows`` photographs."""
+    write_json(out / "stress.json", result)
+    write_text(out / "stress.csv", to_csv(result))
+    if result.photographs:
+        save_figure(draw_acuity(result.charts), out / "acuity.png")
+        shown = result.photographs[:most_rows]
+        save_figure(draw_stress([(read_image(one.image), one) for one in shown]), out / "stress.png")
+        save_figure(draw_manipulations(read_image(shown[0].image)), out / "manipulations.png")
+
+
+def to_csv(result: Examination) -> str:
+    """A line for each photograph and manipulation, originals last."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["image", "attacked", "manipulation", "strength", "top", "index", "probability", "label_probability",
+         "target_probability", "margin", "high_kept", "kept", "error"]
+    )  # fmt: skip
+    for one in (*result.photographs, *result.originals):
+        for answer in (one.before, *one.answers):
+            writer.writerow([one.image, one.attacked, *_cells(answer), one.keeps(answer), ""])
+    for failure in result.failures:
+        writer.writerow([failure.image, *[""] * 11, failure.error])
+    return text.getvalue()
+
+
+def _cells(answer: Answer) -> list[str]:
+    numbers = (answer.top.probability, answer.label, answer.target, answer.margin, answer.high_kept)
+    return [
+        answer.manipulation,
+        f"{answer.strength:g}",
+        answer.top.label,
+        str(answer.top.index),
+        *("" if number is None else f"{number:.6f}" for number in numbers),
+    ]

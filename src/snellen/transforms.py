@@ -1,0 +1,337 @@
+"""A turn of the head: manipulations of a photograph, each with one strength that is zero where nothing changes.
+
+All run on pixels at the photograph's own size, in PyTorch, and are differentiable; JPEG's gradient passes
+straight through (Bengio et al., arXiv 1308.3432). What the strength leaves open, such as where a crop lies,
+is drawn from a generator, or has a stated place where there is none. Wherever a manipulation looks beyond the
+border, the photograph is continued by its reflection, so that no black corner is added to what is examined.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # PyTorch's own name for it
+from PIL import Image
+from torch import Tensor
+
+from snellen.errors import InputError, did_you_mean
+
+# ITU-R BT.601, as Pillow's conversion to "L".
+_LUMA = (0.299, 0.587, 0.114)
+
+_Apply = Callable[[Tensor, float, torch.Generator | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A named manipulation.
+
+    Attributes:
+        name: one word.
+        definition: one sentence: what happens at strength s, and to the border.
+        title: of a photograph under it, where ``{s}`` stands for the strength, ``{rest}`` for 1 - s and
+            ``{quality}`` for 100 - s.
+        unit: of the strength.
+        low, high: the strengths that are accepted; zero lies between.
+        ladder: the strengths of an acuity chart, mild to strong.
+        manipulate: from pixels, a strength and a generator to pixels; see :meth:`__call__`.
+    """
+
+    name: str
+    definition: str
+    title: str
+    unit: str
+    low: float
+    high: float
+    ladder: tuple[float, ...]
+    manipulate: _Apply
+
+    def __call__(self, pixels: Tensor, strength: float, generator: torch.Generator | None = None) -> Tensor:
+        """``pixels`` (N, 3, H, W) in [0, 1] manipulated; a crop is smaller, all others keep the size.
+
+        Args:
+            pixels: photographs.
+            strength: in the unit; zero changes nothing.
+            generator: draws what the strength leaves open (place, direction, noise), the same for all N;
+                without one, the place and direction of the definition, and noise of seed 0.
+
+        Raises:
+            InputError: a strength beyond its range.
+        """
+        if not self.low <= strength <= self.high:
+            raise InputError(f"{self.name}: strength {strength:g}", f"{self.low:g} to {self.high:g} {self.unit}")
+        if strength == 0:
+            return pixels
+        return self.manipulate(pixels, strength, generator)
+
+    def describe(self, strength: float) -> str:
+        """The manipulation at a strength, for a title: ``rotation by 30°``."""
+        return self.title.format(s=strength, rest=1 - strength, quality=100 - strength)
+
+
+def find_transform(name: str) -> Transform:
+    """The transform of that name.
+
+    Raises:
+        InputError: none has it; offers the nearest.
+    """
+    if name not in TRANSFORMS:
+        raise InputError(
+            f"no manipulation named {name!r}", did_you_mean(name, TRANSFORMS) or f"one of {', '.join(TRANSFORMS)}"
+        )
+    return TRANSFORMS[name]
+
+
+def _uniform(generator: torch.Generator | None, otherwise: float) -> float:
+    """A draw from [-1, 1), or what stands for it where nothing is drawn."""
+    return otherwise if generator is None else 2 * torch.rand((), generator=generator).item() - 1
+
+
+def _mirror(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    return torch.lerp(pixels, pixels.flip(3), strength)
+
+
+def _grayscale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    weights = torch.tensor(_LUMA, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
+    return torch.lerp(pixels, (pixels * weights).sum(dim=1, keepdim=True).expand_as(pixels), strength)
+
+
+def _crop(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+    side = math.sqrt(1 - strength)
+    height, width = pixels.shape[2:]
+    rows, columns = max(1, round(height * side)), max(1, round(width * side))
+    top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
+    left = round((width - columns) * (1 + _uniform(generator, 0.0)) / 2)
+    return pixels[:, :, top : top + rows, left : left + columns]
+
+
+def _resample(pixels: Tensor, matrix: list[list[float]]) -> Tensor:
+    """Bilinear samples where ``matrix`` (2 x 3) sends each place; places run from -1 to 1 along the shorter side.
+
+    The photograph is continued by reflection.
+    """
+    height, width = pixels.shape[2:]
+    short = min(height, width)
+    to_square = torch.tensor([width / short, height / short, 1.0])
+    from_square = torch.tensor([short / width, short / height])
+    theta = from_square[:, None] * torch.tensor(matrix) * to_square[None, :]
+    grid = F.affine_grid(theta[None].to(pixels), [1, 3, height, width], align_corners=False)
+    grid = grid.expand(len(pixels), -1, -1, -1)
+    return F.grid_sample(pixels, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _rotation(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    cos, sin = math.cos(math.radians(strength)), math.sin(math.radians(strength))
+    # Counter-clockwise for the eye: rows run downwards, and the matrix says where each place comes from.
+    return _resample(pixels, [[cos, -sin, 0.0], [sin, cos, 0.0]])
+
+
+def _scale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    wider = 1 / (1 - strength)
+    return _resample(pixels, [[wider, 0.0, 0.0], [0.0, wider, 0.0]])
+
+
+def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+    angle = math.pi * _uniform(generator, 0.0)
+    across, down = 2 * strength * math.cos(angle), 2 * strength * math.sin(angle)
+    return _resample(pixels, [[1.0, 0.0, -across], [0.0, 1.0, -down]])
+
+
+def _blur(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    sigma = strength / 100 * min(pixels.shape[2:])
+    return _blur_axis(_blur_axis(pixels, sigma, 2), sigma, 3).clamp(0, 1)
+
+
+def _blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
+    """Blur along one axis by a Gaussian of ``sigma`` pixels, as a product of spectra: its cost does not grow with it.
+
+    Followed by its mirror image, an axis is periodic, and so is continued by reflection.
+    """
+    size = pixels.shape[axis]
+    spectrum = torch.fft.rfft(torch.cat((pixels, pixels.flip(axis)), dim=axis), dim=axis)
+    frequencies = torch.fft.rfftfreq(2 * size, device=pixels.device, dtype=pixels.dtype)
+    shape = [1, 1, 1, 1]
+    shape[axis] = -1
+    response = torch.exp(-2 * (math.pi * sigma * frequencies) ** 2).view(shape)
+    blurred: Tensor = torch.fft.irfft(spectrum * response, n=2 * size, dim=axis)
+    return blurred.narrow(axis, 0, size)
+
+
+def _noise(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+    generator = generator or torch.Generator().manual_seed(0)
+    noise = torch.randn(pixels.shape[1:], generator=generator).to(pixels)
+    return (pixels + strength / 255 * noise).clamp(0, 1)
+
+
+def _jpeg(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    decoded = torch.stack([_recompressed(image, round(100 - strength)) for image in pixels.detach()]).to(pixels)
+    # Straight through: the value of the file, the gradient of the identity.
+    return pixels + (decoded - pixels).detach() if pixels.requires_grad else decoded
+
+
+def _recompressed(image: Tensor, quality: int) -> Tensor:
+    array = image.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    file = io.BytesIO()
+    Image.fromarray(array).save(file, format="JPEG", quality=quality)
+    with Image.open(file) as decoded:
+        return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).float().div(255)
+
+
+def _brightness(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    return (pixels * (1 + strength)).clamp(0, 1)
+
+
+def _contrast(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    return torch.lerp(pixels, mean, strength).clamp(0, 1)
+
+
+def _occlusion(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+    height, width = pixels.shape[2:]
+    side = math.sqrt(strength)
+    rows, columns = round(height * side), round(width * side)
+    top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
+    left = round((width - columns) * (1 + _uniform(generator, 0.0)) / 2)
+    seen = torch.ones(height, width, dtype=pixels.dtype, device=pixels.device)
+    seen[top : top + rows, left : left + columns] = 0
+    return pixels * seen + 0.5 * (1 - seen)
+
+
+_ALL = (
+    Transform(
+        "mirror",
+        "Left and right are exchanged (s = 1); nothing crosses the border.",
+        "mirror",
+        "",
+        0.0,
+        1.0,
+        (1.0,),
+        _mirror,
+    ),
+    Transform(
+        "crop",
+        "The share s of the area is cut away and a rectangle of the photograph's proportions is left, the central one "
+        "or a drawn one; s = 0.2 keeps 80% of the area, so about 80% of an object that fills the photograph.",
+        "crop to {rest:.0%} of the area",
+        "of the area cut away",
+        0.0,
+        0.95,
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+        _crop,
+    ),
+    Transform(
+        "rotation",
+        "A turn by s degrees about the centre, counter-clockwise where s is positive, in the same frame, bilinear; the "
+        "corners that come into view are filled by reflection.",
+        "rotation by {s:g}°",
+        "degrees",
+        -180.0,
+        180.0,
+        (2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0, 90.0),
+        _rotation,
+    ),
+    Transform(
+        "grayscale",
+        "Each channel moves the share s of the way to the luma (ITU-R BT.601); at s = 1 three equal gray channels.",
+        "grayscale",
+        "",
+        0.0,
+        1.0,
+        (1.0,),
+        _grayscale,
+    ),
+    Transform(
+        "scale",
+        "The photograph shrinks by the share s of its sides about its centre, bilinear; the frame left free around it "
+        "is filled by reflection.",
+        "shrunk by {s:.0%}",
+        "of the sides",
+        0.0,
+        0.75,
+        (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
+        _scale,
+    ),
+    Transform(
+        "shift",
+        "A move by s times the shorter side, to the right or in a drawn direction; the strip left free is filled by "
+        "reflection.",
+        "shift by {s:.0%}",
+        "of the shorter side",
+        0.0,
+        0.5,
+        (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5),
+        _shift,
+    ),
+    Transform(
+        "blur",
+        "A Gaussian blur whose deviation is s percent of the shorter side, the border reflected.",
+        "blur of {s:g}%",
+        "% of the shorter side",
+        0.0,
+        10.0,
+        (0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 2.0, 3.0),
+        _blur,
+    ),
+    Transform(
+        "noise",
+        "Gaussian noise of deviation s/255 on each channel of each of the photograph's own pixels, clipped to [0, 1].",
+        "noise of {s:g}/255",
+        "/255",
+        0.0,
+        255.0,
+        (2.0, 4.0, 8.0, 16.0, 32.0, 48.0, 64.0, 96.0),
+        _noise,
+    ),
+    Transform(
+        "jpeg",
+        "The photograph is saved as JPEG of quality 100 - s by Pillow's encoder and read again.",
+        "JPEG of quality {quality:.0f}",
+        "below quality 100",
+        0.0,
+        99.0,
+        (5.0, 10.0, 25.0, 50.0, 70.0, 80.0, 90.0, 95.0),
+        _jpeg,
+    ),
+    Transform(
+        "brightness",
+        "Every value is multiplied by 1 + s and clipped to [0, 1]: negative is darker.",
+        "brighter by {s:.0%}",
+        "brighter, as a share",
+        -1.0,
+        10.0,
+        (0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 2.0, 3.0),
+        _brightness,
+    ),
+    Transform(
+        "contrast",
+        "Every value moves the share s of the way to the photograph's mean; negative moves away from it, clipped.",
+        "contrast less by {s:.0%}",
+        "less, as a share",
+        -2.0,
+        1.0,
+        (0.1, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95),
+        _contrast,
+    ),
+    Transform(
+        "occlusion",
+        "A mid-gray rectangle of the photograph's proportions hides the share s of the area, the centre or a drawn "
+        "place.",
+        "{s:.0%} hidden",
+        "of the area",
+        0.0,
+        1.0,
+        (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8),
+        _occlusion,
+    ),
+)
+
+TRANSFORMS: Mapping[str, Transform] = {transform.name: transform for transform in _ALL}
+"""Every manipulation by its name."""
+
+ASSIGNMENT: Mapping[str, float] = {"mirror": 1.0, "crop": 0.2, "rotation": 30.0, "grayscale": 1.0}
+"""The four manipulations that the assignment names, with their strengths."""

@@ -1,0 +1,584 @@
+"""Attacks keep their bound, tell the truth about their files, and go on after a kill."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+import snellen
+from linear_toys import linear_classifier, photograph, toy
+from snellen.attacks.account import account_for, discuss
+from snellen.attacks.adaptive import adaptive, checkpoints
+from snellen.attacks.ascent import ascent
+from snellen.attacks.attack import attack, attack_each, png_bytes
+from snellen.attacks.case import Epsilons, Subject
+from snellen.attacks.folder import attack_folder, attacked_names, exhibit
+from snellen.attacks.plan import Plan, epsilon_steps
+from snellen.attacks.report import Attack
+from snellen.attacks.robust import Turns, held_out_draws, reduction, steady
+from snellen.attacks.search import Ball, Goal, Slope, evidence, probability
+from snellen.attacks.verify import norm, uniform_noise, verify
+from snellen.errors import InputError
+from snellen.images import read_image, to_image, to_pixels
+from snellen.photographs import embedded_photographs
+
+# ---- the searches, by hand
+
+
+def test_ascent_is_the_assignments_rule() -> None:
+    weights = np.array([[1.0, -2.0, 0.5], [-1.0, 1.0, 2.0]])
+    original, epsilon, rate = np.array([0.5, 0.1, 0.95]), 0.2, 3.0
+    search = ascent(Ball(torch.from_numpy(original).view(1, 3, 1, 1), epsilon), 3, rate)
+    x = original.copy()
+    point = next(search)
+    for step in range(3):
+        assert np.allclose(point.flatten().numpy(), x)
+        p = 1 / (1 + np.exp(-(weights[1] - weights[0]) @ x))
+        gradient = p * (1 - p) * (weights[1] - weights[0])
+        x = np.clip(np.clip(x + rate * gradient, original - epsilon, original + epsilon), 0, 1)
+        slope = Slope(p, torch.from_numpy(gradient).view(1, 3, 1, 1))
+        if step < 2:
+            point = search.send(slope)
+    with pytest.raises(StopIteration) as end:
+        search.send(slope)
+    assert np.allclose(end.value.value.flatten().numpy(), x)
+
+
+def test_checkpoints_are_the_papers() -> None:
+    # Croce and Hein's own code, for 100 steps: 22, 41, 57, 70, 80, 87, 93, 99.
+    assert checkpoints(100) == [0, 22, 41, 57, 70, 80, 87, 93, 99]
+
+
+def walk(search, height):
+    """The points that a search visits on ``height``, and what it returns."""
+    points = [next(search)]
+    while True:
+        x = points[-1].clone().requires_grad_()
+        value = height(x)
+        (gradient,) = torch.autograd.grad(value, x)
+        try:
+            points.append(search.send(Slope(value.item(), gradient)))
+        except StopIteration as end:
+            return points, end.value
+
+
+@pytest.mark.parametrize("search", [adaptive, steady])
+def test_a_plane_is_climbed_to_its_corner(search) -> None:
+    centre = photograph(low=0, high=256)
+    slope = torch.randn(centre.shape, generator=torch.Generator().manual_seed(1))
+    points, best = walk(search(Ball(centre, 8 / 255), 20), lambda x: (slope * x).sum())
+    corner = (centre + 8 / 255 * slope.sign()).clamp(0, 1)
+    assert torch.allclose(best, corner, atol=1e-6)
+    assert all((point - centre).abs().max() <= 8 / 255 + 1e-6 for point in points)
+
+
+def test_adaptive_halves_its_step_around_a_peak() -> None:
+    centre = torch.full((1, 3, 2, 2), 0.5)
+    peak = centre + 0.037
+    points, best = walk(adaptive(Ball(centre, 0.1), 100), lambda x: -(x - peak).abs().sum())
+    assert (best - peak).abs().max() < 1e-3
+    assert len(points) == 100
+
+
+def test_a_signed_step_is_foolboxs() -> None:
+    with warnings.catch_warnings():
+        # Importing it stirs up deprecations of its own dependencies.
+        warnings.simplefilter("ignore")
+        foolbox = pytest.importorskip("foolbox", reason="the peer is not installed")
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 5)).eval()
+    pixels = photograph(3)
+    goal = Goal(0, 2)
+    search = adaptive(Ball(pixels, 8 / 255), 5)
+    x = next(search).clone().requires_grad_()
+    height = evidence(goal, network(x))
+    ours = search.send(Slope(height.item(), torch.autograd.grad(height.sum(), x)[0]))
+    model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
+    peer = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=4 / 255, steps=1, random_start=False)
+    criterion = foolbox.criteria.TargetedMisclassification(torch.tensor([2]))
+    theirs, _, _ = peer(model, pixels, criterion, epsilons=8 / 255)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=st.integers(0, 40), seed=st.integers(0, 50), name=st.sampled_from(["adaptive", "ascent", "steady"]))
+def test_no_search_leaves_its_ball(steps, seed, name) -> None:
+    centre = photograph(seed, low=0, high=256)
+    searches = {"adaptive": adaptive, "ascent": lambda b, n: ascent(b, n, 50.0), "steady": steady}
+    generator = torch.Generator().manual_seed(seed)
+    wild = torch.randn(centre.shape, generator=generator)
+    points, best = walk(searches[name](Ball(centre, steps / 255), 6), lambda x: (wild * x**2).sum())
+    for point in [*points, best]:
+        assert point.min() >= 0
+        assert point.max() <= 1
+        rounded = point.mul(255).round()
+        assert (rounded - centre * 255).abs().max().round() <= steps
+
+
+# ---- goals and plans
+
+
+def test_heights() -> None:
+    logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 3.0, 5.0]])
+    probabilities = logits.softmax(dim=1)
+    assert torch.allclose(probability(Goal(0, 1), logits), probabilities[:, 1])
+    assert torch.allclose(probability(Goal(0, None), logits), 1 - probabilities[:, 0])
+    assert torch.allclose(evidence(Goal(0, 1), logits), probabilities[:, 1].log())
+    assert evidence(Goal(0, None), logits).tolist() == [-1.0, 5.0]
+    assert Goal(0, 2).met(logits).tolist() == [False, True]
+    assert Goal(0, None).met(logits).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("4/255", 4), (4 / 255, 4), ("0.0157", 4), ("0", 0), (0.003, 0), ("1", 255), ("min", None), (" 8 / 255 ", 8)],
+)
+def test_epsilons(text, steps) -> None:
+    assert epsilon_steps(text) == steps
+
+
+@given(st.integers(0, 255))
+def test_every_step_is_itself(steps) -> None:
+    assert epsilon_steps(f"{steps}/255") == epsilon_steps(steps / 255) == steps
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"epsilon": "4"}, r"epsilon is 4 \(did you mean 4/255\?"),
+        ({"epsilon": "four"}, "epsilon 'four' is not a number"),
+        ({"epsilon": "1/0"}, "epsilon '1/0' is not a number"),
+        ({"epsilon": "nan"}, "epsilon 'nan' is not a number"),
+        ({"epsilon": -0.1}, "epsilon is -0.1"),
+        ({"method": "pgd"}, r"no method named 'pgd' \(adaptive or ascent\)"),
+        ({"space": "pixel"}, "no space named 'pixel'"),
+        ({"steps": 0}, "0 steps"),
+        ({"step_size": 1.0}, "a step size of 1 for adaptive"),
+        ({"assurance": 1.0}, "an assurance of 1"),
+        ({"robust": True, "method": "ascent"}, "robust attacks are adaptive"),
+        ({"robust": True, "epsilon": "min"}, "no smallest epsilon"),
+    ],
+)
+def test_plans_that_cannot_be(values, message) -> None:
+    with pytest.raises(InputError, match=message):
+        Plan(1, **values)
+
+
+@pytest.mark.parametrize("smallest", [1, 2, 3, 7, 40, 64, 65])
+def test_the_search_for_the_smallest_epsilon(smallest) -> None:
+    epsilons = Epsilons(None)
+    tried = []
+    settled = False
+    while not settled:
+        tried.append(epsilons.trying)
+        settled = epsilons.settled(epsilons.trying >= smallest)
+    assert epsilons.trying == min(smallest, 64)
+    assert epsilons.hit == (smallest <= 64)
+    assert len(tried) == len(set(tried)) <= 12
+
+
+# ---- the whole attack on small classifiers
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    steps=st.integers(0, 12),
+    seed=st.integers(0, 30),
+    method=st.sampled_from(["adaptive", "ascent"]),
+    space=st.sampled_from(["image", "input"]),
+    target=st.sampled_from([None, "random"]),
+)
+def test_the_bound_holds_in_the_file(steps, seed, method, space, target) -> None:
+    classifier = linear_classifier(4, seed)
+    pixels = photograph(seed, 11, 14, low=0, high=256)
+    image, result = attack(
+        classifier, pixels, target, f"{steps}/255", plan=Plan(target, method=method, space=space, steps=8)
+    )
+    original = np.asarray(to_image(pixels))
+    if space == "input":
+        original = classifier.preprocessing.view_of(to_image(pixels))
+    difference = np.abs(np.asarray(image).astype(int) - original).max()
+    assert difference == result.norm <= steps
+    assert result.epsilon == steps
+    if steps == 0:
+        assert np.array_equal(np.asarray(image), original)
+        assert result.attacked.hit == result.control.hit
+    assert (result.reason is None) == result.attacked.hit
+
+
+def test_a_linear_classifier_is_fooled_at_the_exact_bound() -> None:
+    classifier = linear_classifier(2, seed=3, scale=0.05)
+    pixels = photograph(5, low=60, high=196)
+    weight = classifier.network.linear.weight.detach()
+    logits = classifier.logits(pixels)[0].detach()
+    label = int(logits.argmax())
+    target = 1 - label
+    # Every value moves by epsilon along the sign of w_target - w_label.
+    gap, gain = (logits[label] - logits[target]).item(), (weight[target] - weight[label]).abs().sum().item() / 255
+    needed = math.floor(gap / gain) + 1
+    assert 2 <= needed <= 32
+    image, result = attack(classifier, pixels, target, "min")
+    assert result.epsilon == needed == result.norm
+    corner = pixels + needed / 255 * (weight[target] - weight[label]).sign().view(1, 3, 8, 8)
+    assert np.array_equal(np.asarray(image), np.asarray(to_image(corner)))
+    _, short = attack(classifier, pixels, target, f"{needed - 1}/255")
+    assert not short.attacked.hit
+    assert "budget too small" in short.reason
+
+
+def test_the_report_is_of_the_file(lite0) -> None:
+    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    image, result = snellen.attack(lite0, pixels, "space shuttle", "4/255", label="espresso")
+    assert result.attacked.hit
+    assert result.label_given
+    assert result.correct
+    assert result.norm <= 4
+    (seen,) = snellen.classify(lite0, [png_bytes(image)], k=1)
+    assert (seen.top.index, seen.top.label) == (812, "space shuttle")
+    assert seen.top.probability == pytest.approx(result.attacked.target, abs=1e-6)
+    assert result.control.top.label == "espresso"
+    outside = np.asarray(image)[:10] == np.asarray(to_image(pixels))[:10]
+    assert outside.all(), "what the crop leaves out is not touched"
+
+
+def test_input_space_is_judged_as_the_network_sees_it(lite0) -> None:
+    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    image, result = attack(lite0, pixels, 812, plan=Plan(812, space="input"))
+    assert image.size == (224, 224)
+    assert result.attacked.hit
+    view = to_pixels(image)
+    assert lite0.logits_of_view(view).softmax(dim=1)[0, 812].item() == pytest.approx(result.attacked.target, abs=1e-5)
+    (ordinary,) = snellen.classify(lite0, [png_bytes(image)], k=1)
+    assert result.through_classify.index == ordinary.top.index
+
+
+def test_untargeted(lite0) -> None:
+    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    _, result = attack(lite0, pixels, None, "1/255")
+    assert result.target is None
+    assert result.attacked.hit
+    assert result.attacked.top.label != "espresso"
+
+
+def test_targets_that_cannot_be() -> None:
+    classifier = linear_classifier(3)
+    label = int(classifier.logits(photograph()).argmax())
+    name = classifier.labels[label]
+    with pytest.raises(InputError, match=f"pixels: shows '{name}' already"):
+        attack(classifier, photograph(), name)
+    with pytest.raises(InputError, match="no class named 'class q'"):
+        attack(classifier, photograph(), "class q")
+    with pytest.raises(InputError, match="got 2 photographs"):
+        attack(classifier, photograph().expand(2, -1, -1, -1), 1)
+
+
+class Saturated(nn.Module):
+    """Logits that do not depend on what is seen."""
+
+    def forward(self, inputs):
+        return torch.tensor([[5.0, 0.0, 1.0]]).expand(len(inputs), -1) + 0 * inputs.sum(dim=(1, 2, 3))[:, None]
+
+
+class Broken(nn.Module):
+    """A gradient that is not a number."""
+
+    def forward(self, inputs):
+        zero = (inputs - inputs.detach()).sum(dim=(1, 2, 3))
+        return torch.stack([zero.abs().sqrt() + 5, zero], dim=1)
+
+
+class Certain(nn.Module):
+    """So certain that the target's probability, and its gradient, are nearly zero."""
+
+    def forward(self, inputs):
+        seen = inputs.mean(dim=(1, 2, 3))
+        return torch.stack([30 + seen, seen * 2], dim=1)
+
+
+@pytest.mark.parametrize(
+    ("network", "classes", "method", "reason"),
+    [
+        (Saturated(), 3, "adaptive", "the gradient is zero everywhere"),
+        (Broken(), 2, "adaptive", "the gradient is not a number"),
+        (Certain(), 2, "ascent", r"stalled: the goal's probability is .*e-1\d"),
+        (Certain(), 2, "adaptive", "budget too small"),
+    ],
+)
+def test_failures_say_why(network, classes, method, reason) -> None:
+    classifier = toy(network, classes)
+    image, result = attack(classifier, photograph(), 1, "8/255", plan=Plan(1, method=method, steps=10))
+    assert not result.attacked.hit
+    assert result.norm <= 8
+    assert re.search(reason, result.reason), result.reason
+    assert image.size == (8, 8)
+
+
+def test_the_network_is_left_as_found() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).train()
+    classifier = toy(network, 3)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    label = int(classifier.logits(photograph()).argmax())
+    attack(classifier, photograph(), (label + 1) % 3, "8/255")
+    assert network.training
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
+
+
+def test_the_same_seed_gives_the_same_file() -> None:
+    classifier = linear_classifier(5, scale=0.02)
+    subjects = [Subject(f"{seed}", to_image(photograph(seed))) for seed in range(20)]
+
+    def files(plan: Plan) -> dict[str, bytes]:
+        return {subject.name: png_bytes(image) for subject, image, _ in attack_each(classifier, subjects, plan)}
+
+    assert files(Plan("random", seed=1)) == files(Plan("random", seed=1))
+    assert files(Plan("random", seed=1)) != files(Plan("random", seed=2))
+    assert len(files(Plan("random"))) == 20
+
+
+# ---- verification
+
+
+def test_norm_and_noise() -> None:
+    original = np.random.default_rng(0).integers(0, 256, (600, 40, 3), dtype=np.uint8)
+    noisy = np.asarray(uniform_noise(original, 4, seed=1))
+    assert norm(noisy, original) == np.abs(noisy.astype(int) - original).max() == 4
+    inside = (original > 4) & (original < 251)
+    counts = np.bincount((noisy.astype(int) - original)[inside] + 4)
+    assert counts.min() > 0.9 * counts.mean()
+    assert np.array_equal(np.asarray(uniform_noise(original, 0, seed=1)), original)
+
+
+def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 9)).save(tmp_path / "a.png")
+    with pytest.raises(snellen.SnellenError, match=r"a.png: is \(9, 8, 3\), the original \(8, 8, 3\)"):
+        verify(linear_classifier(), tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), Goal(0, 1), "image")
+
+
+# ---- robust
+
+
+def test_turns_are_drawn_and_repeatable() -> None:
+    classifier = linear_classifier()
+    turns = [Turns(classifier.preprocessing, 30, 40, 6, seed=1) for _ in range(2)]
+    pixels = photograph(0, 30, 40)
+    first, second, third = ([look(pixels) for look in looks] for looks in (turns[0](), turns[1](), turns[0]()))
+    assert all(map(torch.equal, first, second))
+    assert not all(map(torch.equal, first, third))
+    assert all(look.shape == (1, 3, 8, 8) for look in first)
+
+
+def test_large_photographs_are_reduced() -> None:
+    preprocessing = linear_classifier().preprocessing
+    assert reduction(preprocessing, 448, 900) is None
+    reduced = reduction(preprocessing, 1344, 1800)
+    assert reduced.size == (448, 600)
+    assert reduced.view(torch.rand(1, 3, 1344, 1800)).shape == (1, 3, 448, 600)
+
+
+def test_held_out_draws_hold_the_assignments_four() -> None:
+    draws = held_out_draws(0)
+    assert {name for name, _, _ in draws} == {"mirror", "crop", "rotation", "grayscale"}
+    rotations = [strength for name, strength, _ in draws if name == "rotation"]
+    assert {-30.0, 30.0} <= set(rotations)
+    assert all(abs(angle) <= 30 for angle in rotations)
+    assert held_out_draws(1) != draws
+
+
+@pytest.mark.slow
+def test_a_robust_attack_survives_what_undoes_the_plain_one(lite0) -> None:
+    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    _, result = attack(lite0, pixels, "space shuttle", "8/255", plan=Plan(None, robust=True))
+    draws = sum(held.draws for held in result.held_out)
+    assert result.attacked.hit
+    assert result.norm <= 8
+    assert sum(held.hits for held in result.held_out) >= 0.95 * draws
+    assert sum(held.plain_hits for held in result.held_out) <= 0.5 * draws
+
+
+# ---- accounting
+
+
+def outcome(correct: bool, hit: bool, epsilon: int = 4) -> Attack:
+    _, made = attack(linear_classifier(3), photograph(), "random", f"{epsilon}/255")
+    label = made.original if correct else dataclasses.replace(made.original, index=made.original.index + 1)
+    verdict = dataclasses.replace(made.attacked, hit=hit, changed=True)
+    return dataclasses.replace(made, label=label, attacked=verdict, epsilon=epsilon)
+
+
+def test_rates_are_kept_apart() -> None:
+    attacks = [outcome(True, True, 1), outcome(True, True, 3), outcome(True, False, 64), outcome(False, True, 1)]
+    accounts = account_for(attacks, smallest=True)
+    assert (accounts.correct.hit.count, accounts.correct.hit.n) == (2, 3)
+    assert (accounts.correct.changed.count, accounts.wrong.hit.count, accounts.wrong.n) == (3, 1, 1)
+    assert [rate.count for steps, rate in accounts.curve][:4] == [0, 1, 1, 2]
+    assert accounts.curve[-1][1].count == 2
+    # Wilson's interval for 2 of 3, by its formula.
+    z, p, n = 1.959964, 2 / 3, 3
+    middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    ends = [(middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)]
+    assert [accounts.correct.hit.low, accounts.correct.hit.high] == pytest.approx(ends, abs=1e-6)
+    text = discuss(accounts)
+    assert "67% (2 of 3; 95% interval 21% to 94%) meet the goal" in text
+    assert "1 photographs that were wrong before" in text
+    assert "within 3/255" in text
+    assert account_for([], smallest=True).curve == ()
+
+
+# ---- folders
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> list[str]:
+    paths = []
+    for number, place in enumerate(("a/x.png", "b/x.png", "b/y.png")):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        to_image(photograph(number, 10, 9)).save(path)
+        paths.append(str(path))
+    return paths
+
+
+def test_names_of_files() -> None:
+    assert attacked_names(["in/peppers.jpg"]) == {"in/peppers.jpg": "adversarial.png"}
+    names = attacked_names(["a/x.png", "b/x.png", "b/y.jpg", "c/b/x.png"])
+    assert list(names.values()) == [
+        "a-x-adversarial.png",
+        "b-x-adversarial.png",
+        "y-adversarial.png",
+        "b-x-2-adversarial.png",
+    ]
+    with pytest.raises(InputError, match="a.png: named twice"):
+        attacked_names(["a.png", "a.png"])
+
+
+def test_a_folder_is_attacked_and_resumed(folder, tmp_path: Path, monkeypatch) -> None:
+    classifier, plan, out = linear_classifier(4, scale=0.05), Plan("random", "8/255"), tmp_path / "run"
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    sources = [folder[0], str(broken), *folder[1:]]
+    first = attack_folder(classifier, sources, plan, out)
+    assert [failure.image for failure in first.failures] == [str(broken)]
+    assert [one.image for one in first.attacks] == folder
+    assert first.resumed == 0
+    for one in first.attacks:
+        original, attacked = (np.asarray(read_image(path)).astype(int) for path in (one.image, out / one.file))
+        assert np.abs(attacked - original).max() == one.norm <= 8
+    rows = list(csv.DictReader(io.StringIO((out / "attacks.csv").read_text())))
+    assert [row["hit"] for row in rows] == [str(one.attacked.hit) for one in first.attacks] + [""]
+    assert "not an image" in rows[-1]["error"]
+
+    # As after a kill: one report is missing, one file is damaged.
+    (out / "attacks" / "a-x-adversarial.json").unlink()
+    (out / "b-x-adversarial.png").write_bytes(b"")
+    times = {name: (out / name).stat().st_mtime_ns for name in ("a-x-adversarial.png", "y-adversarial.png")}
+    again = attack_folder(classifier, sources, plan, out)
+    assert again.resumed == 1
+    assert again.attacks == first.attacks
+    assert (out / "y-adversarial.png").stat().st_mtime_ns == times["y-adversarial.png"]
+    assert (out / "a-x-adversarial.png").stat().st_mtime_ns > times["a-x-adversarial.png"]
+    assert attack_folder(classifier, sources, plan, out).resumed == 3
+    assert attack_folder(classifier, sources, dataclasses.replace(plan, seed=1), out).resumed == 0
+
+
+def test_a_killed_folder_keeps_what_was_done(folder, tmp_path: Path) -> None:
+    classifier, plan, out = linear_classifier(4, scale=0.05), Plan("random", "8/255"), tmp_path / "run"
+    seen = []
+
+    def interrupt() -> None:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attack_folder(classifier, folder, plan, out, done=interrupt)
+    assert attack_folder(classifier, folder, plan, out).resumed == 2
+
+
+def test_one_photograph_that_shows_the_target_does_not_stop_the_others(folder, tmp_path: Path) -> None:
+    classifier = linear_classifier(4, scale=0.05)
+    labels = ["class a", "class b", "class b"]
+    result = attack_folder(classifier, folder, Plan("class a"), tmp_path / "run", labels=labels)
+    assert [one.image for one in result.attacks] == folder[1:]
+    assert "shows 'class a' already" in result.failures[0].error
+    shown = exhibit(result.attacks[0], tmp_path / "run")
+    assert shown.original.size == shown.attacked.size == (9, 10)
+
+
+def test_labels_come_from_imagenets_folders(lite0, tmp_path: Path) -> None:
+    path = tmp_path / "n07920052" / "cup.png"
+    path.parent.mkdir()
+    read_image(embedded_photographs()[0].path).save(path)
+    (result,) = attack_folder(lite0, [str(path)], Plan("random"), tmp_path / "run").attacks
+    assert (result.label.label, result.label_given, result.correct) == ("espresso", True, True)
+
+
+# ---- the command
+
+
+def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
+    photo = embedded_photographs()[0].path
+    out = tmp_path / "run"
+    done = snellen_command("attack", photo, "--target", "space shuttle", "--epsilon", "4/255", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    (report,) = json.loads(done.stdout)["attacks"]
+    assert report["attacked"]["hit"]
+    assert report["file"] == "adversarial.png"
+    manifest = json.loads((out / "manifest.json").read_text())
+    made = {"attacks.json", "attacks.csv", "adversarial.png", "attacks.png", "attacks/adversarial.json"}
+    assert set(manifest["files"]) == made
+    with Image.open(out / "adversarial.png") as file, Image.open(photo) as original:
+        assert (file.format, file.size) == ("PNG", original.size)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "what is to be seen?"),
+        (("--target", "space shutle"), "did you mean space shuttle"),
+        (("--target", "1", "--epsilon", "4"), "did you mean 4/255?"),
+        (("--target", "1", "--untargeted"), "--target and --untargeted cannot go together"),
+    ],
+)
+def test_mistakes_on_the_command_line(snellen_command, tmp_path: Path, arguments, message) -> None:
+    photo = embedded_photographs()[0].path
+    done = snellen_command("attack", photo, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_peppers_are_a_space_shuttle_to_timm_and_pillow(snellen_command, peppers, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = snellen_command("attack", peppers, "-t", "space shuttle", "-e", "4/255", "-o", out, timeout=290)
+    assert done.returncode == 0, done.stderr
+    program = """
+import sys, torch, snellen._torchvision, timm
+from PIL import Image
+from snellen.weights import resolve
+network = resolve("tf_efficientnet_lite0").network
+transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=network))
+with torch.no_grad():
+    print(network(transform(Image.open(sys.argv[1]).convert("RGB"))[None]).argmax().item())
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program, out / "adversarial.png"], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "812"
+    with Image.open(peppers) as original, Image.open(out / "adversarial.png") as attacked:
+        assert norm(np.asarray(attacked), np.asarray(original)) <= 4

@@ -1,0 +1,111 @@
+"""The swift copy computes the same function and the same gradient, and leaves the network as it is."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import snellen._torchvision  # noqa: F401  # before timm
+from snellen.attacks.swift import fastest_precision, swift_copy
+
+import timm  # isort: skip
+
+
+def with_trained_statistics(network: nn.Module) -> nn.Module:
+    """Normalisation that is not the identity, as after training."""
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.copy_(0.1 * torch.randn(module.num_features, generator=generator))
+            module.running_var.copy_(0.5 + torch.rand(module.num_features, generator=generator))
+    return network.eval().requires_grad_(False)
+
+
+def slope(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = inputs.clone().requires_grad_()
+    logits = network(inputs)
+    weights = torch.linspace(-1, 1, logits.shape[1])
+    (gradient,) = torch.autograd.grad((logits * weights).sum(), inputs)
+    return logits.detach(), gradient
+
+
+@pytest.mark.parametrize(
+    ("name", "folds"),
+    [("tf_efficientnet_lite0", True), ("mobilenetv2_050", True), ("resnet10t", True), ("convnext_atto", False)],
+)
+@pytest.mark.parametrize("size", [64, 75])
+def test_same_logits_and_gradients(name, folds, size) -> None:
+    torch.manual_seed(0)
+    network = with_trained_statistics(timm.create_model(name, num_classes=7))
+    inputs = torch.rand(2, 3, size, size)
+    swift = swift_copy(network, "float32")
+    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
+    if folds:
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in swift.modules())
+
+
+def test_the_network_is_left_as_found() -> None:
+    network = with_trained_statistics(timm.create_model("mobilenetv2_050", num_classes=3)).train()
+    network.requires_grad_(True)
+    before, kinds = copy.deepcopy(network.state_dict()), [type(m) for m in network.modules()]
+    swift = swift_copy(network, "bfloat16")
+    swift(torch.rand(1, 3, 64, 64))
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    assert [type(m) for m in network.modules()] == kinds
+    assert network.training
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert not any(parameter.requires_grad for parameter in swift.parameters())
+
+
+class Shared(nn.Module):
+    """One convolution whose output goes to its normalisation and elsewhere: nothing may be folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 3, stride=2, groups=1)
+        self.normalisation = nn.BatchNorm2d(4)
+        self.relu = nn.ReLU()
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        seen = self.convolution(inputs)
+        return (self.relu(self.normalisation(seen)) + seen).mean(dim=(2, 3))
+
+
+class Branching(nn.Module):
+    """Cannot be traced symbolically."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(3, 3, 3, stride=2, padding=1, groups=3)
+        self.normalisation = nn.BatchNorm2d(3)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        seen = self.normalisation(self.depthwise(inputs))
+        return (seen if seen.sum() > 0 else -seen).mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("network", [Shared(), Branching()], ids=lambda network: type(network).__name__)
+def test_what_is_not_recognised_stays(network) -> None:
+    network = with_trained_statistics(network)
+    swift = swift_copy(network, "float32")
+    assert any(isinstance(module, nn.BatchNorm2d) for module in swift.modules())
+    inputs = torch.rand(2, 3, 9, 12)
+    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+        assert torch.allclose(found, expected, atol=1e-6)
+
+
+def test_bfloat16_points_the_same_way(lite0) -> None:
+    inputs = torch.rand(2, 3, 224, 224)
+    swift = swift_copy(lite0.network, "bfloat16")
+    (_, exact), (logits, rough) = slope(lite0.network, inputs), slope(swift, inputs)
+    assert logits.dtype == torch.float32
+    assert torch.cosine_similarity(exact.flatten(1), rough.flatten(1)).min() > 0.8
+
+
+def test_precision_follows_the_processor(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert fastest_precision(torch.device("cpu")) == "bfloat16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
+    assert fastest_precision(torch.device("cpu")) == "float32"
