@@ -1,7 +1,6 @@
 """The classification equals timm's own pipeline, and bad photographs do not stop good ones."""
 
 import csv
-import functools
 import io
 import json
 import signal
