@@ -33,9 +33,13 @@ def undisturbed(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _undisturbed(network: nn.Module) -> Iterator[nn.Module]:
-    modes = [(module, module.training) for module in network.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in network.parameters()]
-    hooks = [(getattr(m, kind), getattr(m, kind).copy()) for m in network.modules() for kind in _HOOKS]
+    modules = list(network.modules())
+    modes = [(module, module.training) for module in modules]
+    parameters = [parameter for module in modules for parameter in module._parameters.values() if parameter is not None]
+    flags = [(parameter, parameter.requires_grad) for parameter in parameters]
+    # Most tables are empty: to look at all of them is cheap, to copy them is not.
+    tables = [vars(module)[kind] for module in modules for kind in _HOOKS]
+    hooks = {id(table): table.copy() for table in tables if table}
     try:
         for module, training in modes:
             if training:
@@ -51,7 +55,8 @@ def _undisturbed(network: nn.Module) -> Iterator[nn.Module]:
         for parameter, requires_grad in flags:
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
-        for current, found in hooks:
-            if current != found:
-                current.clear()
-                current.update(found)
+        for table in tables:
+            found = hooks.get(id(table), {})
+            if table != found:
+                table.clear()
+                table.update(found)
