@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snellen.datasets import Rows, open_dataset, train_test
 from snellen.errors import ImageError, InputError
-from snellen.images import read_each
+from snellen.images import Source, read_each
 from snellen.labels import Labels
 from snellen.preprocessing import Preprocessing
 from snellen.runs import fingerprint
@@ -128,7 +128,7 @@ def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) ->
     failures: list[str] = []
     labels: list[tuple[str, int]] = []
 
-    def sources():  # type: ignore[no-untyped-def]  # read by read_each, in step with `labels`
+    def sources() -> Iterator[Source]:
         for example in rows.read():
             assert example.label is not None  # train_test refuses a set without labels
             labels.append((example.name, example.label))

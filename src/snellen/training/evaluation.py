@@ -53,7 +53,10 @@ def views_of(images: Tensor) -> Tensor:
 
 
 def logits_of_six(classifier: Classifier, views: Tensor) -> Tensor:
-    """Mean logits over each view and its mirror image, in place and shifted diagonally by a pixel either way."""
+    """Mean logits over each view and its mirror image, in place and moved diagonally by a pixel either way.
+
+    The border is reflected.
+    """
     height, width = views.shape[-2:]
     padded = functional.pad(views, (1, 1, 1, 1), mode="reflect")
     shifted = [padded[..., 1 + s : 1 + s + height, 1 + s : 1 + s + width] for s in _SHIFTS]

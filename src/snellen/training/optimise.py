@@ -18,7 +18,7 @@ _ITERATIONS = 3
 
 def orthogonalised(matrix: Tensor) -> Tensor:
     """Roughly U V^T of ``matrix`` = U S V^T, by a Newton-Schulz iteration: matrix products only."""
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from snellen.errors import InputError
+from snellen.intervals import Rate
 from snellen.runs import Provenance, to_plain, write_json
 from snellen.training.evaluation import Evaluation
 from snellen.training.recipe import Recipe
@@ -106,13 +107,13 @@ def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:
     """
     accuracies = [result.test.accuracy.share for result in results]
     mean = statistics.mean(accuracies)
-    interval = _interval_at(mean, results[0].test_images)
+    rate = rate_at(mean, results[0].test_images)
     averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
     write_json(
         folder / METRICS,
         {
             "test_accuracy": mean,
-            "test_accuracy_interval": interval,
+            "test_accuracy_interval": [rate.low, rate.high],
             "test_accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
             "test_averaged_accuracy": statistics.mean(averaged) if averaged else None,
             "seconds": round(statistics.mean(result.seconds for result in results), 1),
@@ -124,11 +125,9 @@ def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:
     )
 
 
-def _interval_at(share: float, count: int) -> list[float]:
-    from snellen.intervals import Rate
-
-    rate = Rate.of(number < round(share * count) for number in range(count))
-    return [rate.low, rate.high]
+def rate_at(share: float, count: int) -> Rate:
+    """The rate of ``count`` trials of which ``share`` did, rounded to a whole number."""
+    return Rate.of(number < round(share * count) for number in range(count))
 
 
 def seed_folder(seed: int) -> str:

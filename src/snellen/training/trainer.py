@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
 
 from snellen.classifier import Classifier
 from snellen.errors import InputError
-from snellen.networks import create, first_filters, parameter_count
-from snellen.runs import Provenance, Run, fingerprint, to_plain
+from snellen.networks import create, first_filters, is_file, parameter_count
+from snellen.runs import Provenance, Run, to_plain
 from snellen.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -25,15 +27,24 @@ from snellen.training.checkpoint import (
 from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
-from snellen.training.loop import Step, native_bfloat16, precision, seed_of, train_epoch
+from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
+from snellen.training.report import save_figures
 from snellen.training.results import METRICS, Epoch, TrainingResult, seed_folder, write_result, write_summary
 from snellen.training.team import Team
 from snellen.weights import MODEL_FILE, file_digest
 
 CHECKPOINT = "checkpoint.safetensors"
 _WHITENING_IMAGES = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network as a classifier like any other, and how it became one."""
+
+    classifier: Classifier
+    result: TrainingResult
 
 
 class Watch:
@@ -60,11 +71,11 @@ def train(
     tta: bool = False,
     device: str = "auto",
     watch: Watch | None = None,
-) -> TrainingResult:
+) -> Trained:
     """Train a network from scratch, then test it once.
 
-    Writes ``model.safetensors``, ``metrics.json``, ``manifest.json`` and after each epoch
-    ``checkpoint.safetensors`` below ``out``. The same seed on the same machine gives the same bits, also where
+    Writes ``model.safetensors``, ``metrics.json``, figures, ``manifest.json``, and after each epoch
+    ``checkpoint.safetensors``, below ``out``. The same seed on the same machine gives the same bits, also where
     the run was killed and resumed.
 
     Args:
@@ -93,12 +104,13 @@ def train(
     if len(data.train) < team.size or recipe.batch < team.size:
         raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
     with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
-        result = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
+        trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
         if team.leads:
-            write_result(out, result)
-            run.write_manifest(result.provenance, [MODEL_FILE, METRICS])
+            write_result(out, trained.result)
+            drawn = save_figures(out, trained.result, first_filters(trained.classifier.network))
+            run.write_manifest(trained.result.provenance, [MODEL_FILE, METRICS, *drawn])
         team.part()
-    return result
+    return trained
 
 
 def train_seeds(
@@ -112,13 +124,13 @@ def train_seeds(
     tta: bool = False,
     device: str = "auto",
     watch: Watch | None = None,
-) -> list[TrainingResult]:
+) -> list[Trained]:
     """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
     _check_folder(out, resume)
     data = load_data(dataset, recipe.size, watch.decoded)
-    results = [
+    trained = [
         train(
             data,
             recipe,
@@ -132,8 +144,8 @@ def train_seeds(
         )
         for seed in seeds
     ]
-    write_summary(out, results)
-    return results
+    write_summary(out, [one.result for one in trained])
+    return trained
 
 
 def _check_folder(out: Path, resume: bool) -> None:
@@ -158,7 +170,7 @@ def _trained(
     tta: bool,
     team: Team,
     watch: Watch,
-) -> TrainingResult:
+) -> Trained:
     train_split, held_out = hold_out(data.train, holdout, seed_of(seed, "holdout")) if holdout else (data.train, None)
     train_split = train_split.to(team.device)
     network = _fresh_network(recipe, data, train_split, seed).to(team.device)
@@ -168,7 +180,7 @@ def _trained(
     identity = to_plain(
         {
             "recipe": recipe,
-            "network file": file_digest(Path(recipe.network)) if recipe.network.endswith(".py") else "",
+            "network file": file_digest(Path(recipe.network)) if is_file(recipe.network) else "",
             "data": data.fingerprint,
             "seed": seed,
             "holdout": holdout,
@@ -197,7 +209,7 @@ def _trained(
         save_tensors(out / MODEL_FILE, _portable(network), _metadata(recipe, data))
     team.wait()
     first = first_filters(network)
-    return TrainingResult(
+    result = TrainingResult(
         recipe=recipe,
         seed=seed,
         dataset=data.name,
@@ -217,12 +229,14 @@ def _trained(
         test_averaged=evaluate(classifier, data.test, averaged=True) if tta else None,
         provenance=Provenance.collect(
             model=recipe.network,
-            weights=file_digest(out / MODEL_FILE),
+            weights=file_digest(out / MODEL_FILE) if team.leads else "",
             data=data.fingerprint,
             seed=seed,
             device=str(team.device),
         ),
     )
+    classifier.name, classifier.digest, classifier.source = str(out), result.provenance.weights, "trained here"
+    return Trained(classifier, result)
 
 
 def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:
@@ -237,12 +251,11 @@ def _fast(network: nn.Module, device: torch.device) -> nn.Module:
     """The same network, compiled where that pays: on CUDA."""
     if device.type != "cuda":
         return network
-    compiled: nn.Module = torch.compile(network, mode="max-autotune-no-cudagraphs")
-    return compiled
+    return cast(nn.Module, torch.compile(network, mode="max-autotune-no-cudagraphs"))
 
 
 def _epoch(
-    learned, classifier: Classifier, train_split: Split, held_out: Split | None, recipe: Recipe, team: Team
+    learned: Learned, classifier: Classifier, train_split: Split, held_out: Split | None, recipe: Recipe, team: Team
 ) -> Epoch:
     seen = None
     if held_out is not None:
@@ -266,9 +279,8 @@ def _portable(network: nn.Module) -> dict[str, torch.Tensor]:
 def _metadata(recipe: Recipe, data: DataSet) -> dict[str, str]:
     """What :func:`snellen.weights.resolve` needs to make a classifier of the weights."""
     shape = data.preprocessing
-    own = recipe.network.endswith(".py")
     return {
-        "architecture": Path(recipe.network).name if own else recipe.network,
+        "architecture": Path(recipe.network).name if is_file(recipe.network) else recipe.network,
         "options": json.dumps(recipe.network_options),
         "labels": json.dumps(list(data.labels)),
         "preprocessing": json.dumps(
@@ -280,5 +292,4 @@ def _metadata(recipe: Recipe, data: DataSet) -> dict[str, str]:
                 "std": shape.std,
             }
         ),
-        "about": fingerprint(json.dumps(to_plain(recipe))),
     }
