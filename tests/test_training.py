@@ -470,7 +470,7 @@ def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: st
         digits = load_data("digits", 16)
         tiny = dataclasses.replace(tiny, network_options={"widths": [8, 8, 8]})
     whole = train(digits, tiny, out=tmp_path / "whole", device="cpu", holdout=0.2)
-    for stops in (((1, 2), (2, 1), (3, 5)), ((1, 6), (3, 1))):
+    for stops in (((1, 2), (2, 1), (3, 5)), ((1, 5), (3, 1))):
         cut = tmp_path / f"cut-{len(stops)}"
         for at in stops:
             with pytest.raises(KilledError):
@@ -686,11 +686,11 @@ def killed_command(out: Path, after: float, *arguments: str) -> None:
 
 
 def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
-    arguments = ("--recipe", "batchnorm", "--epochs", "30")
+    arguments = ("--recipe", "batchnorm", "--epochs", "12")
     whole = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "whole", *arguments)
     assert whole.returncode == 0, whole.stderr
-    # Three kills, each a little after the first checkpoint that the process finds or makes.
-    for after in (0.0, 0.13, 0.31):
+    # Two kills, the first at the first checkpoint, the second wherever the resumed process then is.
+    for after in (0.0, 0.2):
         killed_command(tmp_path / "cut", after, *arguments)
     done = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "cut", "--resume", *arguments)
     assert done.returncode == 0, done.stderr
@@ -698,25 +698,23 @@ def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
     assert not list((tmp_path / "cut").glob(".*"))
 
 
-def launched(processes: int, out: Path) -> list[float]:
-    """Training losses of ``accelerate launch`` with so many processes."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision"]
-    command += ["no", "--dynamo_backend", "no", "--num_processes", str(processes), "-m", "snellen", "train", "digits"]
-    command += ["--recipe", "plain", "--epochs", "3", *QUICK, "--out", str(out)]
+def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    recipe = dataclasses.replace(read_recipe("plain"), size=8, batch=64, epochs=3)
+    one = train(digits, recipe, out=tmp_path / "one", device="cpu").result
+    # `--multi_gpu` is Accelerate's name for its own launcher; on a CPU the processes talk through gloo.
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "snellen"]
+    command += ["train", "digits", "--recipe", "plain", "--epochs", "3", *QUICK, "--out", str(tmp_path / "two")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Test accuracy") == 1
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["processes"] == processes
-    return [epoch["loss"] for epoch in metrics["history"]]
-
-
-def test_two_processes_follow_the_curve_of_one(tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
-    one, two = launched(1, tmp_path / "one"), launched(2, tmp_path / "two")
-    # The sums of the same gradients, in another order and in bfloat16: the curves agree to a few per mille.
-    np.testing.assert_allclose(two, one, rtol=1e-2)
+    (two,) = read_results(tmp_path / "two")
+    assert (one.processes, two.processes) == (1, 2)
+    # The same sums in another order, of products in bfloat16: the curves agree to one per cent.
+    curves = [[epoch.loss for epoch in result.history] for result in (one, two)]
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-2)
 
 
 @pytest.mark.slow

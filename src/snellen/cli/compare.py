@@ -20,7 +20,7 @@ def compare(
     """Training runs beside each other: curves in one figure, a table, and what differs."""
     from snellen.figures import check_figure_path, save_figure
     from snellen.training.discussion import compare as compared
-    from snellen.training.discussion import table
+    from snellen.training.discussion import table, where
     from snellen.training.figures import draw_curves
     from snellen.training.results import read_results
 
@@ -39,7 +39,7 @@ def compare(
             shown.add_row(*row)
         output.stdout.print(shown, markup=False)
     results = [result for one in by_run for result in one]
-    for sentence in compared(results):
+    for sentence in (where(results[0]), *compared(results)):
         output.stdout.print(sentence, markup=False, soft_wrap=True)
     if figure is not None:
         save_figure(draw_curves(results), figure)

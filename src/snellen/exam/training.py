@@ -12,7 +12,7 @@ from snellen.exam.context import Context
 from snellen.exam.document import Block, Heading, Paragraph, Picture, Points, Table
 from snellen.figures import save_figure
 from snellen.runs import write_json
-from snellen.training.discussion import ABOUT_NETWORKS, compare, describe_recipe, discuss, table
+from snellen.training.discussion import ABOUT_NETWORKS, compare, describe_recipe, discuss, table, where
 from snellen.training.figures import draw_curves
 from snellen.training.recipe import RECIPES, Recipe, read_recipe
 from snellen.training.report import CONFUSION, FILTERS
@@ -27,8 +27,9 @@ REFERENCES = (
     "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
     "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
 )
-# The digits are a hundredth of CIFAR-10: with the recipes' own batches they would make three steps an epoch.
-_EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS = 8, 32
+# The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
+# an epoch.
+_EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 
 
 def run(context: Context) -> Sequence[Block]:
@@ -41,7 +42,7 @@ def run(context: Context) -> Sequence[Block]:
     columns, rows = table([of_run for _, of_run in runs])
     blocks: list[Block] = [
         Paragraph(_images(results[0], stands_in=results[0].dataset == DIGITS)),
-        Table(columns, rows, "Test accuracy of each network, looked at once, after its last epoch."),
+        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(results[0])}"),
         Picture(
             curves,
             "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval) "
@@ -68,7 +69,7 @@ def _train(context: Context) -> list[tuple[Path, list[TrainingResult]]]:
 def _fitting(recipe: Recipe, dataset: str) -> Recipe:
     if dataset != DIGITS:
         return recipe
-    return dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, batch=_BATCH_OF_DIGITS)
+    return dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, batch=_BATCH_OF_DIGITS, size=_SIZE_OF_DIGITS)
 
 
 def _images(result: TrainingResult, stands_in: bool) -> str:
@@ -80,7 +81,8 @@ def _images(result: TrainingResult, stands_in: bool) -> str:
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
-        f"{_BATCH_OF_DIGITS}: what follows shows the method, not the assignment's numbers. {result.about} {counts}"
+        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}: what follows shows the method, not "
+        f"the assignment's numbers. {result.about} {counts}"
     )
 
 

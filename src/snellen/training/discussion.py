@@ -166,7 +166,7 @@ def _commonest_mistake(result: TrainingResult) -> str | None:
 
 def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[list[str]]]:
     """Columns and rows of a table with a row for each run; the results of a run differ in their seeds."""
-    columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes", "on"]
+    columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes"]
     rows = []
     for results in runs:
         first = results[0]
@@ -183,10 +183,15 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
                 f"{rate.low:.2%} to {rate.high:.2%}",
                 str(len(results)),
                 f"{statistics.mean(result.seconds for result in results) / 60:.1f}",
-                f"{first.provenance.hardware}, {first.precision}",
             ]
         )
     return columns, rows
+
+
+def where(result: TrainingResult) -> str:
+    """One sentence on the machine that the minutes were spent on."""
+    several = f", {result.processes} processes" if result.processes > 1 else ""
+    return f"Minutes of training on {result.provenance.hardware}, products in {result.precision}{several}."
 
 
 def _accuracy(result: TrainingResult) -> str:

@@ -32,9 +32,9 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         for panel, title in zip(panels, ("training loss (nats)", "accuracy", "learning rate"), strict=True):
             panel.set_title(title)
             panel.set_xlabel("epoch")
-            panel.set_ylim(bottom=0)
             panel.xaxis.get_major_locator().set_params(integer=True)
-        accuracy.set_ylim(0, 1)
+        loss.set_ylim(bottom=0)
+        accuracy.set_ylim(0, 1.03)
         rate.set_yscale("log")
         figure.legend(loc="outside lower center", ncols=min(4, len(names)))
     return figure
