@@ -45,7 +45,8 @@ class Muon(torch.optim.Optimizer):
         del closure
         for group in self.param_groups:
             for parameter in group["params"]:
-                gradient = parameter.grad
+                if (gradient := parameter.grad) is None:
+                    continue
                 state = self.state[parameter]
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = torch.zeros_like(gradient)
