@@ -1,8 +1,8 @@
 """From a name to a network with its trained weights, or an error; never to random weights.
 
-A name is, in this order: an embedded model, a timm model, ``hf-hub:owner/name``, a local
-``.safetensors`` file, or the folder of a training run. Weights come from safetensors. The one exception are the embedded packages, whose
-``.pth`` is read with ``torch.load(weights_only=True)``, which runs no code, after its digest is checked.
+A name is an embedded model, a timm model, ``hf-hub:owner/name``, a local ``.safetensors`` file, or the folder
+of a training run. Weights come from safetensors. The one exception are the embedded packages, whose ``.pth``
+is read with ``torch.load(weights_only=True)``, which runs no code, after its digest is checked.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def discuss(result: TrainingResult) -> list[str]:
     """What one run shows."""
     first, last, test = result.history[0], result.history[-1], result.test.accuracy
     labels = result.labels
-    scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True)]
+    scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
     best, worst = max(scores), min(scores)
     sentences = [
         f"The training loss falls from {first.loss:.3f} in the first epoch to {last.loss:.3f} in epoch "

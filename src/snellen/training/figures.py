@@ -71,7 +71,7 @@ def name_of(result: TrainingResult) -> str:
 def draw_confusion(result: TrainingResult) -> Figure:
     """Which class (rows) is given which name (columns), as a share of the class."""
     counts = np.array(result.test.confusion, dtype=float)
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     classes = len(result.labels)
     side = min(6.3, 2.2 + 0.36 * classes)
     with styled():

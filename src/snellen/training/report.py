@@ -14,8 +14,8 @@ from snellen.training.results import TrainingResult
 CURVES, FILTERS, CONFUSION = "curves.png", "filters.png", "confusion.png"
 
 
-def save_figures(folder: Path, result: TrainingResult, filters: Tensor | None) -> list[str]:
-    """Draw one run in its folder; gives the names of the files.
+def save_figures(folder: Path, result: TrainingResult, filters: Tensor | None) -> None:
+    """Draw one run in its folder.
 
     Args:
         folder: where to.
@@ -24,7 +24,5 @@ def save_figures(folder: Path, result: TrainingResult, filters: Tensor | None) -
     """
     save_figure(draw_curves([result]), folder / CURVES)
     save_figure(draw_confusion(result), folder / CONFUSION)
-    if filters is None:
-        return [CURVES, CONFUSION]
-    save_filters(filters, folder / FILTERS)
-    return [CURVES, CONFUSION, FILTERS]
+    if filters is not None:
+        save_filters(filters, folder / FILTERS)

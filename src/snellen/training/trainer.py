@@ -107,8 +107,8 @@ def train(
         trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
         if team.leads:
             write_result(out, trained.result)
-            drawn = save_figures(out, trained.result, first_filters(trained.classifier.network))
-            run.write_manifest(trained.result.provenance, [MODEL_FILE, METRICS, *drawn])
+            save_figures(out, trained.result, first_filters(trained.classifier.network))
+            run.write_manifest(trained.result.provenance)
         team.part()
     return trained
 
@@ -128,6 +128,7 @@ def train_seeds(
     """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
+    run = Run(out)
     _check_folder(out, resume)
     data = load_data(dataset, recipe.size, watch.decoded)
     trained = [
@@ -145,6 +146,7 @@ def train_seeds(
         for seed in seeds
     ]
     write_summary(out, [one.result for one in trained])
+    run.write_manifest(trained[0].result.provenance)
     return trained
 
 
