@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from snellen.figures import new_figure, styled
 from snellen.training.results import TrainingResult
@@ -36,6 +37,9 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         loss.set_ylim(bottom=0)
         accuracy.set_ylim(0, 1.03)
         rate.set_yscale("log")
+        rate.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        rate.yaxis.set_minor_formatter(NullFormatter())
         figure.legend(loc="outside lower center", ncols=min(4, len(names)))
     return figure
 
