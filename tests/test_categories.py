@@ -205,8 +205,10 @@ def test_ctrl_c_is_one_line(tmp_path) -> None:
     figure = tmp_path / "figure.png"
     program = Path(sysconfig.get_path("scripts")) / "snellen"
     arguments = [sys.executable, program, "classify", "-", "--figure", figure]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # A shell's background job is born deaf to Ctrl-C, and so would be its children.
     with subprocess.Popen(
-        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **pipes
     ) as process:
         # More than a pipe holds: written once the command reads.
         process.stdin.write("x" * (1 << 18))

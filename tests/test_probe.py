@@ -376,3 +376,17 @@ def test_the_exam_has_its_part(tmp_path: Path) -> None:
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
     assert json.loads((tmp_path / "out" / "result.json").read_text())["n"] == 4
+
+
+@pytest.mark.slow
+def test_a_probe_can_be_fooled(tmp_path: Path, snellen_command) -> None:
+    """The attack takes a probe as any other classifier."""
+    class_folders(tmp_path / "d", {"red": 6, "green": 6})
+    small = snellen.transfer.features.with_size(snellen.load(device="cpu"), 64)
+    probed = probe(small, str(tmp_path / "d"), engine="torch")
+    saving.save_probe(tmp_path / "run", probed.probe, saving.describe_probe(probed))
+    photograph = tmp_path / "d" / "green" / "000.png"
+    arguments = ["--target", "red", "--epsilon", "64/255", "--probe", tmp_path / "run", "--out", tmp_path / "out"]
+    done = snellen_command("attack", photograph, *arguments)
+    assert done.returncode in (0, 1), done.stderr
+    assert "red" in done.stdout

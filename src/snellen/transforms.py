@@ -17,6 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # PyTorch's own name for it
 from PIL import Image
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from snellen.errors import InputError, did_you_mean
@@ -148,18 +149,17 @@ def _blur(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
 
 
 def _blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
-    """Blur along one axis by a Gaussian of ``sigma`` pixels, as a product of spectra: its cost does not grow with it.
-
-    Followed by its mirror image, an axis is periodic, and so is continued by reflection.
-    """
-    size = pixels.shape[axis]
-    spectrum = torch.fft.rfft(torch.cat((pixels, pixels.flip(axis)), dim=axis), dim=axis)
-    frequencies = torch.fft.rfftfreq(2 * size, device=pixels.device, dtype=pixels.dtype)
+    """Blur along one axis by a Gaussian of ``sigma`` pixels, as a product of spectra: its cost hardly grows with it."""
+    size, reach = pixels.shape[axis], math.ceil(5 * sigma)
+    places = torch.arange(-reach, size + reach, device=pixels.device) % (2 * size)
+    reflected = pixels.index_select(axis, places.minimum(2 * size - 1 - places))
+    length = next_fast_len(size + 2 * reach, real=True)
+    frequencies = torch.fft.rfftfreq(length, device=pixels.device, dtype=pixels.dtype)
     shape = [1, 1, 1, 1]
     shape[axis] = -1
     response = torch.exp(-2 * (math.pi * sigma * frequencies) ** 2).view(shape)
-    blurred: Tensor = torch.fft.irfft(spectrum * response, n=2 * size, dim=axis)
-    return blurred.narrow(axis, 0, size)
+    blurred: Tensor = torch.fft.irfft(torch.fft.rfft(reflected, n=length, dim=axis) * response, n=length, dim=axis)
+    return blurred.narrow(axis, reach, size)
 
 
 def _noise(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:

@@ -46,6 +46,7 @@ def attack(
     model: options.Model = options.DEFAULT_MODEL,
     json: options.Json = False,
     csv: options.Csv = False,
+    probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
@@ -61,7 +62,7 @@ def attack(
     from snellen.attacks.account import account_for
     from snellen.attacks.folder import attack_folder
     from snellen.attacks.plan import SMALLEST, Plan
-    from snellen.classifier import load
+    from snellen.cli.examined import load_examined
     from snellen.images import expand
     from snellen.runs import Provenance, Run, to_json, write_json
 
@@ -77,7 +78,7 @@ def attack(
     )
     run = Run(out)
     sources = expand(images)
-    classifier = load(model, architecture=architecture, device=device)
+    classifier = load_examined(model, probe, architecture, device)
     labels = [label] * len(sources)
     with output.progress("Attacking", len(sources)) as advance:
         result = attack_folder(classifier, sources, plan, out, labels=labels, done=advance)

@@ -27,12 +27,13 @@ def stress(
     model: options.Model = options.DEFAULT_MODEL,
     json: options.Json = False,
     csv: options.Csv = False,
+    probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
     """A turn of the head: the answer under manipulations of each photograph, mild to strong."""
     output.exclusive(("--json", json), ("--csv", csv))
-    from snellen.classifier import load
+    from snellen.cli.examined import load_examined
     from snellen.errors import InputError
     from snellen.images import expand
     from snellen.robustness.examine import examine, to_csv, write_results
@@ -43,7 +44,7 @@ def stress(
     if originals and len(originals) != len(sources):
         raise InputError(f"{len(sources)} photographs, {len(originals)} originals", "as many, in the same order")
     run = Run(out)
-    classifier = load(model, architecture=architecture, device=device)
+    classifier = load_examined(model, probe, architecture, device)
     with output.progress("Manipulating", len(sources)) as advance:
         result = examine(classifier, sources, originals, done=advance)
     write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)

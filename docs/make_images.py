@@ -1,0 +1,19 @@
+"""Makes the pictures of the README from a finished exam: python docs/make_images.py exam"""
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+PICTURES = {
+    "attack/attacks.png": "attacks.jpg",
+    "stress/acuity.png": "acuity.png",
+    "features/features.png": "features.png",
+}
+WIDTH = 900
+
+exam = Path(sys.argv[1])
+for source, name in PICTURES.items():
+    picture = Image.open(exam / source).convert("RGB")
+    picture.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
+    picture.save(Path(__file__).parent / "images" / name, quality=88, optimize=True)
