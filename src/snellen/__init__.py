@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from snellen.inspect.heatmap import Heatmap, heatmap
     from snellen.predictions import Prediction
     from snellen.robustness.stress import Stressed, stress
+    from snellen.training.recipe import Recipe, read_recipe
+    from snellen.training.results import TrainingResult
+    from snellen.training.trainer import Trained, train
     from snellen.transfer.embedding import Embedding, embed
     from snellen.transfer.result import Probed, ProbeResult, probe
     from snellen.transfer.saving import load_probe
@@ -61,6 +64,11 @@ _HOMES = {
     "Probed": "snellen.transfer.result",
     "probe": "snellen.transfer.result",
     "load_probe": "snellen.transfer.saving",
+    "train": "snellen.training.trainer",
+    "Trained": "snellen.training.trainer",
+    "TrainingResult": "snellen.training.results",
+    "Recipe": "snellen.training.recipe",
+    "read_recipe": "snellen.training.recipe",
 }
 
 __all__ = [
@@ -81,9 +89,12 @@ __all__ = [
     "Prediction",
     "ProbeResult",
     "Probed",
+    "Recipe",
     "SnellenError",
     "Stressed",
     "Subject",
+    "Trained",
+    "TrainingResult",
     "attack",
     "attack_each",
     "attack_folder",
@@ -97,7 +108,9 @@ __all__ = [
     "probe",
     "read_image",
     "read_pixels",
+    "read_recipe",
     "stress",
+    "train",
 ]
 
 

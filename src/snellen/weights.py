@@ -1,12 +1,13 @@
 """From a name to a network with its trained weights, or an error; never to random weights.
 
-A name is, in this order: an embedded model, a timm model, ``hf-hub:owner/name``, a local
-``.safetensors`` file. Weights come from safetensors. The one exception are the embedded packages, whose
-``.pth`` is read with ``torch.load(weights_only=True)``, which runs no code, after its digest is checked.
+A name is an embedded model, a timm model, ``hf-hub:owner/name``, a local ``.safetensors`` file, or the folder
+of a training run. Weights come from safetensors. The one exception are the embedded packages, whose ``.pth``
+is read with ``torch.load(weights_only=True)``, which runs no code, after its digest is checked.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import importlib.util
@@ -15,7 +16,7 @@ import math
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,17 @@ from torch import nn
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.errors import ModelError, did_you_mean, nearest
 from snellen.labels import Labels, imagenet_labels, numbered_labels
+from snellen.networks import OWN as OWN_NETWORKS
+from snellen.networks import create
+from snellen.networks import is_file as is_network_file
 from snellen.preprocessing import Preprocessing
 
 import timm  # isort: skip
 from timm.data import resolve_data_config  # isort: skip
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
+MODEL_FILE = "model.safetensors"
+"""The weights in a folder that ``snellen train`` made."""
 
 _PICKLES = (".pth", ".pt", ".bin", ".pkl", ".ckpt", ".tar")
 _LONGEST_SAFETENSORS_HEADER = 100 << 20
@@ -111,9 +117,10 @@ def resolve(name: str, architecture: str | None = None) -> Pretrained:
 
     Args:
         name: an embedded model, a timm name with or without its pretrained tag, ``hf-hub:owner/name``,
-            or the path of a ``.safetensors`` file.
-        architecture: the timm architecture of a ``.safetensors`` file; not needed where the file's
-            metadata holds ``architecture``.
+            the path of a ``.safetensors`` file, or the folder of a training run.
+        architecture: the architecture of a ``.safetensors`` file, as :func:`snellen.networks.create` takes it;
+            not needed where the file's metadata holds ``architecture``, unless that is a Python file: a
+            program is run only where the caller names it.
 
     Raises:
         ModelError: an unknown name (with the nearest ones), weights that are not here and cannot be
@@ -127,6 +134,8 @@ def resolve(name: str, architecture: str | None = None) -> Pretrained:
         )
     if name.lower().endswith(".safetensors"):
         return _from_file(Path(name), architecture)
+    if (Path(name) / MODEL_FILE).is_file():
+        return _from_file(Path(name) / MODEL_FILE, architecture)
     if architecture is not None:
         raise ModelError(f"{name}: an architecture was given", "only a .safetensors file needs one")
     if name in EMBEDDED:
@@ -245,7 +254,8 @@ def _from_hub(name: str) -> Pretrained:
     except (ValueError, KeyError) as error:
         raise ModelError(f"{name}: its config.json is not timm's", "a repository saved by timm") from error
     path = _fetch(name, repository, "model.safetensors")
-    network = _build(name, architecture, path, arguments | {"num_classes": config.get("num_classes", 1000)})
+    arguments = arguments | {"num_classes": config.get("num_classes", 1000)}
+    network = _build(name, architecture, path, lambda: timm.create_model(architecture, pretrained=False, **arguments))
     network.pretrained_cfg = dict(getattr(network, "pretrained_cfg", {}) or {}) | pretrained
     names = pretrained.get("label_names") or config.get("label_names")
     classes = int(getattr(network, "num_classes", 0))
@@ -266,9 +276,37 @@ def _from_file(path: Path, architecture: str | None) -> Pretrained:
         raise ModelError(f"{path}: no such file")
     header = read_safetensors_header(path)
     metadata = header.metadata
-    architecture = architecture or metadata.get("architecture")
-    if architecture is None:
+    architecture = architecture or _named_architecture(path, metadata)
+    own = architecture in OWN_NETWORKS or is_network_file(architecture)
+    classes = _labelled_classes(path, metadata) if own else _classes_of(path, architecture, header)
+    # timm's options could name another file to be read; those of a weights file are for our own networks only.
+    options = _given_mapping(path, metadata, "options") if own else {}
+    preprocessing = _given_mapping(path, metadata, "preprocessing")
+    network = _build(str(path), architecture, path, lambda: create(architecture, classes, options))
+    found: Any = network  # timm, too, keeps the preprocessing at the network
+    found.pretrained_cfg = dict(getattr(network, "pretrained_cfg", None) or {}) | preprocessing
+    labels = _given_labels(str(path), metadata["labels"], classes) if "labels" in metadata else _labels_of(network)
+    try:
+        return _finish(str(path), network, labels, file_digest(path), "local file")
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: its preprocessing makes no sense: {error}") from error
+
+
+def _named_architecture(path: Path, metadata: Mapping[str, str]) -> str:
+    """The architecture that a file's metadata name; never one that would run a program of somebody's."""
+    named = metadata.get("architecture")
+    if not named:
         raise ModelError(f"{path}: which architecture?", "give --architecture NAME, as timm names it")
+    if is_network_file(named):
+        raise ModelError(
+            f"{path}: its network is a program of its owner's, {named}, which is not run unasked",
+            f"give --architecture with the path of {named}",
+        )
+    return named
+
+
+def _classes_of(path: Path, architecture: str, header: SafetensorsHeader) -> int:
+    """The number of classes, read off the shape of a timm architecture's classifier."""
     if not timm.is_model(architecture.partition(".")[0]):
         hint = did_you_mean(architecture, timm.list_models()) or "`snellen models` lists the names"
         raise ModelError(f"{path}: no architecture named {architecture!r}", hint)
@@ -277,10 +315,26 @@ def _from_file(path: Path, architecture: str | None) -> Pretrained:
         raise ModelError(f"{path}: has no tensor {key!r}", f"weights of {architecture} with its classifier")
     if not header.shapes[key]:
         raise ModelError(f"{path}: {key} is a single number", f"weights of {architecture} with its classifier")
-    classes = header.shapes[key][0]
-    network = _build(str(path), architecture, path, {"num_classes": classes})
-    labels = _given_labels(str(path), metadata["labels"], classes) if "labels" in metadata else _labels_of(network)
-    return _finish(str(path), network, labels, file_digest(path), "local file")
+    return header.shapes[key][0]
+
+
+def _labelled_classes(path: Path, metadata: Mapping[str, str]) -> int:
+    """The number of classes of a network that is not timm's, read off its labels."""
+    try:
+        return len(json.loads(metadata["labels"]))
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: its metadata hold no labels", "weights that `snellen train` made") from error
+
+
+def _given_mapping(path: Path, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    """What a file's metadata hold under ``key`` as a JSON object; empty where they hold nothing."""
+    try:
+        value = json.loads(metadata.get(key, "{}"))
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its {key} are not JSON", "weights that `snellen train` made") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: its {key} are not a JSON object", "weights that `snellen train` made")
+    return value
 
 
 def _given_labels(name: str, text: str, classes: int) -> Labels:
@@ -309,10 +363,11 @@ def classifier_weight(config: Any) -> str:
     return f"{classifier or 'classifier'}.weight"
 
 
-def _build(name: str, architecture: str, path: Path, arguments: Mapping[str, Any]) -> nn.Module:
-    """The architecture with the file's tensors in it: the same names, the same shapes, all finite."""
-    with torch.device("meta"):
-        expected = timm.create_model(architecture, pretrained=False, **arguments).state_dict()
+def _build(name: str, architecture: str, path: Path, make: Callable[[], nn.Module]) -> nn.Module:
+    """The network that ``make`` makes with the file's tensors in it: the same names and shapes, all finite."""
+    # Shapes are compared before anything is allocated; a user's own program may need real tensors.
+    with contextlib.nullcontext() if is_network_file(architecture) else torch.device("meta"):
+        expected = make().state_dict()
     shapes = read_safetensors_header(path).shapes
     wrong = sorted(set(expected) ^ set(shapes)) or [k for k in expected if tuple(expected[k].shape) != shapes[k]]
     if wrong:
@@ -326,7 +381,7 @@ def _build(name: str, architecture: str, path: Path, arguments: Mapping[str, Any
     broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
         raise ModelError(f"{name}: {broken[0]} holds NaN or infinite weights")
-    network: nn.Module = timm.create_model(architecture, pretrained=False, **arguments)
+    network = make()
     network.load_state_dict(tensors)
     return network
 

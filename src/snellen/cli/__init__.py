@@ -14,6 +14,7 @@ import typer
 from snellen.cli import output
 from snellen.cli.attack import attack
 from snellen.cli.classify import classify
+from snellen.cli.compare import compare
 from snellen.cli.embed import embed
 from snellen.cli.exam import exam
 from snellen.cli.features import features
@@ -21,6 +22,7 @@ from snellen.cli.layers import layers
 from snellen.cli.models import models
 from snellen.cli.probe import probe
 from snellen.cli.stress import stress
+from snellen.cli.train import train
 from snellen.errors import SnellenError
 
 _INTERRUPTED = 130
@@ -32,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, embed, probe, attack, stress, exam, models):
+for command in (classify, features, layers, embed, probe, train, compare, attack, stress, exam, models):
     app.command()(command)
 
 

@@ -19,11 +19,12 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Embedded model, timm name with its pretrained tag, hf-hub:owner/name, or a .safetensors file.",
+        help="Embedded model, timm name with its tag, hf-hub:owner/name, a .safetensors file, or a trained run.",
     ),
 ]
 Architecture = Annotated[
-    str | None, typer.Option("--architecture", help="The timm architecture of a .safetensors file.")
+    str | None,
+    typer.Option("--architecture", help="Of a .safetensors file: a timm name, or a .py file."),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)]

@@ -31,6 +31,9 @@ class ExamConfig:
             embedded ones.
         dataset: labelled photographs to learn from: a folder or parquet file relative to the configuration's
             folder, a hub id, or ``digits``, which need no download.
+        training: the images to train networks on from scratch, named as ``dataset`` is.
+        training_runs: folders that ``snellen train`` made, relative to the configuration's folder, shown in place
+            of training.
         parts: the parts to run; empty runs all.
         seed: of every random choice.
         paper: ``a4`` or ``us-letter``.
@@ -44,6 +47,8 @@ class ExamConfig:
     device: str = "auto"
     photographs: tuple[str, ...] = ()
     dataset: str = "digits"
+    training: str = "digits"
+    training_runs: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
@@ -84,10 +89,21 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
     base = path.parent
     # The folder's own name is not a pattern, whatever it holds.
     photographs = tuple(f"{glob.escape(str(base))}/{photograph}" for photograph in config.photographs)
-    model = str(base / config.model) if config.model.lower().endswith(".safetensors") else config.model
-    parts_once = tuple(dict.fromkeys(config.parts))
-    dataset = str(base / config.dataset) if (base / config.dataset).exists() else config.dataset
-    return dataclasses.replace(config, photographs=photographs, model=model, dataset=dataset, parts=parts_once)
+    file = config.model.lower().endswith(".safetensors") or (base / config.model / "model.safetensors").is_file()
+    return dataclasses.replace(
+        config,
+        photographs=photographs,
+        model=str(base / config.model) if file else config.model,
+        dataset=_below(base, config.dataset),
+        training=_below(base, config.training),
+        training_runs=tuple(str(base / run) for run in config.training_runs),
+        parts=tuple(dict.fromkeys(config.parts)),
+    )
+
+
+def _below(base: Path, name: str) -> str:
+    """The path of ``name`` where it is a file or folder below ``base``; else the name as it is."""
+    return str(base / name) if (base / name).exists() else name
 
 
 def _offer(wrong: str, valid: Collection[str]) -> str:

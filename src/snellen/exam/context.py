@@ -19,6 +19,8 @@ class Context:
         expected: the label that a person would choose for each photograph, or None where nobody said.
         data: fingerprint of the photographs.
         dataset: the name of the labelled photographs to learn from.
+        training: the name of the images to train networks on from scratch.
+        training_runs: folders of networks trained before, shown in place of training.
         folder: where the part writes; its own.
         seed: of every random choice.
     """
@@ -28,5 +30,7 @@ class Context:
     expected: Sequence[str | None]
     data: str
     dataset: str
+    training: str
+    training_runs: Sequence[str]
     folder: Path
     seed: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from snellen.exam import attack, categories, features, probe, stress
+from snellen.exam import attack, categories, features, probe, stress, training
 from snellen.exam.context import Context
 from snellen.exam.document import Block
 
@@ -56,6 +56,20 @@ PARTS: Mapping[str, Part] = {
         run=probe.run,
         sources=("snellen.transfer.features", "snellen.transfer.probe", "snellen.transfer.scores"),
         references=probe.REFERENCES,
+    ),
+    "training": Part(
+        title="Learning from scratch",
+        assignment="Problem 3",
+        run=training.run,
+        sources=(
+            "snellen.networks",
+            "snellen.training.initialise",
+            "snellen.training.optimise",
+            "snellen.training.augment",
+            "snellen.training.loop",
+            "snellen.training.filters",
+        ),
+        references=training.REFERENCES,
     ),
     "attack": Part(
         title="Fooling it",

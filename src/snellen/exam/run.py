@@ -55,7 +55,17 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
     for name in names:
         started(name)
         part = PARTS[name]
-        context = Context(classifier, photographs, expected, data, config.dataset, out / name, config.seed)
+        context = Context(
+            classifier=classifier,
+            photographs=photographs,
+            expected=expected,
+            data=data,
+            dataset=config.dataset,
+            training=config.training,
+            training_runs=config.training_runs,
+            folder=out / name,
+            seed=config.seed,
+        )
         try:
             blocks = part.run(context)
         except Exception as error:

@@ -1,0 +1,125 @@
+"""What each choice of the recipe deep is worth: the recipe with one choice undone, on images held out of training.
+
+    python benchmarks/ablations.py DATASET [--epochs 4] [--seeds 2] [--only NAME ...] [--out runs/ablations]
+
+A tenth of the training images is held out and takes the test images' place; the test images are not looked at.
+Killed and started again it goes on. Writes benchmarks/results/ablations.json and prints a Markdown table.
+"""
+
+import argparse
+import dataclasses
+import statistics
+from pathlib import Path
+
+from snellen.errors import did_you_mean
+from snellen.runs import hardware, versions, write_json
+from snellen.training.data import hold_out, load_data
+from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule, read_recipe
+from snellen.training.results import Epoch
+from snellen.training.trainer import Watch, train
+
+HELD_OUT = 0.1
+
+
+def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
+    """By name: what is undone, in words, and the recipe without it."""
+
+    def without(words: str, **changes: object) -> tuple[str, Recipe]:
+        return words, dataclasses.replace(base, **changes)
+
+    muon, cut = base.optimiser, base.augmentation
+    return {
+        "base": ("the recipe", base),
+        "he": without("He initialisation in place of whitening and identities", initialisation="he"),
+        "adamw": without(
+            "AdamW in place of Muon", optimiser=Optimiser("adamw", 0.005, 0.9, 0.05), schedule=Schedule(0.2)
+        ),
+        "sgd": without(
+            "SGD with momentum in place of Muon", optimiser=Optimiser("sgd", 0.5, 0.9, 5e-4), schedule=Schedule(0.2)
+        ),
+        "half-rate": without(
+            "half the learning rate", optimiser=dataclasses.replace(muon, learning_rate=muon.learning_rate / 2)
+        ),
+        "random-flip": without("mirrored at random", augmentation=dataclasses.replace(cut, flip="random")),
+        "no-augmentation": without("images as they are", augmentation=Augmentation()),
+        "translate-4": without("shifts of up to 4 pixels", augmentation=dataclasses.replace(cut, translate=4)),
+        "cutout-8": without("a square of 8 pixels cut out", augmentation=dataclasses.replace(cut, cutout=8)),
+        "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
+        "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
+        "first-3": without("first filters of 3 x 3", network_options={**base.network_options, "first": 3}),
+        "first-5": without("first filters of 5 x 5", network_options={**base.network_options, "first": 5}),
+        "narrow": without("half the width", network_options={**base.network_options, "widths": [32, 128, 128]}),
+        "growth": without("images of 24 pixels for the first half of the epochs", growth=Growth(24, 0.5)),
+    }
+
+
+class Lines(Watch):
+    """A line after each epoch."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def epoch(self, number: int, epoch: Epoch) -> None:
+        """Print how the epoch went."""
+        print(
+            f"{self.name}, epoch {number}: loss {epoch.loss:.4f}, {epoch.images_per_second:,.0f} images/s", flush=True
+        )
+
+
+def main() -> None:
+    """Train, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dataset")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=None)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--only", nargs="*", default=None)
+    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    asked = parser.parse_args()
+    base = read_recipe("deep", epochs=asked.epochs, batch=asked.batch)
+    table = variants(base)
+    names = list(table) if asked.only is None else ["base", *(name for name in asked.only if name != "base")]
+    for name in names:
+        if name not in table:
+            parser.error(f"no variant {name!r}; {did_you_mean(name, table) or ', '.join(table)}")
+    data = load_data(asked.dataset, base.size)
+    kept, held = hold_out(data.train, HELD_OUT, seed=0)
+    data = dataclasses.replace(data, train=kept, test=held)
+    rows = []
+    for name in names:
+        words, recipe = table[name]
+        results = [
+            train(data, recipe, out=asked.out / f"{name}-{seed}", seed=seed, resume=True, watch=Lines(name)).result
+            for seed in range(asked.seeds)
+        ]
+        rows.append(
+            {
+                "name": name,
+                "what": words,
+                "held_out_accuracies": [result.test.accuracy.share for result in results],
+                "seconds": statistics.mean(result.seconds for result in results),
+                "parameters": results[0].parameters,
+            }
+        )
+    write_json(
+        Path(__file__).parent / "results" / "ablations.json",
+        {
+            "dataset": asked.dataset,
+            "epochs": asked.epochs,
+            "seeds": asked.seeds,
+            "held_out_images": len(held),
+            "rows": rows,
+            "hardware": hardware(),
+            "versions": versions(),
+        },
+    )
+    reference = statistics.mean(rows[0]["held_out_accuracies"])
+    print("| recipe | held-out accuracy | difference | minutes |\n| --- | --- | --- | --- |")
+    for row in rows:
+        mean = statistics.mean(row["held_out_accuracies"])
+        difference = "" if row["name"] == "base" else f"{(mean - reference) * 100:+.2f} points"
+        print(f"| {row['what']} | {mean:.2%} | {difference} | {row['seconds'] / 60:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

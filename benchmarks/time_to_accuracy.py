@@ -1,0 +1,95 @@
+"""Held-out accuracy against time: the recipe deep beside a stock ResNet-18 given the same time.
+
+    python benchmarks/time_to_accuracy.py DATASET [--minutes 30] [--out runs/time]
+
+Both run in Snellen's loop (bfloat16, channels-last), so that the network and the recipe are what differs: a stock
+loop would make ResNet-18 slower still. Each gets as many epochs as fit into the minutes, at the speed that a few
+steps of it show. A tenth of the training images is held out and looked at after each epoch. Killed and started
+again it goes on. Writes benchmarks/results/time_to_accuracy.json and .png.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+from itertools import accumulate
+from pathlib import Path
+
+from snellen.figures import new_figure, save_figure, styled
+from snellen.runs import hardware, versions, write_json
+from snellen.training.data import DataSet, load_data
+from snellen.training.loop import Step
+from snellen.training.recipe import Recipe, read_recipe
+from snellen.training.results import TrainingResult
+from snellen.training.trainer import Watch, train
+
+HERE = Path(__file__).parent
+HELD_OUT = 0.1
+STEPS_TIMED = 6
+
+
+class Timed(Exception):  # noqa: N818
+    """Enough steps were seen."""
+
+
+class Stopwatch(Watch):
+    """Stops a training after a few steps and keeps its speed."""
+
+    def step(self, step: Step) -> None:
+        """Look at the speed."""
+        self.images_per_second = step.images_per_second
+        if step.step == min(STEPS_TIMED, step.steps):
+            raise Timed
+
+
+def epochs_that_fit(data: DataSet, recipe: Recipe, minutes: float, out: Path) -> int:
+    """How many epochs of ``recipe`` take ``minutes``; kept in a file, for a second start must ask for the same."""
+    kept = out / "epochs.json"
+    if not kept.exists():
+        watch = Stopwatch()
+        with contextlib.suppress(Timed):
+            train(data, recipe, out=out / "timing", holdout=HELD_OUT, resume=True, watch=watch)
+        images = (1 - HELD_OUT) * len(data.train)
+        write_json(kept, max(1, round(minutes * 60 * watch.images_per_second / images)))
+    return int(json.loads(kept.read_text()))
+
+
+def main() -> None:
+    """Train, draw, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dataset")
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--out", type=Path, default=Path("runs/time"))
+    asked = parser.parse_args()
+    recipes = {"deep": read_recipe("deep"), "ResNet-18": read_recipe(str(HERE / "resnet18.toml"))}
+    data = load_data(asked.dataset, recipes["deep"].size)
+    results: dict[str, TrainingResult] = {}
+    for name, recipe in recipes.items():
+        out = asked.out / name
+        fitting = dataclasses.replace(recipe, epochs=epochs_that_fit(data, recipe, asked.minutes, out))
+        results[name] = train(data, fitting, out=out / "run", holdout=HELD_OUT, resume=True).result
+    curves = {
+        name: {
+            "seconds": list(accumulate(epoch.seconds for epoch in result.history)),
+            "held_out_accuracy": [epoch.held_out_accuracy for epoch in result.history],
+        }
+        for name, result in results.items()
+    }
+    facts = {"dataset": asked.dataset, "minutes": asked.minutes, "hardware": hardware(), "versions": versions()}
+    write_json(HERE / "results" / "time_to_accuracy.json", facts | {"curves": curves})
+    with styled():
+        figure = new_figure(4.2, 2.8)
+        axes = figure.subplots()
+        for name, curve in curves.items():
+            axes.plot([s / 60 for s in curve["seconds"]], curve["held_out_accuracy"], marker=".", label=name)
+        axes.set_xlabel("minutes of training")
+        axes.set_ylabel("held-out accuracy")
+        axes.set_ylim(0, 1)
+        axes.set_xlim(left=0)
+        axes.legend()
+    save_figure(figure, HERE / "results" / "time_to_accuracy.png")
+    print(*(f"{name}: {curve['held_out_accuracy'][-1]:.2%}" for name, curve in curves.items()), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""``snellen compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snellen.cli import output
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Folders that snellen train made.", metavar="RUN...")],
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Draw their curves in one figure: a .png, .svg or .pdf file.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Training runs beside each other: curves in one figure, a table, and what differs."""
+    from snellen.figures import check_figure_path, save_figure
+    from snellen.training.discussion import compare as compared
+    from snellen.training.discussion import table, where
+    from snellen.training.figures import draw_curves
+    from snellen.training.results import read_results
+
+    if figure is not None:
+        check_figure_path(figure)
+    by_run = [read_results(run) for run in runs]
+    columns, rows = table(by_run)
+    if markdown:
+        for row in (columns, ["---"] * len(columns), *rows):
+            typer.echo(f"| {' | '.join(row)} |")
+    else:
+        from rich.table import Table
+
+        shown = Table(*columns, box=None, pad_edge=False)
+        for row in rows:
+            shown.add_row(*row)
+        output.stdout.print(shown, markup=False)
+    results = [result for one in by_run for result in one]
+    for sentence in (where(results[0]), *compared(results)):
+        output.stdout.print(sentence, markup=False, soft_wrap=True)
+    if figure is not None:
+        save_figure(draw_curves(results), figure)

@@ -1,0 +1,138 @@
+"""Checkpoints: one safetensors file that holds tensors and, as JSON in its header, everything else.
+
+One file, so that one rename replaces all of it: a kill at any moment leaves the old checkpoint or the new one.
+No pickle. The tensors' digest is kept with them, so that a damaged file is found before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snellen.errors import InputError, ModelError
+from snellen.runs import atomic_path
+from snellen.weights import read_safetensors_header
+
+_KIND = "snellen checkpoint 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Where a training stands after an epoch.
+
+    Attributes:
+        identity: what the run was asked for, as JSON knows it; a run goes on only with the same.
+        history: one entry an epoch, as JSON knows it.
+        tensors: the network's under ``network/``, the optimisers' under ``optimiser/``.
+    """
+
+    identity: Mapping[str, Any]
+    history: list[dict[str, Any]]
+    tensors: Mapping[str, Tensor]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole or not at all.
+
+    Raises:
+        SnellenError: it cannot be written; the one before it is still there.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
+    facts = {"identity": checkpoint.identity, "history": checkpoint.history}
+    save_tensors(path, tensors, {"kind": _KIND, "facts": json.dumps(facts), "digest": _digest(tensors)})
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file whole or not at all."""
+    import safetensors
+    import safetensors.torch
+
+    with atomic_path(path) as temporary:
+        try:
+            safetensors.torch.save_file(dict(tensors), temporary, metadata=dict(metadata))
+        except safetensors.SafetensorError as error:
+            # What the library makes of a full disk.
+            raise OSError(None, " ".join(str(error).split()), str(path)) from error
+
+
+def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
+    """Read a checkpoint of the run with ``identity``.
+
+    Raises:
+        InputError: the run was asked for something else; names the first difference.
+        ModelError: damaged, or no checkpoint at all.
+    """
+    from safetensors.torch import load_file
+
+    header = read_safetensors_header(path)
+    if header.metadata.get("kind") != _KIND:
+        raise ModelError(f"{path}: not a checkpoint of `snellen train`", "the folder of a run that was begun")
+    try:
+        facts = json.loads(header.metadata["facts"])
+        found, history, digest = facts["identity"], list(facts["history"]), header.metadata["digest"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: a damaged checkpoint: its facts cannot be read") from error
+    differences = [key for key in sorted({*found, *identity}) if found.get(key) != identity.get(key)]
+    if differences:
+        was, now = _first_difference(differences[0], found.get(differences[0]), identity.get(differences[0]))
+        raise InputError(f"{path}: was begun with {was}, not {now}", "the same as then, or another --out")
+    tensors = load_file(path)
+    if _digest(tensors) != digest:
+        raise ModelError(f"{path}: a damaged checkpoint: its tensors do not match their digest", "begin again")
+    return Checkpoint(found, history, tensors)
+
+
+def _first_difference(key: str, was: Any, now: Any) -> tuple[str, str]:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        inner = next(k for k in sorted({*was, *now}) if was.get(k) != now.get(k))
+        return _first_difference(f"{key}'s {inner}", was.get(inner), now.get(inner))
+    return f"{key} {was}", str(now)
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def tensors_of(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """All tensors that the next step depends on, by name."""
+    tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
+    for key, state in _states(network, optimisers):
+        tensors |= {f"{key}/{name}": torch.as_tensor(value) for name, value in state.items()}
+    return tensors
+
+
+def restore(network: nn.Module, optimisers: list[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Put :func:`tensors_of` back where they came from, in the same memory layout.
+
+    The layout matters: a sum over another one adds in another order, and the bits would differ.
+    """
+    own = {name.removeprefix("network/"): v for name, v in tensors.items() if name.startswith("network/")}
+    network.load_state_dict(own)
+    parameters = dict(network.named_parameters())
+    owners = {id(p): optimiser for optimiser in optimisers for group in optimiser.param_groups for p in group["params"]}
+    for name, value in tensors.items():
+        if name.startswith("optimiser/"):
+            _, owner, entry = name.split("/")
+            parameter = parameters[owner]
+            like = value if value.shape != parameter.shape else torch.empty_like(parameter).copy_(value)
+            owners[id(parameter)].state[parameter][entry] = like
+
+
+def _states(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"optimiser/{name}", optimiser.state[parameter])
+        for name, parameter in network.named_parameters()
+        for optimiser in optimisers
+        if parameter in optimiser.state
+    ]

@@ -1,0 +1,163 @@
+"""A data set as bytes in memory: images of one size, decoded once, and their classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snellen.datasets import Rows, open_dataset, train_test
+from snellen.errors import ImageError, InputError
+from snellen.images import Source, read_each
+from snellen.labels import Labels
+from snellen.preprocessing import Preprocessing
+from snellen.runs import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images uint8 (N, H, W, 3), RGB, and their classes int64 (N,)."""
+
+    images: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def chosen(self, index: Tensor) -> Split:
+        """The examples at ``index`` (n,)."""
+        return Split(self.images[index], self.targets[index])
+
+    def to(self, device: torch.device) -> Split:
+        """The same on ``device``."""
+        return Split(self.images.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """A data set, ready to learn from.
+
+    Attributes:
+        name: as it was asked for.
+        train, test: the two splits.
+        labels: one name for each class.
+        preprocessing: to the size of the images, and the normalisation that the training images ask for.
+        fingerprint: of the decoded images and their classes.
+        how: one sentence on where the split comes from.
+        about: what a report must say of the set; empty for an ordinary one.
+        failures: a line for each image that could not be read and was left out.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    labels: Labels
+    preprocessing: Preprocessing
+    fingerprint: str
+    how: str
+    about: str
+    failures: tuple[str, ...]
+
+
+def load_data(name: str, size: int, advance: Callable[[int, int], None] = lambda _done, _total: None) -> DataSet:
+    """Decode all images of a data set to ``size`` x ``size`` pixels.
+
+    Args:
+        name: as :func:`snellen.datasets.open_dataset` takes it.
+        size: side of the square images, in pixels.
+        advance: called after each image with how many are done, and of how many.
+
+    Raises:
+        InputError: no such set, no labels, or more images than the memory holds.
+    """
+    found = open_dataset(name)
+    # The split of a set that has none of its own is the same whatever the seed of the training, so that
+    # runs with several seeds are tested on the same images.
+    split = train_test(found)
+    total = len(split.train) + len(split.test)
+    _check_memory(name, total, size)
+    shape = Preprocessing((size, size), 1.0, "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    train, bad_train = _decode(split.train, shape, lambda done: advance(done, total))
+    test, bad_test = _decode(split.test, shape, lambda done: advance(len(split.train) + done, total))
+    if not len(train) or not len(test):
+        raise InputError(f"{name}: none of its images can be read: {(bad_train + bad_test)[0]}")
+    mean, std = _statistics(train.images)
+    return DataSet(
+        name=name,
+        train=train,
+        test=test,
+        labels=split.labels,
+        preprocessing=Preprocessing((size, size), 1.0, "bicubic", mean, std),
+        fingerprint=fingerprint("".join(_print_of(part) for part in (train, test))),
+        how=split.how,
+        about=found.about,
+        failures=tuple(bad_train + bad_test),
+    )
+
+
+def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
+    """The split without a random ``share`` of it, and that share.
+
+    Raises:
+        InputError: a share that leaves nothing on one side.
+    """
+    count = round(share * len(split))
+    if not 0 < count < len(split):
+        raise InputError(f"--holdout {share}: {count} of {len(split)} images", "a share between 0 and 1")
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
+    return split.chosen(order[count:].sort().values), split.chosen(order[:count].sort().values)
+
+
+def _check_memory(name: str, count: int, size: int) -> None:
+    needed = count * size * size * 3
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed
+    if needed > memory // 2:
+        raise InputError(
+            f"{name}: {count} images of {size} x {size} are {needed / 1e9:.1f} GB, of {memory / 1e9:.1f} GB of memory",
+            "a recipe with a smaller size",
+        )
+
+
+def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) -> tuple[Split, list[str]]:
+    images = np.empty((len(rows), *shape.size, 3), dtype=np.uint8)
+    targets = np.empty(len(rows), dtype=np.int64)
+    failures: list[str] = []
+    labels: list[tuple[str, int]] = []
+
+    def sources() -> Iterator[Source]:
+        for example in rows.read():
+            assert example.label is not None  # train_test refuses a set without labels
+            labels.append((example.name, example.label))
+            yield example.source
+
+    kept = 0
+    for number, (_, view) in enumerate(read_each(sources(), shape.view_of)):
+        name, label = labels[number]
+        if isinstance(view, ImageError):
+            failures.append(f"{name}: {view.message.partition(': ')[2]}")
+        else:
+            images[kept], targets[kept] = view, label
+            kept += 1
+        advance(number + 1)
+    return Split(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), failures
+
+
+def _statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and deviation of each channel, in [0, 1], exactly: from a histogram of the bytes."""
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    counts = torch.stack([torch.bincount(images[..., c].flatten(), minlength=256) for c in range(3)]).double()
+    shares = counts / counts.sum(dim=1, keepdim=True)
+    mean = shares @ levels
+    # A channel that never changes is left as it is.
+    std = (shares @ levels**2 - mean**2).clamp(min=0).sqrt()
+    std = torch.where(std > 0, std, 1.0)
+    first, second = ([round(value, 6) for value in values.tolist()] for values in (mean, std))
+    return (first[0], first[1], first[2]), (second[0], second[1], second[2])
+
+
+def _print_of(split: Split) -> str:
+    return fingerprint(split.images.numpy().tobytes()) + fingerprint(split.targets.numpy().tobytes())

@@ -1,0 +1,214 @@
+"""Sentences about training runs, each computed from their numbers."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from snellen.training.figures import name_of
+from snellen.training.initialise import ABOUT
+from snellen.training.recipe import Recipe
+from snellen.training.results import TrainingResult, rate_at
+
+ABOUT_NETWORKS = {
+    "plain": (
+        "64 filters of 11 x 11, ReLU, 2 x 2 max pooling with stride 2; 128 filters of 3 x 3, ReLU; 128 filters of "
+        "3 x 3, ReLU; the average over the whole map; a linear layer and softmax. Padding keeps each convolution's "
+        "output as large as its input."
+    ),
+    "batchnorm": (
+        "The same with batch normalisation between the hidden layers: after the first and the second convolution, "
+        "before their ReLU."
+    ),
+    "deep": (
+        "A first layer of 2 x 2 filters that only decorrelates; three groups of two 3 x 3 convolutions, with 2 x 2 "
+        "max pooling after the first of each, batch normalisation without a scale, and GELU; the maximum of each "
+        "channel over the map; a linear layer and softmax."
+    ),
+}
+"""The three networks of the assignment, in words."""
+
+
+def describe_recipe(recipe: Recipe) -> str:
+    """The hyper-parameters in a few sentences."""
+    optimiser, cut = recipe.optimiser, recipe.augmentation
+    method = {
+        "sgd": f"SGD with Nesterov momentum {optimiser.momentum:g}",
+        "adamw": "AdamW",
+        "muon": f"Muon with momentum {optimiser.momentum:g} for the filters (AdamW, {optimiser.other_learning_rate:g}, "
+        "for the rest)",
+    }[optimiser.name]
+    rise = f"rises over the first {recipe.schedule.warmup:.0%} of the steps and then " if recipe.schedule.warmup else ""
+    seen = [
+        {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[cut.flip],
+        f"shifted by up to {cut.translate} pixels" if cut.translate else "",
+        f"cut by a square of {cut.cutout} pixels" if cut.cutout else "",
+        f"reduced to {recipe.growth.size} pixels for the first {recipe.growth.share:.0%} of the epochs"
+        if recipe.growth.size and recipe.growth.share
+        else "",
+    ]
+    views = ", ".join(part for part in seen if part) or "seen as they are"
+    smoothing = f" The targets are smoothed by {recipe.label_smoothing:g}." if recipe.label_smoothing else ""
+    return (
+        f"{recipe.epochs} epochs in batches of {recipe.batch} with {method}; the learning rate {rise}falls in a "
+        f"straight line from {optimiser.learning_rate:g} to zero; weight decay {optimiser.weight_decay:g}. The images "
+        f"are {views}.{smoothing} Initialisation: {ABOUT[recipe.initialisation]}."
+    )
+
+
+def discuss(result: TrainingResult) -> list[str]:
+    """What one run shows."""
+    first, last, test = result.history[0], result.history[-1], result.test.accuracy
+    labels = result.labels
+    scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
+    best, worst = max(scores), min(scores)
+    sentences = [
+        f"The training loss falls from {first.loss:.3f} in the first epoch to {last.loss:.3f} in epoch "
+        f"{len(result.history)}; chance is {_chance_loss(len(labels)):.3f}.",
+        f"Test accuracy: {_accuracy(result)}, of {test.n:,} images looked at once, after the last epoch.",
+        f"While it learned, {last.accuracy:.1%} of the augmented training images were named rightly in the last "
+        f"epoch: the test accuracy is {abs(last.accuracy - test.share) * 100:.1f} points "
+        f"{'below' if test.share < last.accuracy else 'above'} that"
+        + (
+            ", so what is left to gain is mostly generalisation."
+            if last.accuracy - test.share > 0.05
+            else ", so the network is held back by what it can fit rather than by memorising."
+        ),
+        f"{best[1]} is the easiest class ({best[0]:.1%}), {worst[1]} the hardest ({worst[0]:.1%}).",
+    ]
+    mistake = _commonest_mistake(result)
+    if mistake:
+        sentences.append(mistake)
+    if result.test_averaged is not None:
+        gain = result.test_averaged.accuracy.share - test.share
+        sentences.append(
+            f"With test-time augmentation (six views, reported apart) it is "
+            f"{result.test_averaged.accuracy.share:.2%}, {gain * 100:+.2f} points."
+        )
+    return sentences
+
+
+def compare(results: Sequence[TrainingResult]) -> list[str]:
+    """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other."""
+    by_network: dict[str, list[TrainingResult]] = {}
+    for result in results:
+        by_network.setdefault(result.recipe.network, []).append(result)
+    sentences: list[str] = []
+    if "plain" in by_network and "batchnorm" in by_network:
+        sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
+        sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
+    for other in ("batchnorm", "plain"):
+        if "deep" in by_network and other in by_network:
+            sentences.append(_difference(by_network["deep"], by_network[other]))
+    if "deep" in by_network and "plain" in by_network:
+        sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
+    return sentences
+
+
+def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResult) -> list[str]:
+    losses = [epoch.loss for epoch in normalised.history]
+    goal = plain.history[-1].loss
+    reached = next((number for number, loss in enumerate(losses, start=1) if loss <= goal), None)
+    sentences = [
+        f"In the first epoch the loss is {plain.history[0].loss:.3f} without batch normalisation and {losses[0]:.3f} "
+        f"with it; in the last, {goal:.3f} and {losses[-1]:.3f}."
+    ]
+    if reached is None:
+        sentences.append("With it, the loss never comes down to where the run without it ends.")
+    else:
+        sentences.append(
+            f"With it, the loss is where the run without it ends ({goal:.3f} after {len(plain.history)} epochs) "
+            f"after {reached} epoch{'s' if reached > 1 else ''}."
+        )
+    sentences.append(
+        "Both runs share every setting and the order of the images. The normalisation gives each channel the same "
+        "mean and deviation whatever the layers before it do, so steps of one size suit all layers."
+    )
+    return sentences
+
+
+def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
+    one, two = (statistics.mean(r.test.accuracy.share for r in runs) for runs in (better, other))
+    low, high = better[0].test.accuracy.low, other[0].test.accuracy.high
+    apart = "do not overlap" if low > high or better[0].test.accuracy.high < other[0].test.accuracy.low else "overlap"
+    return (
+        f"{name_of(better[0])} is {abs(one - two) * 100:.1f} points {'above' if one > two else 'below'} "
+        f"{name_of(other[0])} on the test images; their 95% intervals {apart}."
+    )
+
+
+def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
+    firsts = [
+        f"{shape[0]} filters of {shape[2]} x {shape[3]}" if (shape := result.first_layer) else "no convolution"
+        for result in (deep, plain)
+    ]
+    return (
+        f"deep starts with {firsts[0]} where plain has {firsts[1]}, and spends its {deep.parameters:,} parameters "
+        f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that see small maps. Seven layers of small filters "
+        f"see as far as one of large ones, with a nonlinearity at each step."
+    )
+
+
+def _commonest_mistake(result: TrainingResult) -> str | None:
+    labels = result.labels
+    wrong = [
+        (count, labels[row], labels[column], sum(counts))
+        for row, counts in enumerate(result.test.confusion)
+        for column, count in enumerate(counts)
+        if row != column and count
+    ]
+    if not wrong:
+        return None
+    count, true, answer, total = max(wrong)
+    return f"The commonest mistake is to call {true} {answer}: {count} of {total}."
+
+
+def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows of a table with a row for each run; the results of a run differ in their seeds."""
+    columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes"]
+    rows = []
+    for results in runs:
+        first = results[0]
+        shares = [result.test.accuracy.share for result in results]
+        mean = statistics.mean(shares)
+        deviation = f" ± {statistics.stdev(shares) * 100:.2f}" if len(shares) > 1 else ""
+        rate = rate_at(mean, first.test.accuracy.n)
+        rows.append(
+            [
+                first.recipe.network.rpartition("/")[2],
+                f"{first.parameters:,}",
+                str(first.recipe.epochs),
+                f"{mean:.2%}{deviation}",
+                f"{rate.low:.2%} to {rate.high:.2%}",
+                str(len(results)),
+                f"{statistics.mean(result.seconds for result in results) / 60:.1f}",
+            ]
+        )
+    return columns, rows
+
+
+def where(result: TrainingResult) -> str:
+    """One sentence on the machine that the minutes were spent on."""
+    several = f", {result.processes} processes" if result.processes > 1 else ""
+    return f"Minutes of training on {result.provenance.hardware}, products in {result.precision}{several}."
+
+
+def _accuracy(result: TrainingResult) -> str:
+    rate = result.test.accuracy
+    return f"{rate.share:.2%} (95% interval {rate.low:.2%} to {rate.high:.2%})"
+
+
+def _chance_loss(classes: int) -> float:
+    return math.log(classes)
+
+
+def seeds_sentence(results: Sequence[TrainingResult]) -> str:
+    """Mean and deviation of the test accuracy over seeds; of one seed, its interval."""
+    if len(results) == 1:
+        return f"test accuracy {_accuracy(results[0])}"
+    shares = [result.test.accuracy.share for result in results]
+    return (
+        f"test accuracy {statistics.mean(shares):.2%}, deviation {statistics.stdev(shares) * 100:.2f} points over "
+        f"{len(shares)} seeds ({', '.join(f'{share:.2%}' for share in shares)})"
+    )

@@ -1,0 +1,97 @@
+"""Draws what training runs were like, and what their networks mistake for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from snellen.figures import new_figure, styled
+from snellen.training.results import TrainingResult
+
+_MOST_CELLS_WITH_NUMBERS = 12
+
+
+def draw_curves(results: Sequence[TrainingResult]) -> Figure:
+    """Training loss, accuracy and learning rate against epochs; runs of one recipe share a colour.
+
+    The accuracy is that on the training images as they were augmented; dashed, where there are any, that on
+    the images held out; the diamond after the last epoch is the test accuracy with its 95% interval.
+    """
+    names = list(dict.fromkeys(name_of(result) for result in results))
+    with styled():
+        figure = new_figure(6.3, 2.5)
+        panels = figure.subplots(1, 3)
+        loss, accuracy, rate = panels
+        for result in results:
+            colour = f"C{names.index(name_of(result))}"
+            first = next(r for r in results if name_of(r) == name_of(result)) is result
+            _draw_run(loss, accuracy, rate, result, colour, name_of(result) if first else None)
+        for panel, title in zip(panels, ("training loss (nats)", "accuracy", "learning rate"), strict=True):
+            panel.set_title(title)
+            panel.set_xlabel("epoch")
+            panel.xaxis.get_major_locator().set_params(integer=True)
+        loss.set_ylim(bottom=0)
+        accuracy.set_ylim(0, 1.03)
+        rate.set_yscale("log")
+        rate.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        rate.yaxis.set_minor_formatter(NullFormatter())
+        figure.legend(loc="outside lower center", ncols=min(4, len(names)))
+    return figure
+
+
+def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colour: str, label: str | None) -> None:
+    history = result.history
+    epochs = np.arange(1, len(history) + 1)
+    dot = "o" if len(history) == 1 else None
+    loss.plot(epochs, [e.loss for e in history], color=colour, label=label, marker=dot, markersize=3)
+    accuracy.plot(epochs, [e.accuracy for e in history], color=colour, marker=dot, markersize=3)
+    if history[0].held_out_accuracy is not None:
+        accuracy.plot(epochs, [e.held_out_accuracy for e in history], color=colour, linestyle="--")
+    test = result.test.accuracy
+    accuracy.errorbar(
+        [len(history) + 0.02 * len(history)],
+        [test.share],
+        yerr=[[test.share - test.low], [test.high - test.share]],
+        color=colour,
+        marker="D",
+        markersize=3.5,
+        capsize=2,
+    )
+    rate.plot(epochs, [e.learning_rate for e in history], color=colour, marker=dot, markersize=3)
+
+
+def name_of(result: TrainingResult) -> str:
+    """What a figure calls a run: its network, and how its loss differs from the plain one."""
+    smoothing = result.recipe.label_smoothing
+    name = result.recipe.network.rpartition("/")[2]
+    return f"{name} (targets smoothed by {smoothing:g})" if smoothing else name
+
+
+def draw_confusion(result: TrainingResult) -> Figure:
+    """Which class (rows) is given which name (columns), as a share of the class."""
+    counts = np.array(result.test.confusion, dtype=float)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
+    classes = len(result.labels)
+    side = min(6.3, 2.2 + 0.36 * classes)
+    with styled():
+        figure = new_figure(side, side * 0.92)
+        axes = figure.subplots()
+        shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        ticks = range(classes) if classes <= 40 else range(0, classes, classes // 20)
+        names = [result.labels[tick].replace("_", " ") for tick in ticks]
+        axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(ticks, names)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("true class")
+        if classes <= _MOST_CELLS_WITH_NUMBERS:
+            for (row, column), share in np.ndenumerate(shares):
+                colour = "white" if share > 0.5 else "black"
+                if counts[row, column]:
+                    axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=6)
+        figure.colorbar(shown, ax=axes, shrink=0.8, label="share of the class")
+    return figure

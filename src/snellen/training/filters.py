@@ -1,0 +1,50 @@
+"""The first layer's filters as one RGB picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from torch import Tensor
+
+from snellen.runs import atomic_path
+
+COLUMNS = 16
+_WIDTH = 1536
+"""About how wide the saved picture is, in pixels; a weight becomes a square of whole pixels."""
+
+
+def stretched(filters: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Each filter of (F, 3, h, w) less its smallest value, over its new largest; a constant filter is black."""
+    smallest: npt.NDArray[np.float32] = filters.min(axis=(1, 2, 3), keepdims=True)
+    lifted = filters - smallest
+    largest = lifted.max(axis=(1, 2, 3), keepdims=True)
+    scaled: npt.NDArray[np.float32] = np.divide(lifted, largest, out=np.zeros_like(lifted), where=largest > 0)
+    return scaled
+
+
+def mosaic(filters: Tensor) -> npt.NDArray[np.uint8]:
+    """The filters (F, 3, h, w) as one picture (H, W, 3), 16 in a row, in order, each stretched by itself.
+
+    One pixel a weight, one white pixel between filters: 64 filters of 11 x 11 make 4 rows, 47 x 191 pixels.
+    """
+    tiles = np.rint(stretched(filters.numpy()) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+    count, height, width, _ = tiles.shape
+    columns = min(COLUMNS, count)
+    rows = -(-count // columns)
+    picture = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), 255, dtype=np.uint8)
+    for number, tile in enumerate(tiles):
+        top, left = number // columns * (height + 1), number % columns * (width + 1)
+        picture[top : top + height, left : left + width] = tile
+    return picture
+
+
+def save_filters(filters: Tensor, path: Path) -> None:
+    """Write the :func:`mosaic` as a PNG, each pixel enlarged to a square, whole or not at all."""
+    picture = mosaic(filters)
+    zoom = max(1, _WIDTH // picture.shape[1])
+    image = Image.fromarray(picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
+    with atomic_path(path) as temporary:
+        image.save(temporary, format="PNG")

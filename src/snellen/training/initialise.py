@@ -1,0 +1,92 @@
+"""How weights start."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from snellen.errors import InputError
+from snellen.networks import first_convolution
+from snellen.training.recipe import Initialisation
+
+_PATCH_VARIANCE_FLOOR = 5e-4
+"""Added to a patch's variance along each direction, so that directions of pure noise are not blown up."""
+
+ABOUT = {
+    "own": "as the network's own constructor leaves them",
+    "he": (
+        "weights from a normal distribution with variance 2 / fan-in (He et al. 2015), biases zero: a ReLU throws "
+        "away half of the variance, and the factor two gives it back"
+    ),
+    "whitened": (
+        "the first layer's filters are the principal directions of the training images' patches and their "
+        "negatives, scaled to unit variance and then fixed; every other convolution starts with the identity in "
+        "its first channels; the head starts near zero"
+    ),
+}
+"""For each way one clause for a report."""
+
+
+def initialise(network: nn.Module, how: Initialisation, images: Tensor) -> None:
+    """Set the weights of ``network`` before training.
+
+    Args:
+        network: changed in place.
+        how: see :data:`ABOUT`.
+        images: normalised training images (N, 3, H, W), for the whitening.
+    """
+    if how == "he":
+        _he(network)
+    elif how == "whitened":
+        _whitened(network, images)
+
+
+def _he(network: nn.Module) -> None:
+    """Normal weights of variance 2 / fan-in, zero biases (He et al., arXiv 1502.01852, equation 10)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _whitened(network: nn.Module, images: Tensor) -> None:
+    """Whitening first layer, identities behind it, a small head (Jordan, arXiv 2404.00498, section 3)."""
+    first = first_convolution(network)
+    if first is None:
+        raise InputError("whitened: the network has no convolution of RGB images", "another initialisation")
+    with torch.no_grad():
+        filters = whitening_filters(images, first.kernel_size[0])
+        if first.weight.shape != filters.shape:
+            seen = tuple(first.weight.shape)
+            raise InputError(
+                f"whitened: the first convolution is {seen}", f"{tuple(filters.shape)} for filters of this size"
+            )
+        first.weight.copy_(filters)
+        first.weight.requires_grad_(False)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d) and module is not first:
+                nn.init.dirac_(module.weight[: module.in_channels])
+            elif isinstance(module, nn.Linear):
+                module.weight.normal_(std=1 / module.in_features)
+
+
+def whitening_filters(images: Tensor, side: int) -> Tensor:
+    """Filters (2 * 3 * side**2, 3, side, side) whose answers to ``images``' patches are uncorrelated, of unit variance.
+
+    The second half is the negative of the first, so that a nonlinearity that keeps one sign loses nothing.
+
+    Args:
+        images: normalised (N, 3, H, W).
+        side: of the patches, in pixels.
+    """
+    patches = functional.unfold(images, side).transpose(1, 2).reshape(-1, 3 * side * side).double()
+    patches -= patches.mean(dim=0)
+    covariance = patches.T @ patches / len(patches)
+    variances, directions = torch.linalg.eigh(covariance)
+    # An eigenvector's sign is arbitrary; its largest entry is made positive, so that it is the same everywhere.
+    largest = directions.abs().argmax(dim=0)
+    directions = directions * directions[largest, torch.arange(len(variances))].sign()
+    filters = (directions / (variances + _PATCH_VARIANCE_FLOOR).sqrt()).T.flip(0)
+    return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()

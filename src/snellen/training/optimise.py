@@ -1,0 +1,100 @@
+"""From a gradient to a step: Muon, and the optimiser and learning rate that a recipe asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snellen.training.recipe import Optimiser, Schedule
+
+# The odd polynomial a x + b x^3 + c x^5 whose iterates take every singular value of (0, 1] near one; Jordan
+# chose the coefficients for speed at zero (https://kellerjordan.github.io/posts/muon/, 2024).
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+_ITERATIONS = 3
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """Roughly U V^T of ``matrix`` = U S V^T, by a Newton-Schulz iteration: matrix products only."""
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    for _ in range(_ITERATIONS):
+        gram = x @ x.T
+        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+    return x.T if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised (Jordan et al. 2024): every direction of a filter bank moves equally far.
+
+    Each filter bank (F, C, h, w) is taken as a matrix (F, C * h * w) and kept at the norm sqrt(F), so that the
+    learning rate is the relative length of a step. This fits filters that a normalisation follows, which
+    makes their scale meaningless.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """Move each parameter by ``lr`` against its orthogonalised Nesterov momentum."""
+        del closure
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if (gradient := parameter.grad) is None:
+                    continue
+                state = self.state[parameter]
+                if "momentum_buffer" not in state:
+                    state["momentum_buffer"] = torch.zeros_like(gradient)
+                average = state["momentum_buffer"]
+                average.mul_(group["momentum"]).add_(gradient)
+                ahead = gradient.add(average, alpha=group["momentum"])
+                parameter.mul_(len(parameter) ** 0.5 / parameter.norm())
+                step = orthogonalised(ahead.reshape(len(ahead), -1)).view_as(parameter)
+                parameter.sub_(step, alpha=group["lr"])
+
+
+def make_optimisers(network: nn.Module, how: Optimiser) -> list[torch.optim.Optimizer]:
+    """The optimisers of all parameters that are trained; vectors (biases, normalisations) never decay."""
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    banks = [parameter for parameter in trained if parameter.ndim == 4 and how.name == "muon"]
+    rest = [parameter for parameter in trained if not any(parameter is bank for bank in banks)]
+    groups = [
+        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": how.weight_decay},
+        {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if how.name == "sgd":
+        sgd = torch.optim.SGD(groups, lr=how.learning_rate, momentum=how.momentum, nesterov=how.momentum > 0)
+        return _remembering([sgd])
+    rate = how.learning_rate if how.name == "adamw" else how.other_learning_rate
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate)] if groups else []
+    if banks:
+        optimisers.append(Muon(banks, how.learning_rate, how.momentum))
+    return _remembering(optimisers)
+
+
+def _remembering(optimisers: list[torch.optim.Optimizer]) -> list[torch.optim.Optimizer]:
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["height"] = group["lr"]
+    return optimisers
+
+
+def share_of_height(step: int, steps: int, schedule: Schedule) -> float:
+    """The learning rate of step 0, 1, ..., steps - 1 as a share of its height; the step after the last has zero."""
+    rising = schedule.warmup * steps
+    if step < rising:
+        return (step + 1) / (rising + 1)
+    return (steps - step) / (steps - rising)
+
+
+def set_share(optimisers: Iterable[torch.optim.Optimizer], share: float) -> None:
+    """Set every learning rate to ``share`` of its height."""
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = group["height"] * share

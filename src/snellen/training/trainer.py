@@ -1,0 +1,297 @@
+"""Trains a network by a recipe, in a folder that a kill at any moment leaves fit to go on from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from snellen.classifier import Classifier
+from snellen.errors import InputError
+from snellen.networks import create, first_filters, is_file, parameter_count
+from snellen.runs import Provenance, Run, to_plain
+from snellen.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    save_tensors,
+    tensors_of,
+)
+from snellen.training.data import DataSet, Split, hold_out, load_data
+from snellen.training.evaluation import evaluate, views_of
+from snellen.training.initialise import initialise
+from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, train_epoch
+from snellen.training.optimise import make_optimisers
+from snellen.training.recipe import Recipe, read_recipe
+from snellen.training.report import save_figures
+from snellen.training.results import METRICS, Epoch, TrainingResult, seed_folder, write_result, write_summary
+from snellen.training.team import Team
+from snellen.weights import MODEL_FILE, file_digest
+
+CHECKPOINT = "checkpoint.safetensors"
+_WHITENING_IMAGES = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained network as a classifier like any other, and how it became one."""
+
+    classifier: Classifier
+    result: TrainingResult
+
+
+class Watch:
+    """Told how a training goes; a surface overrides what it shows."""
+
+    def decoded(self, done: int, total: int) -> None:
+        """So many of the data set's images are in memory."""
+
+    def step(self, step: Step) -> None:
+        """A step was taken."""
+
+    def epoch(self, number: int, epoch: Epoch) -> None:
+        """Epoch ``number``, from 1, is over and its checkpoint written; also called for those resumed from."""
+
+
+def train(
+    dataset: str | DataSet,
+    recipe: str | Recipe = "plain",
+    *,
+    out: Path,
+    seed: int = 0,
+    holdout: float = 0.0,
+    resume: bool = False,
+    tta: bool = False,
+    device: str = "auto",
+    watch: Watch | None = None,
+) -> Trained:
+    """Train a network from scratch, then test it once.
+
+    Writes ``model.safetensors``, ``metrics.json``, figures, ``manifest.json``, and after each epoch
+    ``checkpoint.safetensors``, below ``out``. The same seed on the same machine gives the same bits, also where
+    the run was killed and resumed.
+
+    Args:
+        dataset: as :func:`snellen.datasets.open_dataset` takes it, or one already loaded at the recipe's size.
+        recipe: its name, a TOML file, or the recipe itself.
+        out: the run's folder.
+        seed: of every random choice.
+        holdout: the share of the training images that is kept back and looked at after each epoch, to guide
+            decisions; zero trains on all of them. The test images never guide any.
+        resume: go on from the last checkpoint in ``out``, from the start where there is none.
+        tta: also test with logits averaged over six views, reported apart.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        watch: told how it goes.
+
+    Raises:
+        InputError: no such data, recipe or network; ``out`` holds a run; a checkpoint of another run.
+        SnellenError: the loss is no longer finite, or a file cannot be written; the last checkpoint is kept.
+    """
+    recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
+    watch = watch or Watch()
+    run = Run(out)
+    team = Team(device)
+    _check_folder(out, resume)
+    team.wait()
+    data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
+    if len(data.train) < team.size or recipe.batch < team.size:
+        raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
+    with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
+        trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
+        if team.leads:
+            write_result(out, trained.result)
+            save_figures(out, trained.result, first_filters(trained.classifier.network))
+            run.write_manifest(trained.result.provenance)
+        team.part()
+    return trained
+
+
+def train_seeds(
+    dataset: str,
+    recipe: str | Recipe,
+    *,
+    out: Path,
+    seeds: Sequence[int],
+    holdout: float = 0.0,
+    resume: bool = False,
+    tta: bool = False,
+    device: str = "auto",
+    watch: Watch | None = None,
+) -> list[Trained]:
+    """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
+    recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
+    watch = watch or Watch()
+    run = Run(out)
+    _check_folder(out, resume)
+    data = load_data(dataset, recipe.size, watch.decoded)
+    trained = [
+        train(
+            data,
+            recipe,
+            out=out / seed_folder(seed),
+            seed=seed,
+            holdout=holdout,
+            resume=resume,
+            tta=tta,
+            device=device,
+            watch=watch,
+        )
+        for seed in seeds
+    ]
+    write_summary(out, [one.result for one in trained])
+    run.write_manifest(trained[0].result.provenance)
+    return trained
+
+
+def _check_folder(out: Path, resume: bool) -> None:
+    """Refuse to write over a run; sweep up what a killed one left half written."""
+    held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
+    if held and not resume:
+        raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
+    if resume and out.is_dir():
+        for name in (CHECKPOINT, METRICS, MODEL_FILE):
+            path = Path(name)
+            for leftover in out.glob(f".{path.stem}-*{path.suffix}"):
+                leftover.unlink(missing_ok=True)
+
+
+def _trained(
+    data: DataSet,
+    recipe: Recipe,
+    out: Path,
+    seed: int,
+    holdout: float,
+    resume: bool,
+    tta: bool,
+    team: Team,
+    watch: Watch,
+) -> Trained:
+    train_split, held_out = hold_out(data.train, holdout, seed_of(seed, "holdout")) if holdout else (data.train, None)
+    train_split = train_split.to(team.device)
+    network = _fresh_network(recipe, data, train_split, seed).to(team.device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimisers = make_optimisers(network, recipe.optimiser)
+    classifier = Classifier(network, data.preprocessing, data.labels, name=recipe.network, device=str(team.device))
+    identity = to_plain(
+        {
+            "recipe": recipe,
+            "network file": file_digest(Path(recipe.network)) if is_file(recipe.network) else "",
+            "data": data.fingerprint,
+            "seed": seed,
+            "holdout": holdout,
+            "processes": team.size,
+        }
+    )
+    history: list[Epoch] = []
+    if resume and (out / CHECKPOINT).exists():
+        found = load_checkpoint(out / CHECKPOINT, identity)
+        restore(network, optimisers, found.tensors)
+        history = [Epoch(**epoch) for epoch in found.history]
+    for number, epoch in enumerate(history, start=1):
+        watch.epoch(number, epoch)
+    moving = _fast(team.joined(network), team.device)
+    for number in range(len(history), recipe.epochs):
+        learned = train_epoch(
+            moving, optimisers, train_split, data.preprocessing, recipe, number, seed, team, watch.step
+        )
+        history.append(_epoch(learned, classifier, train_split, held_out, recipe, team))
+        if team.leads:
+            plain = [dataclasses.asdict(epoch) for epoch in history]
+            save_checkpoint(out / CHECKPOINT, Checkpoint(identity, plain, tensors_of(network, optimisers)))
+        watch.epoch(number + 1, history[-1])
+    team.wait()
+    if team.leads:
+        save_tensors(out / MODEL_FILE, _portable(network), _metadata(recipe, data))
+    team.wait()
+    first = first_filters(network)
+    result = TrainingResult(
+        recipe=recipe,
+        seed=seed,
+        dataset=data.name,
+        how=data.how,
+        about=data.about,
+        labels=tuple(data.labels),
+        train_images=len(train_split),
+        held_out_images=0 if held_out is None else len(held_out),
+        test_images=len(data.test),
+        failures=data.failures,
+        parameters=parameter_count(network),
+        first_layer=None if first is None else tuple(first.shape),
+        precision="bfloat16" if native_bfloat16(team.device) else "float32",
+        processes=team.size,
+        history=tuple(history),
+        test=evaluate(classifier, data.test),
+        test_averaged=evaluate(classifier, data.test, averaged=True) if tta else None,
+        provenance=Provenance.collect(
+            model=recipe.network,
+            weights=file_digest(out / MODEL_FILE) if team.leads else "",
+            data=data.fingerprint,
+            seed=seed,
+            device=str(team.device),
+        ),
+    )
+    classifier.name, classifier.digest, classifier.source = str(out), result.provenance.weights, "trained here"
+    return Trained(classifier, result)
+
+
+def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:
+    torch.manual_seed(seed_of(seed, "initialisation"))
+    network = create(recipe.network, len(data.labels), recipe.network_options)
+    sample = views_of(train_split.images[:_WHITENING_IMAGES].cpu())
+    initialise(network, recipe.initialisation, data.preprocessing.normalise(sample))
+    return network
+
+
+def _fast(network: nn.Module, device: torch.device) -> nn.Module:
+    """The same network, compiled where that pays: on CUDA."""
+    if device.type != "cuda":
+        return network
+    return cast(nn.Module, torch.compile(network, mode="max-autotune-no-cudagraphs"))
+
+
+def _epoch(
+    learned: Learned, classifier: Classifier, train_split: Split, held_out: Split | None, recipe: Recipe, team: Team
+) -> Epoch:
+    seen = None
+    if held_out is not None:
+        with precision(team.device):
+            seen = evaluate(classifier, held_out)
+    return Epoch(
+        loss=learned.loss,
+        accuracy=learned.accuracy,
+        learning_rate=learned.learning_rate * recipe.optimiser.learning_rate,
+        seconds=learned.seconds,
+        images_per_second=len(train_split) / learned.seconds,
+        held_out_loss=None if seen is None else seen.loss,
+        held_out_accuracy=None if seen is None else seen.accuracy.share,
+    )
+
+
+def _portable(network: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+
+
+def _metadata(recipe: Recipe, data: DataSet) -> dict[str, str]:
+    """What :func:`snellen.weights.resolve` needs to make a classifier of the weights."""
+    shape = data.preprocessing
+    return {
+        "architecture": Path(recipe.network).name if is_file(recipe.network) else recipe.network,
+        "options": json.dumps(recipe.network_options),
+        "labels": json.dumps(list(data.labels)),
+        "preprocessing": json.dumps(
+            {
+                "input_size": (3, *shape.size),
+                "crop_pct": shape.crop_fraction,
+                "interpolation": shape.interpolation,
+                "mean": shape.mean,
+                "std": shape.std,
+            }
+        ),
+    }

@@ -1,0 +1,741 @@
+"""Training from scratch: exact shapes, exact repeats, exact pictures, and errors that name what is wrong."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional
+
+import snellen
+from snellen.errors import InputError, ModelError, SnellenError
+from snellen.networks import create, first_filters, parameter_count
+from snellen.training.augment import augmented, first_flips, reduced
+from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from snellen.training.data import Split, hold_out, load_data
+from snellen.training.discussion import compare, describe_recipe, discuss
+from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
+from snellen.training.filters import mosaic, save_filters, stretched
+from snellen.training.initialise import initialise, whitening_filters
+from snellen.training.loop import Step, batches
+from snellen.training.optimise import Muon, make_optimisers, orthogonalised, share_of_height
+from snellen.training.recipe import RECIPES, Augmentation, Optimiser, Recipe, Schedule, read_recipe
+from snellen.training.results import read_results, write_result, write_summary
+from snellen.training.team import Team
+from snellen.training.trainer import CHECKPOINT, Watch, train, train_seeds
+
+# Small enough for a second: the digits at 8 pixels.
+TINY = dataclasses.replace(read_recipe("batchnorm"), size=8, epochs=3, batch=64)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_data("digits", 8)
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+# --- networks ---------------------------------------------------------------------------------------
+
+
+def test_plain_is_the_assignments_network() -> None:
+    network = create("plain", 10)
+    shapes = {name: tuple(value.shape) for name, value in network.named_parameters()}
+    assert shapes == {
+        "conv1.weight": (64, 3, 11, 11),
+        "conv1.bias": (64,),
+        "conv2.weight": (128, 64, 3, 3),
+        "conv2.bias": (128,),
+        "conv3.weight": (128, 128, 3, 3),
+        "conv3.bias": (128,),
+        "linear.weight": (10, 128),
+        "linear.bias": (10,),
+    }
+    counts = [64 * (3 * 121 + 1), 128 * (64 * 9 + 1), 128 * (128 * 9 + 1), 10 * (128 + 1)]
+    assert parameter_count(network) == sum(counts) == 246_026
+    kinds = [type(module) for module in network]
+    assert kinds == [
+        *(nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.Conv2d, nn.ReLU, nn.Conv2d, nn.ReLU),
+        *(nn.AdaptiveAvgPool2d, nn.Flatten, nn.Linear),
+    ]
+    maps = {name: tuple(network[: number + 1](torch.zeros(1, 3, 32, 32)).shape[1:]) for number, (name, _) in
+            enumerate(network.named_children())}  # fmt: skip
+    assert maps["relu1"] == (64, 32, 32)
+    assert maps["pool1"] == (64, 16, 16)
+    assert maps["relu3"] == (128, 16, 16)
+    assert maps["average"] == (128, 1, 1)
+
+
+def test_plain_by_hand() -> None:
+    network = create("plain", 10)
+    x = torch.randn(2, 3, 32, 32)
+    p = dict(network.named_parameters())
+    y = functional.max_pool2d(functional.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=5).clamp(min=0), 2)
+    y = functional.conv2d(y, p["conv2.weight"], p["conv2.bias"], padding=1).clamp(min=0)
+    y = functional.conv2d(y, p["conv3.weight"], p["conv3.bias"], padding=1).clamp(min=0)
+    y = y.mean(dim=(2, 3)) @ p["linear.weight"].T + p["linear.bias"]
+    torch.testing.assert_close(network(x), y)
+
+
+def test_batchnorm_normalises_between_the_hidden_layers() -> None:
+    network = create("batchnorm", 10)
+    order = [type(module).__name__ for module in network]
+    assert [order[i + 1] for i, name in enumerate(order) if name == "Conv2d"] == ["BatchNorm2d", "BatchNorm2d", "ReLU"]
+    # Two normalisations of 64 and 128 channels; their shifts replace two biases.
+    assert parameter_count(network) == 246_026 + 2 * (64 + 128) - (64 + 128)
+
+
+def test_deep_shapes() -> None:
+    network = create("deep", 10)
+    assert tuple(first_filters(network).shape) == (24, 3, 2, 2)
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    assert network(torch.zeros(2, 3, 24, 24)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "message"),
+    [
+        ("plainn", "no architecture named 'plainn' .*did you mean plain"),
+        ("gone.py", "gone.py: no such file"),
+        ("deep", "deep: cannot be made: .*colour"),
+    ],
+)
+def test_networks_that_cannot_be_made(architecture: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        create(architecture, 10, {"colour": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1", r"has no function network\(classes\)"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("def network(classes): return 3", "made int .*a torch.nn.Module"),
+    ],
+)
+def test_network_files_with_mistakes(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(text)
+    with pytest.raises(ModelError, match=message):
+        create(str(path), 10)
+
+
+# --- recipes ----------------------------------------------------------------------------------------
+
+
+def test_shipped_recipes() -> None:
+    plain, batchnorm, deep = (read_recipe(name) for name in RECIPES)
+    # What differs between the first two is the network alone.
+    assert dataclasses.replace(plain, network="batchnorm") == batchnorm
+    assert deep.network == "deep"
+    assert all(describe_recipe(recipe) for recipe in (plain, batchnorm, deep))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("network = 'plain'\nepochs = 1", "lacks batch"),
+        ("network = 'plain'\nepochs = 1\nbatch = 8\nepoch = 1", "unknown key 'epoch' .*did you mean epochs"),
+        ("network = 'plain'\nepochs = 1.5\nbatch = 8", "epochs is 1.5 .*a whole number"),
+        ("network = 'plain'\nepochs = true\nbatch = 8", "epochs is True"),
+        ("network = 'plain'\nepochs = 0\nbatch = 8", "epochs is 0 .*at least 1"),
+        (
+            "network = 'plain'\nepochs = 1\nbatch = 8\n[optimiser]\nname = 'adam'",
+            "name is 'adam' .*sgd or adamw or muon",
+        ),
+        ("network = 'plain'\nepochs = 1\nbatch = 8\noptimiser = 3", r"optimiser is 3 .*a table \[optimiser\]"),
+        ("network = ", "not TOML"),
+    ],
+)
+def test_recipes_with_mistakes(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_recipe(str(path))
+
+
+def test_unknown_recipe() -> None:
+    with pytest.raises(InputError, match="no recipe 'batchnrom' .*did you mean batchnorm"):
+        read_recipe("batchnrom")
+
+
+@given(st.integers(1, 500), st.floats(0, 0.9))
+def test_learning_rate_rises_and_falls(steps: int, warmup: float) -> None:
+    shares = [share_of_height(step, steps, Schedule(warmup)) for step in range(steps)]
+    assert all(0 < share <= 1 for share in shares)
+    top = shares.index(max(shares))
+    assert shares[: top + 1] == sorted(shares[: top + 1])
+    assert shares[top:] == sorted(shares[top:], reverse=True)
+
+
+def test_learning_rate_by_hand() -> None:
+    assert [share_of_height(step, 4, Schedule(0)) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+    assert [share_of_height(step, 4, Schedule(0.5)) for step in range(4)] == [1 / 3, 2 / 3, 1, 0.5]
+
+
+# --- optimisers and initialisation ------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=20)
+def test_orthogonalised_has_the_same_singular_vectors(seed: int) -> None:
+    matrix = torch.randn(6, 10, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
+    # The iteration is an odd polynomial of the matrix: it acts on the singular values alone.
+    values = s / (s.square().sum().sqrt() + 1e-7)
+    for _ in range(3):
+        values = 3.4445 * values - 4.7750 * values**3 + 2.0315 * values**5
+    torch.testing.assert_close(orthogonalised(matrix), u @ values.diag() @ v)
+    torch.testing.assert_close(orthogonalised(matrix.T), orthogonalised(matrix).T)
+
+
+def test_muon_step_by_hand() -> None:
+    bank = nn.Parameter(torch.randn(4, 3, 2, 2))
+    start = bank.detach().clone()
+    optimiser = Muon([bank], lr=0.1, momentum=0.5)
+    bank.grad = torch.randn_like(bank)
+    gradient = bank.grad.clone()
+    optimiser.step()
+    scaled = start * (2.0 / start.norm())
+    # The first Nesterov momentum is 1.5 times the gradient, and the orthogonalisation forgets the factor.
+    expected = scaled - 0.1 * orthogonalised((1.5 * gradient).reshape(4, 12)).reshape(4, 3, 2, 2)
+    torch.testing.assert_close(bank.detach(), expected)
+
+
+def test_every_trained_parameter_has_one_optimiser() -> None:
+    for name in RECIPES:
+        network = create(name, 10)
+        groups = [g for o in make_optimisers(network, read_recipe(name).optimiser) for g in o.param_groups]
+        held = [id(parameter) for group in groups for parameter in group["params"]]
+        assert sorted(held) == sorted(id(p) for p in network.parameters() if p.requires_grad)
+    decays = {p.ndim: g["weight_decay"] for g in make_optimisers(create("plain", 3), Optimiser(weight_decay=0.1))[0]
+              .param_groups for p in g["params"]}  # fmt: skip
+    assert decays == {4: 0.1, 2: 0.1, 1: 0.0}
+
+
+def test_he_initialisation() -> None:
+    torch.manual_seed(0)
+    network = create("plain", 10)
+    initialise(network, "he", torch.zeros(1, 3, 32, 32))
+    assert network.conv3.weight.std().item() == pytest.approx(math.sqrt(2 / (128 * 9)), rel=0.01)
+    assert all(not value.any() for name, value in network.named_parameters() if name.endswith("bias"))
+
+
+def test_whitening_makes_patches_uncorrelated() -> None:
+    torch.manual_seed(0)
+    images = torch.randn(50, 1, 12, 12) * 2 + 0.5 * torch.randn(50, 3, 12, 12)
+    answers = functional.conv2d(images, whitening_filters(images, 2)).transpose(0, 1).reshape(24, -1)[:12]
+    covariance = np.cov(answers.numpy(), bias=True)
+    np.testing.assert_allclose(covariance, np.eye(12), atol=5e-3)
+
+
+def test_whitened_layers_pass_on_what_they_receive() -> None:
+    network = create("deep", 10)
+    images = torch.randn(20, 3, 32, 32)
+    initialise(network, "whitened", images)
+    assert not network.conv1.weight.requires_grad
+    convolution = network.group1.conv1
+    x = torch.randn(1, 24, 8, 8)
+    torch.testing.assert_close(convolution(x)[:, :24], x)
+
+
+def test_whitening_needs_fitting_filters() -> None:
+    with pytest.raises(InputError, match=r"whitened: the first convolution is \(64, 3, 11, 11\)"):
+        initialise(create("plain", 10), "whitened", torch.randn(2, 3, 32, 32))
+
+
+# --- data and augmentation --------------------------------------------------------------------------
+
+
+def test_digits_as_bytes(digits) -> None:
+    assert digits.train.images.dtype == torch.uint8
+    assert digits.train.images.shape[1:] == (8, 8, 3)
+    assert len(digits.train) + len(digits.test) == 500
+    pixels = digits.train.images.numpy() / 255
+    np.testing.assert_allclose(digits.preprocessing.mean, pixels.mean(axis=(0, 1, 2)), atol=1e-6)
+    np.testing.assert_allclose(digits.preprocessing.std, pixels.std(axis=(0, 1, 2)), atol=1e-6)
+    assert "scikit-learn" in digits.about
+
+
+def test_a_bad_image_is_listed_and_left_out(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for name, colour in (("red", (255, 0, 0)), ("blue", (0, 0, 255))):
+            folder = tmp_path / split / name
+            folder.mkdir(parents=True)
+            for number in range(3):
+                Image.new("RGB", (20, 20), colour).save(folder / f"{number}.png")
+    (tmp_path / "train" / "red" / "1.png").write_bytes(b"no image")
+    data = load_data(str(tmp_path), 8)
+    assert len(data.train) == 5
+    assert data.train.targets.tolist() == [0, 0, 0, 1, 1]
+    assert data.failures == ("train/red/1.png: not an image",)
+    assert data.train.images[0, 0, 0].tolist() == [0, 0, 255]
+
+
+def test_hold_out(digits) -> None:
+    kept, held = hold_out(digits.train, 0.2, 1)
+    assert len(held) == round(0.2 * len(digits.train))
+    both = torch.cat((kept.images, held.images)).flatten(1)
+    assert torch.equal(both.sum(1).sort().values, digits.train.images.flatten(1).sum(1).sort().values)
+    with pytest.raises(InputError, match="--holdout 1"):
+        hold_out(digits.train, 1.0, 1)
+
+
+@given(st.integers(0, 2**31), st.integers(0, 4), st.sampled_from(["none", "random", "alternating"]))
+@settings(max_examples=30)
+def test_augmentation_against_numpy(seed: int, translate: int, flip: str) -> None:
+    """Each view is some shift and mirror of its image with a reflected border, as NumPy's padding makes it."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (5, 6, 7, 3), generator=generator, dtype=torch.uint8)
+    index = torch.tensor([3, 0, 3])
+    views = augmented(images, index, Augmentation(flip, translate), 1, first_flips(5, seed), generator)
+    assert views.is_contiguous(memory_format=torch.channels_last)
+    for view, number in zip((views * 255).round().byte().permute(0, 2, 3, 1).numpy(), index, strict=True):
+        pad = ((translate, translate), (translate, translate), (0, 0))
+        padded = np.pad(images[number].numpy(), pad, mode="reflect")
+        crops = [padded[t : t + 6, s : s + 7] for t in range(2 * translate + 1) for s in range(2 * translate + 1)]
+        mirrored = [crop[:, ::-1] for crop in crops]
+        candidates = crops if flip == "none" else crops + mirrored
+        assert any(np.array_equal(view, candidate) for candidate in candidates)
+
+
+def test_alternating_flips_show_both_sides() -> None:
+    images = torch.randint(0, 256, (20, 4, 4, 3), dtype=torch.uint8)
+    flips, index = first_flips(20, 3), torch.arange(20)
+    even, odd = (
+        augmented(images, index, Augmentation("alternating"), epoch, flips, torch.Generator()) for epoch in (0, 1)
+    )
+    assert torch.equal(even, odd.flip(3))
+    assert 0 < flips.sum() < 20
+
+
+def test_cutout_area() -> None:
+    images = torch.arange(256, dtype=torch.uint8).repeat(4, 3).reshape(4, 16, 16, 3)
+    cut, whole = (
+        augmented(images, torch.arange(4), Augmentation(cutout=side), 0, first_flips(4, 0), torch.Generator())
+        for side in (5, 0)
+    )
+    assert ((cut != whole).any(dim=1).sum(dim=(1, 2)) >= 24).all()  # one of 25 may equal the mean
+    assert ((cut != whole).any(dim=1).sum(dim=(1, 2)) <= 25).all()
+
+
+@given(st.integers(1, 40), st.integers(2, 50), st.integers(1, 3))
+@settings(max_examples=30)
+def test_an_epoch_sees_every_image_once(count: int, batch: int, processes: int) -> None:
+    split = Split(torch.zeros(count, 8, 8, 3, dtype=torch.uint8), torch.arange(count))
+    recipe = Recipe("plain", 1, batch, size=8)
+    seen: list[int] = []
+    for rank in range(processes):
+        team = Team("cpu")
+        team.rank, team.size = rank, processes
+        shares = list(batches(split, recipe, 0, 5, team))
+        assert max(whole for *_, whole in shares) <= batch
+        seen += [int(target) for _, targets, _ in shares for target in targets]
+    assert sorted(seen) == list(range(count))
+
+
+def test_growth_reduces_early_views() -> None:
+    assert reduced(torch.rand(2, 3, 32, 32), 24).shape == (2, 3, 24, 24)
+    flat = torch.full((1, 3, 32, 32), 0.25)
+    torch.testing.assert_close(reduced(flat, 24), torch.full((1, 3, 24, 24), 0.25))
+
+
+# --- the picture of the filters ---------------------------------------------------------------------
+
+
+def test_filters_exactly_as_numpy_stretches_them(tmp_path: Path) -> None:
+    filters = torch.randn(64, 3, 11, 11, generator=torch.Generator().manual_seed(0))
+    filters[5] = 3.0
+    picture = mosaic(filters)
+    assert picture.shape == (4 * 12 - 1, 16 * 12 - 1, 3)
+    for number, weight in enumerate(filters.numpy()):
+        row, column = divmod(number, 16)
+        tile = picture[12 * row : 12 * row + 11, 12 * column : 12 * column + 11]
+        lifted = weight - weight.min()
+        expected = lifted / lifted.max() if number != 5 else lifted
+        np.testing.assert_array_equal(tile, np.rint(expected.transpose(1, 2, 0) * 255))
+    assert (picture[11::12] == 255).all()
+    assert (picture[:, 11::12] == 255).all()
+    save_filters(filters, tmp_path / "filters.png")
+    saved = np.array(Image.open(tmp_path / "filters.png"))
+    zoom = saved.shape[0] // picture.shape[0]
+    np.testing.assert_array_equal(saved[::zoom, ::zoom], picture)
+
+
+@pytest.mark.parametrize(("count", "side", "shape"), [(24, 2, (5, 47, 3)), (7, 5, (5, 41, 3)), (17, 3, (7, 63, 3))])
+def test_filters_of_any_number_and_size(count: int, side: int, shape: tuple[int, ...]) -> None:
+    assert mosaic(torch.randn(count, 3, side, side)).shape == shape
+
+
+def test_stretched_spans_the_range() -> None:
+    values = stretched(np.random.default_rng(0).normal(size=(8, 3, 4, 4)).astype(np.float32))
+    assert (values.min(axis=(1, 2, 3)) == 0).all()
+    assert (values.max(axis=(1, 2, 3)) == 1).all()
+
+
+# --- evaluation -------------------------------------------------------------------------------------
+
+
+def test_scores_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1.0]])
+    result = scored(logits, torch.tensor([0, 1, 1, 1]), 2)
+    assert result.confusion == ((1, 0), (1, 2))
+    assert (result.accuracy.count, result.accuracy.n) == (3, 4)
+    assert [rate.share for rate in result.per_class] == [1.0, pytest.approx(2 / 3)]
+    assert result.loss == pytest.approx(float(functional.cross_entropy(logits, torch.tensor([0, 1, 1, 1]))))
+
+
+def test_six_views_as_numpy_makes_them(digits) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
+    classifier = snellen.Classifier(network, digits.preprocessing, digits.labels, name="toy", device="cpu")
+    views = views_of(digits.test.images[:5])
+    padded = np.pad(views.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
+    seen = [padded[:, :, at : at + 8, at : at + 8] for at in (0, 1, 2)]
+    seen += [view[..., ::-1].copy() for view in seen]
+    expected = torch.stack([classifier.logits_of_view(torch.from_numpy(view)) for view in seen]).mean(dim=0)
+    torch.testing.assert_close(logits_of_six(classifier, views), expected)
+
+
+# --- whole runs -------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_bits(digits, tmp_path: Path) -> None:
+    runs = {}
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        runs[name] = train(digits, TINY, out=tmp_path / name, seed=seed, device="cpu")
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+    assert not same(weights(tmp_path / "a"), weights(tmp_path / "c"))
+    losses = [[epoch.loss for epoch in runs[name].result.history] for name in "ab"]
+    assert losses[0] == losses[1]
+    assert losses[0][-1] < losses[0][0]
+    assert runs["a"].result.test == runs["b"].result.test
+
+
+def test_a_run_is_a_classifier(digits, tmp_path: Path) -> None:
+    trained = train(digits, TINY, out=tmp_path, device="cpu", tta=True)
+    loaded = snellen.load(str(tmp_path), device="cpu")
+    assert tuple(loaded.labels) == tuple("0123456789")
+    assert loaded.preprocessing == trained.classifier.preprocessing
+    pixels = torch.rand(2, 3, 8, 8)
+    torch.testing.assert_close(loaded.logits(pixels), trained.classifier.logits(pixels))
+    assert loaded.embed(pixels).shape == (2, 128)
+    assert evaluate(loaded, digits.test) == trained.result.test
+    assert trained.result.test_averaged is not None
+    assert trained.result.provenance.weights == loaded.digest
+    assert read_results(tmp_path) == [trained.result]
+    for name in ("curves.png", "filters.png", "confusion.png", "manifest.json"):
+        assert (tmp_path / name).stat().st_size > 100
+    assert discuss(trained.result)
+
+
+class KilledError(Exception):
+    pass
+
+
+class Killer(Watch):
+    """Interrupts at one step, as a kill would."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.at = (epoch, step)
+
+    def step(self, step: Step) -> None:
+        if (step.epoch, step.step) == self.at:
+            raise KilledError
+
+
+@pytest.mark.parametrize("recipe", ["batchnorm", "deep"])
+def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: str) -> None:
+    tiny = dataclasses.replace(read_recipe(recipe), size=16 if recipe == "deep" else 8, epochs=3, batch=64)
+    if recipe == "deep":
+        digits = load_data("digits", 16)
+        tiny = dataclasses.replace(tiny, network_options={"widths": [8, 8, 8]})
+    whole = train(digits, tiny, out=tmp_path / "whole", device="cpu", holdout=0.2)
+    for stops in (((1, 2), (2, 1), (3, 5)), ((1, 5), (3, 1))):
+        cut = tmp_path / f"cut-{len(stops)}"
+        for at in stops:
+            with pytest.raises(KilledError):
+                train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True, watch=Killer(*at))
+        again = train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True)
+        assert same(weights(tmp_path / "whole"), weights(cut))
+        assert again.result.test == whole.result.test
+        assert [e.held_out_loss for e in again.result.history] == [e.held_out_loss for e in whole.result.history]
+
+
+def test_dropout_is_resumed_too(digits, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        "from torch import nn\n"
+        "def network(classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, classes))\n"
+    )
+    tiny = dataclasses.replace(TINY, network=str(tmp_path / "net.py"), initialisation="own")
+    train(digits, tiny, out=tmp_path / "whole", device="cpu")
+    with pytest.raises(KilledError):
+        train(digits, tiny, out=tmp_path / "cut", device="cpu", watch=Killer(2, 3))
+    torch.rand(5)  # whatever else the program draws in between
+    result = train(digits, tiny, out=tmp_path / "cut", device="cpu", resume=True).result
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert result.first_layer is None
+    assert not (tmp_path / "cut" / "filters.png").exists()
+    with pytest.raises(ModelError, match="a program of its owner's, net.py, which is not run unasked"):
+        snellen.load(str(tmp_path / "cut"))
+    loaded = snellen.load(str(tmp_path / "cut"), architecture=str(tmp_path / "net.py"), device="cpu")
+    assert evaluate(loaded, digits.test) == result.test
+    (tmp_path / "net.py").write_text((tmp_path / "net.py").read_text().replace("0.5", "0.4"))
+    with pytest.raises(InputError, match="was begun with network file"):
+        train(digits, tiny, out=tmp_path / "cut", device="cpu", resume=True)
+
+
+def test_training_leaves_the_callers_random_state(digits, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path, device="cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_loss_that_is_nan_stops(digits, tmp_path: Path) -> None:
+    tiny = dataclasses.replace(TINY, network="plain", optimiser=Optimiser("sgd", 1e30))
+    with pytest.raises(SnellenError, match=r"epoch 1, step \d of 6: the loss is (nan|inf) at .*learning_rate"):
+        train(digits, tiny, out=tmp_path, device="cpu")
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_run_is_not_written_over(digits, tmp_path: Path) -> None:
+    train(digits, TINY, out=tmp_path, device="cpu")
+    with pytest.raises(InputError, match="holds a run already .*--resume"):
+        train(digits, TINY, out=tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 4}, "was begun with recipe's epochs 3, not 4"),
+        ({"optimiser": Optimiser("adamw", 0.5)}, "recipe's optimiser's learning_rate 0.002, not 0.5"),
+        ({"seed": 2}, "was begun with seed 0, not 2"),
+        ({"holdout": 0.1}, "was begun with holdout 0.0, not 0.1"),
+    ],
+)
+def test_another_run_does_not_go_on(digits, tmp_path: Path, changes, message) -> None:
+    with pytest.raises(KilledError):
+        train(digits, TINY, out=tmp_path, device="cpu", watch=Killer(2, 1))
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    outer = {key: changes.pop(key) for key in ("seed", "holdout") if key in changes}
+    with pytest.raises(InputError, match=message):
+        train(digits, dataclasses.replace(TINY, **changes), out=tmp_path, device="cpu", resume=True, **outer)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_other_data_do_not_go_on(digits, tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        train(digits, TINY, out=tmp_path, device="cpu", watch=Killer(2, 1))
+    other = dataclasses.replace(digits, fingerprint="another")
+    with pytest.raises(InputError, match="was begun with data .*, not another"):
+        train(other, TINY, out=tmp_path, device="cpu", resume=True)
+
+
+def test_damaged_and_foreign_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    whole = Checkpoint({"seed": 0}, [{"loss": 1.0}], {"network/w": torch.arange(6.0).reshape(2, 3)})
+    save_checkpoint(path, whole)
+    assert load_checkpoint(path, {"seed": 0}).history == [{"loss": 1.0}]
+    data = path.read_bytes()
+    for position in (len(data) - 1, len(data) - 20):
+        path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        with pytest.raises(ModelError, match="do not match their digest"):
+            load_checkpoint(path, {"seed": 0})
+    for cut in (0, 5, 100, len(data) - 1):
+        path.write_bytes(data[:cut])
+        with pytest.raises(ModelError, match="not a sound safetensors file"):
+            load_checkpoint(path, {"seed": 0})
+    save_file({"w": torch.zeros(2)}, path)
+    with pytest.raises(ModelError, match="not a checkpoint of `snellen train`"):
+        load_checkpoint(path, {"seed": 0})
+    save_file({"w": torch.zeros(2)}, path, metadata={"kind": "snellen checkpoint 1", "facts": "{"})
+    with pytest.raises(ModelError, match="its facts cannot be read"):
+        load_checkpoint(path, {"seed": 0})
+
+
+def test_disk_full_keeps_the_checkpoint(tmp_path: Path, monkeypatch) -> None:
+    import safetensors
+    import safetensors.torch
+
+    path = tmp_path / CHECKPOINT
+    save_checkpoint(path, Checkpoint({}, [], {"network/w": torch.zeros(2)}))
+    before = path.read_bytes()
+
+    def full(*_, **__) -> None:
+        raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(SnellenError, match="cannot be written: .*No space left on device"):
+        save_checkpoint(path, Checkpoint({}, [], {"network/w": torch.ones(2)}))
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == [CHECKPOINT]
+
+
+def test_several_seeds(tmp_path: Path) -> None:
+    tiny = dataclasses.replace(TINY, epochs=1)
+    trained = train_seeds("digits", tiny, out=tmp_path, seeds=range(3), device="cpu")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    shares = [one.result.test.accuracy.share for one in trained]
+    assert metrics["test_accuracy"] == pytest.approx(np.mean(shares))
+    assert metrics["test_accuracy_deviation"] == pytest.approx(np.std(shares, ddof=1))
+    low, high = metrics["test_accuracy_interval"]
+    assert low < metrics["test_accuracy"] < high
+    assert [result.seed for result in read_results(tmp_path)] == [0, 1, 2]
+
+
+def test_comparison(digits, tmp_path: Path) -> None:
+    results = []
+    for network in ("plain", "batchnorm"):
+        tiny = dataclasses.replace(TINY, network=network)
+        results.append(train(digits, tiny, out=tmp_path / network, device="cpu").result)
+    said = " ".join(compare(results))
+    assert f"{results[0].history[0].loss:.3f} without batch normalisation" in said
+    assert "points" in said
+    assert compare(results[:1]) == []
+
+
+def test_results_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished training run"):
+        read_results(tmp_path)
+    for text, message in (("{", "damaged"), ('{"seed": 1}', "not what `snellen train` writes")):
+        (tmp_path / "metrics.json").write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_results(tmp_path)
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+QUICK = ("--size", "8", "--batch", "64", "--device", "cpu")
+
+
+def test_command(snellen_command, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    done = snellen_command("train", "digits", "--recipe", "plain", "--epochs", "1", *QUICK, "--out", run)
+    assert done.returncode == 0, done.stderr
+    assert "Test accuracy: " in done.stdout
+    assert "epoch 1: loss " in done.stderr
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test_accuracy_interval"][0] < metrics["test_accuracy"] < metrics["test_accuracy_interval"][1]
+    assert metrics["provenance"]["command"].startswith("snellen train digits")
+    Image.new("RGB", (20, 20)).save(tmp_path / "black.png")
+    named = snellen_command("classify", tmp_path / "black.png", "--model", run, "--json")
+    assert named.returncode == 0, named.stderr
+    assert len(json.loads(named.stdout)[0]["predictions"]) == 3
+    compared = snellen_command("compare", run, "--markdown", "--figure", tmp_path / "curves.png")
+    assert compared.stdout.startswith("| network | parameters | epochs | test accuracy |")
+    assert "| plain | 246,026 | 1 |" in compared.stdout
+    assert (tmp_path / "curves.png").exists()
+
+
+def test_tensorboard(snellen_command, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    done = snellen_command("train", "digits", "--epochs", "1", *QUICK, "--out", tmp_path, "--tensorboard")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["digits", "--recipe", "plainn"], "no recipe 'plainn'"),
+        (["digits", "--network", "plan"], "no architecture named 'plan'"),
+        (["digits", "--epochs", "0"], "epochs is 0"),
+        (["digits", "--holdout", "2"], "--holdout 2.0"),
+        (["nowhere/at/all"], "nowhere/at/all: no such file or folder"),
+    ],
+)
+def test_command_mistakes(snellen_command, tmp_path: Path, arguments, message) -> None:
+    done = snellen_command("train", *arguments, "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def killed_command(out: Path, after: float, *arguments: str) -> None:
+    """Run ``snellen train`` and kill it with SIGKILL once a checkpoint is there and ``after`` seconds have passed."""
+    program = Path(sysconfig.get_path("scripts")) / "snellen"
+    command = [sys.executable, program, "train", "digits", *QUICK, "--out", out, "--resume", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (out / CHECKPOINT).exists():
+            time.sleep(0.01)
+        time.sleep(after)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
+    arguments = ("--recipe", "batchnorm", "--epochs", "12")
+    whole = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "whole", *arguments)
+    assert whole.returncode == 0, whole.stderr
+    # Two kills, the first at the first checkpoint, the second wherever the resumed process then is.
+    for after in (0.0, 0.2):
+        killed_command(tmp_path / "cut", after, *arguments)
+    done = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "cut", "--resume", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
+    assert not list((tmp_path / "cut").glob(".*"))
+
+
+def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    recipe = dataclasses.replace(read_recipe("plain"), size=8, batch=64, epochs=3)
+    one = train(digits, recipe, out=tmp_path / "one", device="cpu").result
+    # `--multi_gpu` is Accelerate's name for its own launcher; on a CPU the processes talk through gloo.
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "snellen"]
+    command += ["train", "digits", "--recipe", "plain", "--epochs", "3", *QUICK, "--out", str(tmp_path / "two")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Test accuracy") == 1
+    (two,) = read_results(tmp_path / "two")
+    assert (one.processes, two.processes) == (1, 2)
+    # The same sums in another order, of products in bfloat16: the curves agree to one per cent.
+    curves = [[epoch.loss for epoch in result.history] for result in (one, two)]
+    np.testing.assert_allclose(curves[1], curves[0], rtol=1e-2)
+
+
+@pytest.mark.slow
+def test_cifar10(shared: Path, snellen_command, tmp_path: Path) -> None:
+    """All of CIFAR-10 decodes; one epoch of a thin network on it beats chance by far."""
+    data = load_data(str(shared / "cifar10"), 32)
+    assert (len(data.train), len(data.test)) == (50_000, 10_000)
+    assert data.labels[0] == "airplane"
+    assert torch.bincount(data.train.targets).tolist() == [5000] * 10
+    part = dataclasses.replace(
+        data, train=data.train.chosen(torch.arange(5000)), test=data.test.chosen(torch.arange(1000))
+    )
+    recipe = dataclasses.replace(read_recipe("deep"), epochs=2, batch=250, network_options={"widths": [16, 32, 32]})
+    result = train(part, recipe, out=tmp_path / "run", device="cpu").result
+    assert result.test.accuracy.low > 0.25
+
+
+def test_results_survive_json(digits, tmp_path: Path) -> None:
+    result = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+    (tmp_path / "copy").mkdir()
+    write_result(tmp_path / "copy", result)
+    assert read_results(tmp_path / "copy") == [result]
+    write_summary(tmp_path, [result])
+    assert json.loads((tmp_path / "metrics.json").read_text())["test_accuracy_deviation"] is None
