@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen and its tests into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) ".[dev,cpu,scale]"
+	$(INSTALL) ".[dev,cpu,scale,tensorboard]"
 	@touch $@ $(VENV)/.installed
 
 clean:
