@@ -34,11 +34,13 @@ Contender = Callable[[list[str]], object]
 
 
 def timm_eager(classifier: snellen.Classifier) -> Contender:
-    """Timm as its documentation says: open, transform, stack, network."""
+    """Timm as its documentation says: open, transform, stack, network; the same weights in a network of its own."""
+    import timm
     from PIL import Image
     from timm.data import create_transform, resolve_data_config
 
-    network = classifier.network
+    network = timm.create_model(classifier.name, pretrained=False).eval()
+    network.load_state_dict(classifier.network.state_dict())
     transform = create_transform(**resolve_data_config({}, model=network))
 
     def run(paths: list[str]) -> np.ndarray:
