@@ -369,7 +369,17 @@ def test_the_exam_has_its_part(tmp_path: Path) -> None:
     from snellen.exam.parts import PARTS
 
     class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
-    context = Context(toy_classifier(), (), (), "", str(tmp_path / "d"), tmp_path / "out", 0)
+    context = Context(
+        toy_classifier(),
+        photographs=(),
+        expected=(),
+        data="",
+        dataset=str(tmp_path / "d"),
+        training="digits",
+        training_runs=(),
+        folder=tmp_path / "out",
+        seed=0,
+    )
     blocks = PARTS["probe"].run(context)
     assert all(block.path.is_file() for block in blocks if isinstance(block, Picture))
     tables = [block for block in blocks if isinstance(block, Table)]
