@@ -254,7 +254,13 @@ def _read_bytes(source: Source) -> bytes:
 @functools.cache
 def _standard_input() -> bytes:
     """What standard input holds; read once, however often ``-`` is named."""
-    return sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin is not None else b""
+    if sys.stdin is None:
+        return b""
+    data = bytearray()
+    # Piece by piece: Ctrl-C is heard between two pieces, but not within one long read.
+    while len(data) <= MAX_BYTES and (piece := sys.stdin.buffer.read1(1 << 16)):
+        data += piece
+    return bytes(data)
 
 
 def _too_many_pixels(name: str, seen: str) -> ImageError:
