@@ -214,6 +214,7 @@ def test_ctrl_c_is_one_line(tmp_path) -> None:
         # More than a pipe holds: written once the command reads.
         process.stdin.write("x" * (1 << 18))
         process.stdin.flush()
+        time.sleep(1)  # until it has read that much and waits for more
         process.send_signal(signal.SIGINT)
         errors = process.stderr.read()
         assert process.wait(timeout=60) == 130
