@@ -258,7 +258,7 @@ def _standard_input() -> bytes:
         return b""
     data = bytearray()
     # Piece by piece: Ctrl-C is heard between two pieces, but not within one long read.
-    while len(data) <= MAX_BYTES and (piece := sys.stdin.buffer.read1(1 << 16)):
+    while len(data) <= MAX_BYTES and (piece := os.read(sys.stdin.fileno(), 1 << 16)):
         data += piece
     return bytes(data)
 
