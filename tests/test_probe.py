@@ -15,6 +15,7 @@ from sklearn.preprocessing import normalize
 
 import snellen
 from snellen.errors import ImageError, InputError, ModelError
+from snellen.runs import Provenance
 from snellen.transfer import saving
 from snellen.transfer.baselines import PETS, PETS_BASELINES, is_pets
 from snellen.transfer.discussion import discuss
@@ -373,7 +374,7 @@ def test_the_exam_has_its_part(tmp_path: Path) -> None:
         toy_classifier(),
         photographs=(),
         expected=(),
-        data="",
+        provenance=Provenance.collect(),
         dataset=str(tmp_path / "d"),
         training="digits",
         training_runs=(),

@@ -14,7 +14,7 @@ from snellen.errors import SnellenError
 from snellen.exam.context import Context
 from snellen.exam.document import Block, Paragraph, Picture, Points, Table
 from snellen.figures import save_figure
-from snellen.runs import Provenance, write_json
+from snellen.runs import write_json
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
@@ -50,10 +50,7 @@ def run(context: Context) -> Sequence[Block]:
     result = attack_photographs(context, context.folder)
     attacks = result.attacks
     accounts = account_for(attacks, smallest=False)
-    provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
-    )
-    whole = {"attacks": attacks, "accounts": accounts, "failures": result.failures, "provenance": provenance}
+    whole = {"attacks": attacks, "accounts": accounts, "failures": result.failures, "provenance": context.provenance}
     write_json(context.folder / "result.json", whole)
     picture = context.folder / "attacks.png"
     save_figure(draw_attacks([exhibit(one, context.folder) for one in attacks]), picture)

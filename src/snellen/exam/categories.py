@@ -11,7 +11,7 @@ from snellen.figures import save_figure
 from snellen.images import read_image
 from snellen.inspect.categories import Classification, classify
 from snellen.inspect.categories_figure import draw_categories
-from snellen.runs import Provenance, write_json
+from snellen.runs import write_json
 
 _ROWS_OF_A_PICTURE = 6
 
@@ -25,14 +25,7 @@ def run(context: Context) -> Sequence[Block]:
     """Classify every photograph; write ``result.json`` and the figures."""
     classifier = context.classifier
     results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
-    provenance = Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=context.data,
-        device=str(classifier.device),
-        seed=context.seed,
-    )
-    write_json(context.folder / "result.json", {"results": results, "provenance": provenance})
+    write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
     return (
         Paragraph(
             f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.classifier import Classifier
+from snellen.runs import Provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +18,7 @@ class Context:
         classifier: the one under examination.
         photographs: paths of those that can be read; at least one.
         expected: the label that a person would choose for each photograph, or None where nobody said.
-        data: fingerprint of the photographs.
+        provenance: of the whole exam: model, photographs, seed.
         dataset: the name of the labelled photographs to learn from.
         training: the name of the images to train networks on from scratch.
         training_runs: folders of networks trained before, shown in place of training.
@@ -28,7 +29,7 @@ class Context:
     classifier: Classifier
     photographs: Sequence[str]
     expected: Sequence[str | None]
-    data: str
+    provenance: Provenance
     dataset: str
     training: str
     training_runs: Sequence[str]

@@ -11,7 +11,6 @@ from snellen.images import read_image, to_pixels
 from snellen.inspect.feature_maps import feature_maps
 from snellen.inspect.feature_maps_discussion import discuss
 from snellen.inspect.feature_maps_files import write_feature_maps, write_heatmap
-from snellen.runs import Provenance
 
 REFERENCES = (
     "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
@@ -29,14 +28,7 @@ def run(context: Context) -> Sequence[Block]:
     pixels = to_pixels(photograph)
     result = feature_maps(classifier, pixels)
     heat = write_heatmap(classifier, photograph, pixels, None, context.folder)
-    provenance = Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=context.data,
-        device=str(classifier.device),
-        seed=context.seed,
-    )
-    more = {"heatmap": heat, "provenance": provenance}
+    more = {"heatmap": heat, "provenance": context.provenance}
     write_feature_maps(classifier, photograph, name, result, context.folder, more)
     *discussion, limits = discuss(result)
     return (

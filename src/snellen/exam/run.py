@@ -49,6 +49,13 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
     photographs, expected, unreadable = _readable_photographs(config)
     data = fingerprint("".join(fingerprint(Path(photograph).read_bytes()) for photograph in photographs))
     classifier = load(config.model, architecture=config.architecture, device=config.device)
+    provenance = Provenance.collect(
+        model=classifier.name,
+        weights=classifier.digest,
+        data=data,
+        seed=config.seed,
+        device=str(classifier.device),
+    )
     names = config.parts or tuple(PARTS)
     sections: list[Section] = []
     failed: list[str] = []
@@ -59,7 +66,7 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
             classifier=classifier,
             photographs=photographs,
             expected=expected,
-            data=data,
+            provenance=provenance,
             dataset=config.dataset,
             training=config.training,
             training_runs=config.training_runs,
@@ -74,13 +81,6 @@ def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lam
             failed.append(f"part {name}: {reason}")
             blocks = (Failed(reason),)
         sections.append(Section(part.title, part.assignment, blocks))
-    provenance = Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=data,
-        seed=config.seed,
-        device=str(classifier.device),
-    )
     report = out / "report.pdf"
     write_pdf(_report(config, classifier, photographs, names, sections, provenance), report)
     run.write_manifest(provenance)

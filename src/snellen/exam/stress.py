@@ -11,7 +11,7 @@ from snellen.exam.document import Block, Heading, Paragraph, Picture, Points, Ta
 from snellen.robustness.discussion import discuss
 from snellen.robustness.examine import examine, write_results
 from snellen.robustness.stress import assignment_trials
-from snellen.runs import Provenance, write_json
+from snellen.runs import write_json
 from snellen.transforms import TRANSFORMS
 
 REFERENCES = (
@@ -27,10 +27,7 @@ def run(context: Context) -> Sequence[Block]:
     attacks = attack_photographs(context, attacked).attacks
     result = examine(classifier, [str(attacked / a.file) for a in attacks], [a.image for a in attacks])
     write_results(result, folder)
-    provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, device=str(classifier.device), seed=context.seed
-    )
-    write_json(folder / "result.json", {"examination": result, "provenance": provenance})
+    write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
     return (
         Paragraph("The attacked files of the previous section, each manipulated at its own size and classified again."),
         Points([TRANSFORMS[name].definition for name, _ in assignment_trials()]),
