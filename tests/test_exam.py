@@ -1,8 +1,11 @@
 """The exam runs, fails in parts, and ends in a PDF that says what it was made of."""
 
+import base64
 import dataclasses
 import glob
+import importlib.util
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pypdfium2
@@ -10,13 +13,34 @@ import pytest
 from PIL import Image
 
 from snellen.errors import InputError, SnellenError
+from snellen.exam import compare as compare_module
+from snellen.exam import compose as compose_module
 from snellen.exam import parts as parts_module
 from snellen.exam import run as run_module
+from snellen.exam.compare import compare_exams
+from snellen.exam.compose import Taken, checklist
 from snellen.exam.config import ExamConfig, read_config
-from snellen.exam.document import Heading, Paragraph, Picture, Points, Report, Section, Table
+from snellen.exam.document import (
+    Answer,
+    Beside,
+    Fact,
+    Failed,
+    Heading,
+    Item,
+    Listing,
+    Paragraph,
+    Picture,
+    Points,
+    Report,
+    Section,
+    Table,
+)
+from snellen.exam.hypertext import write_html
+from snellen.exam.kept import Kept, find_kept, keep
 from snellen.exam.parts import PARTS
-from snellen.exam.run import run_exam
+from snellen.exam.run import Watch, run_exam
 from snellen.exam.typeset import write_pdf
+from snellen.training.recipe import RECIPES
 
 
 def text_of(pdf: Path) -> str:
@@ -24,6 +48,28 @@ def text_of(pdf: Path) -> str:
     text = " ".join(page.get_textpage().get_text_range() for page in document)
     document.close()
     return " ".join(text.split())
+
+
+def report_of(*blocks, title: str = "t", paper: str = "a4", **others) -> Report:
+    """A report of one section."""
+    values = {
+        "author": "", "collaborators": [], "summary": [], "cover": None, "checklist": [], "findings": [],
+        "references": [], "listings": [], "provenance": [],
+    }  # fmt: skip
+    return Report(title=title, sections=[Section("s", title, "", blocks)], paper=paper, **(values | others))
+
+
+class Noted(Watch):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.kept, self.begun, self.seconds = [], [], None
+
+    def planned(self, kept, seconds) -> None:
+        self.kept, self.seconds = kept, seconds
+
+    def started(self, part) -> None:
+        self.begun.append(part)
 
 
 def write(path: Path, text: str) -> Path:
@@ -39,8 +85,13 @@ def test_config(tmp_path: Path) -> None:
         collaborators = ["B. Student", "C. Student"]
         photographs = ["a.jpg", "more"]
         parts = ["categories"]
+        dataset = "timm/oxford-iiit-pet"
+        epsilon = "8/255"
+        target = "goldfish"
         seed = 7
         paper = "us-letter"
+        [labels]
+        "a.jpg" = "espresso"
     """
     config = read_config(write(tmp_path / "exam.toml", text), PARTS)
     escaped = glob.escape(str(tmp_path))
@@ -50,9 +101,16 @@ def test_config(tmp_path: Path) -> None:
         collaborators=("B. Student", "C. Student"),
         photographs=(f"{escaped}/a.jpg", f"{escaped}/more"),
         parts=("categories",),
+        dataset=("timm/oxford-iiit-pet",),
+        epsilon="8/255",
+        target="goldfish",
+        labels={"a.jpg": "espresso"},
         seed=7,
         paper="us-letter",
     )
+    (tmp_path / "mine").mkdir()
+    several = read_config(write(tmp_path / "several.toml", 'dataset = ["mine", "digits"]'), PARTS)
+    assert several.dataset == (str(tmp_path / "mine"), "digits")
     assert read_config(write(tmp_path / "empty.toml", ""), PARTS) == ExamConfig()
 
 
@@ -68,6 +126,10 @@ def test_config(tmp_path: Path) -> None:
         ("photographs = [1]", r"photographs is \[1\]"),
         ("paper = 'a5'", 'paper is \'a5\' .*"a4" or "us-letter"'),
         ("title = \nseed = 1", "not TOML: .*line 1"),
+        ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),
+        ("labels = ['a']", r"labels is \['a'\] .*a table of texts"),
+        ("quick = 1", "quick is 1 .*true or false"),
+        ("dataset = 3", "dataset is 3 .*a list of texts"),
         ("[table]\nx = 1", "unknown key 'table'"),
         ('title = "my parts"\nparts = "x"', "line 2: parts is"),
         ('title = "catgories"\nparts = ["catgories"]', "line 2: unknown part"),
@@ -100,7 +162,8 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("exam", exam, "--out", out)
     assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
-    assert done.stdout == f"The report is {out / 'report.pdf'}\n"
+    assert done.stdout == f"The report is {out / 'report.pdf'}, and as a page {out / 'report.html'}\n"
+    assert "The exam takes about" in done.stderr
     text = text_of(out / "report.pdf")
     for expected in (
         "The title",
@@ -138,10 +201,11 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path, monkeypatc
 
     failing = dataclasses.replace(PARTS["categories"], title="Dark", run=fail)
     table = {"dark": failing, "categories": PARTS["categories"]}
-    monkeypatch.setattr(run_module, "PARTS", table)
-    started = []
-    result = run_exam(ExamConfig(parts=tuple(table)), tmp_path, started.append)
-    assert started == ["dark", "categories"]
+    for module in (run_module, compose_module):
+        monkeypatch.setattr(module, "PARTS", table)
+    watch = Noted()
+    result = run_exam(ExamConfig(parts=tuple(table)), tmp_path, watch)
+    assert watch.begun == ["dark", "categories"]
     assert result.failed == ("part dark: the lamp went out",)
     assert result.unreadable == ()
     text = text_of(result.report)
@@ -166,18 +230,92 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
         Points([nasty]),
         Table((nasty,), [[nasty]], nasty),
         Picture(picture, nasty),
+        Beside([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
+        Failed(nasty),
     )
-    report = Report(
-        nasty, nasty, [nasty], [(nasty, nasty)], [Section(nasty, nasty, blocks)], [nasty], [], [(nasty, nasty)], paper
+    report = report_of(
+        *blocks,
+        title=nasty,
+        author=nasty,
+        collaborators=[nasty],
+        summary=[Fact(nasty, nasty)],
+        cover=Picture(picture, nasty),
+        checklist=[Item(nasty, nasty, "s", nasty, nasty), Item(nasty, nasty, "gone", "", nasty)],
+        findings=[(nasty, [Fact(nasty, nasty)])],
+        references=[nasty],
+        listings=[Listing(nasty, nasty)],
+        provenance=[Fact(nasty, nasty)],
+        paper=paper,
     )
     write_pdf(report, tmp_path / "report.pdf")
-    assert text_of(tmp_path / "report.pdf").replace(" ", "").count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 10
+    assert text_of(tmp_path / "report.pdf").replace(" ", "").count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 24
     width, _ = pypdfium2.PdfDocument(tmp_path / "report.pdf")[0].get_size()
     assert width == pytest.approx({"a4": 595.3, "us-letter": 612}[paper], abs=0.5)
 
 
+class Page(HTMLParser):
+    """What a browser would make of a page: its text, what it points at, its anchors."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text, self.sources, self.links, self.ids, self.open = "", [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs) -> None:
+        values = dict(attrs)
+        self.sources += [values["src"]] if "src" in values else []
+        self.links += [values["href"]] if "href" in values else []
+        self.ids += [values["id"]] if "id" in values else []
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+
+def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) -> None:
+    nasty = "<script>x()</script> & \" ' {{ 1 }} {% if %} “ü” 漢 </table>"
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (20, 10)).save(picture)
+    report = report_of(
+        Paragraph(nasty),
+        Heading("What, then?"),
+        Points([nasty]),
+        Table((nasty, "n"), [[nasty, "1,000"], [nasty, "2"]], nasty),
+        Picture(picture, nasty, 0.5),
+        Beside([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
+        Failed(nasty),
+        title=nasty,
+        cover=Picture(picture, nasty),
+        checklist=[Item("1", nasty, "s", "What, then?", nasty), Item("2", nasty, "", "", nasty)],
+        findings=[(nasty, [Fact(nasty, nasty)])],
+        listings=[Listing(nasty, "x = '<b>'")],
+        references=[nasty],
+    )
+    write_html(report, tmp_path / "report.html")
+    page = Page(tmp_path / "report.html")
+    assert page.text.count(nasty) >= 18
+    assert "x = '<b>'" in page.text
+    assert len(page.sources) == 4
+    for source in page.sources:
+        kind, _, data = source.partition(";base64,")
+        assert kind == "data:image/png"
+        assert base64.b64decode(data) == picture.read_bytes()
+    assert set(page.links) <= {f"#{name}" for name in page.ids}
+    assert "#s-what-then" in page.links
+    markup = (tmp_path / "report.html").read_text()
+    assert '<td class="right">1,000</td>' in markup
+    assert "<script" not in markup
+    assert "@import" not in markup
+
+
 def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
-    report = Report("t", "", [], [], [Section("s", "", (Paragraph("p"),))], [], [], [], "a4")
+    report = report_of(Paragraph("p"))
     for name in ("1.pdf", "2.pdf"):
         write_pdf(report, tmp_path / name)
     assert (tmp_path / "1.pdf").read_bytes() == (tmp_path / "2.pdf").read_bytes()
@@ -186,15 +324,178 @@ def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
 def test_a_report_that_typst_refuses(tmp_path: Path) -> None:
     picture = tmp_path / "broken.png"
     picture.write_bytes(b"not a png")
-    report = Report("t", "", [], [], [Section("s", "", (Picture(picture, "c"),))], [], [], [], "a4")
     with pytest.raises(SnellenError, match=r"report\.pdf: cannot be typeset"):
-        write_pdf(report, tmp_path / "report.pdf")
+        write_pdf(report_of(Picture(picture, "c")), tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()
+
+
+def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
+    picture = tmp_path / "run" / "part" / "a.png"
+    elsewhere = tmp_path / "b.png"
+    picture.parent.mkdir(parents=True)
+    for path in (picture, elsewhere):
+        Image.new("RGB", (2, 2)).save(path)
+    blocks = [
+        Paragraph("p"),
+        Heading("h"),
+        Points(["i"]),
+        Table(["a"], [["1"]], "c"),
+        Picture(picture, "c", 0.5),
+        Beside([Picture(picture, "1"), Picture(elsewhere, "2")], ["x", "y"], "c"),
+    ]
+    kept = Kept(Answer("data", [Fact("n", "v")], blocks), "me", "now", 1.5)
+    keep(kept, "part", tmp_path / "run")
+    assert find_kept("part", tmp_path / "run") == kept
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
+    found = find_kept("part", moved)
+    assert found is not None
+    assert found.answer.blocks[4] == Picture(moved / "part" / "a.png", "c", 0.5)
+    (moved / "part" / "a.png").unlink()
+    assert find_kept("part", moved) is None
+    assert find_kept("other", moved) is None
+    (moved / "part" / "answer.json").write_text('{"answer": {"data": "d"}}')
+    assert find_kept("part", moved) is None
+
+
+def counted(monkeypatch) -> list[str]:
+    """Two parts that note that they ran: one depends on all photographs, one on the target."""
+    ran: list[str] = []
+
+    def part(name: str, inputs):
+        def run(context):
+            ran.append(name)
+            context.folder.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4)).save(context.folder.parent / f"{name}.png")
+            blocks = (Paragraph(name), Picture(context.folder.parent / f"{name}.png", name))
+            return Answer("on this", (Fact(name, str(len(ran))),), blocks)
+
+        asked = ((f"Problem {name}", f"to do {name}", ""),)
+        return dataclasses.replace(PARTS["categories"], title=name, asked=asked, inputs=inputs, run=run)
+
+    table = {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
+    for module in (run_module, compose_module, compare_module):
+        monkeypatch.setattr(module, "PARTS", table)
+    return ran
+
+
+def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path, monkeypatch) -> None:
+    ran = counted(monkeypatch)
+    config = ExamConfig(parts=("one", "two"))
+    watch = Noted()
+    run_exam(config, tmp_path, watch)
+    assert ran == ["one", "two"]
+    assert watch.kept == []
+    first = text_of(tmp_path / "report.pdf")
+    run_exam(config, tmp_path, watch)
+    assert ran == ["one", "two"]
+    assert text_of(tmp_path / "report.pdf") == first
+    run_exam(dataclasses.replace(config, target="goldfish"), tmp_path, watch)
+    assert ran == ["one", "two", "two"]
+    assert watch.kept == ["one"]
+    assert watch.begun[2:] == ["two"]
+    run_exam(dataclasses.replace(config, target="goldfish", seed=1), tmp_path)
+    assert ran[3:] == ["one", "two"]
+    (tmp_path / "one.png").unlink()
+    run_exam(dataclasses.replace(config, target="goldfish", seed=1), tmp_path)
+    assert ran[5:] == ["one"]
+
+
+def test_a_part_that_failed_is_run_again(tmp_path: Path, monkeypatch) -> None:
+    ran = counted(monkeypatch)
+    config = ExamConfig(parts=("one",), dataset=("gone",))
+
+    def fail(_):
+        raise InputError("no such set")
+
+    whole = run_module.PARTS["one"]
+    run_module.PARTS["one"] = dataclasses.replace(whole, inputs=fail)
+    assert run_exam(config, tmp_path).failed == ("part one: no such set",)
+    run_module.PARTS["one"] = whole
+    ran.clear()
+    assert run_exam(config, tmp_path).failed == ()
+    assert ran == ["one"]
+
+
+def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
+    def answered(*blocks):
+        return Kept(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
+
+    taken = [Taken("features", answered(Heading("What the maps show"))), Taken("probe", answered(Failed("dark")))]
+    items = checklist(ExamConfig(collaborators=("Ada",)), taken)
+    assert [item.problem for item in items if item.problem != "Instructions"] == sorted(
+        item.problem for item in items if item.problem != "Instructions"
+    )
+    by_asked = {item.asked: item for item in items}
+    assert by_asked["The people worked with"].data == "Ada"
+    shown = next(item for item in items if item.heading == "What the maps show")
+    assert (shown.section, shown.data) == ("features", "peppers.jpg")
+    assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
+    assert {item.section for item in items if item.problem.startswith("Problem 3")} == {""}
+    report = report_of(*[Paragraph("x " * 3000)] * 2, Heading("here"), checklist=[Item("1", "a", "s", "here", "d")])
+    write_pdf(report, tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    pages = [" ".join(page.get_textpage().get_text_range().split()) for page in document]
+    document.close()
+    (page,) = [number for number, text in enumerate(pages, 1) if number > 1 and "here" in text]
+    assert f"1 a {page} d" in pages[0]
+
+
+def test_headings_of_the_checklist_are_printed() -> None:
+    """Each heading that the checklist points at is one that its part's source prints, or a recipe's network."""
+    for part in PARTS.values():
+        source = Path(importlib.util.find_spec(part.run.__module__).origin).read_text()
+        for _, _, heading in part.asked:
+            assert not heading or f'Heading("{heading}")' in source or heading in RECIPES
+
+
+def test_two_exams_side_by_side(tmp_path: Path, monkeypatch) -> None:
+    counted(monkeypatch)
+    run_exam(ExamConfig(), tmp_path / "a")
+    run_exam(ExamConfig(seed=1), tmp_path / "b")
+    report, page = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    text = text_of(report)
+    assert "tf_efficientnet_lite0 (a)" in text
+    assert "one 1 3" in text
+    assert "two 2 4" in text
+    assert len(Page(page).sources) == 4
+    with pytest.raises(InputError, match="gone: holds no finished exam"):
+        compare_exams(tmp_path / "a", tmp_path / "gone", tmp_path / "c")
+
+
+def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path, monkeypatch) -> None:
+    counted(monkeypatch)
+    for name in "ab":
+        run_exam(ExamConfig(), tmp_path / name)
+    kept = find_kept("one", tmp_path / "b")
+    keep(dataclasses.replace(kept, answer=dataclasses.replace(kept.answer, data="on that")), "one", tmp_path / "b")
+    report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    assert "Not on the same data, so not to be held against each other" in text_of(report)
+
+
+@pytest.mark.slow
+def test_a_first_look(snellen_command, tmp_path: Path) -> None:
+    """All parts on what is embedded: every item of the checklist answered, in both renderings."""
+    done = snellen_command("exam", "--quick", "--out", tmp_path / "look")
+    assert done.returncode == 0, done.stderr
+    text = text_of(tmp_path / "look" / "report.pdf")
+    page = Page(tmp_path / "look" / "report.html")
+    for said in (text, " ".join(page.text.split())):
+        assert "This is a first look" in said
+        assert "in place of CIFAR-10" in said
+        assert "this part was not asked for" not in said
+        assert "This part failed" not in said
+        for part in PARTS.values():
+            assert part.title in said
+    assert set(page.links) <= {f"#{name}" for name in page.ids}
+    again = snellen_command("exam", "--quick", "--out", tmp_path / "look")
+    assert again.returncode == 0
+    assert again.stderr == ""
 
 
 def test_every_part_is_complete() -> None:
     for name, part in parts_module.PARTS.items():
         assert part.title, name
         assert part.assignment.startswith("Problem "), name
+        assert part.asked, name
         assert part.sources, name
         assert part.references, name

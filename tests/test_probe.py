@@ -375,13 +375,18 @@ def test_the_exam_has_its_part(tmp_path: Path) -> None:
         photographs=(),
         expected=(),
         provenance=Provenance.collect(),
-        dataset=str(tmp_path / "d"),
+        target=1,
+        epsilon="4/255",
+        datasets=(str(tmp_path / "d"),),
         training="digits",
         training_runs=(),
         folder=tmp_path / "out",
         seed=0,
     )
-    blocks = PARTS["probe"].run(context)
+    answer = PARTS["probe"].run(context)
+    blocks = answer.blocks
+    assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 1.000 to 1.000, n = 4"]
+    assert answer.data == "d (8 to learn from, 4 to test)"
     assert all(block.path.is_file() for block in blocks if isinstance(block, Picture))
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")

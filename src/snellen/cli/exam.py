@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,17 +16,51 @@ def exam(
         Path | None, typer.Argument(help="The exam's configuration; without it, the embedded model and photographs.")
     ] = None,
     out: options.Out = Path("exam"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: the embedded digits stand in for every data set.")
+    ] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare", help="Lay two finished exams side by side, in place of taking one.", metavar="RUN RUN"
+        ),
+    ] = None,
 ) -> None:
-    """All of it, as a PDF: runs the exam's parts and writes report.pdf."""
+    """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
+    if compare is not None:
+        output.exclusive(("--compare", True), ("--quick", quick), ("a configuration", config is not None))
+        from snellen.exam.compare import compare_exams
+
+        _print(*compare_exams(*compare, out))
+        return
+    import dataclasses
+
     from snellen.exam.config import ExamConfig, read_config
     from snellen.exam.parts import PARTS
-    from snellen.exam.run import run_exam
+    from snellen.exam.run import Watch, run_exam
+
+    class Lines(Watch):
+        def planned(self, kept: Sequence[str], seconds: float) -> None:
+            for part in kept:
+                output.stderr.print(f"{PARTS[part].title}: kept, nothing that decides it has changed")
+            output.stderr.print(f"The exam takes about {_duration(seconds)}.")
+
+        def started(self, part: str) -> None:
+            output.stderr.print(f"{PARTS[part].title} ...")
 
     settings = ExamConfig() if config is None else read_config(config, PARTS)
-    result = run_exam(settings, out, started=lambda part: output.stderr.print(f"{PARTS[part].title} ..."))
+    result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, Lines())
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
-    output.stdout.print(f"The report is {result.report}", soft_wrap=True, markup=False)
+    _print(result.report, result.page)
     if result.failed:
         raise typer.Exit(1)
     output.finish(len(result.unreadable))
+
+
+def _print(report: Path, page: Path) -> None:
+    output.stdout.print(f"The report is {report}, and as a page {page}", soft_wrap=True, markup=False)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"

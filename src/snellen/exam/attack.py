@@ -11,8 +11,8 @@ from snellen.attacks.folder import FolderResult, attack_folder, exhibit
 from snellen.attacks.plan import Plan
 from snellen.attacks.report import Attack
 from snellen.errors import SnellenError
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Paragraph, Picture, Points, Table
+from snellen.exam.context import Context, fingerprints, names_of
+from snellen.exam.document import Answer, Block, Fact, Paragraph, Picture, Points, Table
 from snellen.figures import save_figure
 from snellen.runs import write_json
 
@@ -22,10 +22,17 @@ REFERENCES = (
     "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
 )
 
+ASKED = (
+    ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
+)
 PHOTOGRAPHS = 4
 """As many as the assignment asks for: the first ones."""
-TARGET, EPSILON = 812, "4/255"
-"""The assignment's: ImageNet's space shuttle. Within the bound the noise is hard to see."""
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the first four photographs, their labels, the target and the bound."""
+    some = slice(PHOTOGRAPHS)
+    return [fingerprints(context.photographs[some]), context.expected[some], context.target, context.epsilon]
 
 
 def attack_photographs(context: Context, folder: Path) -> FolderResult:
@@ -35,8 +42,7 @@ def attack_photographs(context: Context, folder: Path) -> FolderResult:
         SnellenError: none of them could be attacked.
     """
     photographs = list(context.photographs[:PHOTOGRAPHS])
-    target = min(TARGET, len(context.classifier.labels) - 1)
-    plan = Plan(target, EPSILON, seed=context.seed)
+    plan = Plan(context.target, context.epsilon, seed=context.seed)
     labels = context.expected[:PHOTOGRAPHS]
     result = attack_folder(context.classifier, photographs, plan, folder, labels=labels)
     if not result.attacks:
@@ -44,7 +50,7 @@ def attack_photographs(context: Context, folder: Path) -> FolderResult:
     return result
 
 
-def run(context: Context) -> Sequence[Block]:
+def run(context: Context) -> Answer:
     """Attack; write the attacked files, ``result.json`` and ``attacks.png``."""
     classifier = context.classifier
     result = attack_photographs(context, context.folder)
@@ -57,13 +63,13 @@ def run(context: Context) -> Sequence[Block]:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves the "
-            f"photograph's own pixels, by at most {EPSILON} in any channel; the gradient flows back through the resize "
-            "and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm "
-            "of the target's probability, on values that are always rounded to 8 bits. Each result is written as a PNG "
-            "as large as the photograph, read back from disk, and classified as any photograph is; the numbers below "
-            "are of those files. The assignment's own update is snellen attack --method ascent; it stalls where the "
-            "target's probability is near zero."
+            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves "
+            f"the photograph's own pixels, by at most {context.epsilon} in any channel; the gradient flows back "
+            "through the resize and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, "
+            "along the logarithm of the target's probability, on values that are always rounded to 8 bits. Each result "
+            "is written as a PNG as large as the photograph, read back from disk, and classified as any photograph is; "
+            "the numbers below are of those files. The assignment's own update is snellen attack --method ascent; it "
+            "stalls where the target's probability is near zero."
         ),
         Picture(
             picture,
@@ -91,7 +97,13 @@ def run(context: Context) -> Sequence[Block]:
     if trouble:
         blocks.append(Points(trouble))
     blocks.append(Paragraph(f"{_doubts(attacks)}{discuss(accounts)}"))
-    return blocks
+    hits = sum(one.attacked.hit for one in attacks)
+    controls = sum(one.control.hit for one in attacks)
+    facts = (
+        Fact(f"saved files seen as {attacks[0].target.label} within {context.epsilon}", f"{hits} of {len(attacks)}"),
+        Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
+    )
+    return Answer(names_of([one.image for one in attacks]), facts, blocks)
 
 
 def _doubts(attacks: Sequence[Attack]) -> str:

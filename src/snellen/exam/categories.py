@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Paragraph, Picture, Table
+from snellen.exam.context import Context, fingerprints, names_of
+from snellen.exam.document import Answer, Block, Fact, Paragraph, Picture, Table
 from snellen.figures import save_figure
 from snellen.images import read_image
 from snellen.inspect.categories import Classification, classify
@@ -14,6 +14,7 @@ from snellen.inspect.categories_figure import draw_categories
 from snellen.runs import write_json
 
 _ROWS_OF_A_PICTURE = 6
+_FACTS = 4
 
 REFERENCES = (
     "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
@@ -21,12 +22,22 @@ REFERENCES = (
 )
 
 
-def run(context: Context) -> Sequence[Block]:
+ASKED = (
+    ("Problem 1, part 1", "The top three categories and their probabilities; the model and its preprocessing", ""),
+)
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: every photograph and its label."""
+    return [fingerprints(context.photographs), context.expected]
+
+
+def run(context: Context) -> Answer:
     """Classify every photograph; write ``result.json`` and the figures."""
     classifier = context.classifier
     results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
     write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
-    return (
+    blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
             f"{len(classifier.labels):,} classes. Each photograph passes its own preprocessing. "
@@ -44,6 +55,8 @@ def run(context: Context) -> Sequence[Block]:
         ),
         Paragraph(_discussion(context, results)),
     )
+    facts = [Fact(Path(r.image).name, f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
+    return Answer(names_of(context.photographs), facts, blocks)
 
 
 def _pictures(context: Context, results: Sequence[Classification]) -> list[Picture]:

@@ -6,11 +6,13 @@ import dataclasses
 import glob
 import re
 import tomllib
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from snellen.attacks.plan import epsilon_steps
+from snellen.datasets import DIGITS
 from snellen.errors import InputError, did_you_mean
 
 Paper = Literal["a4", "us-letter"]
@@ -29,14 +31,19 @@ class ExamConfig:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         photographs: files, folders or patterns, relative to the configuration's folder; empty takes the
             embedded ones.
-        dataset: labelled photographs to learn from: a folder or parquet file relative to the configuration's
-            folder, a hub id, or ``digits``, which need no download.
-        training: the images to train networks on from scratch, named as ``dataset`` is.
+        labels: the class that a person would choose for a photograph, by its file's name.
+        target: the class that the attack is to show; empty takes ImageNet's space shuttle, or the last class of a
+            model that has none.
+        epsilon: the attack's bound, such as ``4/255``.
+        dataset: labelled photographs to learn from, one set or several: folders or parquet files relative to the
+            configuration's folder, hub ids, or ``digits``, which need no download.
+        training: the images to train networks on from scratch, named as a ``dataset`` is.
         training_runs: folders that ``snellen train`` made, relative to the configuration's folder, shown in place
             of training.
         parts: the parts to run; empty runs all.
         seed: of every random choice.
         paper: ``a4`` or ``us-letter``.
+        quick: whether this is a first look; see :func:`first_look`. At most four photographs are examined.
     """
 
     title: str = "An eye exam"
@@ -46,12 +53,16 @@ class ExamConfig:
     architecture: str | None = None
     device: str = "auto"
     photographs: tuple[str, ...] = ()
-    dataset: str = "digits"
-    training: str = "digits"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    epsilon: str = "4/255"
+    dataset: tuple[str, ...] = (DIGITS,)
+    training: str = DIGITS
     training_runs: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
+    quick: bool = False
 
 
 def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
@@ -86,6 +97,10 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
         if part not in parts:
             where = f"{path}, line {_line_of_value(text, 'parts', part)}"
             raise InputError(f"{where}: unknown part {part!r}", _offer(part, parts))
+    try:
+        epsilon_steps(config.epsilon)
+    except InputError as error:
+        raise InputError(f"{path}, line {_line_of_key(text, 'epsilon')}: {error}") from error
     base = path.parent
     # The folder's own name is not a pattern, whatever it holds.
     photographs = tuple(f"{glob.escape(str(base))}/{photograph}" for photograph in config.photographs)
@@ -94,7 +109,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
         config,
         photographs=photographs,
         model=str(base / config.model) if file else config.model,
-        dataset=_below(base, config.dataset),
+        dataset=tuple(_below(base, name) for name in config.dataset),
         training=_below(base, config.training),
         training_runs=tuple(str(base / run) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),
@@ -125,24 +140,35 @@ def _line_of_value(text: str, key: str, value: str) -> int:
     return next((number for number, line in lines if re.search(rf"[\"']{re.escape(value)}[\"']", line)), first)
 
 
+def first_look(config: ExamConfig) -> ExamConfig:
+    """The same exam in less time: the embedded digits stand in for every data set, and the report says so."""
+    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=(), quick=True)
+
+
 _ACCEPTED = {
     "str": "a text in quotes",
     "str | None": "a text in quotes",
     "int": "a whole number",
+    "bool": "true or false",
     "tuple[str, ...]": 'a list of texts, such as ["a", "b"]',
+    "Mapping[str, str]": 'a table of texts, such as { "a.jpg" = "goldfish" }',
     "Paper": " or ".join(f'"{paper}"' for paper in get_args(Paper)),
 }
 
 
 def _checked(where: str, key: str, value: Any, kind: str) -> Any:
     """``value`` as the field's type; refused where it is of another."""
+    if key == "dataset" and isinstance(value, str):
+        return (value,)
     if kind == "tuple[str, ...]" and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     fits = {
         "str": isinstance(value, str),
         "str | None": isinstance(value, str),
         "int": isinstance(value, int) and not isinstance(value, bool),
+        "bool": isinstance(value, bool),
         "Paper": value in get_args(Paper),
+        "Mapping[str, str]": isinstance(value, dict) and all(isinstance(item, str) for item in value.values()),
     }
     if not fits.get(kind, False):
         raise InputError(f"{where}: {key} is {value!r}", _ACCEPTED[kind])

@@ -66,7 +66,40 @@ class Failed:
     kind: Literal["failed"] = field(default="failed", init=False)
 
 
-Block = Paragraph | Heading | Points | Table | Picture | Failed
+@dataclass(frozen=True)
+class Beside:
+    """Pictures beside each other, each under its own title, with one caption."""
+
+    pictures: Sequence[Picture]
+    titles: Sequence[str]
+    caption: str
+    kind: Literal["beside"] = field(default="beside", init=False)
+
+
+Block = Paragraph | Heading | Points | Table | Picture | Beside | Failed
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that was found, in short: what of, and its value with its unit and interval."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one part of the exam found.
+
+    Attributes:
+        data: what it was found on, in a few words.
+        facts: the findings in short.
+        blocks: the findings in full.
+    """
+
+    data: str
+    facts: Sequence[Fact]
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)
@@ -74,14 +107,35 @@ class Section:
     """One part of the exam, as it is printed.
 
     Attributes:
+        name: the part's; what links point at.
         title: of the section.
         assignment: the item of the assignment that it answers.
         blocks: in order.
     """
 
+    name: str
     title: str
     assignment: str
     blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the checklist: something that the assignment asks for.
+
+    Attributes:
+        problem: its number there.
+        asked: what is asked for.
+        section: the name of the section that answers it; empty where none does.
+        heading: the heading in that section under which the answer stands; empty for the section's beginning.
+        data: on what it was answered, or why it was not.
+    """
+
+    problem: str
+    asked: str
+    section: str
+    heading: str
+    data: str
 
 
 @dataclass(frozen=True)
@@ -98,20 +152,26 @@ class Report:
 
     Attributes:
         title, author, collaborators: its head.
-        summary: pairs of a fact's name and the fact: model, preprocessing, photographs.
+        summary: model, preprocessing, photographs.
+        cover: the picture on the first page; None where there is none.
+        checklist: what the assignment asks for, in its order.
+        findings: each part's title and what it found in short.
         sections: the parts.
         references: one sentence each.
         listings: the code appendix.
-        provenance: pairs of a fact's name and the fact, for the last page.
+        provenance: what it takes to make the report again, for the last page.
         paper: ``a4`` or ``us-letter``.
     """
 
     title: str
     author: str
     collaborators: Sequence[str]
-    summary: Sequence[tuple[str, str]]
+    summary: Sequence[Fact]
+    cover: Picture | None
+    checklist: Sequence[Item]
+    findings: Sequence[tuple[str, Sequence[Fact]]]
     sections: Sequence[Section]
     references: Sequence[str]
     listings: Sequence[Listing]
-    provenance: Sequence[tuple[str, str]]
+    provenance: Sequence[Fact]
     paper: str

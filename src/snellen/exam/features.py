@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Heading, Paragraph, Picture, Table
+from snellen.exam.context import Context, fingerprints
+from snellen.exam.document import Answer, Block, Fact, Heading, Paragraph, Picture, Table
 from snellen.images import read_image, to_pixels
 from snellen.inspect.feature_maps import feature_maps
 from snellen.inspect.feature_maps_discussion import discuss
@@ -21,7 +21,18 @@ REFERENCES = (
 )
 
 
-def run(context: Context) -> Sequence[Block]:
+ASKED = (
+    ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
+    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show"),
+)
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the first photograph."""
+    return fingerprints(context.photographs[:1])
+
+
+def run(context: Context) -> Answer:
     """Show how the first photograph is seen; write ``result.json``, the maps and their figures."""
     classifier, name = context.classifier, context.photographs[0]
     photograph = read_image(name)
@@ -31,7 +42,7 @@ def run(context: Context) -> Sequence[Block]:
     more = {"heatmap": heat, "provenance": context.provenance}
     write_feature_maps(classifier, photograph, name, result, context.folder, more)
     *discussion, limits = discuss(result)
-    return (
+    blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
             f"{result.top.probability:.3f}. One forward pass reads a layer from early in the network, one from the "
@@ -79,3 +90,13 @@ def run(context: Context) -> Sequence[Block]:
         Heading("Limits"),
         Paragraph(limits),
     )
+    dead = sum(feature.dead for feature in result.maps) / len(result.maps)
+    matters = min(result.maps, key=lambda feature: feature.importance)
+    facts = (
+        Fact("values at zero or below in the maps shown", f"{dead:.0%}"),
+        Fact(
+            "the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when silenced"
+        ),
+        Fact(f"half of the heat for {heat['label']}", f"on {heat['area_of_half']:.0%} of what the network sees"),
+    )
+    return Answer(Path(name).name, facts, blocks)

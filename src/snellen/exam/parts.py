@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snellen.exam import attack, categories, features, probe, stress, training
 from snellen.exam.context import Context
-from snellen.exam.document import Block
+from snellen.exam.document import Answer
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,19 @@ class Part:
     Attributes:
         title: of its section.
         assignment: the item of the assignment that it answers.
-        run: examines, writes results and figures below ``context.folder``, and gives the section's blocks.
+        asked: what the assignment asks for there: the problem, what, and the heading it stands under (empty for the
+            section's beginning).
+        inputs: what decides its answer, beside the model, the seed and the program.
+        run: examines, and writes results and figures below ``context.folder``.
         sources: the modules that hold its method, printed in the code appendix.
         references: what it rests on, one entry each.
     """
 
     title: str
     assignment: str
-    run: Callable[[Context], Sequence[Block]]
+    asked: Sequence[tuple[str, str, str]]
+    inputs: Callable[[Context], object]
+    run: Callable[[Context], Answer]
     sources: tuple[str, ...]
     references: tuple[str, ...]
 
@@ -33,6 +38,8 @@ PARTS: Mapping[str, Part] = {
     "categories": Part(
         title="What it sees",
         assignment="Problem 1, part 1",
+        asked=categories.ASKED,
+        inputs=categories.inputs,
         run=categories.run,
         sources=("snellen.preprocessing", "snellen.classifier", "snellen.inspect.categories"),
         references=categories.REFERENCES,
@@ -40,6 +47,8 @@ PARTS: Mapping[str, Part] = {
     "features": Part(
         title="How it sees",
         assignment="Problem 1, part 2",
+        asked=features.ASKED,
+        inputs=features.inputs,
         run=features.run,
         sources=(
             "snellen.layers",
@@ -53,6 +62,8 @@ PARTS: Mapping[str, Part] = {
     "probe": Part(
         title="What it can learn from few",
         assignment="Problem 2",
+        asked=probe.ASKED,
+        inputs=probe.inputs,
         run=probe.run,
         sources=("snellen.transfer.features", "snellen.transfer.probe", "snellen.transfer.scores"),
         references=probe.REFERENCES,
@@ -60,6 +71,8 @@ PARTS: Mapping[str, Part] = {
     "training": Part(
         title="Learning from scratch",
         assignment="Problem 3",
+        asked=training.ASKED,
+        inputs=training.inputs,
         run=training.run,
         sources=(
             "snellen.networks",
@@ -74,6 +87,8 @@ PARTS: Mapping[str, Part] = {
     "attack": Part(
         title="Fooling it",
         assignment="Problem 4, part 1",
+        asked=attack.ASKED,
+        inputs=attack.inputs,
         run=attack.run,
         sources=(
             "snellen.attacks.search",
@@ -87,6 +102,8 @@ PARTS: Mapping[str, Part] = {
     "stress": Part(
         title="A turn of the head",
         assignment="Problem 4, part 2",
+        asked=stress.ASKED,
+        inputs=stress.inputs,
         run=stress.run,
         sources=("snellen.transforms", "snellen.robustness.stress", "snellen.robustness.spectrum"),
         references=stress.REFERENCES,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Paragraph, Picture, Points, Table
+from snellen.datasets import open_dataset
+from snellen.exam.context import Context, short_name
+from snellen.exam.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs import Run
 from snellen.transfer.baselines import PETS_BASELINES, is_pets
 from snellen.transfer.discussion import discuss
@@ -21,15 +23,50 @@ REFERENCES = (
 _HARDEST = 10
 
 
-def run(context: Context) -> Sequence[Block]:
-    """Train and test the probe; write what ``snellen probe --out`` writes."""
-    probed = probe(context.classifier, context.dataset, seed=context.seed)
-    result = probed.result
-    files = save_run(Run(context.folder), probed)
+ASKED = (
+    ("Problem 2", "Mean-per-class accuracy of a linear classifier on the network's normalised features", ""),
+    ("Problem 2", "The classifier that was used, discussed", ""),
+)
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the data sets."""
+    return [(name, open_dataset(name).fingerprint) for name in context.datasets]
+
+
+def run(context: Context) -> Answer:
+    """Train and test a probe on each data set; write what ``snellen probe --out`` writes."""
+    results: list[ProbeResult] = []
+    blocks: list[Block] = []
+    for name in context.datasets:
+        single = len(context.datasets) == 1
+        folder = context.folder if single else context.folder / short_name(name)
+        probed = probe(context.classifier, name, seed=context.seed)
+        files = save_run(Run(folder), probed)
+        results.append(probed.result)
+        if not single:
+            blocks.append(Heading(short_name(name)))
+        blocks += _blocks(probed.result, folder, files)
+    facts = [
+        Fact(
+            f"mean-per-class accuracy on {short_name(one.dataset)}",
+            "{}, 95% interval {}, n = {}".format(
+                *_score(one.mean_per_class_accuracy, one.mean_per_class_interval, one)
+            ),
+        )
+        for one in results
+    ]
+    data = ", ".join(f"{short_name(one.dataset)} ({one.n_train:,} to learn from, {one.n:,} to test)" for one in results)
+    return Answer(data, facts, blocks)
+
+
+def _blocks(result: ProbeResult, folder: Path, files: Sequence[str]) -> list[Block]:
+    """What there is to say and to show of one probe."""
     blocks: list[Block] = [
         Paragraph(
             f"The features of the layer before the classifier of {result.model} are scaled to unit length; a linear "
-            f"classifier learns the {len(result.per_class)} classes of {_name(result)} from them. {result.split}"
+            f"classifier learns the {len(result.per_class)} classes of {short_name(result.dataset)} from them. "
+            f"{result.split}"
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -44,7 +81,7 @@ def run(context: Context) -> Sequence[Block]:
         ),
         Points(discuss(result)),
         Picture(
-            context.folder / CONFUSION,
+            folder / CONFUSION,
             "Which class (rows) is given which name (columns), as a share of the class.",
             0.8,
         ),
@@ -57,7 +94,7 @@ def run(context: Context) -> Sequence[Block]:
     if CONFUSED in files:
         blocks.append(
             Picture(
-                context.folder / CONFUSED,
+                folder / CONFUSED,
                 "The most confused pairs: a photograph of the answer, and those mistaken.",
                 0.8,
             )
@@ -70,11 +107,7 @@ def run(context: Context) -> Sequence[Block]:
                 "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
             )
         )
-    return tuple(blocks)
-
-
-def _name(result: ProbeResult) -> str:
-    return result.dataset.rstrip("/").rpartition("/")[2]
+    return blocks
 
 
 def _score(value: float, interval: tuple[float, float], result: ProbeResult) -> tuple[str, str, str]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Sequence
+import dataclasses
+import datetime
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.classifier import Classifier, load
 from snellen.errors import ImageError, InputError, SnellenError
-from snellen.exam.config import ExamConfig
-from snellen.exam.context import Context
-from snellen.exam.document import Failed, Listing, Report, Section
+from snellen.exam.compose import Taken, compose
+from snellen.exam.config import ExamConfig, first_look
+from snellen.exam.context import Context, fingerprints
+from snellen.exam.document import Answer, Failed
+from snellen.exam.forecast import forecast, seconds_of_pass
+from snellen.exam.hypertext import write_html
+from snellen.exam.kept import Kept, decided_by, find_kept, keep
 from snellen.exam.parts import PARTS
 from snellen.exam.typeset import write_pdf
 from snellen.images import expand, read_image
 from snellen.photographs import embedded_photographs
 from snellen.runs import Provenance, Run, fingerprint
+
+_SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
+_PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
 
 
 @dataclass(frozen=True)
@@ -25,66 +34,120 @@ class ExamResult:
 
     Attributes:
         report: the PDF.
+        page: the same as a web page in one file.
         unreadable: one line for each photograph that could not be read.
         failed: one line for each part that failed.
     """
 
     report: Path
+    page: Path
     unreadable: tuple[str, ...]
     failed: tuple[str, ...]
 
 
-def run_exam(config: ExamConfig, out: Path, started: Callable[[str], None] = lambda _: None) -> ExamResult:
-    """Take the exam and write ``report.pdf``, the parts' results and ``manifest.json`` below ``out``.
+class Watch:
+    """Is told how an exam goes; this one does not listen."""
+
+    def planned(self, kept: Sequence[str], seconds: float) -> None:
+        """Before the first part: the names of those kept from an earlier run, and about how long the others take."""
+
+    def started(self, part: str) -> None:
+        """The part of this name begins."""
+
+
+def run_exam(config: ExamConfig, out: Path, watch: Watch | None = None) -> ExamResult:
+    """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
+
+    A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
+    taken again.
 
     Args:
         config: what to examine.
         out: the run folder.
-        started: called with the name of each part as it begins.
+        watch: told how it goes.
 
     Raises:
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
-    run = Run(out)
+    run, watch = Run(out), watch or Watch()
+    config = first_look(config) if config.quick else config
     photographs, expected, unreadable = _readable_photographs(config)
-    data = fingerprint("".join(fingerprint(Path(photograph).read_bytes()) for photograph in photographs))
     classifier = load(config.model, architecture=config.architecture, device=config.device)
     provenance = Provenance.collect(
         model=classifier.name,
         weights=classifier.digest,
-        data=data,
+        data=fingerprint("".join(content for _, content in fingerprints(photographs))),
         seed=config.seed,
         device=str(classifier.device),
     )
-    names = config.parts or tuple(PARTS)
-    sections: list[Section] = []
+    context = Context(
+        classifier=classifier,
+        photographs=photographs,
+        expected=expected,
+        provenance=provenance,
+        target=_target(config, classifier),
+        epsilon=config.epsilon,
+        datasets=config.dataset,
+        training=config.training,
+        training_runs=config.training_runs,
+        folder=out,
+        seed=config.seed,
+    )
+    contexts = {name: dataclasses.replace(context, folder=out / name) for name in config.parts or PARTS}
+    kept = {name: found for name, one in contexts.items() if (found := _kept(name, one, out)) is not None}
+    if len(kept) < len(contexts):
+        one_pass = seconds_of_pass(classifier)
+        watch.planned(list(kept), sum(forecast(n, one, one_pass) for n, one in contexts.items() if n not in kept))
+    taken: list[Taken] = []
     failed: list[str] = []
-    for name in names:
-        started(name)
-        part = PARTS[name]
-        context = Context(
-            classifier=classifier,
-            photographs=photographs,
-            expected=expected,
-            provenance=provenance,
-            dataset=config.dataset,
-            training=config.training,
-            training_runs=config.training_runs,
-            folder=out / name,
-            seed=config.seed,
-        )
-        try:
-            blocks = part.run(context)
-        except Exception as error:
-            # Whatever went wrong in one part, the others are still to be examined and reported.
-            reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
-            failed.append(f"part {name}: {reason}")
-            blocks = (Failed(reason),)
-        sections.append(Section(part.title, part.assignment, blocks))
-    report = out / "report.pdf"
-    write_pdf(_report(config, classifier, photographs, names, sections, provenance), report)
+    for name, one in contexts.items():
+        if name not in kept:
+            watch.started(name)
+            try:
+                kept[name] = _take(name, one, out)
+            except Exception as error:
+                # Whatever went wrong in one part, the others are still to be examined and reported.
+                reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
+                failed.append(f"part {name}: {reason}")
+                kept[name] = Kept(Answer("failed", (), (Failed(reason),)), "", "", 0.0)
+        taken.append(Taken(name, kept[name]))
+    report = compose(config, context, taken)
+    write_pdf(report, out / "report.pdf")
+    write_html(report, out / "report.html")
     run.write_manifest(provenance)
-    return ExamResult(report, tuple(unreadable), tuple(failed))
+    return ExamResult(out / "report.pdf", out / "report.html", tuple(unreadable), tuple(failed))
+
+
+def _kept(name: str, context: Context, out: Path) -> Kept | None:
+    """The part's answer, where the run folder has it and nothing that decides it has changed."""
+    found = find_kept(name, out)
+    try:
+        return found if found is not None and found.made_by == _decided_by(name, context) else None
+    except (SnellenError, OSError):
+        # Inputs that cannot be read are the part's to complain of.
+        return None
+
+
+def _take(name: str, context: Context, out: Path) -> Kept:
+    """Take one part, and keep its answer."""
+    started = time.monotonic()
+    answer = PARTS[name].run(context)
+    made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    kept = Kept(answer, _decided_by(name, context), made, round(time.monotonic() - started, 1))
+    keep(kept, name, out)
+    return kept
+
+
+def _decided_by(name: str, context: Context) -> str:
+    classifier = context.classifier
+    common = (name, classifier.name, classifier.digest, str(classifier.device), context.seed)
+    return decided_by(common, PARTS[name].inputs(context))
+
+
+def _target(config: ExamConfig, classifier: Classifier) -> int:
+    if config.target:
+        return classifier.labels.find(config.target)
+    return _SPACE_SHUTTLE if len(classifier.labels) == _IMAGENET_CLASSES else len(classifier.labels) - 1
 
 
 def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
@@ -95,6 +158,8 @@ def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | Non
     readable: list[str] = []
     failures: list[str] = []
     for source in expand(config.photographs):
+        if config.quick and len(readable) == _PHOTOGRAPHS_OF_A_FIRST_LOOK:
+            break
         try:
             read_image(Path(source))
         except ImageError as error:
@@ -103,47 +168,8 @@ def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | Non
             readable.append(source)
     if not readable:
         raise InputError(f"no photograph can be read: {failures[0]}")
-    return readable, [None] * len(readable), failures
-
-
-def _report(
-    config: ExamConfig,
-    classifier: Classifier,
-    photographs: Sequence[str],
-    names: Sequence[str],
-    sections: Sequence[Section],
-    provenance: Provenance,
-) -> Report:
-    credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in embedded_photographs()}
-    parts = [PARTS[name] for name in names]
-    modules = dict.fromkeys(module for part in parts for module in part.sources)
-    return Report(
-        title=config.title,
-        author=config.author,
-        collaborators=config.collaborators,
-        summary=(
-            ("Model", f"{classifier.name} ({classifier.source})"),
-            ("Preprocessing", classifier.preprocessing.describe()),
-            ("Photographs", "; ".join(credited.get(p, Path(p).name) for p in photographs)),
-        ),
-        sections=sections,
-        references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
-        listings=[_listing(module) for module in modules],
-        provenance=(
-            ("Command", provenance.command),
-            ("Model", provenance.model),
-            ("Weights (SHA-256)", provenance.weights),
-            ("Photographs (fingerprint)", provenance.data),
-            ("Seed", str(provenance.seed)),
-            ("Hardware", f"{provenance.hardware}; network on {provenance.device}"),
-            ("Versions", ", ".join(f"{name} {number}" for name, number in provenance.versions.items())),
-        ),
-        paper=config.paper,
-    )
-
-
-def _listing(module: str) -> Listing:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise SnellenError(f"{module}: its source is not installed")
-    return Listing(module, Path(spec.origin).read_text(encoding="utf-8"))
+    names = [Path(source).name for source in readable]
+    strange = [name for name in config.labels if name not in names]
+    if strange and not failures and not config.quick:
+        raise InputError(f"labels: no photograph is called {strange[0]!r}", ", ".join(names[:8]))
+    return readable, [config.labels.get(name) for name in names], failures

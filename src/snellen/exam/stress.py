@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
+from snellen.exam import attack
 from snellen.exam.attack import attack_photographs
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.context import Context, names_of
+from snellen.exam.document import Answer, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.robustness.discussion import discuss
-from snellen.robustness.examine import examine, write_results
+from snellen.robustness.examine import Examination, examine, write_results
 from snellen.robustness.stress import assignment_trials
 from snellen.runs import write_json
 from snellen.transforms import TRANSFORMS
@@ -20,7 +20,23 @@ REFERENCES = (
 )
 
 
-def run(context: Context) -> Sequence[Block]:
+ASKED = (
+    (
+        "Problem 4, part 2",
+        "The attacked photographs mirrored, cropped, turned, grayscale: new classes, probabilities",
+        "",
+    ),
+    ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not"),
+)
+CHART = "acuity.png"
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: what decides the attack's."""
+    return attack.inputs(context)
+
+
+def run(context: Context) -> Answer:
     """Stress the files of the exam's attack; write ``result.json``, ``stress.csv`` and the figures."""
     classifier, folder = context.classifier, context.folder
     attacked = context.folder.parent / "attack"
@@ -28,7 +44,7 @@ def run(context: Context) -> Sequence[Block]:
     result = examine(classifier, [str(attacked / a.file) for a in attacks], [a.image for a in attacks])
     write_results(result, folder)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
-    return (
+    blocks = (
         Paragraph("The attacked files of the previous section, each manipulated at its own size and classified again."),
         Points([TRANSFORMS[name].definition for name, _ in assignment_trials()]),
         Picture(
@@ -52,6 +68,7 @@ def run(context: Context) -> Sequence[Block]:
             ],
             "The new most likely class and its probability, and what became of the original class's and the target's.",
         ),
+        Heading("Why the fooling survives or not"),
         Paragraph(discuss(result.photographs)),
         Heading("The acuity chart"),
         Paragraph(
@@ -59,12 +76,23 @@ def run(context: Context) -> Sequence[Block]:
             + " ".join(f"{name.capitalize()}: {t.definition}" for name, t in TRANSFORMS.items() if name not in _FOUR)
         ),
         Picture(
-            folder / "acuity.png",
+            folder / CHART,
             "Each letter stands for one strength of one manipulation: the bluer, the more of the photographs keep the "
             "answer they have without it.",
         ),
         Paragraph(discuss(result.originals)),
     )
+    facts = [_fact(result, trial) for trial in assignment_trials()]
+    return Answer(names_of([a.image for a in attacks]), facts, blocks)
+
+
+def _fact(result: Examination, trial: tuple[str, float]) -> Fact:
+    """How many answers one manipulation leaves as they are."""
+    clean, fooled = (
+        f"{sum(one.keeps(one.answer(*trial)) for one in group)} of {len(group)}"
+        for group in (result.originals, result.photographs)
+    )
+    return Fact(TRANSFORMS[trial[0]].describe(trial[1]), f"class kept {clean}, fooling survives {fooled}")
 
 
 _FOUR = {name for name, _ in assignment_trials()}

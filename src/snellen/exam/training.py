@@ -1,4 +1,4 @@
-"""The exam's training from scratch: the assignment's two networks and our own, beside each other."""
+"""The exam's training from scratch: the assignment's two networks and our own, each beside those before it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.datasets import DIGITS
+from snellen.datasets import DIGITS, open_dataset
 from snellen.errors import SnellenError
-from snellen.exam.context import Context
-from snellen.exam.document import Block, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.context import Context, short_name
+from snellen.exam.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.figures import save_figure
-from snellen.runs import write_json
-from snellen.training.discussion import ABOUT_NETWORKS, compare, describe_recipe, discuss, table, where
+from snellen.runs import fingerprint, write_json
+from snellen.training.discussion import ABOUT_NETWORKS, compare, describe_recipe, discuss, seeds_sentence, table, where
 from snellen.training.figures import draw_curves
 from snellen.training.recipe import RECIPES, Recipe, read_recipe
 from snellen.training.report import CONFUSION, FILTERS
-from snellen.training.results import TrainingResult, read_results, seed_folder
+from snellen.training.results import METRICS, TrainingResult, read_results, seed_folder
 from snellen.training.trainer import train
 
 REFERENCES = (
@@ -27,49 +27,67 @@ REFERENCES = (
     "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
     "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
 )
+ASKED = (
+    ("Problem 3, part 1", "The network of three convolutions: its first-layer filters as one RGB picture", "plain"),
+    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain"),
+    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain"),
+    ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
+    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
+)
 # The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
 # an epoch.
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
+_Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
 
 
-def run(context: Context) -> Sequence[Block]:
-    """Train the three networks, or read their runs; draw their curves in one figure, and their filters."""
+def inputs(context: Context) -> object:
+    """What decides the answer: the runs that were made before, or the images to train on."""
+    if context.training_runs:
+        return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
+    return context.training, open_dataset(context.training).fingerprint
+
+
+def run(context: Context) -> Answer:
+    """Train the three networks, or read their runs; show each beside those before it."""
     runs = [(Path(folder), read_results(Path(folder))) for folder in context.training_runs] or _train(context)
     results = [result for _, of_run in runs for result in of_run]
     write_json(context.folder / "result.json", {"results": results})
-    curves = context.folder / "curves.png"
-    save_figure(draw_curves(results), curves)
+    first = results[0]
     columns, rows = table([of_run for _, of_run in runs])
-    blocks: list[Block] = [
-        Paragraph(_images(results[0], stands_in=results[0].dataset == DIGITS)),
-        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(results[0])}"),
-        Picture(
-            curves,
-            "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval) "
-            "and learning rate against epochs.",
-        ),
-        Points(compare(results)),
+    blocks: list[Block] = [Paragraph(_images(first, stands_in=first.dataset == DIGITS))]
+    for number in range(len(runs)):
+        blocks += _one(runs[: number + 1], context.folder)
+    blocks += [
+        Heading("Side by side"),
+        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(first)}"),
     ]
-    for folder, of_run in runs:
-        blocks += _one(folder, of_run[0], len(of_run))
-    return tuple(blocks)
+    facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
+    stands_in = " in place of CIFAR-10" if first.dataset == DIGITS else ""
+    data = (
+        f"{short_name(first.dataset)}{stands_in} ({first.train_images:,} to learn from, {first.test_images:,} to test)"
+    )
+    return Answer(data, facts, blocks)
 
 
-def _train(context: Context) -> list[tuple[Path, list[TrainingResult]]]:
-    runs = []
-    for name in RECIPES:
-        recipe = _fitting(read_recipe(name), context.training)
-        folder = context.folder / name
+def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
+    runs: list[tuple[Path, Sequence[TrainingResult]]] = []
+    for recipe in recipes(context.training):
+        folder = context.folder / recipe.network
         device = str(context.classifier.device)
         trained = train(context.training, recipe, out=folder, seed=context.seed, resume=True, device=device)
         runs.append((folder, [trained.result]))
     return runs
 
 
-def _fitting(recipe: Recipe, dataset: str) -> Recipe:
+def recipes(dataset: str) -> list[Recipe]:
+    """The three recipes, cut where ``dataset`` is the digits."""
+    own = [read_recipe(name) for name in RECIPES]
     if dataset != DIGITS:
-        return recipe
-    return dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, batch=_BATCH_OF_DIGITS, size=_SIZE_OF_DIGITS)
+        return own
+    return [
+        dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, batch=_BATCH_OF_DIGITS, size=_SIZE_OF_DIGITS)
+        for recipe in own
+    ]
 
 
 def _images(result: TrainingResult, stands_in: bool) -> str:
@@ -77,7 +95,7 @@ def _images(result: TrainingResult, stands_in: bool) -> str:
         f"{result.train_images:,} images to learn from, {result.test_images:,} to test, {len(result.labels)} classes."
     )
     if not stands_in:
-        return f"The images are {result.dataset}: {counts} {result.how}"
+        return f"The images are {short_name(result.dataset)}: {counts} {result.how}"
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
@@ -86,21 +104,35 @@ def _images(result: TrainingResult, stands_in: bool) -> str:
     )
 
 
-def _one(folder: Path, result: TrainingResult, seeds: int) -> list[Block]:
-    """The section of one network, with the pictures of its first seed."""
-    pictured = folder / seed_folder(result.seed) if seeds > 1 else folder
+def _one(runs: _Runs, out: Path) -> list[Block]:
+    """The last of ``runs``, beside those before it; pictures of several seeds are those of the first."""
+    folder, of_run = runs[-1]
+    result = of_run[0]
+    pictured = folder / seed_folder(result.seed) if len(of_run) > 1 else folder
     name = result.recipe.network
+    shown = [one for _, earlier in runs for one in earlier]
+    curves = out / f"curves-{len(runs)}.png"
+    save_figure(draw_curves(shown), curves)
     blocks: list[Block] = [
         Heading(name),
         Paragraph(f"{ABOUT_NETWORKS.get(name, '')} {describe_recipe(result.recipe)}".strip()),
-        Points(discuss(result)),
     ]
     if (pictured / FILTERS).is_file():
         blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
+    blocks.append(Picture(curves, _curves_caption(len(shown))))
+    if len(of_run) > 1:
+        blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
+    said = compare(shown[: -len(of_run)])
+    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(shown) if sentence not in said)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "the whole folder that `snellen train` made")
     blocks.append(Picture(pictured / CONFUSION, "Which class (rows) is given which name (columns).", 0.6))
     return blocks
+
+
+def _curves_caption(runs: int) -> str:
+    what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
+    return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
 
 
 def _filters_caption(result: TrainingResult) -> str:

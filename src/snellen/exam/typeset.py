@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from snellen.errors import SnellenError
-from snellen.exam.document import Picture, Report
+from snellen.exam.document import Report
 from snellen.runs import atomic_path, to_json, to_plain
 
 
@@ -35,12 +35,12 @@ def write_pdf(report: Report, path: Path) -> None:
 def _with_local_pictures(report: Report, folder: Path) -> object:
     """The report as plain data, its pictures copied into ``folder``, which is all that Typst may read."""
     plain = to_plain(report)
-    number = 0
-    for section, printed in zip(report.sections, plain["sections"], strict=True):
-        for block, printed_block in zip(section.blocks, printed["blocks"], strict=True):
-            if isinstance(block, Picture):
-                number += 1
-                local = f"{number}{block.path.suffix}"
-                shutil.copyfile(block.path, folder / local)
-                printed_block["path"] = local
+    blocks = [block for section in plain["sections"] for block in section["blocks"]]
+    shown = [plain["cover"]] if plain["cover"] else []
+    shown += [block for block in blocks if block["kind"] == "picture"]
+    shown += [picture for block in blocks if block["kind"] == "beside" for picture in block["pictures"]]
+    for number, picture in enumerate(shown, start=1):
+        local = f"{number}{Path(picture['path']).suffix}"
+        shutil.copyfile(picture["path"], folder / local)
+        picture["path"] = local
     return plain
