@@ -3,10 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: exam test check clean
+.PHONY: exam report test check clean
 
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
+
+# The exam on the development data; only what results/exam keeps of it is small enough for git.
+report: $(VENV)/.installed
+	$(VENV)/bin/snellen exam examples/development.toml --out exam-development
+	mkdir -p results/exam
+	cp exam-development/report.pdf exam-development/report.html exam-development/manifest.json results/exam
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest --numprocesses 2
@@ -30,4 +36,4 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) exam
+	rm -rf $(VENV) exam exam-development

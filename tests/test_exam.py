@@ -12,6 +12,7 @@ import pypdfium2
 import pytest
 from PIL import Image
 
+from conftest import ROOT
 from snellen.errors import InputError, SnellenError
 from snellen.exam import compare as compare_module
 from snellen.exam import compose as compose_module
@@ -40,6 +41,7 @@ from snellen.exam.kept import Kept, find_kept, keep
 from snellen.exam.parts import PARTS
 from snellen.exam.run import Watch, run_exam
 from snellen.exam.typeset import write_pdf
+from snellen.photographs import embedded_photographs
 from snellen.training.recipe import RECIPES
 
 
@@ -108,6 +110,10 @@ def test_config(tmp_path: Path) -> None:
         seed=7,
         paper="us-letter",
     )
+    own = read_config(write(tmp_path / "own.toml", 'photographs = ["a.jpg", "chelsea.png"]'), PARTS).photographs
+    assert own == (f"{escaped}/a.jpg", str(embedded_photographs()[1].path))
+    Image.new("RGB", (8, 8)).save(tmp_path / "chelsea.png")
+    assert read_config(tmp_path / "own.toml", PARTS).photographs[1] == f"{escaped}/chelsea.png"
     (tmp_path / "mine").mkdir()
     several = read_config(write(tmp_path / "several.toml", 'dataset = ["mine", "digits"]'), PARTS)
     assert several.dataset == (str(tmp_path / "mine"), "digits")
@@ -499,3 +505,10 @@ def test_every_part_is_complete() -> None:
         assert part.asked, name
         assert part.sources, name
         assert part.references, name
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
+def test_examples_are_read(example: Path) -> None:
+    config = read_config(example, PARTS)
+    assert config != ExamConfig()
+    assert set(config.labels) <= {Path(photograph).name for photograph in config.photographs} | {"2024-09-14.jpg"}

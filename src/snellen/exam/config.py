@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from snellen.attacks.plan import epsilon_steps
 from snellen.datasets import DIGITS
 from snellen.errors import InputError, did_you_mean
+from snellen.photographs import embedded_photographs
 
 Paper = Literal["a4", "us-letter"]
 
@@ -29,8 +30,8 @@ class ExamConfig:
         model: as :func:`snellen.load` takes it.
         architecture: the timm architecture of a ``.safetensors`` model.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        photographs: files, folders or patterns, relative to the configuration's folder; empty takes the
-            embedded ones.
+        photographs: files, folders or patterns, relative to the configuration's folder, and names of embedded
+            photographs; empty takes all of those.
         labels: the class that a person would choose for a photograph, by its file's name.
         target: the class that the attack is to show; empty takes ImageNet's space shuttle, or the last class of a
             model that has none.
@@ -102,8 +103,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
     except InputError as error:
         raise InputError(f"{path}, line {_line_of_key(text, 'epsilon')}: {error}") from error
     base = path.parent
-    # The folder's own name is not a pattern, whatever it holds.
-    photographs = tuple(f"{glob.escape(str(base))}/{photograph}" for photograph in config.photographs)
+    photographs = tuple(_photograph(base, name) for name in config.photographs)
     file = config.model.lower().endswith(".safetensors") or (base / config.model / "model.safetensors").is_file()
     return dataclasses.replace(
         config,
@@ -114,6 +114,15 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
         training_runs=tuple(str(base / run) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),
     )
+
+
+def _photograph(base: Path, name: str) -> str:
+    """A pattern below ``base``; the embedded photograph of that name where ``base`` has none."""
+    embedded = {photograph.path.name: photograph.path for photograph in embedded_photographs()}
+    if name in embedded and not (base / name).exists():
+        return glob.escape(str(embedded[name]))
+    # The folder's own name is not a pattern, whatever it holds.
+    return f"{glob.escape(str(base))}/{name}"
 
 
 def _below(base: Path, name: str) -> str:

@@ -152,9 +152,9 @@ def _target(config: ExamConfig, classifier: Classifier) -> int:
 
 def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
     """Paths, the labels a person chose for them, and a line for each photograph that cannot be read."""
+    embedded = {str(p.path): p.label for p in embedded_photographs()}
     if not config.photographs:
-        embedded = embedded_photographs()
-        return [str(p.path) for p in embedded], [p.label for p in embedded], []
+        return list(embedded), list(embedded.values()), []
     readable: list[str] = []
     failures: list[str] = []
     for source in expand(config.photographs):
@@ -172,4 +172,5 @@ def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | Non
     strange = [name for name in config.labels if name not in names]
     if strange and not failures and not config.quick:
         raise InputError(f"labels: no photograph is called {strange[0]!r}", ", ".join(names[:8]))
-    return readable, [config.labels.get(name) for name in names], failures
+    labels = [config.labels.get(name, embedded.get(path)) for name, path in zip(names, readable, strict=True)]
+    return readable, labels, failures
