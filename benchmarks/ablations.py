@@ -42,14 +42,14 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         ),
         "random-flip": without("mirrored at random", augmentation=dataclasses.replace(cut, flip="random")),
         "no-augmentation": without("images as they are", augmentation=Augmentation()),
-        "translate-4": without("shifts of up to 4 pixels", augmentation=dataclasses.replace(cut, translate=4)),
-        "cutout-8": without("a square of 8 pixels cut out", augmentation=dataclasses.replace(cut, cutout=8)),
+        "translate-2": without("shifts of up to 2 pixels", augmentation=dataclasses.replace(cut, translate=2)),
+        "no-cutout": without("no square cut out", augmentation=dataclasses.replace(cut, cutout=0)),
         "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-3": without("first filters of 3 x 3", network_options={**base.network_options, "first": 3}),
         "first-5": without("first filters of 5 x 5", network_options={**base.network_options, "first": 5}),
         "narrow": without("half the width", network_options={**base.network_options, "widths": [32, 128, 128]}),
-        "growth": without("images of 24 pixels for the first half of the epochs", growth=Growth(24, 0.5)),
+        "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
     }
 
 

@@ -67,7 +67,7 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
         path = context.folder / f"categories-{len(pictures) + 1}.png"
         save_figure(draw_categories([(read_image(result.image), result) for result in rows]), path)
         caption = "Each photograph, and the three most probable categories with their probabilities."
-        pictures.append(Picture(path, caption))
+        pictures.append(Picture(path, caption, 0.85))
     return pictures
 
 

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from snellen.exam.document import Report
+from snellen.exam.pictures import light
 from snellen.runs import write_text
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
@@ -33,8 +34,8 @@ def write_html(report: Report, path: Path) -> None:
 
 def _inlined(picture: Path) -> str:
     """The file as a data URI."""
-    data = base64.b64encode(picture.read_bytes()).decode("ascii")
-    return f"data:{_MEDIA[picture.suffix.lower()]};base64,{data}"
+    data, ending = light(picture)
+    return f"data:{_MEDIA[ending]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _anchor(section: str, heading: str = "") -> str:

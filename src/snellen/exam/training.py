@@ -14,7 +14,7 @@ from snellen.figures import save_figure
 from snellen.runs import fingerprint, write_json
 from snellen.training.discussion import ABOUT_NETWORKS, compare, describe_recipe, discuss, seeds_sentence, table, where
 from snellen.training.figures import draw_curves
-from snellen.training.recipe import RECIPES, Recipe, read_recipe
+from snellen.training.recipe import RECIPES, Augmentation, Growth, Recipe, read_recipe
 from snellen.training.report import CONFUSION, FILTERS
 from snellen.training.results import METRICS, TrainingResult, read_results, seed_folder
 from snellen.training.trainer import train
@@ -35,8 +35,9 @@ ASKED = (
     ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
 )
 # The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
-# an epoch.
+# an epoch, and a mirrored digit is no digit.
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
+_AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
 
 
@@ -85,7 +86,14 @@ def recipes(dataset: str) -> list[Recipe]:
     if dataset != DIGITS:
         return own
     return [
-        dataclasses.replace(recipe, epochs=_EPOCHS_OF_DIGITS, batch=_BATCH_OF_DIGITS, size=_SIZE_OF_DIGITS)
+        dataclasses.replace(
+            recipe,
+            epochs=_EPOCHS_OF_DIGITS,
+            batch=_BATCH_OF_DIGITS,
+            size=_SIZE_OF_DIGITS,
+            augmentation=_AUGMENTATION_OF_DIGITS,
+            growth=Growth(),
+        )
         for recipe in own
     ]
 
@@ -99,8 +107,8 @@ def _images(result: TrainingResult, stands_in: bool) -> str:
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
-        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}: what follows shows the method, not "
-        f"the assignment's numbers. {result.about} {counts}"
+        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored: what follows "
+        f"shows the method, not the assignment's numbers. {result.about} {counts}"
     )
 
 

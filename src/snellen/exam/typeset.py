@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from importlib import resources
 from pathlib import Path
 
 from snellen.errors import SnellenError
 from snellen.exam.document import Report
+from snellen.exam.pictures import light
 from snellen.runs import atomic_path, to_json, to_plain
 
 
@@ -40,7 +40,7 @@ def _with_local_pictures(report: Report, folder: Path) -> object:
     shown += [block for block in blocks if block["kind"] == "picture"]
     shown += [picture for block in blocks if block["kind"] == "beside" for picture in block["pictures"]]
     for number, picture in enumerate(shown, start=1):
-        local = f"{number}{Path(picture['path']).suffix}"
-        shutil.copyfile(picture["path"], folder / local)
-        picture["path"] = local
+        data, ending = light(Path(picture["path"]))
+        picture["path"] = f"{number}{ending}"
+        (folder / picture["path"]).write_bytes(data)
     return plain

@@ -109,7 +109,7 @@ def steps_of(split: Split, recipe: Recipe) -> int:
 
 def _size_at(recipe: Recipe, epoch: int) -> int:
     growing = recipe.growth.size and epoch < round(recipe.growth.share * recipe.epochs)
-    return recipe.growth.size if growing else recipe.size
+    return min(recipe.growth.size, recipe.size) if growing else recipe.size
 
 
 def train_epoch(

@@ -64,7 +64,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Growth:
-    """The first ``share`` of the epochs sees the images reduced to ``size`` pixels; zero for never."""
+    """The first ``share`` of the epochs sees the images reduced to ``size`` pixels, where they are larger."""
 
     size: int = 0
     share: float = 0.0
@@ -191,7 +191,7 @@ def _check(recipe: Recipe, where: str) -> None:
         ("warmup", recipe.schedule.warmup, 0 <= recipe.schedule.warmup < 1, "at least 0 and below 1"),
         ("translate", cut.translate, 0 <= cut.translate < recipe.size, f"0 to {recipe.size - 1} pixels"),
         ("cutout", cut.cutout, 0 <= cut.cutout < recipe.size, f"0 to {recipe.size - 1} pixels"),
-        ("growth's size", recipe.growth.size, 0 <= recipe.growth.size <= recipe.size, f"0 to {recipe.size} pixels"),
+        ("growth's size", recipe.growth.size, recipe.growth.size == 0 or recipe.growth.size >= 8, "at least 8 pixels"),
         ("growth's share", recipe.growth.share, 0 <= recipe.growth.share <= 1, "0 to 1"),
     )
     for key, value, holds, accepted in rules:
