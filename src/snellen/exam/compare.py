@@ -112,10 +112,14 @@ def _pictures(left: Kept, right: Kept, names: tuple[str, str]) -> list[Block]:
     """The figures that both have, beside each other."""
     others = {picture.path.name: picture for picture in _figures(right)}
     return [
-        Beside([picture, others[picture.path.name]], names, picture.caption)
+        Beside([picture, other], names, _caption(picture.caption, other.caption, names))
         for picture in _figures(left)
-        if picture.path.name in others
+        if (other := others.get(picture.path.name)) is not None
     ]
+
+
+def _caption(left: str, right: str, names: tuple[str, str]) -> str:
+    return left if left == right else f"{names[0]}: {left} {names[1]}: {right}"
 
 
 def _figures(kept: Kept) -> Sequence[Picture]:
