@@ -39,7 +39,7 @@ from snellen.attacks.account import account_for, discuss
 from snellen.attacks.adaptive import adaptive
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.attack_figure import draw_security
-from snellen.attacks.climb import Climb, climb_all
+from snellen.attacks.climb import Climb, Summit, climb_all
 from snellen.attacks.folder import attack_folder
 from snellen.attacks.plan import Plan
 from snellen.attacks.search import Ball, Goal, evidence
@@ -109,7 +109,8 @@ def ours(classifier: Classifier, precision: str) -> Attacker:
             for view, label, target in zip(views, labels, targets, strict=True)
         ]
         waiting = iter(climbs)
-        found = {climb: s.point for climb, s in climb_all(lambda: next(waiting, None), classifier, swift, BATCH)}
+        walked = climb_all(lambda: next(waiting, None), classifier, swift, BATCH)
+        found = {climb: s.point for climb, s in walked if isinstance(s, Summit)}
         return torch.cat([found[climb] for climb in climbs])
 
     return run

@@ -86,7 +86,7 @@ def name_of(source: Source) -> str:
     return "bytes" if isinstance(source, bytes) else str(source)
 
 
-def read_image(source: Source) -> Image.Image:
+def read_image(source: Source, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """The photograph as an upright RGB image of bytes.
 
     Obeys the EXIF orientation; takes the first frame of GIF and TIFF; lays transparency over white; keeps
@@ -94,11 +94,12 @@ def read_image(source: Source) -> Image.Image:
 
     Args:
         source: a path, ``-`` for standard input, or the bytes of a file.
+        most_pixels: the largest photograph that is decoded; at most :data:`MAX_PIXELS`.
 
     Raises:
         ImageError: missing, empty, too large, truncated, or not an image of :data:`FORMATS`.
     """
-    return _decode(_read_bytes(source), name_of(source))
+    return _decode(_read_bytes(source), name_of(source), most_pixels)
 
 
 def read_array(source: Source) -> npt.NDArray[np.uint8]:
@@ -112,17 +113,17 @@ def read_array(source: Source) -> npt.NDArray[np.uint8]:
     return np.array(_decode(data, name_of(source))) if array is None else array
 
 
-def _decode(data: bytes, name: str) -> Image.Image:
+def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise _too_many_pixels(name, f"{image.width} x {image.height} pixels")
+            if image.width * image.height > most_pixels:
+                raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", most_pixels)
             ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image, name)
     except ImageError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(name, "too many pixels") from error
+        raise _too_many_pixels(name, "too many pixels", most_pixels) from error
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: not an image", f"accepted: {', '.join(FORMATS)}") from error
     except MemoryError as error:
@@ -263,8 +264,8 @@ def _standard_input() -> bytes:
     return bytes(data)
 
 
-def _too_many_pixels(name: str, seen: str) -> ImageError:
-    return ImageError(f"{name}: {seen}", f"at most {MAX_PIXELS // 1_000_000} million, against decompression bombs")
+def _too_many_pixels(name: str, seen: str, most: int) -> ImageError:
+    return ImageError(f"{name}: {seen}", f"at most {most // 1_000_000} million, against decompression bombs")
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from PIL import Image
 from torch import Tensor
@@ -67,13 +68,29 @@ def _raise(_: Subject, error: InputError) -> None:
     raise error
 
 
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A photograph under attack, after one more gradient.
+
+    Attributes:
+        subject: the photograph.
+        gradients: how many were taken for it so far.
+    """
+
+    subject: Subject
+    gradients: int
+
+
+Attacked = tuple[Subject, Image.Image, Attack]
+
+
 def attack_each(
     classifier: Classifier,
     subjects: Iterable[Subject],
     plan: Plan,
     save: Save = png_bytes,
     refuse: Callable[[Subject, InputError], None] = _raise,
-) -> Iterator[tuple[Subject, Image.Image, Attack]]:
+) -> Iterator[Attacked]:
     """As :func:`attack` for many photographs, which share the network's passes; each is given as it ends.
 
     Args:
@@ -86,15 +103,36 @@ def attack_each(
     Raises:
         InputError: no such class.
     """
+    for found in attack_steps(classifier, subjects, plan, save, refuse):
+        if not isinstance(found, Step):
+            yield found
+
+
+def attack_steps(
+    classifier: Classifier,
+    subjects: Iterable[Subject],
+    plan: Plan,
+    save: Save = png_bytes,
+    refuse: Callable[[Subject, InputError], None] = _raise,
+) -> Iterator[Attacked | Step]:
+    """As :func:`attack_each`, with every step on the way; whoever stops asking stops the attack.
+
+    Raises:
+        InputError: no such class.
+    """
     if plan.target not in (None, RANDOM):
         classifier.labels.find(plan.target)
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
     precision = "float32" if plan.method == "ascent" else fastest_precision(classifier.device)
     swift = swift_classifier(classifier, precision)
     queue = _Queue(classifier, iter(subjects), plan, refuse)
-    for climb, summit in climb_all(queue.following, classifier, swift):
+    for climb, reached in climb_all(queue.following, classifier, swift):
+        if isinstance(reached, int):
+            case = queue.cases[id(climb)]
+            yield Step(case.subject, case.gradients + reached)
+            continue
         case = queue.cases.pop(id(climb))
-        if case.conclude(summit):
+        if case.conclude(reached):
             yield case.subject, *report(case, save)
         else:
             queue.again.append(case)

@@ -94,8 +94,10 @@ class _Walker:
 
 def climb_all(
     following: Callable[[], Climb | None], classifier: Classifier, swift: Classifier, batch: int = 16
-) -> Iterator[tuple[Climb, Summit]]:
-    """Walk climbs, ``batch`` views at a time, and give each as it ends.
+) -> Iterator[tuple[Climb, Summit | int]]:
+    """Walk climbs, ``batch`` views at a time, and give each as it ends; until then, its gradients after each round.
+
+    Whoever stops asking stops the climbs.
 
     Args:
         following: the climb to take up next, None where there is none for the moment.
@@ -119,6 +121,7 @@ def climb_all(
             summit = Summit(walker.point, walker.steps + 1) if arrived else walker.advance(slope)
             if summit is None:
                 staying.append(walker)
+                yield walker.climb, walker.steps
             else:
                 yield walker.climb, Summit(round_to_bytes(summit.point), summit.steps, summit.trouble)
         walkers = staying

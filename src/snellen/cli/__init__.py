@@ -21,6 +21,7 @@ from snellen.cli.features import features
 from snellen.cli.layers import layers
 from snellen.cli.models import models
 from snellen.cli.probe import probe
+from snellen.cli.serve import serve
 from snellen.cli.stress import stress
 from snellen.cli.train import train
 from snellen.errors import SnellenError
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, embed, probe, train, compare, attack, stress, exam, models):
+for command in (classify, features, layers, embed, probe, train, compare, attack, stress, exam, serve, models):
     app.command()(command)
 
 

@@ -81,7 +81,14 @@ def examine(
         except InputError as error:
             failures.append(Failure(source, str(error)))
         done()
-    charts, data = _charts(photographs, clean), fingerprint("".join(contents))
+    return examination(photographs, clean, failures, fingerprint("".join(contents)))
+
+
+def examination(
+    photographs: Sequence[Stressed], clean: Sequence[Stressed], failures: Sequence[Failure], data: str
+) -> Examination:
+    """The examination that stressed photographs, and the originals of attacked ones, add up to."""
+    charts = _charts(photographs, clean)
     return Examination(tuple(photographs), tuple(clean), charts, tuple(failures), data)
 
 

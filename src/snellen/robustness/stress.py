@@ -5,7 +5,7 @@ The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -122,16 +122,40 @@ def stress_with_original(
     original_name: str = "original",
 ) -> tuple[Stressed, Stressed | None]:
     """As :func:`stress`, and the same of the original, for which nothing has to be done twice."""
+    steps = stress_steps(
+        classifier, pixels, original, label=label, trials=trials, name=name, original_name=original_name
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+Pair = tuple[Stressed, Stressed | None]
+
+
+def stress_steps(
+    classifier: Classifier,
+    pixels: Tensor,
+    original: Tensor | None = None,
+    *,
+    label: str | int | None = None,
+    trials: Sequence[Trial] | None = None,
+    name: str = "pixels",
+    original_name: str = "original",
+) -> Generator[Trial, None, Pair]:
+    """As :func:`stress_with_original`, with every manipulation on the way; whoever stops asking stops the test."""
     check_pixels(pixels, "stress")
     if len(pixels) != 1 or (original is not None and original.shape != pixels.shape):
         seen = None if original is None else tuple(original.shape)
         raise InputError(f"{name}: pixels {tuple(pixels.shape)}, original {seen}", "one photograph, of one size")
     chosen = (("", 0.0), *(all_trials() if trials is None else trials))
     shown = None if label is None else classifier.labels.find(label)
-    views = _views(classifier, pixels, chosen)
+    views = yield from _views(classifier, pixels, chosen)
     if original is None:
         return _stressed(classifier, name, chosen, views, shown, None), None
-    clean_views = _views(classifier, original, chosen)
+    clean_views = yield from _views(classifier, original, chosen)
     clean = _stressed(classifier, original_name, chosen, clean_views, shown, None)
     return _stressed(classifier, name, chosen, views, clean.label, clean_views), clean
 
@@ -162,11 +186,15 @@ def manipulate(pixels: Tensor, trial: Trial) -> Tensor:
     return TRANSFORMS[manipulation](pixels, strength) if manipulation else pixels
 
 
-def _views(classifier: Classifier, pixels: Tensor, trials: Sequence[Trial]) -> Tensor:
+def _views(classifier: Classifier, pixels: Tensor, trials: Sequence[Trial]) -> Generator[Trial, None, Tensor]:
     """What the network sees (T, 3, h, w) under each trial."""
-    view = classifier.preprocessing.view
-    with torch.no_grad():
-        return torch.cat([view(manipulate(pixels, trial)) for trial in trials])
+    views: list[Tensor] = []
+    for trial in trials:
+        # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
+        with torch.no_grad():
+            views.append(classifier.preprocessing.view(manipulate(pixels, trial)))
+        yield trial
+    return torch.cat(views)
 
 
 def _probabilities(classifier: Classifier, views: Tensor) -> Tensor:

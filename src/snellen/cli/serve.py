@@ -1,0 +1,36 @@
+"""``snellen serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snellen.cli import options, output
+
+
+def serve(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="A model that the page offers; may be given again. The embedded ones if not."
+        ),
+    ] = None,
+    probe: Annotated[
+        list[Path] | None,
+        typer.Option("--probe", help="A folder that snellen probe --out wrote; may be given again."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen at. Only this machine reaches 127.0.0.1.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen at.")] = 7860,
+    device: options.Device = "auto",
+) -> None:
+    """All of it, in a browser: opens a page on this machine."""
+    from snellen.web.server import serve as serve_page
+
+    def opened(address: str) -> None:
+        output.stdout.print(f"The page is {address}\nCtrl-C ends it.", soft_wrap=True, markup=False)
+
+    serve_page(model or [], probe or [], host, port, device, opened)

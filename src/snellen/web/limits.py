@@ -1,0 +1,77 @@
+"""What a visitor may ask for, so that the page can be left running."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from snellen.errors import ImageError, InputError
+from snellen.images import read_image
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one visitor, and all of them together, may take.
+
+    Attributes:
+        upload_bytes: of one photograph.
+        pixels: of one photograph.
+        photographs: of one report.
+        categories: that a photograph is sorted into.
+        epsilon: of an attack, in steps of 1/255.
+        steps: of an attack.
+        text: characters of a class name, a title, a name.
+        waiting: visitors in the queue.
+        kept_seconds: how long uploads and results are kept.
+        kept_bytes: of all uploads and results together.
+    """
+
+    upload_bytes: int = 25 << 20
+    pixels: int = 20_000_000
+    photographs: int = 8
+    categories: int = 20
+    epsilon: int = 32
+    steps: int = 100
+    text: int = 100
+    waiting: int = 8
+    kept_seconds: int = 3600
+    kept_bytes: int = 2 << 30
+
+    def number(self, what: str, value: float, most: int) -> int:
+        """``value`` as a whole number from 1 to ``most``.
+
+        Raises:
+            InputError: it is none, or outside.
+        """
+        if value != value or not float(value).is_integer() or not 1 <= value <= most:
+            raise InputError(f"{what}: {value:g}", f"a whole number from 1 to {most}")
+        return int(value)
+
+    def words(self, what: str, value: str | None) -> str:
+        """``value`` without the spaces around it.
+
+        Raises:
+            InputError: it is too long.
+        """
+        text = (value or "").strip()
+        if len(text) > self.text:
+            raise InputError(f"{what}: {len(text)} characters", f"at most {self.text}")
+        return text
+
+    def photograph(self, path: Path | None) -> Image.Image:
+        """An uploaded photograph, decoded; refusals name the file as the visitor does, without the server's folders.
+
+        Raises:
+            InputError: there is none.
+            ImageError: too large, or nothing that can be read.
+        """
+        if path is None:
+            raise InputError("no photograph", "drop one on the page, or click one of the examples")
+        if path.is_file() and path.stat().st_size > self.upload_bytes:
+            raise ImageError(f"{path.name}: larger than {self.upload_bytes >> 20} MiB")
+        try:
+            return read_image(path, self.pixels)
+        except ImageError as error:
+            raise ImageError(error.message.replace(str(path), path.name), error.hint) from error

@@ -1,0 +1,268 @@
+"""What each tab does for one visitor: plain functions that compose what the command line composes.
+
+Each gives what is being done, step by step, and the result last; whoever stops asking stops the work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from snellen.attacks.account import account_for
+from snellen.attacks.account import discuss as discuss_attacks
+from snellen.attacks.attack import Step, attack_steps, png_bytes
+from snellen.attacks.attack_figure import Exhibit, draw_attacks
+from snellen.attacks.case import ROBUST_STEPS, Subject
+from snellen.attacks.plan import Plan
+from snellen.attacks.report import Attack
+from snellen.classifier import Classifier
+from snellen.figures import save_figure
+from snellen.images import Failure, read_image, to_pixels
+from snellen.inspect.categories import Classification
+from snellen.inspect.categories import classify as classify_images
+from snellen.inspect.categories_figure import draw_categories
+from snellen.inspect.feature_maps import feature_maps
+from snellen.inspect.feature_maps_discussion import discuss as discuss_maps
+from snellen.inspect.feature_maps_files import write_feature_maps, write_heatmap
+from snellen.robustness.acuity_figure import draw_acuity
+from snellen.robustness.discussion import discuss as discuss_stress
+from snellen.robustness.examine import examination, to_csv
+from snellen.robustness.stress import Pair, Stressed, Trial, all_trials, assignment_trials, stress_steps
+from snellen.robustness.stress_figure import draw_stress
+from snellen.runs import Provenance, fingerprint, write_bytes, write_json, write_text
+from snellen.transforms import TRANSFORMS
+from snellen.web.desk import Desk
+from snellen.web.folder import job_folder
+from snellen.web.shown import Doing, Shown, Table, Work
+
+ADVERSARIAL = "adversarial.png"
+
+
+def classify(desk: Desk, photograph: Path | None, model: str, count: float = 3) -> Work:
+    """The top categories of a photograph."""
+    classifier = desk.model(model)
+    k = desk.limits.number("categories", count, desk.limits.categories)
+    image, name = desk.limits.photograph(photograph), _name(photograph)
+    yield Doing("Classifying")
+    result = _classified(classifier, photograph, k)
+    folder = job_folder(desk.folder)
+    files = _write_classified(folder, image, result, classifier)
+    yield Shown(
+        headline=f"{name}: {result.top.label}, {_percent(result.top.probability)}",
+        figures=files[:1],
+        table=_categories(result),
+        files=files,
+    )
+
+
+def probe(desk: Desk, photograph: Path | None, name: str | None) -> Work:
+    """The answer of a trained probe, and how well it does on its own test images."""
+    chosen = desk.probe(name)
+    image = desk.limits.photograph(photograph)
+    yield Doing("Classifying")
+    result = _classified(chosen.classifier, photograph, min(5, len(chosen.classifier.labels)))
+    folder = job_folder(desk.folder)
+    files = _write_classified(folder, image, result, chosen.classifier)
+    figures = files[:1]
+    if chosen.confusion is not None:
+        write_bytes(folder / "confusion.png", chosen.confusion)
+        figures = [*figures, folder / "confusion.png"]
+    yield Shown(
+        headline=f"{result.image}: {result.top.label}, {_percent(result.top.probability)}, says {name}",
+        figures=figures,
+        table=_categories(result),
+        paragraphs=chosen.discussion,
+        files=files,
+    )
+
+
+def features(desk: Desk, photograph: Path | None, model: str) -> Work:
+    """Feature maps of a photograph, and what speaks for its answer."""
+    classifier = desk.model(model)
+    image, name = desk.limits.photograph(photograph), _name(photograph)
+    pixels, folder = to_pixels(image), job_folder(desk.folder)
+    yield Doing("Reading and weighing the maps", 0, 3)
+    result = feature_maps(classifier, pixels)
+    yield Doing("Asking what speaks for the answer", 1, 3)
+    heat = write_heatmap(classifier, image, pixels, None, folder)
+    yield Doing("Drawing", 2, 3)
+    more = {"heatmap": heat, "provenance": _provenance(classifier, image)}
+    write_feature_maps(classifier, image, name, result, folder, more)
+    figures = [folder / f"{stem}.png" for stem in ("features", "overlay", "heatmap")]
+    yield Shown(
+        headline=f"{name}: {result.top.label}, {_percent(result.top.probability)}, from {len(result.maps)} maps",
+        figures=figures,
+        paragraphs=discuss_maps(result),
+        files=[folder / "result.json", folder / "maps.npz", *figures],
+    )
+
+
+def attack(
+    desk: Desk,
+    photograph: Path | None,
+    model: str,
+    target: str | None = "space shuttle",
+    epsilon: float = 4,
+    steps: float = 100,
+    robust: bool = False,
+) -> Work:
+    """Noise within ``epsilon``/255 that makes the photograph's file be seen as ``target``; any class where empty."""
+    classifier, limits = desk.model(model), desk.limits
+    most = limits.number("steps", steps, limits.steps)
+    most = min(most, ROBUST_STEPS) if robust else most
+    plan = Plan(
+        target=limits.words("target", target) or None,
+        epsilon=f"{limits.number('epsilon', epsilon, limits.epsilon)}/255",
+        robust=bool(robust),
+        steps=most,
+    )
+    image, name = limits.photograph(photograph), _name(photograph)
+    folder = job_folder(desk.folder)
+    file = folder / ADVERSARIAL
+    yield Doing("Preparing the network")
+
+    def save(attacked: Image.Image, _: Subject) -> Path:
+        write_bytes(file, png_bytes(attacked))
+        return file
+
+    for found in attack_steps(classifier, [Subject(name, image)], plan, save):
+        if isinstance(found, Step):
+            # A robust attack comes after a plain one.
+            yield Doing(f"Step {found.gradients}", found.gradients, most * (2 if robust else 1))
+            continue
+        # Of the server's folders the visitor need not know.
+        result = dataclasses.replace(found[2], file=file.name)
+        yield Doing("Drawing")
+        yield _attacked(folder, image, result, plan, classifier)
+
+
+def _attacked(folder: Path, image: Image.Image, result: Attack, plan: Plan, classifier: Classifier) -> Shown:
+    accounts = account_for([result], smallest=False)
+    provenance = _provenance(classifier, image)
+    write_json(
+        folder / "result.json",
+        {"plan": plan, "accounts": accounts, "attacks": [result], "failures": [], "provenance": provenance},
+    )
+    figure = folder / "attack.png"
+    save_figure(draw_attacks([Exhibit(result, image, read_image(folder / result.file))]), figure)
+    seen = (("the photograph", result.original), ("the attacked file", result.attacked.top))
+    control = ("uniform noise of the same bound", result.control.top)
+    sentences = [result.reason] if result.reason else []
+    return Shown(
+        headline=(
+            f"{result.original.label} is now seen as {result.attacked.top.label}, "
+            f"{_percent(result.attacked.top.probability)}" + ("" if result.attacked.hit else ": not what was asked for")
+        ),
+        figures=[figure],
+        table=Table(
+            ("read from", "most likely", "probability"),
+            [(what, one.label, f"{one.probability:.4f}") for what, one in (*seen, control)],
+        ),
+        paragraphs=[
+            f"No value of the file differs by more than {result.norm}/255 from the photograph's; "
+            f"{result.gradients} gradients were taken. The file below is the one that was measured, byte for byte.",
+            *sentences,
+            discuss_attacks(accounts),
+        ],
+        files=[folder / result.file, folder / "result.json", figure],
+    )
+
+
+def stress(desk: Desk, photograph: Path | None, model: str, original: Path | None = None) -> Work:
+    """The answer under twelve manipulations, mild to strong; beside the original's where one is given."""
+    classifier, limits = desk.model(model), desk.limits
+    image, name = limits.photograph(photograph), _name(photograph)
+    clean = None if original is None else limits.photograph(original)
+    yield Doing("Manipulating")
+    steps = stress_steps(
+        classifier,
+        to_pixels(image),
+        None if clean is None else to_pixels(clean),
+        name=name,
+        original_name="" if original is None else original.name,
+    )
+    total = (1 + len(all_trials())) * (1 if clean is None else 2)
+    done = 0
+    while True:
+        try:
+            trial = next(steps)
+        except StopIteration as end:
+            yield Doing("Drawing")
+            yield _stressed(desk, image, end.value, classifier)
+            return
+        done += 1
+        yield Doing(_manipulation(trial).capitalize(), done, total)
+
+
+def _stressed(desk: Desk, image: Image.Image, pair: Pair, classifier: Classifier) -> Shown:
+    folder = job_folder(desk.folder)
+    stressed, clean = pair
+    result = examination([stressed], [] if clean is None else [clean], [], fingerprint(image.tobytes()))
+    write_json(folder / "result.json", {"examination": result, "provenance": _provenance(classifier, image)})
+    write_text(folder / "stress.csv", to_csv(result))
+    save_figure(draw_stress([(image, stressed)]), folder / "stress.png")
+    save_figure(draw_acuity(result.charts), folder / "acuity.png")
+    figures = [folder / "stress.png", folder / "acuity.png"]
+    return Shown(
+        headline=_fate(stressed),
+        figures=figures,
+        table=Table(
+            ("manipulation", "most likely", "probability"),
+            [
+                (_manipulation((a.manipulation, a.strength)), a.top.label, f"{a.top.probability:.4f}")
+                for a in (stressed.before, *(stressed.answer(*trial) for trial in assignment_trials()))
+            ],
+        ),
+        paragraphs=[discuss_stress(result.photographs)],
+        files=[folder / "result.json", folder / "stress.csv", *figures],
+    )
+
+
+def _fate(stressed: Stressed) -> str:
+    kept = sum(map(stressed.keeps, stressed.answers))
+    return f"{stressed.before.top.label}: {kept} of {len(stressed.answers)} manipulations leave the answer as it is"
+
+
+def _manipulation(trial: Trial) -> str:
+    name, strength = trial
+    return TRANSFORMS[name].describe(strength) if name else "as it is"
+
+
+def _classified(classifier: Classifier, photograph: Path | None, k: int) -> Classification:
+    assert photograph is not None  # it was read before
+    (result,) = classify_images(classifier, [photograph], k)
+    if isinstance(result, Failure):
+        raise AssertionError(result.error)
+    return dataclasses.replace(result, image=photograph.name)
+
+
+def _write_classified(folder: Path, image: Image.Image, result: Classification, classifier: Classifier) -> list[Path]:
+    figure, numbers = folder / "categories.png", folder / "result.json"
+    write_json(numbers, {"results": [result], "provenance": _provenance(classifier, image)})
+    save_figure(draw_categories([(image, result)]), figure)
+    return [figure, numbers]
+
+
+def _categories(result: Classification) -> Table:
+    rows: Sequence[Sequence[str]] = [(p.label, str(p.index), f"{p.probability:.4f}") for p in result.predictions]
+    return Table(("category", "index", "probability"), rows)
+
+
+def _provenance(classifier: Classifier, image: Image.Image) -> Provenance:
+    return Provenance.collect(
+        model=classifier.name,
+        weights=classifier.digest,
+        data=fingerprint(image.tobytes()),
+        device=str(classifier.device),
+    )
+
+
+def _name(photograph: Path | None) -> str:
+    return "" if photograph is None else photograph.name
+
+
+def _percent(probability: float) -> str:
+    return f"{probability:.1%}".replace("%", " %")
