@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: exam report test check clean
+.PHONY: exam report test check chromium clean
 
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
@@ -14,7 +14,7 @@ report: $(VENV)/.installed
 	mkdir -p results/exam
 	cp exam-development/report.pdf exam-development/report.html exam-development/manifest.json results/exam
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev chromium
 	$(VENV)/bin/python -m pytest --numprocesses 2
 
 check: $(VENV)/.installed-dev
@@ -32,8 +32,18 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen and its tests into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) ".[dev,cpu,scale,tensorboard]"
+	$(INSTALL) ".[dev,cpu,scale,tensorboard,web]"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gradio
 	@touch $@ $(VENV)/.installed
+
+# The tests of the page drive a real browser; where none is found, Debian's is installed.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	root=; [ "$$(id -u)" = 0 ] || root="sudo -n"; \
+	echo "Installing Chromium for the tests of the page ..."; \
+	{ $$root apt-get update -qq && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+	  --no-install-recommends chromium >/dev/null; } \
+	|| { echo "make test: the tests of the page need Chromium; install it and run again" >&2; exit 1; }
 
 clean:
 	rm -rf $(VENV) exam exam-development

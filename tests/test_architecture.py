@@ -9,7 +9,7 @@ import snellen
 
 PACKAGE = Path(snellen.__file__).parent
 FLOORS = {
-    "cli": 3,
+    "cli": 4,
     "web": 3,
     "exam": 2,
     "inspect": 1,

@@ -17,7 +17,7 @@ _READ = (
     f"{_API}/info", f"{_API}/theme.css", f"{_API}/startup-events", f"{_API}/app_id", f"{_API}/heartbeat/",
     f"{_API}/queue/data", f"{_API}/queue/status", f"{_API}/call/", f"{_API}/file=", f"{_API}/upload_progress",
 )  # fmt: skip
-_WRITTEN = (f"{_API}/queue/join", f"{_API}/call/", f"{_API}/upload", f"{_API}/cancel", f"{_API}/reset")
+_WRITTEN = (f"{_API}/queue/join", f"{_API}/run/", f"{_API}/call/", f"{_API}/upload", f"{_API}/cancel", f"{_API}/reset")
 _UPLOAD = f"{_API}/upload"
 _QUESTION_BYTES = 1 << 20
 """The largest question: some names and numbers. Photographs come as uploads."""

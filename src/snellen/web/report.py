@@ -11,7 +11,7 @@ from pathlib import Path
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig
 from snellen.exam.parts import PARTS
-from snellen.exam.run import ExamResult, run_exam
+from snellen.exam.run import ExamResult, Watch, run_exam
 from snellen.web.desk import Desk
 from snellen.web.folder import job_folder
 from snellen.web.shown import Doing, Shown, Work
@@ -37,7 +37,9 @@ def report(
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not parts:
         raise InputError(f"no part {', '.join(unknown)!r}" if unknown else "no part", f"some of {', '.join(PARTS)}")
-    for photograph in photographs or [None]:
+    if not photographs:
+        limits.photograph(None)
+    for photograph in photographs:
         limits.photograph(photograph)
     config = ExamConfig(
         title=limits.words("title", title) or ExamConfig.title,
@@ -74,13 +76,12 @@ def _received(told: Connection) -> str | ExamResult | SnellenError:
 
 
 def _shown(result: ExamResult, out: Path) -> Shown:
-    page = out / "report.html"
     trouble = [line.replace(f"{out.parent}/", "") for line in (*result.unreadable, *result.failed)]
     return Shown(
         headline="The report is ready." if not result.failed else "The report is ready; some parts failed.",
         paragraphs=trouble,
-        files=[path for path in (out / "report.pdf", page) if path.is_file()],
-        document=page if page.is_file() else None,
+        files=[result.report, result.page],
+        document=result.page,
     )
 
 
@@ -103,8 +104,16 @@ def _exam(config: ExamConfig, out: Path) -> Iterator[Connection]:
         told.close()
 
 
+class _Telling(Watch):
+    def __init__(self, tells: Connection) -> None:
+        self._tells = tells
+
+    def started(self, part: str) -> None:
+        self._tells.send(part)
+
+
 def _take(config: ExamConfig, out: Path, tells: Connection) -> None:
     try:
-        tells.send(run_exam(config, out, started=tells.send))
+        tells.send(run_exam(config, out, _Telling(tells)))
     except SnellenError as error:
         tells.send(error)

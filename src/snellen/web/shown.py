@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Shown:
     document: Path | None = None
 
 
-Work = Iterator[Doing | Shown]
+Work = Generator[Doing | Shown, None, None]
 """What is done for one visitor, step by step, the result last. Whoever stops asking stops the work."""
 
 
