@@ -131,6 +131,7 @@ class Visitor:
 @contextmanager
 def visit(browser: Browser, url: str, width: int = 1280, height: int = 900) -> Iterator[Visitor]:
     context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+    context.set_default_timeout(SLOW)
     page = context.new_page()
     visitor = Visitor(page, context)
     context.on("request", lambda request: visitor.asked.append(request.url))

@@ -51,6 +51,7 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(folder)
         os.environ["GRADIO_EXAMPLES_CACHE"] = str(folder / "examples")
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        _reach_directly(host)
         desk = open_desk(folder, models, probes, device)
         from starlette.middleware import Middleware
 
@@ -86,6 +87,8 @@ def serve(
                     pwa=False,
                     ssr_mode=False,
                     num_workers=0,
+                    # Else it calls itself and gives up where a busy machine does not answer within seconds.
+                    _frontend=False,
                 )
             except OSError as error:
                 raise InputError(f"cannot listen at {host}, port {port}", "another --port or --host") from error
@@ -105,6 +108,12 @@ def _names_of(host: str) -> frozenset[str]:
     except ValueError:
         local = host == "localhost"
     return _LOOPBACK if local else frozenset()
+
+
+def _reach_directly(host: str) -> None:
+    """Gradio starts by a request to itself, which must not go by way of a proxy."""
+    for name in ("no_proxy", "NO_PROXY"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", host)))
 
 
 def _wait_for_the_end() -> None:
