@@ -1,4 +1,4 @@
-"""Makes the pictures of the README from a finished exam: python docs/make_images.py exam"""
+"""Makes the pictures of the README and the site from a finished exam: python docs/make_images.py exam"""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,11 @@ from pathlib import Path
 from PIL import Image
 
 PICTURES = {
+    "categories/categories-1.png": "categories.jpg",
+    "features/heatmap.png": "heatmap.jpg",
+    "probe/confusion.png": "confusion.png",
+    "training/plain/filters.png": "filters.jpg",
+    "training/curves.png": "curves.png",
     "attack/attacks.png": "attacks.jpg",
     "stress/acuity.png": "acuity.png",
     "features/features.png": "features.png",

@@ -1,0 +1,127 @@
+"""What the site's reference says without anybody typing it: MkDocs puts it in place of a page's ``{{ name }}``."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import griffe
+import typer.main
+
+from snellen.cli import app
+from snellen.exam.config import ExamConfig
+from snellen.exam.parts import PARTS
+from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule
+from snellen.transforms import ASSIGNMENT, TRANSFORMS
+
+_NOT_SAID = dataclasses.MISSING
+
+
+def command_line() -> str:
+    """Every command with its arguments and options, as ``--help`` knows them."""
+    group = typer.main.get_command(app)
+    sections = ["## Before any command", _parameters(group.params)]
+    for name, command in group.commands.items():
+        arguments = " ".join(p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument")
+        sections += [f"## snellen {name}", " ".join(command.help.split())]
+        sections += [f"`snellen {name} {arguments} [OPTIONS]`".replace("  ", " "), _parameters(command.params)]
+    return "\n\n".join(sections)
+
+
+def _parameters(parameters: Iterable[Any]) -> str:
+    rows = []
+    for parameter in parameters:
+        if parameter.name in ("help", "install_completion", "show_completion"):
+            continue
+        argument = parameter.param_type_name == "argument"
+        name = parameter.metavar or parameter.name.upper() if argument else ", ".join(parameter.opts)
+        rows.append((f"`{name}`", _default(parameter), parameter.help or ""))
+    return _table(("", "default", ""), rows)
+
+
+def _default(parameter: Any) -> str:
+    if parameter.required:
+        return "required"
+    return "" if parameter.default is None or parameter.default is False else f"`{parameter.default}`"
+
+
+def exam_keys() -> str:
+    """The keys of an exam's configuration."""
+    return _keys(ExamConfig)
+
+
+def exam_parts() -> str:
+    """The parts of the exam."""
+    return _table(
+        ("part", "section of the report", "of the assignment"),
+        [(f"`{name}`", part.title, part.assignment) for name, part in PARTS.items()],
+    )
+
+
+def recipe_keys() -> str:
+    """The keys of a recipe, and below them those of its tables."""
+    sections = [_keys(Recipe)]
+    for table in (Optimiser, Schedule, Augmentation, Growth):
+        sections += [f"### [{table.__name__.lower()}]", _first_sentence(table), _keys(table)]
+    return "\n\n".join(sections)
+
+
+def manipulations() -> str:
+    """Every manipulation: its definition, and its strengths on the acuity chart."""
+    sections = []
+    for transform in TRANSFORMS.values():
+        ladder = "; ".join(transform.describe(strength) for strength in transform.ladder)
+        asked = ASSIGNMENT.get(transform.name)
+        named = "" if asked is None else f" The assignment's: {transform.describe(asked)}."
+        unit = f"Strength s, {transform.low:g} to {transform.high:g} {transform.unit}".rstrip()
+        sections += [f"## {transform.name}", transform.definition, f"{unit}. On the chart: {ladder}.{named}"]
+    return "\n\n".join(sections)
+
+
+def _keys(kind: type) -> str:
+    """The fields of a dataclass with their defaults and what its docstring says of them."""
+    said = {}
+    for section in _sections(kind):
+        if section.kind is griffe.DocstringSectionKind.attributes:
+            for attribute in section.value:
+                for name in attribute.name.split(", "):
+                    said[name] = " ".join(attribute.description.split())
+    rows = [(f"`{f.name}`", _shown(f), _plain(said.get(f.name, ""))) for f in dataclasses.fields(kind)]
+    return _table(("key", "default", ""), rows)
+
+
+def _shown(field: dataclasses.Field[Any]) -> str:
+    if field.default is field.default_factory is _NOT_SAID:
+        return "required"
+    if field.default is _NOT_SAID:
+        return "none"
+    value = field.default
+    shown = {None: "none", (): "`[]`"}.get(value) if value is None or value == () else None
+    return shown or (f'`"{value}"`' if isinstance(value, str) else f"`{value}`")
+
+
+def _sections(kind: type) -> list[Any]:
+    return griffe.Docstring(_plain(kind.__doc__ or ""), parser="google").parse(warnings=False)
+
+
+def _first_sentence(kind: type) -> str:
+    return " ".join(_plain(kind.__doc__ or "").split("\n\n")[0].split())
+
+
+def _plain(text: str) -> str:
+    return re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", text).replace("``", "`")
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    make.__name__: make for make in (command_line, exam_keys, exam_parts, recipe_keys, manipulations)
+}
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this with the text of every page."""
+    return re.sub(r"^\{\{ (\w+) \}\}$", lambda marker: GENERATED[marker[1]](), markdown, flags=re.MULTILINE)

@@ -1,0 +1,350 @@
+"""The documentation holds: every block of it runs, and what a page says is printed is printed.
+
+A page's blocks run from top to bottom in one folder, which holds what :func:`prepare` puts there:
+
+- ``python``: run; all of a page share their names;
+- ``bash``: each command must end with status 0;
+- ``text`` right after one of these: lines that its output must hold, numbers to a few per cent;
+- ``python``, ``toml`` with a file's name as title: written, for the commands below it;
+- ``json`` is parsed, and other ``text`` is a drawing;
+- anything titled "Not run by the tests: REASON": not run; :data:`MOST_NOT_RUN` bounds how many there may be.
+
+On the page of troubles each heading is an error message, and the block below it must end in it.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from markdown_it import MarkdownIt
+from PIL import Image
+
+import snellen
+from snellen.photographs import embedded_photographs
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+TROUBLES = DOCS / "troubleshooting.md"
+PAGES = [ROOT / "README.md", *sorted(page for page in DOCS.rglob("*.md") if page != TROUBLES)]
+
+# What a command becomes before it is run, and why.
+CUTS = (
+    ("make exam", "snellen exam short.toml --out exam", "all parts on four photographs take minutes"),
+    ("snellen exam --out exam", "snellen exam short.toml --out exam", "as above"),
+    ("make test", "", "they run already"),
+    ("source .venv/bin/activate\n", "", "the tests run inside an environment"),
+    ("train digits", "train few-digits", "1,797 digits take a minute an epoch"),
+    ('train("digits"', 'train("few-digits"', "as above"),
+    ("probe digits", "probe few-digits", "as above"),
+    ("snellen train ", "snellen train --epochs 1 --batch 6 --size 16 ", "minutes; what a command says itself, holds"),
+    ("--seeds 3", "--seeds 2", "as above"),
+    ("--robust", "--robust --steps 2", "a robust attack takes minutes"),
+    ("--epsilon min", "--epsilon min --steps 20", "a search over bounds takes many gradients"),
+    ("resnet18.a1_in1k", "tf_efficientnet_lite1", "the hub is not asked; lite1 comes inside a package"),
+)
+# What is added to an exam's configuration that a page writes, for the same reason.
+SHORT_CONFIG = 'parts = ["categories"]\n'
+# Folders under the names of what would come from the hub.
+HUB = {"timm/oxford-iiit-pet": ("cat", "dog"), "uoft-cs/cifar10": ("cat", "dog", "ship")}
+# Pages whose commands are run as a user runs them, each in a process of its own; elsewhere that would take too long.
+BY_PROCESS = {"index.md"}
+MOST_NOT_RUN = 7
+
+NOT_RUN = "Not run by the tests: "
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its title, its text, where it begins, and the text block right after it."""
+
+    language: str
+    title: str
+    text: str
+    line: int
+    said: str
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """The page's fenced blocks; no other code may be on it."""
+    tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
+    indented = [token.map[0] + 1 for token in tokens if token.type == "code_block"]
+    assert not indented, f"{page.name}, line {indented}: an indented block, which the tests do not see"
+    blocks = []
+    for token, after in zip(tokens, [*tokens[1:], None], strict=True):
+        if token.type == "fence":
+            language, _, rest = token.info.strip().partition(" ")
+            title = re.search(r'title="([^"]*)"', rest)
+            said = after.content if after is not None and after.type == "fence" and after.info == "text" else ""
+            blocks.append(Block(language, title[1] if title else "", token.content, token.map[0] + 2, said))
+    return blocks
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = blocks_of(page)
+    if not any(block.language in ("bash", "python") for block in blocks):
+        return
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    prepare(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks:
+        where = f"{page.relative_to(ROOT)}, line {block.line}"
+        if block.title.startswith(NOT_RUN):
+            continue
+        if block.title:
+            Path(block.title).write_text(written(block))
+        elif block.language == "python":
+            check_output(run_python(cut(block.text), names, where), block.said, where)
+        elif block.language == "bash":
+            check_output(run_shell(cut(block.text), page, where), block.said, where)
+        elif block.language == "json":
+            json.loads(block.text)
+        else:
+            assert block.language == "text", f"{where}: what is to be done with {block.language!r}?"
+
+
+def test_what_is_not_run_says_why() -> None:
+    titles = [block.title for page in [*PAGES, TROUBLES] for block in blocks_of(page)]
+    not_run = [title for title in titles if title.startswith(NOT_RUN)]
+    assert len(not_run) <= MOST_NOT_RUN
+    assert all(len(title) > len(NOT_RUN) + 10 for title in not_run)
+
+
+def test_every_cut_is_needed() -> None:
+    written = "".join(block.text for page in PAGES for block in blocks_of(page))
+    assert [old for old, _, _ in CUTS if old not in written] == []
+    assert [name for name in HUB if name not in written] == []
+
+
+def test_make_exam_is_the_command_that_stands_for_it() -> None:
+    assert "$(VENV)/bin/snellen exam --out exam" in (ROOT / "Makefile").read_text()
+
+
+def troubles() -> Iterator[tuple[str, Block]]:
+    """Each heading of the page of troubles with the block below it."""
+    message = ""
+    tokens = MarkdownIt().parse(TROUBLES.read_text(encoding="utf-8"))
+    blocks = {block.line: block for block in blocks_of(TROUBLES)}
+    for token, inner in zip(tokens, tokens[1:], strict=False):
+        if token.type == "heading_open" and token.tag == "h3":
+            assert not message, f"no block provokes {message!r}"
+            assert [child.type for child in inner.children] == ["code_inline"]
+            message = inner.children[0].content
+        elif token.type == "fence" and message:
+            yield message, blocks[token.map[0] + 2]
+            message = ""
+
+
+@pytest.fixture(scope="module")
+def trouble_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("troubles")
+    prepare(folder)
+    prepare_troubles(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("message", "block"), list(troubles()), ids=lambda value: value if isinstance(value, str) else "")
+def test_a_trouble_is_what_the_program_says(
+    message: str, block: Block, trouble_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trouble_folder)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    if block.language == "python":
+        with pytest.raises(snellen.SnellenError) as caught:
+            run_python(block.text, {}, "troubleshooting.md")
+        assert message in str(caught.value)
+        return
+    *before, last = block.text.splitlines()
+    for command in before:
+        assert in_process(command)[0] == 0
+    status, said = in_process(last)
+    assert status in (1, 2), said
+    assert f"snellen: {message}" in said.splitlines()[-1]
+
+
+def cut(text: str) -> str:
+    """``text`` as the tests run it."""
+    for old, new, _ in CUTS:
+        text = text.replace(old, new)
+    return text
+
+
+def written(block: Block) -> str:
+    """A file that a page writes; an exam, which is no recipe, is cut to its first part."""
+    exam = block.language == "toml" and "epochs" not in block.text and "parts =" not in block.text
+    return block.text + SHORT_CONFIG * exam
+
+
+def run_python(text: str, names: dict[str, object], where: str) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(text, where, "exec"), names)
+    return printed.getvalue()
+
+
+def run_shell(text: str, page: Path, where: str) -> str:
+    """What the commands print; those that need a shell, or stand on a page of :data:`BY_PROCESS`, run in one."""
+    printed = []
+    for command in text.replace("\\\n", " ").splitlines():
+        if not command.strip():
+            continue
+        if page.name in BY_PROCESS or re.search(r"[|<>]", command) or not command.startswith("snellen"):
+            status, said = by_process(command)
+        else:
+            status, said = in_process(command)
+        assert status == 0, f"{where}: {command}: status {status}: {said}"
+        printed.append(said)
+    return "".join(printed)
+
+
+def in_process(command: str) -> tuple[int, str]:
+    """Status and output of a ``snellen`` command, run by its real entry point without a process of its own."""
+    from snellen.cli import main
+
+    arguments = []
+    for word in shlex.split(command, comments=True):
+        arguments += sorted(map(str, Path().glob(word))) if "*" in word and list(Path().glob(word)) else [word]
+    before, sys.argv = sys.argv, arguments
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            main()
+    except SystemExit as end:
+        return int(end.code or 0), printed.getvalue()
+    finally:
+        sys.argv = before
+    raise AssertionError("main returned")
+
+
+def by_process(command: str) -> tuple[int, str]:
+    scripts = Path(sys.executable).parent
+    path = os.pathsep.join([str(scripts), sysconfig.get_path("scripts"), os.environ["PATH"]])
+    ended = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, env=os.environ | {"PATH": path}, timeout=240
+    )
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def check_output(printed: str, expected: str, where: str) -> None:
+    """Each expected line is among those printed; blanks are not compared, numbers to 5 per cent or 0.02."""
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    for line in expected.splitlines():
+        wanted = " ".join(line.split())
+        assert any(agree(wanted, line) for line in lines), f"{where}: {wanted!r} is not among {lines}"
+
+
+def agree(wanted: str, line: str) -> bool:
+    if NUMBER.sub("#", wanted) != NUMBER.sub("#", line):
+        return False
+    pairs = zip(NUMBER.findall(wanted), NUMBER.findall(line), strict=True)
+    return all(float(one) == pytest.approx(float(other), rel=0.05, abs=0.02) for one, other in pairs)
+
+
+def draw(path: Path, number: int) -> None:
+    """A small photograph of its own: a corner of a real one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Image.open(embedded_photographs()[number % 4].path) as image:
+        left = 7 * number
+        image.convert("RGB").crop((left, 20, left + 48, 68)).save(path)
+
+
+def prepare(folder: Path) -> None:
+    """Everything that the pages name and do not make themselves."""
+    for photograph in embedded_photographs():
+        shutil.copy(photograph.path, folder)
+    with Image.open(folder / "coffee.png") as coffee:
+        small = coffee.convert("RGB").resize((300, 200))
+    for name in ("photo.jpg", "peppers.jpg"):
+        small.save(folder / name, quality=95)
+    with Image.open(folder / "chelsea.png") as cat:
+        cat.resize((240, 160)).save(folder / "cat.png")
+    for name, classes in (HUB | {"my-folder": ("cat", "dog"), "pets-data": ("cat", "dog")}).items():
+        for label, kind in enumerate(classes):
+            for number in range(6):
+                draw(folder / name / kind / f"{number}.png", 4 * number + label)
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    for number in range(60):
+        kind = folder / "few-digits" / f"digit-{digits.target[number]}"
+        kind.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((digits.images[number] * 15.9).astype("uint8")).save(kind / f"{number}.png")
+    (folder / "short.toml").write_text('parts = ["categories"]\n')
+
+
+def prepare_troubles(folder: Path) -> None:
+    """The odd files that the page of troubles is about."""
+    from safetensors.torch import save_file
+
+    from snellen.networks import create
+
+    (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "empty.jpg").touch()
+    (folder / "cut-off.jpg").write_bytes((folder / "photo.jpg").read_bytes()[:4000])
+    (folder / "holiday").mkdir()
+    (folder / "holiday" / "notes.txt").write_text("no image")
+    (folder / "model.pth").write_bytes(b"\x80\x02.")
+    weights = create("resnet18", 3).state_dict()
+    save_file(weights, folder / "model.safetensors")
+    save_file({"a": torch.zeros(1)}, folder / "theirs.safetensors", metadata={"architecture": "net.py"})
+    (folder / "cut-off.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:100_000])
+    for number in range(4):
+        draw(folder / "flat" / f"{number}.png", number)
+        draw(folder / "only-cats" / "cat" / f"{number}.png", number)
+        draw(folder / "few" / "dog" / f"{number}.png", number)
+    draw(folder / "few" / "cat" / "0.png", 0)
+    (folder / "results").write_text("a file, not a folder")
+    shutil.rmtree(folder / "timm")
+    configurations = {
+        "wrong-key.toml": 'title = "Homework 2"\nphotograph = ["peppers.jpg"]\n',
+        "no-quotes.toml": "title = Homework 2\n",
+        "wrong-type.toml": 'seed = "0"\n',
+        "wrong-part.toml": 'parts = ["atack"]\n',
+        "too-fast.toml": 'network = "plain"\nepochs = 1\nbatch = 4\n\n[optimiser]\nname = "sgd"\nlearning_rate = 1e30\n',
+    }
+    for name, text in configurations.items():
+        (folder / name).write_text(text)
+
+
+def test_every_public_name_and_command_has_its_place() -> None:
+    reference = (DOCS / "reference" / "python.md").read_text()
+    documented = re.findall(r"^::: snellen\.(\w+)$", reference, re.MULTILINE)
+    assert sorted(documented) == sorted(snellen.__all__)
+
+
+def test_the_pictures_are_small_and_shown() -> None:
+    pictures = sorted((DOCS / "images").iterdir())
+    assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
+    pages = "".join(page.read_text() for page in PAGES)
+    assert [picture.name for picture in pictures if f"images/{picture.name}" not in pages] == []
+
+
+def test_the_site_builds_strictly_and_asks_nothing_of_the_network(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=240)
+    assert built.returncode == 0, built.stdout + built.stderr
+    loads = re.compile(r"<(?:script|img|iframe|source)[^>]+src=\"(?:https?:)?//|<link[^>]+(?:stylesheet|icon|preconnect)[^>]+//")
+    for page in (tmp_path / "site").rglob("*.html"):
+        assert not loads.search(page.read_text(encoding="utf-8")), page
+    commands = (tmp_path / "site" / "reference" / "command-line.html").read_text()
+    configuration = (tmp_path / "site" / "reference" / "configuration.html").read_text()
+    assert "snellen attack" in commands and "--epsilon" in commands
+    assert "training_runs" in configuration and "learning_rate" in configuration
+    assert "{{ " not in commands + configuration
