@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: exam report test check chromium clean
+.PHONY: exam report test check site chromium clean
 
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
@@ -17,10 +17,14 @@ report: $(VENV)/.installed
 test: $(VENV)/.installed-dev chromium
 	$(VENV)/bin/python -m pytest --numprocesses 2
 
-check: $(VENV)/.installed-dev
+check: $(VENV)/.installed-dev site
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+
+# The theme's makers warn of MkDocs 2 at every build; constraints.txt holds version 1.
+site: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -32,7 +36,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen and its tests into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) ".[dev,cpu,scale,tensorboard,web]"
+	$(INSTALL) ".[dev,docs,cpu,scale,tensorboard,web]"
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps gradio
 	@touch $@ $(VENV)/.installed
 
@@ -46,4 +50,4 @@ chromium:
 	|| { echo "make test: the tests of the page need Chromium; install it and run again" >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) exam exam-development
+	rm -rf $(VENV) exam exam-development site

@@ -1,6 +1,7 @@
 """What the site's reference says without anybody typing it: MkDocs puts it in place of a page's ``{{ name }}``."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,8 +14,6 @@ from snellen.exam.config import ExamConfig
 from snellen.exam.parts import PARTS
 from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule
 from snellen.transforms import ASSIGNMENT, TRANSFORMS
-
-_NOT_SAID = dataclasses.MISSING
 
 
 def command_line() -> str:
@@ -91,13 +90,13 @@ def _keys(kind: type) -> str:
 
 
 def _shown(field: dataclasses.Field[Any]) -> str:
-    if field.default is field.default_factory is _NOT_SAID:
+    """A field's default as TOML would write it."""
+    if field.default is field.default_factory is dataclasses.MISSING:
         return "required"
-    if field.default is _NOT_SAID:
+    value = None if field.default is dataclasses.MISSING else field.default
+    if value is None:
         return "none"
-    value = field.default
-    shown = {None: "none", (): "`[]`"}.get(value) if value is None or value == () else None
-    return shown or (f'`"{value}"`' if isinstance(value, str) else f"`{value}`")
+    return f"`{json.dumps(value)}`"
 
 
 def _sections(kind: type) -> list[Any]:
