@@ -22,7 +22,7 @@ check: $(VENV)/.installed-dev site
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 
-# The theme's makers warn of MkDocs 2 at every build; constraints.txt holds version 1.
+# The theme's makers announce its end of support at every build; docs/architecture.md says why it is used.
 site: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
 

@@ -35,7 +35,7 @@ def _parameters(parameters: Iterable[Any]) -> str:
         argument = parameter.param_type_name == "argument"
         name = parameter.metavar or parameter.name.upper() if argument else ", ".join(parameter.opts)
         rows.append((f"`{name}`", _default(parameter), parameter.help or ""))
-    return _table(("", "default", ""), rows)
+    return _table(("argument or option", "default", "meaning"), rows)
 
 
 def _default(parameter: Any) -> str:
@@ -86,7 +86,7 @@ def _keys(kind: type) -> str:
                 for name in attribute.name.split(", "):
                     said[name] = " ".join(attribute.description.split())
     rows = [(f"`{f.name}`", _shown(f), _plain(said.get(f.name, ""))) for f in dataclasses.fields(kind)]
-    return _table(("key", "default", ""), rows)
+    return _table(("key", "default", "meaning"), rows)
 
 
 def _shown(field: dataclasses.Field[Any]) -> str:
