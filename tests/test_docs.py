@@ -52,7 +52,7 @@ CUTS = (
     ("train digits", "train few-digits", "1,797 digits take a minute an epoch"),
     ('train("digits"', 'train("few-digits"', "as above"),
     ("probe digits", "probe few-digits", "as above"),
-    ("snellen train ", "snellen train --epochs 1 --batch 6 --size 16 ", "minutes; what a command says itself, holds"),
+    ("snellen train ", "snellen train --epochs 1 --batch 6 --size 24 ", "minutes; what a command says itself, holds"),
     ("--seeds 3", "--seeds 2", "as above"),
     ("--robust", "--robust --steps 2", "a robust attack takes minutes"),
     ("--epsilon min", "--epsilon min --steps 20", "a search over bounds takes many gradients"),
