@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and results become plain JSON."""
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -132,3 +133,81 @@ def test_a_figure_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot draw a \.gif file \(endings: \.png, \.svg, \.pdf\)"):
         save_figure(figure_with_a_line(), tmp_path / "a.gif")
     write_json(tmp_path / "a.json", [])
+
+
+HOLDER = (
+    "import sys, pathlib, time\nfrom snellen.runs import Run\n"
+    "with Run(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+)
+
+
+def holder_of(folder: Path) -> subprocess.Popen:
+    """Another process that writes to ``folder``."""
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, folder], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with holder_of(folder) as process:
+        with pytest.raises(InputError, match=r"run: another run is writing here \(wait for it, or another --out\)"):
+            Run(folder).__enter__()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        with Run(folder):
+            pass
+    with Run(folder) as run, Run(folder / "seed-1"):
+        write_text(folder / "result.json", "{}")
+        run.write_manifest(None)
+    assert names_in(folder) == ["manifest.json", "result.json"]
+
+
+def test_a_run_that_made_nothing_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), Run(tmp_path / "run"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+    with Run(tmp_path):
+        pass
+    assert tmp_path.is_dir()
+
+
+def test_half_written_files_of_a_killed_run_are_swept_up(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished-abc.png").touch()
+    (tmp_path / ".settings").touch()
+    with Run(tmp_path):
+        pass
+    assert names_in(tmp_path) == [".settings"]
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with Run(tmp_path / "run"):
+        write_text(tmp_path / "run" / "a", "")
+    assert names_in(tmp_path / "run") == ["a"]
+
+
+def test_a_lock_whose_file_is_gone_is_not_held(tmp_path: Path, monkeypatch) -> None:
+    """The run before removed its file between our opening and our locking it: we lock the new one."""
+    fcntl = pytest.importorskip("fcntl")
+    flock, calls = fcntl.flock, []
+
+    def late(file, how) -> None:
+        flock(file, how)
+        if not calls:
+            (tmp_path / ".lock").unlink()
+        calls.append(file)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with Run(tmp_path), pytest.raises(InputError, match="another run"):
+        Run(tmp_path).__enter__()
+    assert len(calls) == 2

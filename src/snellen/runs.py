@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import errno
 import functools
 import hashlib
 import importlib.metadata
@@ -18,25 +19,33 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import IO, Any, Self
 
-from snellen.errors import SnellenError
+from snellen.errors import InputError, SnellenError
 
 _PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "matplotlib", "typst")
+_UNFINISHED = ".unfinished-"
+_LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes when not.
+def atomic_path(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path that takes the place of ``path`` when the block ends well, and vanishes when not.
 
-    A crash at any moment leaves the old file or the new one.
+    A crash at any moment leaves the old file or the new one; what it leaves half written, :func:`sweep` removes.
+
+    Args:
+        path: the file.
+        folder: where the temporary one is made, on the same disk; beside ``path`` where not given.
 
     Raises:
         SnellenError: the file cannot be written: disk full, no permission, a file where a folder should be.
     """
+    folder = folder or path.parent
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_UNFINISHED, suffix=path.suffix, dir=folder)
     except OSError as error:
         raise _cannot_write(path, error) from error
     os.close(handle)
@@ -52,6 +61,77 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise _cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written in ``folder``; for its only writer."""
+    for leftover in folder.glob(f"{_UNFINISHED}*"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other runs out of ``folder``; the system lets them in again however this process ends.
+
+    The folder is made where it is missing, and removed again where nothing came of it. Half-written files of an
+    earlier run are swept up. Where the file system knows no locks, nobody is kept out.
+
+    Raises:
+        InputError: another run is writing here.
+        SnellenError: the folder cannot be written to.
+    """
+    lock = folder / _LOCK
+    try:
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _locked(lock)
+    except BlockingIOError as error:
+        raise InputError(f"{folder}: another run is writing here", "wait for it, or another --out") from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        sweep(folder)
+        yield
+    finally:
+        # While it is held, nobody else can remove it.
+        lock.unlink(missing_ok=True)
+        file.close()
+        if made:
+            with contextlib.suppress(OSError):  # what came of the run is in it
+                folder.rmdir()
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """The file at ``path``, opened and locked.
+
+    Raises:
+        BlockingIOError: another process has locked it.
+    """
+    while True:
+        file = path.open("wb")
+        try:
+            _lock(file)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+            file.close()
+        except FileNotFoundError:
+            # Whoever held it removed it between our opening and our locking it.
+            file.close()
+        except OSError:
+            file.close()
+            raise
+
+
+def _lock(file: IO[bytes]) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
 
 
 @functools.cache
@@ -174,7 +254,7 @@ def fingerprint(data: bytes | str) -> str:
 
 
 class Run:
-    """A folder that holds what one command made.
+    """A folder that holds what one command made; in a ``with`` block nobody else writes there (:func:`only_writer`).
 
     Args:
         path: the folder; made when the first file is written.
@@ -183,8 +263,18 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._started = time.time()
+        self._held = only_writer(path)
         if path.exists() and not path.is_dir():
             raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
+
+    def __enter__(self) -> Self:
+        self._held.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._held.__exit__(kind, error, trace)
 
     def write_manifest(self, provenance: Provenance | None) -> None:
         """Write ``manifest.json``: the provenance, the files that are there, when and how long."""

@@ -30,7 +30,7 @@ from snellen.errors import ImageError, InputError
 from snellen.images import Failure, read_image
 from snellen.labels import label_of_folder
 from snellen.predictions import Prediction
-from snellen.runs import fingerprint, to_plain, versions, write_bytes, write_json, write_text
+from snellen.runs import fingerprint, sweep, to_plain, versions, write_bytes, write_json, write_text
 
 _REPORTS = "attacks"
 
@@ -81,6 +81,7 @@ def attack_folder(
     digests: dict[str, str] = {}
     contents: list[str] = []
     resumed = 0
+    sweep(out / _REPORTS)
 
     def report_of(name: str) -> Path:
         return out / _REPORTS / f"{names[name].removesuffix('.png')}.json"

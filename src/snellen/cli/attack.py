@@ -76,20 +76,20 @@ def attack(
         step_size=step_size,
         seed=seed,
     )
-    run = Run(out)
-    sources = expand(images)
-    classifier = load_examined(model, probe, architecture, device)
-    labels = [label] * len(sources)
-    with output.progress("Attacking", len(sources)) as advance:
-        result = attack_folder(classifier, sources, plan, out, labels=labels, done=advance)
-    accounts = account_for(result.attacks, smallest=epsilon == SMALLEST)
-    whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
-    write_json(out / "attacks.json", whole)
-    _draw(result, accounts, out, space)
-    provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, data=result.data, seed=seed, device=str(classifier.device)
-    )
-    run.write_manifest(provenance)
+    with Run(out) as run:
+        sources = expand(images)
+        classifier = load_examined(model, probe, architecture, device)
+        labels = [label] * len(sources)
+        with output.progress("Attacking", len(sources)) as advance:
+            result = attack_folder(classifier, sources, plan, out, labels=labels, done=advance)
+        accounts = account_for(result.attacks, smallest=epsilon == SMALLEST)
+        whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
+        write_json(out / "attacks.json", whole)
+        _draw(result, accounts, out, space)
+        provenance = Provenance.collect(
+            model=classifier.name, weights=classifier.digest, data=result.data, seed=seed, device=str(classifier.device)
+        )
+        run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(whole))
     elif csv:

@@ -46,35 +46,34 @@ def features(
 ) -> None:
     """How it sees: feature maps from early, the middle and late, chosen, weighed and discussed."""
     from snellen.images import read_image, to_pixels
-    from snellen.runs import Run
 
-    run = Run(out)
     photograph = read_image(image)
 
     from snellen.classifier import load
     from snellen.inspect.feature_maps import feature_maps
     from snellen.inspect.feature_maps_files import write_examples, write_feature_maps, write_heatmap
-    from snellen.runs import Provenance, fingerprint
+    from snellen.runs import Provenance, Run, fingerprint
 
-    classifier = load(model, architecture=architecture, device=device)
-    pixels = to_pixels(photograph)
-    result = feature_maps(classifier, pixels, layer, channel, count)
-    provenance = Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=fingerprint(photograph.tobytes()),
-        device=str(classifier.device),
-    )
-    extras: dict[str, Any] = {}
-    failures: list[Failure] = []
-    if heatmap is not None:
-        target = None if heatmap == _MOST_PROBABLE else heatmap
-        extras["heatmap"] = write_heatmap(classifier, photograph, pixels, target, out)
-    if examples is not None:
-        found, failures = _examples(classifier, result, examples)
-        extras["examples"] = write_examples(found, out)
-    write_feature_maps(classifier, photograph, image, result, out, {**extras, "provenance": provenance})
-    run.write_manifest(provenance)
+    with Run(out) as run:
+        classifier = load(model, architecture=architecture, device=device)
+        pixels = to_pixels(photograph)
+        result = feature_maps(classifier, pixels, layer, channel, count)
+        provenance = Provenance.collect(
+            model=classifier.name,
+            weights=classifier.digest,
+            data=fingerprint(photograph.tobytes()),
+            device=str(classifier.device),
+        )
+        extras: dict[str, Any] = {}
+        failures: list[Failure] = []
+        if heatmap is not None:
+            target = None if heatmap == _MOST_PROBABLE else heatmap
+            extras["heatmap"] = write_heatmap(classifier, photograph, pixels, target, out)
+        if examples is not None:
+            found, failures = _examples(classifier, result, examples)
+            extras["examples"] = write_examples(found, out)
+        write_feature_maps(classifier, photograph, image, result, out, {**extras, "provenance": provenance})
+        run.write_manifest(provenance)
     _print(result, out, [failure.error for failure in failures])
     output.finish(len(failures))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,20 +49,20 @@ def probe(
     from snellen.transfer.result import probe as probe_one
 
     images = open_dataset(dataset)
-    run = None if out is None else Run(out)
     results: list[ProbeResult] = []
-    for name in models:
-        network = with_size(load(name, architecture=architecture, device=device), size)
-        with output.progress(f"Embedding with {name}", len(images)) as advance:
-            probed = probe_one(
-                network, images, kind=kind, mirrored=mirrored, engine=engine, precision=precision, seed=seed,
-                advance=advance,
-            )  # fmt: skip
-        results.append(probed.result)
-        if run is not None:
-            save_run(run if compare is None else Run(run.path / name.replace("/", "_")), probed)
-    if run is not None and compare is not None:
-        save_comparison(run, results)
+    with nullcontext() if out is None else Run(out) as run:
+        for name in models:
+            network = with_size(load(name, architecture=architecture, device=device), size)
+            with output.progress(f"Embedding with {name}", len(images)) as advance:
+                probed = probe_one(
+                    network, images, kind=kind, mirrored=mirrored, engine=engine, precision=precision, seed=seed,
+                    advance=advance,
+                )  # fmt: skip
+            results.append(probed.result)
+            if run is not None:
+                save_run(run if compare is None else Run(run.path / name.replace("/", "_")), probed)
+        if run is not None and compare is not None:
+            save_comparison(run, results)
     _print(results, json, single=compare is None)
     for failure in results[0].failures:
         output.complain(failure.error)

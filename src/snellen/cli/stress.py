@@ -43,15 +43,15 @@ def stress(
     originals = expand(original or [])
     if originals and len(originals) != len(sources):
         raise InputError(f"{len(sources)} photographs, {len(originals)} originals", "as many, in the same order")
-    run = Run(out)
-    classifier = load_examined(model, probe, architecture, device)
-    with output.progress("Manipulating", len(sources)) as advance:
-        result = examine(classifier, sources, originals, done=advance)
-    write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
-    provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, data=result.data, device=str(classifier.device)
-    )
-    run.write_manifest(provenance)
+    with Run(out) as run:
+        classifier = load_examined(model, probe, architecture, device)
+        with output.progress("Manipulating", len(sources)) as advance:
+            result = examine(classifier, sources, originals, done=advance)
+        write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
+        provenance = Provenance.collect(
+            model=classifier.name, weights=classifier.digest, data=result.data, device=str(classifier.device)
+        )
+        run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(result))
     elif csv:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -91,25 +92,27 @@ def train(
         watch: told how it goes.
 
     Raises:
-        InputError: no such data, recipe or network; ``out`` holds a run; a checkpoint of another run.
+        InputError: no such data, recipe or network; ``out`` holds a run, or another is writing there; a checkpoint of
+            another run.
         SnellenError: the loss is no longer finite, or a file cannot be written; the last checkpoint is kept.
     """
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
     run = Run(out)
     team = Team(device)
-    _check_folder(out, resume)
-    team.wait()
-    data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
-    if len(data.train) < team.size or recipe.batch < team.size:
-        raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
-    with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
-        trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
-        if team.leads:
-            write_result(out, trained.result)
-            save_figures(out, trained.result, first_filters(trained.classifier.network))
-            run.write_manifest(trained.result.provenance)
-        team.part()
+    with run if team.leads else nullcontext():
+        _check_folder(out, resume)
+        team.wait()
+        data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
+        if len(data.train) < team.size or recipe.batch < team.size:
+            raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
+        with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
+            trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
+            if team.leads:
+                write_result(out, trained.result)
+                save_figures(out, trained.result, first_filters(trained.classifier.network))
+                run.write_manifest(trained.result.provenance)
+            team.part()
     return trained
 
 
@@ -151,15 +154,10 @@ def train_seeds(
 
 
 def _check_folder(out: Path, resume: bool) -> None:
-    """Refuse to write over a run; sweep up what a killed one left half written."""
+    """Refuse to write over a run."""
     held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
     if held and not resume:
         raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
-    if resume and out.is_dir():
-        for name in (CHECKPOINT, METRICS, MODEL_FILE):
-            path = Path(name)
-            for leftover in out.glob(f".{path.stem}-*{path.suffix}"):
-                leftover.unlink(missing_ok=True)
 
 
 def _trained(

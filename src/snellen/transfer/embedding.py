@@ -17,7 +17,7 @@ from snellen.engines import Engine, Precision, choose_engine
 from snellen.images import Failure
 from snellen.runs import Provenance
 from snellen.transfer.features import Embedded, embed_each, width_of
-from snellen.transfer.store import Job, Shard, StoredRow, begin, finished, merge, write_shard
+from snellen.transfer.store import Job, Shard, StoredRow, alone, begin, discard, finished, merge, write_shard
 
 RAY = "ray"
 """The name of the engine that spreads the work over many machines."""
@@ -90,7 +90,8 @@ def embed(
         advance: called with a number of images as they are done.
 
     Raises:
-        InputError: no such data set, engine or precision; or another job's shards are in the file's place.
+        InputError: no such data set, engine or precision; or another job's shards are in the file's place,
+            or another process is at it.
         SnellenError: the file cannot be written.
     """
     if isinstance(dataset, str):
@@ -111,16 +112,18 @@ def embed(
         model=classifier.name, weights=classifier.digest, data=dataset.fingerprint, device=str(classifier.device)
     )
     started = time.perf_counter()
-    stored, embedded = finished(path, job), 0
-    if stored is None:
-        missing = begin(path, job)
-        embedded = sum(stop - start for start, stop in map(job.range_of, missing))
-        advance(job.rows - embedded)
-        for shard in workers.shards(job, missing, advance):
-            write_shard(path, job, shard)
-        stored = merge(path, job, provenance)
-    else:
-        advance(job.rows)
+    with alone(path):
+        stored, embedded = finished(path, job), 0
+        if stored is None:
+            missing = begin(path, job)
+            embedded = sum(stop - start for start, stop in map(job.range_of, missing))
+            advance(job.rows - embedded)
+            for shard in workers.shards(job, missing, advance):
+                write_shard(path, job, shard)
+            stored = merge(path, job, provenance)
+        else:
+            advance(job.rows)
+        discard(path)
     return Embedding(
         path=str(path),
         rows=stored.rows,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import pyarrow.parquet as pq
 
 from snellen.errors import InputError, SnellenError
 from snellen.images import Failure
-from snellen.runs import Provenance, atomic_path, to_json, write_json
+from snellen.runs import Provenance, atomic_path, only_writer, to_json, write_json
 
 SHARD_ROWS = 256
 _METADATA = b"snellen"
@@ -100,6 +99,15 @@ class Stored:
     smallest: float
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other jobs away from the file; see :func:`snellen.runs.only_writer`."""
+    with only_writer(_work(path)):
+        yield
+    with contextlib.suppress(OSError):  # it holds what an unfinished job is resumed from
+        _work(path).rmdir()
+
+
 def begin(path: Path, job: Job) -> list[int]:
     """Start or resume the job of a file; gives the shards that are still to do.
 
@@ -118,8 +126,6 @@ def begin(path: Path, job: Job) -> list[int]:
                 )
     else:
         write_json(found, job)
-    for leftover in work.glob(".*"):  # of a process killed while it wrote
-        leftover.unlink(missing_ok=True)
     return [shard for shard in range(job.shards) if not _shard(path, shard).is_file()]
 
 
@@ -140,7 +146,7 @@ def write_shard(path: Path, job: Job, shard: Shard) -> None:
 
 
 def merge(path: Path, job: Job, provenance: Provenance) -> Stored:
-    """Make the file of all shards, in order and one at a time, and remove them."""
+    """Make the file of all shards, in order and one at a time."""
     failures: list[Failure] = []
     for shard in range(job.shards):
         metadata = pq.read_schema(_shard(path, shard)).metadata
@@ -158,10 +164,17 @@ def merge(path: Path, job: Job, provenance: Provenance) -> Stored:
                 smallest = min(smallest, float(table["features"].combine_chunks().flatten().to_numpy().min()))
             yield table.replace_schema_metadata(schema.metadata)
 
-    with atomic_path(path) as temporary:
+    # In the folder of shards, which the next run sweeps should this one be killed.
+    with atomic_path(path, _work(path)) as temporary:
         _write(temporary, schema, tables())
-    shutil.rmtree(_work(path))
     return Stored(rows, tuple(failures), smallest if rows else float("nan"))
+
+
+def discard(path: Path) -> None:
+    """Remove the shards of a finished file; what says whose they are goes last, lest another job takes them for its."""
+    for shard in _work(path).glob("shard-*.parquet"):
+        shard.unlink()
+    (_work(path) / "job.json").unlink(missing_ok=True)
 
 
 def finished(path: Path, job: Job) -> Stored | None:
