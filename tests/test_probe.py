@@ -186,7 +186,7 @@ def test_what_is_no_probe(tmp_path: Path, lite0) -> None:
     with pytest.raises(ModelError, match="learned from other weights"):
         load_probe(tmp_path, device="cpu")
     (tmp_path / "probe.json").write_text(json.dumps(said | {"labels": ["one", "two", "three"]}))
-    with pytest.raises(InputError, match=r"weight \(3, D\) and bias \(3,\)"):
+    with pytest.raises(InputError, match="does not fit its probe.json"):
         load_probe(tmp_path)
     (tmp_path / "probe.json").write_text(json.dumps(said | {"format": 2}))
     with pytest.raises(InputError, match="format 2"):

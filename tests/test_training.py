@@ -25,7 +25,7 @@ import snellen
 from snellen.errors import InputError, ModelError, SnellenError
 from snellen.networks import create, first_filters, parameter_count
 from snellen.training.augment import augmented, first_flips, reduced
-from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import Split, hold_out, load_data
 from snellen.training.discussion import compare, describe_recipe, discuss
 from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
@@ -37,6 +37,7 @@ from snellen.training.recipe import RECIPES, Augmentation, Optimiser, Recipe, Sc
 from snellen.training.results import read_results, write_result, write_summary
 from snellen.training.team import Team
 from snellen.training.trainer import CHECKPOINT, Watch, train, train_seeds
+from snellen.weights import read_safetensors_header
 
 # Small enough for a second: the digits at 8 pixels.
 TINY = dataclasses.replace(read_recipe("batchnorm"), size=8, epochs=3, batch=64)
@@ -555,24 +556,36 @@ def test_other_data_do_not_go_on(digits, tmp_path: Path) -> None:
 
 def test_damaged_and_foreign_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / CHECKPOINT
-    whole = Checkpoint({"seed": 0}, [{"loss": 1.0}], {"network/w": torch.arange(6.0).reshape(2, 3)})
+    network = torch.nn.Linear(3, 2, bias=False)
+    whole = Checkpoint({"seed": 0}, [{"loss": 1.0}], {"network/weight": torch.arange(6.0).reshape(2, 3)})
     save_checkpoint(path, whole)
-    assert load_checkpoint(path, {"seed": 0}).history == [{"loss": 1.0}]
+    assert load_checkpoint(path, {"seed": 0}, network).history == [{"loss": 1.0}]
     data = path.read_bytes()
     for position in (len(data) - 1, len(data) - 20):
         path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
         with pytest.raises(ModelError, match="do not match their digest"):
-            load_checkpoint(path, {"seed": 0})
+            load_checkpoint(path, {"seed": 0}, network)
     for cut in (0, 5, 100, len(data) - 1):
         path.write_bytes(data[:cut])
         with pytest.raises(ModelError, match="not a sound safetensors file"):
-            load_checkpoint(path, {"seed": 0})
+            load_checkpoint(path, {"seed": 0}, network)
     save_file({"w": torch.zeros(2)}, path)
     with pytest.raises(ModelError, match="not a checkpoint of `snellen train`"):
-        load_checkpoint(path, {"seed": 0})
+        load_checkpoint(path, {"seed": 0}, network)
     save_file({"w": torch.zeros(2)}, path, metadata={"kind": "snellen checkpoint 1", "facts": "{"})
     with pytest.raises(ModelError, match="its facts cannot be read"):
-        load_checkpoint(path, {"seed": 0})
+        load_checkpoint(path, {"seed": 0}, network)
+
+
+def test_the_same_tensors_make_the_same_file(tmp_path: Path) -> None:
+    metadata = dict.fromkeys("fedcba", 'é "\\\n\x01😀')
+    files = [tmp_path / f"{number}.safetensors" for number in range(5)]
+    for file in files:
+        save_tensors(file, {"w": torch.ones(2)}, metadata)
+    assert len({file.read_bytes() for file in files}) == 1
+    header = read_safetensors_header(files[0])
+    assert header.metadata == metadata
+    assert header.shapes == {"w": (2,)}
 
 
 def test_disk_full_keeps_the_checkpoint(tmp_path: Path, monkeypatch) -> None:

@@ -162,8 +162,8 @@ def create(architecture: str, classes: int, options: Mapping[str, Any] | None = 
 def _made(architecture: str, make: Callable[[], Any]) -> nn.Module:
     try:
         network = make()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{architecture}: cannot be made: {error}") from error
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ModelError(f"{architecture}: cannot be made: {' '.join(str(error).split())}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(f"{architecture}: made {type(network).__name__}", "a torch.nn.Module")
     return network

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.errors import ModelError, did_you_mean, nearest
@@ -41,7 +41,7 @@ MODEL_FILE = "model.safetensors"
 """The weights in a folder that ``snellen train`` made."""
 
 _PICKLES = (".pth", ".pt", ".bin", ".pkl", ".ckpt", ".tar")
-_LONGEST_SAFETENSORS_HEADER = 100 << 20
+_LONGEST_SAFETENSORS_HEADER = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -368,19 +368,8 @@ def _build(name: str, architecture: str, path: Path, make: Callable[[], nn.Modul
     # Shapes are compared before anything is allocated; a user's own program may need real tensors.
     with contextlib.nullcontext() if is_network_file(architecture) else torch.device("meta"):
         expected = make().state_dict()
-    shapes = read_safetensors_header(path).shapes
-    wrong = sorted(set(expected) ^ set(shapes)) or [k for k in expected if tuple(expected[k].shape) != shapes[k]]
-    if wrong:
-        key = wrong[0]
-        seen = shapes.get(key, "absent")
-        wanted = tuple(expected[key].shape) if key in expected else "absent"
-        raise ModelError(f"{name}: does not fit {architecture}: {key} is {seen}, expected {wanted}")
-    from safetensors.torch import load_file
-
-    tensors = load_file(path)
-    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
-    if broken:
-        raise ModelError(f"{name}: {broken[0]} holds NaN or infinite weights")
+    check_fit(f"{name}: does not fit {architecture}", read_safetensors_header(path), expected)
+    tensors = read_safetensors(path)
     network = make()
     network.load_state_dict(tensors)
     return network
@@ -399,12 +388,34 @@ def _finish(name: str, network: nn.Module, labels: Labels, digest: str, source: 
 
 @dataclass(frozen=True)
 class SafetensorsHeader:
-    """What a safetensors file says it holds: shapes by tensor name, and its free metadata."""
+    """What a safetensors file says it holds: shapes and types by tensor name, and its free metadata."""
 
     shapes: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, str]
     metadata: Mapping[str, str]
 
 
+def check_fit(what: str, header: SafetensorsHeader, expected: Mapping[str, Tensor]) -> None:
+    """Refuse a file whose tensors are not those of ``expected``: the same names and shapes, numbers of the same kind.
+
+    A fraction may be kept in fewer bits than it is computed in; a whole number is never taken for one.
+
+    Raises:
+        ModelError: names the first tensor that is not as expected; ``what`` stands before it.
+    """
+    shapes = header.shapes
+    wrong = sorted(set(expected) ^ set(shapes)) or [k for k in expected if tuple(expected[k].shape) != shapes[k]]
+    if wrong:
+        key = wrong[0]
+        seen = shapes.get(key, "absent")
+        wanted = tuple(expected[key].shape) if key in expected else "absent"
+        raise ModelError(f"{what}: {key} is {seen}, expected {wanted}")
+    for key, tensor in expected.items():
+        if (header.dtypes[key] in _FRACTIONS) != tensor.is_floating_point():
+            raise ModelError(f"{what}: {key} is of type {header.dtypes[key]}, expected {tensor.dtype}")
+
+
+_FRACTIONS = ("F64", "F32", "F16", "BF16")
 _DTYPE_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
 }  # fmt: skip
@@ -414,24 +425,26 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
     """Read and check the header of a safetensors file; no tensor is allocated.
 
     Raises:
-        ModelError: a header that is truncated, too long, not JSON, or at odds with the file's length:
-            overlapping or missing bytes, a shape that does not match its bytes.
+        ModelError: no file; a header that is truncated, too long, not JSON, says a thing twice, or is at odds with
+            the file's length: overlapping or missing bytes, a shape that does not match its bytes.
     """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             if length > min(size - 8, _LONGEST_SAFETENSORS_HEADER):
-                raise ValueError("its header is longer than the file")
-            header = json.loads(file.read(length))
+                raise ValueError("its header is longer than the file, or than any sound one")
+            header = json.loads(file.read(length), object_pairs_hook=_without_duplicates)
         metadata = header.pop("__metadata__", {})
         if not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("metadata that is not text")
         end = 0
         for entry in sorted(header.values(), key=lambda entry: entry["data_offsets"]):
             start, stop = entry["data_offsets"]
-            if not all(isinstance(side, int) and side >= 0 for side in entry["shape"]):
-                raise ValueError("a shape that is not of whole numbers")
+            if not all(type(number) is int and number >= 0 for number in (*entry["shape"], start, stop)):
+                raise ValueError("a shape or a place that is not of whole numbers")
             if start != end or stop - start != math.prod(entry["shape"]) * _DTYPE_BYTES[entry["dtype"]]:
                 raise ValueError("tensors that overlap, leave gaps or lie about their shape")
             end = stop
@@ -439,8 +452,42 @@ def read_safetensors_header(path: Path) -> SafetensorsHeader:
             raise ValueError("tensors that end elsewhere than the file")
     except (ValueError, KeyError, TypeError, AttributeError, struct.error, RecursionError) as error:
         reason = str(error) if type(error) is ValueError else "its header cannot be read"
-        raise ModelError(f"{path}: not a sound safetensors file: {reason}") from error
-    return SafetensorsHeader({key: tuple(entry["shape"]) for key, entry in header.items()}, metadata)
+        raise _unsound(path, reason) from error
+    shapes = {key: tuple(entry["shape"]) for key, entry in header.items()}
+    return SafetensorsHeader(shapes, {key: entry["dtype"] for key, entry in header.items()}, metadata)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name that stands in it twice")
+    return found
+
+
+def _unsound(path: Path, reason: str) -> ModelError:
+    return ModelError(f"{path}: not a sound safetensors file: {reason}")
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, every number of them finite.
+
+    They are allocated: look at the header first, see :func:`check_fit`.
+
+    Raises:
+        ModelError: as :func:`read_safetensors_header`, or NaN and infinities.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    read_safetensors_header(path)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, RuntimeError) as error:
+        raise _unsound(path, " ".join(str(error).split())) from error
+    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise ModelError(f"{path}: {broken[0]} holds NaN or infinite weights")
+    return tensors
 
 
 def file_digest(path: Path) -> str:

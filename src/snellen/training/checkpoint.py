@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from snellen.errors import InputError, ModelError
 from snellen.runs import atomic_path
-from snellen.weights import read_safetensors_header
+from snellen.weights import SafetensorsHeader, check_fit, read_safetensors, read_safetensors_header
 
 _KIND = "snellen checkpoint 1"
 
@@ -60,33 +61,58 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         except safetensors.SafetensorError as error:
             # What the library makes of a full disk.
             raise OSError(None, " ".join(str(error).split()), str(path)) from error
+        _order_metadata(temporary)
 
 
-def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> Checkpoint:
-    """Read a checkpoint of the run with ``identity``.
+def _order_metadata(path: Path) -> None:
+    """Put the metadata in order, in place: the library's own is another each time, and the file's digest with it."""
+    with path.open("r+b") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= length:  # both write JSON as tightly as it goes; what is over is the library's padding
+            file.seek(8)
+            file.write(text.ljust(length))
+
+
+def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module) -> Checkpoint:
+    """Read a checkpoint of the run with ``identity``, whose network is made as ``network`` is.
 
     Raises:
         InputError: the run was asked for something else; names the first difference.
         ModelError: damaged, or no checkpoint at all.
     """
-    from safetensors.torch import load_file
-
     header = read_safetensors_header(path)
     if header.metadata.get("kind") != _KIND:
         raise ModelError(f"{path}: not a checkpoint of `snellen train`", "the folder of a run that was begun")
     try:
         facts = json.loads(header.metadata["facts"])
-        found, history, digest = facts["identity"], list(facts["history"]), header.metadata["digest"]
-    except (ValueError, KeyError, TypeError) as error:
+        found, history, digest = dict(facts["identity"]), list(map(dict, facts["history"])), header.metadata["digest"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: a damaged checkpoint: its facts cannot be read") from error
     differences = [key for key in sorted({*found, *identity}) if found.get(key) != identity.get(key)]
     if differences:
         was, now = _first_difference(differences[0], found.get(differences[0]), identity.get(differences[0]))
         raise InputError(f"{path}: was begun with {was}, not {now}", "the same as then, or another --out")
-    tensors = load_file(path)
+    check_fit(f"{path}: a damaged checkpoint", header, _expected(header, network))
+    tensors = read_safetensors(path)
     if _digest(tensors) != digest:
         raise ModelError(f"{path}: a damaged checkpoint: its tensors do not match their digest", "begin again")
     return Checkpoint(found, history, tensors)
+
+
+def _expected(header: SafetensorsHeader, network: nn.Module) -> dict[str, Tensor]:
+    """What a checkpoint of ``network`` holds: its state, and what optimisers keep of its parameters.
+
+    That is a tensor of the parameter's shape, or a single number; which of the two, the header is asked.
+    """
+    expected = {f"network/{name}": value for name, value in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        for key in header.shapes:
+            if key.startswith(f"optimiser/{name}/") and key.count("/") == 2:
+                expected[key] = parameter if header.shapes[key] else torch.zeros(())
+    return expected
 
 
 def _first_difference(key: str, was: Any, now: Any) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from snellen.classifier import Classifier
-from snellen.errors import InputError
+from snellen.errors import InputError, ModelError
 from snellen.networks import create, first_filters, is_file, parameter_count
 from snellen.runs import Provenance, Run, to_plain
 from snellen.training.checkpoint import (
@@ -189,9 +189,9 @@ def _trained(
     )
     history: list[Epoch] = []
     if resume and (out / CHECKPOINT).exists():
-        found = load_checkpoint(out / CHECKPOINT, identity)
+        found = load_checkpoint(out / CHECKPOINT, identity, network)
         restore(network, optimisers, found.tensors)
-        history = [Epoch(**epoch) for epoch in found.history]
+        history = _history(found, out / CHECKPOINT)
     for number, epoch in enumerate(history, start=1):
         watch.epoch(number, epoch)
     moving = _fast(team.joined(network), team.device)
@@ -237,6 +237,16 @@ def _trained(
     )
     classifier.name, classifier.digest, classifier.source = str(out), result.provenance.weights, "trained here"
     return Trained(classifier, result)
+
+
+def _history(checkpoint: Checkpoint, path: Path) -> list[Epoch]:
+    try:
+        history = [Epoch(**epoch) for epoch in checkpoint.history]
+    except TypeError as error:
+        raise ModelError(f"{path}: a damaged checkpoint: its history is of something else") from error
+    if not all(isinstance(value, int | float | None) for epoch in checkpoint.history for value in epoch.values()):
+        raise ModelError(f"{path}: a damaged checkpoint: its history is not of numbers")
+    return history
 
 
 def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,10 +16,10 @@ from snellen.classifier import Classifier, load, penultimate
 from snellen.errors import InputError, ModelError
 from snellen.labels import Labels
 from snellen.runs import fingerprint, write_bytes, write_json
-from snellen.transfer.features import with_size
+from snellen.transfer.features import width_of, with_size
 from snellen.transfer.probe import LinearProbe
 from snellen.transfer.result import Probed
-from snellen.weights import file_digest, read_safetensors_header
+from snellen.weights import check_fit, file_digest, read_safetensors, read_safetensors_header
 
 WEIGHTS = "probe.safetensors"
 DESCRIPTION = "probe.json"
@@ -130,16 +130,18 @@ def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: no such file", "a folder that `snellen probe --out` wrote")
-    shapes = read_safetensors_header(weights).shapes
-    classes = len(said.labels)
-    if set(shapes) != {"weight", "bias"} or shapes["bias"] != (classes,) or shapes["weight"][:1] != (classes,):
-        raise InputError(f"{weights}: holds {dict(shapes)}", f"weight ({classes}, D) and bias ({classes},)")
+    header = read_safetensors_header(weights)
     base = load(said.model, device=device)
     if list(said.size) != list(base.preprocessing.size):
+        if said.size[0] != said.size[1]:
+            raise InputError(f"{folder / DESCRIPTION}: views of {said.size[0]} x {said.size[1]} pixels", "square ones")
         base = with_size(base, said.size[0])
     if base.digest != said.weights:
         raise ModelError(f"{folder}: its probe learned from other weights of {said.model}", "train the probe again")
-    tensors = load_file(weights)
+    classes = len(said.labels)
+    expected = {"weight": torch.empty(classes, width_of(base), device="meta"), "bias": torch.empty(classes)}
+    check_fit(f"{weights}: does not fit its probe.json", header, expected)
+    tensors = read_safetensors(weights)
     network = MirroredProbeNetwork if said.mirrored else ProbeNetwork
     return Classifier(
         network(base.network, tensors["weight"], tensors["bias"]).eval().requires_grad_(False),
@@ -161,8 +163,18 @@ def _read_description(folder: Path) -> Description:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}", "a folder that `snellen probe --out` wrote"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: does not describe a probe") from error
     if said.format != _FORMAT:
         raise InputError(f"{path}: format {said.format}", f"format {_FORMAT}")
+    texts = (said.model, said.weights, said.classifier)
+    sound = all(isinstance(text, str) for text in texts) and isinstance(said.labels, list) and _is_size(said.size)
+    if not sound or not said.labels or not all(isinstance(label, str) for label in said.labels):
+        raise InputError(f"{path}: does not describe a probe")
+    if len(set(said.labels)) < len(said.labels):
+        raise InputError(f"{path}: two classes of one name")
     return said
+
+
+def _is_size(size: Any) -> bool:
+    return isinstance(size, list) and len(size) == 2 and all(type(side) is int for side in size)  # (height, width)

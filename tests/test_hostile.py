@@ -1,0 +1,286 @@
+"""Hostile weights: whatever a model's, a checkpoint's or a probe's file says, it is refused in a line, and cheaply."""
+
+import json
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+import snellen
+from snellen.errors import InputError, ModelError
+from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from snellen.transfer.saving import load_probe
+from snellen.weights import resolve
+
+Reader = Callable[[Path], object]
+CLASSES = ["cat", "dog"]
+NETWORK = nn.Linear(3, 2)
+
+
+def model_file(path: Path, value: float = 0.5) -> Reader:
+    network = snellen.networks.create("plain", len(CLASSES))
+    tensors = {name: torch.full_like(tensor, value) for name, tensor in network.state_dict().items()}
+    path.write_bytes(save(tensors, {"architecture": "plain", "labels": json.dumps(CLASSES)}))
+    return lambda file: resolve(str(file))
+
+
+def checkpoint_file(path: Path, value: float = 0.5) -> Reader:
+    tensors = {f"network/{name}": torch.full_like(tensor, value) for name, tensor in NETWORK.state_dict().items()}
+    tensors |= {"optimiser/weight/exp_avg": torch.zeros(2, 3), "optimiser/weight/step": torch.tensor(1.0)}
+    save_checkpoint(path, Checkpoint({"seed": 0}, [{"loss": 1.0}], tensors))
+    return lambda file: load_checkpoint(file, {"seed": 0}, NETWORK)
+
+
+def probe_file(path: Path, value: float = 0.5) -> Reader:
+    base = snellen.load("tf_efficientnet_lite0", device="cpu")
+    path.write_bytes(save({"weight": torch.full((2, 1280), value), "bias": torch.zeros(2)}))
+    said = {
+        "format": 1, "model": base.name, "weights": base.digest, "size": [224, 224], "mirrored": False, "data": "",
+        "classifier": "logistic", "c": 1.0, "labels": CLASSES, "dataset": "toys",
+    }  # fmt: skip
+    (path.parent / "probe.json").write_text(json.dumps(said))
+    return lambda file: load_probe(file.parent, device="cpu")
+
+
+FILES = {"model": model_file, "checkpoint": checkpoint_file, "probe": probe_file}
+
+
+@pytest.fixture(params=FILES)
+def file(request, tmp_path: Path) -> tuple[Path, Reader]:
+    """A sound file of each of the three kinds, and what reads it."""
+    path = tmp_path / "probe.safetensors"
+    return path, FILES[request.param](path)
+
+
+def parts(path: Path) -> tuple[dict, bytes]:
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def write(path: Path, header: dict | str, body: bytes, length: int | None = None) -> None:
+    text = (header if isinstance(header, str) else json.dumps(header)).encode()
+    path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text + body)
+
+
+def first(header: dict) -> dict:
+    """What the header says of the largest tensor."""
+    return max((entry for key, entry in header.items() if key[0] != "_"), key=lambda entry: entry["data_offsets"][1])
+
+
+def refused(file: tuple[Path, Reader], message: str) -> None:
+    path, read = file
+    with pytest.raises((ModelError, InputError), match=message) as caught:
+        read(path)
+    assert str(caught.value).startswith(str(path))
+    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.exit_status == 2
+
+
+def test_sound_files_are_read(file) -> None:
+    path, read = file
+    read(path)
+
+
+@pytest.mark.parametrize("length", [2, 1 << 40, 2**63, 2**64 - 1])
+def test_a_wrong_header_length(file, length: int) -> None:
+    header, body = parts(file[0])
+    write(file[0], header, body, length)
+    refused(file, "longer than the file|header cannot be read|Expecting|Extra data|Unterminated|Invalid")
+
+
+def test_overlapping_tensors(file) -> None:
+    header, body = parts(file[0])
+    entry = first(header)
+    entry["data_offsets"] = [place - 4 for place in entry["data_offsets"]]
+    write(file[0], header, body)
+    refused(file, "overlap, leave gaps or lie|end elsewhere")
+
+
+def test_a_missing_tensor(file) -> None:
+    header, body = parts(file[0])
+    start, stop = first(header)["data_offsets"]
+    assert stop == len(body)
+    name = next(key for key, entry in header.items() if entry.get("data_offsets") == [start, stop])
+    del header[name]
+    write(file[0], header, body)
+    refused(file, "end elsewhere than the file")
+    write(file[0], header, body[:start])
+    refused(file, "is absent, expected|do not match their digest")
+
+
+def test_a_tensor_too_many(file) -> None:
+    header, body = parts(file[0])
+    header["another"] = {"dtype": "F32", "shape": [1], "data_offsets": [len(body), len(body) + 4]}
+    write(file[0], header, body + b"1234")
+    refused(file, r"another is \(1,\), expected absent")
+
+
+@pytest.mark.parametrize("shape", [[1 << 40, 1 << 40], [-1], [2.0], [True], ["2"], [1 << 62, 0], [[1]], [10**5000]])
+def test_a_shape_that_lies(file, shape) -> None:
+    header, body = parts(file[0])
+    first(header)["shape"] = shape
+    sys.set_int_max_str_digits(0)
+    try:
+        write(file[0], header, body)
+    finally:
+        sys.set_int_max_str_digits(4300)
+    refused(file, "lie about their shape|not of whole numbers|cannot be read|Exceeds the limit")
+
+
+def test_another_shape_of_as_many_numbers(file) -> None:
+    header, body = parts(file[0])
+    entry = first(header)
+    entry["shape"] = [1, *entry["shape"]]
+    write(file[0], header, body)
+    refused(file, r"is \(1,.*expected \(")
+
+
+@pytest.mark.parametrize("dtype", ["I32", "U32", "F8_E4M3", "PICKLE", ["F32"], None])
+def test_a_type_that_is_wrong(file, dtype) -> None:
+    header, body = parts(file[0])
+    first(header)["dtype"] = dtype
+    write(file[0], header, body)
+    refused(file, "is of type I32, expected torch.float32|header cannot be read")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("kind", FILES)
+def test_weights_that_are_not_numbers(tmp_path: Path, kind: str, value: float) -> None:
+    path = tmp_path / "probe.safetensors"
+    refused((path, FILES[kind](path, value)), "holds NaN or infinite weights")
+
+
+def test_a_name_that_stands_there_twice(file) -> None:
+    header, body = parts(file[0])
+    name, entry = next((key, entry) for key, entry in header.items() if key[0] != "_")
+    write(file[0], json.dumps(header)[:-1] + f", {json.dumps(name)}: {json.dumps(entry)}}}", body)
+    refused(file, "a name that stands in it twice")
+
+
+def test_a_pickle_under_another_name(file, tmp_path: Path) -> None:
+    """It would say so if it were run."""
+
+    class Bomb:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "ran",)
+
+    file[0].write_bytes(pickle.dumps(Bomb()))
+    refused(file, "not a sound safetensors file")
+    torch.save({"weight": Bomb()}, file[0])
+    refused(file, "not a sound safetensors file")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_a_file_that_was_cut_off(file, share: float) -> None:
+    data = file[0].read_bytes()
+    file[0].write_bytes(data[: int(len(data) * share)])
+    refused(file, "not a sound safetensors file")
+
+
+def test_a_folder_in_its_place(file) -> None:
+    file[0].unlink()
+    file[0].mkdir()
+    refused(file, "no such file")
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ("{", "facts cannot be read"),
+        ("[]", "facts cannot be read"),
+        ("[" * 100_000, "facts cannot be read"),
+        ('{"identity": 5, "history": []}', "facts cannot be read"),
+        ('{"identity": {"seed": 0}, "history": ["loss"]}', "facts cannot be read"),
+        ('{"identity": {"seed": 1}, "history": []}', "was begun with seed 1, not 0"),
+    ],
+)
+def test_facts_of_a_checkpoint(tmp_path: Path, facts: str, message: str) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    read = checkpoint_file(path)
+    header, body = parts(path)
+    header["__metadata__"]["facts"] = facts
+    write(path, header, body)
+    refused((path, read), message)
+
+
+def test_optimiser_state_of_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    read = checkpoint_file(path)
+    header, body = parts(path)
+    for name in ("optimiser/other/exp_avg", "optimiser/weight/exp_avg/more", "optimiser/weight"):
+        write(path, {name if key == "optimiser/weight/exp_avg" else key: entry for key, entry in header.items()}, body)
+        refused((path, read), f"{name} is .*, expected absent")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"labels": 5}, {"labels": []}, {"labels": [1, 2]}, {"labels": ["a", "a"]}, {"size": 224}, {"size": [224]},
+        {"size": [224.0, 224]}, {"size": [1 << 40, 1 << 40]}, {"size": [-1, -1]}, {"size": [224, 1 << 20]},
+        {"model": 7}, {"model": "../../etc/passwd"}, {"weights": None}, {"more": 1}, {"classifier": ["svm"]},
+    ],
+)  # fmt: skip
+def test_descriptions_of_a_probe(tmp_path: Path, changes: dict) -> None:
+    path = tmp_path / "probe.safetensors"
+    read = probe_file(path)
+    said = json.loads((tmp_path / "probe.json").read_text()) | changes
+    (tmp_path / "probe.json").write_text(json.dumps(said))
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+MEMORY_PROGRAM = """
+import json, os, resource, struct, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_hostile import FILES, parts
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+folder = Path(sys.argv[1])
+for kind, make in FILES.items():
+    path = folder / "probe.safetensors"
+    read = make(path)
+    read(path)
+    header, body = parts(path)
+    names = [key for key in header if key[0] != "_"]
+    enormous = 64 << 30
+    whole = {"dtype": "F32", "shape": [enormous // 4], "data_offsets": [0, enormous]}
+    others = {"dtype": "F32", "shape": [0], "data_offsets": [enormous, enormous]}
+    metadata = {key: value for key, value in header.items() if key[0] == "_"}
+    lies = [(json.dumps(metadata | {name: others for name in names} | {names[0]: whole}).encode(), enormous, None)]
+    lies += [(b"{" + b" " * 100, 5 << 30, 4 << 30), (b"[" * 100, 5 << 30, 15 << 20)]
+    for text, size, length in lies:
+        # A sparse file: as long as it says it is, and no disk is used.
+        path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text)
+        os.truncate(path, 8 + len(text) + size)
+        before = peak()
+        try:
+            read(path)
+        except Exception as error:
+            print(json.dumps([kind, type(error).__name__, str(error), peak() - before]))
+"""
+
+
+def test_nothing_large_is_allocated(tmp_path: Path) -> None:
+    """Tensors of 64 GiB and a header of 4 GiB, in sparse files that really are as long."""
+    arguments = [sys.executable, "-c", MEMORY_PROGRAM, tmp_path, Path(__file__).parent]
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [kind for kind, *_ in seen] == [kind for kind in FILES for _ in range(3)]
+    for _, error, message, mebibytes in seen:
+        assert error == "ModelError", message
+        assert len(message.splitlines()) == 1
+        assert mebibytes < 64, message
