@@ -6,6 +6,8 @@ Formats are recognised by their content, never by their ending. Every refusal is
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import functools
 import glob
 import importlib.util
@@ -38,6 +40,9 @@ MAX_BYTES = 100 << 20
 """The largest file that is read, in bytes."""
 MAX_PIXELS = 80_000_000
 """The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
+
+MAX_RUN_LENGTH_PIXELS = 8_000_000
+"""The largest BMP in run lengths: Pillow decodes these pixel by pixel in Python, and 80 bytes can ask for them all."""
 
 # What Pillow has to say of an odd but readable file, such as a broken EXIF block, is not for the user.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
@@ -114,8 +119,11 @@ def read_array(source: Source) -> npt.NDArray[np.uint8]:
 
 
 def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
+    _silence_libtiff()
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if any(tile[0] == "bmp_rle" for tile in image.tile):
+                most_pixels = min(most_pixels, MAX_RUN_LENGTH_PIXELS)
             if image.width * image.height > most_pixels:
                 raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", most_pixels)
             ImageOps.exif_transpose(image, in_place=True)
@@ -133,6 +141,17 @@ def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Imag
         # struct.error, IndexError, and more.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"{name}: damaged image: {reason}") from error
+
+
+@functools.cache
+def _silence_libtiff() -> None:
+    """Keep the library in Pillow's wheel from printing what is wrong with a TIFF beside the line that refuses it."""
+    home = Path(Image.__file__).parent
+    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
+        with contextlib.suppress(OSError, AttributeError):
+            libtiff = ctypes.CDLL(str(library))
+            libtiff.TIFFSetErrorHandler(None)
+            libtiff.TIFFSetWarningHandler(None)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -68,6 +69,9 @@ class Plan:
             raise InputError("robust attacks are adaptive and move the photograph's own pixels", "method and space")
 
 
+_NUMBER = re.compile(r"[+-]?[0-9.]{1,30}(e[+-]?[0-9]{1,2})?(/[0-9]{1,9})?", re.ASCII | re.IGNORECASE)
+
+
 def epsilon_steps(epsilon: str | float) -> int | None:
     """The bound in whole steps of 1/255, rounded down; None for ``min``.
 
@@ -76,8 +80,10 @@ def epsilon_steps(epsilon: str | float) -> int | None:
     """
     if epsilon == SMALLEST:
         return None
+    text = str(epsilon).replace(" ", "")
     try:
-        value = Fraction(str(epsilon).replace(" ", ""))
+        # A fraction of any length or exponent would be worked out to its last digit.
+        value = Fraction(text) if _NUMBER.fullmatch(text) else Fraction("nan")
     except (ValueError, ZeroDivisionError):
         raise InputError(f"epsilon {epsilon!r} is not a number", _ACCEPTED) from None
     if not 0 <= value <= 1:

@@ -85,7 +85,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
         raise InputError(f"{path}: not a text file in UTF-8") from error
     try:
         values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{path}: not TOML: {error}") from error
     fields = {field.name: field for field in dataclasses.fields(ExamConfig)}
     for key, value in values.items():
@@ -104,7 +104,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
         raise InputError(f"{path}, line {_line_of_key(text, 'epsilon')}: {error}") from error
     base = path.parent
     photographs = tuple(_photograph(base, name) for name in config.photographs)
-    file = config.model.lower().endswith(".safetensors") or (base / config.model / "model.safetensors").is_file()
+    file = config.model.lower().endswith(".safetensors") or _is_there(base / config.model / "model.safetensors")
     return dataclasses.replace(
         config,
         photographs=photographs,
@@ -119,7 +119,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
 def _photograph(base: Path, name: str) -> str:
     """A pattern below ``base``; the embedded photograph of that name where ``base`` has none."""
     embedded = {photograph.path.name: photograph.path for photograph in embedded_photographs()}
-    if name in embedded and not (base / name).exists():
+    if name in embedded and not _is_there(base / name):
         return glob.escape(str(embedded[name]))
     # The folder's own name is not a pattern, whatever it holds.
     return f"{glob.escape(str(base))}/{name}"
@@ -127,7 +127,15 @@ def _photograph(base: Path, name: str) -> str:
 
 def _below(base: Path, name: str) -> str:
     """The path of ``name`` where it is a file or folder below ``base``; else the name as it is."""
-    return str(base / name) if (base / name).exists() else name
+    return str(base / name) if _is_there(base / name) else name
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a path exists; what can be no path, too long or with a null character, does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _offer(wrong: str, valid: Collection[str]) -> str:

@@ -116,6 +116,8 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     elif path.is_file():
         try:
             text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise InputError(f"{name}: not a text file in UTF-8") from error
     else:
@@ -123,7 +125,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
         raise InputError(f"no recipe {name!r}", offer)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{name}: not TOML: {error}") from error
     recipe: Recipe = _built(Recipe, values, name)
     if is_file(recipe.network):

@@ -1,0 +1,165 @@
+"""The files that mutation starts from: small, of every kind that a format has, made here."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin
+
+WIDTH, HEIGHT = 13, 9
+_NOISE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
+_RAMP = np.linspace(0, 255, HEIGHT * WIDTH * 3).reshape(HEIGHT, WIDTH, 3).astype(np.uint8)
+RGB, RGBA, NOISE = Image.fromarray(_RAMP), Image.fromarray(_NOISE), Image.fromarray(_NOISE[..., :3])
+GREY, BILEVEL, PALETTE, CMYK = RGB.convert("L"), RGB.convert("1"), RGB.quantize(8), RGB.convert("CMYK")
+DEEP = Image.fromarray(np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 500)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """The bytes of an image file."""
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _exif(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "a description"
+    return exif
+
+
+def _jpeg() -> Iterator[bytes]:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for image in (RGB, GREY, CMYK, NOISE):
+        yield encoded(image, "JPEG", quality=80)
+    yield encoded(NOISE, "JPEG", progressive=True)
+    yield encoded(NOISE, "JPEG", subsampling=0, restart_marker_blocks=1)
+    yield encoded(RGB, "JPEG", exif=_exif(6), comment=b"hello")
+    yield encoded(RGB, "JPEG", icc_profile=profile, optimize=True)
+
+
+def _png() -> Iterator[bytes]:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "hello")
+    text.add_text("Packed", "hello " * 50, zip=True)
+    text.add_itxt("Title", "grüezi", zip=True)
+    for image in (RGB, RGBA, GREY, BILEVEL, PALETTE, DEEP, RGBA.convert("LA")):
+        yield encoded(image, "PNG")
+    yield encoded(PALETTE, "PNG", transparency=0, bits=4)
+    yield encoded(RGB, "PNG", exif=_exif(3), pnginfo=text, dpi=(72, 72))
+    yield encoded(RGBA, "PNG", save_all=True, append_images=[RGBA.rotate(180)], duration=10)
+    yield _deep_png(interlaced=False)
+    yield _deep_png(interlaced=True)
+
+
+def _deep_png(*, interlaced: bool) -> bytes:
+    """One pixel of three times 16 bits, which Pillow reads but does not write."""
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, interlaced)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + bytes(range(6)))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """Length, kind, body and check sum."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _webp() -> Iterator[bytes]:
+    yield encoded(RGB, "WEBP", quality=50)
+    yield encoded(RGB, "WEBP", lossless=True)
+    yield encoded(RGBA, "WEBP", quality=50)
+    yield encoded(RGBA, "WEBP", lossless=True, exif=_exif(8))
+    yield encoded(RGBA, "WEBP", save_all=True, append_images=[RGBA.rotate(180), RGB], duration=10)
+
+
+def _gif() -> Iterator[bytes]:
+    for image in (PALETTE, GREY, BILEVEL):
+        yield encoded(image, "GIF")
+    yield encoded(PALETTE, "GIF", interlace=0, comment=b"hello")
+    yield encoded(PALETTE, "GIF", transparency=0)
+    yield encoded(PALETTE, "GIF", save_all=True, append_images=[PALETTE.rotate(180)], loop=0, disposal=2)
+
+
+def _tiff() -> Iterator[bytes]:
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        yield encoded(RGB, "TIFF", compression=compression)
+    yield encoded(BILEVEL, "TIFF", compression="group4")
+    for image in (RGBA, CMYK, DEEP, PALETTE, GREY):
+        yield encoded(image, "TIFF")
+    yield encoded(RGB, "TIFF", exif=_exif(5))
+    yield encoded(RGB, "TIFF", big_tiff=True)
+    yield encoded(RGB, "TIFF", save_all=True, append_images=[GREY])
+
+
+def _bmp() -> Iterator[bytes]:
+    for image in (RGB, RGBA, GREY, BILEVEL, PALETTE):
+        yield encoded(image, "BMP")
+    # Run lengths, which Pillow reads but does not write: two lines of four, one end, one absolute run.
+    runs = bytes([4, 1, 0, 0, 0, 4, 0, 1, 2, 3, 0, 1])
+    palette = bytes(range(64)) * 4
+    offset = 54 + 256
+    head = struct.pack("<IiiHHIIiiII", 40, 4, 2, 1, 8, 1, len(runs), 0, 0, 64, 0)
+    yield b"BM" + struct.pack("<IHHI", offset + len(runs), 0, 0, offset) + head + palette + runs
+
+
+EXAM = b"""# an exam
+title = "Homework 2"
+author = "A. Student"
+collaborators = ["B. Student", 'C. Student']
+model = "tf_efficientnet_lite0"
+photographs = ["a.jpg", "more/*.png"]
+dataset = "digits"
+training_runs = ["runs/plain"]
+parts = [
+  "categories",
+  "stress",
+]
+labels = { "a.jpg" = "goldfish" }
+target = "space shuttle"
+epsilon = "4/255"
+seed = 7
+quick = false
+paper = "us-letter"
+"""
+RECIPE = b"""network = "deep"
+epochs = 9
+batch = 500
+size = 32
+label_smoothing = 0.2
+initialisation = "whitened"
+
+[network_options]
+widths = [64, 256, 256]
+
+[optimiser]
+name = "muon"
+learning_rate = 0.24
+momentum = 0.6
+
+[schedule]
+warmup = 0.2
+
+[augmentation]
+flip = "alternating"
+translate = 2
+
+[growth]
+size = 24
+share = 0.5
+"""
+TOML_TOKENS = (
+    b"[", b"]", b"[[", b"{", b"}", b'"', b"'", b'"""', b"'''", b"=", b".", b",", b"#", b"\n", b"\r\n", b"true", b"inf",
+    b"-nan", b"1e999", b"-0", b"0x7fffffffffffffff", b"99999999999999999999", b"1979-05-27T07:32:00Z", b"[" * 2000,
+    b"a=" + b"[" * 500 + b"]" * 500, b"{a=" * 400, b"a." * 3000, b'"\\u0000"', b'"\\ud800"', b'"\\U0010ffff"', b"\xff",
+    b"\xef\xbb\xbf", b"\xc2\x85", b"\xe2\x80\xa8", b"\0", b"9" * 5000, b'"../../../etc/passwd"', b'"/dev/zero"',
+    b'".safetensors"', b'"1e999999999"', b'"2\\n"', b'"1/0"',
+    b'"network.py"', b'"**/**/**"', b'"[a"', b'"' + b"x" * 5000 + b'"',
+)  # fmt: skip
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """The seeds by target."""
+    images = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp}
+    return {kind: list(make()) for kind, make in images.items()} | {"exam": [EXAM], "recipe": [RECIPE]}

@@ -1,0 +1,102 @@
+"""What is fuzzed, and the rule: a result, or an error of one line that names the file."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from snellen.errors import ImageError, InputError
+from snellen.exam.config import ExamConfig, read_config
+from snellen.exam.parts import PARTS
+from snellen.images import FORMATS, read_array, read_image
+from snellen.training.recipe import Recipe, read_recipe
+
+from .mutate import mutated
+from .seeds import TOML_TOKENS, seeds
+
+
+class BrokenRuleError(AssertionError):
+    """A file was neither read nor refused as it should be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One format.
+
+    Attributes:
+        name: of it.
+        ending: of its files.
+        pool: sound files to start from.
+        tokens: what is put into them, beside blind changes.
+        read: reads a file; raises ``refusal`` for one that it does not take.
+        refusal: the error that is allowed.
+    """
+
+    name: str
+    ending: str
+    pool: Sequence[bytes]
+    tokens: Sequence[bytes]
+    read: Callable[[Path], None]
+    refusal: type[InputError]
+
+    def file(self, seed: int, number: int) -> bytes:
+        """The content of one file."""
+        return mutated(Random(f"{seed} {self.name} {number}"), self.pool, self.tokens)
+
+    def tried(self, path: Path) -> str | None:
+        """Read a file; gives the reason where it is refused.
+
+        Raises:
+            BrokenRuleError: it is refused otherwise than by one line that names it.
+        """
+        try:
+            self.read(path)
+        except self.refusal as error:
+            text = str(error)
+            if not text.startswith(str(path)) or len(text.splitlines()) != 1:
+                raise BrokenRuleError(f"a refusal that is not one line with the file's name: {text!r}") from error
+            return text.removeprefix(str(path)).lstrip(":, ")
+        except BrokenRuleError:
+            raise
+        except Exception as error:
+            raise BrokenRuleError(f"{type(error).__name__}: {error}") from error
+        return None
+
+
+def _read_image(path: Path) -> None:
+    image = read_image(path)
+    array = read_array(path)
+    if image.mode != "RGB" or array.shape != (image.height, image.width, 3) or array.dtype != np.uint8:
+        raise BrokenRuleError(f"read as {image.mode} {image.size} and as {array.dtype} {array.shape}")
+    if not np.array_equal(np.asarray(image), array):
+        raise BrokenRuleError("read_array and read_image differ")
+
+
+def _read_exam(path: Path) -> None:
+    if not isinstance(read_config(path, PARTS), ExamConfig):
+        raise BrokenRuleError("no configuration")
+
+
+def _read_recipe(path: Path) -> None:
+    if not isinstance(read_recipe(str(path)), Recipe):
+        raise BrokenRuleError("no recipe")
+
+
+def targets() -> dict[str, Target]:
+    """All of them by name."""
+    pools = seeds()
+    images = [Target(kind, kind.lower(), pools[kind], (), _read_image, ImageError) for kind in FORMATS]
+    exam = Target("exam", "toml", pools["exam"], TOML_TOKENS, _read_exam, InputError)
+    recipe = Target("recipe", "toml", pools["recipe"], TOML_TOKENS, _read_recipe, InputError)
+    return {target.name: target for target in (*images, exam, recipe)}
+
+
+def tried_bytes(target: Target, data: bytes) -> str | None:
+    """As :meth:`Target.tried`, of bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file.{target.ending}"
+        path.write_bytes(data)
+        return target.tried(path)
