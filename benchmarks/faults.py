@@ -9,11 +9,13 @@ what it says of time. Writes benchmarks/results/faults.json; ends with status 1 
 """
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +42,7 @@ COMMANDS = {
 EXAM = 'photographs = ["photographs/0.png", "photographs/1.png"]\ndevice = "cpu"\n'
 # The checkpoint's and the manifest's own content is when and how fast; the report is drawn from the rest.
 UNCOMPARED = ("checkpoint.safetensors", "manifest.json", "report.pdf", "report.html")
-TIMES = ("seconds", "started", "per_second")
+TIMES = re.compile("seconds|per_second|^started$|^made$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,9 +106,9 @@ def begun(process: subprocess.Popen[bytes], folder: Path) -> float:
     """Wait until the command holds its folder; gives the time of that."""
     began = time.time()
     while process.poll() is None:
-        locks = [path for path in (folder / RUN).rglob(".lock") if path.stat().st_mtime >= began]
-        if locks:
-            break
+        with contextlib.suppress(FileNotFoundError):  # of an earlier process, and gone again
+            if any(path.stat().st_mtime >= began for path in (folder / RUN).rglob(".lock")):
+                break
         time.sleep(0.01)
     return time.perf_counter()
 
@@ -153,7 +155,7 @@ def digest(path: Path) -> str:
 def timeless(value: Any) -> Any:
     """``value`` without the entries that say when, how long or how fast."""
     if isinstance(value, dict):
-        return {key: timeless(item) for key, item in value.items() if not any(time in key for time in TIMES)}
+        return {key: timeless(item) for key, item in value.items() if not TIMES.search(key)}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
 

@@ -61,9 +61,10 @@ def compare_exams(one: Path, other: Path, out: Path) -> tuple[Path, Path]:
         ],
         paper="a4",
     )
-    write_pdf(report, out / "report.pdf")
-    write_html(report, out / "report.html")
-    run.write_manifest(Provenance.collect())
+    with run:
+        write_pdf(report, out / "report.pdf")
+        write_html(report, out / "report.html")
+        run.write_manifest(Provenance.collect())
     return out / "report.pdf", out / "report.html"
 
 

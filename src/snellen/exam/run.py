@@ -67,9 +67,15 @@ def run_exam(config: ExamConfig, out: Path, watch: Watch | None = None) -> ExamR
         watch: told how it goes.
 
     Raises:
+        InputError: another run is writing to ``out``.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
-    run, watch = Run(out), watch or Watch()
+    with Run(out) as run:
+        return _examined(config, run, watch or Watch())
+
+
+def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
+    out = run.path
     config = first_look(config) if config.quick else config
     photographs, expected, unreadable = _readable_photographs(config)
     classifier = load(config.model, architecture=config.architecture, device=config.device)
