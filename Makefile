@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: exam report test check site chromium clean
+.PHONY: exam report test check site chromium bench audit clean
 
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
@@ -25,6 +25,13 @@ check: $(VENV)/.installed-dev site
 # The theme's makers announce its end of support at every build; docs/architecture.md says why it is used.
 site: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+
+# What is missing in benchmarks/results, hours on two cores; `make bench NAMES="start embed"` for some.
+bench: $(VENV)/.installed-dev
+	$(VENV)/bin/python benchmarks $(NAMES)
+
+audit: $(VENV)/.installed-dev
+	$(VENV)/bin/python tests/audit.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,368 @@
+"""Every benchmark: what it promises, how it is run, whom it is compared with, and how its result becomes a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Result = Mapping[str, Any]
+Rows = list[list[str]]
+"""A table: its head, then its lines."""
+
+DATA = "../shared/data"
+HEAT_MAP_PEERS = ("torchcam==0.5.0", "grad-cam==1.5.7", "ttach", "opencv-python-headless")
+ATTACK_PEERS = (
+    "foolbox==3.3.4", "torchattacks==3.5.1", "adversarial-robustness-toolbox==1.20.1", "eagerpy", "GitPython", "gitdb",
+    "smmap", "six",
+)  # fmt: skip
+PIPELINE_PEERS = ("transformers==5.23.0", "tokenizers==0.23.3", "regex")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number that was promised.
+
+    Attributes:
+        what: it is.
+        value: of it in a result.
+        bound: that it keeps to.
+        most: whether the bound is one above; below, where not.
+    """
+
+    what: str
+    value: Callable[[Result], float]
+    bound: float
+    most: bool = False
+
+    def judged(self, result: Result) -> str:
+        """Whether the result keeps the promise, in words."""
+        value = self.value(result)
+        kept = value <= self.bound if self.most else value >= self.bound
+        wanted = f"{'at most' if self.most else 'at least'} {self.bound:g}"
+        return f"{self.what} {value:.3g}, promised {wanted}: {'kept' if kept else 'falls short'}"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One comparison.
+
+    Attributes:
+        name: of it, and of its file in ``results/``.
+        promise: what it is to show.
+        command: arguments of Python, from the repository's root.
+        minutes: about how long it takes on two cores.
+        n: what stands behind each number.
+        table: makes rows of its result.
+        goals: the numbers that were promised.
+        peers: what the package index must provide, without dependencies.
+    """
+
+    name: str
+    promise: str
+    command: str
+    minutes: int
+    n: Callable[[Result], str]
+    table: Callable[[Result], Rows]
+    goals: tuple[Goal, ...] = ()
+    peers: tuple[str, ...] = ()
+
+
+def share(rate: Result) -> str:
+    """A rate with its interval."""
+    if not rate["n"]:
+        return "none"
+    return f"{rate['count']} of {rate['n']} ({rate['low']:.1%} to {rate['high']:.1%})"
+
+
+def _start(result: Result) -> Rows:
+    medians = [[name, f"{seconds:.3f} s"] for name, seconds in result["median_seconds"].items()]
+    return [["process", "median"], *medians, ["ratio", f"{result['ratio']:.2f}"]]
+
+
+def _embed(result: Result) -> Rows:
+    rates = result["images_per_second"]
+    cosines = result["smallest_cosine"]
+    rows = [
+        [name, f"{rate:,.0f}", f"{rate / rates['timm, eager']:.2f}", f"{cosines[name]:.4f}" if name in cosines else ""]
+        for name, rate in rates.items()
+    ]
+    return [["from files", "images a second", "times timm", "smallest cosine to timm"], *rows]
+
+
+def _features(result: Result) -> Rows:
+    maps, heat = result["feature_maps"], result["heatmaps"]
+    rows = [[name, f"{1000 * seconds:.1f} ms", ""] for name, seconds in maps["median_seconds"].items()]
+    for name, milliseconds in heat["milliseconds_per_image"].items():
+        correlation = heat["least_correlation"].get(name.partition(",")[0])
+        rows.append(
+            [f"Grad-CAM, {name}", f"{milliseconds:.1f} ms", "" if correlation is None else f"{correlation:.4f}"]
+        )
+    return [["work", "each", "least correlation with ours"], *rows]
+
+
+def _probe(result: Result) -> Rows:
+    rows = []
+    for name, one in result["results"].items():
+        accuracy, fits = one["mean_per_class_accuracy"], one.get("fit_seconds", {})
+        interval = f"{accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f})"
+        times = ", ".join(f"{who} {1000 * seconds:.0f} ms" for who, seconds in fits.items())
+        rows.append([name, interval, f"{one['n']}", times])
+    return [["data set, change, classifier", "mean-per-class accuracy", "test images", "fit"], *rows]
+
+
+def _train(result: Result) -> Rows:
+    rates = [[name, f"{rate:,.0f}"] for name, rate in result["median_images_per_second"].items()]
+    ratios = [
+        ["snellen over stock", f"{result['times_stock']:.2f}"],
+        ["snellen over fixed batch", f"{result['share_of_fixed_batch']:.0%}"],
+    ]
+    return [["loop", "images a second"], *rates, *ratios]
+
+
+def _attack_speed(result: Result) -> Rows:
+    rows = [[name, f"{rate:.1f}", share(result["hits"][name])] for name, rate in result["medians"].items()]
+    return [["attack", "gradients a second", "targets hit"], *rows]
+
+
+def _attack_success(result: Result) -> Rows:
+    ours = result["snellen"]
+    rows = [["snellen", "", share(ours["as a file"]), f"{ours['seconds']:.0f} s"]]
+    for name, peer in result["peers"].items():
+        rows.append([name, share(peer["as input"]), share(peer["as a file"]), f"{peer['seconds']:.0f} s"])
+    return [["attack", "hits as input", "hits as a file", "time"], *rows]
+
+
+def _attack_robust(result: Result) -> Rows:
+    rows = [[name, share(both["robust"]), share(both["plain"])] for name, both in result["by_manipulation"].items()]
+    return [["manipulation, held-out draws", "robust attack", "plain attack"], *rows]
+
+
+def _attack_curve(result: Result) -> Rows:
+    rows = [[f"{steps}/255", share(rate)] for steps, rate in result["accounts"]["curve"]]
+    return [["smallest bound that is enough", "photographs"], *rows]
+
+
+def _attack_peppers(result: Result) -> Rows:
+    return [
+        ["seconds", "peak memory", "bound"],
+        [f"{result['seconds']:.1f}", f"{result['peak_gigabytes']:.2f} GB", f"{result['epsilon']}/255"],
+    ]
+
+
+def _ablations(result: Result) -> Rows:
+    rows = []
+    for one in result["rows"]:
+        accuracies = ", ".join(f"{accuracy:.2%}" for accuracy in one["held_out_accuracies"])
+        rows.append([one["what"], accuracies, f"{one['seconds'] / 60:.1f}"])
+    return [["recipe", "held-out accuracy of each seed", "minutes"], *rows]
+
+
+def _time_to_accuracy(result: Result) -> Rows:
+    rows = [
+        [name, f"{curve['seconds'][-1] / 60:.1f}", f"{curve['held_out_accuracy'][-1]:.2%}"]
+        for name, curve in result["curves"].items()
+    ]
+    return [["network", "minutes", "held-out accuracy"], *rows]
+
+
+def _faults(result: Result) -> Rows:
+    rows = []
+    for name, one in result["commands"].items():
+        same = "the same" if not one["differences"] else f"differ: {', '.join(one['differences'])}"
+        rows.append([name, str(len(one["kills"])), str(one["rounds"]), str(one["files"]), same])
+    return [["command", "kills", "runs", "files of each", "beside the undisturbed run"], *rows]
+
+
+def _differences(result: Result) -> float:
+    return float(sum(len(one["differences"]) for one in result["commands"].values()))
+
+
+def _findings(result: Result) -> float:
+    return float(sum(len(one["findings"]) for one in result["targets"].values()))
+
+
+def _fuzz(result: Result) -> Rows:
+    rows = [
+        [
+            name, f"{one['read']:,}", f"{one['refused']:,}", f"{one['slowest_seconds']:.2f} s",
+            f"{one['peak_mebibytes']:.0f} MiB", str(len(one["findings"])),
+        ]
+        for name, one in result["targets"].items()
+    ]  # fmt: skip
+    return [["format", "read", "refused", "slowest", "peak memory", "findings"], *rows]
+
+
+def _cost(result: Result) -> Rows:
+    rows = []
+    for curve in result["curves"]:
+        for number, (along, value) in enumerate(curve["points"]):
+            limits = ", ".join(f"{name} {limit[number]:,.3g}" for name, limit in curve["limits"].items())
+            rows.append([curve["title"], f"{along:,g} {curve['along']}", f"{value:,.3g} {curve['measure']}", limits])
+    return [["what", "of so many", "takes or does", "what the machine allows"], *rows]
+
+
+_TRAINING_GOALS = (
+    Goal("times the stock loop:", lambda result: result["times_stock"], 2),
+    Goal("share of the fixed batch:", lambda result: result["share_of_fixed_batch"], 0.85),
+)
+
+
+def _training(network: str, options: str = "") -> Benchmark:
+    return Benchmark(
+        f"train-{network}",
+        f"Images a second of training `{network}`, beside a stock loop and one that feeds a fixed batch.",
+        f"benchmarks/train.py --network {network}{options}",
+        3,
+        lambda result: f"{result['rounds']} interleaved rounds of {result['images']:,} images",
+        _train,
+        _TRAINING_GOALS if network == "plain" else (),
+    )
+
+
+def _robust(steps: int) -> Benchmark:
+    return Benchmark(
+        f"attack-robust-{steps}-255",
+        f"Robust attacks within {steps}/255 survive manipulations that were not drawn while they were made.",
+        f"benchmarks/attack.py robust --epsilon {steps}/255",
+        5,
+        lambda result: f"{result['images']} photographs",
+        _attack_robust,
+    )
+
+
+BENCHMARKS = (
+    Benchmark(
+        "start",
+        "How soon `snellen --help` answers, beside importing what it is made of.",
+        "benchmarks/start.py",
+        1,
+        lambda result: f"{result['repeats']} interleaved starts of each",
+        _start,
+        (Goal("ratio", lambda result: result["ratio"], 3, most=True),),
+    ),
+    Benchmark(
+        "embed",
+        "From files to features, beside timm's eager loop, the engine alone and a pipeline of Hugging Face.",
+        f"benchmarks/embed.py --data {DATA}/imagenet-100",
+        5,
+        lambda result: f"{result['rounds']} interleaved rounds of {result['images']} photographs",
+        _embed,
+        (
+            Goal("times timm", lambda result: result["times_timm"], 8),
+            Goal("share of the engine alone", lambda result: result["share_of_engine_alone"], 0.8),
+            Goal("smallest cosine", lambda result: result["smallest_cosine"]["snellen"], 0.999),
+        ),
+        PIPELINE_PEERS,
+    ),
+    Benchmark(
+        "features",
+        "Fifteen maps beside a plain forward pass; Grad-CAM beside two peers, each at its better batch size.",
+        f"benchmarks/features.py {DATA}/imagenet-100",
+        3,
+        lambda result: (
+            f"{result['feature_maps']['repeats']} repeats; {result['heatmaps']['rounds']} interleaved rounds of "
+            f"{result['heatmaps']['images']} photographs"
+        ),
+        _features,
+        (
+            Goal("maps, in forward passes,", lambda result: result["feature_maps"]["ratio"], 1.3, most=True),
+            Goal("Grad-CAM, times a peer,", lambda result: min(result["heatmaps"]["times_as_fast"].values()), 1),
+            Goal("least correlation", lambda result: min(result["heatmaps"]["least_correlation"].values()), 0.99),
+        ),
+        HEAT_MAP_PEERS,
+    ),
+    Benchmark(
+        "probe",
+        "What each change to the probe is worth, and its fit beside scikit-learn's default.",
+        f"benchmarks/probe.py --data {DATA}",
+        15,
+        lambda result: f"{len(result['results'])} probes",
+        _probe,
+    ),
+    _training("plain"),
+    _training("batchnorm"),
+    _training("deep", " --batch 500 --images 4000"),
+    Benchmark(
+        "attack-speed",
+        "Gradients a second, beside the peers on the same network, photographs and bound.",
+        "benchmarks/attack.py speed",
+        3,
+        lambda result: f"{result['repeats']} interleaved repeats of {result['images']} x {result['steps']} gradients",
+        _attack_speed,
+        peers=ATTACK_PEERS,
+    ),
+    Benchmark(
+        "attack-success",
+        "The saved file still fools the model; of the peers' as input and as a file.",
+        "benchmarks/attack.py success",
+        16,
+        lambda result: f"{result['images']} photographs, {result['steps']} gradients, {result['epsilon']}/255",
+        _attack_success,
+        (Goal("share of hits as a file", lambda result: result["snellen"]["as a file"]["share"], 0.95),),
+        ATTACK_PEERS,
+    ),
+    _robust(4),
+    _robust(8),
+    Benchmark(
+        "attack-curve",
+        "The smallest bound within which each photograph is seen as its target.",
+        "benchmarks/attack.py curve",
+        3,
+        lambda result: f"{result['images']} photographs, those that were named right counted",
+        _attack_curve,
+    ),
+    Benchmark(
+        "attack-peppers",
+        "Time and memory of attacking a photograph of 16 megapixels.",
+        "benchmarks/attack.py peppers",
+        1,
+        lambda _: "1 photograph",
+        _attack_peppers,
+    ),
+    Benchmark(
+        "cost",
+        "How cost grows, beside what the machine allows.",
+        f"benchmarks/cost.py --data {DATA}/imagenet-100",
+        20,
+        lambda _: "one run, also [as curves](images/cost.png)",
+        _cost,
+    ),
+    Benchmark(
+        "faults",
+        "Killed at random moments, every long command goes on and ends where the undisturbed one ends.",
+        "benchmarks/faults.py",
+        30,
+        lambda result: f"{result['kills']} kills",
+        _faults,
+        (Goal("kills", lambda result: result["kills"], 50), Goal("files that differ", _differences, 0, most=True)),
+    ),
+    Benchmark(
+        "fuzz",
+        "Whatever the bytes, a file is read or refused in one line, within two seconds and the stated memory.",
+        "-m tests.fuzz",
+        25,
+        lambda result: f"{result['files_of_each']:,} mutated files of each format",
+        _fuzz,
+        (
+            Goal("files of each format", lambda result: result["files_of_each"], 100_000),
+            Goal("findings", _findings, 0, most=True),
+        ),
+    ),
+    Benchmark(
+        "ablations",
+        "What each choice of the recipe `deep` is worth, on images held out of training.",
+        f"benchmarks/ablations.py {DATA}/cifar10 --epochs 4 --seeds 2",
+        300,
+        lambda result: f"{result['seeds']} seeds of {result['epochs']} epochs, {result['held_out_images']:,} images",
+        _ablations,
+    ),
+    Benchmark(
+        "time_to_accuracy",
+        "The recipe `deep` beside a stock ResNet-18 given the same time.",
+        f"benchmarks/time_to_accuracy.py {DATA}/cifar10 --minutes 30",
+        62,
+        lambda _: "1 run of each",
+        _time_to_accuracy,
+    ),
+)

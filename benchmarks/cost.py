@@ -1,0 +1,277 @@
+"""How cost grows, beside what the machine can do at most: seconds against images, sizes, batches, bounds and workers.
+
+    python benchmarks/cost.py [--images 10000] [--megapixels 16] [--seconds 2] [--data ../shared/data/imagenet-100]
+
+Twenty minutes on two cores. Each curve changes one thing and keeps the rest. The physical limits are measured in the
+same run, on the same threads: the rate of a matrix product, the rate of decoding alone, and the rate at which memory
+is copied. Writes benchmarks/results/cost.json and docs/images/cost.png.
+"""
+
+import argparse
+import dataclasses
+import io
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+import snellen
+from snellen.attacks.swift import fastest_precision
+from snellen.datasets import Example
+from snellen.engines import choose_engine
+from snellen.figures import GREY, new_figure, save_figure, styled
+from snellen.images import each_of, expand, read_array, read_pixels
+from snellen.photographs import embedded_photographs
+from snellen.runs import cores, hardware, versions, write_json
+from snellen.transfer.features import embed_each
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "cost.json"
+FIGURE = HERE.parent / "docs" / "images" / "cost.png"
+MODEL = "tf_efficientnet_lite0"
+PRODUCT_SIDE = 2048
+COPIED_BYTES = 256 << 20
+LIMIT_REPEATS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    """One thing that grows.
+
+    Attributes:
+        title: of the picture.
+        along: what grows, with its unit.
+        measure: what is measured, with its unit.
+        points: pairs of the two.
+        limits: what the machine allows at each point, by what it is that allows no more.
+    """
+
+    title: str
+    along: str
+    measure: str
+    points: list[tuple[float, float]]
+    limits: dict[str, list[float]]
+
+
+def best_of(work: Callable[[], object], repeats: int = LIMIT_REPEATS) -> float:
+    """The least seconds that ``work`` takes."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def matrix_product_rate(precision: str) -> float:
+    """Multiplications and additions a second of a large product."""
+    matrix = torch.rand(PRODUCT_SIDE, PRODUCT_SIDE, dtype=getattr(torch, precision))
+    return 2 * PRODUCT_SIDE**3 / best_of(lambda: matrix @ matrix)
+
+
+def memory_rate() -> float:
+    """Bytes a second that are read and written while memory is copied."""
+    source, target = torch.empty(COPIED_BYTES, dtype=torch.uint8), torch.empty(COPIED_BYTES, dtype=torch.uint8)
+    return 2 * COPIED_BYTES / best_of(lambda: target.copy_(source))
+
+
+def operations_of_view(classifier: snellen.Classifier) -> float:
+    """Multiplications and additions of one forward pass."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    view = torch.zeros(1, 3, *classifier.preprocessing.size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        classifier.logits_of_view(view)
+    return float(counter.get_total_flops())
+
+
+def bytes_of_view(classifier: snellen.Classifier) -> float:
+    """Bytes that one forward pass writes and reads again: what each layer of the network hands on, in float32."""
+    total = 0
+
+    def count(_module: torch.nn.Module, _inputs: object, output: object) -> None:
+        nonlocal total
+        total += output.nbytes if isinstance(output, torch.Tensor) else 0
+
+    leaves = [module for module in classifier.network.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(count) for module in leaves]
+    with torch.no_grad():
+        classifier.logits_of_view(torch.zeros(1, 3, *classifier.preprocessing.size))
+    for hook in hooks:
+        hook.remove()
+    return 2.0 * total
+
+
+def rate(work: Callable[[], int], seconds: float) -> float:
+    """How many a second: ``work`` is repeated for so long and says how many it did each time."""
+    work()
+    done, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds or not done:
+        done += work()
+    return done / passed
+
+
+def images_curve(classifier: snellen.Classifier, paths: Sequence[str], most: int, decoding: float) -> Curve:
+    """Seconds to embed so many photographs from files, with the engine that ``snellen embed`` takes."""
+    engine = choose_engine(classifier, "auto", "float32")
+    counts = [count for count in (100, 300, 1000, 3000, 10_000) if count <= most] or [most]
+    list(embed_each(engine, classifier, examples(paths, engine_warm_up(paths))))
+    points = []
+    for count in counts:
+        start = time.perf_counter()
+        for _ in embed_each(engine, classifier, examples(paths, count)):
+            pass
+        points.append((count, time.perf_counter() - start))
+    return Curve("embedding", "photographs", "seconds", points, {"decoding": [count / decoding for count in counts]})
+
+
+def engine_warm_up(paths: Sequence[str]) -> int:
+    """So many photographs that every thread of the engine has been started."""
+    return min(len(paths), 32)
+
+
+def examples(paths: Sequence[str], count: int) -> list[Example]:
+    """``count`` photographs, beginning again where there are fewer."""
+    return [Example(path, None, path) for path in islice(cycle(paths), count)]
+
+
+def decoding_rate(paths: Sequence[str], seconds: float) -> float:
+    """Photographs a second that all threads decode."""
+    return rate(lambda: sum(1 for _ in each_of(paths, read_array)), seconds)
+
+
+def size_curve(classifier: snellen.Classifier, most: float, seconds: float) -> Curve:
+    """Seconds from one JPEG of so many megapixels to its answer."""
+    sizes = [size for size in (0.1, 0.3, 1, 3, 6, 16) if size <= most] or [most]
+    points, limit = [], []
+    for size in sizes:
+        data = photograph_of(size)
+
+        def answer(data: bytes = data) -> int:
+            with torch.no_grad():
+                classifier.logits(read_pixels(data))
+            return 1
+
+        def decode(data: bytes = data) -> int:
+            read_array(data)
+            return 1
+
+        points.append((size, 1 / rate(answer, seconds)))
+        limit.append(1 / rate(decode, seconds))
+    return Curve("one photograph", "megapixels", "seconds", points, {"decoding": limit})
+
+
+def photograph_of(megapixels: float) -> bytes:
+    """A JPEG of so many pixels: an embedded photograph, made larger."""
+    with Image.open(embedded_photographs()[0].path) as image:
+        width = round((megapixels * 1e6 * image.width / image.height) ** 0.5)
+        height = round(megapixels * 1e6 / width)
+        file = io.BytesIO()
+        image.convert("RGB").resize((width, height)).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def batch_curve(classifier: snellen.Classifier, product: float, memory: float, seconds: float) -> Curve:
+    """Views a second through the eager network, in batches of so many."""
+    points = []
+    for batch in (1, 2, 4, 8, 16, 32, 64):
+        views = torch.rand(batch, 3, *classifier.preprocessing.size).to(memory_format=torch.channels_last)
+
+        def work(views: torch.Tensor = views) -> int:
+            with torch.no_grad():
+                classifier.logits_of_view(views)
+            return len(views)
+
+        points.append((batch, rate(work, seconds)))
+    limits = {
+        "matrix products": [product / operations_of_view(classifier)] * len(points),
+        "memory": [memory / bytes_of_view(classifier)] * len(points),
+    }
+    return Curve("the network", "views a batch", "views a second", points, limits)
+
+
+def epsilon_curve(classifier: snellen.Classifier, product: float) -> Curve:
+    """Seconds to make one photograph look like a space shuttle, within bounds of so many steps of 1/255."""
+    pixels = read_pixels(photograph_of(0.1))
+    points, limit = [], []
+    for steps in (1, 2, 4, 8, 16):
+        start = time.perf_counter()
+        _, report = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255")
+        points.append((steps, time.perf_counter() - start))
+        # A gradient is a pass forward and one back, which is two products for each of the former's.
+        limit.append(report.gradients * 3 * operations_of_view(classifier) / product)
+    return Curve("an attack", "bound, in steps of 1/255", "seconds", points, {"matrix products": limit})
+
+
+def workers_curve(paths: Sequence[str], seconds: float) -> Curve:
+    """Photographs decoded a second by so many threads; the limit is so many times one."""
+    most = max(2, 2 * cores())
+    points = [
+        (count, rate(lambda count=count: sum(1 for _ in each_of(paths, read_array, count)), seconds))
+        for count in range(1, most + 1)
+    ]
+    limit = [points[0][1] * min(count, cores()) for count in range(1, most + 1)]
+    return Curve("decoding", "threads", "photographs a second", points, {"one thread, times the cores": limit})
+
+
+def draw(curves: Sequence[Curve], path: Path) -> None:
+    """One picture a curve, the limit as a broken line."""
+    with styled():
+        figure = new_figure(3.1 * 3, 2.7 * 2)
+        grid = figure.subplots(2, 3).flat
+        for axes, curve in zip(grid, curves, strict=False):
+            along, values = zip(*curve.points, strict=True)
+            axes.plot(along, values, marker=".", label="measured")
+            for (name, limit), line in zip(curve.limits.items(), ("--", ":"), strict=False):
+                axes.plot(along, limit, linestyle=line, color=GREY, label=name)
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_title(curve.title)
+            axes.set_xlabel(curve.along)
+            axes.set_ylabel(curve.measure)
+            axes.legend()
+        for axes in islice(grid, len(curves), None):
+            axes.set_visible(False)
+    save_figure(figure, path)
+
+
+def main() -> None:
+    """Measure, print, write, draw."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--megapixels", type=float, default=16)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--data", default=str(HERE.parents[1] / "shared" / "data" / "imagenet-100"))
+    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--figure", type=Path, default=FIGURE)
+    asked = parser.parse_args()
+    paths = expand([asked.data])
+    classifier = snellen.load(MODEL, device="cpu")
+    precisions = dict.fromkeys(("float32", fastest_precision(classifier.device)))
+    products = {precision: matrix_product_rate(precision) for precision in precisions}
+    memory, decoding = memory_rate(), decoding_rate(paths, asked.seconds)
+    curves = [
+        images_curve(classifier, paths, asked.images, decoding),
+        size_curve(classifier, asked.megapixels, asked.seconds),
+        batch_curve(classifier, products["float32"], memory, asked.seconds),
+        epsilon_curve(classifier, max(products.values())),
+        workers_curve(paths, asked.seconds),
+    ]
+    limits = {
+        "operations_a_second_of_a_matrix_product": products,
+        "bytes_a_second_of_memory": memory,
+        "photographs_decoded_a_second": decoding,
+        "operations_of_a_forward_pass": operations_of_view(classifier),
+    }
+    result = {"model": MODEL, "threads": torch.get_num_threads(), "limits": limits, "curves": curves}
+    write_json(asked.out, result | {"hardware": hardware(), "versions": versions()})
+    draw(curves, asked.figure)
+    for curve in curves:
+        print(f"{curve.title}: " + ", ".join(f"{along:g}: {value:.3g}" for along, value in curve.points), flush=True)
+
+
+if __name__ == "__main__":
+    main()
