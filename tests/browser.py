@@ -91,11 +91,11 @@ class Visitor:
         """Give the page a photograph; waits until it has it."""
         with self.page.expect_response("**/gradio_api/upload*", timeout=SLOW):
             self.page.locator(".snellen-side input[type=file]").set_input_files(photograph)
-        self.page.locator(".snellen-side button[aria-label='Clear']").first.wait_for(timeout=SLOW)
+        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
 
     def click_example(self, number: int) -> None:
         self.page.locator(".snellen-side .gallery-item").nth(number).click()
-        self.page.locator(".snellen-side button[aria-label='Clear']").first.wait_for(timeout=SLOW)
+        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
 
     def press(self, name: str) -> None:
         self.page.locator(f"#{name}-run").click()
