@@ -41,14 +41,15 @@ def serving(home: Path, *arguments: object) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     program = Path(sysconfig.get_path("scripts")) / "snellen"
-    process = subprocess.Popen(
-        [sys.executable, program, "serve", "--port", str(port), *map(str, arguments)],
-        cwd=home / "work",
-        env=os.environ | {"TMPDIR": str(home / "temporary")},
-        stdout=subprocess.PIPE,
-        stderr=(home / "errors.txt").open("w"),
-        text=True,
-    )
+    with (home / "errors.txt").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, program, "serve", "--port", str(port), *map(str, arguments)],
+            cwd=home / "work",
+            env=os.environ | {"TMPDIR": str(home / "temporary")},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

@@ -202,7 +202,6 @@ def _wire(label: str, run: Callable[..., Iterator[Outputs]], inputs: Sequence[An
             label="Files",
             file_count="multiple",
             interactive=False,
-            visible="hidden",
             elem_id=f"{name}-files",
             elem_classes="snellen-files",
         ),
@@ -231,10 +230,10 @@ def _told(doing: Work) -> Iterator[Outputs]:
     try:
         for seen in doing:
             if isinstance(seen, Shown):
-                yield status(seen.headline), _answer(seen), gr.File([str(path) for path in seen.files], visible=True)
+                yield status(seen.headline), _answer(seen), [str(path) for path in seen.files]
             elif time.monotonic() - last > _PACE:
                 first, last = last == 0.0, time.monotonic()
-                shown = ("", gr.File(None, visible="hidden")) if first else (gr.skip(), gr.skip())
+                shown = ("", None) if first else (gr.skip(), gr.skip())
                 yield status(seen.text, seen.done, seen.of), *shown
     except SnellenError as error:
         raise gr.Error(str(error), duration=None, print_exception=False) from error
