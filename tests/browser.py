@@ -41,14 +41,15 @@ def serving(home: Path, *arguments: object) -> Iterator[Server]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     program = Path(sysconfig.get_path("scripts")) / "snellen"
-    process = subprocess.Popen(
-        [sys.executable, program, "serve", "--port", str(port), *map(str, arguments)],
-        cwd=home / "work",
-        env=os.environ | {"TMPDIR": str(home / "temporary")},
-        stdout=subprocess.PIPE,
-        stderr=(home / "errors.txt").open("w"),
-        text=True,
-    )
+    with (home / "errors.txt").open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, program, "serve", "--port", str(port), *map(str, arguments)],
+            cwd=home / "work",
+            env=os.environ | {"TMPDIR": str(home / "temporary")},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
@@ -91,11 +92,11 @@ class Visitor:
         """Give the page a photograph; waits until it has it."""
         with self.page.expect_response("**/gradio_api/upload*", timeout=SLOW):
             self.page.locator(".snellen-side input[type=file]").set_input_files(photograph)
-        self.page.locator(".snellen-side button[aria-label='Clear']").first.wait_for(timeout=SLOW)
+        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
 
     def click_example(self, number: int) -> None:
         self.page.locator(".snellen-side .gallery-item").nth(number).click()
-        self.page.locator(".snellen-side button[aria-label='Clear']").first.wait_for(timeout=SLOW)
+        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
 
     def press(self, name: str) -> None:
         self.page.locator(f"#{name}-run").click()

@@ -32,12 +32,13 @@ _GREYS = gr.themes.Color(
     "#fafbfb", "#f2f4f5", "#e3e7ea", "#cdd4d9", "#9aa6ae", "#5f6b73", "#4a565e", "#38444c", "#27343c", "#1b2a33",
     "#14212a",
 )  # fmt: skip
-# IBM Plex is part of Gradio and comes from this server; the others are the visitor's own.
-_FONTS = (gr.themes.LocalFont("IBM Plex Sans", (400, 600)), "system-ui", "Helvetica Neue", "Arial", "sans-serif")
+# IBM Plex is part of Gradio and comes from this server (its 600 lacks letters); the others are the visitor's own.
+_FONTS = (gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "system-ui", "Helvetica Neue", "Arial", "sans-serif")
 THEME = gr.themes.Base(primary_hue=_BLUES, secondary_hue=_BLUES, neutral_hue=_GREYS, font=_FONTS, radius_size="sm").set(
     body_background_fill="#ffffff",
     body_text_color="#1b2a33",
     block_border_width="0px",
+    block_padding="6px 0",
     block_label_background_fill="transparent",
     block_shadow="none",
     button_primary_background_fill="#0072B2",
@@ -70,7 +71,15 @@ def build_page(desk: Desk) -> gr.Blocks:
         gr.HTML('<header class="snellen-head"><h1>Snellen</h1><p>An eye exam for image classifiers</p></header>')
         with gr.Row(elem_classes="snellen-body"):
             with gr.Column(scale=1, min_width=280, elem_classes="snellen-side"):
-                photograph = _upload(gr.Image(label="Photograph", type="filepath", sources=["upload"], height=230))
+                photograph = _upload(
+                    gr.Image(
+                        label="Photograph",
+                        type="filepath",
+                        sources=["upload"],
+                        height=230,
+                        elem_classes="snellen-drop",
+                    )
+                )
                 gr.Examples(
                     [[str(example.path)] for example in embedded_photographs()],
                     [photograph],
@@ -136,7 +145,9 @@ def _stress_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
     with gr.Tab("Stress"):
         _lead("A turn of the head: twelve manipulations, mild to strong, and where each changes the answer.")
         with gr.Accordion("The photograph was attacked: compare with its original", open=False):
-            original = _upload(gr.Image(label="Original", type="filepath", sources=["upload"], height=200))
+            original = _upload(
+                gr.Image(label="Original", type="filepath", sources=["upload"], height=200, elem_classes="snellen-drop")
+            )
         _wire("Manipulate", stress, [photograph, model, original], "stress")
 
 
@@ -162,7 +173,7 @@ def _report_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
 
     with gr.Tab("Report"):
         _lead("All of it, as a PDF to hand in. Several photographs go here; without them, the one on the left is used.")
-        many = _upload(gr.File(label="Photographs", file_count="multiple", height=110))
+        many = _upload(gr.File(label="Photographs", file_count="multiple", height=110, elem_classes="snellen-drop"))
         parts = gr.CheckboxGroup(
             [(part.title, name) for name, part in PARTS.items()],
             value=[name for name in PARTS if name not in LONG],
@@ -187,7 +198,13 @@ def _wire(label: str, run: Callable[..., Iterator[Outputs]], inputs: Sequence[An
     result = _Result(
         gr.HTML(elem_id=f"{name}-status", elem_classes="snellen-doing"),
         gr.HTML(elem_id=f"{name}-answer"),
-        gr.File(label="Files", file_count="multiple", interactive=False, elem_id=f"{name}-files", visible="hidden"),
+        gr.File(
+            label="Files",
+            file_count="multiple",
+            interactive=False,
+            elem_id=f"{name}-files",
+            elem_classes="snellen-files",
+        ),
     )
     running = start.click(
         run,
@@ -213,13 +230,13 @@ def _told(doing: Work) -> Iterator[Outputs]:
     try:
         for seen in doing:
             if isinstance(seen, Shown):
-                yield status(seen.headline), _answer(seen), gr.File([str(path) for path in seen.files], visible=True)
+                yield status(seen.headline), _answer(seen), [str(path) for path in seen.files]
             elif time.monotonic() - last > _PACE:
                 first, last = last == 0.0, time.monotonic()
-                shown = ("", gr.File(None, visible="hidden")) if first else (gr.skip(), gr.skip())
+                shown = ("", None) if first else (gr.skip(), gr.skip())
                 yield status(seen.text, seen.done, seen.of), *shown
     except SnellenError as error:
-        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+        raise gr.Error(str(error), duration=None, print_exception=False) from error
     except Exception as error:
         # What went wrong inside is for who runs the page, not for who visits it.
         traceback.print_exc()
