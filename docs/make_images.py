@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pypdfium2
 from PIL import Image
 
 PICTURES = {
@@ -10,7 +11,7 @@ PICTURES = {
     "features/heatmap.png": "heatmap.jpg",
     "probe/confusion.png": "confusion.png",
     "training/plain/filters.png": "filters.jpg",
-    "training/curves.png": "curves.png",
+    "training/curves-3.png": "curves.png",
     "attack/attacks.png": "attacks.jpg",
     "stress/acuity.png": "acuity.png",
     "features/features.png": "features.png",
@@ -22,3 +23,5 @@ for source, name in PICTURES.items():
     picture = Image.open(exam / source).convert("RGB")
     picture.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
     picture.save(Path(__file__).parent / "images" / name, quality=88, optimize=True)
+cover = pypdfium2.PdfDocument(exam / "report.pdf")[0].render(scale=1.2).to_pil()
+cover.save(Path(__file__).parent / "images" / "cover.png", optimize=True)

@@ -120,6 +120,14 @@ def test_config(tmp_path: Path) -> None:
     assert read_config(write(tmp_path / "empty.toml", ""), PARTS) == ExamConfig()
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "a\\u0000b"])
+def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
+    """They are left to whoever is to find them."""
+    text = "".join(f'{key} = "{name}"\n' for key in ("model", "dataset", "training"))
+    config = read_config(write(tmp_path / "exam.toml", text), PARTS)
+    assert config.model == config.training == config.dataset[0]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -141,6 +149,8 @@ def test_config(tmp_path: Path) -> None:
         ('title = "catgories"\nparts = ["catgories"]', "line 2: unknown part"),
         ('title = """\n x modle = 3\n"""\nmodle = 3', "line 4: unknown key"),
         ("a = " + "[" * 10000, "not TOML"),
+        ("seed = " + "9" * 5000, "not TOML: Exceeds the limit"),
+        ('epsilon = "1e999999999"', "line 1: epsilon '1e999999999' is not a number"),
     ],
 )
 def test_config_mistakes(tmp_path: Path, text, message) -> None:

@@ -24,9 +24,10 @@ def test_seeds_are_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_corpus(path: Path) -> None:
-    """The smallest file of each kind of refusal is still refused in one line that names it."""
+def test_corpus(path: Path, capfd) -> None:
+    """The smallest file of each kind of refusal is refused in one line that names it, and nothing else is said."""
     assert tried_bytes(TARGETS[path.parent.name], path.read_bytes())
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -12,6 +12,7 @@ import functools
 import glob
 import importlib.util
 import io
+import logging
 import os
 import sys
 import warnings
@@ -46,6 +47,7 @@ MAX_RUN_LENGTH_PIXELS = 8_000_000
 
 # What Pillow has to say of an odd but readable file, such as a broken EXIF block, is not for the user.
 warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Pillow only warns between one and two times its own limit; here a bomb is an error. Ours lies below it.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
