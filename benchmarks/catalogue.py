@@ -158,6 +158,17 @@ def _ablations(result: Result) -> Rows:
     return [["recipe", "held-out accuracy of each seed", "minutes"], *rows]
 
 
+def _held_out(result: Result) -> Rows:
+    rows = []
+    for name, one in result["rows"].items():
+        recipe = one["recipe"]
+        rate = recipe["optimiser"]["learning_rate"]
+        learned = f"{one['last_training_accuracy']:.2%}"
+        held = [share(one[key]) for key in ("accuracy", "accuracy_averaged")]
+        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, f"{one['minutes']:.1f}"])
+    return [["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "minutes"], *rows]
+
+
 def _time_to_accuracy(result: Result) -> Rows:
     rows = [
         [name, f"{curve['seconds'][-1] / 60:.1f}", f"{curve['held_out_accuracy'][-1]:.2%}"]
@@ -348,6 +359,14 @@ BENCHMARKS = (
             Goal("files of each format", lambda result: result["files_of_each"], 100_000),
             Goal("findings", _findings, 0, most=True),
         ),
+    ),
+    Benchmark(
+        "held_out",
+        "What recipes were chosen by: images held out of training.",
+        f"benchmarks/held_out.py {DATA}/cifar10 plain batchnorm deep",
+        60,
+        lambda _: "1 run of each",
+        _held_out,
     ),
     Benchmark(
         "ablations",

@@ -1,0 +1,63 @@
+"""How recipes do on images held out of training, to choose between them by; the test images are not looked at.
+
+    python benchmarks/held_out.py DATASET RECIPE... [--seed 0] [--out runs/held-out]
+
+A RECIPE is the name of one of Snellen's own or a TOML file. A tenth of the training images takes the test images'
+place. Killed and started again it goes on. Adds a row for each to benchmarks/results/held_out.json, beside those of
+earlier days, with the whole recipe in it.
+"""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from ablations import HELD_OUT, Lines
+from snellen.runs import fingerprint, hardware, to_plain, versions, write_json
+from snellen.training.data import hold_out, load_data
+from snellen.training.recipe import read_recipe
+from snellen.training.trainer import train
+
+RESULTS = Path(__file__).parent / "results" / "held_out.json"
+
+
+def main() -> None:
+    """Train, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("dataset")
+    parser.add_argument("recipes", nargs="+")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs/held-out"))
+    asked = parser.parse_args()
+    for name in asked.recipes:
+        recipe = read_recipe(name)
+        data = load_data(asked.dataset, recipe.size)
+        kept, held = hold_out(data.train, HELD_OUT, seed=0)
+        data = dataclasses.replace(data, train=kept, test=held)
+        key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{asked.seed}"
+        result = train(
+            data, recipe, out=asked.out / key, seed=asked.seed, resume=True, tta=True, watch=Lines(key)
+        ).result
+        assert result.test_averaged is not None  # asked for
+        row = {
+            "dataset": asked.dataset,
+            "recipe": to_plain(recipe),
+            "seed": asked.seed,
+            "held_out_images": len(held),
+            "accuracy": to_plain(result.test.accuracy),
+            "accuracy_averaged": to_plain(result.test_averaged.accuracy),
+            "last_loss": result.history[-1].loss,
+            "last_training_accuracy": result.history[-1].accuracy,
+            "minutes": result.seconds / 60,
+        }
+        rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else {}
+        write_json(RESULTS, {"rows": rows | {key: row}, "hardware": hardware(), "versions": versions()})
+        print(
+            f"{key}: held out {result.test.accuracy.share:.2%}, six views {result.test_averaged.accuracy.share:.2%}, "
+            f"training {result.history[-1].accuracy:.2%}, {result.seconds / 60:.1f} minutes",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
