@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import torch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 import snellen
@@ -218,11 +219,11 @@ def workers_curve(paths: Sequence[str], seconds: float) -> Curve:
 
 
 def draw(curves: Sequence[Curve], path: Path) -> None:
-    """One picture a curve, the limit as a broken line."""
+    """One picture a curve, what the machine allows as broken lines."""
     with styled():
-        figure = new_figure(3.1 * 3, 2.7 * 2)
-        grid = figure.subplots(2, 3).flat
-        for axes, curve in zip(grid, curves, strict=False):
+        figure = new_figure(3.2 * 3, 2.8 * 2)
+        grid = iter(figure.subplots(2, 3).flat)
+        for curve, axes in zip(curves, grid, strict=False):
             along, values = zip(*curve.points, strict=True)
             axes.plot(along, values, marker=".", label="measured")
             for (name, limit), line in zip(curve.limits.items(), ("--", ":"), strict=False):
@@ -232,8 +233,13 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
             axes.set_title(curve.title)
             axes.set_xlabel(curve.along)
             axes.set_ylabel(curve.measure)
+            axes.set_xticks(along)
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+                axis.set_minor_locator(NullLocator())
             axes.legend()
-        for axes in islice(grid, len(curves), None):
+        for axes in grid:
             axes.set_visible(False)
     save_figure(figure, path)
 
