@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -158,7 +159,7 @@ def _probe_tab(desk: Desk, photograph: gr.Image) -> None:
     with gr.Tab("Probe"):
         _lead("What it can learn from few: a linear classifier that was trained on the network's features.")
         if not desk.probes:
-            _lead(NO_PROBE)
+            _lead(re.sub("`(.*?)`", r"<code>\1</code>", NO_PROBE))
         names = list(desk.probes)
         chosen = gr.Dropdown(names, value=names[0] if names else None, label="Probe", visible=bool(names))
         _wire("Ask the probe", probe, [photograph, chosen], "probe")
@@ -173,7 +174,7 @@ def _report_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
 
     with gr.Tab("Report"):
         _lead("All of it, as a PDF to hand in. Several photographs go here; without them, the one on the left is used.")
-        many = _upload(gr.File(label="Photographs", file_count="multiple", height=110, elem_classes="snellen-drop"))
+        many = _upload(gr.File(label="Photographs", file_count="multiple", height=140, elem_classes="snellen-drop"))
         parts = gr.CheckboxGroup(
             [(part.title, name) for name, part in PARTS.items()],
             value=[name for name in PARTS if name not in LONG],
