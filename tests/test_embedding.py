@@ -22,7 +22,7 @@ from snellen.images import Failure
 from snellen.transfer import store
 from snellen.transfer.embedding import Here, embed
 from snellen.transfer.features import Embedded, embed_each, width_of, with_size
-from snellen.transfer.store import Job, begin, merge, write_shard
+from snellen.transfer.store import Job, alone, begin, discard, merge, write_shard
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
@@ -119,13 +119,15 @@ def test_resuming_computes_only_what_is_missing(photographs: Path, tmp_path: Pat
     assert begin(path, job) == [0, 1, 2, 3, 4, 5]
     for shard in here.shards(job, [4, 1]):
         write_shard(path, job, shard)
-    (tmp_path / "f.parquet.partial" / ".shard-000002-half.parquet").write_bytes(b"half a shard")
+    (tmp_path / "f.parquet.partial" / ".unfinished-half.parquet").write_bytes(b"half a shard")
     assert begin(path, job) == [0, 2, 3, 5]
     for shard in here.shards(job, [0, 2, 3, 5]):
         write_shard(path, job, shard)
     stored = merge(path, job, snellen.runs.Provenance.collect())
     assert stored.rows == 23
     assert np.allclose(features_in(path), np.array(COLOURS) / 255, atol=1e-6)
+    with alone(path):
+        discard(path)
     assert not (tmp_path / "f.parquet.partial").exists()
 
 
