@@ -267,8 +267,16 @@ def test_a_bitmap_of_run_lengths_that_asks_for_millions_of_pixels() -> None:
         return b"BM" + struct.pack("<IHHI", offset + len(runs), 0, 0, offset) + head + palette + runs
 
     assert read_image(bitmap(8, 2)).size == (8, 2)
-    with pytest.raises(ImageError, match=r"8000001 x 1 pixels \(at most 8 million"):
-        read_image(bitmap(8_000_001, 1))
+    with pytest.raises(ImageError, match=r"4000 x 2001 pixels \(at most 8 million"):
+        read_image(bitmap(4000, 2001))
+
+
+def test_a_side_that_no_photograph_has() -> None:
+    """Few pixels, but a row that Pillow would copy hundreds of times."""
+    assert read_image(encode(Image.new("1", (65_535, 1)), "PNG")).size == (65_535, 1)
+    for size in ((65_536, 1), (1, 65_536)):
+        with pytest.raises(ImageError, match=rf"{size[0]} x {size[1]} pixels \(sides of at most 65535\)"):
+            read_image(encode(Image.new("1", size), "PNG"))
 
 
 def test_a_damaged_tiff_is_refused_in_one_line(tmp_path: Path, capfd) -> None:

@@ -42,6 +42,8 @@ MAX_BYTES = 100 << 20
 MAX_PIXELS = 80_000_000
 """The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
 
+MAX_SIDE = 65_535
+"""The longest side, in pixels: a JPEG's. Pillow gathers a row piece by piece, each time copying what it has."""
 MAX_RUN_LENGTH_PIXELS = 8_000_000
 """The largest BMP in run lengths: Pillow decodes these pixel by pixel in Python, and 80 bytes can ask for them all."""
 
@@ -128,6 +130,8 @@ def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Imag
                 most_pixels = min(most_pixels, MAX_RUN_LENGTH_PIXELS)
             if image.width * image.height > most_pixels:
                 raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", most_pixels)
+            if max(image.size) > MAX_SIDE:
+                raise ImageError(f"{name}: {image.width} x {image.height} pixels", f"sides of at most {MAX_SIDE}")
             ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image, name)
     except ImageError:
