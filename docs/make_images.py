@@ -24,4 +24,4 @@ for source, name in PICTURES.items():
     picture.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
     picture.save(Path(__file__).parent / "images" / name, quality=88, optimize=True)
 cover = pypdfium2.PdfDocument(exam / "report.pdf")[0].render(scale=1.2).to_pil()
-cover.save(Path(__file__).parent / "images" / "cover.png", optimize=True)
+cover.quantize(64).save(Path(__file__).parent / "images" / "cover.png", optimize=True)
