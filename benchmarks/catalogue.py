@@ -352,7 +352,7 @@ BENCHMARKS = (
         "fuzz",
         "Whatever the bytes, a file is read or refused in one line, within two seconds and the stated memory.",
         "-m tests.fuzz",
-        25,
+        15,
         lambda result: f"{result['files_of_each']:,} mutated files of each format",
         _fuzz,
         (

@@ -70,6 +70,14 @@ def test_modes(image, kind, expected) -> None:
     assert read.getpixel((1, 1)) == (expected or image.convert("RGB").getpixel((1, 1)))
 
 
+def test_every_value_at_every_transparency() -> None:
+    """Pasting over white is what compositing gives, for all 65,536 pairs, with half the copies."""
+    value, alpha = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8), indexing="ij")
+    image = Image.fromarray(np.stack([value, value, value, alpha], axis=-1))
+    over_white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(read_image(encode(image, "PNG"))), np.asarray(over_white))
+
+
 def test_palette_with_transparency_lies_over_white() -> None:
     image = Image.new("P", (2, 2), 0)
     image.putpalette([10, 20, 30, 40, 50, 60])

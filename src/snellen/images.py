@@ -301,8 +301,9 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         raise ImageError(f"{name}: 32-bit samples have no defined white", "8 or 16 bits a sample")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        return white
     # A file's own image is loaded in place and outlives its file; a copy would only cost time.
     image.load()
     return image if image.mode == "RGB" else image.convert("RGB")
