@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snellen.errors import did_you_mean
 from snellen.runs import hardware, versions, write_json
-from snellen.training.data import hold_out, load_data
+from snellen.training.data import DataSet, hold_out, load_data
 from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule, read_recipe
 from snellen.training.results import Epoch
 from snellen.training.trainer import Watch, train
@@ -53,6 +53,13 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
     }
 
 
+def held_out_data(dataset: str, size: int) -> DataSet:
+    """A data set whose test images are a tenth of its training images; its own are left out."""
+    data = load_data(dataset, size)
+    kept, held = hold_out(data.train, HELD_OUT, seed=0)
+    return dataclasses.replace(data, train=kept, test=held)
+
+
 class Lines(Watch):
     """A line after each epoch."""
 
@@ -82,9 +89,7 @@ def main() -> None:
     for name in names:
         if name not in table:
             parser.error(f"no variant {name!r}; {did_you_mean(name, table) or ', '.join(table)}")
-    data = load_data(asked.dataset, base.size)
-    kept, held = hold_out(data.train, HELD_OUT, seed=0)
-    data = dataclasses.replace(data, train=kept, test=held)
+    data = held_out_data(asked.dataset, base.size)
     rows = []
     for name in names:
         words, recipe = table[name]
@@ -107,7 +112,7 @@ def main() -> None:
             "dataset": asked.dataset,
             "epochs": asked.epochs,
             "seeds": asked.seeds,
-            "held_out_images": len(held),
+            "held_out_images": len(data.test),
             "rows": rows,
             "hardware": hardware(),
             "versions": versions(),

@@ -8,13 +8,11 @@ earlier days, with the whole recipe in it.
 """
 
 import argparse
-import dataclasses
 import json
 from pathlib import Path
 
-from ablations import HELD_OUT, Lines
+from ablations import Lines, held_out_data
 from snellen.runs import fingerprint, hardware, to_plain, versions, write_json
-from snellen.training.data import hold_out, load_data
 from snellen.training.recipe import read_recipe
 from snellen.training.trainer import train
 
@@ -31,9 +29,7 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.recipes:
         recipe = read_recipe(name)
-        data = load_data(asked.dataset, recipe.size)
-        kept, held = hold_out(data.train, HELD_OUT, seed=0)
-        data = dataclasses.replace(data, train=kept, test=held)
+        data = held_out_data(asked.dataset, recipe.size)
         key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{asked.seed}"
         result = train(
             data, recipe, out=asked.out / key, seed=asked.seed, resume=True, tta=True, watch=Lines(key)
@@ -43,7 +39,7 @@ def main() -> None:
             "dataset": asked.dataset,
             "recipe": to_plain(recipe),
             "seed": asked.seed,
-            "held_out_images": len(held),
+            "held_out_images": len(data.test),
             "accuracy": to_plain(result.test.accuracy),
             "accuracy_averaged": to_plain(result.test_averaged.accuracy),
             "last_loss": result.history[-1].loss,

@@ -159,7 +159,7 @@ def _line_of_value(text: str, key: str, value: str) -> int:
 
 def first_look(config: ExamConfig) -> ExamConfig:
     """The same exam in less time: the embedded digits stand in for every data set, and the report says so."""
-    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=(), quick=True)
+    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=())
 
 
 _ACCEPTED = {

@@ -137,9 +137,11 @@ def _kept(name: str, context: Context, out: Path) -> Kept | None:
 def _take(name: str, context: Context, out: Path) -> Kept:
     """Take one part, and keep its answer."""
     started = time.monotonic()
+    # Before the part runs: an input that changes meanwhile is not what the answer was found on.
+    made_by = _decided_by(name, context)
     answer = PARTS[name].run(context)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    kept = Kept(answer, _decided_by(name, context), made, round(time.monotonic() - started, 1))
+    kept = Kept(answer, made_by, made, round(time.monotonic() - started, 1))
     keep(kept, name, out)
     return kept
 
