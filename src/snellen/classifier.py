@@ -13,6 +13,7 @@ from snellen.errors import InputError, ModelError
 from snellen.labels import Labels
 from snellen.layers import Place, find_places
 from snellen.preprocessing import Preprocessing, check_pixels
+from snellen.runs import Provenance
 from snellen.undisturbed import undisturbed
 from snellen.weights import DEFAULT_MODEL, resolve
 
@@ -116,6 +117,15 @@ class Classifier:
         blank = torch.full((1, 3, *self.preprocessing.size), 0.5)
         with undisturbed(self.network) as network:
             return find_places(network, self._input(blank))
+
+    def provenance(self, data: str, seed: int | None = None) -> Provenance:
+        """The provenance of a result that this classifier makes now.
+
+        Args:
+            data: fingerprint of the input data.
+            seed: of every random choice; None where there is none.
+        """
+        return Provenance.collect(model=self.name, weights=self.digest, data=data, seed=seed, device=str(self.device))
 
     def _input(self, view: Tensor) -> Tensor:
         check_pixels(view, "view")

@@ -64,7 +64,7 @@ def attack(
     from snellen.attacks.plan import SMALLEST, Plan
     from snellen.cli.examined import load_examined
     from snellen.images import expand
-    from snellen.runs import Provenance, Run, to_json, write_json
+    from snellen.runs import Run, to_json, write_json
 
     plan = Plan(
         target=target,
@@ -86,9 +86,7 @@ def attack(
         whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
         write_json(out / "attacks.json", whole)
         _draw(result, accounts, out, space)
-        provenance = Provenance.collect(
-            model=classifier.name, weights=classifier.digest, data=result.data, seed=seed, device=str(classifier.device)
-        )
+        provenance = classifier.provenance(result.data, seed=seed)
         run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(whole))

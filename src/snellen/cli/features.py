@@ -52,18 +52,13 @@ def features(
     from snellen.classifier import load
     from snellen.inspect.feature_maps import feature_maps
     from snellen.inspect.feature_maps_files import write_examples, write_feature_maps, write_heatmap
-    from snellen.runs import Provenance, Run, fingerprint
+    from snellen.runs import Run, fingerprint
 
     with Run(out) as run:
         classifier = load(model, architecture=architecture, device=device)
         pixels = to_pixels(photograph)
         result = feature_maps(classifier, pixels, layer, channel, count)
-        provenance = Provenance.collect(
-            model=classifier.name,
-            weights=classifier.digest,
-            data=fingerprint(photograph.tobytes()),
-            device=str(classifier.device),
-        )
+        provenance = classifier.provenance(fingerprint(photograph.tobytes()))
         extras: dict[str, Any] = {}
         failures: list[Failure] = []
         if heatmap is not None:

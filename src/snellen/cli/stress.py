@@ -37,7 +37,7 @@ def stress(
     from snellen.errors import InputError
     from snellen.images import expand
     from snellen.robustness.examine import examine, to_csv, write_results
-    from snellen.runs import Provenance, Run, to_json
+    from snellen.runs import Run, to_json
 
     sources = expand(images)
     originals = expand(original or [])
@@ -48,9 +48,7 @@ def stress(
         with output.progress("Manipulating", len(sources)) as advance:
             result = examine(classifier, sources, originals, done=advance)
         write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
-        provenance = Provenance.collect(
-            model=classifier.name, weights=classifier.digest, data=result.data, device=str(classifier.device)
-        )
+        provenance = classifier.provenance(result.data)
         run.write_manifest(provenance)
     if json:
         sys.stdout.write(to_json(result))

@@ -22,7 +22,7 @@ from snellen.exam.parts import PARTS
 from snellen.exam.typeset import write_pdf
 from snellen.images import expand, read_image
 from snellen.photographs import embedded_photographs
-from snellen.runs import Provenance, Run, fingerprint
+from snellen.runs import Run, fingerprint
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 _PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
@@ -79,12 +79,8 @@ def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
     config = first_look(config) if config.quick else config
     photographs, expected, unreadable = _readable_photographs(config)
     classifier = load(config.model, architecture=config.architecture, device=config.device)
-    provenance = Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=fingerprint("".join(content for _, content in fingerprints(photographs))),
-        seed=config.seed,
-        device=str(classifier.device),
+    provenance = classifier.provenance(
+        fingerprint("".join(content for _, content in fingerprints(photographs))), seed=config.seed
     )
     context = Context(
         classifier=classifier,

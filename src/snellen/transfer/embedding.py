@@ -108,9 +108,7 @@ def embed(
         data=dataset.fingerprint,
         rows=len(dataset),
     )
-    provenance = Provenance.collect(
-        model=classifier.name, weights=classifier.digest, data=dataset.fingerprint, device=str(classifier.device)
-    )
+    provenance = classifier.provenance(dataset.fingerprint)
     started = time.perf_counter()
     with alone(path):
         stored, embedded = finished(path, job), 0

@@ -210,13 +210,7 @@ def probe(
         embed_seconds=embed_seconds,
         search_seconds=trained.search_seconds,
         fit_seconds=trained.seconds,
-        provenance=Provenance.collect(
-            model=classifier.name,
-            weights=classifier.digest,
-            data=dataset.fingerprint,
-            seed=seed,
-            device=str(classifier.device),
-        ),
+        provenance=classifier.provenance(dataset.fingerprint, seed=seed),
     )  # fmt: skip
     return Probed(trained, split.labels, result, split)
 

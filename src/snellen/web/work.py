@@ -252,12 +252,7 @@ def _categories(result: Classification) -> Table:
 
 
 def _provenance(classifier: Classifier, image: Image.Image) -> Provenance:
-    return Provenance.collect(
-        model=classifier.name,
-        weights=classifier.digest,
-        data=fingerprint(image.tobytes()),
-        device=str(classifier.device),
-    )
+    return classifier.provenance(fingerprint(image.tobytes()))
 
 
 def _name(photograph: Path | None) -> str:
