@@ -1,6 +1,6 @@
 """Images a second of training: Snellen's loop, a stock loop, and a loop that feeds one fixed batch, interleaved.
 
-    python benchmarks/train.py [--network plain] [--batch 128] [--images 2048] [--rounds 7]
+    python benchmarks/train.py [--network plain] [--batch 128] [--images 2048] [--rounds 7] [--default-memory]
 
 The stock loop is the one of the tutorials: a DataLoader, torchvision's transforms on each image, float32. The same
 network and batch in all three. Writes benchmarks/results/train-NETWORK.json. The promise, for plain: at least 2
@@ -25,6 +25,7 @@ from snellen.preprocessing import Preprocessing
 from snellen.runs import hardware, versions, write_json
 from snellen.training.data import Split
 from snellen.training.loop import native_bfloat16, precision, train_epoch
+from snellen.training.memory import keep_freed_memory
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.team import Team
@@ -111,7 +112,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--default-memory", action="store_true")
     asked = parser.parse_args()
+    if not asked.default_memory:
+        keep_freed_memory()
     random = np.random.default_rng(0)
     count = asked.images // asked.batch * asked.batch
     images = random.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
@@ -140,6 +144,7 @@ def main() -> None:
         "images": count,
         "rounds": asked.rounds,
         "threads": torch.get_num_threads(),
+        "memory_kept": not asked.default_memory,
         "bfloat16": native_bfloat16(torch.device("cpu")),
         "median_images_per_second": speeds,
         "times_stock": ratios["stock"],

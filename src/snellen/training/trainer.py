@@ -29,6 +29,7 @@ from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
 from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, train_epoch
+from snellen.training.memory import keep_freed_memory
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.report import save_figures
@@ -100,6 +101,7 @@ def train(
     watch = watch or Watch()
     run = Run(out)
     team = Team(device)
+    keep_freed_memory()
     with run if team.leads else nullcontext():
         _check_folder(out, resume)
         team.wait()
