@@ -165,8 +165,10 @@ def _held_out(result: Result) -> Rows:
         rate = recipe["optimiser"]["learning_rate"]
         learned = f"{one['last_training_accuracy']:.2%}"
         held = [share(one[key]) for key in ("accuracy", "accuracy_averaged")]
-        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, f"{one['minutes']:.1f}"])
-    return [["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "minutes"], *rows]
+        minutes = f"{one['minutes']:.1f} on {one['threads']}"
+        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, minutes])
+    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "minutes on threads"]
+    return [head, *rows]
 
 
 def _time_to_accuracy(result: Result) -> Rows:
@@ -202,6 +204,28 @@ def _fuzz(result: Result) -> Rows:
         for name, one in result["targets"].items()
     ]  # fmt: skip
     return [["format", "read", "refused", "slowest", "peak memory", "findings"], *rows]
+
+
+def _load(result: Result) -> Rows:
+    rows = []
+    for kind, one in result["requests"].items():
+        wanted = "answered" if one["good"] else "refused"
+        times = [f"{one[key]:.1f} s" for key in ("median_seconds", "slowest_seconds")] if one["asked"] else ["", ""]
+        rows.append([kind, wanted, f"{one['right']:,} of {one['asked']:,}", *times])
+    return [["request", "is to be", "was", "median, with the queue", "slowest"], *rows]
+
+
+def _amiss(result: Result) -> float:
+    return float(sum(one["asked"] - one["right"] for one in result["requests"].values()))
+
+
+def _broken(result: Result) -> float:
+    return float(sum(count for status, count in result["statuses"].items() if status.startswith("5")))
+
+
+def _growth(result: Result) -> float:
+    memory = result["memory_mebibytes"]
+    return float(memory["last_fifth"] / memory["second_fifth"])
 
 
 def _cost(result: Result) -> Rows:
@@ -347,6 +371,20 @@ BENCHMARKS = (
         lambda result: f"{result['kills']} kills",
         _faults,
         (Goal("kills", lambda result: result["kills"], 50), Goal("files that differ", _differences, 0, most=True)),
+    ),
+    Benchmark(
+        "load",
+        "The page with fifty clients at once, good and bad requests mixed.",
+        "benchmarks/load.py",
+        6,
+        lambda result: f"{result['clients']} clients for {result['seconds'] / 60:.1f} minutes",
+        _load,
+        (
+            Goal("clients", lambda result: result["clients"], 50),
+            Goal("answers of status 5xx", _broken, 0, most=True),
+            Goal("requests answered otherwise", _amiss, 0, most=True),
+            Goal("memory of the last fifth over the second", _growth, 1.05, most=True),
+        ),
     ),
     Benchmark(
         "fuzz",

@@ -11,6 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
+import torch
+
 from ablations import Lines, held_out_data
 from snellen.runs import fingerprint, hardware, to_plain, versions, write_json
 from snellen.training.recipe import read_recipe
@@ -45,6 +47,7 @@ def main() -> None:
             "last_loss": result.history[-1].loss,
             "last_training_accuracy": result.history[-1].accuracy,
             "minutes": result.seconds / 60,
+            "threads": torch.get_num_threads(),
         }
         rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else {}
         write_json(RESULTS, {"rows": rows | {key: row}, "hardware": hardware(), "versions": versions()})

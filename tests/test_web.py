@@ -7,6 +7,8 @@ import io
 import json
 import os
 import struct
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -40,7 +42,7 @@ needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, re
 
 
 def bomb() -> bytes:
-    """A PNG of 67 bytes that claims to hold 900 million pixels."""
+    """A PNG of 65 bytes that claims to hold 900 million pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -378,6 +380,18 @@ def test_trouble_is_one_sentence(capsys) -> None:
         list(_told(broken()))
     assert "secret" not in str(caught.value)
     assert "KeyError: '/secret/path'" in capsys.readouterr().err
+
+
+@needs_gradio
+def test_several_clients_at_once(tmp_path: Path) -> None:
+    """A short form of the program that loads the page for minutes."""
+    program = Path(__file__).parents[1] / "benchmarks" / "load.py"
+    options = ["--clients", "4", "--minutes", "0.1", "--out", tmp_path / "load.json"]
+    done = subprocess.run([sys.executable, program, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads((tmp_path / "load.json").read_text())
+    assert sum(one["asked"] for one in result["requests"].values()) >= 4
+    assert not [status for status in result["statuses"] if status.startswith("5")]
 
 
 @needs_gradio

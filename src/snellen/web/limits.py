@@ -35,7 +35,7 @@ class Limits:
     epsilon: int = 32
     steps: int = 100
     text: int = 100
-    waiting: int = 8
+    waiting: int = 64
     kept_seconds: int = 3600
     kept_bytes: int = 2 << 30
 

@@ -1,0 +1,323 @@
+"""The page under load: many clients at once, good and bad uploads mixed, for minutes.
+
+    python benchmarks/load.py [--clients 50] [--minutes 5] [--seed 0]
+
+Starts `snellen serve`, asks every good question once alone, then lets each client ask one thing after another: of the
+good ones every answer must be the one that was given alone (for `classify`, the one that the library gives), of the
+bad ones none may be answered, and no status may be a 5xx. Meanwhile the server's memory is read every second. Writes
+benchmarks/results/load.json; ends with status 1 where a request went wrong.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import snellen
+from snellen.photographs import embedded_photographs
+from snellen.runs import hardware, versions, write_json
+
+MODEL = "tf_efficientnet_lite0"
+API = "/gradio_api"
+BOMB = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200007530000075300802000000e9456f"
+    "ed0000000849444154789c030000000001480689d20000000049454e44ae426082"
+)
+"""A PNG that claims to hold 900 million pixels."""
+PATIENCE = 600
+"""Seconds that a client waits for an answer, its turn in the queue included."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: each request's status, and the headline of the answer; empty where there is none."""
+
+    statuses: tuple[int, ...]
+    headline: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that a client asks.
+
+    Attributes:
+        kind: of it, as counted.
+        ask: does so, at an address.
+        good: whether it is to be answered; refused, where not.
+    """
+
+    kind: str
+    ask: Callable[[str], Reply]
+    good: bool
+
+
+@dataclass
+class Tally:
+    """What became of the questions of one kind."""
+
+    asked: int = 0
+    right: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+
+def request(address: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    """One request; its status and what was sent back."""
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    with contextlib.closing(connection):
+        connection.request(method, path, body or None, {name.replace("_", "-"): text for name, text in headers.items()})
+        response = connection.getresponse()
+        return response.status, response.read()
+
+
+def upload(address: str, name: str, content: bytes) -> tuple[int, str]:
+    """Upload a photograph; the status, and its path on the server."""
+    edge = "-" * 20 + "snellen"
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
+    status, answer = request(
+        address, "POST", f"{API}/upload", body, Content_Type=f"multipart/form-data; boundary={edge}"
+    )
+    return status, json.loads(answer)[0] if status == 200 else ""
+
+
+def joined(address: str, tab: str, path: str, *others: object) -> tuple[int, str]:
+    """Queue for a tab's answer about a photograph that was uploaded; the status, and the number drawn."""
+    photograph = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    question = json.dumps({"data": [photograph, *others]}).encode()
+    status, answer = request(address, "POST", f"{API}/call/{tab}", question, Content_Type="application/json")
+    return status, json.loads(answer)["event_id"] if status == 200 else ""
+
+
+def call(address: str, tab: str, path: str, *others: object) -> Reply:
+    """Ask a tab about a photograph that was uploaded."""
+    status, number = joined(address, tab, path, *others)
+    if not number:
+        return Reply((status,))
+    watched, told = request(address, "GET", f"{API}/call/{tab}/{number}")
+    events = re.findall(r"event: (\w+)\ndata: (.*)\n", told.decode())
+    done = next((json.loads(data) for event, data in events if event == "complete"), None)
+    return Reply((status, watched), re.sub("<[^>]*>", "", done[0]) if done else "")
+
+
+def asking(tab: str, name: str, content: bytes, *others: object) -> Callable[[str], Reply]:
+    """What uploads a photograph and asks a tab about it."""
+
+    def ask(address: str) -> Reply:
+        status, path = upload(address, name, content)
+        if not path:
+            return Reply((status,))
+        reply = call(address, tab, path, *others)
+        return Reply((status, *reply.statuses), reply.headline)
+
+    return ask
+
+
+def posting(path: str, body: bytes) -> Callable[[str], Reply]:
+    """What posts a body that is no question."""
+    return lambda address: Reply((request(address, "POST", path, body, Content_Type="application/json")[0],))
+
+
+def reading(path: str) -> Callable[[str], Reply]:
+    """What reads a file; it counts as answered where it is given out."""
+
+    def ask(address: str) -> Reply:
+        status, _ = request(address, "GET", path)
+        return Reply((status,), "given out" if status == 200 else "")
+
+    return ask
+
+
+def announcing(size: int) -> Callable[[str], Reply]:
+    """What announces an upload of so many bytes and waits for what is said to that."""
+
+    def ask(address: str) -> Reply:
+        connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.putrequest("POST", f"{API}/upload")
+            connection.putheader("Content-Length", str(size))
+            connection.endheaders()
+            return Reply((connection.getresponse().status,))
+
+    return ask
+
+
+def leaving(name: str, content: bytes) -> Callable[[str], Reply]:
+    """What queues and goes away; nothing is to come of it but the statuses."""
+
+    def ask(address: str) -> Reply:
+        status, path = upload(address, name, content)
+        return Reply((status, joined(address, "classify", path, MODEL, 3)[0]))
+
+    return ask
+
+
+def questions() -> list[tuple[Question, int]]:
+    """What clients ask, and how often."""
+    photographs = [(photograph.path.name, photograph.path.read_bytes()) for photograph in embedded_photographs()]
+    name, content = photographs[0]
+    attack = ("space shuttle", 4, 5, False)
+    classify = [(Question(f"classify {n}", asking("classify", n, c, MODEL, 3), True), 6) for n, c in photographs]
+    return [
+        *classify,
+        (Question("features", asking("features", name, content, MODEL), True), 1),
+        (Question("attack of 5 steps", asking("attack", name, content, MODEL, *attack), True), 1),
+        (Question("the page itself", reading("/"), True), 4),
+        (Question("no image", asking("classify", "photo.png", b"no image", MODEL, 3), False), 2),
+        (Question("empty", asking("classify", "photo.png", b"", MODEL, 3), False), 1),
+        (Question("cut short", asking("classify", "photo.png", content[: len(content) // 2], MODEL, 3), False), 2),
+        (Question("900 megapixels in 65 bytes", asking("classify", "photo.png", BOMB, MODEL, 3), False), 2),
+        (Question("26 MiB", announcing(26 << 20), False), 1),
+        (Question("a model not offered", asking("classify", name, content, "/etc/passwd", 3), False), 1),
+        (Question("1,000 categories", asking("classify", name, content, MODEL, 1000), False), 1),
+        (Question("a bound of 255", asking("attack", name, content, MODEL, "cup", 255, 5, False), False), 1),
+        (Question("not uploaded", lambda address: call(address, "classify", "/etc/passwd", MODEL, 3), False), 1),
+        (Question("a file of the machine", reading(f"{API}/file=/etc/passwd"), False), 1),
+        (Question("a path upwards", reading(f"{API}/file=../../../../etc/passwd"), False), 1),
+        (Question("no JSON", posting(f"{API}/call/classify", b"{"), False), 1),
+        (Question("asked and gone", leaving(name, content), False), 1),
+    ]  # fmt: skip
+
+
+def expected_alone(address: str, asked: Sequence[Question]) -> dict[str, str]:
+    """The headline of each good question, asked alone; of ``classify``, checked against the library's own answer."""
+    alone = {question.kind: question.ask(address).headline for question in asked if question.good}
+    classifier = snellen.load(MODEL, device="cpu")
+    for photograph in embedded_photographs():
+        (result,) = snellen.classify(classifier, [photograph.path], 1)
+        assert not isinstance(result, snellen.Failure)
+        said = alone[f"classify {photograph.path.name}"]
+        if result.top.label not in said or f"{result.top.probability:.1%}".replace("%", " %") not in said:
+            sys.exit(f"{photograph.path.name}: the page says {said!r}, the library {result.top}")
+    return alone
+
+
+@contextlib.contextmanager
+def serving(home: Path) -> Iterator[tuple[str, int]]:
+    """The page in a process of its own: its address and the process's number."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "snellen", "serve", "--model", MODEL, "--device", "cpu", "--port", str(port)]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, env=os.environ | {"TMPDIR": str(home)}, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    assert process.stdout is not None
+    try:
+        if not process.stdout.readline().startswith("The page is "):
+            sys.exit((home / "log").read_text())
+        yield f"127.0.0.1:{port}", process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+
+
+def resident(process: int) -> float:
+    """Memory of a process, in MiB."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+def load(address: str, process: int, clients: int, seconds: float, seed: int) -> dict[str, Any]:
+    """Let the clients ask until the time is over, and count."""
+    mix = questions()
+    expected = expected_alone(address, [question for question, _ in mix])
+    tallies = {question.kind: Tally() for question, _ in mix}
+    statuses: Counter[int] = Counter()
+    trouble: list[str] = []
+    lock = threading.Lock()
+    start = time.monotonic()
+
+    def client(number: int) -> None:
+        draw = random.Random(seed * 1000 + number)
+        kinds, weights = [question for question, _ in mix], [weight for _, weight in mix]
+        while time.monotonic() - start < seconds:
+            (question,) = draw.choices(kinds, weights)
+            began = time.monotonic()
+            try:
+                reply = question.ask(address)
+                right = reply.headline == expected.get(question.kind, "") and max(reply.statuses) < 500
+                said = "" if right else f"{question.kind}: {reply.statuses} {reply.headline}"
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                reply, right, said = Reply(()), False, f"{question.kind}: {error!r}"
+            with lock:
+                tally = tallies[question.kind]
+                tally.asked += 1
+                tally.right += right
+                tally.seconds.append(time.monotonic() - began)
+                statuses.update(reply.statuses)
+                trouble.extend([said] if said else [])
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    memory = []
+    while any(thread.is_alive() for thread in threads):
+        memory.append(resident(process))
+        time.sleep(1)
+    fifth = max(1, len(memory) // 5)
+    early, late = memory[fifth : 2 * fifth] or memory, memory[-fifth:]
+    good = {question.kind: question.good for question, _ in mix}
+    return {
+        "clients": clients,
+        "seconds": time.monotonic() - start,
+        "requests": {
+            kind: {
+                "good": good[kind],
+                "asked": tally.asked,
+                "right": tally.right,
+                "median_seconds": statistics.median(tally.seconds) if tally.seconds else None,
+                "slowest_seconds": max(tally.seconds, default=None),
+            }
+            for kind, tally in tallies.items()
+        },
+        "statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "memory_mebibytes": {
+            "every_ten_seconds": [round(value) for value in memory[::10]],
+            "second_fifth": statistics.median(early),
+            "last_fifth": statistics.median(late),
+            "most": max(memory),
+        },
+        "trouble": trouble[:20],
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve, load, print, write."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "load.json")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (address, process):
+        result = load(address, process, asked.clients, 60 * asked.minutes, asked.seed)
+    write_json(asked.out, result | {"seed": asked.seed, "hardware": hardware(), "versions": versions()})
+    for kind, one in result["requests"].items():
+        print(f"{kind:32}{one['right']:5} of {one['asked']:5} right")
+    memory = result["memory_mebibytes"]
+    print(f"statuses: {result['statuses']}")
+    print(f"memory: {memory['second_fifth']:.0f} MiB, then {memory['last_fifth']:.0f}, at most {memory['most']:.0f}")
+    if result["trouble"]:
+        sys.exit("\n".join(result["trouble"]))
+
+
+if __name__ == "__main__":
+    main()
