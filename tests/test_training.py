@@ -626,6 +626,12 @@ def test_comparison(digits, tmp_path: Path) -> None:
     said = " ".join(compare(results))
     assert f"{results[0].history[0].loss:.3f} without batch normalisation" in said
     assert "points" in said
+    assert "Both runs share every setting" in said
+    faster = dataclasses.replace(results[1].recipe.optimiser, learning_rate=1.0)
+    other = dataclasses.replace(results[1], recipe=dataclasses.replace(results[1].recipe, optimiser=faster), seed=7)
+    said = " ".join(compare([results[0], other]))
+    rate = results[0].recipe.optimiser.learning_rate
+    assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
     assert compare(results[:1]) == []
 
 
