@@ -8,11 +8,11 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
 
-# The exam on the development data; only what results/exam keeps of it is small enough for git.
+# The exam on the development data; results/exam keeps what is small enough for git: not the page, nor the pictures.
 report: $(VENV)/.installed
 	$(VENV)/bin/snellen exam examples/development.toml --out exam-development
 	mkdir -p results/exam
-	cp exam-development/report.pdf exam-development/report.html exam-development/manifest.json results/exam
+	cp exam-development/report.pdf exam-development/manifest.json results/exam
 
 test: $(VENV)/.installed-dev chromium
 	$(VENV)/bin/python -m pytest --numprocesses 2
