@@ -166,6 +166,15 @@ def to_json(value: Any) -> str:
     return json.dumps(to_plain(value), indent=2, allow_nan=False) + "\n"
 
 
+def differences(one: Any, other: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Where two plain values differ: the keys that lead there and what stands in each, None where nothing does."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in {**one, **other}:
+            yield from differences(one.get(key), other.get(key), (*path, key))
+    elif one != other:
+        yield path, one, other
+
+
 def to_plain(value: Any) -> Any:
     """Dataclasses, arrays, tensors and paths as what JSON knows; NaN and infinities become null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from snellen.errors import InputError, ModelError
-from snellen.runs import atomic_path
+from snellen.runs import atomic_path, differences
 from snellen.weights import SafetensorsHeader, check_fit, read_safetensors, read_safetensors_header
 
 _KIND = "snellen checkpoint 1"
@@ -91,10 +91,10 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
         found, history, digest = dict(facts["identity"]), list(map(dict, facts["history"])), header.metadata["digest"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: a damaged checkpoint: its facts cannot be read") from error
-    differences = [key for key in sorted({*found, *identity}) if found.get(key) != identity.get(key)]
-    if differences:
-        was, now = _first_difference(differences[0], found.get(differences[0]), identity.get(differences[0]))
-        raise InputError(f"{path}: was begun with {was}, not {now}", "the same as then, or another --out")
+    if apart := list(differences(found, identity)):
+        keys, was, now = min(apart)
+        setting = "'s ".join(keys)
+        raise InputError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another --out")
     check_fit(f"{path}: a damaged checkpoint", header, _expected(header, network))
     tensors = read_safetensors(path)
     if _digest(tensors) != digest:
@@ -113,13 +113,6 @@ def _expected(header: SafetensorsHeader, network: nn.Module) -> dict[str, Tensor
             if key.startswith(f"optimiser/{name}/") and key.count("/") == 2:
                 expected[key] = parameter if header.shapes[key] else torch.zeros(())
     return expected
-
-
-def _first_difference(key: str, was: Any, now: Any) -> tuple[str, str]:
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        inner = next(k for k in sorted({*was, *now}) if was.get(k) != now.get(k))
-        return _first_difference(f"{key}'s {inner}", was.get(inner), now.get(inner))
-    return f"{key} {was}", str(now)
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from snellen.runs import to_plain
+from snellen.runs import differences, to_plain
 from snellen.training.figures import name_of
 from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Recipe
@@ -131,23 +131,13 @@ def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResul
 
 def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
-    settings, others = ({"seed": run.seed, "data": run.provenance.data} | _flat(run.recipe) for run in (one, other))
+    settings = ({"seed": run.seed, "data": run.provenance.data} | to_plain(run.recipe) for run in (one, other))
     apart = [
-        f"{name} ({settings.get(name)} and {others.get(name)})"
-        for name in settings | others
-        if name != "network" and settings.get(name) != others.get(name)
+        f"{'.'.join(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
     ]
     if not apart:
         return "Both runs share every setting and the order of the images."
     return f"The runs also differ in {', '.join(apart)}, so not all of this is the normalisation's."
-
-
-def _flat(recipe: Recipe) -> dict[str, object]:
-    """The settings of a recipe by name, those of its sections as ``section.name``."""
-    flat: dict[str, object] = {}
-    for name, value in to_plain(recipe).items():
-        flat |= {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:

@@ -13,7 +13,7 @@ def keep_freed_memory() -> None:
     """Let this process reuse freed memory rather than give it back to the system; does nothing without glibc.
 
     By default glibc maps every large tensor anew and unmaps it when freed, so the kernel clears the pages of each
-    activation in each step: a tenth of the time, and more of the speed (``benchmarks/train.py --default-memory``).
+    activation in each step (``benchmarks/train.py``, with and without ``--default-memory``, measures what that takes).
     Peak memory stays the same, but the process holds it until it ends.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
