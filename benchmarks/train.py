@@ -20,12 +20,12 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import snellen._torchvision  # noqa: F401  # before torchvision
+from snellen.memory import keep_freed_memory
 from snellen.networks import create
 from snellen.preprocessing import Preprocessing
 from snellen.runs import hardware, versions, write_json
 from snellen.training.data import Split
 from snellen.training.loop import native_bfloat16, precision, train_epoch
-from snellen.training.memory import keep_freed_memory
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.team import Team

@@ -15,6 +15,7 @@ from torch import nn
 
 from snellen.classifier import Classifier
 from snellen.errors import InputError, ModelError
+from snellen.memory import keep_freed_memory
 from snellen.networks import create, first_filters, is_file, parameter_count
 from snellen.runs import Provenance, Run, to_plain
 from snellen.training.checkpoint import (
@@ -29,7 +30,6 @@ from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
 from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, train_epoch
-from snellen.training.memory import keep_freed_memory
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.report import save_figures

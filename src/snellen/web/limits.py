@@ -24,6 +24,7 @@ class Limits:
         steps: of an attack.
         text: characters of a class name, a title, a name.
         waiting: visitors in the queue.
+        sessions: visitors that Gradio remembers; it makes itself a copy of the page's settings for each.
         kept_seconds: how long uploads and results are kept.
         kept_bytes: of all uploads and results together.
     """
@@ -36,6 +37,7 @@ class Limits:
     steps: int = 100
     text: int = 100
     waiting: int = 64
+    sessions: int = 128
     kept_seconds: int = 3600
     kept_bytes: int = 2 << 30
 

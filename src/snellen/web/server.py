@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from snellen.errors import InputError, SnellenError
+from snellen.memory import return_freed_memory
 from snellen.web.desk import open_desk
 from snellen.web.folder import swept
 from snellen.web.guard import Guard
@@ -45,6 +46,7 @@ def serve(
         raise SnellenError("the page needs Gradio, which is not installed", "see docs/page.md")
     if not 1 <= port <= 65535:
         raise InputError(f"port {port}", "1 to 65535")
+    return_freed_memory()
     with tempfile.TemporaryDirectory(prefix="snellen-page-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         # Read when Gradio is imported: it is to write nowhere else, to ask nobody, to tell nobody.
@@ -71,6 +73,7 @@ def serve(
                     server_port=port,
                     app_kwargs={"middleware": [guard]},
                     max_file_size=desk.limits.upload_bytes,
+                    state_session_capacity=desk.limits.sessions,
                     allowed_paths=[],
                     blocked_paths=[],
                     theme=THEME,
