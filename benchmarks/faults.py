@@ -2,8 +2,8 @@
 
     python benchmarks/faults.py [--kills 50] [--only train embed attack exam] [--photographs 8] [--seed 0]
 
-Each command runs once undisturbed, then in rounds: killed up to three times at moments drawn evenly from the time in
-which it writes, started again each time, and at last left to end. Then every file of its run is compared with the
+Each command runs once undisturbed, then in rounds: killed up to three times at moments drawn evenly from the time
+that is left to it, started again each time, and at last left to end. Then every file of its run is compared with the
 undisturbed one's, those left half written among them: weights, features and pictures bit for bit, JSON apart from
 what it says of time. Writes benchmarks/results/faults.json; ends with status 1 where anything differs.
 """
@@ -163,7 +163,7 @@ def disturb(name: str, kills: int, photographs: int, draw: random.Random, base: 
     """Kill one command so many times, and compare."""
     command = COMMANDS[name]
     prepare(base / "whole", photographs)
-    seconds = undisturbed(command, base / "whole")
+    took = seconds = undisturbed(command, base / "whole")
     expected = content(base / "whole")
     done: list[Kill] = []
     differences: set[str] = set()
@@ -172,16 +172,19 @@ def disturb(name: str, kills: int, photographs: int, draw: random.Random, base: 
         rounds += 1
         folder = base / f"round-{rounds}"
         prepare(folder, photographs)
+        left = seconds
         for _ in range(min(MOST_KILLS_A_ROUND, kills - len(done))):
-            moment = draw.uniform(0, seconds)
+            moment = draw.uniform(0, left)
             if not killed(command, folder, moment):
+                seconds -= left - moment  # it was faster than the undisturbed run
                 break
+            left -= moment  # at least so much is still to be done
             done.append(Kill(rounds, moment, len(list((folder / RUN).rglob("*")))))
         finish(start(command, folder), folder)
         found = content(folder)
         differences |= {file for file in {*expected, *found} if expected.get(file) != found.get(file)}
         print(f"{name}: round {rounds}, {len(done)} of {kills} kills, {len(differences)} differences", flush=True)
-    return Outcome(f"snellen {command}", seconds, done, rounds, len(expected), sorted(differences))
+    return Outcome(f"snellen {command}", took, done, rounds, len(expected), sorted(differences))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -14,7 +14,8 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, expect
 
 from browser import SLOW, Visitor, chromium, find_chromium, serving, visit
-from test_web import COFFEE, MODEL, bomb, write_probe
+from test_images import bomb
+from test_web import COFFEE, MODEL, write_probe
 
 pytestmark = [
     pytest.mark.skipif(find_chromium() is None, reason="no Chromium: `make chromium` installs it"),

@@ -6,13 +6,11 @@ import importlib.util
 import io
 import json
 import os
-import struct
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -34,21 +32,12 @@ from snellen.web.folder import sweep
 from snellen.web.guard import Guard
 from snellen.web.limits import Limits
 from snellen.web.shown import Doing, Shown, Table, details, frame, status
+from test_images import bomb
 
 MODEL = "tf_efficientnet_lite0"
 COFFEE = embedded_photographs()[0].path
 
 needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="Gradio is not installed")
-
-
-def bomb() -> bytes:
-    """A PNG of 65 bytes that claims to hold 900 million pixels."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
 def write_probe(folder: Path, digest: str) -> Path:
