@@ -165,9 +165,8 @@ def _held_out(result: Result) -> Rows:
         rate = recipe["optimiser"]["learning_rate"]
         learned = f"{one['last_training_accuracy']:.2%}"
         held = [share(one[key]) for key in ("accuracy", "accuracy_averaged")]
-        minutes = f"{one['minutes']:.1f} on {one['threads']}"
-        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, minutes])
-    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "minutes on threads"]
+        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held])
+    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views"]
     return [head, *rows]
 
 

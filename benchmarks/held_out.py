@@ -4,7 +4,7 @@
 
 A RECIPE is the name of one of Snellen's own or a TOML file. A tenth of the training images takes the test images'
 place. Killed and started again it goes on. Adds a row for each to benchmarks/results/held_out.json, beside those of
-earlier days, with the whole recipe in it.
+earlier days, with the whole recipe in it; not the time, since several may share the cores.
 """
 
 import argparse
@@ -46,14 +46,13 @@ def main() -> None:
             "accuracy_averaged": to_plain(result.test_averaged.accuracy),
             "last_loss": result.history[-1].loss,
             "last_training_accuracy": result.history[-1].accuracy,
-            "minutes": result.seconds / 60,
             "threads": torch.get_num_threads(),
         }
         rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else {}
         write_json(RESULTS, {"rows": rows | {key: row}, "hardware": hardware(), "versions": versions()})
         print(
             f"{key}: held out {result.test.accuracy.share:.2%}, six views {result.test_averaged.accuracy.share:.2%}, "
-            f"training {result.history[-1].accuracy:.2%}, {result.seconds / 60:.1f} minutes",
+            f"training {result.history[-1].accuracy:.2%}",
             flush=True,
         )
 
