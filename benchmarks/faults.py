@@ -5,7 +5,8 @@
 Each command runs once undisturbed, then in rounds: killed up to three times at moments drawn evenly from the time
 that is left to it, started again each time, and at last left to end. Then every file of its run is compared with the
 undisturbed one's, those left half written among them: weights, features and pictures bit for bit, JSON apart from
-what it says of time. Writes benchmarks/results/faults.json; ends with status 1 where anything differs.
+what it says of time. Writes benchmarks/results/faults.json, beside commands that were
+disturbed earlier; ends with status 1 where anything differs.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from snellen.photographs import embedded_photographs
-from snellen.runs import hardware, versions, write_json
+from snellen.runs import hardware, to_plain, versions, write_json
 
 RUN = "run"
 MOST_KILLS_A_ROUND = 3
@@ -42,7 +43,7 @@ COMMANDS = {
 EXAM = 'photographs = ["photographs/0.png", "photographs/1.png"]\ndevice = "cpu"\n'
 # The checkpoint's and the manifest's own content is when and how fast; the report is drawn from the rest.
 UNCOMPARED = ("checkpoint.safetensors", "manifest.json", "report.pdf", "report.html")
-TIMES = re.compile("seconds|per_second|^started$|^made$")
+TIMES = re.compile("seconds|per_second|^started$|^made$|^minutes$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,8 +154,11 @@ def digest(path: Path) -> str:
 
 
 def timeless(value: Any) -> Any:
-    """``value`` without the entries that say when, how long or how fast."""
+    """``value`` without the entries, and the columns of tables, that say when, how long or how fast."""
     if isinstance(value, dict):
+        if isinstance(columns := value.get("columns"), list) and "rows" in value:
+            kept = [index for index, name in enumerate(columns) if not TIMES.search(name)]
+            value = value | {"rows": [[row[index] for index in kept] for row in value["rows"]]}
         return {key: timeless(item) for key, item in value.items() if not TIMES.search(key)}
     return [timeless(item) for item in value] if isinstance(value, list) else value
 
@@ -202,7 +206,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kills = (options.kills + number) // len(options.only)
         with tempfile.TemporaryDirectory() as base:
             outcomes[name] = disturb(name, kills, options.photographs, draw, Path(base))
-    result = {"kills": sum(len(one.kills) for one in outcomes.values()), "seed": options.seed, "commands": outcomes}
+    earlier = json.loads(options.out.read_text())["commands"] if options.out.is_file() else {}
+    commands = earlier | {name: to_plain(one) for name, one in outcomes.items()}
+    kills = sum(len(one["kills"]) for one in commands.values())
+    result = {"kills": kills, "seed": options.seed, "commands": commands}
     write_json(options.out, result | {"hardware": hardware(), "versions": versions()})
     for name, one in outcomes.items():
         verdict = "the same" if not one.differences else f"differs: {', '.join(one.differences)}"

@@ -250,6 +250,10 @@ def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_
     assert all((out / name).stat().st_size for name in files)
     values = np.load(out / "maps.npz")
     assert values[f"{result['maps'][0]['layer']}/{result['maps'][0]['channel']}"].max() == result["maps"][0]["high"]
+    again = snellen_command("features", CAT, "--out", out)
+    assert again.returncode == 0, again.stderr
+    files = json.loads((out / "manifest.json").read_text())["files"]
+    assert files == ["features.png", "features.svg", "maps.npz", "overlay.png", "overlay.svg", "result.json"]
 
 
 def test_done_when(snellen_command, peppers, tmp_path) -> None:

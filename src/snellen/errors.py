@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 
 class SnellenError(Exception):
@@ -37,6 +39,15 @@ class ImageError(InputError):
 
 class ModelError(InputError):
     """A model name, its weights or its configuration cannot be used."""
+
+
+def shown(value: Any) -> str:
+    """``value`` as Python writes it, for a message: cut where it is long or nested deeply."""
+    return _SHOWN.repr(value)
+
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
 
 
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:

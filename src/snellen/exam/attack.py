@@ -73,8 +73,8 @@ def run(context: Context) -> Answer:
         ),
         Picture(
             picture,
-            "The original with its most likely class, the noise stretched as its title says, and the file that holds "
-            "both with its new most likely class.",
+            "The original with its most likely class, the noise stretched as its title says (gray where nothing "
+            "changes), and the file that holds both with its new most likely class.",
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),

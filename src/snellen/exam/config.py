@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from snellen.attacks.plan import epsilon_steps
 from snellen.datasets import DIGITS
-from snellen.errors import InputError, did_you_mean
+from snellen.errors import InputError, did_you_mean, shown
 from snellen.photographs import embedded_photographs
 
 Paper = Literal["a4", "us-letter"]
@@ -188,5 +188,5 @@ def _checked(where: str, key: str, value: Any, kind: str) -> Any:
         "Mapping[str, str]": isinstance(value, dict) and all(isinstance(item, str) for item in value.values()),
     }
     if not fits.get(kind, False):
-        raise InputError(f"{where}: {key} is {value!r}", _ACCEPTED[kind])
+        raise InputError(f"{where}: {key} is {shown(value)}", _ACCEPTED[kind])
     return value

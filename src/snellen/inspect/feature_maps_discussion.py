@@ -38,7 +38,7 @@ def _about_layer(layer: LayerSummary, maps: list[FeatureMap], result: FeatureMap
             _cues(maps),
             f"{layer.supporting} of its channels speak for {result.top.label}; {layer.concentration} of them hold half "
             "of what speaks for it.",
-            f"Of the maps shown, channel {strongest.channel} matters most: silenced, the probability of "
+            f"Of the maps shown, channel {strongest.channel} changes the answer most: silenced, the probability of "
             f"{result.top.label} goes from {result.top.probability:.3f} to "
             f"{result.top.probability + strongest.importance:.3f}.",
         ]

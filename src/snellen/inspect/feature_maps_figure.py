@@ -144,7 +144,7 @@ def draw_heatmap(photograph: Image.Image, preprocessing: Preprocessing, result: 
 
 def draw_examples(channels: Sequence[ChannelExamples]) -> Figure:
     """One row for each channel: the patches that excite it most, each with the value it reaches."""
-    columns = max((len(channel.examples) for channel in channels), default=1)
+    columns = max([1, *(len(channel.examples) for channel in channels)])
     with styled():
         figure = new_figure(_WIDTH, 1.02 * len(channels))
         grid = figure.subplots(len(channels), columns + 1, squeeze=False, width_ratios=(1.5, *[1] * columns))
@@ -152,6 +152,8 @@ def draw_examples(channels: Sequence[ChannelExamples]) -> Figure:
             for axes in row:
                 axes.set_axis_off()
             row[0].text(0, 0.5, f"{channel.layer}\nchannel {channel.channel}", va="center", fontsize=8)
+            if not channel.examples:
+                row[1].text(0, 0.5, "nothing excites it", va="center", fontsize=8)
             for axes, example in zip(row[1:], channel.examples, strict=False):
                 axes.imshow(example.patch, interpolation="nearest")
                 axes.set_title(f"{example.value:.2f}", fontsize=7, pad=2)

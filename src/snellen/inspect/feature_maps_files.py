@@ -21,6 +21,8 @@ from snellen.inspect.feature_maps_figure import draw_examples, draw_feature_maps
 from snellen.inspect.heatmap import area_of_half, heatmap
 from snellen.runs import write_bytes, write_json
 
+_ENDINGS = (".png", ".svg")
+
 
 def write_feature_maps(
     classifier: Classifier,
@@ -93,6 +95,13 @@ def write_examples(channels: Sequence[ChannelExamples], folder: Path) -> list[di
     ]
 
 
+def forget_extras(folder: Path) -> None:
+    """Remove the heat map and the examples that an earlier examination may have left in ``folder``."""
+    for stem in ("heatmap", "examples"):
+        for ending in _ENDINGS:
+            (folder / f"{stem}{ending}").unlink(missing_ok=True)
+
+
 def _save_both(figure: Figure, folder: Path, stem: str) -> None:
-    for ending in (".png", ".svg"):
+    for ending in _ENDINGS:
         save_figure(figure, folder / f"{stem}{ending}")

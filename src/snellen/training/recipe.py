@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from snellen.errors import InputError, did_you_mean
+from snellen.errors import InputError, did_you_mean, shown
 from snellen.networks import is_file
 
 RECIPES = ("plain", "batchnorm", "deep")
@@ -165,16 +165,16 @@ def _checked(where: str, key: str, value: Any, kind: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         if isinstance(value, Mapping):
             return _built(kind, value, f"{where}, {key}")
-        raise InputError(f"{where}: {key} is {value!r}", f"a table [{key}]")
+        raise InputError(f"{where}: {key} is {shown(value)}", f"a table [{key}]")
     if get_origin(kind) is Literal:
         if value in get_args(kind):
             return value
-        raise InputError(f"{where}: {key} is {value!r}", " or ".join(get_args(kind)))
+        raise InputError(f"{where}: {key} is {shown(value)}", " or ".join(get_args(kind)))
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     expected = {int: "a whole number", float: "a number", str: "a text in quotes"}.get(kind, f"a table [{key}]")
     if isinstance(value, bool) or not isinstance(value, Mapping if expected.startswith("a table") else kind):
-        raise InputError(f"{where}: {key} is {value!r}", expected)
+        raise InputError(f"{where}: {key} is {shown(value)}", expected)
     return dict(value) if isinstance(value, Mapping) else value
 
 
