@@ -358,7 +358,7 @@ BENCHMARKS = (
         "cost",
         "How cost grows, beside what the machine allows.",
         f"benchmarks/cost.py --data {DATA}/imagenet-100",
-        20,
+        10,
         lambda _: "one run, also [as curves](images/cost.png)",
         _cost,
     ),

@@ -2,7 +2,7 @@
 
     python benchmarks/cost.py [--images 10000] [--megapixels 16] [--seconds 2] [--data ../shared/data/imagenet-100]
 
-Twenty minutes on two cores. Each curve changes one thing and keeps the rest. The physical limits are measured in the
+Ten minutes on two cores. Each curve changes one thing and keeps the rest. The physical limits are measured in the
 same run, on the same threads: the rate of a matrix product, the rate of decoding alone, and the rate at which memory
 is copied. Writes benchmarks/results/cost.json and docs/images/cost.png.
 """
