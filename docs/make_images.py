@@ -14,7 +14,7 @@ PICTURES = {
     "training/curves-3.png": "curves.png",
     "attack/attacks.png": "attacks.jpg",
     "stress/acuity.png": "acuity.png",
-    "features/features.png": "features.png",
+    "features/features.png": "features.jpg",
 }
 WIDTH = 900
 
