@@ -416,6 +416,16 @@ def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path, mon
     assert ran[5:] == ["one"]
 
 
+def test_what_a_kill_left_half_written_goes_when_its_part_is_taken(tmp_path: Path, monkeypatch) -> None:
+    counted(monkeypatch)
+    left = [tmp_path / "one" / ".unfinished-a.png", tmp_path / "one" / "deeper" / ".unfinished-b.json"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    run_exam(ExamConfig(parts=("one",)), tmp_path)
+    assert [path for path in left if path.exists()] == []
+
+
 def test_a_part_that_failed_is_run_again(tmp_path: Path, monkeypatch) -> None:
     ran = counted(monkeypatch)
     config = ExamConfig(parts=("one",), dataset=("gone",))

@@ -22,7 +22,7 @@ from snellen.exam.parts import PARTS
 from snellen.exam.typeset import write_pdf
 from snellen.images import expand, read_image
 from snellen.photographs import embedded_photographs
-from snellen.runs import Run, fingerprint
+from snellen.runs import Run, fingerprint, sweep
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 _PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
@@ -133,6 +133,8 @@ def _kept(name: str, context: Context, out: Path) -> Kept | None:
 def _take(name: str, context: Context, out: Path) -> Kept:
     """Take one part, and keep its answer."""
     started = time.monotonic()
+    for folder in (context.folder, *context.folder.rglob("*/")):
+        sweep(folder)
     # Before the part runs: an input that changes meanwhile is not what the answer was found on.
     made_by = _decided_by(name, context)
     answer = PARTS[name].run(context)
