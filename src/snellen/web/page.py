@@ -19,7 +19,7 @@ from snellen.photographs import embedded_photographs
 from snellen.web import work
 from snellen.web.desk import NO_PROBE, Desk
 from snellen.web.report import LONG, report
-from snellen.web.shown import Shown, Work, details, frame, status
+from snellen.web.shown import CANCELLED, Shown, Work, details, frame, status
 
 _PACE = 0.3
 """Seconds between two lines of progress."""
@@ -217,12 +217,10 @@ def _wire(label: str, run: Callable[..., Iterator[Outputs]], inputs: Sequence[An
         show_progress_on=[result.status],
         **_ONE_AT_A_TIME,
     )
-    cancel.click(
-        lambda: status("Cancelled."), None, result.status, cancels=[running], queue=False, api_visibility="private"
-    )
+    cancel.click(lambda: CANCELLED, None, result.status, cancels=[running], queue=False, api_visibility="private")
 
 
-_FILES_FIRST = "Gives a line of text, the answer as HTML, and the files that can be downloaded."
+_FILES_FIRST = "Gives a line and the rest of the answer, both as HTML, and the files that can be downloaded."
 
 
 def _told(doing: Work) -> Iterator[Outputs]:

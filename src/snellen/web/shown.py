@@ -61,6 +61,10 @@ def status(text: str, done: int = 0, of: int = 0) -> str:
     return f'<div class="snellen-status" role="status">{html.escape(text)}{bar}</div>'
 
 
+CANCELLED = '<div class="snellen-status snellen-cancelled" role="status">Cancelled.</div>'
+"""The line of text that takes the place of work that was stopped."""
+
+
 def details(shown: Shown) -> str:
     """The table and the discussion."""
     table = "" if shown.table is None else _table(shown.table)
