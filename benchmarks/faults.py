@@ -5,8 +5,8 @@
 Each command runs once undisturbed, then in rounds: killed up to three times at moments drawn evenly from the time
 that is left to it, started again each time, and at last left to end. Then every file of its run is compared with the
 undisturbed one's, those left half written among them: weights, features and pictures bit for bit, JSON apart from
-what it says of time. Writes benchmarks/results/faults.json, beside commands that were
-disturbed earlier; ends with status 1 where anything differs.
+what it says of time. Writes benchmarks/results/faults.json, beside commands that were disturbed earlier with
+the same seed, machine and versions; ends with status 1 where anything differs.
 """
 
 import argparse
@@ -206,11 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         kills = (options.kills + number) // len(options.only)
         with tempfile.TemporaryDirectory() as base:
             outcomes[name] = disturb(name, kills, options.photographs, draw, Path(base))
-    earlier = json.loads(options.out.read_text())["commands"] if options.out.is_file() else {}
-    commands = earlier | {name: to_plain(one) for name, one in outcomes.items()}
+    same = {"seed": options.seed, "hardware": hardware(), "versions": versions()}
+    earlier = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    alike = all(earlier.get(key) == value for key, value in same.items())
+    commands = (earlier["commands"] if alike else {}) | {name: to_plain(one) for name, one in outcomes.items()}
     kills = sum(len(one["kills"]) for one in commands.values())
-    result = {"kills": kills, "seed": options.seed, "commands": commands}
-    write_json(options.out, result | {"hardware": hardware(), "versions": versions()})
+    write_json(options.out, {"kills": kills, "commands": commands} | same)
     for name, one in outcomes.items():
         verdict = "the same" if not one.differences else f"differs: {', '.join(one.differences)}"
         print(f"{name:8}{len(one.kills):4} kills in {one.rounds} runs of {one.seconds:.0f} s: {verdict}")

@@ -51,7 +51,7 @@ def features(
 
     from snellen.classifier import load
     from snellen.inspect.feature_maps import feature_maps
-    from snellen.inspect.feature_maps_files import forget_extras, write_examples, write_feature_maps, write_heatmap
+    from snellen.inspect.feature_maps_files import write_examples, write_feature_maps, write_heatmap
     from snellen.runs import Run, fingerprint
 
     with Run(out) as run:
@@ -61,7 +61,6 @@ def features(
         provenance = classifier.provenance(fingerprint(photograph.tobytes()))
         extras: dict[str, Any] = {}
         failures: list[Failure] = []
-        forget_extras(out)
         if heatmap is not None:
             target = None if heatmap == _MOST_PROBABLE else heatmap
             extras["heatmap"] = write_heatmap(classifier, photograph, pixels, target, out)

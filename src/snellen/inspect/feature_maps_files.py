@@ -22,6 +22,7 @@ from snellen.inspect.heatmap import area_of_half, heatmap
 from snellen.runs import write_bytes, write_json
 
 _ENDINGS = (".png", ".svg")
+_EXTRAS = {"heatmap", "examples"}
 
 
 def write_feature_maps(
@@ -40,8 +41,12 @@ def write_feature_maps(
         name: what the result calls it.
         result: of this photograph.
         folder: where to write.
-        more: further entries of ``result.json``.
+        more: further entries of ``result.json``. A heat map or examples that are none of them are of an earlier
+            examination, and removed.
     """
+    for stem in _EXTRAS - more.keys():
+        for ending in _ENDINGS:
+            (folder / f"{stem}{ending}").unlink(missing_ok=True)
     _save_both(draw_feature_maps(result), folder, "features")
     _save_both(draw_overlays(photograph, classifier.preprocessing, result), folder, "overlay")
     values = io.BytesIO()
@@ -93,13 +98,6 @@ def write_examples(channels: Sequence[ChannelExamples], folder: Path) -> list[di
         }
         for channel in channels
     ]
-
-
-def forget_extras(folder: Path) -> None:
-    """Remove the heat map and the examples that an earlier examination may have left in ``folder``."""
-    for stem in ("heatmap", "examples"):
-        for ending in _ENDINGS:
-            (folder / f"{stem}{ending}").unlink(missing_ok=True)
 
 
 def _save_both(figure: Figure, folder: Path, stem: str) -> None:

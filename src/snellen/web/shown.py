@@ -61,7 +61,7 @@ def status(text: str, done: int = 0, of: int = 0) -> str:
     return f'<div class="snellen-status" role="status">{html.escape(text)}{bar}</div>'
 
 
-CANCELLED = '<div class="snellen-status snellen-cancelled" role="status">Cancelled.</div>'
+CANCELLED = f'<div class="snellen-cancelled">{status("Cancelled.")}</div>'
 """The line of text that takes the place of work that was stopped."""
 
 
