@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.errors import InputError, ModelError, did_you_mean
+from snellen.mirrored import MirroredConv2d, MirroredNorm2d, StrongestOfPairs
 
 import timm  # isort: skip
 
@@ -67,61 +68,54 @@ def batchnorm(classes: int) -> nn.Module:
     )
 
 
-class GlobalMaxPool(nn.Module):
-    """The largest value of each channel: (N, C, h, w) to (N, C)."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """The maximum over both axes of ``maps``."""
-        return maps.amax(dim=(2, 3))
-
-
 def deep(
     classes: int, widths: tuple[int, int, int] = (64, 256, 256), first: int = 2, activation: str = "gelu"
 ) -> nn.Module:
-    """Seven convolutions that start with small filters (problem 3, part 3).
+    """Seven convolutions that start with small filters and do not mind mirrors (problem 3, part 3).
 
-    After Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498): a small first layer
-    that only decorrelates, then three groups, each of which halves the map between its two convolutions, so
-    that the wide layers work on small maps. The head looks at the strongest answer of each feature, wherever
-    in the image it is.
+    The plan is Jordan's, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498): a small first layer
+    that only decorrelates, then three groups, each of which halves the map between its two convolutions, so that
+    the wide layers work on small maps. The head looks at the strongest answer of each feature, wherever in the
+    image it is. What is different: a mirror image of a thing is the same thing, so filters come in pairs of mirror
+    images (:mod:`snellen.mirrored`), and the windows of the pooling overlap by a pixel, so that they lie symmetrically
+    in maps with an odd side. The answer to a mirrored image is then the answer to the image, to rounding, where the
+    image's sides are multiples of eight.
 
     Args:
         classes: number of logits.
-        widths: channels of the three groups.
-        first: side of the first layer's filters, in pixels.
+        widths: channels of the three groups, even.
+        first: side of the first layer's filters, in pixels; even.
         activation: ``gelu`` or ``relu``.
     """
     activations: Mapping[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
     if activation not in activations:
         raise InputError(f"deep: no activation {activation!r}", " or ".join(activations))
+    if odd := [value for value in (*widths, first) if value % 2]:
+        raise InputError(f"deep: a width or first filter of {odd[0]}", "even numbers, for pairs of mirror images")
     act = activations[activation]
     colours = 3
     # One filter for each principal component of a patch and one for its negative.
     channels = 2 * colours * first**2
-    layers: OrderedDict[str, nn.Module] = OrderedDict(conv1=nn.Conv2d(colours, channels, first), act1=act())
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv1=MirroredConv2d(colours, channels, first, bias=True),  # (24, 31, 31)
+        act1=act(),
+    )
     for number, width in enumerate(widths, start=1):
         layers[f"group{number}"] = nn.Sequential(
             OrderedDict(
-                conv1=nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                pool=nn.MaxPool2d(2),  # (width, 15, 15), then 7 x 7, then 3 x 3
-                norm1=_shifting_norm(width),
+                conv1=MirroredConv2d(channels, width, 3, bias=False),
+                pool=nn.MaxPool2d(3, stride=2),  # (width, 15, 15), then 7 x 7, then 3 x 3
+                norm1=MirroredNorm2d(width),
                 act1=act(),
-                conv2=nn.Conv2d(width, width, 3, padding=1, bias=False),
-                norm2=_shifting_norm(width),
+                conv2=MirroredConv2d(width, width, 3, bias=False),
+                norm2=MirroredNorm2d(width),
                 act2=act(),
             )
         )
         channels = width
-    layers["pool"] = GlobalMaxPool()
-    layers["linear"] = nn.Linear(channels, classes, bias=False)
+    layers["pool"] = StrongestOfPairs()
+    layers["linear"] = nn.Linear(channels // 2, classes, bias=False)
     return nn.Sequential(layers)
-
-
-def _shifting_norm(width: int) -> nn.BatchNorm2d:
-    """Batch normalisation that learns a shift and no scale; its averages follow the last few batches."""
-    norm = nn.BatchNorm2d(width, momentum=0.4)
-    norm.weight.requires_grad_(False)
-    return norm
 
 
 OWN: Mapping[str, Callable[..., nn.Module]] = {"plain": plain, "batchnorm": batchnorm, "deep": deep}
@@ -201,4 +195,7 @@ def first_convolution(network: nn.Module) -> nn.Conv2d | None:
 def first_filters(network: nn.Module) -> Tensor | None:
     """The filters (F, 3, h, w) of the first convolution, on the CPU in float32; None where there is none."""
     convolution = first_convolution(network)
-    return None if convolution is None else convolution.weight.detach().to("cpu", torch.float32)
+    if convolution is None:
+        return None
+    filters = convolution.filters() if isinstance(convolution, MirroredConv2d) else convolution.weight
+    return filters.detach().to("cpu", torch.float32)

@@ -23,6 +23,7 @@ REFERENCES = (
     "Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.",
     "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
     "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.",
+    "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
     "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
     "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
     "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",

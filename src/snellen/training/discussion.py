@@ -23,9 +23,10 @@ ABOUT_NETWORKS = {
         "before their ReLU."
     ),
     "deep": (
-        "A first layer of 2 x 2 filters that only decorrelates; three groups of two 3 x 3 convolutions, with 2 x 2 "
-        "max pooling after the first of each, batch normalisation without a scale, and GELU; the maximum of each "
-        "channel over the map; a linear layer and softmax."
+        "A first layer of 2 x 2 filters that only decorrelates; three groups of two 3 x 3 convolutions, with 3 x 3 "
+        "max pooling of stride 2 after the first of each, batch normalisation without a scale, and GELU; the maximum "
+        "of each channel over the map; a linear layer and softmax. Everywhere half of the filters are the mirror "
+        "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer."
     ),
 }
 """The three networks of the assignment, in words."""
@@ -158,7 +159,8 @@ def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
     return (
         f"deep starts with {firsts[0]} where plain has {firsts[1]}, and spends its {deep.parameters:,} parameters "
         f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that see small maps. Seven layers of small filters "
-        f"see as far as one of large ones, with a nonlinearity at each step."
+        f"see as far as one of large ones, with a nonlinearity at each step. Half of its filters are mirror images of "
+        f"the other half, which share their weights: what it learns of a thing it knows of its mirror image."
     )
 
 

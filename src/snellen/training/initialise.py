@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from snellen.errors import InputError
+from snellen.mirrored import MirroredConv2d
 from snellen.networks import first_convolution
 from snellen.training.recipe import Initialisation
 
@@ -20,9 +23,9 @@ ABOUT = {
         "away half of the variance, and the factor two gives it back"
     ),
     "whitened": (
-        "the first layer's filters are the principal directions of the training images' patches and their "
-        "negatives, scaled to unit variance and then fixed; every other convolution starts with the identity in "
-        "its first channels; the head starts near zero"
+        "the first layer's filters decorrelate the training images' patches and scale them to unit variance, each "
+        "with its negative, and are then fixed; every other convolution starts with the identity in its first "
+        "channels; the head starts near zero"
     ),
 }
 """For each way one clause for a report."""
@@ -57,7 +60,9 @@ def _whitened(network: nn.Module, images: Tensor) -> None:
     if first is None:
         raise InputError("whitened: the network has no convolution of RGB images", "another initialisation")
     with torch.no_grad():
-        filters = whitening_filters(images, first.kernel_size[0])
+        side = first.kernel_size[0]
+        mirrored = isinstance(first, MirroredConv2d)
+        filters = mirrored_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
         if first.weight.shape != filters.shape:
             seen = tuple(first.weight.shape)
             raise InputError(
@@ -67,7 +72,8 @@ def _whitened(network: nn.Module, images: Tensor) -> None:
         first.weight.requires_grad_(False)
         for module in network.modules():
             if isinstance(module, nn.Conv2d) and module is not first:
-                nn.init.dirac_(module.weight[: module.in_channels])
+                received = module.in_channels // 2 if isinstance(module, MirroredConv2d) else module.in_channels
+                nn.init.dirac_(module.weight[:received])
             elif isinstance(module, nn.Linear):
                 module.weight.normal_(std=1 / module.in_features)
 
@@ -81,12 +87,46 @@ def whitening_filters(images: Tensor, side: int) -> Tensor:
         images: normalised (N, 3, H, W).
         side: of the patches, in pixels.
     """
+    filters = _whitening(_covariance(images, side))
+    return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
+
+
+def mirrored_whitening_filters(images: Tensor, side: int) -> Tensor:
+    """The same for pairs of mirror images: half of the filters, (3 * side**2, 3, side, side).
+
+    Were every image also there as a mirror shows it, each principal direction would be its own mirror image, or the
+    negative of that. The sum of one of either kind is then the mirror image of their difference, and a half turn of
+    both keeps them uncorrelated.
+
+    Args:
+        images: normalised (N, 3, H, W).
+        side: of the patches, in pixels; even, for only then there are as many directions of either kind.
+    """
+    covariance = _covariance(images, side)
+    places = torch.arange(len(covariance)).reshape(3, side, side)
+    image = torch.eye(len(covariance), dtype=torch.double)
+    mirror = image[places.flip(-1).flatten()]
+    covariance = (covariance + mirror @ covariance @ mirror) / 2
+    left = places[..., : side // 2].flatten()
+    bases = ((image + sign * mirror)[:, left] / math.sqrt(2) for sign in (1, -1))
+    even, odd = (_whitening(basis.T @ covariance @ basis) @ basis.T for basis in bases)
+    filters = (even + odd) / math.sqrt(2)
+    return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
+
+
+def _covariance(images: Tensor, side: int) -> Tensor:
+    """Of the patches of ``side`` x ``side`` pixels: (3 * side**2, 3 * side**2), float64."""
     patches = functional.unfold(images, side).transpose(1, 2).reshape(-1, 3 * side * side).double()
     patches -= patches.mean(dim=0)
-    covariance = patches.T @ patches / len(patches)
+    covariance: Tensor = patches.T @ patches / len(patches)
+    return covariance
+
+
+def _whitening(covariance: Tensor) -> Tensor:
+    """Its principal directions, the largest variance first, each divided by its deviation: a row each."""
     variances, directions = torch.linalg.eigh(covariance)
     # An eigenvector's sign is arbitrary; its largest entry is made positive, so that it is the same everywhere.
     largest = directions.abs().argmax(dim=0)
     directions = directions * directions[largest, torch.arange(len(variances))].sign()
-    filters = (directions / (variances + _PATCH_VARIANCE_FLOOR).sqrt()).T.flip(0)
-    return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
+    scaled: Tensor = directions / (variances + _PATCH_VARIANCE_FLOOR).sqrt()
+    return scaled.T.flip(0)

@@ -1,0 +1,76 @@
+"""Layers that do not mind mirrors: where their input is mirrored left to right, so is their output.
+
+Channels come in pairs: channel i and channel i + C / 2 of C look for the same thing, one as it is and one as a mirror
+shows it. Mirroring the image then mirrors every map and swaps the two of each pair, exactly, through any number of
+these layers; :class:`StrongestOfPairs` at the end no longer asks which of the two it was, so the network's answer to
+a mirrored image is its answer to the image. This is the group convolution of Cohen and Welling (arXiv 1602.07576,
+section 6) for the group of two elements. It costs what an ordinary layer of C channels costs, with half the weights.
+
+Element-wise functions may stand between these layers, and pooling whose windows lie symmetrically in the map.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class MirroredConv2d(nn.Conv2d):
+    """A convolution (N, C, H, W) to (N, F, H', W') half of whose filters are the mirror images of the other half.
+
+    ``weight`` is (F / 2, C, side, side); :meth:`filters` makes all F of it. The colours of an image are a case of
+    their own: a mirror leaves each channel as it is.
+
+    Args:
+        inputs: C, even, or 3 for an image.
+        outputs: F, even.
+        side: of the filters, in pixels; a map is padded so that an odd one leaves its size, an even one takes 1.
+        bias: whether each pair has a bias.
+    """
+
+    def __init__(self, inputs: int, outputs: int, side: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs // 2, side, padding=(side - 1) // 2, bias=bias)
+
+    def filters(self) -> Tensor:
+        """All filters (F, C, side, side), mirror images last."""
+        colours = self.in_channels == 3
+        partners = self.weight if colours else self.weight.roll(self.in_channels // 2, dims=1)
+        # In the layout of the maps, or each step would have to bring it into that again.
+        return torch.cat((self.weight, partners.flip(-1))).contiguous(memory_format=torch.channels_last)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # as the base class names it
+        """The answers of all filters to ``input``."""
+        bias = None if self.bias is None else self.bias.repeat(2)
+        return functional.conv2d(input, self.filters(), bias, padding=self.padding)
+
+
+class MirroredNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of (N, C, H, W) with one mean, deviation and shift for both channels of a pair.
+
+    It learns no scale, and its averages follow the last few batches.
+
+    Args:
+        channels: C, even.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels // 2, momentum=0.4)
+        self.weight.requires_grad_(False)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # as the base class names it
+        """``input``, normalised."""
+        count, channels, height, width = input.shape
+        # The two of a pair side by side, as one map of twice the width: without a copy, where channels are last.
+        pairs = input.permute(0, 2, 3, 1).reshape(count, height, 2 * width, channels // 2)
+        normalised = super().forward(pairs.permute(0, 3, 1, 2))
+        return normalised.permute(0, 2, 3, 1).reshape(count, height, width, channels).permute(0, 3, 1, 2)
+
+
+class StrongestOfPairs(nn.Module):
+    """For each pair the strongest answer of either channel, wherever in the map, added: (N, C, H, W) to (N, C / 2)."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The sum over each pair of the maxima of ``maps`` over both axes."""
+        one, other = maps.amax(dim=(2, 3)).chunk(2, dim=1)
+        return one + other
