@@ -32,7 +32,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
 
     muon, cut = base.optimiser, base.augmentation
     return {
-        "base": ("the recipe", base),
+        "base": ("the recipe, narrower and shorter", base),
         "ordinary": without(
             "ordinary filters, the images mirrored every other epoch",
             network=str(Path(__file__).with_name("ordinary.py")),
@@ -46,6 +46,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
             "half the learning rate", optimiser=dataclasses.replace(muon, learning_rate=muon.learning_rate / 2)
         ),
         "no-augmentation": without("images as they are", augmentation=Augmentation()),
+        "no-cutout": without("no square cut out", augmentation=dataclasses.replace(cut, cutout=0)),
         "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),

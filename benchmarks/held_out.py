@@ -47,6 +47,7 @@ def main() -> None:
             "last_loss": result.history[-1].loss,
             "last_training_accuracy": result.history[-1].accuracy,
             "threads": torch.get_num_threads(),
+            "hardware": hardware(),
         }
         rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else {}
         write_json(RESULTS, {"rows": rows | {key: row}, "hardware": hardware(), "versions": versions()})

@@ -5,32 +5,27 @@ For benchmarks/ablations.py, which has the images mirrored every other epoch ins
 
 from collections.abc import Sequence
 
-from snellen.mirrored import MirroredConv2d, MirroredNorm2d, StrongestOfPairs
+from snellen.mirrored import spell_out
 from snellen.networks import create
 
-from torch import nn  # isort: skip
+from torch import Tensor, nn  # isort: skip
 
 
-def network(classes: int, widths: Sequence[int] = (64, 256, 256)) -> nn.Module:
+class Maxima(nn.Module):
+    """The largest value of each channel: (N, C, H, W) to (N, C)."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The maxima of ``maps`` over both axes."""
+        return maps.amax(dim=(2, 3))
+
+
+def network(classes: int, widths: Sequence[int]) -> nn.Module:
     """The network; see the module."""
     made = create("deep", classes, {"widths": widths})
-    for name, module in list(made.named_modules()):
-        parent = made.get_submodule(name.rpartition(".")[0])
-        if (layer := _ordinary(module)) is not None:
-            parent.register_module(name.rpartition(".")[2], layer)
+    spell_out(made)
+    for module in made.modules():
+        if isinstance(module, nn.Conv2d):
+            module.reset_parameters()  # no pairs
+    made.pool = Maxima()
     made.linear = nn.Linear(widths[-1], classes, bias=False)
     return made
-
-
-def _ordinary(module: nn.Module) -> nn.Module | None:
-    """What takes the place of ``module``; None where it stays."""
-    if isinstance(module, MirroredConv2d):
-        outputs, bias = 2 * module.out_channels, module.bias is not None
-        return nn.Conv2d(module.in_channels, outputs, module.kernel_size, padding=module.padding, bias=bias)
-    if isinstance(module, MirroredNorm2d):
-        norm = nn.BatchNorm2d(2 * module.num_features, momentum=module.momentum)
-        norm.weight.requires_grad_(False)
-        return norm
-    if isinstance(module, StrongestOfPairs):
-        return nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten())
-    return None

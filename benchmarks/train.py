@@ -62,7 +62,7 @@ class Photographs(Dataset):
 
 def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of the tutorials' loop."""
-    network = create(recipe.network, 10)
+    network = create(recipe.network, 10, recipe.network_options)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
     loader = DataLoader(Photographs(images, targets), recipe.batch, shuffle=True)
 
@@ -78,7 +78,7 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
 def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of Snellen's loop."""
     team = Team("cpu")
-    network = create(recipe.network, 10).to(memory_format=torch.channels_last)
+    network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
     split = Split(torch.from_numpy(images), torch.from_numpy(targets))
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
@@ -87,7 +87,7 @@ def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callabl
 
 def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """As many steps as in an epoch, all on one batch that is ready."""
-    network = create(recipe.network, 10).to(memory_format=torch.channels_last)
+    network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
     batch = torch.from_numpy(images[: recipe.batch]).permute(0, 3, 1, 2).float().div(255)
     classes = torch.from_numpy(targets[: recipe.batch])

@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snellen.errors import InputError
-from snellen.mirrored import MirroredConv2d, MirroredNorm2d, StrongestOfPairs
+from snellen.classifier import Classifier
+from snellen.errors import InputError, ModelError
+from snellen.labels import Labels
+from snellen.mirrored import MirroredConv2d, MirroredNorm2d, PairedMaxima, spell_out
 from snellen.networks import create, first_filters
+from snellen.preprocessing import Preprocessing
 from snellen.training.initialise import initialise, mirrored_whitening_filters
 
 EVEN = st.integers(1, 4).map(lambda half: 2 * half)
@@ -79,7 +82,7 @@ def test_norms_copy_nothing_where_channels_are_last() -> None:
 
 def test_the_head_by_hand() -> None:
     maps = torch.tensor([[[[1.0, 5.0]], [[0.0, -2.0]], [[7.0, 3.0]], [[-1.0, -4.0]]]])
-    assert StrongestOfPairs()(maps).tolist() == [[12.0, -1.0]]
+    assert PairedMaxima()(maps).tolist() == [[12.0, -1.0]]
 
 
 @pytest.mark.parametrize("size", [16, 24, 32])
@@ -97,9 +100,56 @@ def test_deep_answers_a_mirrored_image_alike(size: int, training: bool) -> None:
     assert (network(images.flip(-2)) - answers).abs().max() > 1e-3  # upside down is something else
 
 
-def test_deep_asks_for_pairs() -> None:
-    with pytest.raises(InputError, match=r"deep: .*65.*even numbers, for pairs of mirror images"):
-        create("deep", 10, {"widths": [65, 256, 256]})
+def test_an_image_alone_may_be_mirrored_in_training() -> None:
+    torch.manual_seed(0)
+    network = create("deep", 10, {"widths": [8, 8, 8]}).double().train()
+    images = torch.randn(4, 3, 32, 32, dtype=torch.double)
+    mixed = torch.cat((images[:2], images[2:].flip(-1)))
+    close(network(mixed), network(images))
+
+
+def test_spelt_out_it_is_the_same_network() -> None:
+    torch.manual_seed(0)
+    network = create("deep", 10, {"widths": [8, 16, 16]}).double()
+    network(torch.randn(20, 3, 32, 32, dtype=torch.double))  # for averages that are not the first ones
+    images = torch.randn(4, 3, 32, 32, dtype=torch.double)
+    answers = network.eval()(images)
+    spell_out(network)
+    assert {type(module).__name__ for module in network.modules() if hasattr(module, "weight")} == {
+        "Conv2d",
+        "BatchNorm2d",
+        "Linear",
+    }
+    close(network(images), answers)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widths": [65, 256, 256]}, r"deep: cannot be made: 24 to 65 channels make no pairs .*both must be even"),
+        ({"widths": ["64", 256, 256]}, "deep: cannot be made: "),
+        ({"widths": [0, 256, 256]}, "deep: cannot be made: "),
+    ],
+)
+def test_deep_asks_for_pairs(options, message) -> None:
+    with pytest.raises(ModelError, match=message):
+        create("deep", 10, options)
+
+
+def test_deep_asks_for_even_first_filters() -> None:
+    with pytest.raises(InputError, match=r"deep: first filters of 3 x 3 \(an even side, so that the maps' widths"):
+        create("deep", 10, {"first": 3})
+    with pytest.raises(InputError, match=r"whitened: mirrored filters of 3 x 3 \(an even side\)"):
+        mirrored_whitening_filters(torch.randn(2, 3, 8, 8), 3)
+
+
+def test_layers_see_what_ordinary_ones_would() -> None:
+    mirrored, ordinary = (create("deep", 10, {"widths": [8, 8, 8]}) for _ in range(2))
+    spell_out(ordinary)
+    shape, labels = Preprocessing((32, 32), 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3), Labels(tuple("abcdefghij"))
+    seen = [Classifier(network, shape, labels, name="deep").layers for network in (mirrored, ordinary)]
+    one, other = ([(place.name, place.rows, place.columns) for place in places] for places in seen)
+    assert one == other
 
 
 @pytest.mark.parametrize("side", [2, 4])

@@ -17,7 +17,18 @@ import torch
 from snellen import runs
 from snellen.errors import InputError, SnellenError
 from snellen.figures import new_figure, save_figure, styled
-from snellen.runs import Provenance, Run, atomic_path, fingerprint, to_json, write_bytes, write_json, write_text
+from snellen.runs import (
+    Provenance,
+    Run,
+    atomic_path,
+    cores,
+    fingerprint,
+    hardware,
+    to_json,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
@@ -108,6 +119,21 @@ def test_manifest(tmp_path: Path) -> None:
     assert manifest["provenance"]["seed"] == 3
     assert {"python", "snellen", "torch", "timm"} <= set(manifest["provenance"]["versions"])
     assert "cores" in manifest["provenance"]["hardware"]
+
+
+def test_hardware_tells_processors_of_one_name_apart(monkeypatch) -> None:
+    def cpuinfo(text: str):
+        return lambda path: text if str(path) == "/proc/cpuinfo" else ""
+
+    one = "processor\t: 0\ncpu family\t: 6\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: a b\n"
+    monkeypatch.setattr(Path, "read_text", cpuinfo(one + "\n" + one))
+    hardware.cache_clear()
+    assert hardware() == f"AMD EPYC (family 6, model 1), {cores()} cores"
+    hardware.cache_clear()
+    monkeypatch.setattr(Path, "read_text", cpuinfo("Hardware\t: a board\n"))
+    assert hardware().endswith(f", {cores()} cores")
+    assert "family" not in hardware()
+    hardware.cache_clear()
 
 
 def test_fingerprint() -> None:

@@ -8,6 +8,8 @@ from torch import nn
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.attacks.swift import fastest_precision, swift_copy
+from snellen.mirrored import MirroredConv2d
+from snellen.networks import create
 
 import timm  # isort: skip
 
@@ -44,6 +46,18 @@ def test_same_logits_and_gradients(name, folds, size) -> None:
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
     if folds:
         assert not any(isinstance(module, nn.BatchNorm2d) for module in swift.modules())
+
+
+def test_filters_made_of_others_are_made_once() -> None:
+    torch.manual_seed(0)
+    network = with_trained_statistics(create("deep", 7, {"widths": [8, 8, 8]}))
+    inputs = torch.rand(2, 3, 32, 32)
+    swift = swift_copy(network, "float32")
+    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
+    assert not any(isinstance(module, MirroredConv2d) for module in swift.modules())
+    # A pooling stands between the others and their convolutions.
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in swift.modules()) == 3
 
 
 def test_the_network_is_left_as_found() -> None:

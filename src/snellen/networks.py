@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.errors import InputError, ModelError, did_you_mean
-from snellen.mirrored import MirroredConv2d, MirroredNorm2d, StrongestOfPairs
+from snellen.mirrored import MirroredConv2d, MirroredNorm2d, PairedMaxima
 
 import timm  # isort: skip
 
@@ -78,23 +78,23 @@ def deep(
     the wide layers work on small maps. The head looks at the strongest answer of each feature, wherever in the
     image it is. What is different: a mirror image of a thing is the same thing, so filters come in pairs of mirror
     images (:mod:`snellen.mirrored`), and the windows of the pooling overlap by a pixel, so that they lie symmetrically
-    in maps with an odd side. The answer to a mirrored image is then the answer to the image, to rounding, where the
-    image's sides are multiples of eight.
+    in maps of an odd width. The answer to a mirrored image is then the answer to the image, to rounding, where the
+    image's width is a multiple of eight. Classes that differ only by a mirror are beyond it.
 
     Args:
         classes: number of logits.
         widths: channels of the three groups, even.
-        first: side of the first layer's filters, in pixels; even.
+        first: side of the first layer's filters, in pixels; even, so that the maps' widths are odd.
         activation: ``gelu`` or ``relu``.
     """
     activations: Mapping[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
     if activation not in activations:
         raise InputError(f"deep: no activation {activation!r}", " or ".join(activations))
-    if odd := [value for value in (*widths, first) if value % 2]:
-        raise InputError(f"deep: a width or first filter of {odd[0]}", "even numbers, for pairs of mirror images")
+    if first % 2:
+        raise InputError(f"deep: first filters of {first} x {first}", "an even side, so that the maps' widths are odd")
     act = activations[activation]
     colours = 3
-    # One filter for each principal component of a patch and one for its negative.
+    # As many filters as a patch has numbers, and the negative of each.
     channels = 2 * colours * first**2
     layers: OrderedDict[str, nn.Module] = OrderedDict(
         conv1=MirroredConv2d(colours, channels, first, bias=True),  # (24, 31, 31)
@@ -113,7 +113,7 @@ def deep(
             )
         )
         channels = width
-    layers["pool"] = StrongestOfPairs()
+    layers["pool"] = PairedMaxima()
     layers["linear"] = nn.Linear(channels // 2, classes, bias=False)
     return nn.Sequential(layers)
 

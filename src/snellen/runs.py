@@ -203,7 +203,7 @@ class Provenance:
         data: fingerprint of the input data; see :func:`fingerprint`.
         seed: of every random choice; None where there is none.
         device: where the network ran.
-        hardware: processor and cores.
+        hardware: processor, its family and model, and cores.
         versions: of Python and the packages that matter.
     """
 

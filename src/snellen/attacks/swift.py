@@ -1,10 +1,10 @@
 """A copy of a network that gives the gradient of its input faster, for an attack's many steps.
 
-The copy computes the same function. Batch normalisation is folded into the convolution before it, clipping
-keeps its output instead of its input, and the gradient of a strided depthwise convolution is itself computed
-by a plain convolution: the library's own kernel for it took half of the time of a whole step (PyTorch 2.13,
-x86). Where the processor multiplies bfloat16 in hardware the copy may run in it; an attack's verdicts are
-taken from the original network in float32.
+The copy computes the same function. Filters that are made of others are made once, batch normalisation is folded
+into the convolution before it, clipping keeps its output instead of its input, and the gradient of a strided
+depthwise convolution is itself computed by a plain convolution: the library's own kernel for it took half of the
+time of a whole step (PyTorch 2.13, x86). Where the processor multiplies bfloat16 in hardware the copy may run in it;
+an attack's verdicts are taken from the original network in float32.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.classifier import Classifier
+from snellen.mirrored import spell_out
 
 from timm.layers import BatchNormAct2d, Conv2dSame  # isort: skip
 
@@ -44,6 +45,7 @@ def swift_copy(network: nn.Module, precision: Precision) -> nn.Module:
         precision: of its parameters and activations; the copy takes and gives float32 either way.
     """
     swift = copy.deepcopy(network).eval()
+    spell_out(swift)
     _fold_normalisation(swift)
     for module in list(swift.modules()):
         for name, child in list(module.named_children()):

@@ -108,8 +108,9 @@ def _images(result: TrainingResult, stands_in: bool) -> str:
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
-        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored: what follows "
-        f"shows the method, not the assignment's numbers. {result.about} {counts}"
+        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
+        f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
+        f"{result.about} {counts}"
     )
 
 

@@ -24,8 +24,8 @@ ABOUT = {
     ),
     "whitened": (
         "the first layer's filters decorrelate the training images' patches and scale them to unit variance, each "
-        "with its negative, and are then fixed; every other convolution starts with the identity in its first "
-        "channels; the head starts near zero"
+        "with its negative, and are then fixed; every other convolution starts by passing on what it receives in its "
+        "first channels; the head starts near zero"
     ),
 }
 """For each way one clause for a report."""
@@ -95,20 +95,25 @@ def mirrored_whitening_filters(images: Tensor, side: int) -> Tensor:
     """The same for pairs of mirror images: half of the filters, (3 * side**2, 3, side, side).
 
     Were every image also there as a mirror shows it, each principal direction would be its own mirror image, or the
-    negative of that. The sum of one of either kind is then the mirror image of their difference, and a half turn of
-    both keeps them uncorrelated.
+    negative of that. The sum of one of either kind is then the mirror image of their difference, and turning the two
+    by 45 degrees, which makes sum and difference of them, keeps them uncorrelated and of unit variance.
 
     Args:
         images: normalised (N, 3, H, W).
-        side: of the patches, in pixels; even, for only then there are as many directions of either kind.
+        side: of the patches, in pixels.
+
+    Raises:
+        InputError: an odd side, for which there are more directions of the one kind than of the other.
     """
+    if side % 2:
+        raise InputError(f"whitened: mirrored filters of {side} x {side}", "an even side")
     covariance = _covariance(images, side)
     places = torch.arange(len(covariance)).reshape(3, side, side)
-    image = torch.eye(len(covariance), dtype=torch.double)
-    mirror = image[places.flip(-1).flatten()]
+    identity = torch.eye(len(covariance), dtype=torch.double)
+    mirror = identity[places.flip(-1).flatten()]
     covariance = (covariance + mirror @ covariance @ mirror) / 2
     left = places[..., : side // 2].flatten()
-    bases = ((image + sign * mirror)[:, left] / math.sqrt(2) for sign in (1, -1))
+    bases = ((identity + sign * mirror)[:, left] / math.sqrt(2) for sign in (1, -1))
     even, odd = (_whitening(basis.T @ covariance @ basis) @ basis.T for basis in bases)
     filters = (even + odd) / math.sqrt(2)
     return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()

@@ -18,6 +18,7 @@ from snellen.errors import InputError, ModelError
 from snellen.memory import keep_freed_memory
 from snellen.networks import create, first_filters, is_file, parameter_count
 from snellen.runs import Provenance, Run, to_plain
+from snellen.training.augment import reduced
 from snellen.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -254,9 +255,23 @@ def _history(checkpoint: Checkpoint, path: Path) -> list[Epoch]:
 def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:
     torch.manual_seed(seed_of(seed, "initialisation"))
     network = create(recipe.network, len(data.labels), recipe.network_options)
-    sample = views_of(train_split.images[:_WHITENING_IMAGES].cpu())
-    initialise(network, recipe.initialisation, data.preprocessing.normalise(sample))
+    sample = data.preprocessing.normalise(views_of(train_split.images[:_WHITENING_IMAGES].cpu()))
+    initialise(network, recipe.initialisation, sample)
+    for size in sorted({min(recipe.growth.size or recipe.size, recipe.size), recipe.size}):
+        _check_takes(network, reduced(sample[:2], size), recipe.network)
     return network
+
+
+def _check_takes(network: nn.Module, images: torch.Tensor, name: str) -> None:
+    """Refuse images that are too small for the network, or of no size that it knows."""
+    try:
+        with torch.inference_mode():
+            network.eval()(images)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{name}: takes no images of {images.shape[-1]} x {images.shape[-1]} pixels: {reason}", "another --size"
+        ) from error
 
 
 def _fast(network: nn.Module, device: torch.device) -> nn.Module:
