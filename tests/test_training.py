@@ -27,7 +27,7 @@ from snellen.networks import create, first_filters, parameter_count
 from snellen.training.augment import augmented, first_flips, reduced
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import Split, hold_out, load_data
-from snellen.training.discussion import compare, describe_recipe, discuss
+from snellen.training.discussion import compare, describe_recipe, discuss, where
 from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
 from snellen.training.filters import mosaic, save_filters, stretched
 from snellen.training.initialise import initialise, whitening_filters
@@ -637,6 +637,11 @@ def test_comparison(digits, tmp_path: Path) -> None:
     rate = results[0].recipe.optimiser.learning_rate
     assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
     assert compare(results[:1]) == []
+    here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
+    assert where([*results, *results]) == f"Minutes of training on {here}."
+    there = dataclasses.replace(other, provenance=dataclasses.replace(other.provenance, hardware="an abacus"))
+    elsewhere = f"batchnorm on an abacus, products in {other.precision}"
+    assert where([*results, there]) == f"Minutes of training: plain, batchnorm on {here}; {elsewhere}."
 
 
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:

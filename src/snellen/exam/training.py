@@ -61,7 +61,7 @@ def run(context: Context) -> Answer:
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(first)}"),
+        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(results)}"),
     ]
     facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
     stands_in = " in place of CIFAR-10" if first.dataset == DIGITS else ""

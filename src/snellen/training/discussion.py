@@ -202,10 +202,19 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
     return columns, rows
 
 
-def where(result: TrainingResult) -> str:
-    """One sentence on the machine that the minutes were spent on."""
-    several = f", {result.processes} processes" if result.processes > 1 else ""
-    return f"Minutes of training on {result.provenance.hardware}, products in {result.precision}{several}."
+def where(results: Sequence[TrainingResult]) -> str:
+    """One sentence on the machines that the minutes of training were spent on."""
+    trained: dict[str, list[str]] = {}
+    for result in results:
+        several = f", {result.processes} processes" if result.processes > 1 else ""
+        machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
+        names = trained.setdefault(machine, [])
+        if (name := result.recipe.network.rpartition("/")[2]) not in names:
+            names.append(name)
+    if len(trained) == 1:
+        return f"Minutes of training on {next(iter(trained))}."
+    parts = (f"{', '.join(names)} on {machine}" for machine, names in trained.items())
+    return f"Minutes of training: {'; '.join(parts)}."
 
 
 def _accuracy(result: TrainingResult) -> str:
