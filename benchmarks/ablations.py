@@ -2,7 +2,7 @@
 
     python benchmarks/ablations.py DATASET [--epochs 4] [--seeds 2] [--only NAME ...] [--out runs/ablations]
 
-So that a dozen of them fit into an hour, the layers have two thirds of the recipe's width and the epochs are few: what
+So that a dozen of them fit into an hour, the layers have half of the recipe's width and the epochs are few: what
 protects from overfitting is worth less here than in a full run. A tenth of the training images is held out and takes
 the test images' place; the test images are not looked at. Killed and started again it goes on. Writes
 benchmarks/results/ablations.json and prints a Markdown table.
@@ -21,7 +21,7 @@ from snellen.training.results import Epoch
 from snellen.training.trainer import Watch, train
 
 HELD_OUT = 0.1
-WIDTHS = (64, 256, 256)
+WIDTHS = (48, 256, 256)
 
 
 def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
@@ -45,12 +45,16 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "half-rate": without(
             "half the learning rate", optimiser=dataclasses.replace(muon, learning_rate=muon.learning_rate / 2)
         ),
+        "slow-head": without(
+            "a quarter of the rate for the head and the shifts",
+            optimiser=dataclasses.replace(muon, other_learning_rate=muon.other_learning_rate / 4),
+        ),
         "no-augmentation": without("images as they are", augmentation=Augmentation()),
         "no-cutout": without("no square cut out", augmentation=dataclasses.replace(cut, cutout=0)),
         "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),
-        "narrow": without("half the width", network_options={**base.network_options, "widths": [32, 128, 128]}),
+        "narrow": without("half the width", network_options={**base.network_options, "widths": [24, 128, 128]}),
         "wide": without("the recipe's own width", network_options=read_recipe("deep").network_options),
         "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
     }
