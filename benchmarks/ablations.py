@@ -5,13 +5,14 @@
 So that a dozen of them fit into an hour, the layers have half of the recipe's width and the epochs are few: what
 protects from overfitting is worth less here than in a full run. A tenth of the training images is held out and takes
 the test images' place; the test images are not looked at. Killed and started again it goes on. Writes
-benchmarks/results/ablations.json and prints a Markdown table.
+benchmarks/results/ablations.json after each and prints a Markdown table.
 """
 
 import argparse
 import dataclasses
 import statistics
 from pathlib import Path
+from typing import Any
 
 from snellen.errors import did_you_mean
 from snellen.runs import hardware, versions, write_json
@@ -32,7 +33,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
 
     muon, cut = base.optimiser, base.augmentation
     return {
-        "base": ("the recipe, narrower and shorter", base),
+        "base": ("the recipe at half the width", base),
         "ordinary": without(
             "ordinary filters, the images mirrored every other epoch",
             network=str(Path(__file__).with_name("ordinary.py")),
@@ -55,8 +56,8 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),
         "narrow": without("half the width", network_options={**base.network_options, "widths": [24, 128, 128]}),
-        "wide": without("the recipe's own width", network_options=read_recipe("deep").network_options),
         "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
+        "wide": without("the recipe's own width", network_options=read_recipe("deep").network_options),
     }
 
 
@@ -97,7 +98,7 @@ def main() -> None:
         if name not in table:
             parser.error(f"no variant {name!r}; {did_you_mean(name, table) or ', '.join(table)}")
     data = held_out_data(asked.dataset, base.size)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in names:
         words, recipe = table[name]
         results = [
@@ -113,18 +114,9 @@ def main() -> None:
                 "parameters": results[0].parameters,
             }
         )
-    write_json(
-        Path(__file__).parent / "results" / "ablations.json",
-        {
-            "dataset": asked.dataset,
-            "epochs": asked.epochs,
-            "seeds": asked.seeds,
-            "held_out_images": len(data.test),
-            "rows": rows,
-            "hardware": hardware(),
-            "versions": versions(),
-        },
-    )
+        facts = {"dataset": asked.dataset, "epochs": asked.epochs, "seeds": asked.seeds}
+        made = {"held_out_images": len(data.test), "hardware": hardware(), "versions": versions()}
+        write_json(Path(__file__).parent / "results" / "ablations.json", facts | {"rows": rows} | made)
     reference = statistics.mean(rows[0]["held_out_accuracies"])
     print("| recipe | held-out accuracy | difference | minutes |\n| --- | --- | --- | --- |")
     for row in rows:
