@@ -22,7 +22,11 @@ from snellen.training.results import Epoch
 from snellen.training.trainer import Watch, train
 
 HELD_OUT = 0.1
-WIDTHS = (48, 256, 256)
+
+
+def halved(recipe: Recipe) -> list[int]:
+    """Half of the width of each of a recipe's groups."""
+    return [width // 2 for width in recipe.network_options["widths"]]
 
 
 def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
@@ -55,7 +59,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),
-        "narrow": without("half the width", network_options={**base.network_options, "widths": [24, 128, 128]}),
+        "narrow": without("half the width", network_options={**base.network_options, "widths": halved(base)}),
         "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
         "wide": without("the recipe's own width", network_options=read_recipe("deep").network_options),
     }
@@ -91,7 +95,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None)
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     asked = parser.parse_args()
-    base = read_recipe("deep", epochs=asked.epochs, batch=asked.batch, network_options={"widths": list(WIDTHS)})
+    narrower = {"widths": halved(read_recipe("deep"))}
+    base = read_recipe("deep", epochs=asked.epochs, batch=asked.batch, network_options=narrower)
     table = variants(base)
     names = list(table) if asked.only is None else ["base", *(name for name in asked.only if name != "base")]
     for name in names:

@@ -94,7 +94,7 @@ def batches(split: Split, recipe: Recipe, epoch: int, seed: int, team: Team) -> 
     """
     generator = torch.Generator().manual_seed(seed_of(seed, "epoch", epoch))
     flips = first_flips(len(split), seed_of(seed, "flips"))
-    size = _size_at(recipe, epoch)
+    size = size_at(recipe, epoch)
     order = torch.randperm(len(split), generator=generator)
     for chosen in order.tensor_split(steps_of(split, recipe)):
         views = augmented(split.images, chosen, recipe.augmentation, epoch, flips, generator)
@@ -107,7 +107,8 @@ def steps_of(split: Split, recipe: Recipe) -> int:
     return max(1, -(-len(split) // recipe.batch))
 
 
-def _size_at(recipe: Recipe, epoch: int) -> int:
+def size_at(recipe: Recipe, epoch: int) -> int:
+    """The side of the images that ``epoch``, from 0, sees, in pixels."""
     growing = recipe.growth.size and epoch < round(recipe.growth.share * recipe.epochs)
     return min(recipe.growth.size, recipe.size) if growing else recipe.size
 

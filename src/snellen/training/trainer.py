@@ -30,7 +30,7 @@ from snellen.training.checkpoint import (
 from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
-from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, train_epoch
+from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.report import save_figures
@@ -257,7 +257,7 @@ def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int)
     network = create(recipe.network, len(data.labels), recipe.network_options)
     sample = data.preprocessing.normalise(views_of(train_split.images[:_WHITENING_IMAGES].cpu()))
     initialise(network, recipe.initialisation, sample)
-    for size in sorted({min(recipe.growth.size or recipe.size, recipe.size), recipe.size}):
+    for size in sorted({size_at(recipe, epoch) for epoch in range(recipe.epochs)}):
         _check_takes(network, reduced(sample[:2], size), recipe.network)
     return network
 
