@@ -89,7 +89,7 @@ def test_the_head_by_hand() -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_deep_answers_a_mirrored_image_alike(size: int, training: bool) -> None:
     torch.manual_seed(0)
-    network = create("deep", 10).double().train(training)
+    network = create("deep", 10, {"members": 2}).double().train(training)
     initialise(network, "whitened", torch.randn(20, 3, 32, 32, dtype=torch.double))
     with torch.no_grad():
         for parameter in network.parameters():

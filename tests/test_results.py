@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from snellen.training.recipe import read_recipe
 from snellen.training.results import read_results
 
 ROOT = Path(__file__).parents[1]
@@ -20,8 +21,19 @@ def test_the_readme_shows_the_table_of_the_runs(snellen_command) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_run_was_full_length(name: str) -> None:
+def test_a_run_was_of_the_recipe_as_it_is_at_full_length(name: str) -> None:
     for result in read_results(CIFAR / name):
-        assert (result.recipe.network, result.train_images, result.test_images) == (name, 50_000, 10_000)
+        assert result.recipe == read_recipe(name)
+        assert (result.train_images, result.held_out_images, result.test_images) == (50_000, 0, 10_000)
         assert len(result.history) == result.recipe.epochs
-        assert result.held_out_images == 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_folder_holds_its_run_and_nothing_of_another(name: str) -> None:
+    of_one = {"confusion.png", "curves.png", "filters.png", "manifest.json", "metrics.json"}
+    seeds = sorted(path for path in (CIFAR / name).iterdir() if path.is_dir())
+    if seeds:
+        assert {path.name for path in (CIFAR / name).iterdir() if path.is_file()} == {"manifest.json", "metrics.json"}
+        assert [path.name for path in seeds] == [f"seed-{result.seed}" for result in read_results(CIFAR / name)]
+    for folder in seeds or [CIFAR / name]:
+        assert {path.name for path in folder.iterdir()} == of_one

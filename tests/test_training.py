@@ -30,13 +30,14 @@ from snellen.training.data import Split, hold_out, load_data
 from snellen.training.discussion import compare, describe_recipe, discuss, where
 from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
 from snellen.training.filters import mosaic, save_filters, stretched
-from snellen.training.initialise import initialise, whitening_filters
+from snellen.training.initialise import initialise, mirrored_whitening_filters, whitening_filters
 from snellen.training.loop import Step, batches
 from snellen.training.optimise import Muon, make_optimisers, orthogonalised, share_of_height
-from snellen.training.recipe import RECIPES, Augmentation, Optimiser, Recipe, Schedule, read_recipe
-from snellen.training.results import read_results, write_result, write_summary
+from snellen.training.recipe import RECIPES, Augmentation, Growth, Optimiser, Recipe, Schedule, read_recipe
+from snellen.training.results import TrainingResult, rate_at, read_results, write_result, write_summary
 from snellen.training.team import Team
 from snellen.training.trainer import CHECKPOINT, Watch, train, train_seeds
+from snellen.training.trial import seconds_an_image
 from snellen.weights import read_safetensors_header
 
 # Small enough for a second: the digits at 8 pixels.
@@ -256,8 +257,8 @@ def test_whitened_layers_pass_on_what_they_receive() -> None:
     network = create("deep", 10)
     images = torch.randn(20, 3, 32, 32)
     initialise(network, "whitened", images)
-    assert not network.conv1.weight.requires_grad
-    convolution = network.group1.conv1
+    assert not network.members[0].conv1.weight.requires_grad
+    convolution = network.members[0].group1.conv1
     x = torch.randn(1, 24, 8, 8)
     passed_on = convolution(x)
     # The first 12 of each half of the answers: each channel received, once.
@@ -363,6 +364,42 @@ def test_growth_reduces_early_views() -> None:
     assert reduced(torch.rand(2, 3, 32, 32), 24).shape == (2, 3, 24, 24)
     flat = torch.full((1, 3, 32, 32), 0.25)
     torch.testing.assert_close(reduced(flat, 24), torch.full((1, 3, 24, 24), 0.25))
+
+
+def test_time_left_counts_larger_images_to_come_for_more(digits, tmp_path: Path) -> None:
+    class Estimates(Watch):
+        def __init__(self) -> None:
+            self.images_left: list[float] = []
+
+        def step(self, step: Step) -> None:
+            self.images_left.append(step.seconds_left * step.images_per_second)
+
+    watch = Estimates()
+    count = len(digits.train)
+    grown = load_data("digits", 16)
+    growing = dataclasses.replace(TINY, size=16, epochs=2, batch=count, growth=Growth(8, 0.5))
+    train(grown, growing, out=tmp_path / "run", watch=watch)
+    # One batch an epoch: after the first, an epoch of images four times as large is left.
+    assert watch.images_left == pytest.approx([4 * count, 0])
+
+
+def test_whitening_sees_all_of_a_set_that_is_sorted_by_class(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("snellen.training.trainer._WHITENING_IMAGES", 100)
+    data = load_data("digits", 16)
+    sorted_by_class = data.train.chosen(data.train.targets.argsort(stable=True))
+    recipe = dataclasses.replace(read_recipe("deep"), size=16, epochs=1, network_options={"widths": [8, 8, 8]})
+    train(dataclasses.replace(data, train=sorted_by_class), recipe, out=tmp_path, device="cpu")
+    spread = [number * len(sorted_by_class) // 100 for number in range(100)]
+    assert len(sorted_by_class.targets[spread].unique()) == 10
+    views = data.preprocessing.normalise(views_of(sorted_by_class.images[spread]))
+    torch.testing.assert_close(weights(tmp_path)["members.0.conv1.weight"], mirrored_whitening_filters(views, 2))
+
+
+def test_trial_counts_each_size_for_its_epochs(monkeypatch) -> None:
+    recipe = Recipe("plain", 4, 8, size=16, growth=Growth(8, 0.5))
+    assert seconds_an_image(recipe) > 0
+    monkeypatch.setattr("snellen.training.trial._seconds_at", lambda size, _: float(size))
+    assert seconds_an_image(recipe) == 2 * 8 + 2 * 16
 
 
 # --- the picture of the filters ---------------------------------------------------------------------
@@ -473,7 +510,7 @@ def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: st
     tiny = dataclasses.replace(read_recipe(recipe), size=16 if recipe == "deep" else 8, epochs=3, batch=64)
     if recipe == "deep":
         digits = load_data("digits", 16)
-        tiny = dataclasses.replace(tiny, network_options={"widths": [8, 8, 8]})
+        tiny = dataclasses.replace(tiny, network_options={"widths": [8, 8, 8], "members": 2})
     whole = train(digits, tiny, out=tmp_path / "whole", device="cpu", holdout=0.2)
     for stops in (((1, 2), (2, 1), (3, 5)), ((1, 5), (3, 1))):
         cut = tmp_path / f"cut-{len(stops)}"
@@ -622,21 +659,45 @@ def test_several_seeds(tmp_path: Path) -> None:
     assert [result.seed for result in read_results(tmp_path)] == [0, 1, 2]
 
 
+def test_a_folder_of_one_seed_takes_no_several_and_the_other_way_round(digits, tmp_path: Path) -> None:
+    tiny = dataclasses.replace(TINY, epochs=1)
+    train(digits, tiny, out=tmp_path / "one", device="cpu")
+    train_seeds(digits, tiny, out=tmp_path / "two", seeds=range(2), device="cpu")
+    kept = [(tmp_path / name / "metrics.json").read_bytes() for name in ("one", "two")]
+    with pytest.raises(InputError, match="another number of seeds"):
+        train_seeds(digits, tiny, out=tmp_path / "one", seeds=range(2), device="cpu", resume=True)
+    with pytest.raises(InputError, match="another number of seeds"):
+        train(digits, tiny, out=tmp_path / "two", device="cpu", resume=True)
+    assert kept == [(tmp_path / name / "metrics.json").read_bytes() for name in ("one", "two")]
+    again = train_seeds(digits, tiny, out=tmp_path / "two", seeds=range(2), device="cpu", resume=True)
+    assert json.loads(kept[1])["test_accuracy"] == np.mean([one.result.test.accuracy.share for one in again])
+
+
+def test_a_data_set_of_another_size_is_refused(digits, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="loaded as images of 8 x 8"):
+        train(digits, dataclasses.replace(TINY, size=16), out=tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
+
+
 def test_comparison(digits, tmp_path: Path) -> None:
     results = []
     for network in ("plain", "batchnorm"):
         tiny = dataclasses.replace(TINY, network=network)
         results.append(train(digits, tiny, out=tmp_path / network, device="cpu").result)
-    said = " ".join(compare(results))
+    said = " ".join(compare([[result] for result in results]))
     assert f"{results[0].history[0].loss:.3f} without batch normalisation" in said
     assert "points" in said
     assert "Both runs share every setting" in said
     faster = dataclasses.replace(results[1].recipe.optimiser, learning_rate=1.0)
     other = dataclasses.replace(results[1], recipe=dataclasses.replace(results[1].recipe, optimiser=faster), seed=7)
-    said = " ".join(compare([results[0], other]))
+    said = " ".join(compare([[results[0]], [other]]))
     rate = results[0].recipe.optimiser.learning_rate
     assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
-    assert compare(results[:1]) == []
+    held = dataclasses.replace(results[1], train_images=5, held_out_images=3, processes=2)
+    said = " ".join(compare([[results[0]], [held]]))
+    count = results[0].train_images
+    assert f"differ in train_images ({count} and 5), held_out_images (0 and 3), processes (1 and 2), so" in said
+    assert compare([results[:1]]) == []
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
     assert where([*results, *results]) == f"Minutes of training on {here}."
     there = dataclasses.replace(other, provenance=dataclasses.replace(other.provenance, hardware="an abacus"))
@@ -644,13 +705,34 @@ def test_comparison(digits, tmp_path: Path) -> None:
     assert where([*results, there]) == f"Minutes of training: plain, batchnorm on {here}; {elsewhere}."
 
 
+def test_comparison_of_several_seeds_is_of_their_means(digits, tmp_path: Path) -> None:
+    result = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+
+    def seeds(network: str, *right: int) -> list[TrainingResult]:
+        recipe = dataclasses.replace(result.recipe, network=network)
+        tests = [dataclasses.replace(result.test, accuracy=rate_at(number / 1000, 1000)) for number in right]
+        return [dataclasses.replace(result, recipe=recipe, test=test) for test in tests]
+
+    # The first seeds are far apart, the other way round; the means are not.
+    apart, near = "do not overlap", "overlap"
+    for deep, plain, sentence in (
+        ((500, 900), (600, 780), f"1.0 points above plain on the test images; their 95% intervals {near}"),
+        ((600, 900), (600, 600), f"15.0 points above plain on the test images; their 95% intervals {apart}"),
+    ):
+        said = compare([seeds("deep", *deep), seeds("plain", *plain), seeds("deep", 10, 20)])
+        assert any(sentence in one for one in said), said
+
+
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished training run"):
         read_results(tmp_path)
-    for text, message in (("{", "damaged"), ('{"seed": 1}', "not what `snellen train` writes")):
+    for text in ('{"seed": 1}', '{"runs": 3}', '{"runs": [{"seed": 0}]}', "[]", "3"):
         (tmp_path / "metrics.json").write_text(text)
-        with pytest.raises(InputError, match=message):
+        with pytest.raises(InputError, match="metrics.json: not what `snellen train` writes"):
             read_results(tmp_path)
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match="metrics.json: damaged"):
+        read_results(tmp_path)
 
 
 # --- the command ------------------------------------------------------------------------------------
@@ -684,6 +766,15 @@ def test_tensorboard(snellen_command, tmp_path: Path) -> None:
     assert list((tmp_path / "tensorboard").glob("events*"))
 
 
+def test_tensorboard_keeps_seeds_apart(snellen_command, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    many = ("--epochs", "1", "--seeds", "2", "--tensorboard")
+    done = snellen_command("train", "digits", *many, *QUICK, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    logs = [path.parent for path in tmp_path.rglob("events*")]
+    assert sorted(logs) == [tmp_path / f"seed-{seed}" / "tensorboard" for seed in (0, 1)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -702,23 +793,29 @@ def test_command_mistakes(snellen_command, tmp_path: Path, arguments, message) -
 
 
 def killed_command(out: Path, after: float, *arguments: str) -> None:
-    """Run ``snellen train`` and kill it with SIGKILL once a checkpoint is there and ``after`` seconds have passed."""
+    """Run ``snellen train``; kill it with SIGKILL ``after`` seconds from when it has written its first checkpoint."""
     program = Path(sysconfig.get_path("scripts")) / "snellen"
     command = [sys.executable, program, "train", "digits", *QUICK, "--out", out, "--resume", *arguments]
+    checkpoint = out / CHECKPOINT
+
+    def written() -> int:
+        return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+
+    before = written()
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None and not (out / CHECKPOINT).exists():
-            time.sleep(0.01)
+        while process.poll() is None and written() == before:
+            time.sleep(0.005)
         time.sleep(after)
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert not (out / "metrics.json").exists()
 
 
 def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
-    arguments = ("--recipe", "batchnorm", "--epochs", "12")
+    arguments = ("--recipe", "batchnorm", "--epochs", "40")
     whole = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "whole", *arguments)
     assert whole.returncode == 0, whole.stderr
-    # Two kills, the first at the first checkpoint, the second wherever the resumed process then is.
-    for after in (0.0, 0.2):
+    for after in (0.0, 0.03, 0.1):
         killed_command(tmp_path / "cut", after, *arguments)
     done = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "cut", "--resume", *arguments)
     assert done.returncode == 0, done.stderr
@@ -743,6 +840,17 @@ def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
     # The same sums in another order, of products in bfloat16: the curves agree to one per cent.
     curves = [[epoch.loss for epoch in result.history] for result in (one, two)]
     np.testing.assert_allclose(curves[1], curves[0], rtol=1e-2)
+
+
+def test_two_processes_train_one_seed_after_another(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "snellen"]
+    command += ["train", "digits", "--epochs", "1", "--seeds", "2", *QUICK, "--out", str(tmp_path / "two")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert [(result.seed, result.processes) for result in read_results(tmp_path / "two")] == [(0, 2), (1, 2)]
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import snellen._torchvision  # noqa: F401  # before timm
+from snellen.ensemble import Ensemble
 from snellen.errors import InputError, ModelError, did_you_mean
 from snellen.mirrored import MirroredConv2d, MirroredNorm2d, PairedMaxima
 
@@ -69,9 +70,13 @@ def batchnorm(classes: int) -> nn.Module:
 
 
 def deep(
-    classes: int, widths: tuple[int, int, int] = (64, 256, 256), first: int = 2, activation: str = "gelu"
+    classes: int,
+    widths: tuple[int, int, int] = (64, 256, 256),
+    first: int = 2,
+    activation: str = "gelu",
+    members: int = 1,
 ) -> nn.Module:
-    """Seven convolutions that start with small filters and do not mind mirrors (problem 3, part 3).
+    """Networks of six convolutions behind a small first layer, that do not mind mirrors (problem 3, part 3).
 
     The plan is Jordan's, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498): a small first layer
     that only decorrelates, then three groups, each of which halves the map between its two convolutions, so that
@@ -81,18 +86,28 @@ def deep(
     in maps of an odd width. The answer to a mirrored image is then the answer to the image, to rounding, where the
     image's width is a multiple of eight. Classes that differ only by a mirror are beyond it.
 
+    Several members learn side by side and answer together (:mod:`snellen.ensemble`).
+
     Args:
         classes: number of logits.
         widths: channels of the three groups, even.
         first: side of the first layer's filters, in pixels; even, so that the maps' widths are odd.
         activation: ``gelu`` or ``relu``.
+        members: number of such networks.
     """
     activations: Mapping[str, Callable[[], nn.Module]] = {"gelu": nn.GELU, "relu": nn.ReLU}
     if activation not in activations:
         raise InputError(f"deep: no activation {activation!r}", " or ".join(activations))
     if first % 2:
         raise InputError(f"deep: first filters of {first} x {first}", "an even side, so that the maps' widths are odd")
-    act = activations[activation]
+    if members < 1:
+        raise InputError(f"deep: {members} members", "at least 1")
+    each = [_deep_member(widths, first, activations[activation]) for _ in range(members)]
+    return Ensemble(each, widths[-1] // 2, classes)
+
+
+def _deep_member(widths: tuple[int, int, int], first: int, act: Callable[[], nn.Module]) -> nn.Module:
+    """Features (N, widths[-1] / 2) of images."""
     colours = 3
     # As many filters as a patch has numbers, and the negative of each.
     channels = 2 * colours * first**2
@@ -114,7 +129,6 @@ def deep(
         )
         channels = width
     layers["pool"] = PairedMaxima()
-    layers["linear"] = nn.Linear(channels // 2, classes, bias=False)
     return nn.Sequential(layers)
 
 
@@ -186,15 +200,14 @@ def parameter_count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def first_convolution(network: nn.Module) -> nn.Conv2d | None:
-    """The first convolution of RGB images in ``network``; None where there is none."""
-    convolutions = (module for module in network.modules() if isinstance(module, nn.Conv2d))
-    return next((module for module in convolutions if module.in_channels == 3), None)
+def first_convolutions(network: nn.Module) -> list[nn.Conv2d]:
+    """The convolutions of RGB images in ``network``: one, none, or one in each member of an ensemble."""
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d) and module.in_channels == 3]
 
 
 def first_filters(network: nn.Module) -> Tensor | None:
     """The filters (F, 3, h, w) of the first convolution, on the CPU in float32; None where there is none."""
-    convolution = first_convolution(network)
+    convolution = next(iter(first_convolutions(network)), None)
     if convolution is None:
         return None
     filters = convolution.filters() if isinstance(convolution, MirroredConv2d) else convolution.weight

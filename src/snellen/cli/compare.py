@@ -39,7 +39,7 @@ def compare(
             shown.add_row(*row)
         output.stdout.print(shown, markup=False)
     results = [result for one in by_run for result in one]
-    for sentence in (where(results), *compared(results)):
+    for sentence in (where(results), *compared(by_run)):
         output.stdout.print(sentence, markup=False, soft_wrap=True)
     if figure is not None:
         save_figure(draw_curves(results), figure)

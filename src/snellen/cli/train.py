@@ -55,7 +55,7 @@ def train(
 
     chosen = read_recipe(recipe, network, epochs=epochs, batch=batch, size=size)
     folder = out or Path("runs") / Path(recipe).stem
-    with _watching(folder if tensorboard else None) as watch:
+    with _watching(tensorboard) as watch:
         common: dict[str, Any] = {"holdout": holdout, "resume": resume, "tta": tta, "device": device, "watch": watch}
         if seeds > 1:
             trained = train_seeds(dataset, chosen, out=folder, seeds=range(seed, seed + seeds), **common)
@@ -96,7 +96,7 @@ def _leads() -> bool:
 
 
 @contextlib.contextmanager
-def _watching(tensorboard: Path | None) -> Iterator[Watch]:
+def _watching(tensorboard: bool) -> Iterator[Watch]:
     """Shows a bar with loss, speed and time left, a line after each epoch, and TensorBoard logs where asked for."""
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -105,9 +105,16 @@ def _watching(tensorboard: Path | None) -> Iterator[Watch]:
     from snellen.training.trainer import Watch
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    writer = None if tensorboard is None or not _leads() else _writer(tensorboard)
+    log = _writer() if tensorboard and _leads() else None
+    writer: Any = None
 
     class Shown(Watch):
+        def begin(self, out: Path) -> None:
+            nonlocal writer
+            if log is not None:
+                close()
+                writer = log(str(out / "tensorboard"))
+
         def decoded(self, done: int, total: int) -> None:
             bar.update(task, description="Decoding", completed=done, total=total, state=f"{done:,} of {total:,}")
 
@@ -140,21 +147,24 @@ def _watching(tensorboard: Path | None) -> Iterator[Watch]:
                     if value is not None:
                         writer.add_scalar(f"epoch/{name}", value, number)
 
+    def close() -> None:
+        if writer is not None:
+            writer.close()
+
     show = output.stderr.is_terminal and _leads()
     with Progress(*columns, console=output.stderr, transient=True, disable=not show) as bar:
         task = bar.add_task("Starting", total=None, state="")
         try:
             yield Shown()
         finally:
-            if writer is not None:
-                writer.close()
+            close()
 
 
-def _writer(folder: Path) -> Any:
+def _writer() -> Any:
     from snellen.errors import InputError
 
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise InputError("--tensorboard needs TensorBoard", "pip install 'snellen[tensorboard]'") from error
-    return SummaryWriter(str(folder / "tensorboard"))
+    return SummaryWriter

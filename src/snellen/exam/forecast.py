@@ -61,5 +61,5 @@ def forecast(part: str, context: Context, seconds: float) -> float:
             total += seconds * sum(len(open_dataset(name)) for name in context.datasets)
         elif part == "training" and not context.training_runs:
             images = len(open_dataset(context.training))
-            total += images * sum(recipe.epochs * seconds_an_image(recipe) for recipe in recipes(context.training))
+            total += images * sum(seconds_an_image(recipe) for recipe in recipes(context.training))
     return total

@@ -132,8 +132,9 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks.append(Picture(curves, _curves_caption(len(shown))))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
-    said = compare(shown[: -len(of_run)])
-    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(shown) if sentence not in said)]))
+    each = [results for _, results in runs]
+    said = compare(each[:-1])
+    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(each) if sentence not in said)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "the whole folder that `snellen train` made")
     blocks.append(Picture(pictured / CONFUSION, "Which class (rows) is given which name (columns).", 0.6))

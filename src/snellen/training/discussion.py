@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from snellen.intervals import Rate
 from snellen.runs import differences, to_plain
 from snellen.training.figures import name_of
 from snellen.training.initialise import ABOUT
@@ -26,7 +27,8 @@ ABOUT_NETWORKS = {
         "A first layer of 2 x 2 filters that only decorrelates; three groups of two 3 x 3 convolutions, with 3 x 3 "
         "max pooling of stride 2 after the first of each, batch normalisation without a scale, and GELU; the maximum "
         "of each channel over the map; a linear layer and softmax. Everywhere half of the filters are the mirror "
-        "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer."
+        "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer. "
+        "The recipe has two such networks learn side by side, each from its own loss, and averages their logits."
     ),
 }
 """The three networks of the assignment, in words."""
@@ -91,11 +93,15 @@ def discuss(result: TrainingResult) -> list[str]:
     return sentences
 
 
-def compare(results: Sequence[TrainingResult]) -> list[str]:
-    """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other."""
-    by_network: dict[str, list[TrainingResult]] = {}
-    for result in results:
-        by_network.setdefault(result.recipe.network, []).append(result)
+def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
+    """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other.
+
+    Args:
+        runs: of a network that several have, the first counts; the results of a run differ in their seeds.
+    """
+    by_network: dict[str, Sequence[TrainingResult]] = {}
+    for results in runs:
+        by_network.setdefault(results[0].recipe.network, results)
     sentences: list[str] = []
     if "plain" in by_network and "batchnorm" in by_network:
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
@@ -132,7 +138,11 @@ def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResul
 
 def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
-    settings = ({"seed": run.seed, "data": run.provenance.data} | to_plain(run.recipe) for run in (one, other))
+    beside = ("seed", "train_images", "held_out_images", "processes", "precision")
+    settings = (
+        {name: getattr(run, name) for name in beside} | {"data": run.provenance.data} | to_plain(run.recipe)
+        for run in (one, other)
+    )
     apart = [
         f"{'.'.join(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
     ]
@@ -142,16 +152,25 @@ def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    one, two = (statistics.mean(r.test.accuracy.share for r in runs) for runs in (better, other))
-    low, high = better[0].test.accuracy.low, other[0].test.accuracy.high
-    apart = "do not overlap" if low > high or better[0].test.accuracy.high < other[0].test.accuracy.low else "overlap"
+    one, two = (_mean(results) for results in (better, other))
+    apart = "do not overlap" if one.low > two.high or one.high < two.low else "overlap"
     return (
-        f"{name_of(better[0])} is {abs(one - two) * 100:.1f} points {'above' if one > two else 'below'} "
-        f"{name_of(other[0])} on the test images; their 95% intervals {apart}."
+        f"{name_of(better[0])} is {abs(one.share - two.share) * 100:.1f} points "
+        f"{'above' if one.share > two.share else 'below'} {name_of(other[0])} on the test images; their 95% intervals "
+        f"{apart}."
     )
 
 
+def _mean(results: Sequence[TrainingResult]) -> Rate:
+    """The mean test accuracy over seeds, with the interval of one network that has it."""
+    return rate_at(statistics.mean(result.test.accuracy.share for result in results), results[0].test.accuracy.n)
+
+
 def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
+    members = deep.recipe.network_options.get("members", 1)
+    together = (
+        f" Its {members} networks learn apart and err differently, so their mean errs less." if members > 1 else ""
+    )
     firsts = [
         f"{shape[0]} filters of {shape[2]} x {shape[3]}" if (shape := result.first_layer) else "no convolution"
         for result in (deep, plain)
@@ -160,7 +179,7 @@ def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
         f"deep starts with {firsts[0]} where plain has {firsts[1]}, and spends its {deep.parameters:,} parameters "
         f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that see small maps. Seven layers of small filters "
         f"see as far as one of large ones, with a nonlinearity at each step. Half of its filters are mirror images of "
-        f"the other half, which share their weights: what it learns of a thing it knows of its mirror image."
+        f"the other half, which share their weights: what it learns of a thing it knows of its mirror image.{together}"
     )
 
 
@@ -185,15 +204,14 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
     for results in runs:
         first = results[0]
         shares = [result.test.accuracy.share for result in results]
-        mean = statistics.mean(shares)
         deviation = f" ± {statistics.stdev(shares) * 100:.2f}" if len(shares) > 1 else ""
-        rate = rate_at(mean, first.test.accuracy.n)
+        rate = _mean(results)
         rows.append(
             [
                 first.recipe.network.rpartition("/")[2],
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
-                f"{mean:.2%}{deviation}",
+                f"{statistics.mean(shares):.2%}{deviation}",
                 f"{rate.low:.2%} to {rate.high:.2%}",
                 str(len(results)),
                 f"{statistics.mean(result.seconds for result in results) / 60:.1f}",

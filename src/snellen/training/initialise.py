@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from snellen.errors import InputError
 from snellen.mirrored import MirroredConv2d
-from snellen.networks import first_convolution
+from snellen.networks import first_convolutions
 from snellen.training.recipe import Initialisation
 
 _PATCH_VARIANCE_FLOOR = 5e-4
@@ -56,26 +56,32 @@ def _he(network: nn.Module) -> None:
 
 def _whitened(network: nn.Module, images: Tensor) -> None:
     """Whitening first layer, identities behind it, a small head (Jordan, arXiv 2404.00498, section 3)."""
-    first = first_convolution(network)
-    if first is None:
+    firsts = first_convolutions(network)
+    if not firsts:
         raise InputError("whitened: the network has no convolution of RGB images", "another initialisation")
     with torch.no_grad():
-        side = first.kernel_size[0]
-        mirrored = isinstance(first, MirroredConv2d)
-        filters = mirrored_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
-        if first.weight.shape != filters.shape:
-            seen = tuple(first.weight.shape)
-            raise InputError(
-                f"whitened: the first convolution is {seen}", f"{tuple(filters.shape)} for filters of this size"
-            )
-        first.weight.copy_(filters)
-        first.weight.requires_grad_(False)
+        for first in firsts:
+            _whiten(first, images)
         for module in network.modules():
-            if isinstance(module, nn.Conv2d) and module is not first:
+            if isinstance(module, nn.Conv2d) and module not in firsts:
                 received = module.in_channels // 2 if isinstance(module, MirroredConv2d) else module.in_channels
                 nn.init.dirac_(module.weight[:received])
             elif isinstance(module, nn.Linear):
                 module.weight.normal_(std=1 / module.in_features)
+
+
+def _whiten(first: nn.Conv2d, images: Tensor) -> None:
+    """Set the filters of a first layer, for good."""
+    side = first.kernel_size[0]
+    mirrored = isinstance(first, MirroredConv2d)
+    filters = mirrored_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
+    if first.weight.shape != filters.shape:
+        seen = tuple(first.weight.shape)
+        raise InputError(
+            f"whitened: the first convolution is {seen}", f"{tuple(filters.shape)} for filters of this size"
+        )
+    first.weight.copy_(filters)
+    first.weight.requires_grad_(False)
 
 
 def whitening_filters(images: Tensor, side: int) -> Tensor:

@@ -33,7 +33,7 @@ class Step:
         step, steps: the current one of this epoch, from 1, of how many.
         loss: of this step's batch.
         images_per_second: in this epoch so far, over all processes.
-        seconds_left: until the last epoch ends, at that speed.
+        seconds_left: until the last epoch ends, at that speed; images take as long as they are large.
     """
 
     epoch: int
@@ -50,8 +50,8 @@ class Learned:
     """What one epoch saw of the training images, as they were augmented, while it learned from them.
 
     Attributes:
-        loss: mean cross-entropy (nats), smoothed where the recipe smooths.
-        accuracy: share of images named rightly.
+        loss: mean cross-entropy (nats), smoothed where the recipe smooths; of an ensemble the members' mean.
+        accuracy: share of images named rightly; of an ensemble the members' mean.
         learning_rate: mean over the steps, as a share of its height.
         seconds: of the epoch.
     """
@@ -142,9 +142,10 @@ def train_epoch(
     """
     steps = steps_of(split, recipe)
     total = steps * recipe.epochs
+    later = sum((size_at(recipe, other) / size_at(recipe, epoch)) ** 2 for other in range(epoch + 1, recipe.epochs))
     torch.manual_seed(seed_of(seed, "network", epoch, team.rank))  # what the network itself draws: dropout
     losses: list[Tensor] = []
-    right = torch.zeros((), dtype=torch.int64, device=team.device)
+    right = torch.zeros((), device=team.device)
     rates: list[float] = []
     sizes: list[int] = []
     seen = 0
@@ -155,12 +156,15 @@ def train_epoch(
         set_share(optimisers, rate)
         with precision(team.device):
             logits = network(preprocessing.normalise(views).contiguous(memory_format=torch.channels_last)).float()
-        summed = functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing, reduction="sum")
+        # The members of an ensemble answer one after another, and each learns from its own loss.
+        answers = len(logits) // len(targets)
+        wanted = targets.repeat(answers)
+        summed = functional.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing, reduction="sum")
         for optimiser in optimisers:
             optimiser.zero_grad()
         # The processes' gradients are averaged; times their number, that is the mean over the whole batch.
         (summed * team.size / whole).backward()
-        losses.append(summed.detach() / whole)
+        losses.append(summed.detach() / (whole * answers))
         sizes.append(whole)
         now = time.perf_counter()
         last = step == steps - 1
@@ -168,11 +172,11 @@ def train_epoch(
             looked = now
             _check_finite(losses, network, epoch, steps, rate)
             speed = (seen + whole) / (now - started)
-            left = ((recipe.epochs - epoch) * len(split) - seen - whole) / speed
+            left = ((1 + later) * len(split) - seen - whole) / speed
             watch(Step(epoch + 1, recipe.epochs, step + 1, steps, float(losses[-1]) * team.size, speed, left))
         for optimiser in optimisers:
             optimiser.step()
-        right += (logits.argmax(1) == targets).sum()
+        right += (logits.argmax(1) == wanted).sum() / answers
         rates.append(rate)
         seen += whole
     summed = (torch.stack(losses) * torch.tensor(sizes, device=team.device)).sum()

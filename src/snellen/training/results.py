@@ -130,8 +130,8 @@ def rate_at(share: float, count: int) -> Rate:
     return Rate.of(number < round(share * count) for number in range(count))
 
 
-def seed_folder(seed: int) -> str:
-    """The folder of one seed's run in the folder of several."""
+def seed_folder(seed: int | Literal["*"]) -> str:
+    """The folder of one seed's run in the folder of several; of any seed, as a pattern."""
     return f"seed-{seed}"
 
 
@@ -150,9 +150,9 @@ def read_results(folder: Path) -> list[TrainingResult]:
         ) from error
     except ValueError as error:
         raise InputError(f"{path}: damaged: {error}") from error
-    if isinstance(values, dict) and "runs" in values:
-        return [result for run in values["runs"] for result in read_results(folder / run["folder"])]
     try:
+        if "runs" in values:
+            return [result for run in values["runs"] for result in read_results(folder / run["folder"])]
         fields = {field.name for field in dataclasses.fields(TrainingResult)}
         return [_from_plain(TrainingResult, {key: value for key, value in values.items() if key in fields})]
     except (TypeError, ValueError, KeyError, AttributeError) as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -56,6 +56,9 @@ class Watch:
     def decoded(self, done: int, total: int) -> None:
         """So many of the data set's images are in memory."""
 
+    def begin(self, out: Path) -> None:
+        """The training whose run is kept in ``out`` begins or goes on."""
+
     def step(self, step: Step) -> None:
         """A step was taken."""
 
@@ -78,8 +81,8 @@ def train(
     """Train a network from scratch, then test it once.
 
     Writes ``model.safetensors``, ``metrics.json``, figures, ``manifest.json``, and after each epoch
-    ``checkpoint.safetensors``, below ``out``. The same seed on the same machine gives the same bits, also where
-    the run was killed and resumed.
+    ``checkpoint.safetensors``, below ``out``. The same seed on the same processor, with as many threads and processes,
+    gives the same bits, also where the run was killed and resumed. A GPU may add in another order each time.
 
     Args:
         dataset: as :func:`snellen.datasets.open_dataset` takes it, or one already loaded at the recipe's size.
@@ -94,33 +97,23 @@ def train(
         watch: told how it goes.
 
     Raises:
-        InputError: no such data, recipe or network; ``out`` holds a run, or another is writing there; a checkpoint of
-            another run.
+        InputError: no such data, recipe or network; a data set of another size; ``out`` holds a run, or another is
+            writing there; a checkpoint of another run.
         SnellenError: the loss is no longer finite, or a file cannot be written; the last checkpoint is kept.
     """
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
-    run = Run(out)
     team = Team(device)
     keep_freed_memory()
-    with run if team.leads else nullcontext():
-        _check_folder(out, resume)
-        team.wait()
-        data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
-        if len(data.train) < team.size or recipe.batch < team.size:
-            raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
-        with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
-            trained = _trained(data, recipe, out, seed, holdout, resume, tta, team, watch)
-            if team.leads:
-                write_result(out, trained.result)
-                save_figures(out, trained.result, first_filters(trained.classifier.network))
-                run.write_manifest(trained.result.provenance)
-            team.part()
+    with _folder(out, resume, team, foreign=seed_folder("*")) as run:
+        data = _loaded(dataset, recipe, team, watch)
+        trained = _one_run(data, recipe, run, seed, holdout, resume, tta, team, watch)
+        team.part()
     return trained
 
 
 def train_seeds(
-    dataset: str,
+    dataset: str | DataSet,
     recipe: str | Recipe,
     *,
     out: Path,
@@ -134,33 +127,72 @@ def train_seeds(
     """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
-    run = Run(out)
-    _check_folder(out, resume)
-    data = load_data(dataset, recipe.size, watch.decoded)
-    trained = [
-        train(
-            data,
-            recipe,
-            out=out / seed_folder(seed),
-            seed=seed,
-            holdout=holdout,
-            resume=resume,
-            tta=tta,
-            device=device,
-            watch=watch,
-        )
-        for seed in seeds
-    ]
-    write_summary(out, [one.result for one in trained])
-    run.write_manifest(trained[0].result.provenance)
+    team = Team(device)
+    keep_freed_memory()
+    with _folder(out, resume, team, foreign="*.safetensors") as run:
+        data = _loaded(dataset, recipe, team, watch)
+        trained = []
+        for seed in seeds:
+            with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
+                trained.append(_one_run(data, recipe, run_of_seed, seed, holdout, resume, tta, team, watch))
+        if team.leads:
+            write_summary(out, [one.result for one in trained])
+            run.write_manifest(trained[0].result.provenance)
+        team.part()
     return trained
 
 
-def _check_folder(out: Path, resume: bool) -> None:
-    """Refuse to write over a run."""
-    held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
-    if held and not resume:
-        raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
+@contextmanager
+def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
+    """The folder of a run, which the team's first process keeps others out of.
+
+    Raises:
+        InputError: it holds a run that is not to be gone on with, or, as a file called like ``foreign`` shows, a run
+            with one seed in place of several or the other way round; another process is writing there.
+    """
+    run = Run(out)
+    with run if team.leads else nullcontext():
+        held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
+        if held and not resume:
+            raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
+        if other := next(out.glob(foreign), None):
+            raise InputError(f"{out}: holds {other.name}, of a run with another number of seeds", "another --out")
+        team.wait()
+        yield run
+
+
+def _loaded(dataset: str | DataSet, recipe: Recipe, team: Team, watch: Watch) -> DataSet:
+    data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
+    height, width = data.preprocessing.size
+    if (height, width) != (recipe.size, recipe.size):
+        raise InputError(
+            f"{data.name}: loaded as images of {height} x {width}", f"the recipe's size, {recipe.size} x {recipe.size}"
+        )
+    if len(data.train) < team.size or recipe.batch < team.size:
+        raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
+    return data
+
+
+def _one_run(
+    data: DataSet,
+    recipe: Recipe,
+    run: Run,
+    seed: int,
+    holdout: float,
+    resume: bool,
+    tta: bool,
+    team: Team,
+    watch: Watch,
+) -> Trained:
+    """Train with one seed, in its folder, which ``run`` holds; the caller's random numbers stay as they are."""
+    with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
+        watch.begin(run.path)
+        trained = _trained(data, recipe, run.path, seed, holdout, resume, tta, team, watch)
+        if team.leads:
+            write_result(run.path, trained.result)
+            save_figures(run.path, trained.result, first_filters(trained.classifier.network))
+            run.write_manifest(trained.result.provenance)
+    return trained
 
 
 def _trained(
@@ -255,7 +287,10 @@ def _history(checkpoint: Checkpoint, path: Path) -> list[Epoch]:
 def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:
     torch.manual_seed(seed_of(seed, "initialisation"))
     network = create(recipe.network, len(data.labels), recipe.network_options)
-    sample = data.preprocessing.normalise(views_of(train_split.images[:_WHITENING_IMAGES].cpu()))
+    count = min(len(train_split), _WHITENING_IMAGES)
+    # From all over the set, since many are sorted by class.
+    spread = torch.arange(count) * len(train_split) // count
+    sample = data.preprocessing.normalise(views_of(train_split.images[spread.to(train_split.images.device)].cpu()))
     initialise(network, recipe.initialisation, sample)
     for size in sorted({size_at(recipe, epoch) for epoch in range(recipe.epochs)}):
         _check_takes(network, reduced(sample[:2], size), recipe.network)
