@@ -152,7 +152,7 @@ def _attack_peppers(result: Result) -> Rows:
 
 def _ablations(result: Result) -> Rows:
     rows = []
-    for one in result["rows"]:
+    for one in result["rows"].values():
         accuracies = ", ".join(f"{accuracy:.2%}" for accuracy in one["held_out_accuracies"])
         rows.append([one["what"], accuracies, f"{one['seconds'] / 60:.1f}"])
     return [["recipe", "held-out accuracy of each seed", "minutes"], *rows]
@@ -165,9 +165,17 @@ def _held_out(result: Result) -> Rows:
         rate = recipe["optimiser"]["learning_rate"]
         learned = f"{one['last_training_accuracy']:.2%}"
         held = [share(one[key]) for key in ("accuracy", "accuracy_averaged")]
-        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held])
-    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views"]
+        rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, one["hardware"]])
+    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "trained on"]
     return [head, *rows]
+
+
+def _pairs(result: Result) -> Rows:
+    rows = [
+        [*pair["runs"], *(f"{share:.2%}" for share in (*pair["accuracies"], pair["together"]))]
+        for pair in result["pairs"]
+    ]
+    return [["one", "other", "one alone", "other alone", "their mean"], *rows]
 
 
 def _time_to_accuracy(result: Result) -> Rows:
@@ -399,11 +407,19 @@ BENCHMARKS = (
     ),
     Benchmark(
         "held_out",
-        "What recipes were chosen by: images held out of training.",
+        "What recipes were chosen by: images held out of training. A row's name makes it again.",
         f"benchmarks/held_out.py {DATA}/cifar10 plain batchnorm deep",
         60,
         lambda _: "1 run of each",
         _held_out,
+    ),
+    Benchmark(
+        "pairs",
+        "What two networks that learned apart are worth together, on images held out of training.",
+        f"benchmarks/pairs.py {DATA}/cifar10",
+        1,
+        lambda result: f"{result['held_out_images']:,} images",
+        _pairs,
     ),
     Benchmark(
         "ablations",

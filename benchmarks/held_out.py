@@ -2,23 +2,30 @@
 
     python benchmarks/held_out.py DATASET RECIPE... [--seed 0] [--out runs/held-out]
 
-A RECIPE is the name of one of Snellen's own or a TOML file. A tenth of the training images takes the test images'
-place. Killed and started again it goes on. Adds a row for each to benchmarks/results/held_out.json, beside those of
-earlier days, with the whole recipe in it; not the time, since several may share the cores.
+A RECIPE is the name of one of Snellen's own, a TOML file, or the name of a row of benchmarks/results/held_out.json,
+which is then made again. A tenth of the training images takes the test images' place. Killed and started again it goes
+on. Adds a row for each to that file, beside those of earlier days, with the whole recipe in it; not the time, since
+several may share the cores.
 """
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ablations import Lines, held_out_data
 from snellen.runs import fingerprint, hardware, to_plain, versions, write_json
-from snellen.training.recipe import read_recipe
+from snellen.training.recipe import read_recipe, recipe_of
 from snellen.training.trainer import train
 
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
+
+
+def kept_rows() -> dict[str, Any]:
+    """The rows that are there now, by name."""
+    return dict(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]) if RESULTS.is_file() else {}
 
 
 def main() -> None:
@@ -30,17 +37,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/held-out"))
     asked = parser.parse_args()
     for name in asked.recipes:
-        recipe = read_recipe(name)
+        if earlier := kept_rows().get(name):
+            key, recipe, seed = name, recipe_of(earlier["recipe"], RESULTS.name), earlier["seed"]
+        else:
+            recipe, seed = read_recipe(name), asked.seed
+            key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{seed}"
         data = held_out_data(asked.dataset, recipe.size)
-        key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{asked.seed}"
-        result = train(
-            data, recipe, out=asked.out / key, seed=asked.seed, resume=True, tta=True, watch=Lines(key)
-        ).result
+        result = train(data, recipe, out=asked.out / key, seed=seed, resume=True, tta=True, watch=Lines(key)).result
         assert result.test_averaged is not None  # asked for
         row = {
             "dataset": asked.dataset,
             "recipe": to_plain(recipe),
-            "seed": asked.seed,
+            "seed": seed,
             "held_out_images": len(data.test),
             "accuracy": to_plain(result.test.accuracy),
             "accuracy_averaged": to_plain(result.test_averaged.accuracy),
@@ -49,8 +57,7 @@ def main() -> None:
             "threads": torch.get_num_threads(),
             "hardware": hardware(),
         }
-        rows = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.is_file() else {}
-        write_json(RESULTS, {"rows": rows | {key: row}, "hardware": hardware(), "versions": versions()})
+        write_json(RESULTS, {"rows": kept_rows() | {key: row}, "hardware": hardware(), "versions": versions()})
         print(
             f"{key}: held out {result.test.accuracy.share:.2%}, six views {result.test_averaged.accuracy.share:.2%}, "
             f"training {result.history[-1].accuracy:.2%}",

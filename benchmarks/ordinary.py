@@ -26,6 +26,7 @@ def network(classes: int, widths: Sequence[int]) -> nn.Module:
     for module in made.modules():
         if isinstance(module, nn.Conv2d):
             module.reset_parameters()  # no pairs
-    made.pool = Maxima()
-    made.linear = nn.Linear(widths[-1], classes, bias=False)
+    for member in made.members:
+        member.pool = Maxima()
+    made.linear = nn.Linear(len(made.members) * widths[-1], classes, bias=False)
     return made

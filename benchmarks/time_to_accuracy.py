@@ -4,22 +4,23 @@
 
 Both run in Snellen's loop (bfloat16, channels-last), so that the network and the recipe are what differs: a stock
 loop would make ResNet-18 slower still. Each gets as many epochs as fit into the minutes, at the speed that a few
-steps of it show. A tenth of the training images is held out and looked at after each epoch. Killed and started
-again it goes on. Writes benchmarks/results/time_to_accuracy.json and .png.
+steps at each size of image show. A tenth of the training images is held out and looked at after each epoch. Killed
+and started again it goes on. Writes benchmarks/results/time_to_accuracy.json and .png.
 """
 
 import argparse
 import contextlib
 import dataclasses
 import json
-from itertools import accumulate
+import tempfile
+from itertools import accumulate, count
 from pathlib import Path
 
 from snellen.figures import new_figure, save_figure, styled
-from snellen.runs import hardware, versions, write_json
+from snellen.runs import fingerprint, hardware, versions, write_json
 from snellen.training.data import DataSet, load_data
-from snellen.training.loop import Step
-from snellen.training.recipe import Recipe, read_recipe
+from snellen.training.loop import Step, size_at
+from snellen.training.recipe import Growth, Recipe, read_recipe
 from snellen.training.results import TrainingResult
 from snellen.training.trainer import Watch, train
 
@@ -42,15 +43,30 @@ class Stopwatch(Watch):
             raise Timed
 
 
+def speed(data: DataSet, recipe: Recipe, size: int, out: Path) -> float:
+    """Images a second that ``recipe`` learns from while it sees them at ``size`` pixels."""
+    watch = Stopwatch()
+    with contextlib.suppress(Timed):
+        train(data, dataclasses.replace(recipe, growth=Growth(size, 1)), out=out, holdout=HELD_OUT, watch=watch)
+    return watch.images_per_second
+
+
 def epochs_that_fit(data: DataSet, recipe: Recipe, minutes: float, out: Path) -> int:
     """How many epochs of ``recipe`` take ``minutes``; kept in a file, for a second start must ask for the same."""
     kept = out / "epochs.json"
     if not kept.exists():
-        watch = Stopwatch()
-        with contextlib.suppress(Timed):
-            train(data, recipe, out=out / "timing", holdout=HELD_OUT, resume=True, watch=watch)
+        sizes = {size_at(recipe, epoch) for epoch in range(recipe.epochs)}
+        with tempfile.TemporaryDirectory() as folder:
+            speeds = {size: speed(data, recipe, size, Path(folder, str(size))) for size in sizes}
         images = (1 - HELD_OUT) * len(data.train)
-        write_json(kept, max(1, round(minutes * 60 * watch.images_per_second / images)))
+
+        def seconds(epochs: int) -> float:
+            whole = dataclasses.replace(recipe, epochs=epochs)
+            return sum(images / speeds[size_at(whole, epoch)] for epoch in range(epochs))
+
+        fitting = next(epochs for epochs in count(1) if seconds(epochs + 1) > minutes * 60)
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(kept, fitting)
     return int(json.loads(kept.read_text()))
 
 
@@ -65,7 +81,8 @@ def main() -> None:
     data = load_data(asked.dataset, recipes["deep"].size)
     results: dict[str, TrainingResult] = {}
     for name, recipe in recipes.items():
-        out = asked.out / name
+        # Of other minutes or another recipe nothing is gone on with.
+        out = asked.out / f"{name}-{fingerprint(repr((recipe, asked.minutes)))[:6]}"
         fitting = dataclasses.replace(recipe, epochs=epochs_that_fit(data, recipe, asked.minutes, out))
         results[name] = train(data, fitting, out=out / "run", holdout=HELD_OUT, resume=True).result
     curves = {
