@@ -324,7 +324,7 @@ BENCHMARKS = (
     ),
     _training("plain"),
     _training("batchnorm"),
-    _training("deep", " --batch 500 --images 4000"),
+    _training("deep", " --batch 500 --images 1000 --rounds 5"),
     Benchmark(
         "attack-speed",
         "Gradients a second, beside the peers on the same network, photographs and bound.",

@@ -61,6 +61,11 @@ class Photographs(Dataset):
         return self.transform(self.images[index]), self.targets[index]
 
 
+def loss_of(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The mean loss; the members of an ensemble answer one after another."""
+    return functional.cross_entropy(logits, classes.repeat(len(logits) // len(classes)))
+
+
 def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of the tutorials' loop."""
     network = create(recipe.network, 10, recipe.network_options)
@@ -70,7 +75,7 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
     def epoch() -> None:
         for inputs, classes in loader:
             optimiser.zero_grad()
-            functional.cross_entropy(network(inputs), classes).backward()
+            loss_of(network(inputs), classes).backward()
             optimiser.step()
 
     return epoch
@@ -99,7 +104,7 @@ def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
                 logits = network(batch).float()
             for optimiser in optimisers:
                 optimiser.zero_grad()
-            functional.cross_entropy(logits, classes).backward()
+            loss_of(logits, classes).backward()
             for optimiser in optimisers:
                 optimiser.step()
 

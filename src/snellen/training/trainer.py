@@ -155,7 +155,7 @@ def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
         held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
         if held and not resume:
             raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
-        if other := next(out.glob(foreign), None):
+        if other := min(out.glob(foreign), default=None):
             raise InputError(f"{out}: holds {other.name}, of a run with another number of seeds", "another --out")
         team.wait()
         yield run
