@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import snellen._torchvision  # noqa: F401  # before torchvision
+from snellen.ensemble import wanted
 from snellen.memory import keep_freed_memory
 from snellen.networks import create
 from snellen.preprocessing import Preprocessing
@@ -61,11 +62,6 @@ class Photographs(Dataset):
         return self.transform(self.images[index]), self.targets[index]
 
 
-def loss_of(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """The mean loss; the members of an ensemble answer one after another."""
-    return functional.cross_entropy(logits, classes.repeat(len(logits) // len(classes)))
-
-
 def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of the tutorials' loop."""
     network = create(recipe.network, 10, recipe.network_options)
@@ -75,7 +71,8 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
     def epoch() -> None:
         for inputs, classes in loader:
             optimiser.zero_grad()
-            loss_of(network(inputs), classes).backward()
+            logits = network(inputs)
+            functional.cross_entropy(logits, wanted(logits, classes)).backward()
             optimiser.step()
 
     return epoch
@@ -104,7 +101,7 @@ def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
                 logits = network(batch).float()
             for optimiser in optimisers:
                 optimiser.zero_grad()
-            loss_of(logits, classes).backward()
+            functional.cross_entropy(logits, wanted(logits, classes)).backward()
             for optimiser in optimisers:
                 optimiser.step()
 

@@ -812,7 +812,8 @@ def killed_command(out: Path, after: float, *arguments: str) -> None:
 
 
 def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
-    arguments = ("--recipe", "batchnorm", "--epochs", "40")
+    # Many, so that it does not end where this process is held up between the checkpoint and the kill.
+    arguments = ("--recipe", "batchnorm", "--epochs", "150")
     whole = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "whole", *arguments)
     assert whole.returncode == 0, whole.stderr
     for after in (0.0, 0.03, 0.1):
@@ -823,18 +824,24 @@ def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
     assert not list((tmp_path / "cut").glob(".*"))
 
 
-def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
+def in_two_processes(*arguments: str | Path) -> str:
+    """What `snellen train digits` says to stdout in two processes that share the batches."""
     pytest.importorskip("accelerate")
-    recipe = dataclasses.replace(read_recipe("plain"), size=8, batch=64, epochs=3)
-    one = train(digits, recipe, out=tmp_path / "one", device="cpu").result
     # `--multi_gpu` is Accelerate's name for its own launcher; on a CPU the processes talk through gloo.
     command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "snellen"]
-    command += ["train", "digits", "--recipe", "plain", "--epochs", "3", *QUICK, "--out", str(tmp_path / "two")]
+    command += ["train", "digits", *QUICK, *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Test accuracy") == 1
+    return done.stdout
+
+
+def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(read_recipe("plain"), size=8, batch=64, epochs=3)
+    one = train(digits, recipe, out=tmp_path / "one", device="cpu").result
+    said = in_two_processes("--recipe", "plain", "--epochs", "3", "--out", tmp_path / "two")
+    assert said.count("Test accuracy") == 1
     (two,) = read_results(tmp_path / "two")
     assert (one.processes, two.processes) == (1, 2)
     # The same sums in another order, of products in bfloat16: the curves agree to one per cent.
@@ -843,13 +850,7 @@ def test_two_processes_follow_the_curve_of_one(digits, tmp_path: Path) -> None:
 
 
 def test_two_processes_train_one_seed_after_another(tmp_path: Path) -> None:
-    pytest.importorskip("accelerate")
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "snellen"]
-    command += ["train", "digits", "--epochs", "1", "--seeds", "2", *QUICK, "--out", str(tmp_path / "two")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
-    assert done.returncode == 0, done.stderr
+    in_two_processes("--epochs", "1", "--seeds", "2", "--out", tmp_path / "two")
     assert [(result.seed, result.processes) for result in read_results(tmp_path / "two")] == [(0, 2), (1, 2)]
 
 

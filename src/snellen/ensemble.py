@@ -9,6 +9,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+def wanted(logits: Tensor, targets: Tensor) -> Tensor:
+    """The class of each of ``logits`` (M * N, classes), given ``targets`` (N,).
+
+    The members of an ensemble that learns answer one after another; any other network answers once, M = 1.
+    """
+    return targets.repeat(len(logits) // len(targets))
+
+
 class Ensemble(nn.Module):
     """Members of one kind, each with a linear layer, that start differently and so come to err differently.
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from snellen.ensemble import wanted
 from snellen.errors import SnellenError
 from snellen.preprocessing import Preprocessing
 from snellen.runs import fingerprint
@@ -156,10 +157,9 @@ def train_epoch(
         set_share(optimisers, rate)
         with precision(team.device):
             logits = network(preprocessing.normalise(views).contiguous(memory_format=torch.channels_last)).float()
-        # The members of an ensemble answer one after another, and each learns from its own loss.
-        answers = len(logits) // len(targets)
-        wanted = targets.repeat(answers)
-        summed = functional.cross_entropy(logits, wanted, label_smoothing=recipe.label_smoothing, reduction="sum")
+        classes = wanted(logits, targets)
+        answers = len(classes) // len(targets)
+        summed = functional.cross_entropy(logits, classes, label_smoothing=recipe.label_smoothing, reduction="sum")
         for optimiser in optimisers:
             optimiser.zero_grad()
         # The processes' gradients are averaged; times their number, that is the mean over the whole batch.
@@ -176,7 +176,7 @@ def train_epoch(
             watch(Step(epoch + 1, recipe.epochs, step + 1, steps, float(losses[-1]) * team.size, speed, left))
         for optimiser in optimisers:
             optimiser.step()
-        right += (logits.argmax(1) == wanted).sum() / answers
+        right += (logits.argmax(1) == classes).sum() / answers
         rates.append(rate)
         seen += whole
     summed = (torch.stack(losses) * torch.tensor(sizes, device=team.device)).sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -105,9 +105,9 @@ def train(
     watch = watch or Watch()
     team = Team(device)
     keep_freed_memory()
-    with _folder(out, resume, team, foreign=seed_folder("*")) as run:
+    with _folder(out, resume, team, foreign=seed_folder("*")) as run, _random_numbers_kept(team):
         data = _loaded(dataset, recipe, team, watch)
-        trained = _one_run(data, recipe, run, seed, holdout, resume, tta, team, watch)
+        trained = _trained(data, recipe, run, seed, holdout, resume, tta, team, watch)
         team.part()
     return trained
 
@@ -129,12 +129,12 @@ def train_seeds(
     watch = watch or Watch()
     team = Team(device)
     keep_freed_memory()
-    with _folder(out, resume, team, foreign="*.safetensors") as run:
+    with _folder(out, resume, team, foreign="*.safetensors") as run, _random_numbers_kept(team):
         data = _loaded(dataset, recipe, team, watch)
         trained = []
         for seed in seeds:
             with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
-                trained.append(_one_run(data, recipe, run_of_seed, seed, holdout, resume, tta, team, watch))
+                trained.append(_trained(data, recipe, run_of_seed, seed, holdout, resume, tta, team, watch))
         if team.leads:
             write_summary(out, [one.result for one in trained])
             run.write_manifest(trained[0].result.provenance)
@@ -173,7 +173,13 @@ def _loaded(dataset: str | DataSet, recipe: Recipe, team: Team, watch: Watch) ->
     return data
 
 
-def _one_run(
+def _random_numbers_kept(team: Team) -> AbstractContextManager[None]:
+    """The caller's random numbers stay as they are."""
+    kept: AbstractContextManager[None] = torch.random.fork_rng([team.device] if team.device.type == "cuda" else [])
+    return kept
+
+
+def _trained(
     data: DataSet,
     recipe: Recipe,
     run: Run,
@@ -184,28 +190,9 @@ def _one_run(
     team: Team,
     watch: Watch,
 ) -> Trained:
-    """Train with one seed, in its folder, which ``run`` holds; the caller's random numbers stay as they are."""
-    with torch.random.fork_rng(devices=[team.device] if team.device.type == "cuda" else []):
-        watch.begin(run.path)
-        trained = _trained(data, recipe, run.path, seed, holdout, resume, tta, team, watch)
-        if team.leads:
-            write_result(run.path, trained.result)
-            save_figures(run.path, trained.result, first_filters(trained.classifier.network))
-            run.write_manifest(trained.result.provenance)
-    return trained
-
-
-def _trained(
-    data: DataSet,
-    recipe: Recipe,
-    out: Path,
-    seed: int,
-    holdout: float,
-    resume: bool,
-    tta: bool,
-    team: Team,
-    watch: Watch,
-) -> Trained:
+    """Train with one seed, in its folder, which ``run`` holds."""
+    out = run.path
+    watch.begin(out)
     train_split, held_out = hold_out(data.train, holdout, seed_of(seed, "holdout")) if holdout else (data.train, None)
     train_split = train_split.to(team.device)
     network = _fresh_network(recipe, data, train_split, seed).to(team.device)
@@ -270,6 +257,10 @@ def _trained(
             device=str(team.device),
         ),
     )
+    if team.leads:
+        write_result(out, result)
+        save_figures(out, result, first_filters(network))
+        run.write_manifest(result.provenance)
     classifier.name, classifier.digest, classifier.source = str(out), result.provenance.weights, "trained here"
     return Trained(classifier, result)
 
