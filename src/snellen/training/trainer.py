@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from snellen.training.checkpoint import (
 from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
-from snellen.training.loop import Learned, Step, native_bfloat16, precision, seed_of, size_at, train_epoch
+from snellen.training.loop import Step, native_bfloat16, precision, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.report import save_figures
@@ -107,7 +107,7 @@ def train(
     keep_freed_memory()
     with _folder(out, resume, team, foreign=seed_folder("*")) as run, _random_numbers_kept(team):
         data = _loaded(dataset, recipe, team, watch)
-        trained = _trained(data, recipe, run, seed, holdout, resume, tta, team, watch)
+        trained = _trained(_Training(data, recipe, seed, holdout, team), run, resume, tta, watch)
         team.part()
     return trained
 
@@ -134,7 +134,8 @@ def train_seeds(
         trained = []
         for seed in seeds:
             with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
-                trained.append(_trained(data, recipe, run_of_seed, seed, holdout, resume, tta, team, watch))
+                training = _Training(data, recipe, seed, holdout, team)
+                trained.append(_trained(training, run_of_seed, resume, tta, watch))
         if team.leads:
             write_summary(out, [one.result for one in trained])
             run.write_manifest(trained[0].result.provenance)
@@ -179,89 +180,126 @@ def _random_numbers_kept(team: Team) -> AbstractContextManager[None]:
     return kept
 
 
-def _trained(
-    data: DataSet,
-    recipe: Recipe,
-    run: Run,
-    seed: int,
-    holdout: float,
-    resume: bool,
-    tta: bool,
-    team: Team,
-    watch: Watch,
-) -> Trained:
-    """Train with one seed, in its folder, which ``run`` holds."""
-    out = run.path
-    watch.begin(out)
-    train_split, held_out = hold_out(data.train, holdout, seed_of(seed, "holdout")) if holdout else (data.train, None)
-    train_split = train_split.to(team.device)
-    network = _fresh_network(recipe, data, train_split, seed).to(team.device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimisers = make_optimisers(network, recipe.optimiser)
-    classifier = Classifier(network, data.preprocessing, data.labels, name=recipe.network, device=str(team.device))
-    identity = to_plain(
-        {
-            "recipe": recipe,
-            "network file": file_digest(Path(recipe.network)) if is_file(recipe.network) else "",
-            "data": data.fingerprint,
-            "seed": seed,
-            "holdout": holdout,
-            "processes": team.size,
-        }
-    )
-    history: list[Epoch] = []
-    if resume and (out / CHECKPOINT).exists():
-        found = load_checkpoint(out / CHECKPOINT, identity, network)
-        restore(network, optimisers, found.tensors)
-        history = _history(found, out / CHECKPOINT)
-    for number, epoch in enumerate(history, start=1):
-        watch.epoch(number, epoch)
-    moving = _fast(team.joined(network), team.device)
-    for number in range(len(history), recipe.epochs):
-        learned = train_epoch(
-            moving, optimisers, train_split, data.preprocessing, recipe, number, seed, team, watch.step
+class _Training:
+    """One network that learns with one seed: what it learns from, and where it stands."""
+
+    def __init__(self, data: DataSet, recipe: Recipe, seed: int, holdout: float, team: Team) -> None:
+        self.data, self.recipe, self.seed, self.team = data, recipe, seed, team
+        kept = data.train
+        self.held_out: Split | None = None
+        if holdout:
+            kept, self.held_out = hold_out(kept, holdout, seed_of(seed, "holdout"))
+        self.split = kept.to(team.device)
+        self.network = _fresh_network(recipe, data, self.split, seed)
+        self.classifier = Classifier(
+            self.network, data.preprocessing, data.labels, name=recipe.network, device=str(team.device)
         )
-        history.append(_epoch(learned, classifier, train_split, held_out, recipe, team))
+        self.optimisers = make_optimisers(self.network, recipe.optimiser)
+        self.identity = to_plain(
+            {
+                "recipe": recipe,
+                "network file": file_digest(Path(recipe.network)) if is_file(recipe.network) else "",
+                "data": data.fingerprint,
+                "seed": seed,
+                "holdout": holdout,
+                "processes": team.size,
+            }
+        )
+        self.history: list[Epoch] = []
+        self._moving = _fast(team.joined(self.network), team.device)
+
+    def go_on_from(self, path: Path) -> None:
+        """Stand where the checkpoint does."""
+        found = load_checkpoint(path, self.identity, self.network)
+        restore(self.network, self.optimisers, found.tensors)
+        self.history = _history(found, path)
+
+    def learn(self, watch: Callable[[Step], None]) -> None:
+        """Learn for one epoch more."""
+        learned = train_epoch(
+            self._moving,
+            self.optimisers,
+            self.split,
+            self.data.preprocessing,
+            self.recipe,
+            len(self.history),
+            self.seed,
+            self.team,
+            watch,
+        )
+        seen = None
+        if self.held_out is not None:
+            with precision(self.team.device):
+                seen = evaluate(self.classifier, self.held_out)
+        self.history.append(
+            Epoch(
+                loss=learned.loss,
+                accuracy=learned.accuracy,
+                learning_rate=learned.learning_rate * self.recipe.optimiser.learning_rate,
+                seconds=learned.seconds,
+                images_per_second=len(self.split) / learned.seconds,
+                held_out_loss=None if seen is None else seen.loss,
+                held_out_accuracy=None if seen is None else seen.accuracy.share,
+            )
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint that :meth:`go_on_from` reads."""
+        history = [dataclasses.asdict(epoch) for epoch in self.history]
+        save_checkpoint(path, Checkpoint(self.identity, history, tensors_of(self.network, self.optimisers)))
+
+    def tested(self, weights: str, tta: bool) -> TrainingResult:
+        """What came of it, tested once; ``weights`` is the digest of the file that holds the network."""
+        data, device = self.data, self.team.device
+        first = first_filters(self.network)
+        return TrainingResult(
+            recipe=self.recipe,
+            seed=self.seed,
+            dataset=data.name,
+            how=data.how,
+            about=data.about,
+            labels=tuple(data.labels),
+            train_images=len(self.split),
+            held_out_images=0 if self.held_out is None else len(self.held_out),
+            test_images=len(data.test),
+            failures=data.failures,
+            parameters=parameter_count(self.network),
+            first_layer=None if first is None else tuple(first.shape),
+            precision="bfloat16" if native_bfloat16(device) else "float32",
+            processes=self.team.size,
+            history=tuple(self.history),
+            test=evaluate(self.classifier, data.test),
+            test_averaged=evaluate(self.classifier, data.test, averaged=True) if tta else None,
+            provenance=Provenance.collect(
+                model=self.recipe.network, weights=weights, data=data.fingerprint, seed=self.seed, device=str(device)
+            ),
+        )
+
+
+def _trained(training: _Training, run: Run, resume: bool, tta: bool, watch: Watch) -> Trained:
+    """All epochs, each with its checkpoint, and the test, in the folder that ``run`` holds."""
+    team, checkpoint, model = training.team, run.path / CHECKPOINT, run.path / MODEL_FILE
+    watch.begin(run.path)
+    if resume and checkpoint.exists():
+        training.go_on_from(checkpoint)
+    for number, epoch in enumerate(training.history, start=1):
+        watch.epoch(number, epoch)
+    while len(training.history) < training.recipe.epochs:
+        training.learn(watch.step)
         if team.leads:
-            plain = [dataclasses.asdict(epoch) for epoch in history]
-            save_checkpoint(out / CHECKPOINT, Checkpoint(identity, plain, tensors_of(network, optimisers)))
-        watch.epoch(number + 1, history[-1])
+            training.save(checkpoint)
+        watch.epoch(len(training.history), training.history[-1])
     team.wait()
     if team.leads:
-        save_tensors(out / MODEL_FILE, _portable(network), _metadata(recipe, data))
+        save_tensors(model, _portable(training.network), _metadata(training.recipe, training.data))
     team.wait()
-    first = first_filters(network)
-    result = TrainingResult(
-        recipe=recipe,
-        seed=seed,
-        dataset=data.name,
-        how=data.how,
-        about=data.about,
-        labels=tuple(data.labels),
-        train_images=len(train_split),
-        held_out_images=0 if held_out is None else len(held_out),
-        test_images=len(data.test),
-        failures=data.failures,
-        parameters=parameter_count(network),
-        first_layer=None if first is None else tuple(first.shape),
-        precision="bfloat16" if native_bfloat16(team.device) else "float32",
-        processes=team.size,
-        history=tuple(history),
-        test=evaluate(classifier, data.test),
-        test_averaged=evaluate(classifier, data.test, averaged=True) if tta else None,
-        provenance=Provenance.collect(
-            model=recipe.network,
-            weights=file_digest(out / MODEL_FILE) if team.leads else "",
-            data=data.fingerprint,
-            seed=seed,
-            device=str(team.device),
-        ),
-    )
+    result = training.tested(file_digest(model) if team.leads else "", tta)
     if team.leads:
-        write_result(out, result)
-        save_figures(out, result, first_filters(network))
+        write_result(run.path, result)
+        save_figures(run.path, result, first_filters(training.network))
         run.write_manifest(result.provenance)
-    classifier.name, classifier.digest, classifier.source = str(out), result.provenance.weights, "trained here"
+    classifier = training.classifier
+    classifier.name, classifier.digest, classifier.source = str(run.path), result.provenance.weights, "trained here"
     return Trained(classifier, result)
 
 
@@ -305,24 +343,6 @@ def _fast(network: nn.Module, device: torch.device) -> nn.Module:
     if device.type != "cuda":
         return network
     return cast(nn.Module, torch.compile(network, mode="max-autotune-no-cudagraphs"))
-
-
-def _epoch(
-    learned: Learned, classifier: Classifier, train_split: Split, held_out: Split | None, recipe: Recipe, team: Team
-) -> Epoch:
-    seen = None
-    if held_out is not None:
-        with precision(team.device):
-            seen = evaluate(classifier, held_out)
-    return Epoch(
-        loss=learned.loss,
-        accuracy=learned.accuracy,
-        learning_rate=learned.learning_rate * recipe.optimiser.learning_rate,
-        seconds=learned.seconds,
-        images_per_second=len(train_split) / learned.seconds,
-        held_out_loss=None if seen is None else seen.loss,
-        held_out_accuracy=None if seen is None else seen.accuracy.share,
-    )
 
 
 def _portable(network: nn.Module) -> dict[str, torch.Tensor]:
