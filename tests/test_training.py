@@ -29,6 +29,7 @@ from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from snellen.training.data import Split, hold_out, load_data
 from snellen.training.discussion import compare, describe_recipe, discuss, where
 from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
+from snellen.training.figures import draw_curves
 from snellen.training.filters import mosaic, save_filters, stretched
 from snellen.training.initialise import initialise, mirrored_whitening_filters, whitening_filters
 from snellen.training.loop import Step, batches
@@ -721,6 +722,26 @@ def test_comparison_of_several_seeds_is_of_their_means(digits, tmp_path: Path) -
     ):
         said = compare([seeds("deep", *deep), seeds("plain", *plain), seeds("deep", 10, 20)])
         assert any(sentence in one for one in said), said
+
+
+def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -> None:
+    result = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+    right = dataclasses.replace(result.test, accuracy=rate_at(0.5, 1000))
+    first = dataclasses.replace(result, test=right)
+    longer = dataclasses.replace(
+        first,
+        recipe=dataclasses.replace(first.recipe, epochs=2),
+        test=dataclasses.replace(right, accuracy=rate_at(0.6, 1000)),
+    )
+    assert compare([[first], [longer], [first]]) == [
+        f"Another run of {TINY.network}, which differs in epochs (1 and 2), is 10.0 points above the first on the test "
+        "images; their 95% intervals do not overlap.",
+        f"Another run of {TINY.network}, alike in every setting, is 0.0 points below the first on the test images; "
+        "their 95% intervals overlap.",
+    ]
+    legend = draw_curves([first, longer, first]).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [f"{TINY.network}, {count} epochs" for count in (1, 2)]
+    assert [text.get_text() for text in draw_curves([longer, longer]).legends[0].get_texts()] == [TINY.network]
 
 
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:

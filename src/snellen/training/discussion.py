@@ -94,14 +94,18 @@ def discuss(result: TrainingResult) -> list[str]:
 
 
 def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
-    """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other.
+    """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other, and runs of one network.
 
     Args:
-        runs: of a network that several have, the first counts; the results of a run differ in their seeds.
+        runs: of a network that several have, the first counts, and the others are laid beside it; the results of a
+            run differ in their seeds.
     """
     by_network: dict[str, Sequence[TrainingResult]] = {}
+    again = []
     for results in runs:
-        by_network.setdefault(results[0].recipe.network, results)
+        first = by_network.setdefault(results[0].recipe.network, results)
+        if first is not results:
+            again.append(_another_of_one_network(results, first))
     sentences: list[str] = []
     if "plain" in by_network and "batchnorm" in by_network:
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
@@ -111,7 +115,7 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
             sentences.append(_difference(by_network["deep"], by_network[other]))
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
-    return sentences
+    return sentences + again
 
 
 def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResult) -> list[str]:
@@ -138,26 +142,40 @@ def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResul
 
 def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
+    apart = _settings_apart(one, other)
+    if not apart:
+        return "Both runs share every setting and the order of the images."
+    return f"The runs also differ in {apart}, so not all of this is the normalisation's."
+
+
+def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
+    """The settings in which two runs differ, and both values of each; not the networks' names."""
     beside = ("seed", "train_images", "held_out_images", "processes", "precision")
     settings = (
         {name: getattr(run, name) for name in beside} | {"data": run.provenance.data} | to_plain(run.recipe)
         for run in (one, other)
     )
-    apart = [
+    return ", ".join(
         f"{'.'.join(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
-    ]
-    if not apart:
-        return "Both runs share every setting and the order of the images."
-    return f"The runs also differ in {', '.join(apart)}, so not all of this is the normalisation's."
+    )
+
+
+def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[TrainingResult]) -> str:
+    apart = _settings_apart(first[0], other[0])
+    how = f"which differs in {apart}" if apart else "alike in every setting"
+    return f"Another run of {name_of(first[0])}, {how}, is {_beside(other, first)}."
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    one, two = (_mean(results) for results in (better, other))
-    apart = "do not overlap" if one.low > two.high or one.high < two.low else "overlap"
+    return f"{name_of(better[0])} is {_beside(better, other, name_of(other[0]))}."
+
+
+def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str = "the first") -> str:
+    here, there = (_mean(results) for results in (one, other))
+    apart = "do not overlap" if here.low > there.high or here.high < there.low else "overlap"
     return (
-        f"{name_of(better[0])} is {abs(one.share - two.share) * 100:.1f} points "
-        f"{'above' if one.share > two.share else 'below'} {name_of(other[0])} on the test images; their 95% intervals "
-        f"{apart}."
+        f"{abs(here.share - there.share) * 100:.1f} points {'above' if here.share > there.share else 'below'} {name} "
+        f"on the test images; their 95% intervals {apart}"
     )
 
 

@@ -16,20 +16,20 @@ _MOST_CELLS_WITH_NUMBERS = 12
 
 
 def draw_curves(results: Sequence[TrainingResult]) -> Figure:
-    """Training loss, accuracy and learning rate against epochs; runs of one recipe share a colour.
+    """Training loss, accuracy and learning rate against epochs; runs of one network and length share a colour.
 
     The accuracy is that on the training images as they were augmented; dashed, where there are any, that on
     the images held out; the diamond after the last epoch is the test accuracy with its 95% interval.
     """
-    names = list(dict.fromkeys(name_of(result) for result in results))
+    labels = _labels(results)
+    names = list(dict.fromkeys(labels))
     with styled():
         figure = new_figure(6.3, 2.5)
         panels = figure.subplots(1, 3)
         loss, accuracy, rate = panels
-        for result in results:
-            colour = f"C{names.index(name_of(result))}"
-            first = next(r for r in results if name_of(r) == name_of(result)) is result
-            _draw_run(loss, accuracy, rate, result, colour, name_of(result) if first else None)
+        for number, (result, label) in enumerate(zip(results, labels, strict=True)):
+            first = labels.index(label) == number
+            _draw_run(loss, accuracy, rate, result, f"C{names.index(label)}", label if first else None)
         for panel, title in zip(panels, ("training loss (nats)", "accuracy", "learning rate"), strict=True):
             panel.set_title(title)
             panel.set_xlabel("epoch")
@@ -42,6 +42,17 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         rate.yaxis.set_minor_formatter(NullFormatter())
         figure.legend(loc="outside lower center", ncols=min(4, len(names)))
     return figure
+
+
+def _labels(results: Sequence[TrainingResult]) -> list[str]:
+    """A name for each run; with its length, where the same network learned for several."""
+    names = [name_of(result) for result in results]
+    lengths = [result.recipe.epochs for result in results]
+    distinct = set(zip(names, lengths, strict=True))
+    several = {name for name in names if sum(name == other for other, _ in distinct) > 1}
+    return [
+        f"{name}, {epochs} epochs" if name in several else name for name, epochs in zip(names, lengths, strict=True)
+    ]
 
 
 def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colour: str, label: str | None) -> None:
