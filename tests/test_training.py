@@ -744,6 +744,17 @@ def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -
     assert [text.get_text() for text in draw_curves([longer, longer]).legends[0].get_texts()] == [TINY.network]
 
 
+@pytest.mark.parametrize("networks", [("plain", "batchnorm", "deep"), ("plain", "a" * 40, "b" * 40, "c" * 40)])
+def test_the_legend_of_the_curves_is_inside_the_figure(networks: tuple[str, ...], digits, tmp_path: Path) -> None:
+    result = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+    recipes = [dataclasses.replace(TINY, network=network, label_smoothing=0.2) for network in networks]
+    figure = draw_curves([dataclasses.replace(result, recipe=recipe) for recipe in recipes])
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.x1
+
+
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished training run"):
         read_results(tmp_path)

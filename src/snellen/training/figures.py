@@ -13,6 +13,8 @@ from snellen.figures import new_figure, styled
 from snellen.training.results import TrainingResult
 
 _MOST_CELLS_WITH_NUMBERS = 12
+_LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10
+"""Characters beside each other in the figure of curves, and what a line's sample takes of them."""
 
 
 def draw_curves(results: Sequence[TrainingResult]) -> Figure:
@@ -40,7 +42,7 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         rate.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         rate.yaxis.set_minor_formatter(NullFormatter())
-        figure.legend(loc="outside lower center", ncols=min(4, len(names)))
+        figure.legend(loc="outside lower center", ncols=_legend_columns(names))
     return figure
 
 
@@ -53,6 +55,15 @@ def _labels(results: Sequence[TrainingResult]) -> list[str]:
     return [
         f"{name}, {epochs} epochs" if name in several else name for name, epochs in zip(names, lengths, strict=True)
     ]
+
+
+def _legend_columns(labels: Sequence[str]) -> int:
+    """As many columns, up to four, as the legend has room for; it fills one after another."""
+    for columns in range(min(4, len(labels)), 1, -1):
+        parts = np.array_split(np.array([len(label) + _LEGEND_SAMPLE for label in labels]), columns)
+        if sum(part.max() for part in parts) <= _LEGEND_WIDTH:
+            return columns
+    return 1
 
 
 def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colour: str, label: str | None) -> None:
