@@ -39,7 +39,7 @@ class Stopwatch(Watch):
     def step(self, step: Step) -> None:
         """Look at the speed."""
         self.images_per_second = step.images_per_second
-        if step.step == min(STEPS_TIMED, step.steps):
+        if step.step >= min(STEPS_TIMED, step.steps):
             raise Timed
 
 

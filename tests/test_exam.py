@@ -5,8 +5,10 @@ import dataclasses
 import glob
 import importlib.util
 import json
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pypdfium2
 import pytest
@@ -18,6 +20,7 @@ from snellen.exam import compare as compare_module
 from snellen.exam import compose as compose_module
 from snellen.exam import parts as parts_module
 from snellen.exam import run as run_module
+from snellen.exam import training as training_module
 from snellen.exam.compare import compare_exams
 from snellen.exam.compose import Taken, checklist
 from snellen.exam.config import ExamConfig, read_config
@@ -42,7 +45,8 @@ from snellen.exam.parts import PARTS
 from snellen.exam.run import Watch, run_exam
 from snellen.exam.typeset import write_pdf
 from snellen.photographs import embedded_photographs
-from snellen.training.recipe import RECIPES
+from snellen.training.recipe import RECIPES, read_recipe
+from snellen.training.results import read_results
 
 
 def text_of(pdf: Path) -> str:
@@ -440,6 +444,26 @@ def test_a_part_that_failed_is_run_again(tmp_path: Path, monkeypatch) -> None:
     ran.clear()
     assert run_exam(config, tmp_path).failed == ()
     assert ran == ["one"]
+
+
+def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path: Path, monkeypatch) -> None:
+    tiny = dataclasses.replace(read_recipe("plain"), epochs=1, size=8, batch=500)
+    monkeypatch.setattr("snellen.exam.training.recipes", lambda _: [tiny])
+
+    def trained(seed: int, runs: Sequence[str] = ()) -> str:
+        surroundings = SimpleNamespace(
+            training="digits", training_runs=runs, folder=tmp_path, seed=seed, classifier=SimpleNamespace(device="cpu")
+        )
+        answer = training_module.run(surroundings)
+        return " ".join(block.text for block in answer.blocks if isinstance(block, Paragraph))
+
+    assert "so a tiny set stands in" in trained(0)
+    run = tmp_path / "plain"
+    trained(1)
+    assert read_results(run)[0].seed == 1
+    said = trained(1, [str(run)])
+    assert "the runs that were named (training_runs) are of a tiny set" in said
+    assert "cut to" not in said
 
 
 def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:

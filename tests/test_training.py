@@ -27,7 +27,7 @@ from snellen.networks import create, first_filters, parameter_count
 from snellen.training.augment import augmented, first_flips, reduced
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import Split, hold_out, load_data
-from snellen.training.discussion import compare, describe_recipe, discuss, where
+from snellen.training.discussion import compare, describe_network, describe_recipe, discuss, seeds_sentence, where
 from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
 from snellen.training.figures import draw_curves
 from snellen.training.filters import mosaic, save_filters, stretched
@@ -153,7 +153,15 @@ def test_shipped_recipes() -> None:
     rate = batchnorm.optimiser.learning_rate
     assert dataclasses.replace(plain.optimiser, learning_rate=rate) == batchnorm.optimiser
     assert deep.network == "deep"
-    assert all(describe_recipe(recipe) for recipe in (plain, batchnorm, deep))
+    assert "10 epochs in batches of 128 with AdamW; the learning rate rises over the first 10%" in describe_recipe(
+        plain
+    )
+    assert "Muon with momentum 0.6" in describe_recipe(deep)
+    assert "reduced to 24 pixels for the first 70% of the epochs" in describe_recipe(deep)
+    assert "64 filters of 11 x 11" in describe_network(plain)
+    assert "has 2 such networks" in describe_network(deep)
+    assert "such networks" not in describe_network(dataclasses.replace(deep, network_options={}))
+    assert describe_network(dataclasses.replace(deep, network="mine.py")) == ""
 
 
 @pytest.mark.parametrize(
@@ -362,7 +370,10 @@ def test_an_epoch_sees_every_image_once(count: int, batch: int, processes: int) 
 
 
 def test_growth_reduces_early_views() -> None:
-    assert reduced(torch.rand(2, 3, 32, 32), 24).shape == (2, 3, 24, 24)
+    split = Split(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3).long())
+    recipe = Recipe("plain", epochs=4, batch=3, growth=Growth(24, 0.5))
+    shapes = [next(batches(split, recipe, epoch, 0, Team("cpu")))[0].shape for epoch in range(4)]
+    assert shapes == [(3, 3, 24, 24), (3, 3, 24, 24), (3, 3, 32, 32), (3, 3, 32, 32)]
     flat = torch.full((1, 3, 32, 32), 0.25)
     torch.testing.assert_close(reduced(flat, 24), torch.full((1, 3, 24, 24), 0.25))
 
@@ -488,7 +499,13 @@ def test_a_run_is_a_classifier(digits, tmp_path: Path) -> None:
     assert read_results(tmp_path) == [trained.result]
     for name in ("curves.png", "filters.png", "confusion.png", "manifest.json"):
         assert (tmp_path / name).stat().st_size > 100
-    assert discuss(trained.result)
+    said = " ".join(discuss(trained.result))
+    losses = [epoch.loss for epoch in trained.result.history]
+    assert f"The training loss falls from {losses[0]:.3f} in the first epoch to {losses[-1]:.3f} in epoch 3" in said
+    once = dataclasses.replace(trained.result, history=trained.result.history[:1])
+    assert f"The training loss is {losses[0]:.3f} in the only epoch; chance is 2.303." in discuss(once)
+    up = dataclasses.replace(trained.result, history=trained.result.history[::-1])
+    assert f"The training loss rises from {losses[-1]:.3f}" in discuss(up)[0]
 
 
 class KilledError(Exception):
@@ -674,6 +691,24 @@ def test_a_folder_of_one_seed_takes_no_several_and_the_other_way_round(digits, t
     assert json.loads(kept[1])["test_accuracy"] == np.mean([one.result.test.accuracy.share for one in again])
 
 
+def test_a_network_that_knows_images_of_one_size_only(digits, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(TINY, network="vit_tiny_patch16_224", initialisation="own")
+    with pytest.raises(InputError, match="vit_tiny_patch16_224: takes no images of 8 x 8 pixels: Input height"):
+        train(digits, recipe, out=tmp_path / "run", device="cpu")
+
+
+def test_more_processes_than_the_smallest_batch_has_images(digits, tmp_path: Path, monkeypatch) -> None:
+    def two(device: str) -> Team:
+        team = Team(device)
+        team.size = 2
+        return team
+
+    monkeypatch.setattr("snellen.training.trainer.Team", two)
+    odd = dataclasses.replace(digits, train=digits.train.chosen(torch.arange(7)))
+    with pytest.raises(InputError, match="2 processes for batches of 1"):
+        train(odd, dataclasses.replace(TINY, batch=2), out=tmp_path / "run", device="cpu")
+
+
 def test_a_data_set_of_another_size_is_refused(digits, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="loaded as images of 8 x 8"):
         train(digits, dataclasses.replace(TINY, size=16), out=tmp_path / "run", device="cpu")
@@ -736,9 +771,17 @@ def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -
     assert compare([[first], [longer], [first]]) == [
         f"Another run of {TINY.network}, which differs in epochs (1 and 2), is 10.0 points above the first on the test "
         "images; their 95% intervals do not overlap.",
-        f"Another run of {TINY.network}, alike in every setting, is 0.0 points below the first on the test images; "
-        "their 95% intervals overlap.",
+        f"Another run of {TINY.network}, alike in every setting, is as good as the first on the test images, to a "
+        "tenth of a point.",
     ]
+    (said,) = compare([[first, first], [longer]])
+    assert "which differs in epochs (1 and 2), number of seeds (2 and 1), is 10.0 points above" in said
+    smooth = dataclasses.replace(first, recipe=dataclasses.replace(first.recipe, label_smoothing=0.5))
+    (said,) = compare([[smooth], [first]])
+    assert said.startswith(f"Another run of {TINY.network}, which differs in label_smoothing (0.5 and 0.0), is")
+    elsewhere = dataclasses.replace(first, provenance=dataclasses.replace(first.provenance, data="cd"))
+    (said,) = compare([[first], [elsewhere]])
+    assert said.endswith("was tested on other images than the first, so their accuracies do not compare.")
     legend = draw_curves([first, longer, first]).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == [f"{TINY.network}, {count} epochs" for count in (1, 2)]
     assert [text.get_text() for text in draw_curves([longer, longer]).legends[0].get_texts()] == [TINY.network]
@@ -753,6 +796,15 @@ def test_the_legend_of_the_curves_is_inside_the_figure(networks: tuple[str, ...]
     box = figure.legends[0].get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.x1
+
+
+def test_seeds_with_test_time_augmentation_apart(digits, tmp_path: Path) -> None:
+    one = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+    right, averaged = (dataclasses.replace(one.test, accuracy=rate_at(share, 1000)) for share in (0.5, 0.6))
+    results = [dataclasses.replace(one, test=right)] * 2
+    assert seeds_sentence(results).endswith("over 2 seeds (50.00%, 50.00%)")
+    results = [dataclasses.replace(result, test_averaged=averaged) for result in results]
+    assert seeds_sentence(results).endswith("; with test-time augmentation, reported apart, 60.00%")
 
 
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:

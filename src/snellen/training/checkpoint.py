@@ -24,6 +24,10 @@ from snellen.weights import SafetensorsHeader, check_fit, read_safetensors, read
 _KIND = "snellen checkpoint 1"
 
 
+class OtherRunError(InputError):
+    """The checkpoint is of a run that was asked for something else."""
+
+
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """Where a training stands after an epoch.
@@ -80,7 +84,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
     """Read a checkpoint of the run with ``identity``, whose network is made as ``network`` is.
 
     Raises:
-        InputError: the run was asked for something else; names the first difference.
+        OtherRunError: the run was asked for something else; names the first difference.
         ModelError: damaged, or no checkpoint at all.
     """
     header = read_safetensors_header(path)
@@ -94,7 +98,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
     if apart := list(differences(found, identity)):
         keys, was, now = min(apart)
         setting = "'s ".join(keys)
-        raise InputError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another --out")
+        raise OtherRunError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another --out")
     check_fit(f"{path}: a damaged checkpoint", header, _expected(header, network))
     tensors = read_safetensors(path)
     if _digest(tensors) != digest:

@@ -13,7 +13,7 @@ from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Recipe
 from snellen.training.results import TrainingResult, rate_at
 
-ABOUT_NETWORKS = {
+_ABOUT_NETWORKS = {
     "plain": (
         "64 filters of 11 x 11, ReLU, 2 x 2 max pooling with stride 2; 128 filters of 3 x 3, ReLU; 128 filters of "
         "3 x 3, ReLU; the average over the whole map; a linear layer and softmax. Padding keeps each convolution's "
@@ -27,11 +27,26 @@ ABOUT_NETWORKS = {
         "A first layer of 2 x 2 filters that only decorrelates; three groups of two 3 x 3 convolutions, with 3 x 3 "
         "max pooling of stride 2 after the first of each, batch normalisation without a scale, and GELU; the maximum "
         "of each channel over the map; a linear layer and softmax. Everywhere half of the filters are the mirror "
-        "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer. "
-        "The recipe has two such networks learn side by side, each from its own loss, and averages their logits."
+        "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer."
     ),
 }
 """The three networks of the assignment, in words."""
+
+
+def describe_network(recipe: Recipe) -> str:
+    """The architecture in a few sentences; empty for a network of the user's own."""
+    members = _members(recipe)
+    together = (
+        f" The recipe has {members} such networks learn side by side, each from its own loss, and averages their "
+        "logits."
+        if members > 1
+        else ""
+    )
+    return _ABOUT_NETWORKS.get(recipe.network, "") + together
+
+
+def _members(recipe: Recipe) -> int:
+    return int(recipe.network_options.get("members", 1)) if recipe.network == "deep" else 1
 
 
 def describe_recipe(recipe: Recipe) -> str:
@@ -63,13 +78,13 @@ def describe_recipe(recipe: Recipe) -> str:
 
 def discuss(result: TrainingResult) -> list[str]:
     """What one run shows."""
-    first, last, test = result.history[0], result.history[-1], result.test.accuracy
+    last, test = result.history[-1], result.test.accuracy
     labels = result.labels
     scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
     best, worst = max(scores), min(scores)
     sentences = [
-        f"The training loss falls from {first.loss:.3f} in the first epoch to {last.loss:.3f} in epoch "
-        f"{len(result.history)}; chance is {_chance_loss(len(labels)):.3f}.",
+        f"The training loss {_course([epoch.loss for epoch in result.history])}; chance is "
+        f"{math.log(len(labels)):.3f}.",
         f"Test accuracy: {_accuracy(result)}, of {test.n:,} images looked at once, after the last epoch.",
         f"While it learned, {last.accuracy:.1%} of the augmented training images were named rightly in the last "
         f"epoch: the test accuracy is {abs(last.accuracy - test.share) * 100:.1f} points "
@@ -91,6 +106,14 @@ def discuss(result: TrainingResult) -> list[str]:
             f"{result.test_averaged.accuracy.share:.2%}, {gain * 100:+.2f} points."
         )
     return sentences
+
+
+def _course(losses: Sequence[float]) -> str:
+    first, last = losses[0], losses[-1]
+    if len(losses) == 1:
+        return f"is {first:.3f} in the only epoch"
+    verb = "falls" if last < first else "rises" if last > first else "stays as it is,"
+    return f"{verb} from {first:.3f} in the first epoch to {last:.3f} in epoch {len(losses)}"
 
 
 def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
@@ -162,21 +185,27 @@ def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
 
 def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[TrainingResult]) -> str:
     apart = _settings_apart(first[0], other[0])
-    how = f"which differs in {apart}" if apart else "alike in every setting"
-    return f"Another run of {name_of(first[0])}, {how}, is {_beside(other, first)}."
+    seeds = f"number of seeds ({len(first)} and {len(other)})" if len(first) != len(other) else ""
+    differs = ", ".join(part for part in (apart, seeds) if part)
+    how = f"which differs in {differs}" if differs else "alike in every setting"
+    return f"Another run of {_network_of(first[0])}, {how}, {_beside(other, first, 'the first')}."
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"{name_of(better[0])} is {_beside(better, other, name_of(other[0]))}."
+    return f"{name_of(better[0])} {_beside(better, other, name_of(other[0]))}."
 
 
-def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str = "the first") -> str:
+def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
+    """What is said of ``one`` beside ``other``, which is called ``name``."""
+    if one[0].provenance.data != other[0].provenance.data:
+        return f"was tested on other images than {name}, so their accuracies do not compare"
     here, there = (_mean(results) for results in (one, other))
+    points = f"{abs(here.share - there.share) * 100:.1f}"
+    if float(points) == 0:
+        return f"is as good as {name} on the test images, to a tenth of a point"
     apart = "do not overlap" if here.low > there.high or here.high < there.low else "overlap"
-    return (
-        f"{abs(here.share - there.share) * 100:.1f} points {'above' if here.share > there.share else 'below'} {name} "
-        f"on the test images; their 95% intervals {apart}"
-    )
+    above = "above" if here.share > there.share else "below"
+    return f"is {points} points {above} {name} on the test images; their 95% intervals {apart}"
 
 
 def _mean(results: Sequence[TrainingResult]) -> Rate:
@@ -185,7 +214,7 @@ def _mean(results: Sequence[TrainingResult]) -> Rate:
 
 
 def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
-    members = deep.recipe.network_options.get("members", 1)
+    members = _members(deep.recipe)
     together = (
         f" Its {members} networks learn apart and err differently, so their mean errs less." if members > 1 else ""
     )
@@ -226,7 +255,7 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
         rate = _mean(results)
         rows.append(
             [
-                first.recipe.network.rpartition("/")[2],
+                _network_of(first),
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",
@@ -245,7 +274,7 @@ def where(results: Sequence[TrainingResult]) -> str:
         several = f", {result.processes} processes" if result.processes > 1 else ""
         machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
         names = trained.setdefault(machine, [])
-        if (name := result.recipe.network.rpartition("/")[2]) not in names:
+        if (name := _network_of(result)) not in names:
             names.append(name)
     if len(trained) == 1:
         return f"Minutes of training on {next(iter(trained))}."
@@ -253,21 +282,23 @@ def where(results: Sequence[TrainingResult]) -> str:
     return f"Minutes of training: {'; '.join(parts)}."
 
 
+def _network_of(result: TrainingResult) -> str:
+    return result.recipe.network.rpartition("/")[2]
+
+
 def _accuracy(result: TrainingResult) -> str:
     rate = result.test.accuracy
     return f"{rate.share:.2%} (95% interval {rate.low:.2%} to {rate.high:.2%})"
 
 
-def _chance_loss(classes: int) -> float:
-    return math.log(classes)
-
-
 def seeds_sentence(results: Sequence[TrainingResult]) -> str:
-    """Mean and deviation of the test accuracy over seeds; of one seed, its interval."""
+    """Mean and deviation over seeds of the test accuracy, test-time augmentation apart; of one seed, its interval."""
     if len(results) == 1:
         return f"test accuracy {_accuracy(results[0])}"
     shares = [result.test.accuracy.share for result in results]
+    averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
+    apart = f"; with test-time augmentation, reported apart, {statistics.mean(averaged):.2%}" if averaged else ""
     return (
         f"test accuracy {statistics.mean(shares):.2%}, deviation {statistics.stdev(shares) * 100:.2f} points over "
-        f"{len(shares)} seeds ({', '.join(f'{share:.2%}' for share in shares)})"
+        f"{len(shares)} seeds ({', '.join(f'{share:.2%}' for share in shares)}){apart}"
     )

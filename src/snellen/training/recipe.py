@@ -29,7 +29,7 @@ class Optimiser:
         name: ``sgd`` with Nesterov's momentum, ``adamw``, or ``muon`` for filters with AdamW for the rest.
         learning_rate: at its height.
         momentum: of ``sgd`` and ``muon``, in [0, 1).
-        weight_decay: of filters and matrices; biases and normalisations never decay.
+        weight_decay: of matrices and, but for ``muon``, of filters; biases and normalisations never decay.
         other_learning_rate: of ``muon``'s AdamW, at its height.
     """
 

@@ -30,7 +30,7 @@ from snellen.training.checkpoint import (
 from snellen.training.data import DataSet, Split, hold_out, load_data
 from snellen.training.evaluation import evaluate, views_of
 from snellen.training.initialise import initialise
-from snellen.training.loop import Step, native_bfloat16, precision, seed_of, size_at, train_epoch
+from snellen.training.loop import Step, native_bfloat16, precision, seed_of, size_at, steps_of, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.report import save_figures
@@ -106,7 +106,7 @@ def train(
     team = Team(device)
     keep_freed_memory()
     with _folder(out, resume, team, foreign=seed_folder("*")) as run, _random_numbers_kept(team):
-        data = _loaded(dataset, recipe, team, watch)
+        data = _loaded(dataset, recipe, watch)
         trained = _trained(_Training(data, recipe, seed, holdout, team), run, resume, tta, watch)
         team.part()
     return trained
@@ -130,7 +130,7 @@ def train_seeds(
     team = Team(device)
     keep_freed_memory()
     with _folder(out, resume, team, foreign="*.safetensors") as run, _random_numbers_kept(team):
-        data = _loaded(dataset, recipe, team, watch)
+        data = _loaded(dataset, recipe, watch)
         trained = []
         for seed in seeds:
             with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
@@ -162,15 +162,13 @@ def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
         yield run
 
 
-def _loaded(dataset: str | DataSet, recipe: Recipe, team: Team, watch: Watch) -> DataSet:
+def _loaded(dataset: str | DataSet, recipe: Recipe, watch: Watch) -> DataSet:
     data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
     height, width = data.preprocessing.size
     if (height, width) != (recipe.size, recipe.size):
         raise InputError(
             f"{data.name}: loaded as images of {height} x {width}", f"the recipe's size, {recipe.size} x {recipe.size}"
         )
-    if len(data.train) < team.size or recipe.batch < team.size:
-        raise InputError(f"{team.size} processes for batches of {min(recipe.batch, len(data.train))}", "fewer")
     return data
 
 
@@ -189,6 +187,8 @@ class _Training:
         self.held_out: Split | None = None
         if holdout:
             kept, self.held_out = hold_out(kept, holdout, seed_of(seed, "holdout"))
+        if (smallest := len(kept) // steps_of(kept, recipe)) < team.size:
+            raise InputError(f"{team.size} processes for batches of {smallest}", "fewer")
         self.split = kept.to(team.device)
         self.network = _fresh_network(recipe, data, self.split, seed)
         self.classifier = Classifier(
@@ -331,8 +331,8 @@ def _check_takes(network: nn.Module, images: torch.Tensor, name: str) -> None:
     try:
         with torch.inference_mode():
             network.eval()(images)
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
             f"{name}: takes no images of {images.shape[-1]} x {images.shape[-1]} pixels: {reason}", "another --size"
         ) from error
