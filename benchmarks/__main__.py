@@ -80,12 +80,13 @@ def section(benchmark: Benchmark, result: Result | None) -> str:
 def run(benchmark: Benchmark) -> bool:
     """Run one, with its peers; stamp its result with the day and the command. False where it failed."""
     install(benchmark.peers)
+    before = read_result(benchmark)
     path = os.pathsep.join(filter(None, (str(PEERS), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
         [sys.executable, *benchmark.command.split()], cwd=ROOT, env=os.environ | {"PYTHONPATH": path}, check=False
     )
     result = read_result(benchmark)
-    if result is None:
+    if result is None or (done.returncode and result == before):
         return False
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     write_json(RESULTS / f"{benchmark.name}.json", result | {"date": today, "command": f"python {benchmark.command}"})
