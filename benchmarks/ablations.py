@@ -63,7 +63,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),
         "narrow": without("half the width", network_options={"widths": [width // 2 for width in WIDTHS]}),
         "two": without(
-            "two networks that take as long together", network_options={"widths": [48, 176, 176], "members": 2}
+            "two networks of 48, 176 and 176 channels", network_options={"widths": [48, 176, 176], "members": 2}
         ),
         "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
         "whole": without("the recipe's own two networks", network_options=read_recipe("deep").network_options),
