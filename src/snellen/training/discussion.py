@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from snellen.intervals import Rate
 from snellen.runs import differences, to_plain
-from snellen.training.figures import name_of
+from snellen.training.figures import name_of, network_of
 from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Recipe
 from snellen.training.results import TrainingResult, rate_at
@@ -188,7 +188,7 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
     seeds = f"number of seeds ({len(first)} and {len(other)})" if len(first) != len(other) else ""
     differs = ", ".join(part for part in (apart, seeds) if part)
     how = f"which differs in {differs}" if differs else "alike in every setting"
-    return f"Another run of {_network_of(first[0])}, {how}, {_beside(other, first, 'the first')}."
+    return f"Another run of {network_of(first[0])}, {how}, {_beside(other, first, 'the first')}."
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
@@ -255,7 +255,7 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
         rate = _mean(results)
         rows.append(
             [
-                _network_of(first),
+                network_of(first),
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",
@@ -274,16 +274,12 @@ def where(results: Sequence[TrainingResult]) -> str:
         several = f", {result.processes} processes" if result.processes > 1 else ""
         machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
         names = trained.setdefault(machine, [])
-        if (name := _network_of(result)) not in names:
+        if (name := network_of(result)) not in names:
             names.append(name)
     if len(trained) == 1:
         return f"Minutes of training on {next(iter(trained))}."
     parts = (f"{', '.join(names)} on {machine}" for machine, names in trained.items())
     return f"Minutes of training: {'; '.join(parts)}."
-
-
-def _network_of(result: TrainingResult) -> str:
-    return result.recipe.network.rpartition("/")[2]
 
 
 def _accuracy(result: TrainingResult) -> str:

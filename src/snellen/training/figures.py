@@ -87,10 +87,14 @@ def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colou
     rate.plot(epochs, [e.learning_rate for e in history], color=colour, marker=dot, markersize=3)
 
 
+def network_of(result: TrainingResult) -> str:
+    """What a run's network is called: of a file, its name without the folders."""
+    return result.recipe.network.rpartition("/")[2]
+
+
 def name_of(result: TrainingResult) -> str:
     """What a figure calls a run: its network, and how its loss differs from the plain one."""
-    smoothing = result.recipe.label_smoothing
-    name = result.recipe.network.rpartition("/")[2]
+    smoothing, name = result.recipe.label_smoothing, network_of(result)
     return f"{name} (targets smoothed by {smoothing:g})" if smoothing else name
 
 
