@@ -24,7 +24,8 @@ from typing import Any
 
 from catalogue import BENCHMARKS, Benchmark, Result
 from snellen.errors import did_you_mean
-from snellen.runs import versions, write_json, write_text
+from snellen.runs.files import write_json, write_text
+from snellen.runs.provenance import versions
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from snellen.errors import did_you_mean
-from snellen.runs import hardware, to_plain, versions, write_json
-from snellen.training.data import DataSet, hold_out, load_data
-from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule, read_recipe
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.runs.serialise import to_plain
+from snellen.training.data import InMemoryDataset, hold_out, load_data
+from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
 from snellen.training.results import Epoch
 from snellen.training.trainer import Watch, train
 
@@ -54,7 +56,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         ),
         "slow-head": without(
             "a quarter of the rate for the head and the shifts",
-            optimiser=dataclasses.replace(muon, other_learning_rate=muon.other_learning_rate / 4),
+            optimiser=dataclasses.replace(muon, adamw_learning_rate=muon.adamw_learning_rate / 4),
         ),
         "no-augmentation": without("images as they are", augmentation=Augmentation()),
         "no-cutout": without("no square cut out", augmentation=dataclasses.replace(cut, cutout=0)),
@@ -65,7 +67,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "two": without(
             "two networks of 48, 176 and 176 channels", network_options={"widths": [48, 176, 176], "members": 2}
         ),
-        "no-growth": without("images of 32 pixels from the first epoch on", growth=Growth()),
+        "no-growth": without("images of 32 pixels from the first epoch on", progressive_resizing=ProgressiveResizing()),
         "whole": without("the recipe's own two networks", network_options=read_recipe("deep").network_options),
     }
 
@@ -77,7 +79,7 @@ def measured_alike(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return dict(earlier["rows"]) if alike else {}
 
 
-def held_out_data(dataset: str, size: int) -> DataSet:
+def held_out_data(dataset: str, size: int) -> InMemoryDataset:
     """A data set whose test images are a tenth of its training images; its own are left out."""
     data = load_data(dataset, size)
     kept, held = hold_out(data.train, HELD_OUT, seed=0)

@@ -35,20 +35,20 @@ from torch import Tensor, nn
 
 import snellen
 import snellen._torchvision  # the peers import torchvision
-from snellen.attacks.account import account_for, discuss
-from snellen.attacks.adaptive import adaptive
+from snellen.attacks.apgd import apgd
 from snellen.attacks.attack import png_bytes
-from snellen.attacks.attack_figure import draw_security
-from snellen.attacks.climb import Climb, Summit, climb_all
-from snellen.attacks.folder import attack_folder
-from snellen.attacks.plan import Plan
-from snellen.attacks.search import Ball, Goal, evidence
-from snellen.attacks.swift import fastest_precision, swift_classifier
-from snellen.classifier import Classifier
-from snellen.figures import save_figure
-from snellen.images import read_image, to_image, to_pixels
+from snellen.attacks.batch import AttackJob, SearchResult, run_jobs
+from snellen.attacks.config import AttackConfig
+from snellen.attacks.figures import draw_security
+from snellen.attacks.files import attack_folder
+from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.search import Ball, Criterion, evidence
+from snellen.attacks.success_rates import discuss, summarise
+from snellen.data.images import read_image, to_image, to_pixels
 from snellen.intervals import Rate
-from snellen.runs import hardware, versions, write_json
+from snellen.models.classifier import Classifier
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.provenance import hardware, versions
 
 RESULTS = Path(__file__).parent / "results"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -95,22 +95,22 @@ class Normalised(nn.Module):
 
 def ours(classifier: Classifier, precision: str) -> Attacker:
     """Our default search on views, which never ends early."""
-    swift = swift_classifier(classifier, precision)
+    fused = fused_classifier(classifier, precision)
 
     def run(views: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
         climbs = [
-            Climb(
-                adaptive(Ball(view[None], EPSILON / 255), steps),
-                Goal(int(label), int(target)),
+            AttackJob(
+                apgd(Ball(view[None], EPSILON / 255), steps),
+                Criterion(int(label), int(target)),
                 evidence,
                 lambda point: point,
-                assurance=2.0,
+                confidence=2.0,
             )
             for view, label, target in zip(views, labels, targets, strict=True)
         ]
         waiting = iter(climbs)
-        walked = climb_all(lambda: next(waiting, None), classifier, swift, BATCH)
-        found = {climb: s.point for climb, s in walked if isinstance(s, Summit)}
+        walked = run_jobs(lambda: next(waiting, None), classifier, fused, BATCH)
+        found = {climb: s.point for climb, s in walked if isinstance(s, SearchResult)}
         return torch.cat([found[climb] for climb in climbs])
 
     return run
@@ -182,16 +182,16 @@ def art(classifier: Classifier) -> Attacker:
 PEERS: Mapping[str, Callable[[Classifier], Attacker]] = {"foolbox": foolbox, "torchattacks": torchattacks, "art": art}
 
 
-def views_of(classifier: Classifier, paths: Sequence[str]) -> Tensor:
+def pixels_from_bytes(classifier: Classifier, paths: Sequence[str]) -> Tensor:
     """Views (N, 3, h, w) of photographs, of 8-bit values."""
-    views = [np.array(classifier.preprocessing.view_of(read_image(path))) for path in paths]
+    views = [np.array(classifier.preprocessing.preprocess_image(read_image(path))) for path in paths]
     return torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
 
 
 def labels_of(classifier: Classifier, views: Tensor) -> Tensor:
     """What is seen in views (N,)."""
     with torch.no_grad():
-        return torch.cat([classifier.logits_of_view(some).argmax(dim=1) for some in views.split(BATCH)])
+        return torch.cat([classifier.logits_from_inputs(some).argmax(dim=1) for some in views.split(BATCH)])
 
 
 def as_input_and_as_file(classifier: Classifier, attacked: Tensor, targets: Tensor) -> dict[str, Rate]:
@@ -207,7 +207,7 @@ def as_input_and_as_file(classifier: Classifier, attacked: Tensor, targets: Tens
 def speed(arguments: argparse.Namespace) -> None:
     """Gradients times photographs a second, all in one run, interleaved."""
     classifier = snellen.load(device="cpu")
-    views = views_of(classifier, photographs()[: arguments.images])
+    views = pixels_from_bytes(classifier, photographs()[: arguments.images])
     labels = labels_of(classifier, views)
     targets = (labels + torch.randint(1, 1000, labels.shape, generator=torch.Generator().manual_seed(0))) % 1000
     precision = fastest_precision(torch.device("cpu"))
@@ -239,16 +239,16 @@ def success(arguments: argparse.Namespace) -> None:
     """Targets hit by saved files, ours at the photographs' own size."""
     classifier = snellen.load(device="cpu")
     paths = photographs()[: arguments.images]
-    plan = Plan("random", f"{EPSILON}/255", steps=arguments.steps)
+    plan = AttackConfig("random", f"{EPSILON}/255", steps=arguments.steps)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         result = attack_folder(classifier, paths, plan, Path(folder))
         seconds = time.perf_counter() - start
-    accounts = account_for(result.attacks, smallest=False)
+    accounts = summarise(result.attacks, smallest=False)
     all_hits = Rate.of(one.attacked.hit for one in result.attacks)
     print(f"snellen: {all_hits} as a file, {seconds:.0f} s. {discuss(accounts)}")
     peers: dict[str, object] = {}
-    views = views_of(classifier, paths)
+    views = pixels_from_bytes(classifier, paths)
     targets = torch.tensor([one.target.index for one in result.attacks if one.target])
     labels = labels_of(classifier, views)
     for name in arguments.peers:
@@ -274,7 +274,7 @@ def robust(arguments: argparse.Namespace) -> None:
     """Held-out draws of the assignment's four manipulations, robust and plain."""
     classifier = snellen.load(device="cpu")
     paths = photographs()[:: max(1, 100 // arguments.images)][: arguments.images]
-    plan = Plan("random", arguments.epsilon, robust=True)
+    plan = AttackConfig("random", arguments.epsilon, robust=True)
     name = f"robust-{arguments.epsilon.replace('/', '-')}"
     start = time.perf_counter()
     result = attack_folder(classifier, paths, plan, arguments.work / name)
@@ -287,7 +287,7 @@ def robust(arguments: argparse.Namespace) -> None:
             "robust": _pooled([(one.hits, one.draws) for one in held]),
             "plain": _pooled([(one.plain_hits, one.draws) for one in held]),
         }
-    accounts = account_for(result.attacks, smallest=False)
+    accounts = summarise(result.attacks, smallest=False)
     for manipulation, rates in by_name.items():
         print(f"{manipulation}: robust {rates['robust']}, plain {rates['plain']}")
     print(f"{len(result.attacks) - result.resumed} photographs in {seconds:.0f} s. {discuss(accounts)}")
@@ -304,9 +304,9 @@ def curve(arguments: argparse.Namespace) -> None:
     classifier = snellen.load(device="cpu")
     paths = photographs()[: arguments.images]
     start = time.perf_counter()
-    result = attack_folder(classifier, paths, Plan("random", "min"), arguments.work / "curve")
-    accounts = account_for(result.attacks, smallest=True)
-    save_figure(draw_security(accounts), RESULTS / "attack-curve.png")
+    result = attack_folder(classifier, paths, AttackConfig("random", "min"), arguments.work / "curve")
+    accounts = summarise(result.attacks, smallest=True)
+    write_figure(RESULTS / "attack-curve.png", draw_security(accounts))
     print(discuss(accounts))
     seconds = time.perf_counter() - start
     write("curve", {"images": len(paths), "resumed": result.resumed, "seconds": seconds, "accounts": accounts})

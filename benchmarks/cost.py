@@ -20,13 +20,14 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 import snellen
-from snellen.attacks.swift import fastest_precision
-from snellen.datasets import Example
-from snellen.engines import choose_engine
-from snellen.figures import GREY, new_figure, save_figure, styled
-from snellen.images import each_of, expand, read_array, read_pixels
-from snellen.photographs import embedded_photographs
-from snellen.runs import cores, hardware, versions, write_json
+from snellen.attacks.fused import fastest_precision
+from snellen.data.datasets.base import Example
+from snellen.data.images import expand, map_images, read_array, read_pixels
+from snellen.data.photographs import bundled_photographs
+from snellen.figures import GREY, new_figure, styled
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.provenance import cores, hardware, versions
+from snellen.transfer.engines import choose_engine
 from snellen.transfer.features import embed_each
 
 HERE = Path(__file__).parent
@@ -85,7 +86,7 @@ def operations_of_view(classifier: snellen.Classifier) -> float:
 
     view = torch.zeros(1, 3, *classifier.preprocessing.size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        classifier.logits_of_view(view)
+        classifier.logits_from_inputs(view)
     return float(counter.get_total_flops())
 
 
@@ -100,7 +101,7 @@ def bytes_of_view(classifier: snellen.Classifier) -> float:
     leaves = [module for module in classifier.network.modules() if not list(module.children())]
     hooks = [module.register_forward_hook(count) for module in leaves]
     with torch.no_grad():
-        classifier.logits_of_view(torch.zeros(1, 3, *classifier.preprocessing.size))
+        classifier.logits_from_inputs(torch.zeros(1, 3, *classifier.preprocessing.size))
     for hook in hooks:
         hook.remove()
     return 2.0 * total
@@ -141,7 +142,7 @@ def examples(paths: Sequence[str], count: int) -> list[Example]:
 
 def decoding_rate(paths: Sequence[str], seconds: float) -> float:
     """Photographs a second that all threads decode."""
-    return rate(lambda: sum(1 for _ in each_of(paths, read_array)), seconds)
+    return rate(lambda: sum(1 for _ in map_images(paths, read_array)), seconds)
 
 
 def size_curve(classifier: snellen.Classifier, most: float, seconds: float) -> Curve:
@@ -167,7 +168,7 @@ def size_curve(classifier: snellen.Classifier, most: float, seconds: float) -> C
 
 def photograph_of(megapixels: float) -> bytes:
     """A JPEG of so many pixels: an embedded photograph, made larger."""
-    with Image.open(embedded_photographs()[0].path) as image:
+    with Image.open(bundled_photographs()[0].path) as image:
         width = round((megapixels * 1e6 * image.width / image.height) ** 0.5)
         height = round(megapixels * 1e6 / width)
         file = io.BytesIO()
@@ -183,7 +184,7 @@ def batch_curve(classifier: snellen.Classifier, product: float, memory: float, s
 
         def work(views: torch.Tensor = views) -> int:
             with torch.no_grad():
-                classifier.logits_of_view(views)
+                classifier.logits_from_inputs(views)
             return len(views)
 
         points.append((batch, rate(work, seconds)))
@@ -211,7 +212,7 @@ def workers_curve(paths: Sequence[str], seconds: float) -> Curve:
     """Photographs decoded a second by so many threads; the limit is so many times one."""
     most = max(2, 2 * cores())
     points = [
-        (count, rate(lambda count=count: sum(1 for _ in each_of(paths, read_array, count)), seconds))
+        (count, rate(lambda count=count: sum(1 for _ in map_images(paths, read_array, count)), seconds))
         for count in range(1, most + 1)
     ]
     limit = [points[0][1] * min(count, cores()) for count in range(1, most + 1)]
@@ -241,7 +242,7 @@ def draw(curves: Sequence[Curve], path: Path) -> None:
             axes.legend()
         for axes in grid:
             axes.set_visible(False)
-    save_figure(figure, path)
+    write_figure(path, figure)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ As in Jordan's larger networks (arXiv 2404.00498, section 4). Narrower, to take 
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from snellen.mirrored import MirroredConv2d, MirroredNorm2d, PairedMaxima
+from snellen.models.flip_equivariant import FlipEquivariantBatchNorm2d, FlipEquivariantConv2d, PairedMaxPool2d
 
 from torch import Tensor, nn  # isort: skip
 
@@ -16,15 +16,15 @@ class Group(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.conv1 = MirroredConv2d(channels, width, 3, bias=False)
+        self.conv1 = FlipEquivariantConv2d(channels, width, 3, bias=False)
         self.pool = nn.MaxPool2d(3, stride=2)
-        self.norm1 = MirroredNorm2d(width)
+        self.norm1 = FlipEquivariantBatchNorm2d(width)
         self.act1 = nn.GELU()
-        self.conv2 = MirroredConv2d(width, width, 3, bias=False)
-        self.norm2 = MirroredNorm2d(width)
+        self.conv2 = FlipEquivariantConv2d(width, width, 3, bias=False)
+        self.norm2 = FlipEquivariantBatchNorm2d(width)
         self.act2 = nn.GELU()
-        self.conv3 = MirroredConv2d(width, width, 3, bias=False)
-        self.norm3 = MirroredNorm2d(width)
+        self.conv3 = FlipEquivariantConv2d(width, width, 3, bias=False)
+        self.norm3 = FlipEquivariantBatchNorm2d(width)
         self.act3 = nn.GELU()
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -38,12 +38,12 @@ def network(classes: int, widths: Sequence[int]) -> nn.Module:
     """The network; see the module."""
     channels = 24
     layers: OrderedDict[str, nn.Module] = OrderedDict(
-        conv1=MirroredConv2d(3, channels, 2, bias=True),
+        conv1=FlipEquivariantConv2d(3, channels, 2, bias=True),
         act1=nn.GELU(),
     )
     for number, width in enumerate(widths, start=1):
         layers[f"group{number}"] = Group(channels, width)
         channels = width
-    layers["pool"] = PairedMaxima()
+    layers["pool"] = PairedMaxPool2d()
     layers["linear"] = nn.Linear(channels // 2, classes, bias=False)
     return nn.Sequential(layers)

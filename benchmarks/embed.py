@@ -21,11 +21,12 @@ import numpy as np
 import torch
 
 import snellen
-from snellen.datasets import Example
-from snellen.engines import choose_engine
-from snellen.images import each_of, read_array
-from snellen.runs import hardware, versions, write_json
-from snellen.transfer.features import Embedded, embed_each
+from snellen.data.datasets.base import Example
+from snellen.data.images import map_images, read_array
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.transfer.engines import choose_engine
+from snellen.transfer.features import EmbeddedExample, embed_each
 
 BATCH = 16
 SLOW = ("timm, eager", "Hugging Face pipeline")
@@ -83,12 +84,12 @@ def main() -> None:
     rough = choose_engine(classifier, precision="bfloat16")
 
     def look(path: object) -> np.ndarray:
-        return classifier.preprocessing.quick_view_of(read_array(path))
+        return classifier.preprocessing.preprocess_fast(read_array(path))
 
-    views = [view for _, view in each_of(paths, look)]
+    views = [view for _, view in map_images(paths, look)]
 
     def ours(which) -> Contender:
-        def run(paths: list[str]) -> list[Embedded]:
+        def run(paths: list[str]) -> list[EmbeddedExample]:
             return list(embed_each(which, classifier, (Example(path, None, path) for path in paths)))
 
         return run
@@ -99,7 +100,7 @@ def main() -> None:
         "engine alone": lambda paths: list(engine.features(views * (len(paths) // len(views)))),
         "snellen, bfloat16": ours(rough),
         "engine alone, bfloat16": lambda paths: list(rough.features(views * (len(paths) // len(views)))),
-        "decoding alone": lambda paths: list(each_of(paths, look)),
+        "decoding alone": lambda paths: list(map_images(paths, look)),
     }
     absent = ""
     if importlib.util.find_spec("transformers") is None:

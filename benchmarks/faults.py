@@ -29,8 +29,10 @@ from typing import Any
 import pyarrow.parquet as pq
 from PIL import Image
 
-from snellen.photographs import embedded_photographs
-from snellen.runs import hardware, to_plain, versions, write_json
+from snellen.data.photographs import bundled_photographs
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.runs.serialise import to_plain
 
 RUN = "run"
 MOST_KILLS_A_ROUND = 3
@@ -81,7 +83,7 @@ def prepare(folder: Path, photographs: int) -> None:
     (folder / "photographs").mkdir(parents=True)
     (folder / "exam.toml").write_text(EXAM)
     for number in range(photographs):
-        shipped = embedded_photographs()[number % 4]
+        shipped = bundled_photographs()[number % 4]
         left = 20 * (number // 4)
         with Image.open(shipped.path) as image:
             image.convert("RGB").crop((left, left, left + 280, left + 280)).save(
@@ -114,7 +116,7 @@ def begun(process: subprocess.Popen[bytes], folder: Path) -> float:
     return time.perf_counter()
 
 
-def undisturbed(command: str, folder: Path) -> float:
+def frozen(command: str, folder: Path) -> float:
     """Run the command; how many seconds it writes."""
     process = start(command, folder)
     began = begun(process, folder)
@@ -167,7 +169,7 @@ def disturb(name: str, kills: int, photographs: int, draw: random.Random, base: 
     """Kill one command so many times, and compare."""
     command = COMMANDS[name]
     prepare(base / "whole", photographs)
-    took = seconds = undisturbed(command, base / "whole")
+    took = seconds = frozen(command, base / "whole")
     expected = content(base / "whole")
     done: list[Kill] = []
     differences: set[str] = set()

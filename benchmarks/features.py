@@ -24,12 +24,12 @@ import numpy as np
 import torch
 
 import snellen
-from snellen.figures import save_figure
-from snellen.images import expand, read_each
-from snellen.inspect.feature_maps import choose_maps, choose_places, feature_maps
-from snellen.inspect.feature_maps_figure import draw_feature_maps
-from snellen.inspect.heatmap import heatmap_of_view
-from snellen.runs import hardware, versions, write_json
+from snellen.data.images import expand, read_each
+from snellen.inspect.feature_maps import choose_channels, choose_layers, feature_maps
+from snellen.inspect.figures import draw_feature_maps
+from snellen.inspect.heatmap import heatmap_of_inputs
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.provenance import hardware, versions
 
 LAYER = "bn2.act"
 PEERS_LAYER = "bn2"  # returns the same tensor, and is not in place
@@ -54,20 +54,20 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
 def measure_maps(classifier: snellen.Classifier, view: torch.Tensor, pixels: torch.Tensor, repeats: int) -> dict:
     """Fifteen maps beside a plain forward pass, and what the rest costs."""
     survey = seconds(lambda: classifier.layers)
-    places = choose_places(classifier)
+    places = choose_layers(classifier)
 
     def plain() -> None:
         with torch.no_grad():
-            classifier.logits_of_view(view)
+            classifier.logits_from_inputs(view)
 
-    maps = {"plain forward": plain, "fifteen maps": lambda: choose_maps(classifier, view, places)}
+    maps = {"plain forward": plain, "fifteen maps": lambda: choose_channels(classifier, view, places)}
     timed = interleaved(maps, repeats)
     result = feature_maps(classifier, pixels)
     drawing = Path(__file__).parent / "results" / "drawing.png"
     medians = {name: statistics.median(each) for name, each in timed.items()}
     medians["survey of the network, once"] = survey
     medians["fifteen maps with weighing"] = seconds(lambda: feature_maps(classifier, pixels))
-    medians["drawing"] = seconds(lambda: save_figure(draw_feature_maps(result), drawing))
+    medians["drawing"] = seconds(lambda: write_figure(drawing, draw_feature_maps(result)))
     drawing.unlink()
     return {"median_seconds": medians, "ratio": medians["fifteen maps"] / medians["plain forward"], "repeats": repeats}
 
@@ -90,7 +90,7 @@ def peers(classifier: snellen.Classifier) -> dict[str, Callable[[torch.Tensor], 
         return torchcam(scores.argmax(1).tolist(), scores)[0].numpy()
 
     def by_snellen(view: torch.Tensor) -> Maps:
-        return np.stack([each.values for each in heatmap_of_view(classifier, view, layer=LAYER)])
+        return np.stack([each.values for each in heatmap_of_inputs(classifier, view, layer=LAYER)])
 
     return {
         "snellen": by_snellen,
@@ -147,7 +147,7 @@ def main() -> None:
     arguments = parser.parse_args()
     classifier = snellen.load(device="cpu")
     sources = expand([arguments.folder])[: arguments.images]
-    read = [view for _, view in read_each(sources, classifier.preprocessing.view_of)]
+    read = [view for _, view in read_each(sources, classifier.preprocessing.preprocess_image)]
     views = torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).float().div(255)
     maps = measure_maps(classifier, views[:1], snellen.read_pixels(sources[0]), arguments.repeats)
     heatmaps = measure_heatmaps(classifier, views, arguments.rounds)

@@ -16,7 +16,9 @@ from typing import Any
 import torch
 
 from ablations import Lines, held_out_data
-from snellen.runs import fingerprint, hardware, to_plain, versions, write_json
+from snellen.runs.files import write_json
+from snellen.runs.provenance import fingerprint, hardware, versions
+from snellen.runs.serialise import to_plain
 from snellen.training.recipe import read_recipe, recipe_of
 from snellen.training.trainer import train
 

@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import Any
 
 import snellen
-from snellen.photographs import embedded_photographs
-from snellen.runs import hardware, versions, write_json
+from snellen.data.photographs import bundled_photographs
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
 
 MODEL = "tf_efficientnet_lite0"
 API = "/gradio_api"
@@ -168,7 +169,7 @@ def leaving(name: str, content: bytes) -> Callable[[str], Reply]:
 
 def questions() -> list[tuple[Question, int]]:
     """What clients ask, and how often."""
-    photographs = [(photograph.path.name, photograph.path.read_bytes()) for photograph in embedded_photographs()]
+    photographs = [(photograph.path.name, photograph.path.read_bytes()) for photograph in bundled_photographs()]
     name, content = photographs[0]
     attack = ("space shuttle", 4, 5, False)
     classify = [(Question(f"classify {n}", asking("classify", n, c, MODEL, 3), True), 6) for n, c in photographs]
@@ -197,7 +198,7 @@ def expected_alone(address: str, asked: Sequence[Question]) -> dict[str, str]:
     """The headline of each good question, asked alone; of ``classify``, checked against the library's own answer."""
     alone = {question.kind: question.ask(address).headline for question in asked if question.good}
     classifier = snellen.load(MODEL, device="cpu")
-    for photograph in embedded_photographs():
+    for photograph in bundled_photographs():
         (result,) = snellen.classify(classifier, [photograph.path], 1)
         assert not isinstance(result, snellen.Failure)
         said = alone[f"classify {photograph.path.name}"]

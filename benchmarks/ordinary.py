@@ -5,8 +5,8 @@ For benchmarks/ablations.py, which has the images mirrored every other epoch ins
 
 from collections.abc import Sequence
 
-from snellen.mirrored import spell_out
-from snellen.networks import create
+from snellen.models.create import create
+from snellen.models.flip_equivariant import materialise
 
 from torch import Tensor, nn  # isort: skip
 
@@ -22,7 +22,7 @@ class Maxima(nn.Module):
 def network(classes: int, widths: Sequence[int]) -> nn.Module:
     """The network; see the module."""
     made = create("deep", classes, {"widths": widths})
-    spell_out(made)
+    materialise(made)
     for module in made.modules():
         if isinstance(module, nn.Conv2d):
             module.reset_parameters()  # no pairs

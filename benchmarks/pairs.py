@@ -18,26 +18,29 @@ from torch import Tensor
 
 from ablations import held_out_data
 from held_out import kept_rows
-from snellen.classifier import Classifier
-from snellen.networks import create
-from snellen.runs import hardware, versions, write_json
-from snellen.training.data import DataSet
-from snellen.training.evaluation import views_of
+from snellen.models.classifier import Classifier
+from snellen.models.create import create
+from snellen.models.resolve import MODEL_FILE
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.training.data import InMemoryDataset
+from snellen.training.evaluate import pixels_from_bytes
 from snellen.training.recipe import recipe_of
-from snellen.weights import MODEL_FILE
 
 RESULTS = Path(__file__).parent / "results" / "pairs.json"
 BATCH = 500
 
 
-def logits_of(run: Path, row: dict[str, Any], data: DataSet) -> Tensor:
+def logits_of(run: Path, row: dict[str, Any], data: InMemoryDataset) -> Tensor:
     """Logits (N, classes) of a run's network for the images held out."""
     recipe = recipe_of(row["recipe"], run.name)
     network = create(recipe.network, len(data.labels), recipe.network_options)
     network.load_state_dict(load_file(run / MODEL_FILE))
     classifier = Classifier(network, data.preprocessing, data.labels, name=run.name, device="cpu")
     with torch.inference_mode():
-        return torch.cat([classifier.logits_of_view(views_of(part)) for part in data.test.images.split(BATCH)])
+        return torch.cat(
+            [classifier.logits_from_inputs(pixels_from_bytes(part)) for part in data.test.images.split(BATCH)]
+        )
 
 
 def main() -> None:

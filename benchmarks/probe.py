@@ -18,11 +18,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import normalize
 
 import snellen
-from snellen.datasets import open_dataset, train_test
-from snellen.engines import choose_engine
-from snellen.runs import hardware, versions, write_json
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import train_test
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.transfer.engines import choose_engine
 from snellen.transfer.features import FeatureSet, embed_rows, with_size
-from snellen.transfer.probe import evaluate_probe, fit_linear, train_probe
+from snellen.transfer.linear import evaluate_probe, fit_linear, train_probe
 
 LITE0, LITE2 = "tf_efficientnet_lite0", "tf_efficientnet_lite2"
 VARIANTS = {

@@ -12,7 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from snellen.runs import hardware, versions, write_json
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
 
 COMMANDS = {"import typer, rich": ["-c", "import typer, rich"], "snellen --help": ["-m", "snellen", "--help"]}
 

@@ -16,11 +16,12 @@ import tempfile
 from itertools import accumulate, count
 from pathlib import Path
 
-from snellen.figures import new_figure, save_figure, styled
-from snellen.runs import fingerprint, hardware, versions, write_json
-from snellen.training.data import DataSet, load_data
+from snellen.figures import new_figure, styled
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.provenance import fingerprint, hardware, versions
+from snellen.training.data import InMemoryDataset, load_data
 from snellen.training.loop import Step, size_at
-from snellen.training.recipe import Growth, Recipe, read_recipe
+from snellen.training.recipe import ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingResult
 from snellen.training.trainer import Watch, train
 
@@ -43,15 +44,21 @@ class Stopwatch(Watch):
             raise Timed
 
 
-def speed(data: DataSet, recipe: Recipe, size: int, out: Path) -> float:
+def speed(data: InMemoryDataset, recipe: Recipe, size: int, out: Path) -> float:
     """Images a second that ``recipe`` learns from while it sees them at ``size`` pixels."""
     watch = Stopwatch()
     with contextlib.suppress(Timed):
-        train(data, dataclasses.replace(recipe, growth=Growth(size, 1)), out=out, holdout=HELD_OUT, watch=watch)
+        train(
+            data,
+            dataclasses.replace(recipe, progressive_resizing=ProgressiveResizing(size, 1)),
+            out=out,
+            holdout=HELD_OUT,
+            watch=watch,
+        )
     return watch.images_per_second
 
 
-def epochs_that_fit(data: DataSet, recipe: Recipe, minutes: float, out: Path) -> int:
+def epochs_that_fit(data: InMemoryDataset, recipe: Recipe, minutes: float, out: Path) -> int:
     """How many epochs of ``recipe`` take ``minutes``; kept in a file, for a second start must ask for the same."""
     kept = out / "epochs.json"
     if not kept.exists():
@@ -104,7 +111,7 @@ def main() -> None:
         axes.set_ylim(0, 1)
         axes.set_xlim(left=0)
         axes.legend()
-    save_figure(figure, HERE / "results" / "time_to_accuracy.png")
+    write_figure(HERE / "results" / "time_to_accuracy.png", figure)
     print(*(f"{name}: {curve['held_out_accuracy'][-1]:.2%}" for name, curve in curves.items()), sep="\n")
 
 

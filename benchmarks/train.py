@@ -21,16 +21,17 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import snellen._torchvision  # noqa: F401  # before torchvision
-from snellen.ensemble import wanted
-from snellen.memory import keep_freed_memory
-from snellen.networks import create
-from snellen.preprocessing import Preprocessing
-from snellen.runs import hardware, versions, write_json
-from snellen.training.data import Split
+from snellen.data.preprocessing import Preprocessing
+from snellen.models.create import create
+from snellen.models.ensemble import wanted
+from snellen.runs.files import write_json
+from snellen.runs.memory import keep_freed_memory
+from snellen.runs.provenance import hardware, versions
+from snellen.training.data import InMemorySplit
 from snellen.training.loop import native_bfloat16, precision, train_epoch
 from snellen.training.optimise import make_optimisers
-from snellen.training.recipe import Growth, Recipe, read_recipe
-from snellen.training.team import Team
+from snellen.training.processes import Processes
+from snellen.training.recipe import ProgressiveResizing, Recipe, read_recipe
 
 from PIL import Image  # isort: skip
 from torchvision import transforms  # isort: skip
@@ -80,10 +81,10 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
 
 def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of Snellen's loop."""
-    team = Team("cpu")
+    team = Processes("cpu")
     network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
-    split = Split(torch.from_numpy(images), torch.from_numpy(targets))
+    split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets))
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
     return lambda: train_epoch(network, optimisers, split, shape, recipe, 0, 0, team, lambda _: None) and None
 
@@ -124,7 +125,9 @@ def main() -> None:
     images = random.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
     targets = random.integers(0, 10, count)
     # Images of one size, or the loops would not compute the same.
-    recipe = dataclasses.replace(read_recipe(asked.network), batch=asked.batch, epochs=1, growth=Growth())
+    recipe = dataclasses.replace(
+        read_recipe(asked.network), batch=asked.batch, epochs=1, progressive_resizing=ProgressiveResizing()
+    )
     makers = {"stock": stock_loop, "snellen": our_loop, "fixed batch": fixed_loop}
     loops = {name: make(recipe, images, targets) for name, make in makers.items()}
     rounds: list[dict[str, float]] = []

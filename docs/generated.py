@@ -10,10 +10,10 @@ import griffe
 import typer.main
 
 from snellen.cli import app
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS
 from snellen.exam.config import ExamConfig
 from snellen.exam.parts import PARTS
-from snellen.training.recipe import Augmentation, Growth, Optimiser, Recipe, Schedule
-from snellen.transforms import ASSIGNMENT, TRANSFORMS
+from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule
 
 
 def command_line() -> str:
@@ -60,12 +60,12 @@ def exam_parts() -> str:
 def recipe_keys() -> str:
     """The keys of a recipe, and below them those of its tables."""
     sections = [_keys(Recipe)]
-    for table in (Optimiser, Schedule, Augmentation, Growth):
+    for table in (Optimiser, Schedule, Augmentation, ProgressiveResizing):
         sections += [f"### [{table.__name__.lower()}]", _first_sentence(table), _keys(table)]
     return "\n\n".join(sections)
 
 
-def manipulations() -> str:
+def transforms() -> str:
     """Every manipulation: its definition, and its strengths on the acuity chart."""
     sections = []
     for transform in TRANSFORMS.values():
@@ -117,7 +117,7 @@ def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    make.__name__: make for make in (command_line, exam_keys, exam_parts, recipe_keys, manipulations)
+    make.__name__: make for make in (command_line, exam_keys, exam_parts, recipe_keys, transforms)
 }
 
 

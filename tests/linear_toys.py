@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from snellen.classifier import Classifier
-from snellen.labels import Labels
-from snellen.preprocessing import Preprocessing
+from snellen.data.labels import Labels
+from snellen.data.preprocessing import Preprocessing
+from snellen.models.classifier import Classifier
 
 SIDE = 8
 

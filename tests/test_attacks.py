@@ -21,20 +21,20 @@ from torch import nn
 
 import snellen
 from linear_toys import linear_classifier, photograph, toy
-from snellen.attacks.account import account_for, discuss
-from snellen.attacks.adaptive import adaptive, checkpoints
-from snellen.attacks.ascent import ascent
+from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_each, png_bytes
-from snellen.attacks.case import Epsilons, Subject
-from snellen.attacks.folder import attack_folder, attacked_names, exhibit
-from snellen.attacks.plan import Plan, epsilon_steps
-from snellen.attacks.report import Attack
-from snellen.attacks.robust import Turns, held_out_draws, reduction, steady
-from snellen.attacks.search import Ball, Goal, Slope, evidence, probability
+from snellen.attacks.config import AttackConfig, epsilon_steps
+from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
+from snellen.attacks.files import attack_folder, attacked_names, read_picture
+from snellen.attacks.gradient_ascent import gradient_ascent
+from snellen.attacks.result import AttackResult
+from snellen.attacks.search import Ball, Criterion, Gradient, evidence, probability
+from snellen.attacks.state import AttackExample, Epsilons
+from snellen.attacks.success_rates import discuss, summarise
 from snellen.attacks.verify import norm, uniform_noise, verify
+from snellen.data.images import read_image, to_image, to_pixels
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
-from snellen.images import read_image, to_image, to_pixels
-from snellen.photographs import embedded_photographs
 
 # ---- the searches, by hand
 
@@ -42,7 +42,7 @@ from snellen.photographs import embedded_photographs
 def test_ascent_is_the_assignments_rule() -> None:
     weights = np.array([[1.0, -2.0, 0.5], [-1.0, 1.0, 2.0]])
     original, epsilon, rate = np.array([0.5, 0.1, 0.95]), 0.2, 3.0
-    search = ascent(Ball(torch.from_numpy(original).view(1, 3, 1, 1), epsilon), 3, rate)
+    search = gradient_ascent(Ball(torch.from_numpy(original).view(1, 3, 1, 1), epsilon), 3, rate)
     x = original.copy()
     point = next(search)
     for step in range(3):
@@ -50,7 +50,7 @@ def test_ascent_is_the_assignments_rule() -> None:
         p = 1 / (1 + np.exp(-(weights[1] - weights[0]) @ x))
         gradient = p * (1 - p) * (weights[1] - weights[0])
         x = np.clip(np.clip(x + rate * gradient, original - epsilon, original + epsilon), 0, 1)
-        slope = Slope(p, torch.from_numpy(gradient).view(1, 3, 1, 1))
+        slope = Gradient(p, torch.from_numpy(gradient).view(1, 3, 1, 1))
         if step < 2:
             point = search.send(slope)
     with pytest.raises(StopIteration) as end:
@@ -71,12 +71,12 @@ def walk(search, height):
         value = height(x)
         (gradient,) = torch.autograd.grad(value, x)
         try:
-            points.append(search.send(Slope(value.item(), gradient)))
+            points.append(search.send(Gradient(value.item(), gradient)))
         except StopIteration as end:
             return points, end.value
 
 
-@pytest.mark.parametrize("search", [adaptive, steady])
+@pytest.mark.parametrize("search", [apgd, momentum_iterative])
 def test_a_plane_is_climbed_to_its_corner(search) -> None:
     centre = photograph(low=0, high=256)
     slope = torch.randn(centre.shape, generator=torch.Generator().manual_seed(1))
@@ -89,7 +89,7 @@ def test_a_plane_is_climbed_to_its_corner(search) -> None:
 def test_adaptive_halves_its_step_around_a_peak() -> None:
     centre = torch.full((1, 3, 2, 2), 0.5)
     peak = centre + 0.037
-    points, best = walk(adaptive(Ball(centre, 0.1), 100), lambda x: -(x - peak).abs().sum())
+    points, best = walk(apgd(Ball(centre, 0.1), 100), lambda x: -(x - peak).abs().sum())
     assert (best - peak).abs().max() < 1e-3
     assert len(points) == 100
 
@@ -101,11 +101,11 @@ def test_a_signed_step_is_foolboxs() -> None:
         foolbox = pytest.importorskip("foolbox", reason="the peer is not installed")
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 5)).eval()
     pixels = photograph(3)
-    goal = Goal(0, 2)
-    search = adaptive(Ball(pixels, 8 / 255), 5)
+    goal = Criterion(0, 2)
+    search = apgd(Ball(pixels, 8 / 255), 5)
     x = next(search).clone().requires_grad_()
     height = evidence(goal, network(x))
-    ours = search.send(Slope(height.item(), torch.autograd.grad(height.sum(), x)[0]))
+    ours = search.send(Gradient(height.item(), torch.autograd.grad(height.sum(), x)[0]))
     model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
     peer = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=4 / 255, steps=1, random_start=False)
     criterion = foolbox.criteria.TargetedMisclassification(torch.tensor([2]))
@@ -117,7 +117,7 @@ def test_a_signed_step_is_foolboxs() -> None:
 @given(steps=st.integers(0, 40), seed=st.integers(0, 50), name=st.sampled_from(["adaptive", "ascent", "steady"]))
 def test_no_search_leaves_its_ball(steps, seed, name) -> None:
     centre = photograph(seed, low=0, high=256)
-    searches = {"adaptive": adaptive, "ascent": lambda b, n: ascent(b, n, 50.0), "steady": steady}
+    searches = {"adaptive": apgd, "ascent": lambda b, n: gradient_ascent(b, n, 50.0), "steady": momentum_iterative}
     generator = torch.Generator().manual_seed(seed)
     wild = torch.randn(centre.shape, generator=generator)
     points, best = walk(searches[name](Ball(centre, steps / 255), 6), lambda x: (wild * x**2).sum())
@@ -134,12 +134,12 @@ def test_no_search_leaves_its_ball(steps, seed, name) -> None:
 def test_heights() -> None:
     logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 3.0, 5.0]])
     probabilities = logits.softmax(dim=1)
-    assert torch.allclose(probability(Goal(0, 1), logits), probabilities[:, 1])
-    assert torch.allclose(probability(Goal(0, None), logits), 1 - probabilities[:, 0])
-    assert torch.allclose(evidence(Goal(0, 1), logits), probabilities[:, 1].log())
-    assert evidence(Goal(0, None), logits).tolist() == [-1.0, 5.0]
-    assert Goal(0, 2).met(logits).tolist() == [False, True]
-    assert Goal(0, None).met(logits).tolist() == [False, True]
+    assert torch.allclose(probability(Criterion(0, 1), logits), probabilities[:, 1])
+    assert torch.allclose(probability(Criterion(0, None), logits), 1 - probabilities[:, 0])
+    assert torch.allclose(evidence(Criterion(0, 1), logits), probabilities[:, 1].log())
+    assert evidence(Criterion(0, None), logits).tolist() == [-1.0, 5.0]
+    assert Criterion(0, 2).met(logits).tolist() == [False, True]
+    assert Criterion(0, None).met(logits).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_every_step_is_itself(steps) -> None:
 )
 def test_plans_that_cannot_be(values, message) -> None:
     with pytest.raises(InputError, match=message):
-        Plan(1, **values)
+        AttackConfig(1, **values)
 
 
 @pytest.mark.parametrize("smallest", [1, 2, 3, 7, 40, 64, 65])
@@ -207,11 +207,11 @@ def test_the_bound_holds_in_the_file(steps, seed, method, space, target) -> None
     classifier = linear_classifier(4, seed)
     pixels = photograph(seed, 11, 14, low=0, high=256)
     image, result = attack(
-        classifier, pixels, target, f"{steps}/255", plan=Plan(target, method=method, space=space, steps=8)
+        classifier, pixels, target, f"{steps}/255", plan=AttackConfig(target, method=method, space=space, steps=8)
     )
     original = np.asarray(to_image(pixels))
     if space == "input":
-        original = classifier.preprocessing.view_of(to_image(pixels))
+        original = classifier.preprocessing.preprocess_image(to_image(pixels))
     difference = np.abs(np.asarray(image).astype(int) - original).max()
     assert difference == result.norm <= steps
     assert result.epsilon == steps
@@ -242,7 +242,7 @@ def test_a_linear_classifier_is_fooled_at_the_exact_bound() -> None:
 
 
 def test_the_report_is_of_the_file(lite0) -> None:
-    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    pixels = snellen.read_pixels(bundled_photographs()[0].path)
     image, result = snellen.attack(lite0, pixels, "space shuttle", "4/255", label="espresso")
     assert result.attacked.hit
     assert result.label_given
@@ -257,18 +257,20 @@ def test_the_report_is_of_the_file(lite0) -> None:
 
 
 def test_input_space_is_judged_as_the_network_sees_it(lite0) -> None:
-    pixels = snellen.read_pixels(embedded_photographs()[0].path)
-    image, result = attack(lite0, pixels, 812, plan=Plan(812, space="input"))
+    pixels = snellen.read_pixels(bundled_photographs()[0].path)
+    image, result = attack(lite0, pixels, 812, plan=AttackConfig(812, space="input"))
     assert image.size == (224, 224)
     assert result.attacked.hit
     view = to_pixels(image)
-    assert lite0.logits_of_view(view).softmax(dim=1)[0, 812].item() == pytest.approx(result.attacked.target, abs=1e-5)
+    assert lite0.logits_from_inputs(view).softmax(dim=1)[0, 812].item() == pytest.approx(
+        result.attacked.target, abs=1e-5
+    )
     (ordinary,) = snellen.classify(lite0, [png_bytes(image)], k=1)
-    assert result.through_classify.index == ordinary.top.index
+    assert result.preprocessed_again.index == ordinary.top.index
 
 
 def test_untargeted(lite0) -> None:
-    pixels = snellen.read_pixels(embedded_photographs()[0].path)
+    pixels = snellen.read_pixels(bundled_photographs()[0].path)
     _, result = attack(lite0, pixels, None, "1/255")
     assert result.target is None
     assert result.attacked.hit
@@ -321,7 +323,7 @@ class Certain(nn.Module):
 )
 def test_failures_say_why(network, classes, method, reason) -> None:
     classifier = toy(network, classes)
-    image, result = attack(classifier, photograph(), 1, "8/255", plan=Plan(1, method=method, steps=10))
+    image, result = attack(classifier, photograph(), 1, "8/255", plan=AttackConfig(1, method=method, steps=10))
     assert not result.attacked.hit
     assert result.norm <= 8
     assert re.search(reason, result.reason), result.reason
@@ -342,14 +344,14 @@ def test_the_network_is_left_as_found() -> None:
 
 def test_the_same_seed_gives_the_same_file() -> None:
     classifier = linear_classifier(5, scale=0.02)
-    subjects = [Subject(f"{seed}", to_image(photograph(seed))) for seed in range(20)]
+    subjects = [AttackExample(f"{seed}", to_image(photograph(seed))) for seed in range(20)]
 
-    def files(plan: Plan) -> dict[str, bytes]:
+    def files(plan: AttackConfig) -> dict[str, bytes]:
         return {subject.name: png_bytes(image) for subject, image, _ in attack_each(classifier, subjects, plan)}
 
-    assert files(Plan("random", seed=1)) == files(Plan("random", seed=1))
-    assert files(Plan("random", seed=1)) != files(Plan("random", seed=2))
-    assert len(files(Plan("random"))) == 20
+    assert files(AttackConfig("random", seed=1)) == files(AttackConfig("random", seed=1))
+    assert files(AttackConfig("random", seed=1)) != files(AttackConfig("random", seed=2))
+    assert len(files(AttackConfig("random"))) == 20
 
 
 # ---- verification
@@ -368,7 +370,7 @@ def test_norm_and_noise() -> None:
 def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:
     Image.new("RGB", (8, 9)).save(tmp_path / "a.png")
     with pytest.raises(snellen.SnellenError, match=r"a.png: is \(9, 8, 3\), the original \(8, 8, 3\)"):
-        verify(linear_classifier(), tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), Goal(0, 1), "image")
+        verify(linear_classifier(), tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), Criterion(0, 1), "image")
 
 
 # ---- robust
@@ -376,7 +378,7 @@ def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:
 
 def test_turns_are_drawn_and_repeatable() -> None:
     classifier = linear_classifier()
-    turns = [Turns(classifier.preprocessing, 30, 40, 6, seed=1) for _ in range(2)]
+    turns = [EOTSampler(classifier.preprocessing, 30, 40, 6, seed=1) for _ in range(2)]
     pixels = photograph(0, 30, 40)
     first, second, third = ([look(pixels) for look in looks] for looks in (turns[0](), turns[1](), turns[0]()))
     assert all(map(torch.equal, first, second))
@@ -403,8 +405,8 @@ def test_held_out_draws_hold_the_assignments_four() -> None:
 
 @pytest.mark.slow
 def test_a_robust_attack_survives_what_undoes_the_plain_one(lite0) -> None:
-    pixels = snellen.read_pixels(embedded_photographs()[0].path)
-    _, result = attack(lite0, pixels, "space shuttle", "8/255", plan=Plan(None, robust=True))
+    pixels = snellen.read_pixels(bundled_photographs()[0].path)
+    _, result = attack(lite0, pixels, "space shuttle", "8/255", plan=AttackConfig(None, robust=True))
     draws = sum(held.draws for held in result.held_out)
     assert result.attacked.hit
     assert result.norm <= 8
@@ -415,7 +417,7 @@ def test_a_robust_attack_survives_what_undoes_the_plain_one(lite0) -> None:
 # ---- accounting
 
 
-def outcome(correct: bool, hit: bool, epsilon: int = 4) -> Attack:
+def outcome(correct: bool, hit: bool, epsilon: int = 4) -> AttackResult:
     _, made = attack(linear_classifier(3), photograph(), "random", f"{epsilon}/255")
     label = made.original if correct else dataclasses.replace(made.original, index=made.original.index + 1)
     verdict = dataclasses.replace(made.attacked, hit=hit, changed=True)
@@ -424,7 +426,7 @@ def outcome(correct: bool, hit: bool, epsilon: int = 4) -> Attack:
 
 def test_rates_are_kept_apart() -> None:
     attacks = [outcome(True, True, 1), outcome(True, True, 3), outcome(True, False, 64), outcome(False, True, 1)]
-    accounts = account_for(attacks, smallest=True)
+    accounts = summarise(attacks, smallest=True)
     assert (accounts.correct.hit.count, accounts.correct.hit.n) == (2, 3)
     assert (accounts.correct.changed.count, accounts.wrong.hit.count, accounts.wrong.n) == (3, 1, 1)
     assert [rate.count for steps, rate in accounts.curve][:4] == [0, 1, 1, 2]
@@ -438,7 +440,7 @@ def test_rates_are_kept_apart() -> None:
     assert "67% (2 of 3; 95% interval 21% to 94%) meet the goal" in text
     assert "1 photographs that were wrong before" in text
     assert "within 3/255" in text
-    assert account_for([], smallest=True).curve == ()
+    assert summarise([], smallest=True).curve == ()
 
 
 # ---- folders
@@ -469,7 +471,7 @@ def test_names_of_files() -> None:
 
 
 def test_a_folder_is_attacked_and_resumed(folder, tmp_path: Path, monkeypatch) -> None:
-    classifier, plan, out = linear_classifier(4, scale=0.05), Plan("random", "8/255"), tmp_path / "run"
+    classifier, plan, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     sources = [folder[0], str(broken), *folder[1:]]
@@ -498,7 +500,7 @@ def test_a_folder_is_attacked_and_resumed(folder, tmp_path: Path, monkeypatch) -
 
 
 def test_a_killed_folder_keeps_what_was_done(folder, tmp_path: Path) -> None:
-    classifier, plan, out = linear_classifier(4, scale=0.05), Plan("random", "8/255"), tmp_path / "run"
+    classifier, plan, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
     seen = []
 
     def interrupt() -> None:
@@ -514,18 +516,18 @@ def test_a_killed_folder_keeps_what_was_done(folder, tmp_path: Path) -> None:
 def test_one_photograph_that_shows_the_target_does_not_stop_the_others(folder, tmp_path: Path) -> None:
     classifier = linear_classifier(4, scale=0.05)
     labels = ["class a", "class b", "class b"]
-    result = attack_folder(classifier, folder, Plan("class a"), tmp_path / "run", labels=labels)
+    result = attack_folder(classifier, folder, AttackConfig("class a"), tmp_path / "run", labels=labels)
     assert [one.image for one in result.attacks] == folder[1:]
     assert "shows 'class a' already" in result.failures[0].error
-    shown = exhibit(result.attacks[0], tmp_path / "run")
+    shown = read_picture(result.attacks[0], tmp_path / "run")
     assert shown.original.size == shown.attacked.size == (9, 10)
 
 
 def test_labels_come_from_imagenets_folders(lite0, tmp_path: Path) -> None:
     path = tmp_path / "n07920052" / "cup.png"
     path.parent.mkdir()
-    read_image(embedded_photographs()[0].path).save(path)
-    (result,) = attack_folder(lite0, [str(path)], Plan("random"), tmp_path / "run").attacks
+    read_image(bundled_photographs()[0].path).save(path)
+    (result,) = attack_folder(lite0, [str(path)], AttackConfig("random"), tmp_path / "run").attacks
     assert (result.label.label, result.label_given, result.correct) == ("espresso", True, True)
 
 
@@ -533,7 +535,7 @@ def test_labels_come_from_imagenets_folders(lite0, tmp_path: Path) -> None:
 
 
 def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
-    photo = embedded_photographs()[0].path
+    photo = bundled_photographs()[0].path
     out = tmp_path / "run"
     done = snellen_command("attack", photo, "--target", "space shuttle", "--epsilon", "4/255", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
@@ -557,7 +559,7 @@ def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_on_the_command_line(snellen_command, tmp_path: Path, arguments, message) -> None:
-    photo = embedded_photographs()[0].path
+    photo = bundled_photographs()[0].path
     done = snellen_command("attack", photo, "--out", tmp_path / "run", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
@@ -572,7 +574,7 @@ def test_peppers_are_a_space_shuttle_to_timm_and_pillow(snellen_command, peppers
     program = """
 import sys, torch, snellen._torchvision, timm
 from PIL import Image
-from snellen.weights import resolve
+from snellen.models.resolve import resolve
 network = resolve("tf_efficientnet_lite0").network
 transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=network))
 with torch.no_grad():

@@ -44,7 +44,7 @@ def test_goals(bench) -> None:
 
 
 def test_a_result_of_other_versions_is_measured_again(bench) -> None:
-    from snellen.runs import versions
+    from snellen.runs.provenance import versions
 
     assert bench["is_current"]({"versions": versions() | {"a peer": "1"}})
     assert not bench["is_current"]({"versions": versions() | {"torch": "0.1"}})

@@ -17,7 +17,7 @@ from PIL import Image
 import snellen
 from snellen.errors import InputError
 from snellen.inspect.categories import Classification, classify, classify_each
-from snellen.inspect.categories_figure import draw_categories
+from snellen.inspect.figures import draw_categories
 from test_images import BAD_FILES, write_bad_file
 
 import timm  # isort: skip

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 import snellen
-from snellen.classifier import Classifier, choose_device, penultimate
+from snellen.data.labels import numbered_labels
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
-from snellen.labels import numbered_labels
-from snellen.preprocessing import Preprocessing
-from snellen.undisturbed import undisturbed
+from snellen.models.classifier import Classifier, choose_device, penultimate
+from snellen.models.frozen import frozen
 
 PLAIN = Preprocessing((4, 4), 1.0, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -97,7 +97,7 @@ def test_the_network_is_left_as_found(fail: bool) -> None:
     statistics = network.norm.running_mean.clone()
 
     def disturb() -> None:
-        with undisturbed(network) as calm:
+        with frozen(network) as calm:
             assert not any(module.training for module in calm.modules())
             assert not any(parameter.requires_grad for parameter in calm.parameters())
             calm.norm.register_forward_hook(lambda *_, **__: None, with_kwargs=True, always_call=True)
@@ -152,9 +152,9 @@ def test_threads_share_a_training_network(method: str) -> None:
 @pytest.mark.parametrize("wrong", [torch.full((1, 3, 4, 4), -2.0), torch.full((1, 3, 4, 4), math.nan)])
 def test_views_are_checked(wrong) -> None:
     with pytest.raises(InputError, match="view: got"):
-        toy().logits_of_view(wrong)
+        toy().logits_from_inputs(wrong)
     with pytest.raises(InputError, match="view: got 5 x 4 .*4 x 4, as resized and cropped"):
-        toy().embed_view(torch.zeros(1, 3, 5, 4))
+        toy().embed_inputs(torch.zeros(1, 3, 5, 4))
 
 
 def test_wrong_logits_are_named() -> None:

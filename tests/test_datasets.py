@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snellen import datasets
-from snellen.datasets import DIGITS_PER_CLASS, from_dataset_dict, open_dataset, train_test
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import train_test
+from snellen.data.datasets.digits import DIGITS_PER_CLASS
+from snellen.data.datasets.hub import from_dataset_dict
+from snellen.data.images import read_image
 from snellen.errors import InputError
-from snellen.images import read_image
 from transfer_toys import class_folders, colours, encoded, write_parquet
 
 IMAGES = [encoded(colour) for colour in colours(11)]

@@ -33,7 +33,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 
 import snellen
-from snellen.photographs import embedded_photographs
+from snellen.data.photographs import bundled_photographs
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -268,14 +268,14 @@ def agree(wanted: str, line: str) -> bool:
 def draw(path: Path, number: int) -> None:
     """A small photograph of its own: a corner of a real one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with Image.open(embedded_photographs()[number % 4].path) as image:
+    with Image.open(bundled_photographs()[number % 4].path) as image:
         left = 7 * number
         image.convert("RGB").crop((left, 20, left + 48, 68)).save(path)
 
 
 def prepare(folder: Path) -> None:
     """Everything that the pages name and do not make themselves."""
-    for photograph in embedded_photographs():
+    for photograph in bundled_photographs():
         shutil.copy(photograph.path, folder)
     with Image.open(folder / "coffee.png") as coffee:
         small = coffee.convert("RGB").resize((300, 200))
@@ -302,7 +302,7 @@ def prepare_troubles(folder: Path) -> None:
     """The odd files that the page of troubles is about."""
     from safetensors.torch import save_file
 
-    from snellen.networks import create
+    from snellen.models.create import create
 
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     (folder / "empty.jpg").touch()

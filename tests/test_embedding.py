@@ -15,14 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 import snellen
-from snellen.datasets import Example, open_dataset
-from snellen.engines import TorchEngine
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import Example
+from snellen.data.images import Failure
 from snellen.errors import InputError
-from snellen.images import Failure
 from snellen.transfer import store
-from snellen.transfer.embedding import Here, embed
-from snellen.transfer.features import Embedded, embed_each, width_of, with_size
-from snellen.transfer.store import Job, alone, begin, discard, merge, write_shard
+from snellen.transfer.embed_dataset import Here, embed
+from snellen.transfer.engines import TorchEngine
+from snellen.transfer.features import EmbeddedExample, embed_each, width_of, with_size
+from snellen.transfer.shards import Job, alone, begin, discard, merge, write_shard
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
@@ -85,10 +86,10 @@ def test_only_bad_images(tmp_path: Path) -> None:
 
 def test_mirrored_is_the_mean_of_both(lite0, imagenet) -> None:
     engine = TorchEngine(lite0)
-    view = lite0.preprocessing.quick_view_of(np.array(snellen.read_image(imagenet[0])))
+    view = lite0.preprocessing.preprocess_fast(np.array(snellen.read_image(imagenet[0])))
     plain, mirror = engine.features([view, np.ascontiguousarray(view[:, ::-1])])
     (found,) = embed_each(engine, lite0, [Example(str(imagenet[0]), None, "a")], mirrored=True)
-    assert isinstance(found, Embedded)
+    assert isinstance(found, EmbeddedExample)
     assert np.allclose(found.features, (plain + mirror) / 2, atol=1e-5)
     assert not np.allclose(plain, mirror, atol=1e-2)
 
@@ -123,7 +124,7 @@ def test_resuming_computes_only_what_is_missing(photographs: Path, tmp_path: Pat
     assert begin(path, job) == [0, 2, 3, 5]
     for shard in here.shards(job, [0, 2, 3, 5]):
         write_shard(path, job, shard)
-    stored = merge(path, job, snellen.runs.Provenance.collect())
+    stored = merge(path, job, snellen.runs.provenance.Provenance.collect())
     assert stored.rows == 23
     assert np.allclose(features_in(path), np.array(COLOURS) / 255, atol=1e-6)
     with alone(path):
@@ -155,7 +156,7 @@ _MEMORY_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from transfer_toys import toy_classifier
-from snellen.transfer.embedding import embed
+from snellen.transfer.embed_dataset import embed
 folder = Path(sys.argv[1])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 embed(toy_classifier(), str(folder / "few"), folder / "few.parquet", engine="torch")
@@ -252,7 +253,7 @@ _RAY_PROGRAM = """
 import os, signal, sys
 from pathlib import Path
 import ray, snellen
-from snellen.datasets import open_dataset
+from snellen.data.datasets import open_dataset
 from snellen.transfer import distributed, store
 from snellen.transfer.features import with_size
 
@@ -278,7 +279,7 @@ for shard in workers.shards(job, store.begin(folder / "ray.parquet", job)):
     store.write_shard(folder / "ray.parquet", job, shard)
     done.append(shard.number)
 assert sorted(done) == list(range(10)), done
-store.merge(folder / "ray.parquet", job, snellen.runs.Provenance.collect())
+store.merge(folder / "ray.parquet", job, snellen.runs.provenance.Provenance.collect())
 """
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from snellen import engines
-from snellen.classifier import Classifier
-from snellen.engines import OpenVINOEngine, TorchEngine, choose_engine
+from snellen.data.images import read_array, read_image
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, SnellenError
-from snellen.images import read_array, read_image
-from snellen.preprocessing import Preprocessing
+from snellen.models.classifier import Classifier
+from snellen.transfer.engines import OpenVINOEngine, TorchEngine, choose_engine
 from transfer_toys import SIDE, toy_classifier
 
 needs_openvino = pytest.mark.skipif(
@@ -108,7 +108,7 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
     with torch.inference_mode():
         batch = torch.stack([transform(image) for image in images])
         expected = lite0.network.forward_head(lite0.network.forward_features(batch), pre_logits=True).numpy()
-    views = [lite0.preprocessing.quick_view_of(np.array(image)) for image in images]
+    views = [lite0.preprocessing.preprocess_fast(np.array(image)) for image in images]
     found = np.stack(list(engine(lite0).features(views)))
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9995
@@ -117,7 +117,7 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_bfloat16_is_near_but_not_the_same(engine, lite0, imagenet) -> None:
-    views = [lite0.preprocessing.quick_view_of(read_array(path)) for path in imagenet[:4]]
+    views = [lite0.preprocessing.preprocess_fast(read_array(path)) for path in imagenet[:4]]
     exact = np.stack(list(engine(lite0).features(views)))
     rough = np.stack(list(engine(lite0, "bfloat16").features(views)))
     cosines = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
@@ -128,7 +128,7 @@ def test_bfloat16_is_near_but_not_the_same(engine, lite0, imagenet) -> None:
 def test_quick_view_is_within_two_levels_of_the_exact_one(lite0, imagenet) -> None:
     for path in imagenet[::5]:
         image = read_image(path)
-        exact, quick = lite0.preprocessing.view_of(image), lite0.preprocessing.quick_view_of(np.array(image))
+        exact, quick = lite0.preprocessing.preprocess_image(image), lite0.preprocessing.preprocess_fast(np.array(image))
         assert np.abs(exact.astype(int) - quick).max() <= 2
         assert np.abs(exact.astype(int) - quick).mean() < 0.05
 

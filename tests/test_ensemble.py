@@ -10,15 +10,15 @@ from torch import nn
 from torch.nn import functional
 
 import snellen
-from snellen.ensemble import Ensemble
 from snellen.errors import InputError
-from snellen.networks import create
+from snellen.models.create import create
+from snellen.models.ensemble import Ensemble
 from snellen.training.data import load_data
 from snellen.training.initialise import initialise
 from snellen.training.loop import train_epoch
 from snellen.training.optimise import make_optimisers
+from snellen.training.processes import Processes
 from snellen.training.recipe import Optimiser, Recipe, read_recipe
-from snellen.training.team import Team
 from snellen.training.trainer import train
 
 CLASSES = 10
@@ -80,7 +80,7 @@ def test_members_learn_as_each_would_alone(optimiser: str) -> None:
         network.to(memory_format=torch.channels_last)
         optimisers = make_optimisers(network, how)
         learned = train_epoch(
-            network, optimisers, data.train, data.preprocessing, recipe, 0, 0, Team("cpu"), lambda _: None
+            network, optimisers, data.train, data.preprocessing, recipe, 0, 0, Processes("cpu"), lambda _: None
         )
         assert 0 < learned.accuracy < 1
         return learned.loss

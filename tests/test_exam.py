@@ -15,20 +15,23 @@ import pytest
 from PIL import Image
 
 from conftest import ROOT
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam import compare as compare_module
 from snellen.exam import compose as compose_module
 from snellen.exam import parts as parts_module
 from snellen.exam import run as run_module
 from snellen.exam import training as training_module
+from snellen.exam.cache import CachedAnswer, load_cached, save_cached
 from snellen.exam.compare import compare_exams
-from snellen.exam.compose import Taken, checklist
+from snellen.exam.compose import FinishedPart, checklist
 from snellen.exam.config import ExamConfig, read_config
-from snellen.exam.document import (
+from snellen.exam.parts import PARTS
+from snellen.exam.report.document import (
     Answer,
-    Beside,
     Fact,
     Failed,
+    FigureRow,
     Heading,
     Item,
     Listing,
@@ -39,14 +42,11 @@ from snellen.exam.document import (
     Section,
     Table,
 )
-from snellen.exam.hypertext import write_html
-from snellen.exam.kept import Kept, find_kept, keep
-from snellen.exam.parts import PARTS
+from snellen.exam.report.html import write_html
+from snellen.exam.report.pdf import write_pdf
 from snellen.exam.run import Watch, run_exam
-from snellen.exam.typeset import write_pdf
-from snellen.photographs import embedded_photographs
+from snellen.training.files import read_results
 from snellen.training.recipe import RECIPES, read_recipe
-from snellen.training.results import read_results
 
 
 def text_of(pdf: Path) -> str:
@@ -115,7 +115,7 @@ def test_config(tmp_path: Path) -> None:
         paper="us-letter",
     )
     own = read_config(write(tmp_path / "own.toml", 'photographs = ["a.jpg", "chelsea.png"]'), PARTS).photographs
-    assert own == (f"{escaped}/a.jpg", str(embedded_photographs()[1].path))
+    assert own == (f"{escaped}/a.jpg", str(bundled_photographs()[1].path))
     Image.new("RGB", (8, 8)).save(tmp_path / "chelsea.png")
     assert read_config(tmp_path / "own.toml", PARTS).photographs[1] == f"{escaped}/chelsea.png"
     (tmp_path / "mine").mkdir()
@@ -250,7 +250,7 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
         Points([nasty]),
         Table((nasty,), [[nasty]], nasty),
         Picture(picture, nasty),
-        Beside([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
+        FigureRow([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
         Failed(nasty),
     )
     report = report_of(
@@ -308,7 +308,7 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
         Points([nasty]),
         Table((nasty, "n"), [[nasty, "1,000"], [nasty, "2"]], nasty),
         Picture(picture, nasty, 0.5),
-        Beside([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
+        FigureRow([Picture(picture, ""), Picture(picture, "")], [nasty, nasty], nasty),
         Failed(nasty),
         title=nasty,
         cover=Picture(picture, nasty),
@@ -361,20 +361,20 @@ def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
         Points(["i"]),
         Table(["a"], [["1"]], "c"),
         Picture(picture, "c", 0.5),
-        Beside([Picture(picture, "1"), Picture(elsewhere, "2")], ["x", "y"], "c"),
+        FigureRow([Picture(picture, "1"), Picture(elsewhere, "2")], ["x", "y"], "c"),
     ]
-    kept = Kept(Answer("data", [Fact("n", "v")], blocks), "me", "now", 1.5)
-    keep(kept, "part", tmp_path / "run")
-    assert find_kept("part", tmp_path / "run") == kept
+    kept = CachedAnswer(Answer("data", [Fact("n", "v")], blocks), "me", "now", 1.5)
+    save_cached(kept, "part", tmp_path / "run")
+    assert load_cached("part", tmp_path / "run") == kept
     moved = (tmp_path / "run").rename(tmp_path / "moved")
-    found = find_kept("part", moved)
+    found = load_cached("part", moved)
     assert found is not None
     assert found.answer.blocks[4] == Picture(moved / "part" / "a.png", "c", 0.5)
     (moved / "part" / "a.png").unlink()
-    assert find_kept("part", moved) is None
-    assert find_kept("other", moved) is None
+    assert load_cached("part", moved) is None
+    assert load_cached("other", moved) is None
     (moved / "part" / "answer.json").write_text('{"answer": {"data": "d"}}')
-    assert find_kept("part", moved) is None
+    assert load_cached("part", moved) is None
 
 
 def counted(monkeypatch) -> list[str]:
@@ -448,7 +448,7 @@ def test_a_part_that_failed_is_run_again(tmp_path: Path, monkeypatch) -> None:
 
 def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path: Path, monkeypatch) -> None:
     tiny = dataclasses.replace(read_recipe("plain"), epochs=1, size=8, batch=500)
-    monkeypatch.setattr("snellen.exam.training.recipes", lambda _: [tiny])
+    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda _: [tiny])
 
     def trained(seed: int, runs: Sequence[str] = ()) -> str:
         surroundings = SimpleNamespace(
@@ -468,9 +468,12 @@ def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path:
 
 def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
-        return Kept(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
+        return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
-    taken = [Taken("features", answered(Heading("What the maps show"))), Taken("probe", answered(Failed("dark")))]
+    taken = [
+        FinishedPart("features", answered(Heading("What the maps show"))),
+        FinishedPart("probe", answered(Failed("dark"))),
+    ]
     items = checklist(ExamConfig(collaborators=("Ada",)), taken)
     assert [item.problem for item in items if item.problem != "Instructions"] == sorted(
         item.problem for item in items if item.problem != "Instructions"
@@ -516,8 +519,10 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path, mon
     counted(monkeypatch)
     for name in "ab":
         run_exam(ExamConfig(), tmp_path / name)
-    kept = find_kept("one", tmp_path / "b")
-    keep(dataclasses.replace(kept, answer=dataclasses.replace(kept.answer, data="on that")), "one", tmp_path / "b")
+    kept = load_cached("one", tmp_path / "b")
+    save_cached(
+        dataclasses.replace(kept, answer=dataclasses.replace(kept.answer, data="on that")), "one", tmp_path / "b"
+    )
     report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c")
     assert "Not on the same data, so not to be held against each other" in text_of(report)
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import snellen._torchvision  # noqa: F401  # before timm
+from snellen.inspect.discussion import discuss
 from snellen.inspect.feature_maps import feature_maps
-from snellen.inspect.feature_maps_discussion import discuss
-from snellen.inspect.heatmap import heatmap_of_view
+from snellen.inspect.heatmap import heatmap_of_inputs
 from toys import classifier_of
 
 import timm  # isort: skip
@@ -50,7 +50,7 @@ def examine(network: torch.nn.Module, size: int) -> None:
         assert -1 <= feature.importance <= 1
     assert all(place.activated for place in classifier.layers if place.name in {m.layer for m in result.maps})
     assert "nan" not in " ".join(discuss(result)).lower().replace("banana", "")
-    (heat,) = heatmap_of_view(classifier, classifier.preprocessing.view(pixels))
+    (heat,) = heatmap_of_inputs(classifier, classifier.preprocessing.view(pixels))
     assert np.isfinite(heat.values).all()
     assert heat.values.min() >= 0
     assert heat.values.max() in (0, pytest.approx(1))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from snellen.photographs import embedded_photographs
+from snellen.data.photographs import bundled_photographs
 
 ROOT = Path(__file__).parents[1]
 PROGRAM = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "snellen")]
@@ -36,7 +36,7 @@ SHORT = COMMANDS | {"train": TRAIN.replace("5000", "1"), "embed": "embed photogr
 def folder(tmp_path: Path) -> Path:
     """A folder with four small photographs and an exam's configuration."""
     (tmp_path / "photographs").mkdir()
-    for number, shipped in enumerate(embedded_photographs()):
+    for number, shipped in enumerate(bundled_photographs()):
         with Image.open(shipped.path) as image:
             image.convert("RGB").crop((0, 0, 240, 240)).save(tmp_path / "photographs" / f"{number}.png")
     (tmp_path / "exam.toml").write_text('photographs = ["photographs"]\ndevice = "cpu"\nparts = ["stress"]\n')

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import snellen
+from snellen.data.images import read_image
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
-from snellen.images import read_image
-from snellen.inspect.feature_maps import BANDS, choose_maps, choose_places, feature_maps
-from snellen.inspect.feature_maps_discussion import discuss
-from snellen.inspect.feature_maps_figure import draw_feature_maps, draw_overlays, normalised, on_photograph
-from snellen.inspect.reading import read_maps
-from snellen.preprocessing import Preprocessing
+from snellen.inspect.activations import read_activations
+from snellen.inspect.discussion import discuss
+from snellen.inspect.feature_maps import BANDS, choose_channels, choose_layers, feature_maps
+from snellen.inspect.figures import draw_feature_maps, draw_overlays, normalised, on_photograph
 from toys import MeanColours, classifier_of
 
 CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
@@ -53,11 +53,11 @@ def test_in_place_operations_do_not_overwrite_what_is_shown() -> None:
         last = functional.relu(after + 10 - network.conv2(after))
     pointed_at: list[Tensor] = []
     handle = network.relu1.register_forward_hook(lambda *arguments: pointed_at.append(arguments[2]))
-    classifier.logits_of_view(view)
+    classifier.logits_from_inputs(view)
     handle.remove()
     assert not torch.allclose(pointed_at[0], after)  # the trap is real
     names = ["conv1", "relu1", "relu2"]
-    _, maps = read_maps(classifier, view, choose_places(classifier, names))
+    _, maps = read_activations(classifier, view, choose_layers(classifier, names))
     for name, values, expected in zip(names, maps, (before, after, last), strict=True):
         assert torch.equal(values, expected), name
 
@@ -65,10 +65,10 @@ def test_in_place_operations_do_not_overwrite_what_is_shown() -> None:
 def test_one_forward_pass_reads_all_layers() -> None:
     network = InPlace()
     classifier = classifier_of(network, 12, 4)
-    places = choose_places(classifier, ["relu1", "conv2", "relu2"])
+    places = choose_layers(classifier, ["relu1", "conv2", "relu2"])
     calls = []
     handle = network.register_forward_hook(lambda *_: calls.append(1))
-    choose_maps(classifier, torch.rand(1, 3, 12, 12), places)
+    choose_channels(classifier, torch.rand(1, 3, 12, 12), places)
     handle.remove()
     assert len(calls) == 1
 
@@ -79,26 +79,30 @@ def interest_by_formula(maps: np.ndarray, chosen: list[int], channel: int) -> tu
     inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across].astype(np.float64)
     deviations = inner.std(axis=(1, 2))
     # Of an even number PyTorch's median is the lower one of the two in the middle.
-    alive = deviations[channel] / (deviations[channel] + np.quantile(deviations[deviations > 0], 0.5, method="lower"))
+    relative_variance = deviations[channel] / (
+        deviations[channel] + np.quantile(deviations[deviations > 0], 0.5, method="lower")
+    )
     a = inner[channel]
     steps = np.concatenate([np.diff(a, axis=0).ravel(), np.diff(a, axis=1).ravel()])
-    structured = max(0.0, 1 - (steps**2).mean() / (2 * a.var()))
+    autocorrelation = max(0.0, 1 - (steps**2).mean() / (2 * a.var()))
     different = 1 - max((abs(np.corrcoef(a.ravel(), inner[c].ravel())[0, 1]) for c in chosen), default=0.0)
-    return alive, structured, different
+    return relative_variance, autocorrelation, different
 
 
 def test_the_choice_is_greedy_on_the_stated_measure(lite0) -> None:
     result = feature_maps(lite0, snellen.read_pixels(CAT))
     view = lite0.preprocessing.view(snellen.read_pixels(CAT))
     for layer in result.layers[::2]:
-        (place,) = choose_places(lite0, [layer.name])
-        maps = read_maps(lite0, view, [place])[1][0][0].numpy()
+        (place,) = choose_layers(lite0, [layer.name])
+        maps = read_activations(lite0, view, [place])[1][0][0].numpy()
         shown = [m for m in result.maps if m.layer == layer.name]
         assert len(shown) == 5
         chosen: list[int] = []
         for feature in shown:
             factors = interest_by_formula(maps, chosen, feature.channel)
-            assert (feature.alive, feature.structured, feature.different) == pytest.approx(factors, abs=1e-3)
+            assert (feature.relative_variance, feature.autocorrelation, feature.different) == pytest.approx(
+                factors, abs=1e-3
+            )
             assert feature.interest == pytest.approx(np.prod(factors), abs=1e-3)
             # Every seventeenth channel is tried as a rival.
             varying = [c for c in range(0, len(maps), 17) if maps[c, 1:-1, 1:-1].std() > 0.01 and c not in chosen]
@@ -115,7 +119,7 @@ def test_early_middle_and_late_are_in_order_and_repeatable(lite0) -> None:
     for layer, (low, high) in zip(result.layers, BANDS, strict=True):
         assert low <= layer.depth <= high
     assert all(low.height > high.height for low, high in zip(result.layers, result.layers[1:], strict=False))
-    assert all(place.activated for place in choose_places(lite0))
+    assert all(place.activated for place in choose_layers(lite0))
 
 
 def test_correlations_with_edges_and_colour_are_least_squares(lite0) -> None:
@@ -147,18 +151,18 @@ def test_silencing_and_support_by_hand() -> None:
     full = (weight @ means).softmax(0)
     assert result.top.index == int(full.argmax()) == 0
     for feature in result.maps:
-        silenced = (weight @ (means * (torch.arange(3) != feature.channel))).softmax(0)
-        assert feature.importance == pytest.approx(float(silenced[0] - full[0]), abs=1e-6)
+        ablated = (weight @ (means * (torch.arange(3) != feature.channel))).softmax(0)
+        assert feature.importance == pytest.approx(float(ablated[0] - full[0]), abs=1e-6)
     assert result.layers[0].supporting == 2  # channels 0 and 2 have positive weights for class 0
     assert result.layers[0].concentration == 1
-    assert result.layers[0].dead == pytest.approx(float((view <= 0).double().mean()))
+    assert result.layers[0].zero_fraction == pytest.approx(float((view <= 0).double().mean()))
 
 
 def test_a_blank_photograph_gives_numbers_not_nan() -> None:
     classifier = classifier_of(MeanColours(WEIGHT), 16, 3)
     result = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], count=3)
-    assert {(m.interest, m.edges, m.colour, m.dead) for m in result.maps} == {(0.0, 0.0, 0.0, 1.0)}
-    assert result.layers[0].dead_channels == 3
+    assert {(m.interest, m.edges, m.colour, m.zero_fraction) for m in result.maps} == {(0.0, 0.0, 0.0, 1.0)}
+    assert result.layers[0].zero_channels == 3
     assert "nan" not in " ".join(discuss(result)).lower()
     with_grey = feature_maps(classifier, torch.rand(1, 1, 16, 16).expand(1, 3, 16, 16), layers=["act"], count=3)
     assert {m.colour for m in with_grey.maps} == {0.0}
@@ -220,7 +224,7 @@ def test_the_discussion_says_what_was_measured(lite0) -> None:
     text = " ".join(discuss(result))
     for layer in result.layers:
         assert layer.name in text
-        assert f"{100 * layer.dead:.0f} % of its values are zero or less" in text
+        assert f"{100 * layer.zero_fraction:.0f} % of its values are zero or less" in text
         assert f"{layer.supporting} of its channels speak for {result.top.label}" in text
     strongest = max(result.maps[-5:], key=lambda m: abs(m.importance))
     assert f"to {result.top.probability + strongest.importance:.3f}" in text

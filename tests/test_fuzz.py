@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from fuzz.mutate import CHANGES, mutated
-from fuzz.run import Account, fuzz
+from fuzz.run import SuccessRates, fuzz
 from fuzz.targets import BrokenRuleError, Target, targets, tried_bytes
 from snellen.errors import ImageError
 
@@ -102,7 +102,7 @@ def test_broken_rules_are_found(tmp_path: Path, monkeypatch) -> None:
     (account,) = fuzz([bad], 11, 0, 1, tmp_path / "state.json", lambda _: None).values()
     found = sorted((number, kind) for kind, number, _ in account.findings)
     assert found == [(1, "crash"), (3, "hang"), (4, "rule"), (5, "rule"), (6, "rule"), (7, "noise"), (9, "rule")]
-    assert isinstance(account, Account)
+    assert isinstance(account, SuccessRates)
     assert account.accepted + account.refused == 9
 
 

@@ -8,8 +8,8 @@ from PIL import Image
 import snellen
 import snellen._torchvision  # before timm
 from snellen.errors import InputError
-from snellen.inspect.examples import most_exciting
-from snellen.inspect.heatmap import area_of_half, heatmap, heatmap_of_view, last_place
+from snellen.inspect.heatmap import area_of_half, heatmap, heatmap_of_inputs, last_layer
+from snellen.inspect.top_patches import top_activating_patches
 from toys import MeanColours, classifier_of
 
 import timm  # isort: skip
@@ -23,7 +23,7 @@ def test_with_mean_pooling_and_one_linear_layer_it_is_cam(frozen: bool) -> None:
     classifier = classifier_of(network, 9, 3)
     view = torch.rand(5, 3, 9, 9)
     for target in (None, 1, "class 0"):
-        found = heatmap_of_view(classifier, view, target)
+        found = heatmap_of_inputs(classifier, view, target)
         for each, photograph in zip(found, view, strict=True):
             assert each.layer == "act"
             assert target is None or each.label == ("class 1" if target == 1 else target)
@@ -61,8 +61,8 @@ def test_class_token_transformers_are_read_where_patches_still_matter() -> None:
     network = timm.create_model("test_vit", pretrained=False, img_size=64)
     classifier = classifier_of(network, 64, 1000)
     view = torch.rand(2, 3, 64, 64)
-    assert last_place(classifier, view[:1]).name == "blocks.5.norm1"
-    found = heatmap_of_view(classifier, view)
+    assert last_layer(classifier, view[:1]).name == "blocks.5.norm1"
+    found = heatmap_of_inputs(classifier, view)
     assert [each.values.shape for each in found] == [(4, 4)] * 2
     assert all(each.peak > 0 for each in found)
 
@@ -91,7 +91,7 @@ def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"?")
     seen: list[int] = []
-    (red, green), failures = most_exciting(
+    (red, green), failures = top_activating_patches(
         classifier,
         [(path, path) for path in (black, *sources, str(broken))],
         [("act", 0), ("act", 1)],
@@ -113,7 +113,9 @@ def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
 
 def test_examples_of_the_red_channel_are_red(lite0, imagenet) -> None:
     found = snellen.feature_maps(lite0, snellen.read_pixels(imagenet[0]), layers=["bn1.act"], channels=[0])
-    (channel,), failures = most_exciting(lite0, [(path.name, path) for path in imagenet[:12]], [("bn1", 0)], count=4)
+    (channel,), failures = top_activating_patches(
+        lite0, [(path.name, path) for path in imagenet[:12]], [("bn1", 0)], count=4
+    )
     assert not failures
     assert channel.layer == found.maps[0].layer == "bn1.act"
     values = [example.value for example in channel.examples]

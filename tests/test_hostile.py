@@ -15,9 +15,9 @@ from torch import nn
 
 import snellen
 from snellen.errors import InputError, ModelError
+from snellen.models.resolve import resolve
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from snellen.transfer.saving import load_probe
-from snellen.weights import resolve
+from snellen.transfer.files import load_probe
 
 Reader = Callable[[Path], object]
 CLASSES = ["cat", "dog"]
@@ -25,7 +25,7 @@ NETWORK = nn.Linear(3, 2)
 
 
 def model_file(path: Path, value: float = 0.5) -> Reader:
-    network = snellen.networks.create("plain", len(CLASSES))
+    network = snellen.models.create.create("plain", len(CLASSES))
     tensors = {name: torch.full_like(tensor, value) for name, tensor in network.state_dict().items()}
     path.write_bytes(save(tensors, {"architecture": "plain", "labels": json.dumps(CLASSES)}))
     return lambda file: resolve(str(file))

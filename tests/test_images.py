@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from snellen import images
+from snellen.data.images import expand, read_each, read_image, read_pixels, to_image
 from snellen.errors import ImageError
-from snellen.images import expand, read_each, read_image, read_pixels, to_image
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
@@ -209,7 +209,7 @@ def test_too_many_bytes(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_standard_input() -> None:
-    program = "from snellen.images import read_image; print(read_image('-').size)"
+    program = "from snellen.data.images import read_image; print(read_image('-').size)"
     done = subprocess.run([sys.executable, "-c", program], input=JPEG, capture_output=True, check=True)
     assert done.stdout.decode().strip() == "(64, 64)"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from snellen.data.labels import Labels, imagenet_labels, numbered_labels
 from snellen.errors import InputError, did_you_mean, nearest
-from snellen.labels import Labels, imagenet_labels, numbered_labels
 
 
 @pytest.mark.parametrize(

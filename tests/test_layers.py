@@ -10,7 +10,7 @@ from torch.nn import functional
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.errors import InputError
-from snellen.layers import find_place, find_places, tapped
+from snellen.models.layers import find_layer, find_layers, hooked
 from toys import classifier_of
 
 import timm  # isort: skip
@@ -57,7 +57,7 @@ def test_boxes_are_what_the_gradient_reaches(chain: list, ceil: bool, data: st.D
         return  # the chain does not fit the image
     if min(shape[2:]) < 2:
         return
-    place = find_places(network, torch.zeros(1, 3, size, size))[-1]
+    place = find_layers(network, torch.zeros(1, 3, size, size))[-1]
     row, column = data.draw(st.integers(0, shape[2] - 1)), data.draw(st.integers(0, shape[3] - 1))
     if place.rows[row] != (0, -1) and place.columns[column] != (0, -1):
         assert place.box(row, column) == depends_on(network, size, row, column)
@@ -65,7 +65,7 @@ def test_boxes_are_what_the_gradient_reaches(chain: list, ceil: bool, data: st.D
 
 def test_receptive_fields_of_vgg_by_hand() -> None:
     network = timm.create_model("vgg11", pretrained=False).eval()
-    places = [p for p in find_places(network, torch.zeros(1, 3, 160, 160)) if p.name.startswith("features")]
+    places = [p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name.startswith("features")]
     # Each 3 x 3 convolution adds two of its input's steps, each 2 x 2 pooling one; steps double at each pooling.
     by_hand, field, step = {}, 1, 1
     for module in network.features:
@@ -99,7 +99,7 @@ class Branches(nn.Module):
 
 
 def test_branches_unite_and_a_global_pooling_sees_everything() -> None:
-    places = {place.name: place for place in find_places(Branches(), torch.zeros(1, 3, 16, 16))}
+    places = {place.name: place for place in find_layers(Branches(), torch.zeros(1, 3, 16, 16))}
     fields = {name: place.receptive_field for name, place in places.items()}
     assert fields == {
         "narrow": (3, 3), "wide": (5, 5), "joined": (5, 5), "further": (7, 7), "summed": (7, 7), "gated": (16, 16),
@@ -127,12 +127,12 @@ def test_real_networks_never_see_past_the_box(name: str, place: str) -> None:
     size = 112 if "swin" in name else 64
     options = {"img_size": size} if "swin" in name else {}
     network = timm.create_model(name, pretrained=False, **options).eval()
-    found = find_place(find_places(network, torch.zeros(1, 3, size, size)), place)
+    found = find_layer(find_layers(network, torch.zeros(1, 3, size, size)), place)
     row, column = found.shape.height // 2, found.shape.width // 2
     kept: list[Tensor] = []
 
     def read(network: nn.Module, image: Tensor) -> Tensor:
-        with tapped(network, {found: lambda output: kept.append(output.clone())}):
+        with hooked(network, {found: lambda output: kept.append(output.clone())}):
             network(image)
         return found.shape.map_of(kept[0])
 
@@ -160,19 +160,19 @@ class Reused(nn.Module):
 
 
 def test_calls_are_numbered_and_what_changes_nothing_is_not_listed() -> None:
-    places = find_places(Reused().eval(), torch.zeros(1, 3, 8, 8))
+    places = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
     assert [place.name for place in places] == ["block.0", "relu", "second", "relu#2"]
     assert places[0].aliases == ("block",)
-    assert find_place(places, "block") is places[0]
+    assert find_layer(places, "block") is places[0]
     assert [place.depth for place in places] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
 
 
 def test_each_call_is_read_by_its_own_name() -> None:
     network = Reused().eval()
-    places = {place.name: place for place in find_places(network, torch.zeros(1, 3, 8, 8))}
+    places = {place.name: place for place in find_layers(network, torch.zeros(1, 3, 8, 8))}
     image, kept = torch.rand(1, 3, 8, 8), {}
     keep = {places[name]: lambda output, name=name: kept.__setitem__(name, output.clone()) for name in places}
-    with torch.no_grad(), tapped(network, keep):
+    with torch.no_grad(), hooked(network, keep):
         network(image)
         first = functional.relu(network.block(image))
     assert torch.equal(kept["relu"], first)
@@ -180,14 +180,14 @@ def test_each_call_is_read_by_its_own_name() -> None:
 
 
 def test_a_wrong_name_offers_the_nearest() -> None:
-    places = find_places(Reused().eval(), torch.zeros(1, 3, 8, 8))
+    places = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
     with pytest.raises(InputError, match="no layer named 'reluu'.*did you mean relu"):
-        find_place(places, "reluu")
+        find_layer(places, "reluu")
 
 
 def test_tokens_are_a_view_of_the_output() -> None:
     network = timm.create_model("test_vit", pretrained=False).eval()
-    place = next(p for p in find_places(network, torch.zeros(1, 3, 160, 160)) if p.name == "blocks.0.mlp.act")
+    place = next(p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name == "blocks.0.mlp.act")
     assert (place.shape.layout, place.shape.prefix, place.shape.height) == ("tokens", 1, 10)
     output = torch.arange(2 * 101 * 192.0).reshape(2, 101, 192)
     maps = place.shape.map_of(output)
@@ -206,7 +206,7 @@ def test_hooks_and_mode_are_as_found() -> None:
     assert network.training
     assert all(module.training and not module._forward_hooks for module in network.modules())
     place = classifier.layers[0]
-    with pytest.raises(RuntimeError, match="on purpose"), tapped(network, {place: lambda _: None}):
+    with pytest.raises(RuntimeError, match="on purpose"), hooked(network, {place: lambda _: None}):
         raise RuntimeError("on purpose")
     assert not any(module._forward_hooks for module in network.modules())
 

@@ -7,13 +7,19 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snellen.classifier import Classifier
+from snellen.data.labels import Labels
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
-from snellen.labels import Labels
-from snellen.mirrored import MirroredConv2d, MirroredNorm2d, PairedMaxima, spell_out
-from snellen.networks import create, first_filters
-from snellen.preprocessing import Preprocessing
-from snellen.training.initialise import initialise, mirrored_whitening_filters
+from snellen.models.classifier import Classifier
+from snellen.models.create import create
+from snellen.models.flip_equivariant import (
+    FlipEquivariantBatchNorm2d,
+    FlipEquivariantConv2d,
+    PairedMaxPool2d,
+    materialise,
+)
+from snellen.models.networks import first_filters
+from snellen.training.initialise import flip_equivariant_whitening_filters, initialise
 
 EVEN = st.integers(1, 4).map(lambda half: 2 * half)
 
@@ -28,7 +34,7 @@ def close(one: Tensor, other: Tensor) -> None:
 
 
 def test_filters_by_hand() -> None:
-    convolution = MirroredConv2d(2, 2, 3, bias=False)
+    convolution = FlipEquivariantConv2d(2, 2, 3, bias=False)
     with torch.no_grad():
         convolution.weight.copy_(torch.arange(18.0).reshape(1, 2, 3, 3))
     one, other = convolution.filters().tolist()
@@ -37,7 +43,7 @@ def test_filters_by_hand() -> None:
 
 
 def test_filters_of_an_image_keep_its_colours_apart() -> None:
-    convolution = MirroredConv2d(3, 4, 2, bias=True)
+    convolution = FlipEquivariantConv2d(3, 4, 2, bias=True)
     filters = convolution.filters()
     assert tuple(filters.shape) == (4, 3, 2, 2)
     assert torch.equal(filters[2:], convolution.weight.flip(-1))
@@ -48,7 +54,7 @@ def test_filters_of_an_image_keep_its_colours_apart() -> None:
 @given(st.sampled_from([3, 2, 4, 6]), EVEN, st.integers(1, 5), st.integers(5, 12), st.booleans(), st.integers(0, 2**32))
 def test_convolutions_do_not_mind_mirrors(inputs, outputs, side, width, bias, seed) -> None:
     torch.manual_seed(seed)
-    convolution = MirroredConv2d(inputs, outputs, side, bias=bias).double()
+    convolution = FlipEquivariantConv2d(inputs, outputs, side, bias=bias).double()
     maps = torch.randn(2, inputs, 7, width, dtype=torch.double)
     mirrored = maps.flip(-1) if inputs == 3 else in_a_mirror(maps)
     answers = convolution(maps)
@@ -59,7 +65,7 @@ def test_convolutions_do_not_mind_mirrors(inputs, outputs, side, width, bias, se
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_norms_are_those_of_both_channels_together(layout: torch.memory_format) -> None:
     torch.manual_seed(0)
-    norm, plain = MirroredNorm2d(6).double(), nn.BatchNorm2d(3, momentum=0.4).double()
+    norm, plain = FlipEquivariantBatchNorm2d(6).double(), nn.BatchNorm2d(3, momentum=0.4).double()
     maps = torch.randn(4, 6, 5, 7, dtype=torch.double).contiguous(memory_format=layout)
     for training in (True, False):  # in training first, so that there are averages to use
         norm.train(training)
@@ -73,7 +79,7 @@ def test_norms_are_those_of_both_channels_together(layout: torch.memory_format) 
 
 
 def test_norms_copy_nothing_where_channels_are_last() -> None:
-    norm = MirroredNorm2d(6)
+    norm = FlipEquivariantBatchNorm2d(6)
     maps = torch.randn(2, 6, 4, 4).contiguous(memory_format=torch.channels_last)
     with torch.profiler.profile() as profile:
         norm(maps)
@@ -82,7 +88,7 @@ def test_norms_copy_nothing_where_channels_are_last() -> None:
 
 def test_the_head_by_hand() -> None:
     maps = torch.tensor([[[[1.0, 5.0]], [[0.0, -2.0]], [[7.0, 3.0]], [[-1.0, -4.0]]]])
-    assert PairedMaxima()(maps).tolist() == [[12.0, -1.0]]
+    assert PairedMaxPool2d()(maps).tolist() == [[12.0, -1.0]]
 
 
 @pytest.mark.parametrize("size", [16, 24, 32])
@@ -114,7 +120,7 @@ def test_spelt_out_it_is_the_same_network() -> None:
     network(torch.randn(20, 3, 32, 32, dtype=torch.double))  # for averages that are not the first ones
     images = torch.randn(4, 3, 32, 32, dtype=torch.double)
     answers = network.eval()(images)
-    spell_out(network)
+    materialise(network)
     assert {type(module).__name__ for module in network.modules() if hasattr(module, "weight")} == {
         "Conv2d",
         "BatchNorm2d",
@@ -140,12 +146,12 @@ def test_deep_asks_for_even_first_filters() -> None:
     with pytest.raises(InputError, match=r"deep: first filters of 3 x 3 \(an even side, so that the maps' widths"):
         create("deep", 10, {"first": 3})
     with pytest.raises(InputError, match=r"whitened: mirrored filters of 3 x 3 \(an even side\)"):
-        mirrored_whitening_filters(torch.randn(2, 3, 8, 8), 3)
+        flip_equivariant_whitening_filters(torch.randn(2, 3, 8, 8), 3)
 
 
 def test_layers_see_what_ordinary_ones_would() -> None:
     mirrored, ordinary = (create("deep", 10, {"widths": [8, 8, 8]}) for _ in range(2))
-    spell_out(ordinary)
+    materialise(ordinary)
     shape, labels = Preprocessing((32, 32), 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3), Labels(tuple("abcdefghij"))
     seen = [Classifier(network, shape, labels, name="deep").layers for network in (mirrored, ordinary)]
     one, other = ([(place.name, place.rows, place.columns) for place in places] for places in seen)
@@ -157,7 +163,7 @@ def test_pairs_of_whitening_filters_decorrelate(side: int) -> None:
     torch.manual_seed(0)
     images = torch.randn(60, 1, 12, 12) * 2 + 0.5 * torch.randn(60, 3, 12, 12)
     images = torch.cat((images, images.flip(-1)))
-    half = mirrored_whitening_filters(images, side)
+    half = flip_equivariant_whitening_filters(images, side)
     count = 3 * side**2
     assert tuple(half.shape) == (count, 3, side, side)
     assert torch.equal(half[count // 2 :], -half[: count // 2])

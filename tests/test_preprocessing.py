@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import snellen._torchvision  # noqa: F401
+from snellen.data.images import to_pixels
+from snellen.data.preprocessing import Preprocessing, check_pixels, resize_matrix
 from snellen.errors import InputError, ModelError
-from snellen.images import to_pixels
-from snellen.preprocessing import Preprocessing, check_pixels, resize_matrix
 
 from timm.data import create_transform  # isort: skip
 
@@ -41,7 +41,7 @@ def test_view_of_equals_timms_transform_and_view_is_within_a_step(interpolation,
     preprocessing = Preprocessing.from_timm(config)
     image = noise_image(*size)
     theirs = create_transform(**config)(image)
-    ours = preprocessing.view_of(image)
+    ours = preprocessing.preprocess_image(image)
     as_pixels = torch.from_numpy(ours).permute(2, 0, 1)[None].float() / 255
     torch.testing.assert_close(preprocessing.normalise(as_pixels)[0], theirs, atol=1e-6, rtol=1e-6)
     differentiable = preprocessing.view(to_pixels(image)).mul(255)
@@ -97,7 +97,7 @@ def test_extreme_shapes(width: int, height: int) -> None:
     preprocessing = Preprocessing.from_timm(configuration())
     image = Image.new("RGB", (width, height), (10, 200, 30))
     expected = np.broadcast_to(np.array([10, 200, 30], np.uint8), (224, 224, 3))
-    np.testing.assert_array_equal(preprocessing.view_of(image), expected)
+    np.testing.assert_array_equal(preprocessing.preprocess_image(image), expected)
     view = preprocessing.view(to_pixels(image))
     np.testing.assert_allclose(view[0].permute(1, 2, 0) * 255, expected, atol=1e-3)
 

@@ -15,21 +15,14 @@ from sklearn.preprocessing import normalize
 
 import snellen
 from snellen.errors import ImageError, InputError, ModelError
-from snellen.runs import Provenance
+from snellen.runs.provenance import Provenance
 from snellen.transfer import saving
-from snellen.transfer.baselines import PETS, PETS_BASELINES, is_pets
 from snellen.transfer.discussion import discuss
 from snellen.transfer.figures import draw_comparison, draw_confused, draw_confusion
-from snellen.transfer.probe import (
-    KINDS,
-    Trial,
-    linear_classifier,
-    middle_of_plateau,
-    probe_pipeline,
-    train_probe,
-)
-from snellen.transfer.result import probe
-from snellen.transfer.saving import ProbeNetwork, load_probe
+from snellen.transfer.files import ProbeNetwork, load_probe
+from snellen.transfer.linear import KINDS, Trial, linear_classifier, middle_of_plateau, probe_pipeline, train_probe
+from snellen.transfer.probe import probe
+from snellen.transfer.published import PETS, PETS_BASELINES, is_pets
 from snellen.transfer.scores import mean_per_class_accuracy, most_confused, score
 from transfer_toys import class_folders, encoded, toy_classifier
 
@@ -162,13 +155,13 @@ def test_saved_and_loaded_it_decides_the_same(kind, mirrored: bool, lite0, tmp_p
     assert list(loaded.labels) == ["blue", "green", "red"]
     assert loaded.preprocessing.size == (64, 64)
     view = torch.rand(2, 3, 64, 64)
-    features = small.embed_view(view)
+    features = small.embed_inputs(view)
     if mirrored:
-        features = (features + small.embed_view(view.flip(-1))) / 2
+        features = (features + small.embed_inputs(view.flip(-1))) / 2
     expected = probed.probe.decide(features.numpy())
-    assert np.allclose(loaded.logits_of_view(view).numpy(), expected, atol=1e-3)
+    assert np.allclose(loaded.logits_from_inputs(view).numpy(), expected, atol=1e-3)
     unit = torch.nn.functional.normalize(features, dim=1)
-    assert torch.allclose(loaded.embed_view(view), unit, atol=1e-5)
+    assert torch.allclose(loaded.embed_inputs(view), unit, atol=1e-5)
     pixels = torch.rand(1, 3, 80, 90, requires_grad=True)
     loaded.logits(pixels).amax().backward()
     assert pixels.grad.abs().max() > 0
@@ -366,8 +359,8 @@ def test_pets(name: str, least: float, shared: Path, tmp_path: Path, snellen_com
 
 def test_the_exam_has_its_part(tmp_path: Path) -> None:
     from snellen.exam.context import Context
-    from snellen.exam.document import Picture, Table
     from snellen.exam.parts import PARTS
+    from snellen.exam.report.document import Picture, Table
 
     class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
     context = Context(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from snellen.training.files import read_results
 from snellen.training.recipe import read_recipe
-from snellen.training.results import read_results
 
 ROOT = Path(__file__).parents[1]
 CIFAR = ROOT / "results" / "cifar10"

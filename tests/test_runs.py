@@ -16,19 +16,10 @@ import torch
 
 from snellen import runs
 from snellen.errors import InputError, SnellenError
-from snellen.figures import new_figure, save_figure, styled
-from snellen.runs import (
-    Provenance,
-    Run,
-    atomic_path,
-    cores,
-    fingerprint,
-    hardware,
-    to_json,
-    write_bytes,
-    write_json,
-    write_text,
-)
+from snellen.figures import new_figure, styled
+from snellen.runs.files import Run, atomic_path, write_bytes, write_figure, write_json, write_text
+from snellen.runs.provenance import Provenance, cores, fingerprint, hardware
+from snellen.runs.serialise import to_json
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
@@ -52,7 +43,7 @@ def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     write_text(path, "old")
     program = (
-        "import sys, pathlib, time\nfrom snellen.runs import atomic_path\n"
+        "import sys, pathlib, time\nfrom snellen.runs.files import atomic_path\n"
         "with atomic_path(pathlib.Path(sys.argv[1])) as temporary:\n"
         "    temporary.write_text('half')\n    print('ready', flush=True)\n    time.sleep(60)\n"
     )
@@ -151,18 +142,18 @@ def figure_with_a_line():
 def test_figures_are_the_same_bytes_each_time(tmp_path: Path, ending: str) -> None:
     paths = [tmp_path / f"{number}.{ending}" for number in range(2)]
     for path in paths:
-        save_figure(figure_with_a_line(), path)
+        write_figure(path, figure_with_a_line())
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_a_figure_of_another_kind(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot draw a \.gif file \(endings: \.png, \.svg, \.pdf\)"):
-        save_figure(figure_with_a_line(), tmp_path / "a.gif")
+        write_figure(tmp_path / "a.gif", figure_with_a_line())
     write_json(tmp_path / "a.json", [])
 
 
 HOLDER = (
-    "import sys, pathlib, time\nfrom snellen.runs import Run\n"
+    "import sys, pathlib, time\nfrom snellen.runs.files import Run\n"
     "with Run(pathlib.Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 )
 

@@ -13,17 +13,16 @@ from scipy import fft
 
 import snellen
 from linear_toys import linear_classifier, photograph
+from snellen.data.images import to_image, to_pixels
+from snellen.data.photographs import bundled_photographs
+from snellen.data.transforms import TRANSFORMS
 from snellen.errors import InputError
-from snellen.images import to_image, to_pixels
-from snellen.photographs import embedded_photographs
 from snellen.robustness.acuity import acuity
-from snellen.robustness.acuity_figure import draw_acuity
 from snellen.robustness.discussion import discuss
-from snellen.robustness.examine import examine, to_csv, write_results
+from snellen.robustness.figures import draw_acuity, draw_stress, draw_transforms
+from snellen.robustness.files import stress_files, to_csv, write_results
 from snellen.robustness.spectrum import high_frequency_energy
-from snellen.robustness.stress import all_trials, assignment_trials, manipulate, stress, stress_with_original
-from snellen.robustness.stress_figure import draw_manipulations, draw_stress
-from snellen.transforms import TRANSFORMS
+from snellen.robustness.stress import all_transforms, apply_transform, assignment_transforms, stress, stress_pair
 
 FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "manipulations.png"}
 
@@ -46,14 +45,16 @@ def test_answers_are_the_classifiers() -> None:
     classifier = linear_classifier(4, scale=0.2)
     pixels = photograph(1, 12, 10)
     stressed = stress(classifier, pixels, label="class c")
-    assert [(a.manipulation, a.strength) for a in stressed.answers] == list(all_trials())
+    assert [(a.manipulation, a.strength) for a in stressed.answers] == list(all_transforms())
     for answer in (stressed.before, *stressed.answers):
-        probabilities = classifier.logits(manipulate(pixels, (answer.manipulation, answer.strength))).softmax(dim=1)[0]
+        probabilities = classifier.logits(apply_transform(pixels, (answer.manipulation, answer.strength))).softmax(
+            dim=1
+        )[0]
         assert answer.top.index == probabilities.argmax()
         assert answer.top.probability == pytest.approx(probabilities.max().item(), abs=1e-5)
         assert answer.label == pytest.approx(probabilities[2].item(), abs=1e-5)
         assert answer.target is None
-        assert answer.high_kept is None
+        assert answer.high_frequency_kept is None
         seen = stressed.before.top.index
         others = torch.cat((probabilities[:seen], probabilities[seen + 1 :])).max()
         assert answer.margin == pytest.approx((probabilities[seen] - others).item(), abs=1e-5)
@@ -68,14 +69,14 @@ def test_with_an_original() -> None:
     image, report = snellen.attack(classifier, original, (label + 1) % 3, "30/255")
     assert report.attacked.hit
     pixels = to_pixels(image)
-    attacked, clean = stress_with_original(classifier, pixels, original)
+    attacked, clean = stress_pair(classifier, pixels, original)
     assert attacked.attacked
     assert attacked.label == clean.label == label
-    assert attacked.before.high_kept == pytest.approx(1)
+    assert attacked.before.high_frequency_kept == pytest.approx(1)
     assert attacked.before.target == pytest.approx(report.attacked.target, abs=1e-5)
     mirror = attacked.answer("mirror", 1.0)
-    assert mirror.high_kept == pytest.approx(1)
-    assert attacked.answer("blur", 3.0).high_kept < 1
+    assert mirror.high_frequency_kept == pytest.approx(1)
+    assert attacked.answer("blur", 3.0).high_frequency_kept < 1
     assert attacked.keeps(mirror) == (mirror.top.index == attacked.before.top.index)
     assert clean == stress(classifier, original, name="original")
     with pytest.raises(InputError, match="one photograph, of one size"):
@@ -85,7 +86,7 @@ def test_with_an_original() -> None:
 def test_an_attack_that_changed_nothing_has_no_energy_to_lose() -> None:
     pixels = photograph(2)
     stressed = stress(linear_classifier(), pixels, pixels)
-    assert all(np.isnan(answer.high_kept) for answer in stressed.answers)
+    assert all(np.isnan(answer.high_frequency_kept) for answer in stressed.answers)
     assert "energy" not in discuss([stressed])
 
 
@@ -111,12 +112,12 @@ def test_figures_draw_what_they_are_given() -> None:
     titles = [axes.get_title() for axes in grid.axes]
     assert titles[0].startswith(one.before.top.label)
     assert [title.split("\n")[0] for title in titles[1:]] == [
-        one.answer(*trial).top.label for trial in assignment_trials()
+        one.answer(*trial).top.label for trial in assignment_transforms()
     ]
     chart = draw_acuity({"clean": acuity([one]), "attacked": acuity([one])})
     letters = sum(text.get_text() == "E" for text in chart.axes[0].texts)
-    assert letters == len(all_trials())
-    assert len(draw_manipulations(image).axes) == len(TRANSFORMS)
+    assert letters == len(all_transforms())
+    assert len(draw_transforms(image).axes) == len(TRANSFORMS)
 
 
 def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
@@ -125,34 +126,34 @@ def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
         paths.append(str(tmp_path / f"{number}.png"))
         to_image(photograph(number, 12, 10)).save(paths[-1])
     (tmp_path / "bad.png").write_bytes(b"?")
-    result = examine(linear_classifier(3), [paths[0], str(tmp_path / "bad.png"), paths[1]])
+    result = stress_files(linear_classifier(3), [paths[0], str(tmp_path / "bad.png"), paths[1]])
     assert [one.image for one in result.photographs] == paths
     assert "not an image" in result.failures[0].error
     rows = list(csv.DictReader(io.StringIO(to_csv(result))))
-    assert len(rows) == 2 * (1 + len(all_trials())) + 1
+    assert len(rows) == 2 * (1 + len(all_transforms())) + 1
     assert rows[0]["kept"] == "True"
     write_results(result, tmp_path / "out")
     assert all((tmp_path / "out" / name).stat().st_size > 0 for name in FILES)
     assert json.loads((tmp_path / "out" / "stress.json").read_text())["photographs"][0]["label"] >= 0
-    assert examine(linear_classifier(3), [str(tmp_path / "bad.png")]).charts == {}
+    assert stress_files(linear_classifier(3), [str(tmp_path / "bad.png")]).charts == {}
 
 
 def test_the_discussion_counts(lite0) -> None:
-    coffee = snellen.read_pixels(embedded_photographs()[0].path)
+    coffee = snellen.read_pixels(bundled_photographs()[0].path)
     image, _ = snellen.attack(lite0, coffee, "space shuttle")
     pixels = to_pixels(image)
-    stressed = stress(lite0, pixels, coffee, trials=all_trials(), name="coffee-adversarial.png")
+    stressed = stress(lite0, pixels, coffee, trials=all_transforms(), name="coffee-adversarial.png")
     text = discuss([stressed])
     mirror = stressed.answer("mirror", 1.0)
     expected = "leaves coffee fooled" if stressed.keeps(mirror) else "coffee"
     assert expected in text.split(";")[0]
     assert f"from {stressed.before.margin:+.2f} to {mirror.margin:+.2f}" in text
-    assert f"grayscale {1 - stressed.answer('grayscale', 1.0).high_kept:.0%}" in text
+    assert f"grayscale {1 - stressed.answer('grayscale', 1.0).high_frequency_kept:.0%}" in text
     assert "does not prove" in text
 
 
 def test_stress_on_the_command_line(snellen_command, tmp_path: Path) -> None:
-    photo = embedded_photographs()[0].path
+    photo = bundled_photographs()[0].path
     with Image.open(photo) as image:
         image.convert("RGB").resize((90, 60)).save(tmp_path / "small.png")
     out = tmp_path / "run"

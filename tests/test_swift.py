@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 import snellen._torchvision  # noqa: F401  # before timm
-from snellen.attacks.swift import fastest_precision, swift_copy
-from snellen.mirrored import MirroredConv2d
-from snellen.networks import create
+from snellen.attacks.fused import fastest_precision, fused_network
+from snellen.models.create import create
+from snellen.models.flip_equivariant import FlipEquivariantConv2d
 
 import timm  # isort: skip
 
@@ -41,36 +41,36 @@ def test_same_logits_and_gradients(name, folds, size) -> None:
     torch.manual_seed(0)
     network = with_trained_statistics(timm.create_model(name, num_classes=7))
     inputs = torch.rand(2, 3, size, size)
-    swift = swift_copy(network, "float32")
-    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+    fused = fused_network(network, "float32")
+    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
     if folds:
-        assert not any(isinstance(module, nn.BatchNorm2d) for module in swift.modules())
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
 
 
 def test_filters_made_of_others_are_made_once() -> None:
     torch.manual_seed(0)
     network = with_trained_statistics(create("deep", 7, {"widths": [8, 8, 8]}))
     inputs = torch.rand(2, 3, 32, 32)
-    swift = swift_copy(network, "float32")
-    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+    fused = fused_network(network, "float32")
+    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
-    assert not any(isinstance(module, MirroredConv2d) for module in swift.modules())
+    assert not any(isinstance(module, FlipEquivariantConv2d) for module in fused.modules())
     # A pooling stands between the others and their convolutions.
-    assert sum(isinstance(module, nn.BatchNorm2d) for module in swift.modules()) == 3
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in fused.modules()) == 3
 
 
 def test_the_network_is_left_as_found() -> None:
     network = with_trained_statistics(timm.create_model("mobilenetv2_050", num_classes=3)).train()
     network.requires_grad_(True)
     before, kinds = copy.deepcopy(network.state_dict()), [type(m) for m in network.modules()]
-    swift = swift_copy(network, "bfloat16")
-    swift(torch.rand(1, 3, 64, 64))
+    fused = fused_network(network, "bfloat16")
+    fused(torch.rand(1, 3, 64, 64))
     assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
     assert [type(m) for m in network.modules()] == kinds
     assert network.training
     assert all(parameter.requires_grad for parameter in network.parameters())
-    assert not any(parameter.requires_grad for parameter in swift.parameters())
+    assert not any(parameter.requires_grad for parameter in fused.parameters())
 
 
 class Shared(nn.Module):
@@ -103,17 +103,17 @@ class Branching(nn.Module):
 @pytest.mark.parametrize("network", [Shared(), Branching()], ids=lambda network: type(network).__name__)
 def test_what_is_not_recognised_stays(network) -> None:
     network = with_trained_statistics(network)
-    swift = swift_copy(network, "float32")
-    assert any(isinstance(module, nn.BatchNorm2d) for module in swift.modules())
+    fused = fused_network(network, "float32")
+    assert any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
     inputs = torch.rand(2, 3, 9, 12)
-    for expected, found in zip(slope(network, inputs), slope(swift, inputs), strict=True):
+    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
         assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_bfloat16_points_the_same_way(lite0) -> None:
     inputs = torch.rand(2, 3, 224, 224)
-    swift = swift_copy(lite0.network, "bfloat16")
-    (_, exact), (logits, rough) = slope(lite0.network, inputs), slope(swift, inputs)
+    fused = fused_network(lite0.network, "bfloat16")
+    (_, exact), (logits, rough) = slope(lite0.network, inputs), slope(fused, inputs)
     assert logits.dtype == torch.float32
     assert torch.cosine_similarity(exact.flatten(1), rough.flatten(1)).min() > 0.8
 

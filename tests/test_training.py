@@ -23,23 +23,25 @@ from torch.nn import functional
 
 import snellen
 from snellen.errors import InputError, ModelError, SnellenError
-from snellen.networks import create, first_filters, parameter_count
-from snellen.training.augment import augmented, first_flips, reduced
+from snellen.models.create import create
+from snellen.models.networks import first_filters, parameter_count
+from snellen.models.safetensors import read_safetensors_header
+from snellen.training.augment import augment, first_flips, reduced
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
-from snellen.training.data import Split, hold_out, load_data
+from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import compare, describe_network, describe_recipe, discuss, seeds_sentence, where
-from snellen.training.evaluation import evaluate, logits_of_six, scored, views_of
+from snellen.training.evaluate import evaluate, logits_of_six, pixels_from_bytes, scored
 from snellen.training.figures import draw_curves
+from snellen.training.files import read_results, write_result, write_summary
 from snellen.training.filters import mosaic, save_filters, stretched
-from snellen.training.initialise import initialise, mirrored_whitening_filters, whitening_filters
+from snellen.training.initialise import flip_equivariant_whitening_filters, initialise, whitening_filters
 from snellen.training.loop import Step, batches
-from snellen.training.optimise import Muon, make_optimisers, orthogonalised, share_of_height
-from snellen.training.recipe import RECIPES, Augmentation, Growth, Optimiser, Recipe, Schedule, read_recipe
-from snellen.training.results import TrainingResult, rate_at, read_results, write_result, write_summary
-from snellen.training.team import Team
+from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, orthogonalised
+from snellen.training.processes import Processes
+from snellen.training.recipe import RECIPES, Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
+from snellen.training.results import TrainingResult, rate_at
+from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import CHECKPOINT, Watch, train, train_seeds
-from snellen.training.trial import seconds_an_image
-from snellen.weights import read_safetensors_header
 
 # Small enough for a second: the digits at 8 pixels.
 TINY = dataclasses.replace(read_recipe("batchnorm"), size=8, epochs=3, batch=64)
@@ -194,7 +196,7 @@ def test_unknown_recipe() -> None:
 
 @given(st.integers(1, 500), st.floats(0, 0.9))
 def test_learning_rate_rises_and_falls(steps: int, warmup: float) -> None:
-    shares = [share_of_height(step, steps, Schedule(warmup)) for step in range(steps)]
+    shares = [learning_rate_factor(step, steps, Schedule(warmup)) for step in range(steps)]
     assert all(0 < share <= 1 for share in shares)
     top = shares.index(max(shares))
     assert shares[: top + 1] == sorted(shares[: top + 1])
@@ -202,8 +204,8 @@ def test_learning_rate_rises_and_falls(steps: int, warmup: float) -> None:
 
 
 def test_learning_rate_by_hand() -> None:
-    assert [share_of_height(step, 4, Schedule(0)) for step in range(4)] == [1, 0.75, 0.5, 0.25]
-    assert [share_of_height(step, 4, Schedule(0.5)) for step in range(4)] == [1 / 3, 2 / 3, 1, 0.5]
+    assert [learning_rate_factor(step, 4, Schedule(0)) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+    assert [learning_rate_factor(step, 4, Schedule(0.5)) for step in range(4)] == [1 / 3, 2 / 3, 1, 0.5]
 
 
 # --- optimisers and initialisation ------------------------------------------------------------------
@@ -323,7 +325,7 @@ def test_augmentation_against_numpy(seed: int, translate: int, flip: str) -> Non
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (5, 6, 7, 3), generator=generator, dtype=torch.uint8)
     index = torch.tensor([3, 0, 3])
-    views = augmented(images, index, Augmentation(flip, translate), 1, first_flips(5, seed), generator)
+    views = augment(images, index, Augmentation(flip, translate), 1, first_flips(5, seed), generator)
     assert views.is_contiguous(memory_format=torch.channels_last)
     for view, number in zip((views * 255).round().byte().permute(0, 2, 3, 1).numpy(), index, strict=True):
         pad = ((translate, translate), (translate, translate), (0, 0))
@@ -338,7 +340,7 @@ def test_alternating_flips_show_both_sides() -> None:
     images = torch.randint(0, 256, (20, 4, 4, 3), dtype=torch.uint8)
     flips, index = first_flips(20, 3), torch.arange(20)
     even, odd = (
-        augmented(images, index, Augmentation("alternating"), epoch, flips, torch.Generator()) for epoch in (0, 1)
+        augment(images, index, Augmentation("alternating"), epoch, flips, torch.Generator()) for epoch in (0, 1)
     )
     assert torch.equal(even, odd.flip(3))
     assert 0 < flips.sum() < 20
@@ -347,7 +349,7 @@ def test_alternating_flips_show_both_sides() -> None:
 def test_cutout_area() -> None:
     images = torch.arange(256, dtype=torch.uint8).repeat(4, 3).reshape(4, 16, 16, 3)
     cut, whole = (
-        augmented(images, torch.arange(4), Augmentation(cutout=side), 0, first_flips(4, 0), torch.Generator())
+        augment(images, torch.arange(4), Augmentation(cutout=side), 0, first_flips(4, 0), torch.Generator())
         for side in (5, 0)
     )
     assert ((cut != whole).any(dim=1).sum(dim=(1, 2)) >= 24).all()  # one of 25 may equal the mean
@@ -357,11 +359,11 @@ def test_cutout_area() -> None:
 @given(st.integers(1, 40), st.integers(2, 50), st.integers(1, 3))
 @settings(max_examples=30)
 def test_an_epoch_sees_every_image_once(count: int, batch: int, processes: int) -> None:
-    split = Split(torch.zeros(count, 8, 8, 3, dtype=torch.uint8), torch.arange(count))
+    split = InMemorySplit(torch.zeros(count, 8, 8, 3, dtype=torch.uint8), torch.arange(count))
     recipe = Recipe("plain", 1, batch, size=8)
     seen: list[int] = []
     for rank in range(processes):
-        team = Team("cpu")
+        team = Processes("cpu")
         team.rank, team.size = rank, processes
         shares = list(batches(split, recipe, 0, 5, team))
         assert max(whole for *_, whole in shares) <= batch
@@ -370,9 +372,9 @@ def test_an_epoch_sees_every_image_once(count: int, batch: int, processes: int) 
 
 
 def test_growth_reduces_early_views() -> None:
-    split = Split(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3).long())
-    recipe = Recipe("plain", epochs=4, batch=3, growth=Growth(24, 0.5))
-    shapes = [next(batches(split, recipe, epoch, 0, Team("cpu")))[0].shape for epoch in range(4)]
+    split = InMemorySplit(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3).long())
+    recipe = Recipe("plain", epochs=4, batch=3, progressive_resizing=ProgressiveResizing(24, 0.5))
+    shapes = [next(batches(split, recipe, epoch, 0, Processes("cpu")))[0].shape for epoch in range(4)]
     assert shapes == [(3, 3, 24, 24), (3, 3, 24, 24), (3, 3, 32, 32), (3, 3, 32, 32)]
     flat = torch.full((1, 3, 32, 32), 0.25)
     torch.testing.assert_close(reduced(flat, 24), torch.full((1, 3, 24, 24), 0.25))
@@ -389,7 +391,9 @@ def test_time_left_counts_larger_images_to_come_for_more(digits, tmp_path: Path)
     watch = Estimates()
     count = len(digits.train)
     grown = load_data("digits", 16)
-    growing = dataclasses.replace(TINY, size=16, epochs=2, batch=count, growth=Growth(8, 0.5))
+    growing = dataclasses.replace(
+        TINY, size=16, epochs=2, batch=count, progressive_resizing=ProgressiveResizing(8, 0.5)
+    )
     train(grown, growing, out=tmp_path / "run", watch=watch)
     # One batch an epoch: after the first, an epoch of images four times as large is left.
     assert watch.images_left == pytest.approx([4 * count, 0])
@@ -403,15 +407,17 @@ def test_whitening_sees_all_of_a_set_that_is_sorted_by_class(tmp_path: Path, mon
     train(dataclasses.replace(data, train=sorted_by_class), recipe, out=tmp_path, device="cpu")
     spread = [number * len(sorted_by_class) // 100 for number in range(100)]
     assert len(sorted_by_class.targets[spread].unique()) == 10
-    views = data.preprocessing.normalise(views_of(sorted_by_class.images[spread]))
-    torch.testing.assert_close(weights(tmp_path)["members.0.conv1.weight"], mirrored_whitening_filters(views, 2))
+    views = data.preprocessing.normalise(pixels_from_bytes(sorted_by_class.images[spread]))
+    torch.testing.assert_close(
+        weights(tmp_path)["members.0.conv1.weight"], flip_equivariant_whitening_filters(views, 2)
+    )
 
 
 def test_trial_counts_each_size_for_its_epochs(monkeypatch) -> None:
-    recipe = Recipe("plain", 4, 8, size=16, growth=Growth(8, 0.5))
-    assert seconds_an_image(recipe) > 0
-    monkeypatch.setattr("snellen.training.trial._seconds_at", lambda size, _: float(size))
-    assert seconds_an_image(recipe) == 2 * 8 + 2 * 16
+    recipe = Recipe("plain", 4, 8, size=16, progressive_resizing=ProgressiveResizing(8, 0.5))
+    assert seconds_per_image(recipe) > 0
+    monkeypatch.setattr("snellen.training.speed._seconds_at", lambda size, _: float(size))
+    assert seconds_per_image(recipe) == 2 * 8 + 2 * 16
 
 
 # --- the picture of the filters ---------------------------------------------------------------------
@@ -462,11 +468,11 @@ def test_scores_by_hand() -> None:
 def test_six_views_as_numpy_makes_them(digits) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
     classifier = snellen.Classifier(network, digits.preprocessing, digits.labels, name="toy", device="cpu")
-    views = views_of(digits.test.images[:5])
+    views = pixels_from_bytes(digits.test.images[:5])
     padded = np.pad(views.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
     seen = [padded[:, :, at : at + 8, at : at + 8] for at in (0, 1, 2)]
     seen += [view[..., ::-1].copy() for view in seen]
-    expected = torch.stack([classifier.logits_of_view(torch.from_numpy(view)) for view in seen]).mean(dim=0)
+    expected = torch.stack([classifier.logits_from_inputs(torch.from_numpy(view)) for view in seen]).mean(dim=0)
     torch.testing.assert_close(logits_of_six(classifier, views), expected)
 
 
@@ -698,8 +704,8 @@ def test_a_network_that_knows_images_of_one_size_only(digits, tmp_path: Path) ->
 
 
 def test_more_processes_than_the_smallest_batch_has_images(digits, tmp_path: Path, monkeypatch) -> None:
-    def two(device: str) -> Team:
-        team = Team(device)
+    def two(device: str) -> Processes:
+        team = Processes(device)
         team.size = 2
         return team
 

@@ -12,9 +12,9 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from skimage.transform import AffineTransform, warp
 
+from snellen.data.images import to_image
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, find_transform
 from snellen.errors import InputError
-from snellen.images import to_image
-from snellen.transforms import ASSIGNMENT, TRANSFORMS, find_transform
 
 ALL = list(TRANSFORMS.values())
 by_name = pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.name)

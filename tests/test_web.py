@@ -20,22 +20,22 @@ from PIL import Image
 import snellen
 from snellen.attacks.search import Goal
 from snellen.attacks.verify import verify
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
-from snellen.photographs import embedded_photographs
-from snellen.robustness.stress import all_trials, stress_with_original
-from snellen.runs import to_plain
-from snellen.transfer.probe import LinearProbe
-from snellen.transfer.saving import Description, save_probe
-from snellen.web import work
-from snellen.web.desk import Desk, Model, open_desk
+from snellen.robustness.stress import all_transforms, stress_pair
+from snellen.runs.serialise import to_plain
+from snellen.transfer.files import Description, save_probe
+from snellen.transfer.linear import LinearProbe
+from snellen.web import tabs
+from snellen.web.content import StageProgress, Table, TabResult, details, frame, status
 from snellen.web.folder import sweep
-from snellen.web.guard import Guard
 from snellen.web.limits import Limits
-from snellen.web.shown import Doing, Shown, Table, details, frame, status
+from snellen.web.middleware import GuardMiddleware
+from snellen.web.state import AppState, Model, open_state
 from test_images import bomb
 
 MODEL = "tf_efficientnet_lite0"
-COFFEE = embedded_photographs()[0].path
+COFFEE = bundled_photographs()[0].path
 
 needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="Gradio is not installed")
 
@@ -54,10 +54,10 @@ def write_probe(folder: Path, digest: str) -> Path:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, lite0) -> Desk:
+def state(tmp_path: Path, lite0) -> AppState:
     folder = tmp_path / "desk"
     folder.mkdir()
-    return Desk(folder, {MODEL: Model(MODEL, lite0)})
+    return AppState(folder, {MODEL: Model(MODEL, lite0)})
 
 
 @pytest.fixture
@@ -67,10 +67,10 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def finished(doing: work.Work) -> Shown:
+def finished(doing: work.Work) -> TabResult:
     *steps, last = doing
-    assert all(isinstance(step, Doing) for step in steps)
-    assert isinstance(last, Shown)
+    assert all(isinstance(step, StageProgress) for step in steps)
+    assert isinstance(last, TabResult)
     return last
 
 
@@ -141,7 +141,7 @@ def test_of_too_much_the_oldest_are_swept(tmp_path: Path) -> None:
 # What stands before it
 
 
-def refused(guard: Guard, method: str, path: str, **headers: str) -> int:
+def refused(guard: GuardMiddleware, method: str, path: str, **headers: str) -> int:
     named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "headers": named}
     return guard.refusal(scope)[0]
@@ -170,16 +170,16 @@ def refused(guard: Guard, method: str, path: str, **headers: str) -> int:
     ],
 )
 def test_only_what_the_page_needs_is_let_through(method: str, path: str, length: str, status: int) -> None:
-    guard = Guard(None, 25 << 20)
+    guard = GuardMiddleware(None, 25 << 20)
     assert refused(guard, method, path, **({"content_length": length} if length else {})) == status
 
 
 def test_a_local_page_is_not_known_under_a_foreign_name() -> None:
-    guard = Guard(None, 1, frozenset({"127.0.0.1", "localhost", "[::1]"}))
+    guard = GuardMiddleware(None, 1, frozenset({"127.0.0.1", "localhost", "[::1]"}))
     assert [refused(guard, "GET", "/", host=name) for name in ("localhost:7860", "127.0.0.1", "[::1]:80")] == [0, 0, 0]
     assert refused(guard, "GET", "/", host="evil.example:7860") == 421
     assert refused(guard, "GET", "/") == 421
-    assert refused(Guard(None, 1), "GET", "/", host="machine.example") == 0
+    assert refused(GuardMiddleware(None, 1), "GET", "/", host="machine.example") == 0
 
 
 # What it shows
@@ -187,13 +187,13 @@ def test_a_local_page_is_not_known_under_a_foreign_name() -> None:
 
 def test_names_are_text_whatever_they_hold() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    shown = Shown("", table=Table((evil,), [(evil,)]), paragraphs=[evil])
+    shown = TabResult("", table=Table((evil,), [(evil,)]), paragraphs=[evil])
     for written in (details(shown), status(evil), frame(f'"{evil}')):
         assert "<img" not in written
 
 
 def test_numbers_are_aligned_to_the_right() -> None:
-    written = details(Shown("", table=Table(("what", "much"), [("a", "0.5"), ("b", "1")])))
+    written = details(TabResult("", table=Table(("what", "much"), [("a", "0.5"), ("b", "1")])))
     assert "<td>a</td><td class=number>0.5</td>" in written
 
 
@@ -205,18 +205,18 @@ def test_a_bar_is_drawn_where_it_is_known_how_far() -> None:
 # What its tabs do
 
 
-def test_classify_says_what_the_command_line_says(desk: Desk, lite0) -> None:
-    shown = finished(work.classify(desk, COFFEE, MODEL, 4))
+def test_classify_says_what_the_command_line_says(state: AppState, lite0) -> None:
+    shown = finished(tabs.classify(state, COFFEE, MODEL, 4))
     said = json.loads(shown.files[1].read_text())["results"]
     (expected,) = snellen.classify(lite0, [COFFEE], 4)
     assert said == [to_plain(expected) | {"image": "coffee.png"}]
     assert shown.headline.startswith("coffee.png: ")
     assert expected.top.label in shown.headline
-    assert str(desk.folder) not in shown.files[1].read_text()
+    assert str(state.folder) not in shown.files[1].read_text()
 
 
-def test_features_draws_fifteen_maps(desk: Desk) -> None:
-    shown = finished(work.features(desk, COFFEE, MODEL))
+def test_features_draws_fifteen_maps(state: AppState) -> None:
+    shown = finished(tabs.features(state, COFFEE, MODEL))
     said = json.loads(shown.files[0].read_text())
     assert len(said["maps"]) == 15
     assert said["image"] == "coffee.png"
@@ -224,8 +224,8 @@ def test_features_draws_fifteen_maps(desk: Desk) -> None:
     assert shown.paragraphs == said["discussion"]
 
 
-def test_the_attacked_file_is_the_one_that_was_measured(desk: Desk, lite0) -> None:
-    *steps, shown = work.attack(desk, COFFEE, MODEL, "space shuttle", 4, 100)
+def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) -> None:
+    *steps, shown = tabs.attack(state, COFFEE, MODEL, "space shuttle", 4, 100)
     (said,) = json.loads(shown.files[1].read_text())["attacks"]
     verdict, norm = verify(
         lite0, shown.files[0], np.asarray(snellen.read_image(COFFEE)), Goal(said["label"]["index"], 812), "image"
@@ -233,33 +233,33 @@ def test_the_attacked_file_is_the_one_that_was_measured(desk: Desk, lite0) -> No
     assert verdict.hit
     assert said["attacked"] == to_plain(verdict)
     assert said["norm"] == norm <= 4
-    assert said["file"] == shown.files[0].name == work.ADVERSARIAL
+    assert said["file"] == shown.files[0].name == tabs.ADVERSARIAL
     assert [step.done for step in steps if step.of] == list(range(1, said["gradients"]))
 
 
-def test_a_cancelled_attack_takes_no_further_step(desk: Desk, monkeypatch) -> None:
+def test_a_cancelled_attack_takes_no_further_step(state: AppState, monkeypatch) -> None:
     taken = []
-    monkeypatch.setattr(type(desk.model(MODEL)), "logits_of_view", counted(taken))
-    doing = work.attack(desk, COFFEE, MODEL, "space shuttle", 1, 100)
-    while not (isinstance(step := next(doing), Doing) and step.done == 2):
+    monkeypatch.setattr(type(state.model(MODEL)), "logits_from_inputs", counted(taken))
+    doing = tabs.attack(state, COFFEE, MODEL, "space shuttle", 1, 100)
+    while not (isinstance(step := next(doing), StageProgress) and step.done == 2):
         pass
     passes = len(taken)
     doing.close()
     assert list(doing) == []
     assert len(taken) == passes
-    assert not list(desk.folder.rglob(work.ADVERSARIAL))
+    assert not list(state.folder.rglob(tabs.ADVERSARIAL))
 
 
 def counted(taken: list[int]):
-    from snellen.classifier import Classifier
+    from snellen.models.classifier import Classifier
 
-    plain = Classifier.logits_of_view
+    plain = Classifier.logits_from_inputs
 
-    def logits_of_view(self, view):
+    def logits_from_inputs(self, view):
         taken.append(1)
         return plain(self, view)
 
-    return logits_of_view
+    return logits_from_inputs
 
 
 @pytest.mark.parametrize(
@@ -272,36 +272,36 @@ def counted(taken: list[int]):
         ({"photograph": None}, "no photograph .*drop one"),
     ],
 )
-def test_an_attack_that_cannot_be_is_one_sentence(desk: Desk, wrong: dict, reason: str) -> None:
+def test_an_attack_that_cannot_be_is_one_sentence(state: AppState, wrong: dict, reason: str) -> None:
     asked = {"photograph": COFFEE, "model": MODEL} | wrong
     with pytest.raises(InputError, match=reason):
-        finished(work.attack(desk, **asked))
+        finished(tabs.attack(state, **asked))
 
 
-def test_stress_says_what_the_capability_says(desk: Desk, lite0, small: Path, tmp_path: Path) -> None:
+def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Path, tmp_path: Path) -> None:
     attacked = tmp_path / "attacked.png"
     noise = np.random.default_rng(0).integers(-4, 5, size=(64, 96, 3))
     changed = (np.asarray(Image.open(small)).astype(int) + noise).clip(0, 255).astype(np.uint8)
     Image.fromarray(changed).save(attacked)
-    *steps, shown = work.stress(desk, attacked, MODEL, small)
+    *steps, shown = tabs.stress(state, attacked, MODEL, small)
     said = json.loads(shown.files[0].read_text())["examination"]
     names = {"name": "attacked.png", "original_name": "small.png"}
-    expected = stress_with_original(lite0, snellen.read_pixels(attacked), snellen.read_pixels(small), **names)
+    expected = stress_pair(lite0, snellen.read_pixels(attacked), snellen.read_pixels(small), **names)
     assert [*said["photographs"], *said["originals"]] == to_plain(expected)
     assert len(said["charts"]) == 2
-    assert [step.done for step in steps if step.of] == list(range(1, 2 * len(all_trials()) + 3))
-    assert str(desk.folder) not in shown.files[0].read_text()
+    assert [step.done for step in steps if step.of] == list(range(1, 2 * len(all_transforms()) + 3))
+    assert str(state.folder) not in shown.files[0].read_text()
 
 
-def test_a_page_without_a_probe_says_how_to_make_one(desk: Desk) -> None:
+def test_a_page_without_a_probe_says_how_to_make_one(state: AppState) -> None:
     with pytest.raises(InputError, match="snellen probe DATASET --out RUN.*snellen serve --probe RUN"):
-        finished(work.probe(desk, COFFEE, None))
+        finished(tabs.probe(state, COFFEE, None))
 
 
 def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path) -> None:
     run = write_probe(tmp_path / "toys", lite0.digest)
-    desk = open_desk(tmp_path, [MODEL], [run], "cpu")
-    shown = finished(work.probe(desk, small, "toys"))
+    state = open_state(tmp_path, [MODEL], [run], "cpu")
+    shown = finished(tabs.probe(state, small, "toys"))
     assert shown.table is not None
     assert {row[0] for row in shown.table.rows} == {"cat", "cup", "rocket"}
     assert shown.paragraphs == ["Mean-per-class accuracy is 0.333, n = 30."]
@@ -311,7 +311,7 @@ def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path
 def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) -> None:
     runs = [write_probe(tmp_path / name / "toys", lite0.digest) for name in "ab"]
     with pytest.raises(InputError, match="two are called 'toys'"):
-        open_desk(tmp_path, [MODEL], runs, "cpu")
+        open_state(tmp_path, [MODEL], runs, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -323,19 +323,19 @@ def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) 
         ([], ["categories"], "no photograph"),
     ],
 )
-def test_a_report_that_cannot_be_is_one_sentence(desk: Desk, photographs, parts, reason: str) -> None:
+def test_a_report_that_cannot_be_is_one_sentence(state: AppState, photographs, parts, reason: str) -> None:
     from snellen.web.report import report
 
     with pytest.raises(InputError, match=reason):
-        finished(report(desk, photographs, MODEL, parts))
+        finished(report(state, photographs, MODEL, parts))
 
 
-def test_a_cancelled_exam_is_gone(desk: Desk, small: Path) -> None:
+def test_a_cancelled_exam_is_gone(state: AppState, small: Path) -> None:
     import multiprocessing
 
     from snellen.web.report import report
 
-    doing = report(desk, [small], MODEL, ["categories"])
+    doing = report(state, [small], MODEL, ["categories"])
     next(doing)
     next(doing)
     (process,) = multiprocessing.active_children()
@@ -355,11 +355,11 @@ def test_trouble_is_one_sentence(capsys) -> None:
     from snellen.web.page import _told
 
     def refusing():
-        yield Doing("x")
+        yield StageProgress("x")
         raise InputError("a.png: empty", "an image")
 
     def broken():
-        yield Doing("x")
+        yield StageProgress("x")
         raise KeyError("/secret/path")
 
     with pytest.raises(gr.Error, match="a.png: empty .an image."):
@@ -392,7 +392,7 @@ def test_whoever_stops_listening_stops_the_work() -> None:
     def endless():
         try:
             while True:
-                yield Doing("x")
+                yield StageProgress("x")
         finally:
             ended.append(True)
 
@@ -462,7 +462,7 @@ def test_the_downloaded_attack_is_the_verified_file_byte_for_byte(client, server
 
     *_, files = client.predict(handle_file(COFFEE), MODEL, "space shuttle", 4, 100, False, api_name="/attack")
     downloaded = Path(files[0]).read_bytes()
-    (written,) = server.folder.rglob(work.ADVERSARIAL)
+    (written,) = server.folder.rglob(tabs.ADVERSARIAL)
     assert downloaded == written.read_bytes()
     (said,) = json.loads(Path(files[1]).read_text())["attacks"]
     original = np.asarray(snellen.read_image(COFFEE))

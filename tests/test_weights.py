@@ -17,7 +17,9 @@ from safetensors.torch import save_file
 import snellen
 from snellen import weights
 from snellen.errors import ModelError
-from snellen.weights import list_models, read_safetensors_header, resolve
+from snellen.models.listing import list_models
+from snellen.models.resolve import resolve
+from snellen.models.safetensors import read_safetensors_header
 
 import timm  # isort: skip
 
@@ -40,9 +42,9 @@ def tiny_file(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"])
 def test_embedded_models_know_an_espresso(name) -> None:
-    from snellen.photographs import embedded_photographs
+    from snellen.data.photographs import bundled_photographs
 
-    (result,) = snellen.classify(snellen.load(name), [embedded_photographs()[0].path])
+    (result,) = snellen.classify(snellen.load(name), [bundled_photographs()[0].path])
     assert result.top.label == "espresso"
     assert result.top.probability > 0.5
 

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from snellen.classifier import Classifier
-from snellen.labels import numbered_labels
-from snellen.preprocessing import Preprocessing
+from snellen.data.labels import numbered_labels
+from snellen.data.preprocessing import Preprocessing
+from snellen.models.classifier import Classifier
 
 
 def classifier_of(network: nn.Module, size: int, classes: int) -> Classifier:

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from snellen.classifier import Classifier
-from snellen.labels import numbered_labels
-from snellen.preprocessing import Preprocessing
+from snellen.data.labels import numbered_labels
+from snellen.data.preprocessing import Preprocessing
+from snellen.models.classifier import Classifier
 
 SIDE = 32
 

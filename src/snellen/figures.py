@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
-
-from snellen.errors import InputError
-from snellen.runs import atomic_path
+from PIL import Image
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by every kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW = (
@@ -38,8 +36,6 @@ STYLE: Mapping[str, Any] = {
     "svg.fonttype": "none",
 }
 
-_ENDINGS = (".png", ".svg", ".pdf")
-
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of ``width`` x ``height`` inches; draw on it inside :func:`styled`."""
@@ -51,19 +47,21 @@ def styled() -> Any:
     return matplotlib.rc_context(dict[Any, Any](STYLE))
 
 
-def check_figure_path(path: Path) -> None:
-    """Refuse a figure file whose ending is not one that is written.
-
-    Raises:
-        InputError: names the accepted endings.
-    """
-    if path.suffix.lower() not in _ENDINGS:
-        raise InputError(f"{path}: cannot draw a {path.suffix or 'nameless'} file", f"endings: {', '.join(_ENDINGS)}")
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a label writes it: ``76.9 %``."""
+    return f"{100 * share:.{digits}f} %"
 
 
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, by its ending, whole or not at all."""
-    check_figure_path(path)
-    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
-    with styled(), atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=dates[path.suffix.lower()])
+def thumbnail(image: Image.Image, side: int = 480) -> Image.Image:
+    """A copy whose longest side is at most ``side`` pixels."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    return small
+
+
+def png_of(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    file = io.BytesIO()
+    with styled():
+        figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()

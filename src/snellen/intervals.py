@@ -1,10 +1,12 @@
-"""Shares of a count, with the interval that the count supports."""
+"""Rates and other estimates, each with the interval that its count supports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from scipy.stats import binomtest
 
 
@@ -29,12 +31,40 @@ class Rate:
     def of(cls, outcomes: Iterable[bool]) -> Rate:
         """The rate of the true ones."""
         seen = list(outcomes)
-        if not seen:
+        return cls.of_count(sum(seen), len(seen))
+
+    @classmethod
+    def of_count(cls, count: int, n: int) -> Rate:
+        """The rate of ``count`` of ``n`` trials."""
+        if not n:
             return cls(0, 0, float("nan"), float("nan"), float("nan"))
-        interval = binomtest(sum(seen), len(seen)).proportion_ci(method="wilson")
-        return cls(sum(seen), len(seen), sum(seen) / len(seen), float(interval.low), float(interval.high))
+        interval = binomtest(count, n).proportion_ci(method="wilson")
+        return cls(count, n, count / n, float(interval.low), float(interval.high))
 
     def __str__(self) -> str:
         if not self.n:
             return "none of 0"
         return f"{self.share:.0%} ({self.count} of {self.n}; 95% interval {self.low:.0%} to {self.high:.0%})"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval by the bootstrap, for what is no share of a count.
+
+    Attributes:
+        value: what was measured.
+        low, high: the interval's ends.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, resampled: npt.NDArray[np.float64]) -> Estimate:
+        """The percentile interval of ``resampled`` (R,), the same number of R resamples (Efron and Tibshirani 1993)."""
+        low, high = np.quantile(resampled, [0.025, 0.975])
+        return cls(value, float(low), float(high))
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} (95% interval {self.low:.3f} to {self.high:.3f})"

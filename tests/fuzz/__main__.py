@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from snellen.runs import hardware, versions, write_json
+from snellen.runs.files import write_json
+from snellen.runs.provenance import hardware, versions
 
-from .run import MEBIBYTES, SECONDS, Account, fuzz
+from .run import MEBIBYTES, SECONDS, SuccessRates, fuzz
 from .targets import BrokenRuleError, Target, targets, tried_bytes
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "fuzz.json"
@@ -66,7 +67,7 @@ def earlier(out: Path, same: Mapping[str, Any]) -> dict[str, Any]:
     return dict(result["targets"]) if alike else {}
 
 
-def described(account: Account) -> dict[str, object]:
+def described(account: SuccessRates) -> dict[str, object]:
     """What the result says of a target."""
     return {
         "files": account.accepted + account.refused,

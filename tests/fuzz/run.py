@@ -23,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from snellen.runs import write_json
+from snellen.runs.files import write_json
 
 from .targets import BrokenRuleError, Target
 
@@ -39,7 +39,7 @@ _NO_MEMORY = "not enough memory"
 
 
 @dataclasses.dataclass
-class Account:
+class SuccessRates:
     """What became of one target's files.
 
     Attributes:
@@ -61,14 +61,14 @@ class Account:
 
 def fuzz(
     chosen: list[Target], files: int, seed: int, workers: int, state: Path, tell: Callable[[str], None]
-) -> dict[str, Account]:
+) -> dict[str, SuccessRates]:
     """Try so many files of each target; goes on where ``state``, written after each block, says that it stopped."""
     accounts = _read_state(state, seed, files)
     todo = [
         (target, start)
         for target in chosen
         for start in range(0, files, BLOCK)
-        if start not in accounts.setdefault(target.name, Account()).blocks
+        if start not in accounts.setdefault(target.name, SuccessRates()).blocks
     ]
     running: list[_Block] = []
     while todo or running:
@@ -86,13 +86,13 @@ def fuzz(
     return {target.name: accounts[target.name] for target in chosen}
 
 
-def _read_state(path: Path, seed: int, files: int) -> dict[str, Account]:
+def _read_state(path: Path, seed: int, files: int) -> dict[str, SuccessRates]:
     if not path.is_file():
         return {}
     values: dict[str, Any] = json.loads(path.read_text())
     if (values["seed"], values["files"]) != (seed, files):
         sys.exit(f"{path}: was begun with seed {values['seed']} and {values['files']} files; delete it to begin again")
-    return {name: Account(**account) for name, account in values["accounts"].items()}
+    return {name: SuccessRates(**account) for name, account in values["accounts"].items()}
 
 
 class _Block:
@@ -117,7 +117,7 @@ class _Block:
             self.process.start()
         theirs.close()
 
-    def over(self, account: Account) -> bool:
+    def over(self, account: SuccessRates) -> bool:
         """Whether the block is done; where its process has died early, another is started behind the file."""
         self._collect(account)
         stalled = time.monotonic() - self._seen[_STARTED] > STALLED
@@ -142,7 +142,7 @@ class _Block:
         self._start(number + 1)
         return False
 
-    def _collect(self, account: Account) -> None:
+    def _collect(self, account: SuccessRates) -> None:
         """Take what the process has found; it waits where nobody does."""
         with contextlib.suppress(EOFError):
             while self._pipe.poll():

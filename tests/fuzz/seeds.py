@@ -145,7 +145,7 @@ warmup = 0.2
 flip = "alternating"
 translate = 2
 
-[growth]
+[progressive_resizing]
 size = 24
 share = 0.5
 """

@@ -8,10 +8,10 @@ from random import Random
 
 import numpy as np
 
+from snellen.data.images import FORMATS, read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_config
 from snellen.exam.parts import PARTS
-from snellen.images import FORMATS, read_array, read_image
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated

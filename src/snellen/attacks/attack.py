@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
-from snellen.attacks.case import Case, Subject
-from snellen.attacks.climb import Climb, climb_all
-from snellen.attacks.plan import RANDOM, Plan
-from snellen.attacks.report import Attack, Save, report
-from snellen.attacks.swift import fastest_precision, swift_classifier
-from snellen.classifier import Classifier
+from snellen.attacks.batch import AttackJob, run_jobs
+from snellen.attacks.config import RANDOM, AttackConfig
+from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.result import AttackResult, Save, report
+from snellen.attacks.state import AttackExample, PhotographState
+from snellen.data.images import to_image
+from snellen.data.preprocessing import check_pixels
 from snellen.errors import InputError
-from snellen.images import to_image
-from snellen.preprocessing import check_pixels
+from snellen.models.classifier import Classifier
 
 
 def attack(
@@ -29,8 +29,8 @@ def attack(
     epsilon: str | float = "4/255",
     *,
     label: str | int | None = None,
-    plan: Plan | None = None,
-) -> tuple[Image.Image, Attack]:
+    plan: AttackConfig | None = None,
+) -> tuple[Image.Image, AttackResult]:
     """Add noise of at most ``epsilon`` to one photograph so that the classifier sees ``target``.
 
     Args:
@@ -50,13 +50,13 @@ def attack(
     check_pixels(pixels, "attack")
     if len(pixels) != 1:
         raise InputError(f"attack: got {len(pixels)} photographs", "one; attack_each takes several")
-    plan = dataclasses.replace(plan or Plan(target), target=target, epsilon=epsilon)
+    plan = dataclasses.replace(plan or AttackConfig(target), target=target, epsilon=epsilon)
     index = None if label is None else classifier.labels.find(label)
-    ((_, image, result),) = attack_each(classifier, [Subject("pixels", to_image(pixels), index)], plan)
+    ((_, image, result),) = attack_each(classifier, [AttackExample("pixels", to_image(pixels), index)], plan)
     return image, result
 
 
-def png_bytes(image: Image.Image, _: Subject | None = None) -> bytes:
+def png_bytes(image: Image.Image, _: AttackExample | None = None) -> bytes:
     """A PNG of ``image``, in memory."""
     file = io.BytesIO()
     # Noise does not compress: a higher level takes many times as long for a few percent.
@@ -64,7 +64,7 @@ def png_bytes(image: Image.Image, _: Subject | None = None) -> bytes:
     return file.getvalue()
 
 
-def _raise(_: Subject, error: InputError) -> None:
+def _raise(_: AttackExample, error: InputError) -> None:
     raise error
 
 
@@ -77,19 +77,19 @@ class Step:
         gradients: how many were taken for it so far.
     """
 
-    subject: Subject
+    subject: AttackExample
     gradients: int
 
 
-Attacked = tuple[Subject, Image.Image, Attack]
+Attacked = tuple[AttackExample, Image.Image, AttackResult]
 
 
 def attack_each(
     classifier: Classifier,
-    subjects: Iterable[Subject],
-    plan: Plan,
+    subjects: Iterable[AttackExample],
+    plan: AttackConfig,
     save: Save = png_bytes,
-    refuse: Callable[[Subject, InputError], None] = _raise,
+    refuse: Callable[[AttackExample, InputError], None] = _raise,
 ) -> Iterator[Attacked]:
     """As :func:`attack` for many photographs, which share the network's passes; each is given as it ends.
 
@@ -110,10 +110,10 @@ def attack_each(
 
 def attack_steps(
     classifier: Classifier,
-    subjects: Iterable[Subject],
-    plan: Plan,
+    subjects: Iterable[AttackExample],
+    plan: AttackConfig,
     save: Save = png_bytes,
-    refuse: Callable[[Subject, InputError], None] = _raise,
+    refuse: Callable[[AttackExample, InputError], None] = _raise,
 ) -> Iterator[Attacked | Step]:
     """As :func:`attack_each`, with every step on the way; whoever stops asking stops the attack.
 
@@ -124,9 +124,9 @@ def attack_steps(
         classifier.labels.find(plan.target)
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
     precision = "float32" if plan.method == "ascent" else fastest_precision(classifier.device)
-    swift = swift_classifier(classifier, precision)
+    fused = fused_classifier(classifier, precision)
     queue = _Queue(classifier, iter(subjects), plan, refuse)
-    for climb, reached in climb_all(queue.following, classifier, swift):
+    for climb, reached in run_jobs(queue.following, classifier, fused):
         if isinstance(reached, int):
             case = queue.cases[id(climb)]
             yield Step(case.subject, case.gradients + reached)
@@ -144,15 +144,15 @@ class _Queue:
     def __init__(
         self,
         classifier: Classifier,
-        subjects: Iterator[Subject],
-        plan: Plan,
-        refuse: Callable[[Subject, InputError], None],
+        subjects: Iterator[AttackExample],
+        plan: AttackConfig,
+        refuse: Callable[[AttackExample, InputError], None],
     ) -> None:
-        self.again: deque[Case] = deque()
-        self.cases: dict[int, Case] = {}
+        self.again: deque[PhotographState] = deque()
+        self.cases: dict[int, PhotographState] = {}
         self._fresh = self._begin(classifier, subjects, plan, refuse)
 
-    def following(self) -> Climb | None:
+    def following(self) -> AttackJob | None:
         case = self.again.popleft() if self.again else next(self._fresh, None)
         if case is None:
             return None
@@ -163,13 +163,13 @@ class _Queue:
     @staticmethod
     def _begin(
         classifier: Classifier,
-        subjects: Iterator[Subject],
-        plan: Plan,
-        refuse: Callable[[Subject, InputError], None],
-    ) -> Iterator[Case]:
+        subjects: Iterator[AttackExample],
+        plan: AttackConfig,
+        refuse: Callable[[AttackExample, InputError], None],
+    ) -> Iterator[PhotographState]:
         for subject in subjects:
             try:
-                case = Case(classifier, subject, plan)
+                case = PhotographState(classifier, subject, plan)
             except InputError as error:
                 refuse(subject, error)
             else:

@@ -1,7 +1,7 @@
 """What all searches share: the ball they stay in, the goal they climb to, and how they are written.
 
 A search is a generator: it yields a point, receives the slope there, and returns its best point. So each
-algorithm reads as for one photograph, and :mod:`snellen.attacks.climb` takes many of them through the network
+algorithm reads as for one photograph, and :mod:`snellen.attacks.batch` takes many of them through the network
 at a time.
 """
 
@@ -34,18 +34,18 @@ class Ball:
 
 
 @dataclass(frozen=True, eq=False)
-class Slope:
+class Gradient:
     """What a search learns at a point: the height there, which it is to increase, and its gradient."""
 
     height: float
     gradient: Tensor
 
 
-Search = Generator[Tensor, Slope, Tensor]
+Search = Generator[Tensor, Gradient, Tensor]
 
 
 @dataclass(frozen=True)
-class Goal:
+class Criterion:
     """What counts as fooled.
 
     Attributes:
@@ -56,7 +56,7 @@ class Goal:
     label: int
     target: int | None
 
-    def assurance(self, probabilities: Tensor) -> Tensor:
+    def confidence(self, probabilities: Tensor) -> Tensor:
         """The probability (N,) of the goal, from those of the classes (N, K)."""
         if self.target is None:
             return 1 - probabilities[:, self.label]
@@ -68,15 +68,15 @@ class Goal:
         return top != self.label if self.target is None else top == self.target
 
 
-Height = Callable[[Goal, Tensor], Tensor]
+Objective = Callable[[Criterion, Tensor], Tensor]
 
 
-def probability(goal: Goal, logits: Tensor) -> Tensor:
+def probability(goal: Criterion, logits: Tensor) -> Tensor:
     """P(y_fool | X') (N,), what the assignment climbs; untargeted, the probability of not being the label."""
-    return goal.assurance(logits.softmax(dim=1))
+    return goal.confidence(logits.softmax(dim=1))
 
 
-def evidence(goal: Goal, logits: Tensor) -> Tensor:
+def evidence(goal: Criterion, logits: Tensor) -> Tensor:
     """Log P(target) (N,); untargeted, how far the best other logit lies above the label's.
 
     Both are steep where the probability is flat: the first where the target's is near zero, the second (Carlini

@@ -9,12 +9,12 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from snellen.attacks.plan import Space
-from snellen.attacks.search import Goal
-from snellen.classifier import Classifier
+from snellen.attacks.config import Space
+from snellen.attacks.search import Criterion
+from snellen.data.images import Source, read_image, source_name
 from snellen.errors import SnellenError
-from snellen.images import Source, name_of, read_image
-from snellen.predictions import Prediction, probabilities_in, probabilities_of_view
+from snellen.models.classifier import Classifier
+from snellen.models.predictions import Prediction, probabilities_of, probabilities_of_inputs
 
 Bytes = npt.NDArray[np.uint8]
 """A photograph (H, W, 3), RGB, as its file holds it."""
@@ -42,8 +42,8 @@ class Verdict:
 def probabilities(classifier: Classifier, image: Image.Image, space: Space) -> Tensor:
     """Class probabilities (K,) of a photograph, or in the space ``input`` of an image of the network's input."""
     if space == "image":
-        return probabilities_in(classifier, image)
-    return probabilities_of_view(classifier, np.asarray(image))
+        return probabilities_of(classifier, image)
+    return probabilities_of_inputs(classifier, np.asarray(image))
 
 
 def prediction(classifier: Classifier, values: Tensor, index: int) -> Prediction:
@@ -51,7 +51,7 @@ def prediction(classifier: Classifier, values: Tensor, index: int) -> Prediction
     return Prediction(classifier.labels[index], index, float(values[index]))
 
 
-def judge(classifier: Classifier, image: Image.Image, goal: Goal, space: Space) -> Verdict:
+def judge(classifier: Classifier, image: Image.Image, goal: Criterion, space: Space) -> Verdict:
     """What the classifier sees in an image."""
     values = probabilities(classifier, image, space)
     return Verdict(
@@ -63,7 +63,7 @@ def judge(classifier: Classifier, image: Image.Image, goal: Goal, space: Space) 
     )
 
 
-def verify(classifier: Classifier, file: Source, original: Bytes, goal: Goal, space: Space) -> tuple[Verdict, int]:
+def verify(classifier: Classifier, file: Source, original: Bytes, goal: Criterion, space: Space) -> tuple[Verdict, int]:
     """Read an attacked file back: what is seen in it, and how far it is from the original in steps of 1/255.
 
     Raises:
@@ -72,7 +72,7 @@ def verify(classifier: Classifier, file: Source, original: Bytes, goal: Goal, sp
     image = read_image(file)
     attacked = np.asarray(image)
     if attacked.shape != original.shape:
-        raise SnellenError(f"{name_of(file)}: is {attacked.shape}, the original {original.shape}")
+        raise SnellenError(f"{source_name(file)}: is {attacked.shape}, the original {original.shape}")
     return judge(classifier, image, goal, space), norm(attacked, original)
 
 

@@ -11,10 +11,10 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.attacks.account import Accounts
-    from snellen.attacks.folder import FolderResult
-    from snellen.attacks.plan import Method, Space
-    from snellen.attacks.report import Attack
+    from snellen.attacks.config import Method, Space
+    from snellen.attacks.files import FolderResult
+    from snellen.attacks.result import AttackResult
+    from snellen.attacks.success_rates import AttackSummary
 
 _MOST_ROWS_OF_A_FIGURE = 8
 
@@ -59,14 +59,15 @@ def attack(
         raise InputError("what is to be seen?", "--target NAME, or --untargeted")
     from typing import cast
 
-    from snellen.attacks.account import account_for
-    from snellen.attacks.folder import attack_folder
-    from snellen.attacks.plan import SMALLEST, Plan
-    from snellen.cli.examined import load_examined
-    from snellen.images import expand
-    from snellen.runs import Run, to_json, write_json
+    from snellen.attacks.config import SMALLEST, AttackConfig
+    from snellen.attacks.files import attack_folder
+    from snellen.attacks.success_rates import summarise
+    from snellen.cli.classifier import load_classifier
+    from snellen.data.images import expand
+    from snellen.runs.files import Run, write_json
+    from snellen.runs.serialise import to_json
 
-    plan = Plan(
+    plan = AttackConfig(
         target=target,
         epsilon=epsilon,
         method=cast("Method", method),
@@ -78,11 +79,11 @@ def attack(
     )
     with Run(out) as run:
         sources = expand(images)
-        classifier = load_examined(model, probe, architecture, device)
+        classifier = load_classifier(model, probe, architecture, device)
         labels = [label] * len(sources)
         with output.progress("Attacking", len(sources)) as advance:
             result = attack_folder(classifier, sources, plan, out, labels=labels, done=advance)
-        accounts = account_for(result.attacks, smallest=epsilon == SMALLEST)
+        accounts = summarise(result.attacks, smallest=epsilon == SMALLEST)
         whole = {"plan": plan, "accounts": accounts, "attacks": result.attacks, "failures": result.failures}
         write_json(out / "attacks.json", whole)
         _draw(result, accounts, out, space)
@@ -99,20 +100,20 @@ def attack(
     output.finish(len(result.failures))
 
 
-def _draw(result: FolderResult, accounts: Accounts, out: Path, space: str) -> None:
+def _draw(result: FolderResult, accounts: AttackSummary, out: Path, space: str) -> None:
     """Draw what there is to draw."""
-    from snellen.attacks.attack_figure import draw_attacks, draw_security
-    from snellen.attacks.folder import exhibit
-    from snellen.figures import save_figure
+    from snellen.attacks.figures import draw_attacks, draw_security
+    from snellen.attacks.files import read_picture
+    from snellen.runs.files import write_figure
 
     if 0 < len(result.attacks) <= _MOST_ROWS_OF_A_FIGURE and space == "image":
-        save_figure(draw_attacks([exhibit(one, out) for one in result.attacks]), out / "attacks.png")
+        write_figure(out / "attacks.png", draw_attacks([read_picture(one, out) for one in result.attacks]))
     if len(accounts.curve) > 0 and len(result.attacks) > 1:
-        save_figure(draw_security(accounts), out / "security.png")
+        write_figure(out / "security.png", draw_security(accounts))
 
 
-def _print(result: FolderResult, accounts: Accounts) -> None:
-    from snellen.attacks.account import discuss
+def _print(result: FolderResult, accounts: AttackSummary) -> None:
+    from snellen.attacks.success_rates import discuss
 
     if not result.attacks:
         return
@@ -135,5 +136,5 @@ def _print(result: FolderResult, accounts: Accounts) -> None:
         output.stderr.print(f"{result.resumed} of them were done before and not attacked again", markup=False)
 
 
-def _outcome(one: Attack) -> str:
+def _outcome(one: AttackResult) -> str:
     return "yes" if one.attacked.hit else "no, but changed" if one.attacked.changed else "no"

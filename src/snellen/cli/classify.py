@@ -12,7 +12,7 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.images import Failure
+    from snellen.data.images import Failure
     from snellen.inspect.categories import Classification
 
 _MOST_ROWS_OF_A_FIGURE = 50
@@ -33,9 +33,9 @@ def classify(
 ) -> None:
     """What it sees: the top categories of each photograph and their probabilities."""
     output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.data.images import Failure, expand
     from snellen.errors import InputError
-    from snellen.figures import check_figure_path
-    from snellen.images import Failure, expand
+    from snellen.runs.files import check_figure_path
 
     if figure is not None:
         check_figure_path(figure)
@@ -43,10 +43,10 @@ def classify(
     if figure is not None and len(sources) > _MOST_ROWS_OF_A_FIGURE:
         raise InputError(f"--figure: {len(sources)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
 
-    from snellen.cli.examined import load_examined
+    from snellen.cli.classifier import load_classifier
     from snellen.inspect.categories import Classification, classify_each
 
-    classifier = load_examined(model, probe, architecture, device)
+    classifier = load_classifier(model, probe, architecture, device)
     if probe is not None:
         # A probe may know fewer classes than are shown by default.
         k = min(k, len(classifier.labels))
@@ -67,13 +67,13 @@ def classify(
 
 
 def _print_json(results: list[Classification | Failure]) -> None:
-    from snellen.runs import to_json
+    from snellen.runs.serialise import to_json
 
     sys.stdout.write(to_json(results))
 
 
 def _print_csv(results: list[Classification | Failure]) -> None:
-    from snellen.images import Failure
+    from snellen.data.images import Failure
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "rank", "label", "index", "probability", "error"])
@@ -89,7 +89,7 @@ def _print_csv(results: list[Classification | Failure]) -> None:
 def _print_table(results: list[Classification | Failure]) -> None:
     from rich.table import Table
 
-    from snellen.images import Failure
+    from snellen.data.images import Failure
 
     table = Table("image", "category", "index", "probability", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
@@ -107,11 +107,11 @@ def _print_table(results: list[Classification | Failure]) -> None:
 
 
 def _draw(results: list[Classification], path: Path) -> None:
-    from snellen.figures import save_figure
-    from snellen.images import read_image
-    from snellen.inspect.categories_figure import draw_categories
+    from snellen.data.images import read_image
+    from snellen.inspect.figures import draw_categories
+    from snellen.runs.files import write_figure
 
     if not results:
         output.complain(f"{path}: not drawn: no photograph could be read")
         return
-    save_figure(draw_categories([(read_image(result.image), result) for result in results]), path)
+    write_figure(path, draw_categories([(read_image(result.image), result) for result in results]))

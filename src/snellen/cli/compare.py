@@ -18,11 +18,11 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """Training runs beside each other: curves in one figure, a table, and what differs."""
-    from snellen.figures import check_figure_path, save_figure
+    from snellen.runs.files import check_figure_path, write_figure
     from snellen.training.discussion import compare as compared
     from snellen.training.discussion import table, where
     from snellen.training.figures import draw_curves
-    from snellen.training.results import read_results
+    from snellen.training.files import read_results
 
     if figure is not None:
         check_figure_path(figure)
@@ -42,4 +42,4 @@ def compare(
     for sentence in (where(results), *compared(by_run)):
         output.stdout.print(sentence, markup=False, soft_wrap=True)
     if figure is not None:
-        save_figure(draw_curves(results), figure)
+        write_figure(figure, draw_curves(results))

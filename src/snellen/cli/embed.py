@@ -32,10 +32,10 @@ def embed(
     if out.suffix != ".parquet":
         raise InputError(f"{out}: cannot write a {out.suffix or 'nameless'} file", "a name that ends in .parquet")
 
-    from snellen.classifier import load
-    from snellen.datasets import open_dataset
-    from snellen.runs import to_json
-    from snellen.transfer.embedding import embed as embed_all
+    from snellen.data.datasets import open_dataset
+    from snellen.models.classifier import load
+    from snellen.runs.serialise import to_json
+    from snellen.transfer.embed_dataset import embed as embed_all
     from snellen.transfer.features import with_size
 
     images = open_dataset(dataset)

@@ -10,10 +10,10 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.classifier import Classifier
-    from snellen.images import Failure
-    from snellen.inspect.examples import ChannelExamples
+    from snellen.data.images import Failure
     from snellen.inspect.feature_maps import FeatureMaps
+    from snellen.inspect.top_patches import TopPatches
+    from snellen.models.classifier import Classifier
 
 _MOST_PROBABLE = "top"
 
@@ -45,14 +45,15 @@ def features(
     device: options.Device = "auto",
 ) -> None:
     """How it sees: feature maps from early, the middle and late, chosen, weighed and discussed."""
-    from snellen.images import read_image, to_pixels
+    from snellen.data.images import read_image, to_pixels
 
     photograph = read_image(image)
 
-    from snellen.classifier import load
     from snellen.inspect.feature_maps import feature_maps
-    from snellen.inspect.feature_maps_files import write_examples, write_feature_maps, write_heatmap
-    from snellen.runs import Run, fingerprint
+    from snellen.inspect.files import write_examples, write_feature_maps, write_heatmap
+    from snellen.models.classifier import load
+    from snellen.runs.files import Run
+    from snellen.runs.provenance import fingerprint
 
     with Run(out) as run:
         classifier = load(model, architecture=architecture, device=device)
@@ -73,18 +74,20 @@ def features(
     output.finish(len(failures))
 
 
-def _examples(classifier: Classifier, result: FeatureMaps, name: str) -> tuple[list[ChannelExamples], list[Failure]]:
-    from snellen.datasets import open_dataset
-    from snellen.inspect.examples import most_exciting
+def _examples(classifier: Classifier, result: FeatureMaps, name: str) -> tuple[list[TopPatches], list[Failure]]:
+    from snellen.data.datasets import open_dataset
+    from snellen.inspect.top_patches import top_activating_patches
 
     dataset = open_dataset(name)
     photographs = ((example.name, example.source) for _, example in dataset.read())
     with output.progress("Looking for examples", len(dataset)) as advance:
-        return most_exciting(classifier, photographs, [(m.layer, m.channel) for m in result.maps], advance=advance)
+        return top_activating_patches(
+            classifier, photographs, [(m.layer, m.channel) for m in result.maps], advance=advance
+        )
 
 
 def _print(result: FeatureMaps, out: Path, errors: list[str]) -> None:
-    from snellen.inspect.feature_maps_discussion import discuss
+    from snellen.inspect.discussion import discuss
 
     for error in errors:
         output.complain(error)

@@ -11,7 +11,7 @@ from rich.table import Table
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.layers import Place
+    from snellen.models.layers import Layer
 
 
 def layers(
@@ -23,8 +23,8 @@ def layers(
     device: options.Device = "auto",
 ) -> None:
     """Every layer whose feature maps can be shown: its depth, its maps' size, and what one value sees of the input."""
-    from snellen.classifier import load
-    from snellen.runs import to_json
+    from snellen.models.classifier import load
+    from snellen.runs.serialise import to_json
 
     classifier = load(model, architecture=architecture, device=device)
     if json:
@@ -49,7 +49,7 @@ def layers(
     output.stdout.print(table, markup=False)
 
 
-def _record(place: Place) -> dict[str, Any]:
+def _record(place: Layer) -> dict[str, Any]:
     return {
         "name": place.name,
         "aliases": place.aliases,

@@ -16,7 +16,7 @@ def models(
 ) -> None:
     """The models that can be examined: size, licence, and which work offline right now."""
     from snellen.errors import InputError, did_you_mean
-    from snellen.weights import describe_model, list_models, offline_models
+    from snellen.models.listing import describe_model, list_models, offline_models
 
     names = offline_models() if pattern is None else list_models(pattern)
     if not names:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-# As snellen.weights.DEFAULT_MODEL, which cannot be imported here: help must answer without PyTorch.
+# As snellen.models.resolve.DEFAULT_MODEL, which cannot be imported here: help must answer without PyTorch.
 DEFAULT_MODEL = "tf_efficientnet_lite0"
 
 Images = Annotated[

@@ -12,7 +12,7 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.transfer.result import ProbeResult
+    from snellen.transfer.probe import ProbeResult
 
 
 def probe(
@@ -35,18 +35,18 @@ def probe(
     device: options.Device = "auto",
 ) -> None:
     """What it can learn from few: a linear classifier of a data set on the network's features."""
-    from snellen.transfer.probe import check_kind
+    from snellen.transfer.linear import check_kind
 
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
     _check_comparison(compare, models, architecture)
     kind = check_kind(classifier)
 
-    from snellen.classifier import load
-    from snellen.datasets import open_dataset
-    from snellen.runs import Run
+    from snellen.data.datasets import open_dataset
+    from snellen.models.classifier import load
+    from snellen.runs.files import Run
     from snellen.transfer.features import with_size
-    from snellen.transfer.report import save_comparison, save_run
-    from snellen.transfer.result import probe as probe_one
+    from snellen.transfer.files import save_comparison, save_run
+    from snellen.transfer.probe import probe as probe_one
 
     images = open_dataset(dataset)
     results: list[ProbeResult] = []
@@ -81,8 +81,8 @@ def _check_comparison(compare: str | None, models: list[str], architecture: str 
 
 
 def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
-    from snellen.runs import to_json
-    from snellen.transfer.report import plain
+    from snellen.runs.serialise import to_json
+    from snellen.transfer.files import plain
 
     if json:
         written = [plain(result) for result in results]
@@ -94,8 +94,8 @@ def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
 
 
 def _print_one(result: ProbeResult) -> None:
-    from snellen.transfer.baselines import PETS_BASELINES, is_pets
     from snellen.transfer.discussion import discuss
+    from snellen.transfer.published import PETS_BASELINES, is_pets
 
     for name, value, (low, high) in (
         ("mean-per-class accuracy", result.mean_per_class_accuracy, result.mean_per_class_interval),

@@ -11,8 +11,8 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.images import Failure
-    from snellen.robustness.stress import Stressed
+    from snellen.data.images import Failure
+    from snellen.robustness.stress import StressResult
 
 _MOST_ROWS_OF_A_FIGURE = 8
 
@@ -33,20 +33,21 @@ def stress(
 ) -> None:
     """A turn of the head: the answer under manipulations of each photograph, mild to strong."""
     output.exclusive(("--json", json), ("--csv", csv))
-    from snellen.cli.examined import load_examined
+    from snellen.cli.classifier import load_classifier
+    from snellen.data.images import expand
     from snellen.errors import InputError
-    from snellen.images import expand
-    from snellen.robustness.examine import examine, to_csv, write_results
-    from snellen.runs import Run, to_json
+    from snellen.robustness.files import stress_files, to_csv, write_results
+    from snellen.runs.files import Run
+    from snellen.runs.serialise import to_json
 
     sources = expand(images)
     originals = expand(original or [])
     if originals and len(originals) != len(sources):
         raise InputError(f"{len(sources)} photographs, {len(originals)} originals", "as many, in the same order")
     with Run(out) as run:
-        classifier = load_examined(model, probe, architecture, device)
+        classifier = load_classifier(model, probe, architecture, device)
         with output.progress("Manipulating", len(sources)) as advance:
-            result = examine(classifier, sources, originals, done=advance)
+            result = stress_files(classifier, sources, originals, done=advance)
         write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
         provenance = classifier.provenance(result.data)
         run.write_manifest(provenance)
@@ -62,10 +63,10 @@ def stress(
     output.finish(len(failures))
 
 
-def _print(photographs: tuple[Stressed, ...]) -> None:
+def _print(photographs: tuple[StressResult, ...]) -> None:
+    from snellen.data.transforms import TRANSFORMS
     from snellen.robustness.discussion import discuss
-    from snellen.robustness.stress import assignment_trials
-    from snellen.transforms import TRANSFORMS
+    from snellen.robustness.stress import assignment_transforms
 
     if not photographs:
         return
@@ -76,7 +77,7 @@ def _print(photographs: tuple[Stressed, ...]) -> None:
     for column in table.columns[3:]:
         column.justify = "right"
     for one in photographs:
-        for number, answer in enumerate((one.before, *(one.answer(*trial) for trial in assignment_trials()))):
+        for number, answer in enumerate((one.before, *(one.answer(*trial) for trial in assignment_transforms()))):
             manipulation = TRANSFORMS[answer.manipulation].describe(answer.strength) if number else "as it is"
             table.add_row(
                 "" if number else one.image,

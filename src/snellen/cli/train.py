@@ -68,7 +68,7 @@ def train(
 def _report(results: list[Any], folder: Path, json: bool) -> None:
     import sys
 
-    from snellen.runs import to_json
+    from snellen.runs.serialise import to_json
     from snellen.training.discussion import discuss, seeds_sentence
 
     for failure in results[0].failures:
@@ -83,7 +83,7 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
 
 
 def _model_in(folder: Path, results: list[Any]) -> Path:
-    from snellen.training.results import seed_folder
+    from snellen.training.files import seed_folder
 
     return folder if len(results) == 1 else folder / seed_folder(results[0].seed)
 

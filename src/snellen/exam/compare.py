@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.errors import InputError
+from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.compose import provenance_facts
-from snellen.exam.document import Beside, Block, Fact, Paragraph, Picture, Report, Section, Table
-from snellen.exam.hypertext import write_html
-from snellen.exam.kept import Kept, find_kept
 from snellen.exam.parts import PARTS
-from snellen.exam.typeset import write_pdf
-from snellen.runs import Provenance, Run
+from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
+from snellen.exam.report.html import write_html
+from snellen.exam.report.pdf import write_pdf
+from snellen.runs.files import Run
+from snellen.runs.provenance import Provenance
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Finished:
     """A finished exam: its model's name, the parts that were taken, what it was made with."""
 
     model: str
-    parts: dict[str, Kept]
+    parts: dict[str, CachedAnswer]
     provenance: Provenance
 
 
@@ -74,7 +75,7 @@ def _finished(folder: Path) -> Finished:
         provenance = Provenance(**manifest["provenance"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: holds no finished exam", "a folder that `snellen exam --out` made") from error
-    parts = {name: kept for name in PARTS if (kept := find_kept(name, folder)) is not None}
+    parts = {name: kept for name in PARTS if (kept := load_cached(name, folder)) is not None}
     return Finished(provenance.model, parts, provenance)
 
 
@@ -89,11 +90,11 @@ def _subject(exam: Finished) -> str:
     return f"{exam.provenance.model}, weights {exam.provenance.weights[:16]}, photographs {exam.provenance.data}"
 
 
-def _section(name: str, left: Kept, right: Kept, names: tuple[str, str]) -> Section:
+def _section(name: str, left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> Section:
     return Section(name, PARTS[name].title, "", [*_facts(left, right, names), *_pictures(left, right, names)])
 
 
-def _facts(left: Kept, right: Kept, names: tuple[str, str]) -> list[Block]:
+def _facts(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
     """A table of what was found in short; a warning where the two were not found on the same data."""
     found = [{fact.name: fact.value for fact in kept.answer.facts} for kept in (left, right)]
     rows = [(what, *(facts.get(what, "-") for facts in found)) for what in dict.fromkeys([*found[0], *found[1]])]
@@ -109,11 +110,11 @@ def _facts(left: Kept, right: Kept, names: tuple[str, str]) -> list[Block]:
     return blocks
 
 
-def _pictures(left: Kept, right: Kept, names: tuple[str, str]) -> list[Block]:
+def _pictures(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
     """The figures that both have, beside each other."""
     others = {picture.path.name: picture for picture in _figures(right)}
     return [
-        Beside([picture, other], names, _caption(picture.caption, other.caption, names))
+        FigureRow([picture, other], names, _caption(picture.caption, other.caption, names))
         for picture in _figures(left)
         if (other := others.get(picture.path.name)) is not None
     ]
@@ -123,7 +124,7 @@ def _caption(left: str, right: str, names: tuple[str, str]) -> str:
     return left if left == right else f"{names[0]}: {left} {names[1]}: {right}"
 
 
-def _figures(kept: Kept) -> Sequence[Picture]:
+def _figures(kept: CachedAnswer) -> Sequence[Picture]:
     """The figures of an answer; of several with the same file name, the first."""
     pictures = [block for block in kept.answer.blocks if isinstance(block, Picture)]
     return list({picture.path.name: picture for picture in reversed(pictures)}.values())[::-1]

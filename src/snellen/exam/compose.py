@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import SnellenError
+from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import ExamConfig
 from snellen.exam.context import Context
-from snellen.exam.document import Fact, Failed, Item, Listing, Picture, Report, Section
-from snellen.exam.kept import Kept
 from snellen.exam.parts import PARTS
-from snellen.exam.stress import CHART
-from snellen.photographs import embedded_photographs
-from snellen.runs import Provenance
+from snellen.exam.parts.stress import CHART
+from snellen.exam.report.document import Fact, Failed, Item, Listing, Picture, Report, Section
+from snellen.runs.provenance import Provenance
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the places in a report that are no part's section."""
@@ -26,11 +26,11 @@ _QUICK = (
 
 
 @dataclass(frozen=True)
-class Taken:
+class FinishedPart:
     """A part that was taken: its name, and what is kept of it."""
 
     name: str
-    kept: Kept
+    kept: CachedAnswer
 
     @property
     def failed(self) -> bool:
@@ -38,7 +38,7 @@ class Taken:
         return any(isinstance(block, Failed) for block in self.kept.answer.blocks)
 
 
-def compose(config: ExamConfig, context: Context, taken: Sequence[Taken]) -> Report:
+def compose(config: ExamConfig, context: Context, taken: Sequence[FinishedPart]) -> Report:
     """The report of an exam.
 
     Args:
@@ -69,7 +69,7 @@ def compose(config: ExamConfig, context: Context, taken: Sequence[Taken]) -> Rep
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     classifier = context.classifier
-    credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in embedded_photographs()}
+    credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in bundled_photographs()}
     facts = [
         Fact("Model", f"{classifier.name} ({classifier.source})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
@@ -78,7 +78,7 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
 
 
-def _cover(taken: Sequence[Taken], folder: Path) -> Picture | None:
+def _cover(taken: Sequence[FinishedPart], folder: Path) -> Picture | None:
     """The acuity chart, where it was made."""
     stressed = [one for one in taken if one.name == "stress" and not one.failed]
     if not stressed:
@@ -90,7 +90,7 @@ def _cover(taken: Sequence[Taken], folder: Path) -> Picture | None:
     return Picture(folder / "stress" / CHART, caption)
 
 
-def checklist(config: ExamConfig, taken: Sequence[Taken]) -> list[Item]:
+def checklist(config: ExamConfig, taken: Sequence[FinishedPart]) -> list[Item]:
     """What the assignment asks for, in its order, and where the report answers it."""
     found = {one.name: one for one in taken}
     worked = ", ".join(config.collaborators) or "nobody is named in the configuration (collaborators)"
@@ -124,7 +124,7 @@ def provenance_facts(provenance: Provenance) -> list[Fact]:
     ]
 
 
-def _times(taken: Sequence[Taken]) -> list[Fact]:
+def _times(taken: Sequence[FinishedPart]) -> list[Fact]:
     """When each part was taken, and how long it took."""
     return [
         Fact(PARTS[one.name].title, f"taken {one.kept.made}, in {one.kept.seconds:g} seconds")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from snellen.attacks.plan import epsilon_steps
-from snellen.datasets import DIGITS
+from snellen.attacks.config import epsilon_steps
+from snellen.data.datasets.digits import DIGITS
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, did_you_mean, shown
-from snellen.photographs import embedded_photographs
 
 Paper = Literal["a4", "us-letter"]
 
@@ -118,7 +118,7 @@ def read_config(path: Path, parts: Collection[str]) -> ExamConfig:
 
 def _photograph(base: Path, name: str) -> str:
     """A pattern below ``base``; the embedded photograph of that name where ``base`` has none."""
-    embedded = {photograph.path.name: photograph.path for photograph in embedded_photographs()}
+    embedded = {photograph.path.name: photograph.path for photograph in bundled_photographs()}
     if name in embedded and not _is_there(base / name):
         return glob.escape(str(embedded[name]))
     # The folder's own name is not a pattern, whatever it holds.

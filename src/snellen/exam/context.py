@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snellen.classifier import Classifier
-from snellen.runs import Provenance, fingerprint
+from snellen.models.classifier import Classifier
+from snellen.runs.provenance import Provenance, fingerprint
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ import time
 
 import torch
 
-from snellen.classifier import Classifier
-from snellen.datasets import open_dataset
+from snellen.data.datasets import open_dataset
 from snellen.errors import SnellenError
-from snellen.exam import attack
 from snellen.exam.context import Context
-from snellen.exam.training import recipes
-from snellen.robustness.stress import all_trials
-from snellen.training.trial import seconds_an_image
+from snellen.exam.parts import attack
+from snellen.exam.parts.training import recipes
+from snellen.models.classifier import Classifier
+from snellen.robustness.stress import all_transforms
+from snellen.training.speed import seconds_per_image
 
 _GRADIENT = 3
 """A gradient costs about as much as this many passes."""
@@ -33,7 +33,7 @@ def seconds_of_pass(classifier: Classifier) -> float:
     for _ in range(3):
         started = time.perf_counter()
         with torch.inference_mode():
-            classifier.logits_of_view(view)
+            classifier.logits_from_inputs(view)
         times.append(time.perf_counter() - started)
     return min(times[1:])
 
@@ -51,7 +51,7 @@ def forecast(part: str, context: Context, seconds: float) -> float:
         "categories": len(context.photographs),
         "features": _PASSES_OF_FEATURES,
         "attack": attacked * _GRADIENTS * _GRADIENT,
-        "stress": 2 * attacked * len(all_trials()),
+        "stress": 2 * attacked * len(all_transforms()),
     }
     if part in passes:
         return _OVERHEAD + passes[part] * seconds
@@ -61,5 +61,5 @@ def forecast(part: str, context: Context, seconds: float) -> float:
             total += seconds * sum(len(open_dataset(name)) for name in context.datasets)
         elif part == "training" and not context.training_runs:
             images = len(open_dataset(context.training))
-            total += images * sum(seconds_an_image(recipe) for recipe in recipes(context.training))
+            total += images * sum(seconds_per_image(recipe) for recipe in recipes(context.training))
     return total

@@ -9,20 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snellen.classifier import Classifier, load
+from snellen.data.images import expand, read_image
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError, SnellenError
-from snellen.exam.compose import Taken, compose
+from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
+from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, first_look
 from snellen.exam.context import Context, fingerprints
-from snellen.exam.document import Answer, Failed
 from snellen.exam.forecast import forecast, seconds_of_pass
-from snellen.exam.hypertext import write_html
-from snellen.exam.kept import Kept, decided_by, find_kept, keep
 from snellen.exam.parts import PARTS
-from snellen.exam.typeset import write_pdf
-from snellen.images import expand, read_image
-from snellen.photographs import embedded_photographs
-from snellen.runs import Run, fingerprint, sweep
+from snellen.exam.report.document import Answer, Failed
+from snellen.exam.report.html import write_html
+from snellen.exam.report.pdf import write_pdf
+from snellen.models.classifier import Classifier, load
+from snellen.runs.files import Run, sweep
+from snellen.runs.provenance import fingerprint
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 _PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
@@ -100,7 +101,7 @@ def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
     if len(kept) < len(contexts):
         one_pass = seconds_of_pass(classifier)
         watch.planned(list(kept), sum(forecast(n, one, one_pass) for n, one in contexts.items() if n not in kept))
-    taken: list[Taken] = []
+    taken: list[FinishedPart] = []
     failed: list[str] = []
     for name, one in contexts.items():
         if name not in kept:
@@ -111,8 +112,8 @@ def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
                 # Whatever went wrong in one part, the others are still to be examined and reported.
                 reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
                 failed.append(f"part {name}: {reason}")
-                kept[name] = Kept(Answer("failed", (), (Failed(reason),)), "", "", 0.0)
-        taken.append(Taken(name, kept[name]))
+                kept[name] = CachedAnswer(Answer("failed", (), (Failed(reason),)), "", "", 0.0)
+        taken.append(FinishedPart(name, kept[name]))
     report = compose(config, context, taken)
     write_pdf(report, out / "report.pdf")
     write_html(report, out / "report.html")
@@ -120,34 +121,34 @@ def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
     return ExamResult(out / "report.pdf", out / "report.html", tuple(unreadable), tuple(failed))
 
 
-def _kept(name: str, context: Context, out: Path) -> Kept | None:
+def _kept(name: str, context: Context, out: Path) -> CachedAnswer | None:
     """The part's answer, where the run folder has it and nothing that decides it has changed."""
-    found = find_kept(name, out)
+    found = load_cached(name, out)
     try:
-        return found if found is not None and found.made_by == _decided_by(name, context) else None
+        return found if found is not None and found.made_by == _cache_key(name, context) else None
     except (SnellenError, OSError):
         # Inputs that cannot be read are the part's to complain of.
         return None
 
 
-def _take(name: str, context: Context, out: Path) -> Kept:
+def _take(name: str, context: Context, out: Path) -> CachedAnswer:
     """Take one part, and keep its answer."""
     started = time.monotonic()
     for folder in (context.folder, *context.folder.rglob("*/")):
         sweep(folder)
     # Before the part runs: an input that changes meanwhile is not what the answer was found on.
-    made_by = _decided_by(name, context)
+    made_by = _cache_key(name, context)
     answer = PARTS[name].run(context)
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    kept = Kept(answer, made_by, made, round(time.monotonic() - started, 1))
-    keep(kept, name, out)
+    kept = CachedAnswer(answer, made_by, made, round(time.monotonic() - started, 1))
+    save_cached(kept, name, out)
     return kept
 
 
-def _decided_by(name: str, context: Context) -> str:
+def _cache_key(name: str, context: Context) -> str:
     classifier = context.classifier
     common = (name, classifier.name, classifier.digest, str(classifier.device), context.seed)
-    return decided_by(common, PARTS[name].inputs(context))
+    return cache_key(common, PARTS[name].inputs(context))
 
 
 def _target(config: ExamConfig, classifier: Classifier) -> int:
@@ -158,7 +159,7 @@ def _target(config: ExamConfig, classifier: Classifier) -> int:
 
 def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
     """Paths, the labels a person chose for them, and a line for each photograph that cannot be read."""
-    embedded = {str(p.path): p.label for p in embedded_photographs()}
+    embedded = {str(p.path): p.label for p in bundled_photographs()}
     if not config.photographs:
         return list(embedded), list(embedded.values()), []
     readable: list[str] = []

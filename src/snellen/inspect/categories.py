@@ -14,10 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from snellen.classifier import Classifier
+from snellen.data.images import Failure, Source, read_each, source_name
 from snellen.errors import ImageError
-from snellen.images import Failure, Source, name_of, read_each
-from snellen.predictions import Prediction, top_predictions
+from snellen.models.classifier import Classifier
+from snellen.models.predictions import Prediction, top_predictions
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def classify_each(
     """As :func:`classify`, one result at a time and in constant memory; decoding overlaps with the network."""
     top_predictions(classifier, torch.empty(0, len(classifier.labels)), k)  # refuse k before any work
     pending: list[tuple[str, npt.NDArray[np.uint8] | ImageError]] = []
-    for source, view in read_each(sources, classifier.preprocessing.view_of):
-        pending.append((name_of(source), view))
+    for source, view in read_each(sources, classifier.preprocessing.preprocess_image):
+        pending.append((source_name(source), view))
         if len(pending) == batch:
             yield from _finish(classifier, pending, k)
             pending = []
@@ -82,6 +82,6 @@ def _finish(
     if views:
         batch = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
         with torch.inference_mode():
-            rows = iter(top_predictions(classifier, classifier.logits_of_view(batch), k))
+            rows = iter(top_predictions(classifier, classifier.logits_from_inputs(batch), k))
     for name, view in pending:
         yield Failure(name, str(view)) if isinstance(view, ImageError) else Classification(name, next(rows))

@@ -27,12 +27,12 @@ from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional
 
-from snellen.classifier import Classifier
+from snellen.data.preprocessing import check_pixels
 from snellen.errors import InputError, ModelError
-from snellen.inspect.reading import read_evidence, read_maps
-from snellen.layers import Place, Transform, find_place, tapped
-from snellen.predictions import Prediction, top_predictions
-from snellen.preprocessing import check_pixels
+from snellen.inspect.activations import read_activations, read_activations_and_gradients
+from snellen.models.classifier import Classifier
+from snellen.models.layers import Layer, Transform, find_layer, hooked
+from snellen.models.predictions import Prediction, top_predictions
 
 # Where early, middle and late lie, as shares of the network's weighted layers.
 BANDS = ((0.0, 0.2), (0.3, 0.7), (0.8, 1.0))
@@ -74,12 +74,12 @@ class FeatureMap:
     width: int
     receptive_field: tuple[int, int]
     interest: float
-    alive: float
-    structured: float
-    different: float
+    relative_variance: float
+    autocorrelation: float
+    dissimilarity: float
     low: float
     high: float
-    dead: float
+    zero_fraction: float
     edges: float
     colour: float
     importance: float
@@ -90,9 +90,9 @@ class LayerSummary:
     """All channels of one chosen layer.
 
     Attributes:
-        name, kind, depth, channels, height, width, receptive_field: see :class:`snellen.layers.Place`.
+        name, kind, depth, channels, height, width, receptive_field: see :class:`snellen.models.layers.Layer`.
         dead: share of the layer's values that are zero or less.
-        dead_channels: channels without a value above zero anywhere.
+        zero_channels: channels without a value above zero anywhere.
         supporting: channels that speak for the top class: activation times gradient of its logit, summed over the
             map, is above zero. To first order this is what silencing the channel takes from the logit.
         concentration: the least number of channels that hold half of all that speaks for the class.
@@ -106,8 +106,8 @@ class LayerSummary:
     height: int
     width: int
     receptive_field: tuple[int, int]
-    dead: float
-    dead_channels: int
+    zero_fraction: float
+    zero_channels: int
     supporting: int
     concentration: int
     edges: float
@@ -134,7 +134,7 @@ class FeatureMaps:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ChannelSelection:
     """The channels chosen from one layer: one number of each measure for each channel.
 
     Attributes:
@@ -144,11 +144,11 @@ class Choice:
         maps: (C, H, W) the whole layer, chosen or not.
     """
 
-    place: Place
+    place: Layer
     channels: list[int]
-    alive: list[float]
-    structured: list[float]
-    different: list[float]
+    relative_variance: list[float]
+    autocorrelation: list[float]
+    dissimilarity: list[float]
     maps: Tensor
 
 
@@ -175,12 +175,12 @@ def feature_maps(
     check_pixels(pixels, "feature_maps")
     if pixels.shape[0] != 1:
         raise InputError(f"feature_maps: got {pixels.shape[0]} photographs", "one at a time")
-    places = choose_places(classifier, layers)
-    view = classifier.preprocessing.view(pixels.to(classifier.device))
-    logits, choices = choose_maps(classifier, view, places, channels, count)
+    places = choose_layers(classifier, layers)
+    view = classifier.preprocessing.preprocess(pixels.to(classifier.device))
+    logits, choices = choose_channels(classifier, view, places, channels, count)
     top = top_predictions(classifier, logits, 1)[0][0]
-    changes = silence(classifier, view, choices, top)
-    support = supporting_evidence(classifier, view, places, top)
+    changes = ablate(classifier, view, choices, top)
+    support = channel_contributions(classifier, view, places, top)
     described = [_describe(choice, view) for choice in choices]
     return FeatureMaps(
         top=top,
@@ -198,7 +198,7 @@ def feature_maps(
     )
 
 
-def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -> list[Place]:
+def choose_layers(classifier: Classifier, layers: Sequence[str] | None = None) -> list[Layer]:
     """The places called ``layers``; without names, one of each of :data:`BANDS`.
 
     Only places right after an activation function count, and of these, where the band has such, those that follow a
@@ -216,13 +216,13 @@ def choose_places(classifier: Classifier, layers: Sequence[str] | None = None) -
             f"{classifier.name}: no layer of it has a map with height and width", "a convolutional or patch network"
         )
     if layers:
-        return list(dict.fromkeys(find_place(places, name) for name in layers))
+        return list(dict.fromkeys(find_layer(places, name) for name in layers))
     activated = [place for place in places if place.activated] or places
-    return list(dict.fromkeys(_place_in(activated, low, high) for low, high in BANDS))
+    return list(dict.fromkeys(_layer_in(activated, low, high) for low, high in BANDS))
 
 
-def _place_in(places: Sequence[Place], low: float, high: float) -> Place:
-    def distance(place: Place) -> float:
+def _layer_in(places: Sequence[Layer], low: float, high: float) -> Layer:
+    def distance(place: Layer) -> float:
         return abs(place.depth - (low + high) / 2)
 
     inside = [place for place in places if low <= place.depth <= high]
@@ -232,13 +232,13 @@ def _place_in(places: Sequence[Place], low: float, high: float) -> Place:
     return min(windowed, key=lambda place: (-place.shape.height * place.shape.width, distance(place)))
 
 
-def choose_maps(
+def choose_channels(
     classifier: Classifier,
     view: Tensor,
-    places: Sequence[Place],
+    places: Sequence[Layer],
     channels: Sequence[int] | None = None,
     count: int = 5,
-) -> tuple[Tensor, list[Choice]]:
+) -> tuple[Tensor, list[ChannelSelection]]:
     """Logits (1, K) of ``view`` (1, 3, h, w) and the chosen channels of each place: one forward pass.
 
     Raises:
@@ -252,30 +252,32 @@ def choose_maps(
                 raise InputError(
                     f"{place.name}: no channel {channel}", f"its channels are 0 to {place.shape.channels - 1}"
                 )
-    logits, maps = read_maps(classifier, view, places)
+    logits, maps = read_activations(classifier, view, places)
     return logits, [_choose(place, layer[0], channels, count) for place, layer in zip(places, maps, strict=True)]
 
 
-def _choose(place: Place, maps: Tensor, channels: Sequence[int] | None, count: int) -> Choice:
+def _choose(place: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> ChannelSelection:
     """The most interesting channels of ``maps`` (C, H, W), or those asked for, measured in the order given."""
     down, across = (side // _MARGIN for side in maps.shape[1:])
     inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
-    deviations, structured = _spread_and_structure(inner)
-    alive = _alive(deviations)
-    worth = alive * structured
+    deviations, autocorrelation = _spread_and_structure(inner)
+    relative_variance = _relative_variance(deviations)
+    worth = relative_variance * autocorrelation
     flat = _standardised(inner.flatten(1), deviations)
     similarity = torch.zeros_like(worth)
     chosen: list[int] = []
-    different: list[float] = []
+    dissimilarity: list[float] = []
     asked = list(dict.fromkeys(channels)) if channels else [None] * min(count, place.shape.channels)
     for wanted in asked:
         interest = worth * (1 - similarity)
         interest[chosen] = -1
         channel = int(interest.argmax()) if wanted is None else wanted
         chosen.append(channel)
-        different.append(float(1 - similarity[channel]))
+        dissimilarity.append(float(1 - similarity[channel]))
         similarity = torch.maximum(similarity, (flat @ flat[channel]).abs().clamp(max=1))
-    return Choice(place, chosen, alive[chosen].tolist(), structured[chosen].tolist(), different, maps)
+    return ChannelSelection(
+        place, chosen, relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity, maps
+    )
 
 
 def _spread_and_structure(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -285,11 +287,11 @@ def _spread_and_structure(maps: Tensor) -> tuple[Tensor, Tensor]:
     across = (maps[:, :, 1:] - maps[:, :, :-1]).flatten(1)
     squared = torch.linalg.vector_norm(down, dim=1).square() + torch.linalg.vector_norm(across, dim=1).square()
     step = squared / (down.shape[1] + across.shape[1])
-    structured = (1 - step / (2 * variance)).clamp(0, 1)
-    return variance.sqrt(), torch.where(variance > 0, structured, 0.0)
+    autocorrelation = (1 - step / (2 * variance)).clamp(0, 1)
+    return variance.sqrt(), torch.where(variance > 0, autocorrelation, 0.0)
 
 
-def _alive(deviations: Tensor) -> Tensor:
+def _relative_variance(deviations: Tensor) -> Tensor:
     varying = deviations[deviations > 0]
     if not len(varying):
         return torch.zeros_like(deviations)
@@ -303,39 +305,45 @@ def _standardised(flat: Tensor, deviations: Tensor) -> Tensor:
     return standard
 
 
-def silence(classifier: Classifier, view: Tensor, choices: Sequence[Choice], top: Prediction) -> list[list[float]]:
+def ablate(
+    classifier: Classifier, view: Tensor, choices: Sequence[ChannelSelection], top: Prediction
+) -> list[list[float]]:
     """The change of the top class's probability when each chosen channel alone is set to zero."""
     wanted = [(number, channel) for number, choice in enumerate(choices) for channel in choice.channels]
     changes: list[list[float]] = [[] for _ in choices]
     for start in range(0, len(wanted), _BATCH):
         batch = wanted[start : start + _BATCH]
-        taps: dict[Place, Transform] = {}
+        taps: dict[Layer, Transform] = {}
         for number in {number for number, _ in batch}:
             cases = [(row, channel) for row, (other, channel) in enumerate(batch) if other == number]
-            taps[choices[number].place] = _silencer(choices[number].place, cases)
-        with torch.no_grad(), tapped(classifier.network, taps):
-            logits = classifier.logits_of_view(view.expand(len(batch), -1, -1, -1))
+            taps[choices[number].place] = _ablation(choices[number].place, cases)
+        with torch.no_grad(), hooked(classifier.network, taps):
+            logits = classifier.logits_from_inputs(view.expand(len(batch), -1, -1, -1))
         probabilities = logits.double().softmax(dim=1)[:, top.index].tolist()
         for (number, _), probability in zip(batch, probabilities, strict=True):
             changes[number].append(probability - top.probability)
     return changes
 
 
-def _silencer(place: Place, cases: Sequence[tuple[int, int]]) -> Transform:
+def _ablation(place: Layer, cases: Sequence[tuple[int, int]]) -> Transform:
     """Sets channel c of photograph n to zero for each (n, c) of ``cases``."""
     rows, channels = (list(each) for each in zip(*cases, strict=True))
 
-    def silenced(output: Tensor) -> Tensor:
+    def ablated(output: Tensor) -> Tensor:
         output = output.clone()
         place.shape.map_of(output)[rows, channels] = 0
         return output
 
-    return silenced
+    return ablated
 
 
-def supporting_evidence(classifier: Classifier, view: Tensor, places: Sequence[Place], top: Prediction) -> list[Tensor]:
+def channel_contributions(
+    classifier: Classifier, view: Tensor, places: Sequence[Layer], top: Prediction
+) -> list[Tensor]:
     """For each place, what each channel (C,) adds to the top class's logit, to first order."""
-    _, evidence = read_evidence(classifier, view, places, lambda logits: logits.new_tensor([top.index]).long())
+    _, evidence = read_activations_and_gradients(
+        classifier, view, places, lambda logits: logits.new_tensor([top.index]).long()
+    )
     return [(maps * gradients).sum(dim=(2, 3))[0] for maps, gradients in evidence]
 
 
@@ -345,15 +353,15 @@ class _Description:
 
     edges: Tensor
     colour: Tensor
-    dead: Tensor
+    zero_fraction: Tensor
 
 
-def _describe(choice: Choice, view: Tensor) -> _Description:
+def _describe(choice: ChannelSelection, view: Tensor) -> _Description:
     flat = choice.maps.flatten(1)
     standard = _standardised(flat, _spread(flat))
     edges, colour = (cue.to(flat) for cue in _cues(view, choice.maps.shape[1], choice.maps.shape[2]))
-    dead = (flat <= 0).float().mean(dim=1)
-    return _Description(_explained(standard, edges), _explained(standard, colour), dead)
+    zero_fraction = (flat <= 0).float().mean(dim=1)
+    return _Description(_explained(standard, edges), _explained(standard, colour), zero_fraction)
 
 
 def _spread(flat: Tensor) -> Tensor:
@@ -383,11 +391,11 @@ def _explained(standard: Tensor, cues: Tensor) -> Tensor:
     return adjusted.clamp(min=0).sqrt()
 
 
-def _features(choice: Choice, described: _Description, changes: Sequence[float]) -> list[FeatureMap]:
+def _features(choice: ChannelSelection, described: _Description, changes: Sequence[float]) -> list[FeatureMap]:
     place = choice.place
     features = []
     for number, channel in enumerate(choice.channels):
-        factors = choice.alive[number], choice.structured[number], choice.different[number]
+        factors = choice.relative_variance[number], choice.autocorrelation[number], choice.dissimilarity[number]
         low, high = choice.maps[channel].aminmax()
         features.append(
             FeatureMap(
@@ -398,12 +406,12 @@ def _features(choice: Choice, described: _Description, changes: Sequence[float])
                 width=place.shape.width,
                 receptive_field=place.receptive_field,
                 interest=factors[0] * factors[1] * factors[2],
-                alive=factors[0],
-                structured=factors[1],
-                different=factors[2],
+                relative_variance=factors[0],
+                autocorrelation=factors[1],
+                dissimilarity=factors[2],
                 low=float(low),
                 high=float(high),
-                dead=float(described.dead[channel]),
+                zero_fraction=float(described.zero_fraction[channel]),
                 edges=float(described.edges[channel]),
                 colour=float(described.colour[channel]),
                 importance=changes[number],
@@ -412,7 +420,7 @@ def _features(choice: Choice, described: _Description, changes: Sequence[float])
     return features
 
 
-def _summarise(choice: Choice, described: _Description, support: Tensor) -> LayerSummary:
+def _summarise(choice: ChannelSelection, described: _Description, support: Tensor) -> LayerSummary:
     place = choice.place
     live = _spread(choice.maps.flatten(1)) > 0
     speaking = support[support > 0].sort(descending=True).values.double().cumsum(0)
@@ -425,8 +433,8 @@ def _summarise(choice: Choice, described: _Description, support: Tensor) -> Laye
         height=place.shape.height,
         width=place.shape.width,
         receptive_field=place.receptive_field,
-        dead=float(described.dead.mean()),
-        dead_channels=int((described.dead == 1).sum()),
+        zero_fraction=float(described.zero_fraction.mean()),
+        zero_channels=int((described.zero_fraction == 1).sum()),
         supporting=len(speaking),
         concentration=half,
         edges=float(described.edges[live].abs().median()) if live.any() else 0.0,

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from snellen.classifier import Classifier
+from snellen.data.preprocessing import check_pixels
 from snellen.errors import ModelError
-from snellen.inspect.reading import read_evidence
-from snellen.layers import Place, find_place
-from snellen.preprocessing import check_pixels
+from snellen.inspect.activations import read_activations_and_gradients
+from snellen.models.classifier import Classifier
+from snellen.models.layers import Layer, find_layer
 
 # How far back from the network's end the layer is looked for: more than the places of one transformer block.
 _CANDIDATES = 32
@@ -61,16 +61,16 @@ def heatmap(
         ModelError: the network has no spatial map that its logits depend on.
     """
     check_pixels(pixels, "heatmap")
-    view = classifier.preprocessing.view(pixels.to(classifier.device))
-    return heatmap_of_view(classifier, view, target, layer)
+    view = classifier.preprocessing.preprocess(pixels.to(classifier.device))
+    return heatmap_of_inputs(classifier, view, target, layer)
 
 
-def heatmap_of_view(
+def heatmap_of_inputs(
     classifier: Classifier, view: Tensor, target: int | str | None = None, layer: str | None = None
 ) -> list[Heatmap]:
     """As :func:`heatmap`, of views (N, 3, h, w) in [0, 1]."""
     index = None if target is None else classifier.labels.find(target)
-    place = last_place(classifier, view[:1]) if layer is None else find_place(classifier.layers, layer)
+    place = last_layer(classifier, view[:1]) if layer is None else find_layer(classifier.layers, layer)
     heatmaps: list[Heatmap] = []
     for batch in view.split(_BATCH):
         logits, values = grad_cam(classifier, batch, place, index)
@@ -85,12 +85,14 @@ def heatmap_of_view(
     return heatmaps
 
 
-def grad_cam(classifier: Classifier, view: Tensor, place: Place, index: int | None) -> tuple[Tensor, Tensor]:
+def grad_cam(classifier: Classifier, view: Tensor, place: Layer, index: int | None) -> tuple[Tensor, Tensor]:
     """Logits (N, K) and Grad-CAM (N, H, W), at least 0, of views (N, 3, h, w); equations 1 and 2 of the paper.
 
     ``index`` is the class y; None takes each photograph's most probable one.
     """
-    logits, [(maps, gradients)] = read_evidence(classifier, view, [place], lambda each: _targets(each, index))
+    logits, [(maps, gradients)] = read_activations_and_gradients(
+        classifier, view, [place], lambda each: _targets(each, index)
+    )
     weights = gradients.mean(dim=(2, 3))
     return logits, torch.einsum("nk,nkhw->nhw", weights, maps).relu()
 
@@ -99,7 +101,7 @@ def _targets(logits: Tensor, index: int | None) -> Tensor:
     return logits.argmax(dim=1) if index is None else torch.full_like(logits[:, 0], index, dtype=torch.long)
 
 
-def last_place(classifier: Classifier, view: Tensor) -> Place:
+def last_layer(classifier: Classifier, view: Tensor) -> Layer:
     """The last place of the network's final width whose every position the top logit of ``view`` depends on.
 
     In a transformer that reads its class token, the patch tokens that leave the last block no longer matter; the
@@ -111,7 +113,7 @@ def last_place(classifier: Classifier, view: Tensor) -> Place:
     places = classifier.layers[-_CANDIDATES:]
     candidates = [place for place in places if place.shape.channels == places[-1].shape.channels]
     if candidates:
-        _, evidence = read_evidence(classifier, view, candidates, lambda logits: logits.argmax(dim=1))
+        _, evidence = read_activations_and_gradients(classifier, view, candidates, lambda logits: logits.argmax(dim=1))
         for place, (_, gradients) in reversed(list(zip(candidates, evidence, strict=True))):
             if gradients.any():
                 return place

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from snellen.data.transforms import TRANSFORMS
 from snellen.intervals import Rate
-from snellen.robustness.stress import Stressed
-from snellen.transforms import TRANSFORMS
+from snellen.robustness.stress import StressResult
 
 
 @dataclass(frozen=True)
-class Line:
+class AcuityLine:
     """One line of the chart: one manipulation, mild to strong.
 
     Attributes:
         manipulation: its name.
         strengths: of its ladder.
-        kept: at each strength, the share of photographs whose answer is kept; see :meth:`Stressed.keeps`.
+        kept: at each strength, the share of photographs whose answer is kept; see :meth:`StressResult.keeps`.
         changes_at: at the mildest strength that changes the answer; for one photograph only, None where none does.
     """
 
@@ -27,8 +27,8 @@ class Line:
     changes_at: float | None
 
 
-def acuity(photographs: Sequence[Stressed]) -> tuple[Line, ...]:
-    """The chart of one photograph or of a set, all put to :func:`snellen.robustness.stress.all_trials`."""
+def acuity(photographs: Sequence[StressResult]) -> tuple[AcuityLine, ...]:
+    """The chart of one photograph or of a set, all put to :func:`snellen.robustness.stress.all_transforms`."""
     lines = []
     for transform in TRANSFORMS.values():
         kept = tuple(
@@ -37,5 +37,5 @@ def acuity(photographs: Sequence[Stressed]) -> tuple[Line, ...]:
         )
         changed = [s for s, rate in zip(transform.ladder, kept, strict=True) if not rate.count]
         changes_at = changed[0] if len(photographs) == 1 and changed else None
-        lines.append(Line(transform.name, transform.ladder, kept, changes_at))
+        lines.append(AcuityLine(transform.name, transform.ladder, kept, changes_at))
     return tuple(lines)

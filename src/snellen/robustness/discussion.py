@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+from snellen.data.transforms import TRANSFORMS
 from snellen.robustness.acuity import acuity
 from snellen.robustness.spectrum import CUTOFF
-from snellen.robustness.stress import Answer, Stressed, assignment_trials
-from snellen.transforms import TRANSFORMS
+from snellen.robustness.stress import Answer, StressResult, assignment_transforms
 
 
-def discuss(photographs: Sequence[Stressed]) -> str:
+def discuss(photographs: Sequence[StressResult]) -> str:
     """Sentences about the assignment's four manipulations, then about the strengths that change the answer."""
     attacked = [one for one in photographs if one.attacked]
     clean = [one for one in photographs if not one.attacked]
-    sentences = [_fate(attacked, trial) for trial in assignment_trials()] if attacked else []
+    sentences = [_fate(attacked, trial) for trial in assignment_transforms()] if attacked else []
     if attacked:
         sentences.append(_frequencies(attacked))
     if clean:
@@ -32,7 +32,7 @@ def discuss(photographs: Sequence[Stressed]) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _fate(attacked: Sequence[Stressed], trial: tuple[str, float]) -> str:
+def _fate(attacked: Sequence[StressResult], trial: tuple[str, float]) -> str:
     """What one manipulation did to the attacked photographs."""
     pairs = [(one, one.answer(*trial)) for one in attacked]
     kept = [one for one, answer in pairs if one.keeps(answer)]
@@ -53,16 +53,16 @@ def _fate(attacked: Sequence[Stressed], trial: tuple[str, float]) -> str:
     )
 
 
-def _frequencies(attacked: Sequence[Stressed]) -> str:
+def _frequencies(attacked: Sequence[StressResult]) -> str:
     """How the noise's high frequencies fare, and whether losing them goes with losing the target."""
     answers = [(one, answer) for one in attacked for answer in one.answers if _finite(answer)]
     if not answers:
         return ""
-    kept = [answer.high_kept or 0.0 for one, answer in answers if one.keeps(answer)]
-    undone = [answer.high_kept or 0.0 for one, answer in answers if not one.keeps(answer)]
+    kept = [answer.high_frequency_kept or 0.0 for one, answer in answers if one.keeps(answer)]
+    undone = [answer.high_frequency_kept or 0.0 for one, answer in answers if not one.keeps(answer)]
     four = ", ".join(
-        f"{name} {1 - mean(one.answer(name, strength).high_kept or 0.0 for one in attacked):.0%}"
-        for name, strength in assignment_trials()
+        f"{name} {1 - mean(one.answer(name, strength).high_frequency_kept or 0.0 for one in attacked):.0%}"
+        for name, strength in assignment_transforms()
     )
     sentence = (
         f"Of the noise's energy above {CUTOFF:g} cycles a pixel of the network's input, these lose: {four} (a negative "
@@ -88,18 +88,18 @@ def _frequencies(attacked: Sequence[Stressed]) -> str:
 
 
 def _finite(answer: Answer) -> bool:
-    return answer.high_kept is not None and answer.high_kept == answer.high_kept
+    return answer.high_frequency_kept is not None and answer.high_frequency_kept == answer.high_frequency_kept
 
 
-def _clean(clean: Sequence[Stressed]) -> str:
+def _clean(clean: Sequence[StressResult]) -> str:
     counts = ", ".join(
         f"{TRANSFORMS[name].describe(strength)} {sum(one.keeps(one.answer(name, strength)) for one in clean)}"
-        for name, strength in assignment_trials()
+        for name, strength in assignment_transforms()
     )
     return f"Of {len(clean)} photographs that were not attacked, this many keep their class: {counts}."
 
 
-def _limits(group: Sequence[Stressed], what: str) -> str:
+def _limits(group: Sequence[StressResult], what: str) -> str:
     """The mildest strength at which at most half of a group keeps its answer, for each manipulation that has one."""
     ends = [
         (line.manipulation, strength)
@@ -114,11 +114,11 @@ def _limits(group: Sequence[Stressed], what: str) -> str:
     return f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed}."
 
 
-def _name(one: Stressed) -> str:
+def _name(one: StressResult) -> str:
     return Path(one.image).stem.removesuffix("-adversarial")
 
 
-def _names(some: Sequence[Stressed]) -> str:
+def _names(some: Sequence[StressResult]) -> str:
     return _listed([_name(one) for one in some])
 
 

@@ -1,6 +1,6 @@
 """The stress test: every manipulation at every strength, and what the classifier answers then.
 
-The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.transforms.ASSIGNMENT`.
+The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.data.transforms.ASSIGNMENT`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snellen.classifier import Classifier
+from snellen.data.preprocessing import check_pixels
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS
 from snellen.errors import InputError
-from snellen.predictions import Prediction
-from snellen.preprocessing import check_pixels
+from snellen.models.classifier import Classifier
+from snellen.models.predictions import Prediction
 from snellen.robustness.spectrum import high_frequency_energy
-from snellen.transforms import ASSIGNMENT, TRANSFORMS
 
 _BATCH = 16
 
@@ -32,7 +32,7 @@ class Answer:
         label: the probability of the class that the photograph shows.
         target: of the class that an attack made of it; None where there was no attack.
         margin: of what is seen in the photograph as it is: its probability less the best other one's.
-        high_kept: the energy of the attack's noise at high frequencies, as the network sees it, over what it is
+        high_frequency_kept: the energy of the attack's noise at high frequencies, as the network sees it, over what it is
             without manipulation; None where the original is not known.
     """
 
@@ -42,11 +42,11 @@ class Answer:
     label: float
     target: float | None
     margin: float
-    high_kept: float | None
+    high_frequency_kept: float | None
 
 
 @dataclass(frozen=True)
-class Stressed:
+class StressResult:
     """One photograph's answers.
 
     Attributes:
@@ -76,12 +76,12 @@ class Stressed:
 Trial = tuple[str, float]
 
 
-def all_trials() -> tuple[Trial, ...]:
+def all_transforms() -> tuple[Trial, ...]:
     """Every manipulation at every strength of its ladder; the assignment's four are among them."""
     return tuple((t.name, strength) for t in TRANSFORMS.values() for strength in t.ladder)
 
 
-def assignment_trials() -> tuple[Trial, ...]:
+def assignment_transforms() -> tuple[Trial, ...]:
     """The four that the assignment asks for."""
     return tuple(ASSIGNMENT.items())
 
@@ -94,24 +94,24 @@ def stress(
     label: str | int | None = None,
     trials: Sequence[Trial] | None = None,
     name: str = "pixels",
-) -> Stressed:
+) -> StressResult:
     """Manipulate one photograph in many ways and classify each result.
 
     Args:
         classifier: the one under examination.
         pixels: (1, 3, H, W) in [0, 1]; manipulated at its own size, before the classifier's preprocessing.
         original: of the same size, where ``pixels`` is an attacked photograph: what it was made from.
-        label: the class that the photograph shows; see :class:`Stressed`.
-        trials: manipulations with their strengths; None takes :func:`all_trials`.
+        label: the class that the photograph shows; see :class:`StressResult`.
+        trials: manipulations with their strengths; None takes :func:`all_transforms`.
         name: what results call the photograph.
 
     Raises:
         InputError: pixels or an original of another kind or size.
     """
-    return stress_with_original(classifier, pixels, original, label=label, trials=trials, name=name)[0]
+    return stress_pair(classifier, pixels, original, label=label, trials=trials, name=name)[0]
 
 
-def stress_with_original(
+def stress_pair(
     classifier: Classifier,
     pixels: Tensor,
     original: Tensor | None,
@@ -120,7 +120,7 @@ def stress_with_original(
     trials: Sequence[Trial] | None = None,
     name: str = "pixels",
     original_name: str = "original",
-) -> tuple[Stressed, Stressed | None]:
+) -> tuple[StressResult, StressResult | None]:
     """As :func:`stress`, and the same of the original, for which nothing has to be done twice."""
     steps = stress_steps(
         classifier, pixels, original, label=label, trials=trials, name=name, original_name=original_name
@@ -132,7 +132,7 @@ def stress_with_original(
             return end.value  # type: ignore[no-any-return]
 
 
-Pair = tuple[Stressed, Stressed | None]
+Pair = tuple[StressResult, StressResult | None]
 
 
 def stress_steps(
@@ -145,12 +145,12 @@ def stress_steps(
     name: str = "pixels",
     original_name: str = "original",
 ) -> Generator[Trial, None, Pair]:
-    """As :func:`stress_with_original`, with every manipulation on the way; whoever stops asking stops the test."""
+    """As :func:`stress_pair`, with every manipulation on the way; whoever stops asking stops the test."""
     check_pixels(pixels, "stress")
     if len(pixels) != 1 or (original is not None and original.shape != pixels.shape):
         seen = None if original is None else tuple(original.shape)
         raise InputError(f"{name}: pixels {tuple(pixels.shape)}, original {seen}", "one photograph, of one size")
-    chosen = (("", 0.0), *(all_trials() if trials is None else trials))
+    chosen = (("", 0.0), *(all_transforms() if trials is None else trials))
     shown = None if label is None else classifier.labels.find(label)
     views = yield from _views(classifier, pixels, chosen)
     if original is None:
@@ -167,7 +167,7 @@ def _stressed(
     views: Tensor,
     label: int | None,
     clean_views: Tensor | None,
-) -> Stressed:
+) -> StressResult:
     probabilities = _probabilities(classifier, views)
     top = int(probabilities[0].argmax())
     label = top if label is None else label
@@ -177,10 +177,10 @@ def _stressed(
         _answer(classifier, trial, row, label, top, target, share)
         for trial, row, share in zip(trials, probabilities, kept, strict=True)
     )
-    return Stressed(name, clean_views is not None, label, before, tuple(answers))
+    return StressResult(name, clean_views is not None, label, before, tuple(answers))
 
 
-def manipulate(pixels: Tensor, trial: Trial) -> Tensor:
+def apply_transform(pixels: Tensor, trial: Trial) -> Tensor:
     """A photograph under one trial; as it is where the trial has no name."""
     manipulation, strength = trial
     return TRANSFORMS[manipulation](pixels, strength) if manipulation else pixels
@@ -192,14 +192,14 @@ def _views(classifier: Classifier, pixels: Tensor, trials: Sequence[Trial]) -> G
     for trial in trials:
         # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
         with torch.no_grad():
-            views.append(classifier.preprocessing.view(manipulate(pixels, trial)))
+            views.append(classifier.preprocessing.preprocess(apply_transform(pixels, trial)))
         yield trial
     return torch.cat(views)
 
 
 def _probabilities(classifier: Classifier, views: Tensor) -> Tensor:
     with torch.inference_mode():
-        logits = torch.cat([classifier.logits_of_view(some) for some in views.split(_BATCH)])
+        logits = torch.cat([classifier.logits_from_inputs(some) for some in views.split(_BATCH)])
     return logits.double().softmax(dim=1).cpu()
 
 
@@ -216,7 +216,7 @@ def _answer(
     label: int,
     seen: int,
     target: int | None,
-    high_kept: float | None,
+    high_frequency_kept: float | None,
 ) -> Answer:
     top = int(probabilities.argmax())
     others = torch.cat((probabilities[:seen], probabilities[seen + 1 :]))
@@ -227,5 +227,5 @@ def _answer(
         label=float(probabilities[label]),
         target=None if target is None else float(probabilities[target]),
         margin=float(probabilities[seen] - others.max()),
-        high_kept=high_kept,
+        high_frequency_kept=high_frequency_kept,
     )

@@ -14,7 +14,7 @@ def first_flips(count: int, seed: int) -> Tensor:
     return torch.rand(count, generator=torch.Generator().manual_seed(seed)) < 0.5
 
 
-def augmented(
+def augment(
     images: Tensor, index: Tensor, how: Augmentation, epoch: int, flips: Tensor, generator: torch.Generator
 ) -> Tensor:
     """The images at ``index``, each shifted, mirrored and cut by its own draw.

@@ -6,7 +6,6 @@ No pickle. The tensors' digest is kept with them, so that a damaged file is foun
 
 from __future__ import annotations
 
-import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -18,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from snellen.errors import InputError, ModelError
-from snellen.runs import atomic_path, differences
-from snellen.weights import SafetensorsHeader, check_fit, read_safetensors, read_safetensors_header
+from snellen.models.safetensors import SafetensorsHeader, check_fit, digest_of_tensors, read_header, read_safetensors
+from snellen.runs.files import atomic_path
+from snellen.runs.serialise import differences
 
 _KIND = "snellen checkpoint 1"
 
@@ -51,7 +51,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
     facts = {"identity": checkpoint.identity, "history": checkpoint.history}
-    save_tensors(path, tensors, {"kind": _KIND, "facts": json.dumps(facts), "digest": _digest(tensors)})
+    save_tensors(path, tensors, {"kind": _KIND, "facts": json.dumps(facts), "digest": digest_of_tensors(tensors)})
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -87,7 +87,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
         OtherRunError: the run was asked for something else; names the first difference.
         ModelError: damaged, or no checkpoint at all.
     """
-    header = read_safetensors_header(path)
+    header = read_header(path)
     if header.metadata.get("kind") != _KIND:
         raise ModelError(f"{path}: not a checkpoint of `snellen train`", "the folder of a run that was begun")
     try:
@@ -101,7 +101,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
         raise OtherRunError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another --out")
     check_fit(f"{path}: a damaged checkpoint", header, _expected(header, network))
     tensors = read_safetensors(path)
-    if _digest(tensors) != digest:
+    if digest_of_tensors(tensors) != digest:
         raise ModelError(f"{path}: a damaged checkpoint: its tensors do not match their digest", "begin again")
     return Checkpoint(found, history, tensors)
 
@@ -117,14 +117,6 @@ def _expected(header: SafetensorsHeader, network: nn.Module) -> dict[str, Tensor
             if key.startswith(f"optimiser/{name}/") and key.count("/") == 2:
                 expected[key] = parameter if header.shapes[key] else torch.zeros(())
     return expected
-
-
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def tensors_of(network: nn.Module, optimisers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:

@@ -10,16 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snellen.datasets import Rows, open_dataset, train_test
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import Rows, train_test
+from snellen.data.images import Source, read_each
+from snellen.data.labels import Labels
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError
-from snellen.images import Source, read_each
-from snellen.labels import Labels
-from snellen.preprocessing import Preprocessing
-from snellen.runs import fingerprint
+from snellen.runs.provenance import fingerprint
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
+class InMemorySplit:
     """Images uint8 (N, H, W, 3), RGB, and their classes int64 (N,)."""
 
     images: Tensor
@@ -28,17 +29,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def chosen(self, index: Tensor) -> Split:
+    def chosen(self, index: Tensor) -> InMemorySplit:
         """The examples at ``index`` (n,)."""
-        return Split(self.images[index], self.targets[index])
+        return InMemorySplit(self.images[index], self.targets[index])
 
-    def to(self, device: torch.device) -> Split:
+    def to(self, device: torch.device) -> InMemorySplit:
         """The same on ``device``."""
-        return Split(self.images.to(device), self.targets.to(device))
+        return InMemorySplit(self.images.to(device), self.targets.to(device))
 
 
 @dataclass(frozen=True, eq=False)
-class DataSet:
+class InMemoryDataset:
     """A data set, ready to learn from.
 
     Attributes:
@@ -53,8 +54,8 @@ class DataSet:
     """
 
     name: str
-    train: Split
-    test: Split
+    train: InMemorySplit
+    test: InMemorySplit
     labels: Labels
     preprocessing: Preprocessing
     fingerprint: str
@@ -63,11 +64,13 @@ class DataSet:
     failures: tuple[str, ...]
 
 
-def load_data(name: str, size: int, advance: Callable[[int, int], None] = lambda _done, _total: None) -> DataSet:
+def load_data(
+    name: str, size: int, advance: Callable[[int, int], None] = lambda _done, _total: None
+) -> InMemoryDataset:
     """Decode all images of a data set to ``size`` x ``size`` pixels.
 
     Args:
-        name: as :func:`snellen.datasets.open_dataset` takes it.
+        name: as :func:`snellen.data.datasets.open_dataset` takes it.
         size: side of the square images, in pixels.
         advance: called after each image with how many are done, and of how many.
 
@@ -86,7 +89,7 @@ def load_data(name: str, size: int, advance: Callable[[int, int], None] = lambda
     if not len(train) or not len(test):
         raise InputError(f"{name}: none of its images can be read: {(bad_train + bad_test)[0]}")
     mean, std = _statistics(train.images)
-    return DataSet(
+    return InMemoryDataset(
         name=name,
         train=train,
         test=test,
@@ -99,7 +102,7 @@ def load_data(name: str, size: int, advance: Callable[[int, int], None] = lambda
     )
 
 
-def hold_out(split: Split, share: float, seed: int) -> tuple[Split, Split]:
+def hold_out(split: InMemorySplit, share: float, seed: int) -> tuple[InMemorySplit, InMemorySplit]:
     """The split without a random ``share`` of it, and that share.
 
     Raises:
@@ -122,7 +125,7 @@ def _check_memory(name: str, count: int, size: int) -> None:
         )
 
 
-def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) -> tuple[Split, list[str]]:
+def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) -> tuple[InMemorySplit, list[str]]:
     images = np.empty((len(rows), *shape.size, 3), dtype=np.uint8)
     targets = np.empty(len(rows), dtype=np.int64)
     failures: list[str] = []
@@ -135,7 +138,7 @@ def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) ->
             yield example.source
 
     kept = 0
-    for number, (_, view) in enumerate(read_each(sources(), shape.view_of)):
+    for number, (_, view) in enumerate(read_each(sources(), shape.preprocess_image)):
         name, label = labels[number]
         if isinstance(view, ImageError):
             failures.append(f"{name}: {view.message.partition(': ')[2]}")
@@ -143,7 +146,7 @@ def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) ->
             images[kept], targets[kept] = view, label
             kept += 1
         advance(number + 1)
-    return Split(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), failures
+    return InMemorySplit(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), failures
 
 
 def _statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -159,5 +162,5 @@ def _statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float
     return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 
-def _print_of(split: Split) -> str:
+def _print_of(split: InMemorySplit) -> str:
     return fingerprint(split.images.numpy().tobytes()) + fingerprint(split.targets.numpy().tobytes())

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 
 from snellen.intervals import Rate
-from snellen.runs import differences, to_plain
-from snellen.training.figures import name_of, network_of
+from snellen.runs.serialise import differences, to_plain
+from snellen.training.figures import network_of, source_name
 from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Recipe
 from snellen.training.results import TrainingResult, rate_at
@@ -55,7 +55,7 @@ def describe_recipe(recipe: Recipe) -> str:
     method = {
         "sgd": f"SGD with Nesterov momentum {optimiser.momentum:g}",
         "adamw": "AdamW",
-        "muon": f"Muon with momentum {optimiser.momentum:g} for the filters (AdamW, {optimiser.other_learning_rate:g}, "
+        "muon": f"Muon with momentum {optimiser.momentum:g} for the filters (AdamW, {optimiser.adamw_learning_rate:g}, "
         "for the rest)",
     }[optimiser.name]
     rise = f"rises over the first {recipe.schedule.warmup:.0%} of the steps and then " if recipe.schedule.warmup else ""
@@ -63,8 +63,8 @@ def describe_recipe(recipe: Recipe) -> str:
         {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[cut.flip],
         f"shifted by up to {cut.translate} pixels" if cut.translate else "",
         f"cut by a square of {cut.cutout} pixels" if cut.cutout else "",
-        f"reduced to {recipe.growth.size} pixels for the first {recipe.growth.share:.0%} of the epochs"
-        if recipe.growth.size and recipe.growth.share
+        f"reduced to {recipe.progressive_resizing.size} pixels for the first {recipe.progressive_resizing.share:.0%} of the epochs"
+        if recipe.progressive_resizing.size and recipe.progressive_resizing.share
         else "",
     ]
     views = ", ".join(part for part in seen if part) or "seen as they are"
@@ -192,7 +192,7 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"{name_of(better[0])} {_beside(better, other, name_of(other[0]))}."
+    return f"{source_name(better[0])} {_beside(better, other, source_name(other[0]))}."
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:

@@ -48,7 +48,7 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
 
 def _labels(results: Sequence[TrainingResult]) -> list[str]:
     """A name for each run; with its length, where the same network learned for several."""
-    names = [name_of(result) for result in results]
+    names = [source_name(result) for result in results]
     lengths = [result.recipe.epochs for result in results]
     distinct = set(zip(names, lengths, strict=True))
     several = {name for name in names if sum(name == other for other, _ in distinct) > 1}
@@ -92,7 +92,7 @@ def network_of(result: TrainingResult) -> str:
     return result.recipe.network.rpartition("/")[2]
 
 
-def name_of(result: TrainingResult) -> str:
+def source_name(result: TrainingResult) -> str:
     """What a figure calls a run: its network, and how its loss differs from the plain one."""
     smoothing, name = result.recipe.label_smoothing, network_of(result)
     return f"{name} (targets smoothed by {smoothing:g})" if smoothing else name

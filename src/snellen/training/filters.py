@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from snellen.runs import atomic_path
+from snellen.runs.files import atomic_path
 
 COLUMNS = 16
 _WIDTH = 1536

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from snellen.errors import InputError
-from snellen.mirrored import MirroredConv2d
-from snellen.networks import first_convolutions
+from snellen.models.flip_equivariant import FlipEquivariantConv2d
+from snellen.models.networks import first_convolutions
 from snellen.training.recipe import Initialisation
 
 _PATCH_VARIANCE_FLOOR = 5e-4
@@ -64,7 +64,7 @@ def _whitened(network: nn.Module, images: Tensor) -> None:
             _whiten(first, images)
         for module in network.modules():
             if isinstance(module, nn.Conv2d) and module not in firsts:
-                received = module.in_channels // 2 if isinstance(module, MirroredConv2d) else module.in_channels
+                received = module.in_channels // 2 if isinstance(module, FlipEquivariantConv2d) else module.in_channels
                 nn.init.dirac_(module.weight[:received])
             elif isinstance(module, nn.Linear):
                 module.weight.normal_(std=1 / module.in_features)
@@ -73,8 +73,8 @@ def _whitened(network: nn.Module, images: Tensor) -> None:
 def _whiten(first: nn.Conv2d, images: Tensor) -> None:
     """Set the filters of a first layer, for good."""
     side = first.kernel_size[0]
-    mirrored = isinstance(first, MirroredConv2d)
-    filters = mirrored_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
+    mirrored = isinstance(first, FlipEquivariantConv2d)
+    filters = flip_equivariant_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
     if first.weight.shape != filters.shape:
         seen = tuple(first.weight.shape)
         raise InputError(
@@ -97,7 +97,7 @@ def whitening_filters(images: Tensor, side: int) -> Tensor:
     return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
 
 
-def mirrored_whitening_filters(images: Tensor, side: int) -> Tensor:
+def flip_equivariant_whitening_filters(images: Tensor, side: int) -> Tensor:
     """The same for pairs of mirror images: half of the filters, (3 * side**2, 3, side, side).
 
     Were every image also there as a mirror shows it, each principal direction would be its own mirror image, or the

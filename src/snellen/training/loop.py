@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snellen.ensemble import wanted
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import SnellenError
-from snellen.preprocessing import Preprocessing
-from snellen.runs import fingerprint
-from snellen.training.augment import augmented, first_flips, reduced
-from snellen.training.data import Split
-from snellen.training.optimise import set_share, share_of_height
+from snellen.models.ensemble import repeated_targets
+from snellen.runs.provenance import fingerprint
+from snellen.training.augment import augment, first_flips, reduced
+from snellen.training.data import InMemorySplit
+from snellen.training.optimise import learning_rate_factor, set_learning_rate
+from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe
-from snellen.training.team import Team
 
 _LOOK_EVERY_SECONDS = 1.0
 """How often a device that runs ahead of Python is asked for its losses."""
@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Learned:
+class EpochMetrics:
     """What one epoch saw of the training images, as they were augmented, while it learned from them.
 
     Attributes:
@@ -84,7 +84,9 @@ def precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native_bfloat16(device))
 
 
-def batches(split: Split, recipe: Recipe, epoch: int, seed: int, team: Team) -> Iterator[tuple[Tensor, Tensor, int]]:
+def batches(
+    split: InMemorySplit, recipe: Recipe, epoch: int, seed: int, team: Processes
+) -> Iterator[tuple[Tensor, Tensor, int]]:
     """This process's share of each batch of ``epoch``: every image once, in an order of its own.
 
     The batches differ in size by one at most, so none is a small remainder. All draws are made for the whole
@@ -98,33 +100,33 @@ def batches(split: Split, recipe: Recipe, epoch: int, seed: int, team: Team) -> 
     size = size_at(recipe, epoch)
     order = torch.randperm(len(split), generator=generator)
     for chosen in order.tensor_split(steps_of(split, recipe)):
-        views = augmented(split.images, chosen, recipe.augmentation, epoch, flips, generator)
+        views = augment(split.images, chosen, recipe.augmentation, epoch, flips, generator)
         mine = slice(team.rank, None, team.size)
         yield reduced(views[mine], size), split.targets[chosen[mine].to(split.targets.device)], len(chosen)
 
 
-def steps_of(split: Split, recipe: Recipe) -> int:
+def steps_of(split: InMemorySplit, recipe: Recipe) -> int:
     """The number of batches in an epoch."""
     return max(1, -(-len(split) // recipe.batch))
 
 
 def size_at(recipe: Recipe, epoch: int) -> int:
     """The side of the images that ``epoch``, from 0, sees, in pixels."""
-    growing = recipe.growth.size and epoch < round(recipe.growth.share * recipe.epochs)
-    return min(recipe.growth.size, recipe.size) if growing else recipe.size
+    growing = recipe.progressive_resizing.size and epoch < round(recipe.progressive_resizing.share * recipe.epochs)
+    return min(recipe.progressive_resizing.size, recipe.size) if growing else recipe.size
 
 
 def train_epoch(
     network: nn.Module,
     optimisers: list[torch.optim.Optimizer],
-    split: Split,
+    split: InMemorySplit,
     preprocessing: Preprocessing,
     recipe: Recipe,
     epoch: int,
     seed: int,
-    team: Team,
+    team: Processes,
     watch: Callable[[Step], None],
-) -> Learned:
+) -> EpochMetrics:
     """Learn from every training image once.
 
     Args:
@@ -153,11 +155,11 @@ def train_epoch(
     started = looked = time.perf_counter()
     network.train()
     for step, (views, targets, whole) in enumerate(batches(split, recipe, epoch, seed, team)):
-        rate = share_of_height(epoch * steps + step, total, recipe.schedule)
-        set_share(optimisers, rate)
+        rate = learning_rate_factor(epoch * steps + step, total, recipe.schedule)
+        set_learning_rate(optimisers, rate)
         with precision(team.device):
             logits = network(preprocessing.normalise(views).contiguous(memory_format=torch.channels_last)).float()
-        classes = wanted(logits, targets)
+        classes = repeated_targets(logits, targets)
         answers = len(classes) // len(targets)
         summed = functional.cross_entropy(logits, classes, label_smoothing=recipe.label_smoothing, reduction="sum")
         for optimiser in optimisers:
@@ -182,7 +184,7 @@ def train_epoch(
     summed = (torch.stack(losses) * torch.tensor(sizes, device=team.device)).sum()
     loss = team.total(summed) / len(split)
     accuracy = team.total(right) / len(split)
-    return Learned(float(loss), float(accuracy), sum(rates) / steps, time.perf_counter() - started)
+    return EpochMetrics(float(loss), float(accuracy), sum(rates) / steps, time.perf_counter() - started)
 
 
 def _check_finite(losses: list[Tensor], network: nn.Module, epoch: int, steps: int, rate: float) -> None:

@@ -71,7 +71,7 @@ def make_optimisers(network: nn.Module, how: Optimiser) -> list[torch.optim.Opti
     if how.name == "sgd":
         sgd = torch.optim.SGD(groups, lr=how.learning_rate, momentum=how.momentum, nesterov=how.momentum > 0)
         return _remembering([sgd])
-    rate = how.learning_rate if how.name == "adamw" else how.other_learning_rate
+    rate = how.learning_rate if how.name == "adamw" else how.adamw_learning_rate
     optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate)] if groups else []
     if banks:
         optimisers.append(Muon(banks, how.learning_rate, how.momentum))
@@ -85,7 +85,7 @@ def _remembering(optimisers: list[torch.optim.Optimizer]) -> list[torch.optim.Op
     return optimisers
 
 
-def share_of_height(step: int, steps: int, schedule: Schedule) -> float:
+def learning_rate_factor(step: int, steps: int, schedule: Schedule) -> float:
     """The learning rate of step 0, 1, ..., steps - 1 as a share of its height; the step after the last has zero."""
     rising = schedule.warmup * steps
     if step < rising:
@@ -93,7 +93,7 @@ def share_of_height(step: int, steps: int, schedule: Schedule) -> float:
     return (steps - step) / (steps - rising)
 
 
-def set_share(optimisers: Iterable[torch.optim.Optimizer], share: float) -> None:
+def set_learning_rate(optimisers: Iterable[torch.optim.Optimizer], share: float) -> None:
     """Set every learning rate to ``share`` of its height."""
     for optimiser in optimisers:
         for group in optimiser.param_groups:

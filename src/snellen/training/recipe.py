@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from snellen.errors import InputError, did_you_mean, shown
-from snellen.networks import is_file
+from snellen.models.create import is_python_file
 
 RECIPES = ("plain", "batchnorm", "deep")
 """The recipes that come with Snellen."""
@@ -30,14 +30,14 @@ class Optimiser:
         learning_rate: at its height.
         momentum: of ``sgd`` and ``muon``, in [0, 1).
         weight_decay: of matrices and, but for ``muon``, of filters; biases and normalisations never decay.
-        other_learning_rate: of ``muon``'s AdamW, at its height.
+        adamw_learning_rate: of ``muon``'s AdamW, at its height.
     """
 
     name: OptimiserName = "adamw"
     learning_rate: float = 0.001
     momentum: float = 0.9
     weight_decay: float = 0.0
-    other_learning_rate: float = 0.001
+    adamw_learning_rate: float = 0.001
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
-class Growth:
+class ProgressiveResizing:
     """The first ``share`` of the epochs sees the images reduced to ``size`` pixels, where they are larger."""
 
     size: int = 0
@@ -75,7 +75,7 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        network: as :func:`snellen.networks.create` takes it.
+        network: as :func:`snellen.models.create.create` takes it.
         network_options: further arguments of it.
         size: side of the square images that the network is trained on, in pixels.
         epochs: passes over the training images.
@@ -95,7 +95,7 @@ class Recipe:
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    growth: Growth = field(default_factory=Growth)
+    progressive_resizing: ProgressiveResizing = field(default_factory=ProgressiveResizing)
 
 
 def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe:
@@ -128,7 +128,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{name}: not TOML: {error}") from error
     recipe: Recipe = _built(Recipe, values, name)
-    if is_file(recipe.network):
+    if is_python_file(recipe.network):
         recipe = dataclasses.replace(recipe, network=str(path.parent / recipe.network))
     if network is not None:
         recipe = dataclasses.replace(recipe, network=network, network_options={}, initialisation="own")
@@ -138,7 +138,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
 
 
 def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe that :func:`snellen.runs.to_plain` made ``values`` of.
+    """The recipe that :func:`snellen.runs.serialise.to_plain` made ``values`` of.
 
     Raises:
         InputError: they are not a recipe; ``where`` names the file.
@@ -187,14 +187,19 @@ def _check(recipe: Recipe, where: str) -> None:
         ("size", recipe.size, 8 <= recipe.size <= 1024, "8 to 1024 pixels"),
         ("label_smoothing", recipe.label_smoothing, 0 <= recipe.label_smoothing < 1, "at least 0 and below 1"),
         ("learning_rate", optimiser.learning_rate, optimiser.learning_rate > 0, "above 0"),
-        ("other_learning_rate", optimiser.other_learning_rate, optimiser.other_learning_rate > 0, "above 0"),
+        ("adamw_learning_rate", optimiser.adamw_learning_rate, optimiser.adamw_learning_rate > 0, "above 0"),
         ("momentum", optimiser.momentum, 0 <= optimiser.momentum < 1, "at least 0 and below 1"),
         ("weight_decay", optimiser.weight_decay, optimiser.weight_decay >= 0, "at least 0"),
         ("warmup", recipe.schedule.warmup, 0 <= recipe.schedule.warmup < 1, "at least 0 and below 1"),
         ("translate", cut.translate, 0 <= cut.translate < recipe.size, f"0 to {recipe.size - 1} pixels"),
         ("cutout", cut.cutout, 0 <= cut.cutout < recipe.size, f"0 to {recipe.size - 1} pixels"),
-        ("growth's size", recipe.growth.size, recipe.growth.size == 0 or recipe.growth.size >= 8, "at least 8 pixels"),
-        ("growth's share", recipe.growth.share, 0 <= recipe.growth.share <= 1, "0 to 1"),
+        (
+            "growth's size",
+            recipe.progressive_resizing.size,
+            recipe.progressive_resizing.size == 0 or recipe.progressive_resizing.size >= 8,
+            "at least 8 pixels",
+        ),
+        ("growth's share", recipe.progressive_resizing.share, 0 <= recipe.progressive_resizing.share <= 1, "0 to 1"),
     )
     for key, value, holds, accepted in rules:
         if not holds:

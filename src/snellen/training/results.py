@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import statistics
-import types
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from snellen.errors import InputError
 from snellen.intervals import Rate
-from snellen.runs import Provenance, to_plain, write_json
-from snellen.training.evaluation import Evaluation
+from snellen.runs.provenance import Provenance
+from snellen.training.evaluate import Evaluation
 from snellen.training.recipe import Recipe
 
 METRICS = "metrics.json"
@@ -89,88 +81,6 @@ class TrainingResult:
         return sum(epoch.seconds for epoch in self.history)
 
 
-def write_result(folder: Path, result: TrainingResult) -> None:
-    """Write ``metrics.json``, its headline first."""
-    headline = {
-        "test_accuracy": result.test.accuracy.share,
-        "test_accuracy_interval": [result.test.accuracy.low, result.test.accuracy.high],
-        "seconds": round(result.seconds, 1),
-    }
-    write_json(folder / METRICS, headline | to_plain(result))
-
-
-def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:
-    """Write ``metrics.json`` of the same recipe with several seeds: mean and sample deviation.
-
-    The interval is that of one network with the mean accuracy on these test images; what the seeds add is the
-    deviation.
-    """
-    accuracies = [result.test.accuracy.share for result in results]
-    mean = statistics.mean(accuracies)
-    rate = rate_at(mean, results[0].test_images)
-    averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
-    write_json(
-        folder / METRICS,
-        {
-            "test_accuracy": mean,
-            "test_accuracy_interval": [rate.low, rate.high],
-            "test_accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
-            "test_averaged_accuracy": statistics.mean(averaged) if averaged else None,
-            "seconds": round(statistics.mean(result.seconds for result in results), 1),
-            "runs": [
-                {"seed": result.seed, "folder": seed_folder(result.seed), "test_accuracy": result.test.accuracy.share}
-                for result in results
-            ],
-        },
-    )
-
-
 def rate_at(share: float, count: int) -> Rate:
     """The rate of ``count`` trials of which ``share`` did, rounded to a whole number."""
     return Rate.of(number < round(share * count) for number in range(count))
-
-
-def seed_folder(seed: int | Literal["*"]) -> str:
-    """The folder of one seed's run in the folder of several; of any seed, as a pattern."""
-    return f"seed-{seed}"
-
-
-def read_results(folder: Path) -> list[TrainingResult]:
-    """The results in a run's folder: one, or one for each seed.
-
-    Raises:
-        InputError: no finished run, or a damaged one.
-    """
-    path = folder / METRICS
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{folder}: no finished training run: no {METRICS}", "a folder `snellen train` made"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path}: damaged: {error}") from error
-    try:
-        if "runs" in values:
-            return [result for run in values["runs"] for result in read_results(folder / run["folder"])]
-        fields = {field.name for field in dataclasses.fields(TrainingResult)}
-        return [_from_plain(TrainingResult, {key: value for key, value in values.items() if key in fields})]
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: not what `snellen train` writes: {error}") from error
-
-
-def _from_plain(kind: Any, value: Any) -> Any:
-    """What :func:`snellen.runs.to_plain` made ``value`` of, given its type; null is NaN where a number belongs."""
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        types_of = get_type_hints(kind)
-        return kind(**{key: _from_plain(types_of[key], item) for key, item in value.items()})
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return None if value is None else _from_plain(inner[0], value)
-    if origin is tuple:
-        return tuple(_from_plain(inner[0], item) for item in value)
-    if origin is Literal or (origin is not None and issubclass(origin, Mapping)):
-        return value
-    if kind is float:
-        return float("nan") if value is None else float(value)
-    return value

@@ -13,30 +13,27 @@ from typing import cast
 import torch
 from torch import nn
 
-from snellen.classifier import Classifier
 from snellen.errors import InputError, ModelError
-from snellen.memory import keep_freed_memory
-from snellen.networks import create, first_filters, is_file, parameter_count
-from snellen.runs import Provenance, Run, to_plain
+from snellen.models.classifier import Classifier
+from snellen.models.create import create, is_python_file
+from snellen.models.networks import first_filters, parameter_count
+from snellen.models.resolve import MODEL_FILE
+from snellen.models.safetensors import file_digest
+from snellen.runs.files import Run
+from snellen.runs.memory import keep_freed_memory
+from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import to_plain
 from snellen.training.augment import reduced
-from snellen.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    restore,
-    save_checkpoint,
-    save_tensors,
-    tensors_of,
-)
-from snellen.training.data import DataSet, Split, hold_out, load_data
-from snellen.training.evaluation import evaluate, views_of
+from snellen.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint, save_tensors, tensors_of
+from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
+from snellen.training.evaluate import evaluate, pixels_from_bytes
+from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
 from snellen.training.initialise import initialise
 from snellen.training.loop import Step, native_bfloat16, precision, seed_of, size_at, steps_of, train_epoch
 from snellen.training.optimise import make_optimisers
+from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe, read_recipe
-from snellen.training.report import save_figures
-from snellen.training.results import METRICS, Epoch, TrainingResult, seed_folder, write_result, write_summary
-from snellen.training.team import Team
-from snellen.weights import MODEL_FILE, file_digest
+from snellen.training.results import Epoch, TrainingResult
 
 CHECKPOINT = "checkpoint.safetensors"
 _WHITENING_IMAGES = 5000
@@ -67,7 +64,7 @@ class Watch:
 
 
 def train(
-    dataset: str | DataSet,
+    dataset: str | InMemoryDataset,
     recipe: str | Recipe = "plain",
     *,
     out: Path,
@@ -85,7 +82,7 @@ def train(
     gives the same bits, also where the run was killed and resumed. A GPU may add in another order each time.
 
     Args:
-        dataset: as :func:`snellen.datasets.open_dataset` takes it, or one already loaded at the recipe's size.
+        dataset: as :func:`snellen.data.datasets.open_dataset` takes it, or one already loaded at the recipe's size.
         recipe: its name, a TOML file, or the recipe itself.
         out: the run's folder.
         seed: of every random choice.
@@ -103,7 +100,7 @@ def train(
     """
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
-    team = Team(device)
+    team = Processes(device)
     keep_freed_memory()
     with _folder(out, resume, team, foreign=seed_folder("*")) as run, _random_numbers_kept(team):
         data = _loaded(dataset, recipe, watch)
@@ -113,7 +110,7 @@ def train(
 
 
 def train_seeds(
-    dataset: str | DataSet,
+    dataset: str | InMemoryDataset,
     recipe: str | Recipe,
     *,
     out: Path,
@@ -127,7 +124,7 @@ def train_seeds(
     """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
     recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
     watch = watch or Watch()
-    team = Team(device)
+    team = Processes(device)
     keep_freed_memory()
     with _folder(out, resume, team, foreign="*.safetensors") as run, _random_numbers_kept(team):
         data = _loaded(dataset, recipe, watch)
@@ -136,7 +133,7 @@ def train_seeds(
             with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
                 training = _Training(data, recipe, seed, holdout, team)
                 trained.append(_trained(training, run_of_seed, resume, tta, watch))
-        if team.leads:
+        if team.is_main_process:
             write_summary(out, [one.result for one in trained])
             run.write_manifest(trained[0].result.provenance)
         team.part()
@@ -144,7 +141,7 @@ def train_seeds(
 
 
 @contextmanager
-def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
+def _folder(out: Path, resume: bool, team: Processes, foreign: str) -> Iterator[Run]:
     """The folder of a run, which the team's first process keeps others out of.
 
     Raises:
@@ -152,7 +149,7 @@ def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
             with one seed in place of several or the other way round; another process is writing there.
     """
     run = Run(out)
-    with run if team.leads else nullcontext():
+    with run if team.is_main_process else nullcontext():
         held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
         if held and not resume:
             raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
@@ -162,7 +159,7 @@ def _folder(out: Path, resume: bool, team: Team, foreign: str) -> Iterator[Run]:
         yield run
 
 
-def _loaded(dataset: str | DataSet, recipe: Recipe, watch: Watch) -> DataSet:
+def _loaded(dataset: str | InMemoryDataset, recipe: Recipe, watch: Watch) -> InMemoryDataset:
     data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
     height, width = data.preprocessing.size
     if (height, width) != (recipe.size, recipe.size):
@@ -172,7 +169,7 @@ def _loaded(dataset: str | DataSet, recipe: Recipe, watch: Watch) -> DataSet:
     return data
 
 
-def _random_numbers_kept(team: Team) -> AbstractContextManager[None]:
+def _random_numbers_kept(team: Processes) -> AbstractContextManager[None]:
     """The caller's random numbers stay as they are."""
     kept: AbstractContextManager[None] = torch.random.fork_rng([team.device] if team.device.type == "cuda" else [])
     return kept
@@ -181,10 +178,10 @@ def _random_numbers_kept(team: Team) -> AbstractContextManager[None]:
 class _Training:
     """One network that learns with one seed: what it learns from, and where it stands."""
 
-    def __init__(self, data: DataSet, recipe: Recipe, seed: int, holdout: float, team: Team) -> None:
+    def __init__(self, data: InMemoryDataset, recipe: Recipe, seed: int, holdout: float, team: Processes) -> None:
         self.data, self.recipe, self.seed, self.team = data, recipe, seed, team
         kept = data.train
-        self.held_out: Split | None = None
+        self.held_out: InMemorySplit | None = None
         if holdout:
             kept, self.held_out = hold_out(kept, holdout, seed_of(seed, "holdout"))
         if (smallest := len(kept) // steps_of(kept, recipe)) < team.size:
@@ -198,7 +195,7 @@ class _Training:
         self.identity = to_plain(
             {
                 "recipe": recipe,
-                "network file": file_digest(Path(recipe.network)) if is_file(recipe.network) else "",
+                "network file": file_digest(Path(recipe.network)) if is_python_file(recipe.network) else "",
                 "data": data.fingerprint,
                 "seed": seed,
                 "holdout": holdout,
@@ -208,7 +205,7 @@ class _Training:
         self.history: list[Epoch] = []
         self._moving = _fast(team.joined(self.network), team.device)
 
-    def go_on_from(self, path: Path) -> None:
+    def load_checkpoint_from(self, path: Path) -> None:
         """Stand where the checkpoint does."""
         found = load_checkpoint(path, self.identity, self.network)
         restore(self.network, self.optimisers, found.tensors)
@@ -244,11 +241,11 @@ class _Training:
         )
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint that :meth:`go_on_from` reads."""
+        """Write the checkpoint that :meth:`load_checkpoint_from` reads."""
         history = [dataclasses.asdict(epoch) for epoch in self.history]
         save_checkpoint(path, Checkpoint(self.identity, history, tensors_of(self.network, self.optimisers)))
 
-    def tested(self, weights: str, tta: bool) -> TrainingResult:
+    def evaluated(self, weights: str, tta: bool) -> TrainingResult:
         """What came of it, tested once; ``weights`` is the digest of the file that holds the network."""
         data, device = self.data, self.team.device
         first = first_filters(self.network)
@@ -281,25 +278,32 @@ def _trained(training: _Training, run: Run, resume: bool, tta: bool, watch: Watc
     team, checkpoint, model = training.team, run.path / CHECKPOINT, run.path / MODEL_FILE
     watch.begin(run.path)
     if resume and checkpoint.exists():
-        training.go_on_from(checkpoint)
+        training.load_checkpoint_from(checkpoint)
     for number, epoch in enumerate(training.history, start=1):
         watch.epoch(number, epoch)
     while len(training.history) < training.recipe.epochs:
         training.learn(watch.step)
-        if team.leads:
+        if team.is_main_process:
             training.save(checkpoint)
         watch.epoch(len(training.history), training.history[-1])
     team.wait()
-    if team.leads:
+    if team.is_main_process:
         save_tensors(model, _portable(training.network), _metadata(training.recipe, training.data))
     team.wait()
-    result = training.tested(file_digest(model) if team.leads else "", tta)
-    if team.leads:
+    result = training.evaluated(file_digest(model) if team.is_main_process else "", tta)
+    if team.is_main_process:
         write_result(run.path, result)
-        save_figures(run.path, result, first_filters(training.network))
+        write_figures(run.path, result, first_filters(training.network))
         run.write_manifest(result.provenance)
-    classifier = training.classifier
-    classifier.name, classifier.digest, classifier.source = str(run.path), result.provenance.weights, "trained here"
+    classifier = Classifier(
+        training.network,
+        training.data.preprocessing,
+        training.data.labels,
+        name=str(run.path),
+        digest=result.provenance.weights,
+        source="trained here",
+        device=str(team.device),
+    )
     return Trained(classifier, result)
 
 
@@ -313,13 +317,15 @@ def _history(checkpoint: Checkpoint, path: Path) -> list[Epoch]:
     return history
 
 
-def _fresh_network(recipe: Recipe, data: DataSet, train_split: Split, seed: int) -> nn.Module:
+def _fresh_network(recipe: Recipe, data: InMemoryDataset, train_split: InMemorySplit, seed: int) -> nn.Module:
     torch.manual_seed(seed_of(seed, "initialisation"))
     network = create(recipe.network, len(data.labels), recipe.network_options)
     count = min(len(train_split), _WHITENING_IMAGES)
     # From all over the set, since many are sorted by class.
     spread = torch.arange(count) * len(train_split) // count
-    sample = data.preprocessing.normalise(views_of(train_split.images[spread.to(train_split.images.device)].cpu()))
+    sample = data.preprocessing.normalise(
+        pixels_from_bytes(train_split.images[spread.to(train_split.images.device)].cpu())
+    )
     initialise(network, recipe.initialisation, sample)
     for size in sorted({size_at(recipe, epoch) for epoch in range(recipe.epochs)}):
         _check_takes(network, reduced(sample[:2], size), recipe.network)
@@ -349,11 +355,11 @@ def _portable(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
 
 
-def _metadata(recipe: Recipe, data: DataSet) -> dict[str, str]:
-    """What :func:`snellen.weights.resolve` needs to make a classifier of the weights."""
+def _metadata(recipe: Recipe, data: InMemoryDataset) -> dict[str, str]:
+    """What :func:`snellen.models.resolve.resolve` needs to make a classifier of the weights."""
     shape = data.preprocessing
     return {
-        "architecture": Path(recipe.network).name if is_file(recipe.network) else recipe.network,
+        "architecture": Path(recipe.network).name if is_python_file(recipe.network) else recipe.network,
         "options": json.dumps(recipe.network_options),
         "labels": json.dumps(list(data.labels)),
         "preprocessing": json.dumps(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from snellen.transfer.baselines import OFFICIAL_SIZES, PETS_BASELINES, is_pets
-from snellen.transfer.probe import FOLDS, GRID, Kind
-from snellen.transfer.result import ProbeResult
+from snellen.transfer.linear import FOLDS, GRID, Kind
+from snellen.transfer.probe import ProbeResult
+from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, is_pets
 
 _METHOD: dict[Kind, str] = {
     "logistic": (

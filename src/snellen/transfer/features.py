@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from snellen.classifier import Classifier
-from snellen.datasets import Example, Rows
-from snellen.engines import Engine, Features, View
+from snellen.data.datasets.base import Example, Rows
+from snellen.data.images import Failure, Source, map_images, read_array
 from snellen.errors import ImageError, InputError
-from snellen.images import Failure, Source, each_of, read_array
+from snellen.models.classifier import Classifier
+from snellen.transfer.engines import Engine, Features, View
 
 
 @dataclass(frozen=True, eq=False)
-class Embedded:
+class EmbeddedExample:
     """One image's features (D,)."""
 
     example: Example
@@ -77,16 +77,16 @@ def with_size(classifier: Classifier, size: int | None) -> Classifier:
 
 def embed_each(
     engine: Engine, classifier: Classifier, examples: Iterable[Example], mirrored: bool = False
-) -> Iterator[Embedded | Failure]:
+) -> Iterator[EmbeddedExample | Failure]:
     """The features of each example, in order and in constant memory; decoding overlaps with the network.
 
-    An image that cannot be read gives a :class:`~snellen.images.Failure` in its place.
+    An image that cannot be read gives a :class:`~snellen.data.images.Failure` in its place.
     """
     reading: deque[Example] = deque()
     waiting: deque[Example | Failure] = deque()
 
     def look(source: Source) -> View:
-        return classifier.preprocessing.quick_view_of(read_array(source))
+        return classifier.preprocessing.preprocess_fast(read_array(source))
 
     def sources() -> Iterator[Source]:
         for example in examples:
@@ -94,7 +94,7 @@ def embed_each(
             yield example.source
 
     def views() -> Iterator[View]:
-        for _, view in each_of(sources(), look):
+        for _, view in map_images(sources(), look):
             example = reading.popleft()
             if isinstance(view, ImageError):
                 waiting.append(_failure(example, view))
@@ -110,7 +110,7 @@ def embed_each(
         while isinstance(example, Failure):
             yield example
             example = waiting.popleft()
-        yield Embedded(example, features)
+        yield EmbeddedExample(example, features)
     for left in waiting:
         assert isinstance(left, Failure)  # every readable example has got its features
         yield left
@@ -125,13 +125,13 @@ def embed_rows(engine: Engine, classifier: Classifier, rows: Rows, mirrored: boo
     return collect(embed_each(engine, classifier, rows.read(), mirrored))
 
 
-def collect(results: Iterable[Embedded | Failure]) -> FeatureSet:
+def collect(results: Iterable[EmbeddedExample | Failure]) -> FeatureSet:
     """What :func:`embed_each` gives of labelled examples, as one matrix.
 
     Raises:
         InputError: none of the images can be read.
     """
-    done: list[Embedded] = []
+    done: list[EmbeddedExample] = []
     failures: list[Failure] = []
     for result in results:
         if isinstance(result, Failure):
@@ -151,7 +151,7 @@ def collect(results: Iterable[Embedded | Failure]) -> FeatureSet:
 def width_of(classifier: Classifier) -> int:
     """D, the number of features."""
     with torch.inference_mode():
-        return classifier.embed_view(torch.zeros(1, 3, *classifier.preprocessing.size)).shape[1]
+        return classifier.embed_inputs(torch.zeros(1, 3, *classifier.preprocessing.size)).shape[1]
 
 
 def _mean_of_pairs(features: Iterator[Features]) -> Iterator[Features]:

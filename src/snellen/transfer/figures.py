@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageOps
 
-from snellen.datasets import Example
+from snellen.data.datasets.base import Example
+from snellen.data.images import read_image
 from snellen.errors import ImageError
 from snellen.figures import BLUE, GREY, new_figure, styled
-from snellen.images import read_image
-from snellen.transfer.result import ConfusedPair, Probed, ProbeResult
+from snellen.transfer.probe import ConfusedPair, ProbeOutcome, ProbeResult
 
 _NUMBERS_UP_TO = 20
 _PHOTOGRAPHS_A_PAIR = 3
@@ -45,7 +45,7 @@ def draw_confusion(result: ProbeResult) -> Figure:
     return figure
 
 
-def draw_confused(probed: Probed) -> Figure | None:
+def draw_confused(probed: ProbeOutcome) -> Figure | None:
     """The most confused pairs: one photograph of the second class, and those of the first that got its name.
 
     None where nothing was confused.
@@ -98,7 +98,7 @@ def _example_key(label: str) -> str:
     return f"\0{label}"
 
 
-def _photographs(probed: Probed, pairs: Sequence[ConfusedPair]) -> Mapping[str, Image.Image]:
+def _photographs(probed: ProbeOutcome, pairs: Sequence[ConfusedPair]) -> Mapping[str, Image.Image]:
     """The photographs to draw: by image id, and the first of each predicted class by its label."""
     wanted = {name for pair in pairs for name in pair.images[:_PHOTOGRAPHS_A_PAIR]}
     classes = {pair.predicted for pair in pairs}

@@ -1,233 +1,241 @@
-"""The linear probe: features scaled to unit length, and a linear classifier on top.
-
-The assignment's problem 2. The regularisation C is chosen by cross-validation inside the training split; the
-test split is looked at once.
-"""
+"""A probe of one network on one data set, from photographs to the numbers that are reported."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, normalize
-from sklearn.svm import LinearSVC
-from threadpoolctl import threadpool_limits
 
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import ImageSet, Rows, TrainTest, train_test
+from snellen.data.images import Failure
+from snellen.data.labels import Labels
 from snellen.errors import InputError
-from snellen.transfer.features import FeatureSet
-from snellen.transfer.scores import Score, Scores, mean_per_class_accuracy, score
-
-Kind = Literal["logistic", "svm", "ridge"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
-"""The values of C that cross-validation compares; larger is less regularised."""
-FOLDS = 5
-_MOST_ITERATIONS = 2000
-
-Matrix = npt.NDArray[np.float32]
-Targets = npt.NDArray[np.int64]
+from snellen.models.classifier import Classifier
+from snellen.runs.provenance import Provenance
+from snellen.transfer.engines import choose_engine
+from snellen.transfer.features import EmbeddedExample, FeatureSet, collect, embed_each
+from snellen.transfer.linear import GridPoint, Kind, LinearProbe, ProbeScores, check_kind, evaluate_probe, train_probe
+from snellen.transfer.scores import Confused, most_confused
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One value of C: the mean and the standard deviation over folds of the mean-per-class accuracy."""
+class ClassScore:
+    """One class: its name, the share of its test images that are named right, and how many there are."""
 
-    c: float
+    label: str
     accuracy: float
-    deviation: float
+    n: int
 
 
-@dataclass(frozen=True, eq=False)
-class LinearProbe:
-    """A trained linear classifier of unit-length features.
+@dataclass(frozen=True)
+class ConfusedPair:
+    """Two classes: how often the first is called the second, and the image ids of those photographs."""
 
-    Attributes:
-        weight: (K, D) float32.
-        bias: (K,) float32. The class is the largest of ``weight @ feature + bias``.
-        kind: how it was trained.
-        c: its regularisation.
-        trials: what cross-validation found.
-        folds: how many there were.
-        seconds: of the last fit, on the whole training split.
-        search_seconds: of the cross-validation.
-    """
-
-    weight: Matrix
-    bias: Matrix
-    kind: Kind
-    c: float
-    trials: tuple[Trial, ...]
-    folds: int
-    seconds: float
-    search_seconds: float
-
-    def decide(self, features: npt.NDArray[np.floating]) -> Matrix:
-        """Logits (N, K) of features (N, D) of any length."""
-        logits: Matrix = normalize(features.astype(np.float32)) @ self.weight.T + self.bias
-        return logits
+    true: str
+    predicted: str
+    count: int
+    images: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class ProbeScores:
-    """How well a probe does on the test split.
+@dataclass(frozen=True)
+class ProbeResult:
+    """What a probe found; all accuracies are shares in [0, 1] of test images.
 
     Attributes:
-        n: test images.
-        n_train: training images.
-        scores: accuracy, per class, confusion.
+        dataset: its name.
+        split: where training and test split come from.
+        about: what must be said of the data set.
+        model: the network's name.
+        parameters: of the network, its own classifier included.
+        bytes: that its parameters take, in float32.
+        view: (height, width) of what it sees, in pixels.
+        mirrored: whether the features of mirror images are averaged in.
+        engine, precision: what computed the features.
+        classifier: ``logistic``, ``svm`` or ``ridge``.
+        c: its regularisation, chosen by cross-validation.
+        folds: of the cross-validation.
+        trials: what it found for each C.
+        width: D, the number of features.
+        non_negative: whether no feature is negative, as after a ReLU.
+        zeros: the share of feature values that are exactly zero.
+        mean_per_class_accuracy, mean_per_class_interval: with its 95% bootstrap interval.
+        top1_accuracy, top1_interval: likewise.
         train_accuracy: mean-per-class accuracy on the training split itself.
-        predicted: (N,) the class given to each test image.
+        n, n_train: test and training images.
+        per_class: each class.
+        confusion: (K, K) images of class row that are called column.
+        confused: the pairs of classes that are confused most often.
+        failures: the images that could not be read; they are in no number.
+        embed_seconds: to embed both splits, from files to features.
+        search_seconds: to choose C.
+        fit_seconds: of the final fit.
+        provenance: what makes it repeatable.
     """
 
+    dataset: str
+    split: str
+    about: str
+    model: str
+    parameters: int
+    bytes: int
+    view: tuple[int, int]
+    mirrored: bool
+    engine: str
+    precision: str
+    classifier: Kind
+    c: float
+    folds: int
+    trials: tuple[GridPoint, ...]
+    width: int
+    non_negative: bool
+    zeros: float
+    mean_per_class_accuracy: float
+    mean_per_class_interval: tuple[float, float]
+    top1_accuracy: float
+    top1_interval: tuple[float, float]
+    train_accuracy: float
     n: int
     n_train: int
-    scores: Scores
-    train_accuracy: float
-    predicted: Targets
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confused: tuple[ConfusedPair, ...]
+    failures: tuple[Failure, ...]
+    embed_seconds: float
+    search_seconds: float
+    fit_seconds: float
+    provenance: Provenance
 
     @property
-    def mean_per_class(self) -> Score:
-        """Mean-per-class accuracy."""
-        return self.scores.mean_per_class
+    def labels(self) -> list[str]:
+        """The names of the classes."""
+        return [one.label for one in self.per_class]
 
 
-def linear_classifier(kind: Kind, c: float, seed: int = 0) -> Any:
-    """An untrained scikit-learn classifier; C means the same for all kinds: larger is less regularised."""
-    if kind == "logistic":
-        return LogisticRegression(C=c, max_iter=_MOST_ITERATIONS)
-    if kind == "svm":
-        return LinearSVC(C=c, max_iter=_MOST_ITERATIONS * 5, random_state=seed)
-    # The penalty of ridge regression, alpha |w|^2, is the other two's |w|^2 / 2C.
-    return RidgeClassifier(alpha=1 / (2 * c))
+@dataclass(frozen=True, eq=False)
+class ProbeOutcome:
+    """A probe, ready for use, with what it found.
 
-
-def probe_pipeline(features: Any, kind: Kind = "logistic", c: float = 100.0, seed: int = 0) -> Pipeline:
-    """The whole probe as an ordinary scikit-learn pipeline from photographs to classes: untrained.
-
-    Args:
-        features: a transformer, :class:`snellen.CNNFeatures`.
-        kind: the classifier.
-        c: its regularisation; search it as ``<classifier's step>__C``.
-        seed: of the classifier.
+    Attributes:
+        probe: the trained linear classifier.
+        labels: the names of its classes.
+        result: the numbers.
+        split: the splits they are about.
     """
-    return make_pipeline(features, Normalizer(), linear_classifier(kind, c, seed))
+
+    probe: LinearProbe
+    labels: Labels
+    result: ProbeResult
+    split: TrainTest
 
 
-def train_probe(features: npt.NDArray[np.floating], targets: Targets, kind: Kind, seed: int = 0) -> LinearProbe:
-    """Choose C inside this training split, then fit on all of it.
+def probe(
+    classifier: Classifier,
+    dataset: ImageSet | str,
+    *,
+    kind: Kind = "logistic",
+    mirrored: bool = False,
+    engine: str = "auto",
+    precision: str = "float32",
+    seed: int = 0,
+    advance: Callable[[], None] = lambda: None,
+) -> ProbeOutcome:
+    """Learn the classes of ``dataset`` from the network's features, and test it.
 
     Args:
-        features: (N, D), of any length; they are scaled to unit length.
-        targets: (N,) classes 0 to K - 1, each at least twice.
-        kind: ``logistic`` (multinomial, L-BFGS), ``svm`` (one against the rest) or ``ridge``.
-        seed: of the folds.
+        classifier: the network; its own classes are not used.
+        dataset: labelled photographs; or their name, see :func:`snellen.open_dataset`.
+        kind: the linear classifier: ``logistic``, ``svm`` or ``ridge``.
+        mirrored: whether to average the features of each photograph and its mirror image.
+        engine: ``auto``, ``torch`` or ``openvino``.
+        precision: of the features: ``float32`` or ``bfloat16``.
+        seed: of the split where the set has none, the folds and the bootstrap.
+        advance: called after each image.
 
     Raises:
-        InputError: an unknown kind.
+        InputError: see :func:`snellen.data.datasets.base.train_test`; or too few of a class's images can be read.
     """
     check_kind(kind)
+    if isinstance(dataset, str):
+        dataset = open_dataset(dataset)
+    split = train_test(dataset, seed)
+    chosen = choose_engine(classifier, engine, precision)
     started = time.perf_counter()
-    unit: Matrix = normalize(features.astype(np.float32))
-    trials, folds = _cross_validate(unit, targets, kind, seed)
-    c = middle_of_plateau(trials, folds)
-    searched = time.perf_counter()
-    weight, bias = fit_linear(unit, targets, kind, c, seed)
-    fitted = time.perf_counter()
-    return LinearProbe(weight, bias, kind, c, trials, folds, fitted - searched, searched - started)
+
+    def features_of(rows: Rows) -> FeatureSet:
+        return collect(_counted(embed_each(chosen, classifier, rows.read(), mirrored), advance))
+
+    train, test = features_of(split.train), features_of(split.test)
+    embed_seconds = time.perf_counter() - started
+    _check_readable(dataset.name, "training", train, split.labels, at_least=2)
+    _check_readable(dataset.name, "test", test, split.labels, at_least=1)
+    trained = train_probe(train.features, train.targets, kind, seed)
+    found = evaluate_probe(trained, train, test, seed)
+    weights = list(classifier.network.parameters())
+    result = ProbeResult(
+        dataset=dataset.name,
+        split=split.how,
+        about=dataset.about,
+        model=classifier.name,
+        parameters=sum(weight.numel() for weight in weights),
+        bytes=sum(4 * weight.numel() for weight in weights),
+        view=classifier.preprocessing.size,
+        mirrored=mirrored,
+        engine=chosen.name,
+        precision=chosen.precision,
+        classifier=kind,
+        c=trained.c,
+        folds=trained.folds,
+        trials=trained.trials,
+        width=train.features.shape[1],
+        non_negative=bool(min(train.features.min(), test.features.min()) >= 0),
+        zeros=float(np.mean(train.features == 0)),
+        mean_per_class_accuracy=found.mean_per_class.value,
+        mean_per_class_interval=(found.mean_per_class.low, found.mean_per_class.high),
+        top1_accuracy=found.scores.top1.value,
+        top1_interval=(found.scores.top1.low, found.scores.top1.high),
+        train_accuracy=found.train_accuracy,
+        n=found.n,
+        n_train=found.n_train,
+        per_class=tuple(
+            ClassScore(label, float(accuracy), int(count))
+            for label, accuracy, count in zip(split.labels, found.scores.per_class, found.scores.counts, strict=True)
+        ),
+        confusion=tuple(tuple(int(count) for count in row) for row in found.scores.confusion),
+        confused=tuple(
+            _named(pair, split.labels, test, found) for pair in most_confused(found.scores.confusion)
+        ),
+        failures=(*train.failures, *test.failures),
+        embed_seconds=embed_seconds,
+        search_seconds=trained.search_seconds,
+        fit_seconds=trained.seconds,
+        provenance=classifier.provenance(dataset.fingerprint, seed=seed),
+    )  # fmt: skip
+    return ProbeOutcome(trained, split.labels, result, split)
 
 
-def fit_linear(unit: Matrix, targets: Targets, kind: Kind, c: float, seed: int = 0) -> tuple[Matrix, Matrix]:
-    """Weight (K, D) and bias (K,) of one classifier, trained on unit-length features (N, D)."""
-    # These matrices are small: a second thread costs more in waiting than it computes.
-    with threadpool_limits(1):
-        points, basis = _rotated(unit)
-        model = linear_classifier(kind, c, seed).fit(points, targets)
-        coefficients, bias = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
-        weight = coefficients if basis is None else coefficients @ basis.T
-    if len(weight) == 1:  # of two classes scikit-learn keeps only the margin of the second over the first
-        weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-    return weight.astype(np.float32), bias.astype(np.float32)
+def _counted(
+    results: Iterator[EmbeddedExample | Failure], advance: Callable[[], None]
+) -> Iterator[EmbeddedExample | Failure]:
+    for result in results:
+        advance()
+        yield result
 
 
-def middle_of_plateau(trials: Sequence[Trial], folds: int) -> float:
-    """The middle one of the values of C that cross-validation cannot tell from the best; the smaller of two.
-
-    Those are the neighbours of the best that lie within its standard error (Breiman et al. 1984, section 3.4.3,
-    who take the simplest of them). On few images the best of a flat stretch is chance; its middle is the value
-    that is furthest from where accuracy falls off.
-    """
-    best = max(range(len(trials)), key=lambda index: trials[index].accuracy)
-    enough = trials[best].accuracy - trials[best].deviation / math.sqrt(folds)
-    first = last = best
-    while first > 0 and trials[first - 1].accuracy >= enough:
-        first -= 1
-    while last + 1 < len(trials) and trials[last + 1].accuracy >= enough:
-        last += 1
-    return trials[(first + last) // 2].c
+def _check_readable(name: str, kind: str, features: FeatureSet, labels: Labels, at_least: int) -> None:
+    """Refuse what :func:`train_test` let pass because it had not opened the images."""
+    counts = np.bincount(features.targets, minlength=len(labels))
+    fewest = int(counts.argmin())
+    if counts[fewest] < at_least:
+        raise InputError(
+            f"{name}: class {labels[fewest]} has {counts[fewest]} {kind} images that can be read",
+            f"at least {at_least} of each class",
+        )
 
 
-def evaluate_probe(probe: LinearProbe, train: FeatureSet, test: FeatureSet, seed: int = 0) -> ProbeScores:
-    """Score a probe on the test split; the bootstrap is drawn with ``seed``."""
-    predicted = probe.decide(test.features).argmax(axis=1)
-    again = probe.decide(train.features).argmax(axis=1)
-    classes = len(probe.bias)
-    return ProbeScores(
-        n=len(test.targets),
-        n_train=len(train.targets),
-        scores=score(test.targets, predicted, classes, seed),
-        train_accuracy=mean_per_class_accuracy(train.targets, again, classes),
-        predicted=predicted,
-    )
-
-
-def check_kind(kind: str) -> Kind:
-    """The kind that ``kind`` names.
-
-    Raises:
-        InputError: not one of :data:`KINDS`.
-    """
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise InputError(f"no classifier {kind!r}", ", ".join(KINDS))
-
-
-def _rotated(unit: Matrix) -> tuple[Matrix, Matrix | None]:
-    """The same points in as few dimensions as they span, and the basis (D, N) they are written in.
-
-    N points of D > N dimensions lie in a space of N dimensions. All three classifiers penalise |w|^2, which no
-    rotation changes, and their best w lies in the span of the points: the solution is the same, for less work.
-    """
-    if len(unit) >= unit.shape[1]:
-        return unit, None
-    basis, coordinates = np.linalg.qr(unit.T)
-    return np.ascontiguousarray(coordinates.T), basis
-
-
-def _cross_validate(unit: Matrix, targets: Targets, kind: Kind, seed: int) -> tuple[tuple[Trial, ...], int]:
-    folds = min(FOLDS, int(np.bincount(targets).min()))
-    classes = int(targets.max()) + 1
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    trials = []
-    with threadpool_limits(1):
-        points, _ = _rotated(unit)
-        parts = list(splitter.split(points, targets))
-        for c in GRID:
-            accuracies = [
-                mean_per_class_accuracy(
-                    targets[held_out],
-                    linear_classifier(kind, c, seed).fit(points[kept], targets[kept]).predict(points[held_out]),
-                    classes,
-                )
-                for kept, held_out in parts
-            ]
-            trials.append(Trial(c, float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))))
-    return tuple(trials), folds
+def _named(pair: Confused, labels: Labels, test: FeatureSet, found: ProbeScores) -> ConfusedPair:
+    rows = np.flatnonzero((test.targets == pair.true) & (found.predicted == pair.predicted))
+    images = tuple(test.names[row] for row in rows)
+    return ConfusedPair(labels[pair.true], labels[pair.predicted], pair.count, images)

@@ -14,13 +14,13 @@ from PIL import Image
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
-from snellen.classifier import Classifier, load
-from snellen.datasets import Example
-from snellen.engines import Engine, choose_engine
+from snellen.data.datasets.base import Example
+from snellen.data.images import Failure
 from snellen.errors import ImageError, InputError
-from snellen.images import Failure
+from snellen.models.classifier import Classifier, load
+from snellen.models.resolve import DEFAULT_MODEL
+from snellen.transfer.engines import Engine, choose_engine
 from snellen.transfer.features import embed_each, width_of, with_size
-from snellen.weights import DEFAULT_MODEL
 
 
 class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
@@ -97,7 +97,7 @@ def _load(model: str, size: int | None, engine: str, precision: str, device: str
 
 
 def _source(image: Any) -> str | Path | bytes:
-    """What one element of ``X`` is, as a source of :func:`snellen.images.read_image`."""
+    """What one element of ``X`` is, as a source of :func:`snellen.data.images.read_image`."""
     if isinstance(image, str | Path | bytes):
         return image
     if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:

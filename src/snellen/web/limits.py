@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from snellen.data.images import read_image
 from snellen.errors import ImageError, InputError
-from snellen.images import read_image
 
 
 @dataclass(frozen=True)

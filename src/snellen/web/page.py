@@ -1,4 +1,4 @@
-"""How the page looks: the Gradio wiring around :mod:`snellen.web.work`, and nothing else."""
+"""How the page looks: the Gradio wiring around :mod:`snellen.web.tabs`, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import SnellenError
 from snellen.exam.parts import PARTS
-from snellen.photographs import embedded_photographs
-from snellen.web import work
-from snellen.web.desk import NO_PROBE, Desk
+from snellen.web import tabs
+from snellen.web.content import CANCELLED, TabResult, Work, details, frame, status
 from snellen.web.report import LONG, report
-from snellen.web.shown import CANCELLED, Shown, Work, details, frame, status
+from snellen.web.state import NO_PROBE, AppState
 
 _PACE = 0.3
 """Seconds between two lines of progress."""
@@ -66,7 +66,7 @@ class _Result:
         return [self.status, self.answer, self.files]
 
 
-def build_page(desk: Desk) -> gr.Blocks:
+def build_page(state: AppState) -> gr.Blocks:
     """The page: a photograph and a model on the left, a tab for each part on the right."""
     with gr.Blocks(title="Snellen", analytics_enabled=False, fill_width=True) as page:
         gr.HTML('<header class="snellen-head"><h1>Snellen</h1><p>An eye exam for image classifiers</p></header>')
@@ -82,66 +82,66 @@ def build_page(desk: Desk) -> gr.Blocks:
                     )
                 )
                 gr.Examples(
-                    [[str(example.path)] for example in embedded_photographs()],
+                    [[str(example.path)] for example in bundled_photographs()],
                     [photograph],
                     label="Or one of these",
                     cache_examples=False,
                     api_visibility="private",
                 )
-                model = gr.Dropdown(list(desk.models), value=next(iter(desk.models)), label="Model", filterable=False)
+                model = gr.Dropdown(list(state.models), value=next(iter(state.models)), label="Model", filterable=False)
             with gr.Column(scale=3, min_width=520), gr.Tabs():
-                _classify_tab(desk, photograph, model)
-                _features_tab(desk, photograph, model)
-                _attack_tab(desk, photograph, model)
-                _stress_tab(desk, photograph, model)
-                _probe_tab(desk, photograph)
-                _report_tab(desk, photograph, model)
-    page.queue(max_size=desk.limits.waiting, api_open=False)
+                _classify_tab(state, photograph, model)
+                _features_tab(state, photograph, model)
+                _attack_tab(state, photograph, model)
+                _stress_tab(state, photograph, model)
+                _probe_tab(state, photograph)
+                _report_tab(state, photograph, model)
+    page.queue(max_size=state.limits.waiting, api_open=False)
     return page
 
 
-def _classify_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
+def _classify_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def classify(photograph: str | None, model: str, categories: float) -> Iterator[Outputs]:
-        yield from _told(work.classify(desk, _path(photograph), model, categories))
+        yield from _told(tabs.classify(state, _path(photograph), model, categories))
 
     with gr.Tab("Classify"):
         _lead("What it sees: the most probable categories of the photograph.")
-        categories = gr.Slider(1, desk.limits.categories, value=3, step=1, label="Categories")
+        categories = gr.Slider(1, state.limits.categories, value=3, step=1, label="Categories")
         _wire("Classify", classify, [photograph, model, categories], "classify")
 
 
-def _features_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
+def _features_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def features(photograph: str | None, model: str) -> Iterator[Outputs]:
-        yield from _told(work.features(desk, _path(photograph), model))
+        yield from _told(tabs.features(state, _path(photograph), model))
 
     with gr.Tab("Features"):
         _lead("How it sees: fifteen feature maps from early, the middle and late, and what speaks for the answer.")
         _wire("Show the maps", features, [photograph, model], "features")
 
 
-def _attack_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
+def _attack_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def attack(
         photograph: str | None, model: str, target: str, epsilon: float, steps: float, robust: bool
     ) -> Iterator[Outputs]:
-        yield from _told(work.attack(desk, _path(photograph), model, target, epsilon, steps, robust))
+        yield from _told(tabs.attack(state, _path(photograph), model, target, epsilon, steps, robust))
 
     with gr.Tab("Attack"):
         _lead("Fooling it: noise too faint to see that makes the saved file look like something else to the model.")
         with gr.Row():
             target = gr.Textbox(
-                "space shuttle", label="To be seen as", info="Empty: anything else.", max_length=desk.limits.text
+                "space shuttle", label="To be seen as", info="Empty: anything else.", max_length=state.limits.text
             )
             epsilon = gr.Slider(
-                1, desk.limits.epsilon, value=4, step=1, label="Bound", info="Of each value, in steps of 1/255."
+                1, state.limits.epsilon, value=4, step=1, label="Bound", info="Of each value, in steps of 1/255."
             )
-            steps = gr.Slider(1, desk.limits.steps, value=desk.limits.steps, step=1, label="Steps", info="At most.")
+            steps = gr.Slider(1, state.limits.steps, value=state.limits.steps, step=1, label="Steps", info="At most.")
         robust = gr.Checkbox(label="Made to survive mirror, crop, rotation and grayscale: takes minutes")
         _wire("Attack", attack, [photograph, model, target, epsilon, steps, robust], "attack")
 
 
-def _stress_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
+def _stress_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def stress(photograph: str | None, model: str, original: str | None) -> Iterator[Outputs]:
-        yield from _told(work.stress(desk, _path(photograph), model, _path(original)))
+        yield from _told(tabs.stress(state, _path(photograph), model, _path(original)))
 
     with gr.Tab("Stress"):
         _lead("A turn of the head: twelve manipulations, mild to strong, and where each changes the answer.")
@@ -152,25 +152,25 @@ def _stress_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
         _wire("Manipulate", stress, [photograph, model, original], "stress")
 
 
-def _probe_tab(desk: Desk, photograph: gr.Image) -> None:
+def _probe_tab(state: AppState, photograph: gr.Image) -> None:
     def probe(photograph: str | None, probe: str | None) -> Iterator[Outputs]:
-        yield from _told(work.probe(desk, _path(photograph), probe))
+        yield from _told(tabs.probe(state, _path(photograph), probe))
 
     with gr.Tab("Probe"):
         _lead("What it can learn from few: a linear classifier that was trained on the network's features.")
-        if not desk.probes:
+        if not state.probes:
             _lead(re.sub("`(.*?)`", r"<code>\1</code>", NO_PROBE))
-        names = list(desk.probes)
+        names = list(state.probes)
         chosen = gr.Dropdown(names, value=names[0] if names else None, label="Probe", visible=bool(names))
         _wire("Ask the probe", probe, [photograph, chosen], "probe")
 
 
-def _report_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
+def _report_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def exam(
         photographs: list[str] | None, photograph: str | None, model: str, parts: list[str], title: str, author: str
     ) -> Iterator[Outputs]:
         chosen = [*map(Path, photographs or ([photograph] if photograph else []))]
-        yield from _told(report(desk, chosen, model, parts, title, author))
+        yield from _told(report(state, chosen, model, parts, title, author))
 
     with gr.Tab("Report"):
         _lead("All of it, as a PDF to hand in. Several photographs go here; without them, the one on the left is used.")
@@ -182,8 +182,8 @@ def _report_tab(desk: Desk, photograph: gr.Image, model: gr.Dropdown) -> None:
             info="The two that learn from a data set take minutes.",
         )
         with gr.Row():
-            title = gr.Textbox("An eye exam", label="Title", max_length=desk.limits.text)
-            author = gr.Textbox("", label="Author", max_length=desk.limits.text)
+            title = gr.Textbox("An eye exam", label="Title", max_length=state.limits.text)
+            author = gr.Textbox("", label="Author", max_length=state.limits.text)
         _wire("Take the exam", exam, [many, photograph, model, parts, title, author], "report")
 
 
@@ -228,7 +228,7 @@ def _told(doing: Work) -> Iterator[Outputs]:
     last = 0.0
     try:
         for seen in doing:
-            if isinstance(seen, Shown):
+            if isinstance(seen, TabResult):
                 yield status(seen.headline), _answer(seen), [str(path) for path in seen.files]
             elif time.monotonic() - last > _PACE:
                 first, last = last == 0.0, time.monotonic()
@@ -245,7 +245,7 @@ def _told(doing: Work) -> Iterator[Outputs]:
         doing.close()
 
 
-def _answer(shown: Shown) -> str:
+def _answer(shown: TabResult) -> str:
     pictures = "".join(
         f'<a href="{address}" target="_blank"><img class="snellen-figure" src="{address}" alt="{path.stem}"></a>'
         for path in shown.figures

@@ -12,9 +12,9 @@ from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig
 from snellen.exam.parts import PARTS
 from snellen.exam.run import ExamResult, Watch, run_exam
-from snellen.web.desk import Desk
+from snellen.web.content import StageProgress, TabResult, Work
 from snellen.web.folder import job_folder
-from snellen.web.shown import Doing, Shown, Work
+from snellen.web.state import AppState
 
 LONG = ("probe", "training")
 """The parts that take longest: they learn from a data set."""
@@ -22,7 +22,7 @@ _POLL = 0.5
 
 
 def report(
-    desk: Desk,
+    state: AppState,
     photographs: Sequence[Path],
     model: str,
     parts: Sequence[str],
@@ -30,8 +30,8 @@ def report(
     author: str | None = None,
 ) -> Work:
     """The report of an exam of ``photographs`` with the chosen parts."""
-    desk.model(model)
-    limits = desk.limits
+    state.model(model)
+    limits = state.limits
     if len(photographs) > limits.photographs:
         raise InputError(f"{len(photographs)} photographs", f"at most {limits.photographs} in one report")
     unknown = [part for part in parts if part not in PARTS]
@@ -44,19 +44,21 @@ def report(
     config = ExamConfig(
         title=limits.words("title", title) or ExamConfig.title,
         author=limits.words("author", author),
-        model=desk.models[model].source,
-        device=desk.device,
+        model=state.models[model].source,
+        device=state.device,
         photographs=tuple(map(str, photographs)),
         parts=tuple(part for part in PARTS if part in parts),
     )
-    out = job_folder(desk.folder)
+    out = job_folder(state.folder)
     begun = 0
-    yield Doing("Starting")
+    yield StageProgress("Starting")
     with _exam(config, out) as told:
         while True:
             if not told.poll(_POLL):
                 # Asked often, so that a visitor who cancels need not wait.
-                yield Doing(f"{PARTS[config.parts[begun - 1]].title} ..." if begun else "Starting", begun, len(parts))
+                yield StageProgress(
+                    f"{PARTS[config.parts[begun - 1]].title} ..." if begun else "Starting", begun, len(parts)
+                )
                 continue
             message = _received(told)
             if not isinstance(message, str):
@@ -75,9 +77,9 @@ def _received(told: Connection) -> str | ExamResult | SnellenError:
     return message
 
 
-def _shown(result: ExamResult, out: Path) -> Shown:
+def _shown(result: ExamResult, out: Path) -> TabResult:
     trouble = [line.replace(f"{out.parent}/", "") for line in (*result.unreadable, *result.failed)]
-    return Shown(
+    return TabResult(
         headline="The report is ready." if not result.failed else "The report is ready; some parts failed.",
         paragraphs=trouble,
         files=[result.report, result.page],

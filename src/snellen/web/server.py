@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from snellen.errors import InputError, SnellenError
-from snellen.memory import return_freed_memory
-from snellen.web.desk import open_desk
+from snellen.runs.memory import return_freed_memory
 from snellen.web.folder import swept
-from snellen.web.guard import Guard
+from snellen.web.middleware import GuardMiddleware
+from snellen.web.state import open_state
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -54,26 +54,26 @@ def serve(
         os.environ["GRADIO_EXAMPLES_CACHE"] = str(folder / "examples")
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
         _reach_directly(host)
-        desk = open_desk(folder, models, probes, device)
+        state = open_state(folder, models, probes, device)
         from starlette.middleware import Middleware
 
         from snellen.web.page import CSS, LIGHT, THEME, build_page
 
-        page = build_page(desk)
+        page = build_page(state)
 
         def forget(paths: set[str]) -> None:
             for known in (*page.temp_file_sets, page.upload_file_set):
                 known -= paths
 
-        guard = Middleware(Guard, upload_bytes=desk.limits.upload_bytes, hosts=_names_of(host))
-        with swept(folder, desk.limits.kept_seconds, desk.limits.kept_bytes, forget):
+        guard = Middleware(GuardMiddleware, upload_bytes=state.limits.upload_bytes, hosts=_names_of(host))
+        with swept(folder, state.limits.kept_seconds, state.limits.kept_bytes, forget):
             try:
                 _, address, _ = page.launch(
                     server_name=host,
                     server_port=port,
                     app_kwargs={"middleware": [guard]},
-                    max_file_size=desk.limits.upload_bytes,
-                    state_session_capacity=desk.limits.sessions,
+                    max_file_size=state.limits.upload_bytes,
+                    state_session_capacity=state.limits.sessions,
                     allowed_paths=[],
                     blocked_paths=[],
                     theme=THEME,

@@ -1,0 +1,93 @@
+"""What an attack is asked for, checked before any work."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from snellen.errors import InputError
+
+Method = Literal["adaptive", "ascent"]
+Space = Literal["image", "input"]
+
+SMALLEST = "min"
+"""As an epsilon: the smallest that reaches the goal."""
+RANDOM = "random"
+"""As a target: one drawn for each photograph."""
+
+_ACCEPTED = "such as 4/255 or 0.0157, between 0 and 1; or min, the smallest that reaches the goal"
+
+
+@dataclass(frozen=True)
+class AttackConfig:
+    """How to attack.
+
+    Attributes:
+        target: class name or index to be seen; ``random`` draws one for each photograph; None is
+            untargeted: any class but the label.
+        epsilon: bound of the infinity norm, as :func:`epsilon_steps` reads it.
+        method: ``apgd`` or ``gradient_ascent``; see the modules of those names.
+        space: ``image`` moves the photograph's own pixels, ``input`` the network's input.
+        robust: expect the photograph to be turned, cropped, mirrored and so on; see :mod:`snellen.attacks.eot`.
+        steps: most gradients for each photograph; None takes the method's own.
+        step_size: the assignment's lambda; only ``gradient_ascent`` has one. None takes its own.
+        assurance: the goal's probability at which a search may end early, in (0, 1).
+        seed: of random targets, of the control and of the robust draws.
+
+    Raises:
+        InputError: a value that cannot be, or values that contradict each other.
+    """
+
+    target: str | int | None
+    epsilon: str | float = "4/255"
+    method: Method = "adaptive"
+    space: Space = "image"
+    robust: bool = False
+    steps: int | None = None
+    step_size: float | None = None
+    confidence: float = 0.9
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        epsilon_steps(self.epsilon)
+        if self.method not in ("adaptive", "ascent"):
+            raise InputError(f"no method named {self.method!r}", "adaptive or ascent")
+        if self.space not in ("image", "input"):
+            raise InputError(f"no space named {self.space!r}", "image or input")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"{self.steps} steps", "at least 1")
+        if not 0 < self.confidence < 1:
+            raise InputError(f"an assurance of {self.confidence:g}", "a probability between 0 and 1")
+        if self.step_size is not None and (self.method != "ascent" or self.step_size <= 0):
+            raise InputError(f"a step size of {self.step_size:g} for {self.method}", "positive, and only for ascent")
+        if self.robust and self.epsilon == SMALLEST:
+            raise InputError("a robust attack has no smallest epsilon", "a number such as 8/255")
+        if self.robust and (self.method != "adaptive" or self.space != "image"):
+            raise InputError("robust attacks are adaptive and move the photograph's own pixels", "method and space")
+
+
+_NUMBER = re.compile(r"[+-]?[0-9.]{1,30}(e[+-]?[0-9]{1,2})?(/[0-9]{1,9})?", re.ASCII | re.IGNORECASE)
+
+
+def epsilon_steps(epsilon: str | float) -> int | None:
+    """The bound in whole steps of 1/255, rounded down; None for ``min``.
+
+    Raises:
+        InputError: neither a number between 0 and 1 nor ``min``.
+    """
+    if epsilon == SMALLEST:
+        return None
+    text = str(epsilon).replace(" ", "")
+    try:
+        # A fraction of any length or exponent would be worked out to its last digit.
+        value = Fraction(text) if _NUMBER.fullmatch(text) else Fraction("nan")
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"epsilon {epsilon!r} is not a number", _ACCEPTED) from None
+    if not 0 <= value <= 1:
+        guess = f"did you mean {epsilon}/255? " if 1 < value <= 255 else ""
+        raise InputError(f"epsilon is {epsilon}", guess + _ACCEPTED)
+    # 4 / 255 as a float lies a hair below the fraction.
+    return math.floor(value * 255 + Fraction(1, 10**6))

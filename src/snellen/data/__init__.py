@@ -1,0 +1,1 @@
+"""Photographs and labelled data sets, and the way from them to a network's input."""

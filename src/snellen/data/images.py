@@ -1,0 +1,406 @@
+"""One safe way to a photograph, however it is given: a file, its bytes, a PIL image, an array, a tensor.
+
+Formats are recognised by their content, never by their ending. Every refusal is an
+:class:`~snellen.errors.ImageError` that names the file and the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import glob
+import importlib.util
+import io
+import logging
+import os
+import sys
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from snellen.data.preprocessing import check_pixels
+from snellen.errors import ImageError, InputError
+from snellen.runs.provenance import cores
+
+T = TypeVar("T")
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+MAX_BYTES = 100 << 20
+"""The largest file that is read, in bytes."""
+MAX_PIXELS = 80_000_000
+"""The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
+
+MAX_SIDE = 65_535
+"""The longest side, in pixels: a JPEG's. Pillow gathers a row piece by piece, each time copying what it has."""
+MAX_RUN_LENGTH_PIXELS = 8_000_000
+"""The largest BMP in run lengths: Pillow decodes these pixel by pixel in Python, and 80 bytes can ask for them all."""
+
+STDIN = "-"
+Source = str | Path | bytes
+"""A photograph that is still encoded: a path, ``-`` for standard input, or the bytes of an image file."""
+ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | Tensor
+"""What everything that takes a photograph takes; see :func:`open_photo`."""
+
+_ACCEPTED = (
+    "a path, the bytes of an image file, a PIL image, an array uint8 (H, W, 3), or pixels: a float tensor (3, H, W) "
+    "in [0, 1]; or several of them"
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A photograph that could not be read, and why, in one line."""
+
+    image: str
+    error: str
+
+
+def expand(arguments: Iterable[str | Path]) -> list[str]:
+    """The image sources that command-line arguments stand for, in order.
+
+    A folder stands for the images below it, sorted; a pattern for what it matches, sorted; ``-`` for
+    standard input. What cannot be expanded stays as it is: reading it says what is wrong with it.
+    """
+    sources: list[str] = []
+    for argument in map(str, arguments):
+        found = [argument]
+        if not os.path.exists(argument) and glob.has_magic(argument):
+            found = sorted(glob.glob(argument, recursive=True)) or found
+        for path in found:
+            sources.extend(_images_below(path) or [path])
+    return sources
+
+
+def _images_below(folder: str) -> list[str]:
+    """The images in and below a folder, sorted; none where it is no folder."""
+    if not os.path.isdir(folder):
+        return []
+    return sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+
+
+class Photo:
+    """One photograph, upright and RGB: as bytes and as pixels, each made of the other when it is first asked for.
+
+    Attributes:
+        name: what results call it.
+        image: of 8-bit values.
+        pixels: (1, 3, H, W), float32 in [0, 1].
+    """
+
+    def __init__(self, name: str, given: Image.Image | Tensor) -> None:
+        self.name = name
+        self._given = given
+
+    @functools.cached_property
+    def image(self) -> Image.Image:
+        """8-bit, RGB; of pixels the nearest."""
+        return to_image(self._given) if isinstance(self._given, Tensor) else self._given
+
+    @functools.cached_property
+    def pixels(self) -> Tensor:
+        """(1, 3, H, W), float32 in [0, 1]."""
+        return self._given if isinstance(self._given, Tensor) else to_pixels(self._given)
+
+
+def one_or_many(images: Any, operation: str) -> tuple[list[Any], bool]:
+    """Single photographs, and whether there was one only, given by itself.
+
+    Args:
+        images: one of :data:`ImageLike`, an iterable of them, an array uint8 (N, H, W, 3), or pixels (N, 3, H, W), of
+            which N = 1 is one photograph; or what has ``pixels``, such as the result of an attack.
+        operation: what is done with them, which begins the message of an error.
+
+    Raises:
+        InputError: something else.
+    """
+    images = getattr(images, "pixels", images)
+    if isinstance(images, Tensor) and images.ndim == 4:
+        return list(images.split(1)), len(images) == 1
+    if isinstance(images, np.ndarray) and images.ndim == 4:
+        return list(images), False
+    if isinstance(images, str | Path | bytes | Image.Image | np.ndarray | Tensor):
+        return [images], True
+    if not isinstance(images, Iterable):
+        raise InputError(f"{operation}: got {type(images).__name__}", _ACCEPTED)
+    return list(images), False
+
+
+def open_photo(image: Any, operation: str = "open_photo", number: int = 0) -> Photo:
+    """One photograph, however it is given.
+
+    Args:
+        image: one of :data:`ImageLike`, or what has ``pixels``, such as the result of an attack.
+        operation: what is done with it, which begins the message of an error.
+        number: its number among several, part of its name where it has no path.
+
+    Raises:
+        ImageError: a file that is missing, damaged or no image.
+        InputError: something else, or a tensor or an array of another kind, shape or range.
+    """
+    if isinstance(image, str | Path | bytes):
+        return Photo(source_name(image), read_image(image))
+    if isinstance(image, Image.Image):
+        return Photo(f"image {number}", _upright_rgb(image, f"image {number}"))
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise InputError(f"{operation}: got an array {image.dtype} of shape {image.shape}", _ACCEPTED)
+        return Photo(f"image {number}", Image.fromarray(np.ascontiguousarray(image)))
+    pixels = getattr(image, "pixels", image)
+    if not isinstance(pixels, Tensor):
+        raise InputError(f"{operation}: got {type(image).__name__}", _ACCEPTED)
+    pixels = pixels[None] if pixels.ndim == 3 else pixels
+    check_pixels(pixels, operation)
+    if len(pixels) != 1:
+        raise InputError(f"{operation}: got {len(pixels)} photographs", "one at a time here")
+    return Photo(getattr(image, "name", f"pixels {number}"), pixels.float())
+
+
+def source_name(source: Any, number: int = 0) -> str:
+    """What messages and results call a photograph: its path where it has one."""
+    if isinstance(source, str | Path):
+        return str(source)
+    if isinstance(source, bytes):
+        return "bytes"
+    return f"{'image' if isinstance(source, Image.Image | np.ndarray) else 'pixels'} {number}"
+
+
+def pixels_from_bytes(values: npt.NDArray[np.uint8] | Tensor) -> Tensor:
+    """Pixels (N, 3, H, W), float32 in [0, 1], of bytes (N, H, W, 3) or (H, W, 3); the one place that divides by 255.
+
+    The memory layout is channels-last, as the bytes lie.
+    """
+    batch = values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
+    batch = batch[None] if batch.ndim == 3 else batch
+    return batch.permute(0, 3, 1, 2).float().div(255)
+
+
+def read_image(source: Source, most_pixels: int = MAX_PIXELS) -> Image.Image:
+    """The photograph as an upright RGB image of bytes.
+
+    Obeys the EXIF orientation; takes the first frame of GIF and TIFF; lays transparency over white; keeps
+    the high byte of 16-bit samples.
+
+    Args:
+        source: a path, ``-`` for standard input, or the bytes of a file.
+        most_pixels: the largest photograph that is decoded; at most :data:`MAX_PIXELS`.
+
+    Raises:
+        ImageError: missing, empty, too large, truncated, or not an image of :data:`FORMATS`.
+    """
+    return _decode(_read_bytes(source), source_name(source), most_pixels)
+
+
+def read_array(source: Source) -> npt.NDArray[np.uint8]:
+    """As :func:`read_image`, as an array (H, W, 3); the same bytes, sooner where ``simplejpeg`` is installed.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+    """
+    data = _read_bytes(source)
+    array = _plain_jpeg(data) if _has_simplejpeg() else None
+    return np.array(_decode(data, source_name(source))) if array is None else array
+
+
+def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if any(tile[0] == "bmp_rle" for tile in image.tile):
+                most_pixels = min(most_pixels, MAX_RUN_LENGTH_PIXELS)
+            if image.width * image.height > most_pixels:
+                raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", most_pixels)
+            if max(image.size) > MAX_SIDE:
+                raise ImageError(f"{name}: {image.width} x {image.height} pixels", f"sides of at most {MAX_SIDE}")
+            return _upright_rgb(image, name)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(name, "too many pixels", most_pixels) from error
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name}: not an image", f"accepted: {', '.join(FORMATS)}") from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: not enough memory to decode it") from error
+    except Exception as error:
+        # Pillow's decoders raise whatever a damaged file provokes: OSError, ValueError, SyntaxError,
+        # struct.error, IndexError, and more.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: damaged image: {reason}") from error
+
+
+def quiet_decoders() -> None:
+    """For a program, once: what decoders say of odd but readable files, or beside a refusal, is not for its user.
+
+    Changes this process's warning filters, Pillow's logger and libtiff's handlers. No library call does that.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    home = Path(Image.__file__).parent
+    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
+        with contextlib.suppress(OSError, AttributeError):
+            libtiff = ctypes.CDLL(str(library))
+            libtiff.TIFFSetErrorHandler(None)
+            libtiff.TIFFSetWarningHandler(None)
+
+
+@functools.cache
+def _has_simplejpeg() -> bool:
+    return importlib.util.find_spec("simplejpeg") is not None
+
+
+def _plain_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
+    """An upright colour JPEG decoded without Pillow's copies; None for all else, of which Pillow shall say what it is.
+
+    Both decode with libjpeg-turbo, at the same settings.
+    """
+    import simplejpeg
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            if image.mode != "RGB" or not upright or image.width * image.height > MAX_PIXELS:
+                return None
+        decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+    except Exception:
+        # Whatever is wrong with it, the ordinary way says it properly.
+        return None
+    return decoded
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """Pixels (1, 3, H, W) in [0, 1] of an RGB image."""
+    return pixels_from_bytes(np.array(image))
+
+
+def read_pixels(source: Source) -> Tensor:
+    """Pixels (1, 3, H, W) in [0, 1] of a photograph; see :func:`read_image`."""
+    return to_pixels(read_image(source))
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """The 8-bit RGB image nearest to ``pixels`` (1, 3, H, W) in [0, 1]."""
+    array = pixels.detach()[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0)
+    return Image.fromarray(array.cpu().numpy())
+
+
+def read_each(
+    sources: Iterable[Source], prepare: Callable[[Image.Image], T], workers: int | None = None
+) -> Iterator[tuple[Source, T | ImageError]]:
+    """Read and prepare images on several threads; results come in input order, a bad image as its error.
+
+    At most four images per worker are held at a time, however many there are.
+    """
+    return map_images(sources, lambda source: prepare(read_image(source)), workers)
+
+
+def map_images(
+    sources: Iterable[Source], work: Callable[[Source], T], workers: int | None = None
+) -> Iterator[tuple[Source, T | ImageError]]:
+    """What ``work`` makes of each source, on several threads; in input order, a bad image as its error.
+
+    At most four images per worker are held at a time, however many there are.
+    """
+    workers = workers or cores()
+
+    def one(source: Source) -> T | ImageError:
+        try:
+            return work(source)
+        except ImageError as error:
+            return error
+
+    def submit(source: Source) -> tuple[Source, Future[T | ImageError]]:
+        if source == STDIN:
+            # Here Ctrl-C can interrupt the wait; in a worker it could not.
+            _standard_input()
+        return source, pool.submit(one, source)
+
+    remaining = iter(sources)
+    with ThreadPoolExecutor(workers) as pool:
+        pending: deque[tuple[Source, Future[T | ImageError]]] = deque()
+        try:
+            for source in islice(remaining, 4 * workers):
+                pending.append(submit(source))
+            while pending:
+                source, future = pending.popleft()
+                result = future.result()
+                for following in islice(remaining, 1):
+                    pending.append(submit(following))
+                yield source, result
+        finally:
+            for _, future in pending:
+                future.cancel()
+
+
+def _read_bytes(source: Source) -> bytes:
+    name = source_name(source)
+    try:
+        if isinstance(source, bytes):
+            data = source
+        elif str(source) == STDIN:
+            data = _standard_input()
+        else:
+            path = Path(source)
+            if not str(source):
+                raise ImageError("'': no such file")
+            if path.is_dir():
+                raise ImageError(f"{name}: a folder without images", f"endings: {', '.join(EXTENSIONS)}")
+            if not path.is_file():
+                raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a regular file")
+            with path.open("rb") as file:
+                # Told its length, Python reserves no more than the file needs.
+                data = file.read(min(os.fstat(file.fileno()).st_size, MAX_BYTES) + 1)
+    except OSError as error:
+        raise ImageError(f"{name}: cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ImageError(f"{name!r}: not a path: {error}") from error
+    if not data:
+        raise ImageError(f"{name}: empty")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{name}: larger than {MAX_BYTES >> 20} MiB")
+    return data
+
+
+@functools.cache
+def _standard_input() -> bytes:
+    """What standard input holds; read once, however often ``-`` is named."""
+    if sys.stdin is None:
+        return b""
+    data = bytearray()
+    # Piece by piece: Ctrl-C is heard between two pieces, but not within one long read.
+    while len(data) <= MAX_BYTES and (piece := os.read(sys.stdin.fileno(), 1 << 16)):
+        data += piece
+    return bytes(data)
+
+
+def _too_many_pixels(name: str, seen: str, most: int) -> ImageError:
+    return ImageError(f"{name}: {seen}", f"at most {most // 1_000_000} million, against decompression bombs")
+
+
+def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        # Pillow would clip 16-bit grey at 255 instead of scaling it.
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ImageError(f"{name}: 32-bit samples have no defined white", "8 or 16 bits a sample")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image)
+        return white
+    # A file's own image is loaded in place and outlives its file; a copy would only cost time.
+    image.load()
+    return image if image.mode == "RGB" else image.convert("RGB")

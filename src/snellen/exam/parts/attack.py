@@ -1,0 +1,114 @@
+"""The exam's attack: four photographs become space shuttles, in files that look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.attacks.config import AttackConfig
+from snellen.attacks.figures import draw_attacks
+from snellen.attacks.files import FolderResult, attack_folder, read_picture
+from snellen.attacks.result import AttackResult
+from snellen.attacks.success_rates import discuss, summarise
+from snellen.errors import SnellenError
+from snellen.exam.context import Context, fingerprints, names_of
+from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Points, Table
+from snellen.runs.files import write_figure, write_json
+
+REFERENCES = (
+    "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
+    "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+    "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
+)
+
+ASKED = (
+    ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
+)
+PHOTOGRAPHS = 4
+"""As many as the assignment asks for: the first ones."""
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the first four photographs, their labels, the target and the bound."""
+    some = slice(PHOTOGRAPHS)
+    return [fingerprints(context.photographs[some]), context.expected[some], context.target, context.epsilon]
+
+
+def attack_photographs(context: Context, folder: Path) -> FolderResult:
+    """Attack the first four photographs into ``folder``; what is done there already is not done again.
+
+    Raises:
+        SnellenError: none of them could be attacked.
+    """
+    photographs = list(context.photographs[:PHOTOGRAPHS])
+    plan = AttackConfig(context.target, context.epsilon, seed=context.seed)
+    labels = context.expected[:PHOTOGRAPHS]
+    result = attack_folder(context.classifier, photographs, plan, folder, labels=labels)
+    if not result.attacks:
+        raise SnellenError(f"no photograph could be attacked: {result.failures[0].error}")
+    return result
+
+
+def run(context: Context) -> Answer:
+    """Attack; write the attacked files, ``result.json`` and ``attacks.png``."""
+    classifier = context.classifier
+    result = attack_photographs(context, context.folder)
+    attacks = result.attacks
+    accounts = summarise(attacks, smallest=False)
+    whole = {"attacks": attacks, "accounts": accounts, "failures": result.failures, "provenance": context.provenance}
+    write_json(context.folder / "result.json", whole)
+    picture = context.folder / "attacks.png"
+    write_figure(picture, draw_attacks([read_picture(one, context.folder) for one in attacks]))
+    assert attacks[0].target is not None  # the exam's attack has one
+    blocks: list[Block] = [
+        Paragraph(
+            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves "
+            f"the photograph's own pixels, by at most {context.epsilon} in any channel; the gradient flows back "
+            "through the resize and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, "
+            "along the logarithm of the target's probability, on values that are always rounded to 8 bits. Each result "
+            "is written as a PNG as large as the photograph, read back from disk, and classified as any photograph is; "
+            "the numbers below are of those files. The assignment's own update is snellen attack --method ascent; it "
+            "stalls where the target's probability is near zero."
+        ),
+        Picture(
+            picture,
+            "The original with its most likely class, the noise stretched as its title says (gray where nothing "
+            "changes), and the file that holds both with its new most likely class.",
+        ),
+        Table(
+            ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
+            [
+                (
+                    Path(one.image).name,
+                    one.original.label,
+                    f"{one.original.probability:.4f}",
+                    one.attacked.top.label,
+                    f"{one.attacked.top.probability:.4f}",
+                    str(one.norm),
+                    str(one.gradients),
+                )
+                for one in attacks
+            ],
+            "The most likely class before and after, as read from the files.",
+        ),
+    ]
+    failure_reason = [
+        *(f"{Path(a.image).name}: {a.reason}" for a in attacks if a.reason),
+        *(f.error for f in result.failures),
+    ]
+    if failure_reason:
+        blocks.append(Points(failure_reason))
+    blocks.append(Paragraph(f"{_doubts(attacks)}{discuss(accounts)}"))
+    hits = sum(one.attacked.hit for one in attacks)
+    controls = sum(one.control.hit for one in attacks)
+    facts = (
+        Fact(f"saved files seen as {attacks[0].target.label} within {context.epsilon}", f"{hits} of {len(attacks)}"),
+        Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
+    )
+    return Answer(names_of([one.image for one in attacks]), facts, blocks)
+
+
+def _doubts(attacks: Sequence[AttackResult]) -> str:
+    """What has to be said of the originals before their attacks mean anything."""
+    wrong = [Path(one.image).name for one in attacks if not one.correct]
+    return f"{', '.join(wrong)}: already wrong before the attack. " if wrong else ""

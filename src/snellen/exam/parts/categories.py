@@ -1,0 +1,97 @@
+"""The exam's first part: the top three categories of each photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.data.images import read_image
+from snellen.exam.context import Context, fingerprints, names_of
+from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Table
+from snellen.inspect.categories import Classification, classify
+from snellen.inspect.figures import draw_categories
+from snellen.runs.files import write_figure, write_json
+
+_ROWS_OF_A_PICTURE = 6
+_FACTS = 4
+
+REFERENCES = (
+    "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
+    "Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.",
+)
+
+
+ASKED = (
+    ("Problem 1, part 1", "The top three categories and their probabilities; the model and its preprocessing", ""),
+)
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: every photograph and its label."""
+    return [fingerprints(context.photographs), context.expected]
+
+
+def run(context: Context) -> Answer:
+    """Classify every photograph; write ``result.json`` and the figures."""
+    classifier = context.classifier
+    results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
+    write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
+    blocks: Sequence[Block] = (
+        Paragraph(
+            f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
+            f"{len(classifier.labels):,} classes. Each photograph passes its own preprocessing. "
+            f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
+        ),
+        *_pictures(context, results),
+        Table(
+            ("photograph", "category", "index", "probability"),
+            [
+                (Path(result.image).name if rank == 0 else "", p.label, str(p.index), f"{p.probability:.4f}")
+                for result in results
+                for rank, p in enumerate(result.predictions)
+            ],
+            "The top three categories, their ImageNet indices and their probabilities.",
+        ),
+        Paragraph(_discussion(context, results)),
+    )
+    facts = [Fact(Path(r.image).name, f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
+    return Answer(names_of(context.photographs), facts, blocks)
+
+
+def _pictures(context: Context, results: Sequence[Classification]) -> list[Picture]:
+    """As many figures as it takes for each to fit on a page."""
+    pictures: list[Picture] = []
+    for start in range(0, len(results), _ROWS_OF_A_PICTURE):
+        rows = results[start : start + _ROWS_OF_A_PICTURE]
+        path = context.folder / f"categories-{len(pictures) + 1}.png"
+        write_figure(path, draw_categories([(read_image(result.image), result) for result in rows]))
+        caption = "Each photograph, and the three most probable categories with their probabilities."
+        pictures.append(Picture(path, caption, 0.85))
+    return pictures
+
+
+def _millions(context: Context) -> str:
+    return f"{sum(p.numel() for p in context.classifier.network.parameters()) / 1e6:.1f}"
+
+
+def _discussion(context: Context, results: Sequence[Classification]) -> str:
+    named = [(label, r) for label, r in zip(context.expected, results, strict=True) if label is not None]
+    surest = max(results, key=lambda result: result.top.probability)
+    doubtful = min(results, key=lambda result: result.top.probability)
+    sentences = [
+        f"The surest answer is {surest.top.label} ({surest.top.probability:.3f}) for {Path(surest.image).name}."
+    ]
+    if doubtful is not surest and len(doubtful.predictions) > 1:
+        margin = doubtful.predictions[0].probability - doubtful.predictions[1].probability
+        sentences.append(
+            f"The least sure is {doubtful.top.label} ({doubtful.top.probability:.3f}) for "
+            f"{Path(doubtful.image).name}, ahead of {doubtful.predictions[1].label} by {margin:.3f}."
+        )
+    if named:
+        right = sum(label == result.top.label for label, result in named)
+        sentences.append(f"Of {len(named)} photographs with a label chosen by a person, {right} are named by it.")
+    sentences.append(
+        "A probability near one says that the network prefers this class to its other classes, not that the "
+        "answer is right: the softmax is not calibrated, and a photograph of none of the classes still gets one."
+    )
+    return " ".join(sentences)

@@ -1,0 +1,102 @@
+"""The exam's second part: feature maps of the first photograph, and what speaks for its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.data.images import read_image, to_pixels
+from snellen.exam.context import Context, fingerprints
+from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Table
+from snellen.inspect.discussion import discuss
+from snellen.inspect.feature_maps import feature_maps
+from snellen.inspect.files import write_feature_maps, write_heatmap
+
+REFERENCES = (
+    "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
+    "arXiv 1311.2901.",
+    "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
+    "Localization. ICCV 2017. arXiv 1610.02391.",
+    "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
+)
+
+
+ASKED = (
+    ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
+    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show"),
+)
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the first photograph."""
+    return fingerprints(context.photographs[:1])
+
+
+def run(context: Context) -> Answer:
+    """Show how the first photograph is seen; write ``result.json``, the maps and their figures."""
+    classifier, name = context.classifier, context.photographs[0]
+    photograph = read_image(name)
+    pixels = to_pixels(photograph)
+    result = feature_maps(classifier, pixels)
+    heat = write_heatmap(classifier, photograph, pixels, None, context.folder)
+    more = {"heatmap": heat, "provenance": context.provenance}
+    write_feature_maps(classifier, photograph, name, result, context.folder, more)
+    *discussion, limits = discuss(result)
+    blocks: Sequence[Block] = (
+        Paragraph(
+            f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
+            f"{result.top.probability:.3f}. One forward pass reads a layer from early in the network, one from the "
+            "middle and one from near its end, right after the activation function and before anything in place "
+            "can overwrite it. Of each layer the five most interesting channels are shown: interest is how much a "
+            "map varies beside the layer's others, times its correlation between neighbours, times how much it "
+            "differs from the maps chosen before it."
+        ),
+        Picture(
+            context.folder / "features.png",
+            "Feature maps, each scaled to [0, 1] by its own least and greatest value, which stand below it; below "
+            f"them, the change of the probability of {result.top.label} when the channel is set to zero.",
+        ),
+        Picture(
+            context.folder / "overlay.png",
+            "The same maps over the photograph, stretched to where they belong; what the crop leaves out is pale.",
+        ),
+        Table(
+            ("layer", "channel", "depth", "map", "interest", "dead", "edges", "colour", "silenced"),
+            [
+                (
+                    feature.layer,
+                    str(feature.channel),
+                    f"{feature.depth:.2f}",
+                    f"{feature.height} x {feature.width}",
+                    f"{feature.interest:.2f}",
+                    f"{feature.zero_fraction:.2f}",
+                    f"{feature.edges:.2f}",
+                    f"{feature.colour:.2f}",
+                    f"{feature.importance:+.3f}",
+                )
+                for feature in result.maps
+            ],
+            "The maps: share of values at zero or below, multiple correlation with the photograph's edges and with "
+            "its colour, and the change of the top probability when silenced.",
+        ),
+        Heading("What the maps show"),
+        *(Paragraph(text) for text in discussion),
+        Heading("Which part of the photograph speaks for the answer"),
+        Picture(
+            context.folder / "heatmap.png",
+            f"Grad-CAM for {heat['label']} at {heat['layer']}: half of the heat lies on "
+            f"{100 * heat['area_of_half']:.0f} % of what the network sees.",
+        ),
+        Heading("Limits"),
+        Paragraph(limits),
+    )
+    zero_fraction = sum(feature.zero_fraction for feature in result.maps) / len(result.maps)
+    matters = min(result.maps, key=lambda feature: feature.importance)
+    facts = (
+        Fact("values at zero or below in the maps shown", f"{zero_fraction:.0%}"),
+        Fact(
+            "the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when silenced"
+        ),
+        Fact(f"half of the heat for {heat['label']}", f"on {heat['area_of_half']:.0%} of what the network sees"),
+    )
+    return Answer(Path(name).name, facts, blocks)

@@ -1,0 +1,182 @@
+"""The exam's training from scratch: the assignment's two networks and our own, each beside those before it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.digits import DIGITS
+from snellen.errors import SnellenError
+from snellen.exam.context import Context, short_name
+from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.provenance import fingerprint
+from snellen.training.checkpoint import OtherRunError
+from snellen.training.data import load_data
+from snellen.training.discussion import (
+    compare,
+    describe_network,
+    describe_recipe,
+    discuss,
+    seeds_sentence,
+    table,
+    where,
+)
+from snellen.training.figures import draw_curves
+from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
+from snellen.training.recipe import RECIPES, Augmentation, ProgressiveResizing, Recipe, read_recipe
+from snellen.training.results import TrainingResult
+from snellen.training.trainer import train
+
+REFERENCES = (
+    "Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.",
+    "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
+    "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.",
+    "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
+    "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
+    "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
+    "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+)
+ASKED = (
+    ("Problem 3, part 1", "The network of three convolutions: its first-layer filters as one RGB picture", "plain"),
+    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain"),
+    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain"),
+    ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
+    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
+)
+# The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
+# an epoch, and a mirrored digit is no digit.
+_EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
+_AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
+_Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
+
+
+def inputs(context: Context) -> object:
+    """What decides the answer: the runs that were made before, or the images to train on."""
+    if context.training_runs:
+        return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
+    return context.training, open_dataset(context.training).fingerprint
+
+
+def run(context: Context) -> Answer:
+    """Train the three networks, or read their runs; show each beside those before it."""
+    runs = [(Path(folder), read_results(Path(folder))) for folder in context.training_runs] or _train(context)
+    results = [result for _, of_run in runs for result in of_run]
+    write_json(context.folder / "result.json", {"results": results})
+    first = results[0]
+    columns, rows = table([of_run for _, of_run in runs])
+    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
+    for number in range(len(runs)):
+        blocks += _one(runs[: number + 1], context.folder)
+    blocks += [
+        Heading("Side by side"),
+        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(results)}"),
+    ]
+    facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
+    stands_in = " in place of CIFAR-10" if first.dataset == DIGITS else ""
+    data = (
+        f"{short_name(first.dataset)}{stands_in} ({first.train_images:,} to learn from, {first.test_images:,} to test)"
+    )
+    return Answer(data, facts, blocks)
+
+
+def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
+    runs: list[tuple[Path, Sequence[TrainingResult]]] = []
+    own = recipes(context.training)
+    data = load_data(context.training, own[0].size)
+    for recipe in own:
+        folder = context.folder / recipe.network
+        device = str(context.classifier.device)
+        go_on = functools.partial(train, data, recipe, out=folder, seed=context.seed, resume=True, device=device)
+        try:
+            trained = go_on()
+        except OtherRunError:
+            # Of an earlier exam that was asked for something else: as all that a part writes, it gives way.
+            shutil.rmtree(folder)
+            trained = go_on()
+        runs.append((folder, [trained.result]))
+    return runs
+
+
+def recipes(dataset: str) -> list[Recipe]:
+    """The three recipes, for images of one size; cut where ``dataset`` is the digits."""
+    own = [read_recipe(name) for name in RECIPES]
+    if dataset != DIGITS:
+        return own
+    return [
+        dataclasses.replace(
+            recipe,
+            epochs=_EPOCHS_OF_DIGITS,
+            batch=_BATCH_OF_DIGITS,
+            size=_SIZE_OF_DIGITS,
+            augmentation=_AUGMENTATION_OF_DIGITS,
+            progressive_resizing=ProgressiveResizing(),
+        )
+        for recipe in own
+    ]
+
+
+def _images(result: TrainingResult, here: bool) -> str:
+    """Which images, and why; ``here`` are runs that the exam itself made."""
+    counts = (
+        f"{result.train_images:,} images to learn from, {result.test_images:,} to test, {len(result.labels)} classes."
+    )
+    if result.dataset != DIGITS:
+        return f"The images are {short_name(result.dataset)}: {counts} {result.how}"
+    if not here:
+        return (
+            "The assignment asks for CIFAR-10; the runs that were named (training_runs) are of a tiny set: what "
+            f"follows shows the method, not the assignment's numbers. {result.about} {counts}"
+        )
+    return (
+        "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
+        f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
+        f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
+        f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
+        f"{result.about} {counts}"
+    )
+
+
+def _one(runs: _Runs, out: Path) -> list[Block]:
+    """The last of ``runs``, beside those before it; pictures of several seeds are those of the first."""
+    folder, of_run = runs[-1]
+    result = of_run[0]
+    pictured = folder / seed_folder(result.seed) if len(of_run) > 1 else folder
+    name = result.recipe.network
+    shown = [one for _, earlier in runs for one in earlier]
+    curves = out / f"curves-{len(runs)}.png"
+    write_figure(curves, draw_curves(shown))
+    blocks: list[Block] = [
+        Heading(name),
+        Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
+    ]
+    if (pictured / FILTERS).is_file():
+        blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
+    blocks.append(Picture(curves, _curves_caption(len(runs))))
+    if len(of_run) > 1:
+        blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
+    each = [results for _, results in runs]
+    said = compare(each[:-1])
+    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(each) if sentence not in said)]))
+    if not (pictured / CONFUSION).is_file():
+        raise SnellenError(f"{pictured}: has no {CONFUSION}", "the whole folder that `snellen train` made")
+    blocks.append(Picture(pictured / CONFUSION, "Which class (rows) is given which name (columns).", 0.6))
+    return blocks
+
+
+def _curves_caption(runs: int) -> str:
+    what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
+    return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
+
+
+def _filters_caption(result: TrainingResult) -> str:
+    assert result.first_layer is not None  # there is a picture of them
+    count, _, height, width = result.first_layer
+    return (
+        f"The {count} first-layer filters of {height} x {width}, 16 in a row, each stretched by itself: less its "
+        "smallest value, over its new largest."
+    )

@@ -1,0 +1,61 @@
+"""Renders a report as one HTML file that needs nothing beside it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from importlib import resources
+from pathlib import Path
+
+from snellen.exam.report.document import Report
+from snellen.exam.report.pictures import compressed
+from snellen.runs.files import write_text
+
+_NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
+_MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+
+
+def write_html(report: Report, path: Path) -> None:
+    """Write ``report`` as a page with its pictures, style and highlighted code inside, whole or not at all.
+
+    Raises:
+        SnellenError: the file cannot be written.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from pygments.formatters import HtmlFormatter
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"inlined": _inlined, "anchor": _anchor, "highlighted": _highlighted}
+    environment.tests["numbers"] = _all_numbers
+    template = environment.from_string(
+        (resources.files("snellen.exam.report") / "report.html").read_text(encoding="utf-8")
+    )
+    style = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    write_text(path, template.render(report=report, code_style=style))
+
+
+def _inlined(picture: Path) -> str:
+    """The file as a data URI."""
+    data, ending = compressed(picture)
+    return f"data:{_MEDIA[ending]};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _anchor(section: str, heading: str = "") -> str:
+    """The id of a place in the report."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{section} {heading}".lower()).strip("-")
+
+
+def _highlighted(source: str) -> str:
+    """Python source as HTML."""
+    from markupsafe import Markup
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    # What Pygments gives is escaped already.
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(style="friendly")))  # noqa: S704
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    """Whether a column is to be aligned to the right."""
+    return all(not cell or _NUMBER.fullmatch(cell) for cell in cells)

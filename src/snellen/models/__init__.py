@@ -1,0 +1,1 @@
+"""Classifiers: from a name to a network with trained weights, and what can be read off it."""

@@ -1,0 +1,215 @@
+"""A classifier: a network, its preprocessing and its class names, as one object."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snellen.data.labels import Labels
+from snellen.data.preprocessing import Preprocessing, check_pixels
+from snellen.errors import InputError, ModelError
+from snellen.models.frozen import frozen
+from snellen.models.layers import Layer, find_layers
+from snellen.models.resolve import DEFAULT_MODEL, resolve
+from snellen.models.safetensors import digest_of_tensors
+from snellen.runs.provenance import Provenance, fingerprint
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device that ``name`` stands for; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        InputError: no such device on this machine.
+    """
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available.insert(0, "cuda")
+    if name == "auto":
+        return torch.device(available[0])
+    if name.partition(":")[0] not in available:
+        raise InputError(f"no device {name!r} on this machine", f"auto, {', '.join(available)}")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"no device {name!r}", f"auto, {', '.join(available)}") from error
+
+
+class Classifier:
+    """A network with its preprocessing and its class names. Nothing outside it normalises.
+
+    The network is the caller's own, not a copy: it is moved to the device and its weights are laid out channels-last,
+    for good. Whatever is asked of the classifier runs it in evaluation mode with frozen parameters and leaves mode,
+    gradient flags and hooks as they were (:mod:`snellen.models.frozen`).
+
+    Attributes:
+        network: maps normalised input (N, 3, h, w) to logits (N, K).
+        preprocessing: from pixels to that input.
+        labels: K class names.
+        name: what a report calls it.
+        source: where the weights came from.
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocessing: Preprocessing,
+        labels: Labels,
+        *,
+        name: str,
+        digest: str = "",
+        source: str = "given by the caller",
+        device: str = "auto",
+    ) -> None:
+        self.device = choose_device(device)
+        # On CPUs and tensor cores convolutions run faster on channels-last weights.
+        self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.preprocessing = preprocessing
+        self.labels = labels
+        self.name = name
+        self.source = source
+        self._file_digest = digest
+
+    def __repr__(self) -> str:
+        return f"Classifier({self.name!r}, {len(self.labels)} classes, on {self.device})"
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights' file; of weights that came from no file, of the tensors as they are now."""
+        return self._file_digest or digest_of_tensors(self.network.state_dict())
+
+    def cache_key(self) -> str:
+        """A fingerprint of all of the classifier that decides an answer: weights as they are now, geometry, labels."""
+        weights = digest_of_tensors(self.network.state_dict())
+        return fingerprint(repr((self.name, weights, self.preprocessing, self.labels.names, self.device.type)))
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Classifier:
+        """The same network behind another preprocessing."""
+        return Classifier(
+            self.network,
+            preprocessing,
+            self.labels,
+            name=self.name,
+            digest=self._file_digest,
+            source=self.source,
+            device=str(self.device),
+        )
+
+    def logits(self, pixels: Tensor) -> Tensor:
+        """Logits (N, K) of ``pixels`` (N, 3, H, W) in [0, 1]; differentiable in the pixels.
+
+        Raises:
+            InputError: pixels of another kind, shape or range.
+        """
+        check_pixels(pixels, "logits")
+        return self.logits_from_inputs(self.preprocessing.preprocess(pixels.to(self.device)))
+
+    def logits_from_inputs(self, inputs: Tensor) -> Tensor:
+        """Logits (N, K) of ``inputs`` (N, 3, h, w) in [0, 1]: photographs already resized and cropped.
+
+        Raises:
+            InputError: pixels of another kind or range, or not of the network's input size.
+        """
+        with frozen(self.network) as network:
+            logits = network(self._normalised(inputs))
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or logits.shape[1] != len(self.labels):
+            shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(f"{self.name}: gave {shape}", f"logits of shape (N, {len(self.labels)})")
+        return logits
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Features (N, D) of the layer before the classifier; differentiable in the pixels.
+
+        Raises:
+            InputError: pixels of another kind, shape or range.
+        """
+        check_pixels(pixels, "embed")
+        return self.embed_inputs(self.preprocessing.preprocess(pixels.to(self.device)))
+
+    def embed_inputs(self, inputs: Tensor) -> Tensor:
+        """Features (N, D) of ``inputs`` (N, 3, h, w) in [0, 1]: photographs already resized and cropped."""
+        with frozen(self.network) as network:
+            return penultimate(network, self._normalised(inputs))
+
+    @functools.cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer where a feature map can be read, in the order in which they run; found once, by one pass."""
+        blank = torch.full((1, 3, *self.preprocessing.size), 0.5)
+        with frozen(self.network) as network:
+            return find_layers(network, self._normalised(blank))
+
+    def provenance(self, data: str, seed: int | None = None) -> Provenance:
+        """The provenance of a result that this classifier makes now.
+
+        Args:
+            data: fingerprint of the input data.
+            seed: of every random choice; None where there is none.
+        """
+        return Provenance.collect(model=self.name, weights=self.digest, data=data, seed=seed, device=str(self.device))
+
+    def _normalised(self, inputs: Tensor) -> Tensor:
+        check_pixels(inputs, "inputs")
+        if tuple(inputs.shape[2:]) != self.preprocessing.size:
+            height, width = self.preprocessing.size
+            raise InputError(
+                f"inputs: got {inputs.shape[2]} x {inputs.shape[3]}", f"{height} x {width}, as resized and cropped"
+            )
+        normalised = self.preprocessing.normalise(inputs.to(self.device))
+        return normalised.contiguous(memory_format=torch.channels_last)
+
+
+def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
+    """What the network's last linear layer receives (N, D), from normalised ``inputs`` (N, 3, h, w).
+
+    timm's networks say it themselves (``forward_head(..., pre_logits=True)``); of any other network it
+    is the input of its last :class:`torch.nn.Linear`.
+
+    Raises:
+        ModelError: the network has no linear layer.
+    """
+    if hasattr(network, "forward_features") and hasattr(network, "forward_head"):
+        timm_network: Any = network
+        features: Tensor = timm_network.forward_head(timm_network.forward_features(inputs), pre_logits=True)
+        return features.flatten(1)
+    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ModelError("the network has no linear layer", "a network that ends in torch.nn.Linear")
+    received: list[Tensor] = []
+    handle = linear[-1].register_forward_pre_hook(lambda _, arguments: received.append(arguments[0]))
+    try:
+        network(inputs)
+    finally:
+        handle.remove()
+    return received[-1].flatten(1)
+
+
+def load(name: str | Path = DEFAULT_MODEL, *, architecture: str | None = None, device: str = "auto") -> Classifier:
+    """The pretrained classifier that ``name`` stands for.
+
+    Args:
+        name: a bundled model (``tf_efficientnet_lite0``), any timm model with its pretrained tag,
+            ``hf-hub:owner/name``, or the path of a ``.safetensors`` file.
+        architecture: the timm architecture of a ``.safetensors`` file.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        ModelError: see :func:`snellen.models.resolve.resolve`.
+        InputError: no such device.
+    """
+    chosen = choose_device(device)
+    found = resolve(str(name), architecture)
+    return Classifier(
+        found.network,
+        found.preprocessing,
+        found.labels,
+        name=found.name,
+        digest=found.digest,
+        source=found.source,
+        device=str(chosen),
+    )

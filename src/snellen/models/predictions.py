@@ -1,0 +1,50 @@
+"""What a classifier answers: its most probable categories, its probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from snellen.data.images import pixels_from_bytes
+from snellen.errors import InputError
+from snellen.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One category: its name, its index among the logits, its softmax probability in [0, 1]."""
+
+    label: str
+    index: int
+    probability: float
+
+
+def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:
+    """The ``k`` most probable categories of each row of ``logits`` (N, K); all K where k is larger.
+
+    Raises:
+        InputError: k is not a whole number above 0.
+    """
+    if not isinstance(k, int) or k < 1:
+        raise InputError(f"k is {k!r}", "a whole number above 0")
+    probabilities, indices = logits.detach().double().softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
+    return [
+        tuple(Prediction(classifier.labels[index], index, value) for value, index in zip(row, column, strict=True))
+        for row, column in zip(probabilities.tolist(), indices.tolist(), strict=True)
+    ]
+
+
+def probabilities_of(classifier: Classifier, image: Image.Image) -> Tensor:
+    """Softmax probabilities (K,), float64, of one RGB image, as every file that is classified gets them."""
+    return probabilities_of_inputs(classifier, classifier.preprocessing.preprocess_image(image))
+
+
+def probabilities_of_inputs(classifier: Classifier, inputs: npt.NDArray[np.uint8]) -> Tensor:
+    """Softmax probabilities (K,), float64, of the bytes (h, w, 3) of one photograph at the network's input size."""
+    with torch.inference_mode():
+        return classifier.logits_from_inputs(pixels_from_bytes(inputs))[0].double().softmax(dim=0).cpu()

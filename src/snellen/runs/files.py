@@ -1,0 +1,202 @@
+"""Files that are written whole or not at all, and folders that one run at a time writes to."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import os
+import stat
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from filelock import FileLock, Timeout
+
+from snellen.errors import InputError, SnellenError
+from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import to_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_UNFINISHED = ".unfinished-"
+_LOCK = ".snellen.lock"
+_FIGURE_EXTENSIONS = (".png", ".svg", ".pdf")
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary path that takes the place of ``path`` when the block ends well, and vanishes when not.
+
+    A crash at any moment leaves the old file or the new one; what it leaves half written, :func:`sweep` removes.
+
+    Args:
+        path: the file.
+        folder: where the temporary one is made, on the same disk; beside ``path`` where not given.
+
+    Raises:
+        SnellenError: the file cannot be written: disk full, no permission, a file where a folder should be.
+    """
+    folder = folder or path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_UNFINISHED, suffix=path.suffix, dir=folder)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; results are as readable as any other file of the user's.
+        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed processes left half written in ``folder``; for its only writer."""
+    for leftover in folder.glob(f"{_UNFINISHED}*"):
+        leftover.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep other runs out of ``folder``; the system lets them in again however this process ends.
+
+    The folder is made where it is missing, and removed again where nothing came of it. Half-written files of an
+    earlier run are swept up.
+
+    Raises:
+        InputError: another run is writing here, or something that is no lock bears the lock's name.
+        SnellenError: the folder cannot be written to.
+    """
+    path = folder / _LOCK
+    lock = FileLock(path, blocking=False)
+    try:
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not _may_be_a_lock(path):
+            raise InputError(f"{path}: is no lock of ours", "another name for it, or another folder for the results")
+        with warnings.catch_warnings():
+            # A file system that knows no locks: filelock goes by the file's existence instead.
+            warnings.filterwarnings("ignore", message="flock not supported")
+            lock.acquire()
+    except Timeout as error:
+        raise InputError(f"{folder}: another run is writing here", "wait for it, or another folder") from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        sweep(folder)
+        yield
+    finally:
+        # While it is held: whoever opened it meanwhile sees that it is gone, and makes a new one.
+        path.unlink(missing_ok=True)
+        lock.release()
+        if made:
+            with contextlib.suppress(OSError):  # what came of the run is in it
+                folder.rmdir()
+
+
+def _may_be_a_lock(path: Path) -> bool:
+    """Whether nothing is at ``path``, or an empty regular file; a link, a pipe or somebody's data is no lock."""
+    try:
+        about = path.lstat()
+    except FileNotFoundError:
+        return True
+    return stat.S_ISREG(about.st_mode) and about.st_size == 0
+
+
+@functools.cache
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _cannot_write(path: Path, error: OSError) -> SnellenError:
+    return SnellenError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` (see :func:`snellen.runs.serialise.to_plain`) as JSON, whole or not at all."""
+    write_text(path, to_json(value))
+
+
+def check_figure_path(path: Path) -> None:
+    """Refuse a figure file whose extension is not one that is written.
+
+    Raises:
+        InputError: names the accepted extensions.
+    """
+    if path.suffix.lower() not in _FIGURE_EXTENSIONS:
+        accepted = f"extensions: {', '.join(_FIGURE_EXTENSIONS)}"
+        raise InputError(f"{path}: cannot draw a {path.suffix or 'nameless'} file", accepted)
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as PNG, SVG or PDF, by its extension, whole or not at all."""
+    from snellen.figures import styled
+
+    check_figure_path(path)
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    with styled(), atomic_path(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=dates[path.suffix.lower()])
+
+
+class Run:
+    """A folder that holds what one command made; in a ``with`` block nobody else writes there (:func:`only_writer`).
+
+    Args:
+        path: the folder; made when the first file is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._started = time.time()
+        self._held = only_writer(path)
+        if path.exists() and not path.is_dir():
+            raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
+
+    def __enter__(self) -> Self:
+        self._held.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._held.__exit__(kind, error, trace)
+
+    def write_manifest(self, provenance: Provenance | None) -> None:
+        """Write ``manifest.json``: the provenance, the files that are there, when and how long."""
+        files = (path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
+        started = datetime.datetime.fromtimestamp(self._started, datetime.UTC)
+        write_json(
+            self.path / "manifest.json",
+            {
+                "started": started.isoformat(timespec="seconds"),
+                "seconds": round(time.time() - self._started, 1),
+                "provenance": provenance,
+                "files": sorted(str(path.relative_to(self.path)) for path in files if path.name != "manifest.json"),
+            },
+        )

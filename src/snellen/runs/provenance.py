@@ -1,0 +1,94 @@
+"""What makes a result repeatable: command, versions, hardware, and fingerprints of what went in."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "matplotlib", "typst")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What makes a result repeatable.
+
+    Attributes:
+        command: the command line, or the Python program, that made it.
+        model: the classifier's name; empty where there is none.
+        weights: SHA-256 of its weights.
+        data: fingerprint of the input data; see :func:`fingerprint`.
+        seed: of every random choice; None where there is none.
+        device: where the network ran.
+        hardware: processor, its family and model, and cores.
+        versions: of Python and the packages that matter.
+    """
+
+    command: str
+    model: str
+    weights: str
+    data: str
+    seed: int | None
+    device: str
+    hardware: str
+    versions: Mapping[str, str]
+
+    @classmethod
+    def collect(
+        cls, *, model: str = "", weights: str = "", data: str = "", seed: int | None = None, device: str = "cpu"
+    ) -> Provenance:
+        """The provenance of a result that is being made now."""
+        return cls(command_line(), model, weights, data, seed, device, hardware(), versions())
+
+
+def command_line() -> str:
+    """The command that runs now, as one would type it."""
+    program = os.path.basename(sys.argv[0]) or "python"
+    return shlex.join(["snellen" if program == "__main__.py" else program, *sys.argv[1:]])
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+@functools.cache
+def hardware() -> str:
+    """The processor and the number of cores that this process may use.
+
+    Its family and model stand beside the name, which virtual machines cut short: two with one name may differ in speed
+    by a factor of two.
+    """
+    model = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+        facts = {key.strip(): value.strip() for key, _, value in lines}
+        model = facts.get("model name", model)
+        if {"cpu family", "model"} <= facts.keys():
+            model += f" (family {facts['cpu family']}, model {facts['model']})"
+    return f"{model}, {cores()} cores"
+
+
+def cores() -> int:
+    """The number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def fingerprint(data: bytes | str) -> str:
+    """A short SHA-256 (16 hexadecimal digits) that tells one input from another."""
+    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]

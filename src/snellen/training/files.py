@@ -1,0 +1,127 @@
+"""The files of a training run: ``metrics.json``, its curves, its confusions, its first filters."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from snellen.errors import InputError
+from snellen.runs.files import write_figure, write_json
+from snellen.runs.serialise import from_plain, to_plain
+from snellen.training.figures import draw_confusion, draw_curves
+from snellen.training.filters import save_filters
+from snellen.training.results import TrainingResult, rate_at
+
+METRICS = "metrics.json"
+CURVES, FILTERS, CONFUSION = "curves.png", "filters.png", "confusion.png"
+
+
+def write_figures(folder: Path, result: TrainingResult, filters: Tensor | None) -> None:
+    """Draw one run in its folder.
+
+    Args:
+        folder: where to.
+        result: of the run.
+        filters: the first layer's (F, 3, h, w); None where the network has no such layer.
+    """
+    write_figure(folder / CURVES, draw_curves([result]))
+    write_figure(folder / CONFUSION, draw_confusion(result))
+    if filters is not None:
+        save_filters(filters, folder / FILTERS)
+
+
+def write_result(folder: Path, result: TrainingResult) -> None:
+    """Write ``metrics.json``, its headline first."""
+    headline = {
+        "test_accuracy": result.test.accuracy.share,
+        "test_accuracy_interval": [result.test.accuracy.low, result.test.accuracy.high],
+        "seconds": round(result.seconds, 1),
+    }
+    write_json(folder / METRICS, headline | to_plain(result))
+
+
+def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:
+    """Write ``metrics.json`` of the same recipe with several seeds: mean and sample deviation.
+
+    The interval is that of one network with the mean accuracy on these test images; what the seeds add is the
+    deviation.
+    """
+    accuracies = [result.test.accuracy.share for result in results]
+    mean = statistics.mean(accuracies)
+    rate = rate_at(mean, results[0].test_images)
+    averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
+    write_json(
+        folder / METRICS,
+        {
+            "test_accuracy": mean,
+            "test_accuracy_interval": [rate.low, rate.high],
+            "test_accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+            "test_averaged_accuracy": statistics.mean(averaged) if averaged else None,
+            "seconds": round(statistics.mean(result.seconds for result in results), 1),
+            "runs": [
+                {"seed": result.seed, "folder": seed_folder(result.seed), "test_accuracy": result.test.accuracy.share}
+                for result in results
+            ],
+        },
+    )
+
+
+def seed_folder(seed: int | Literal["*"]) -> str:
+    """The folder of one seed's run in the folder of several; of any seed, as a pattern."""
+    return f"seed-{seed}"
+
+
+def read_results(folder: Path) -> list[TrainingResult]:
+    """The results in a run's folder: one, or one for each seed.
+
+    Raises:
+        InputError: no finished run, or a damaged one.
+    """
+    values = _read_metrics(folder)
+    if "runs" not in values:
+        return [_result_from(values, folder)]
+    runs = from_plain(_Summary, {"runs": values["runs"]}, str(folder / METRICS)).runs
+    folders = [folder / seed_folder(run.seed) for run in runs]
+    return [_result_from(_read_metrics(one), one) for one in folders]
+
+
+@dataclass(frozen=True)
+class _RunOfSeed:
+    """One entry of a summary's list of runs."""
+
+    seed: int
+    folder: str
+    test_accuracy: float
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """The part of a summary that says which runs it is of."""
+
+    runs: tuple[_RunOfSeed, ...]
+
+
+def _read_metrics(folder: Path) -> dict[str, Any]:
+    path = folder / METRICS
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{folder}: no finished training run: no {METRICS}", "a training run's folder") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not the metrics of a training run")
+    return values
+
+
+def _result_from(values: dict[str, Any], folder: Path) -> TrainingResult:
+    known = {field.name for field in dataclasses.fields(TrainingResult)}
+    fields = {key: value for key, value in values.items() if key in known}
+    return from_plain(TrainingResult, fields, str(folder / METRICS))

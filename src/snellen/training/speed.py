@@ -1,0 +1,46 @@
+"""A trial of a recipe's speed, to say beforehand how long a training will take."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+
+import torch
+
+from snellen.data.preprocessing import Preprocessing
+from snellen.models.create import create
+from snellen.training.data import InMemorySplit
+from snellen.training.loop import size_at, train_epoch
+from snellen.training.optimise import make_optimisers
+from snellen.training.processes import Processes
+from snellen.training.recipe import ProgressiveResizing, Recipe
+
+_IMAGES, _BATCH, _CLASSES, _EPOCHS = 128, 64, 10, 4
+
+
+def seconds_per_image(recipe: Recipe) -> float:
+    """Seconds that learning from one image takes on this machine's processor, all epochs together.
+
+    Each size that the images are seen at is tried on a few blank ones.
+    """
+    sizes = Counter(size_at(recipe, epoch) for epoch in range(recipe.epochs))
+    return sum(epochs * _seconds_at(size, recipe) for size, epochs in sizes.items())
+
+
+def _seconds_at(size: int, recipe: Recipe) -> float:
+    """Seconds that learning once from one image takes that is seen at ``size`` pixels."""
+    split = InMemorySplit(
+        torch.zeros(_IMAGES, recipe.size, recipe.size, 3, dtype=torch.uint8), torch.zeros(_IMAGES).long()
+    )
+    preprocessing = Preprocessing((recipe.size, recipe.size), 1.0, "bicubic", (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    once = dataclasses.replace(recipe, batch=_BATCH, epochs=1, progressive_resizing=ProgressiveResizing(size, 1))
+    with torch.random.fork_rng(devices=[]):
+        network = create(recipe.network, _CLASSES, recipe.network_options)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        optimisers = make_optimisers(network, recipe.optimiser)
+        # The first epoch warms up; what else runs on the machine slows some of the others.
+        seconds = [
+            train_epoch(network, optimisers, split, preprocessing, once, 0, 0, Processes("cpu"), lambda _: None).seconds
+            for _ in range(_EPOCHS)
+        ]
+    return min(seconds) / _IMAGES

@@ -1,0 +1,189 @@
+"""Embeds a whole data set into one parquet file: shard by shard, resumable, with any engine."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import Example, ImageSet
+from snellen.data.images import Failure
+from snellen.models.classifier import Classifier
+from snellen.runs.provenance import Provenance
+from snellen.transfer.engines import Engine, Precision, choose_engine
+from snellen.transfer.features import EmbeddedExample, embed_each, width_of
+from snellen.transfer.shards import Job, Shard, StoredRow, begin, discard, finished, locked, merge, write_shard
+
+RAY = "ray"
+"""The name of the engine that spreads the work over many machines."""
+
+
+@dataclass(frozen=True)
+class EmbeddingResult:
+    """What :func:`embed` made.
+
+    Attributes:
+        path: the parquet file.
+        rows: how many images are in it.
+        width: D, the number of features of each.
+        non_negative: whether no feature is negative, as after a ReLU.
+        failures: the images that could not be read.
+        embedded: how many images this call went through; the others were there from an earlier one.
+        seconds: that this took, once the engine had started.
+        engine, precision: what computed them.
+        provenance: of the file.
+    """
+
+    path: str
+    rows: int
+    width: int
+    non_negative: bool
+    failures: tuple[Failure, ...]
+    embedded: int
+    seconds: float
+    engine: str
+    precision: str
+    provenance: Provenance
+
+
+class Workers(Protocol):
+    """Computes shards: here (:class:`LocalWorkers`), or on many machines (:class:`~snellen.transfer.ray_workers.RayWorkers`).
+
+    Attributes:
+        name: of the engine, for a report.
+        precision: of its arithmetic.
+    """
+
+    name: str
+    precision: Precision
+
+    def shards(self, job: Job, numbers: Sequence[int], advance: Callable[[int], None]) -> Iterator[Shard]:
+        """Each of the shards, in any order; ``advance`` is called with a number of images as they are done."""
+
+
+def embed(
+    classifier: Classifier,
+    dataset: ImageSet | str,
+    path: Path,
+    *,
+    engine: str = "auto",
+    precision: str = "float32",
+    mirrored: bool = False,
+    advance: Callable[[int], None] = lambda _: None,
+) -> EmbeddingResult:
+    """Embed every image of ``dataset``, all splits, into ``path``, in constant memory.
+
+    Killed and called again it goes on where it stopped; called on a file that is finished it does nothing.
+
+    Args:
+        classifier: whose features are wanted.
+        dataset: labelled or not; or its name, see :func:`snellen.open_dataset`.
+        path: the parquet file; see :mod:`snellen.transfer.shards` for its columns.
+        engine: ``auto``, ``torch``, ``openvino``, or ``ray`` for many machines.
+        precision: ``float32`` or ``bfloat16``.
+        mirrored: whether to average the features of each photograph and its mirror image.
+        advance: called with a number of images as they are done.
+
+    Raises:
+        InputError: no such data set, engine or precision; or another job's shards are in the file's place,
+            or another process is at it.
+        SnellenError: the file cannot be written.
+    """
+    if isinstance(dataset, str):
+        dataset = open_dataset(dataset)
+    workers = _workers(classifier, dataset, engine, precision)
+    job = Job(
+        model=classifier.name,
+        weights=classifier.digest,
+        size=classifier.preprocessing.size,
+        mirrored=mirrored,
+        precision=workers.precision,
+        width=width_of(classifier),
+        dataset=dataset.name,
+        data=dataset.fingerprint,
+        rows=len(dataset),
+    )
+    provenance = classifier.provenance(dataset.fingerprint)
+    started = time.perf_counter()
+    with locked(path):
+        stored, embedded = finished(path, job), 0
+        if stored is None:
+            missing = begin(path, job)
+            embedded = sum(stop - start for start, stop in map(job.range_of, missing))
+            advance(job.rows - embedded)
+            for shard in workers.shards(job, missing, advance):
+                write_shard(path, job, shard)
+            stored = merge(path, job, provenance)
+        else:
+            advance(job.rows)
+        discard(path)
+    return EmbeddingResult(
+        path=str(path),
+        rows=stored.rows,
+        width=job.width,
+        non_negative=not math.isnan(stored.smallest) and stored.smallest >= 0,
+        failures=stored.failures,
+        embedded=embedded,
+        seconds=time.perf_counter() - started,
+        engine=workers.name,
+        precision=job.precision,
+        provenance=provenance,
+    )
+
+
+def _workers(classifier: Classifier, dataset: ImageSet, engine: str, precision: str) -> Workers:
+    if engine == RAY:
+        from snellen.transfer.ray_workers import RayWorkers
+
+        return RayWorkers(classifier, dataset.name, precision)
+    return LocalWorkers(choose_engine(classifier, engine, precision), classifier, dataset)
+
+
+class LocalWorkers:
+    """Computes shards in this process, with one engine; their rows are one stream."""
+
+    def __init__(self, engine: Engine, classifier: Classifier, dataset: ImageSet) -> None:
+        self.name = engine.name
+        self.precision = engine.precision
+        self._engine = engine
+        self._classifier = classifier
+        self._dataset = dataset
+
+    def shards(
+        self, job: Job, numbers: Sequence[int], advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Shard]:
+        """See :meth:`Workers.shards`; in order."""
+        splits: deque[str] = deque()
+
+        def examples() -> Iterator[Example]:
+            for number in numbers:
+                for split, example in self._dataset.read(*job.range_of(number)):
+                    splits.append(split)
+                    yield example
+
+        results = embed_each(self._engine, self._classifier, examples(), job.mirrored)
+        for number in numbers:
+            start, stop = job.range_of(number)
+            rows: list[StoredRow] = []
+            failures: list[Failure] = []
+            for result in islice(results, stop - start):
+                split = splits.popleft()
+                if isinstance(result, Failure):
+                    failures.append(result)
+                else:
+                    rows.append(_stored(result, split, self._dataset))
+                advance(1)
+            yield Shard(number, rows, failures)
+
+
+def _stored(result: EmbeddedExample, split: str, dataset: ImageSet) -> StoredRow:
+    index = result.example.label
+    names = dataset.labels
+    label = names[index] if names is not None and index is not None and 0 <= index < len(names) else None
+    return StoredRow(result.example.name, split, label, result.features)
