@@ -4,7 +4,7 @@
 
 So that a dozen of them fit into an hour, one narrower network takes the place of the recipe's two and the epochs are
 few: what protects from overfitting is worth less here than in a full run. A tenth of the training images is held out
-and takes the test images' place; the test images are not looked at. Killed and started again it goes on. After each it
+and takes the test images' place; the test images are not used. Killed and started again it goes on. After each it
 writes benchmarks/results/ablations.json, where the other variants stay if they were measured alike, and at the end it
 prints a Markdown table.
 """
@@ -18,12 +18,12 @@ from typing import Any
 
 from snellen.errors import did_you_mean
 from snellen.runs.files import write_json
+from snellen.runs.progress import Progress
 from snellen.runs.provenance import hardware, versions
 from snellen.runs.serialise import to_plain
 from snellen.training.data import InMemoryDataset, hold_out, load_data
 from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
-from snellen.training.results import Epoch
-from snellen.training.trainer import Watch, train
+from snellen.training.trainer import train
 
 HELD_OUT = 0.1
 WIDTHS = [48, 256, 256]
@@ -37,13 +37,13 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
     def without(words: str, **changes: object) -> tuple[str, Recipe]:
         return words, dataclasses.replace(base, **changes)
 
-    muon, cut = base.optimiser, base.augmentation
+    muon, augmentation = base.optimiser, base.augmentation
     return {
         "base": ("the recipe with one network of 48, 256 and 256 channels", base),
         "ordinary": without(
             "ordinary filters, the images mirrored every other epoch",
             network=str(Path(__file__).with_name("ordinary.py")),
-            augmentation=dataclasses.replace(cut, flip="alternating"),
+            augmentation=dataclasses.replace(augmentation, flip="alternating"),
         ),
         "he": without("He initialisation in place of whitening and identities", initialisation="he"),
         "adamw": without(
@@ -59,7 +59,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
             optimiser=dataclasses.replace(muon, adamw_learning_rate=muon.adamw_learning_rate / 4),
         ),
         "no-augmentation": without("images as they are", augmentation=Augmentation()),
-        "no-cutout": without("no square cut out", augmentation=dataclasses.replace(cut, cutout=0)),
+        "no-cutout": without("no square cut out", augmentation=dataclasses.replace(augmentation, cutout=0)),
         "no-smoothing": without("targets not smoothed", label_smoothing=0.0),
         "relu": without("ReLU in place of GELU", network_options={**base.network_options, "activation": "relu"}),
         "first-4": without("first filters of 4 x 4", network_options={**base.network_options, "first": 4}),
@@ -67,7 +67,9 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "two": without(
             "two networks of 48, 176 and 176 channels", network_options={"widths": [48, 176, 176], "members": 2}
         ),
-        "no-growth": without("images of 32 pixels from the first epoch on", progressive_resizing=ProgressiveResizing()),
+        "no-progressive-resizing": without(
+            "images of 32 pixels from the first epoch on", progressive_resizing=ProgressiveResizing()
+        ),
         "whole": without("the recipe's own two networks", network_options=read_recipe("deep").network_options),
     }
 
@@ -86,17 +88,15 @@ def held_out_data(dataset: str, size: int) -> InMemoryDataset:
     return dataclasses.replace(data, train=kept, test=held)
 
 
-class Lines(Watch):
+class Lines(Progress):
     """A line after each epoch."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def epoch(self, number: int, epoch: Epoch) -> None:
+    def note(self, line: str) -> None:
         """Print how the epoch went."""
-        print(
-            f"{self.name}, epoch {number}: loss {epoch.loss:.4f}, {epoch.images_per_second:,.0f} images/s", flush=True
-        )
+        print(f"{self.name}, {line}", flush=True)
 
 
 def main() -> None:
@@ -128,7 +128,7 @@ def main() -> None:
     for name in names:
         words, recipe = table[name]
         results = [
-            train(data, recipe, out=asked.out / f"{name}-{seed}", seed=seed, resume=True, watch=Lines(name)).result
+            train(data, recipe, out=asked.out / f"{name}-{seed}", seed=seed, resume=True, progress=Lines(name)).result
             for seed in range(asked.seeds)
         ]
         rows[name] = {

@@ -38,13 +38,9 @@ import snellen._torchvision  # the peers import torchvision
 from snellen.attacks.apgd import apgd
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.batch import AttackJob, SearchResult, run_jobs
-from snellen.attacks.config import AttackConfig
-from snellen.attacks.figures import draw_security
-from snellen.attacks.files import attack_folder
 from snellen.attacks.fused import fastest_precision, fused_classifier
-from snellen.attacks.search import Ball, Criterion, evidence
-from snellen.attacks.success_rates import discuss, summarise
-from snellen.data.images import read_image, to_image, to_pixels
+from snellen.attacks.search import Ball, Criterion, log_probability_or_margin
+from snellen.data.images import pixels_from_bytes, read_image, to_image, to_pixels
 from snellen.intervals import Rate
 from snellen.models.classifier import Classifier
 from snellen.runs.files import write_figure, write_json
@@ -56,7 +52,7 @@ EPSILON = 4
 BATCH = 16
 
 Attacker = Callable[[Tensor, Tensor, Tensor, int], Tensor]
-"""From views (N, 3, h, w), labels, targets and a number of gradients to attacked views."""
+"""From inputs (N, 3, h, w), labels, targets and a number of gradients to attacked inputs."""
 
 
 def photographs() -> list[str]:
@@ -79,39 +75,39 @@ def write(name: str, result: Mapping[str, object]) -> None:
 
 
 class Normalised(nn.Module):
-    """What the peers are given: the network from views in [0, 1], channels last, its parameters frozen."""
+    """What the peers are given: the network from inputs in [0, 1], channels last, its parameters frozen."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
         self.network = classifier.network
 
-    def forward(self, views: Tensor) -> Tensor:
-        """Logits of views."""
-        normalised = self.classifier.preprocessing.normalise(views)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits of inputs."""
+        normalised = self.classifier.preprocessing.normalise(inputs)
         logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
         return logits
 
 
 def ours(classifier: Classifier, precision: str) -> Attacker:
-    """Our default search on views, which never ends early."""
+    """Our default search on inputs, which never ends early."""
     fused = fused_classifier(classifier, precision)
 
-    def run(views: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
-        climbs = [
+    def run(inputs: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
+        jobs = [
             AttackJob(
-                apgd(Ball(view[None], EPSILON / 255), steps),
+                apgd(Ball(one[None], EPSILON / 255), steps),
                 Criterion(int(label), int(target)),
-                evidence,
+                log_probability_or_margin,
                 lambda point: point,
                 confidence=2.0,
             )
-            for view, label, target in zip(views, labels, targets, strict=True)
+            for one, label, target in zip(inputs, labels, targets, strict=True)
         ]
-        waiting = iter(climbs)
-        walked = run_jobs(lambda: next(waiting, None), classifier, fused, BATCH)
-        found = {climb: s.point for climb, s in walked if isinstance(s, SearchResult)}
-        return torch.cat([found[climb] for climb in climbs])
+        waiting = iter(jobs)
+        reached = run_jobs(lambda: next(waiting, None), classifier, fused, BATCH)
+        found = {job: s.point for job, s in reached if isinstance(s, SearchResult)}
+        return torch.cat([found[job] for job in jobs])
 
     return run
 
@@ -122,10 +118,10 @@ def foolbox(classifier: Classifier) -> Attacker:
 
     model = peer.PyTorchModel(Normalised(classifier).eval(), bounds=(0, 1), device="cpu")
 
-    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+    def run(inputs: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
         attack = peer.attacks.LinfProjectedGradientDescentAttack(steps=steps)
         criterion = peer.criteria.TargetedMisclassification(targets)
-        _, clipped, _ = attack(model, views, criterion, epsilons=EPSILON / 255)
+        _, clipped, _ = attack(model, inputs, criterion, epsilons=EPSILON / 255)
         return clipped
 
     return run
@@ -137,10 +133,10 @@ def torchattacks(classifier: Classifier) -> Attacker:
 
     model = Normalised(classifier).eval()
 
-    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+    def run(inputs: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
         attack = peer.PGD(model, eps=EPSILON / 255, alpha=EPSILON / 255 / 4, steps=steps, random_start=True)
         attack.set_mode_targeted_by_label(quiet=True)
-        attacked: Tensor = attack(views, targets)
+        attacked: Tensor = attack(inputs, targets)
         return attacked
 
     return run
@@ -161,7 +157,7 @@ def art(classifier: Classifier) -> Attacker:
         device_type="cpu",
     )
 
-    def run(views: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
+    def run(inputs: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
         attack = ProjectedGradientDescentPyTorch(
             model,
             norm=np.inf,
@@ -174,7 +170,7 @@ def art(classifier: Classifier) -> Attacker:
             verbose=False,
         )
         wanted = np.eye(len(classifier.labels), dtype=np.float32)[targets.numpy()]
-        return torch.from_numpy(attack.generate(views.numpy(), wanted))
+        return torch.from_numpy(attack.generate(inputs.numpy(), wanted))
 
     return run
 
@@ -182,23 +178,23 @@ def art(classifier: Classifier) -> Attacker:
 PEERS: Mapping[str, Callable[[Classifier], Attacker]] = {"foolbox": foolbox, "torchattacks": torchattacks, "art": art}
 
 
-def pixels_from_bytes(classifier: Classifier, paths: Sequence[str]) -> Tensor:
-    """Views (N, 3, h, w) of photographs, of 8-bit values."""
-    views = [np.array(classifier.preprocessing.preprocess_image(read_image(path))) for path in paths]
-    return torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
+def inputs_of(classifier: Classifier, paths: Sequence[str]) -> Tensor:
+    """Inputs (N, 3, h, w) of photographs, of 8-bit values."""
+    inputs = [classifier.preprocessing.preprocess_image(read_image(path)) for path in paths]
+    return pixels_from_bytes(np.stack(inputs))
 
 
-def labels_of(classifier: Classifier, views: Tensor) -> Tensor:
-    """What is seen in views (N,)."""
+def labels_of(classifier: Classifier, inputs: Tensor) -> Tensor:
+    """What is seen in inputs (N,)."""
     with torch.no_grad():
-        return torch.cat([classifier.logits_from_inputs(some).argmax(dim=1) for some in views.split(BATCH)])
+        return torch.cat([classifier.logits_from_inputs(some).argmax(dim=1) for some in inputs.split(BATCH)])
 
 
 def as_input_and_as_file(classifier: Classifier, attacked: Tensor, targets: Tensor) -> dict[str, Rate]:
-    """Hits of attacked views once they are 8-bit values, as the network's input and as files."""
+    """Success of attacked inputs once they are 8-bit values, as the network's input and as files."""
     rounded = attacked.mul(255).round().div(255)
     direct = labels_of(classifier, rounded) == targets
-    files = [png_bytes(to_image(view[None])) for view in rounded]
+    files = [png_bytes(to_image(one[None])) for one in rounded]
     seen = [answer.top.index for answer in snellen.classify(classifier, files, k=1)]
     through = [index == int(target) for index, target in zip(seen, targets, strict=True)]
     return {"as input": Rate.of(map(bool, direct)), "as a file": Rate.of(through)}
@@ -207,8 +203,8 @@ def as_input_and_as_file(classifier: Classifier, attacked: Tensor, targets: Tens
 def speed(arguments: argparse.Namespace) -> None:
     """Gradients times photographs a second, all in one run, interleaved."""
     classifier = snellen.load(device="cpu")
-    views = pixels_from_bytes(classifier, photographs()[: arguments.images])
-    labels = labels_of(classifier, views)
+    inputs = inputs_of(classifier, photographs()[: arguments.images])
+    labels = labels_of(classifier, inputs)
     targets = (labels + torch.randint(1, 1000, labels.shape, generator=torch.Generator().manual_seed(0))) % 1000
     precision = fastest_precision(torch.device("cpu"))
     attackers = {f"snellen ({precision})": ours(classifier, precision)}
@@ -216,53 +212,54 @@ def speed(arguments: argparse.Namespace) -> None:
         attackers["snellen (float32)"] = ours(classifier, "float32")
     attackers |= {name: PEERS[name](classifier) for name in arguments.peers}
     rates: dict[str, list[float]] = {name: [] for name in attackers}
-    hits: dict[str, Rate] = {}
+    successes: dict[str, Rate] = {}
     for attacker in attackers.values():
-        attacker(views, labels, targets, 1)  # the first pass prepares kernels
+        attacker(inputs, labels, targets, 1)  # the first pass prepares kernels
     for _ in range(arguments.repeats):
         for name, attacker in attackers.items():
             start = time.perf_counter()
-            attacked = attacker(views, labels, targets, arguments.steps)
-            rates[name].append(len(views) * arguments.steps / (time.perf_counter() - start))
-            hits[name] = as_input_and_as_file(classifier, attacked, targets)["as input"]
+            attacked = attacker(inputs, labels, targets, arguments.steps)
+            rates[name].append(len(inputs) * arguments.steps / (time.perf_counter() - start))
+            successes[name] = as_input_and_as_file(classifier, attacked, targets)["as input"]
     medians = {name: statistics.median(values) for name, values in rates.items()}
     best = max((medians[name] for name in arguments.peers), default=float("nan"))
     ratio = medians[f"snellen ({precision})"] / best
     for name, median in medians.items():
-        print(f"{name}: {median:.1f} gradients x photographs a second; hits {hits[name]}")
+        print(f"{name}: {median:.1f} gradients x photographs a second; successes {successes[name]}")
     print(f"ratio to the best peer: {ratio:.2f}")
-    settings = {"images": len(views), "steps": arguments.steps, "epsilon": EPSILON, "repeats": arguments.repeats}
-    write("speed", {**settings, "rates": rates, "medians": medians, "hits": hits, "ratio_to_best_peer": ratio})
+    settings = {"images": len(inputs), "steps": arguments.steps, "epsilon": EPSILON, "repeats": arguments.repeats}
+    write(
+        "speed", {**settings, "rates": rates, "medians": medians, "successes": successes, "ratio_to_best_peer": ratio}
+    )
 
 
 def success(arguments: argparse.Namespace) -> None:
-    """Targets hit by saved files, ours at the photographs' own size."""
+    """Targets seen in saved files, ours at the photographs' own size."""
     classifier = snellen.load(device="cpu")
     paths = photographs()[: arguments.images]
-    plan = AttackConfig("random", f"{EPSILON}/255", steps=arguments.steps)
+    config = snellen.AttackConfig("random", f"{EPSILON}/255", steps=arguments.steps)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        result = attack_folder(classifier, paths, plan, Path(folder))
+        result = snellen.attack_folder(classifier, paths, config, folder)
         seconds = time.perf_counter() - start
-    accounts = summarise(result.attacks, smallest=False)
-    all_hits = Rate.of(one.attacked.hit for one in result.attacks)
-    print(f"snellen: {all_hits} as a file, {seconds:.0f} s. {discuss(accounts)}")
+    as_file = Rate.of(one.attacked.success for one in result.attacks)
+    print(f"snellen: {as_file} as a file, {seconds:.0f} s. {result.discussion()}")
     peers: dict[str, object] = {}
-    views = pixels_from_bytes(classifier, paths)
+    inputs = inputs_of(classifier, paths)
     targets = torch.tensor([one.target.index for one in result.attacks if one.target])
-    labels = labels_of(classifier, views)
+    labels = labels_of(classifier, inputs)
     for name in arguments.peers:
         attacker = PEERS[name](classifier)
         torch.manual_seed(0)
         np.random.seed(0)  # noqa: NPY002  # what the peer draws its random starts from
         start = time.perf_counter()
-        parts = [attacker(v, y, t, arguments.steps) for v, y, t in _batches(views, labels, targets)]
+        parts = [attacker(v, y, t, arguments.steps) for v, y, t in _batches(inputs, labels, targets)]
         took = time.perf_counter() - start
         rates = as_input_and_as_file(classifier, torch.cat(parts), targets)
         peers[name] = {"seconds": took, **rates}
         print(f"{name}: {rates['as input']} as input, {rates['as a file']} as a file, {took:.0f} s")
     settings = {"images": len(paths), "steps": arguments.steps, "epsilon": EPSILON}
-    mine = {"seconds": seconds, "as a file": all_hits, "accounts": accounts}
+    mine = {"seconds": seconds, "as a file": as_file, "success_rates": result.success_rates}
     write("success", {**settings, "snellen": mine, "peers": peers})
 
 
@@ -271,32 +268,27 @@ def _batches(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
 
 
 def robust(arguments: argparse.Namespace) -> None:
-    """Held-out draws of the assignment's four manipulations, robust and plain."""
+    """Held-out draws of the assignment's four transforms, robust and plain."""
     classifier = snellen.load(device="cpu")
     paths = photographs()[:: max(1, 100 // arguments.images)][: arguments.images]
-    plan = AttackConfig("random", arguments.epsilon, robust=True)
+    config = snellen.AttackConfig("random", arguments.epsilon, robust=True)
     name = f"robust-{arguments.epsilon.replace('/', '-')}"
     start = time.perf_counter()
-    result = attack_folder(classifier, paths, plan, arguments.work / name)
+    result = snellen.attack_folder(classifier, paths, config, arguments.work / name)
     seconds = time.perf_counter() - start
-    names = [held.name for held in result.attacks[0].held_out]
-    by_name = {}
-    for manipulation in names:
-        held = [held for one in result.attacks for held in one.held_out if held.name == manipulation]
-        by_name[manipulation] = {
-            "robust": _pooled([(one.hits, one.draws) for one in held]),
-            "plain": _pooled([(one.plain_hits, one.draws) for one in held]),
+    by_transform = {}
+    for transform in (one.transform for one in result.attacks[0].held_out):
+        held_out = [one for attack in result.attacks for one in attack.held_out if one.transform == transform]
+        draws = sum(one.draws for one in held_out)
+        by_transform[transform] = {
+            "robust": Rate.of_count(sum(one.successes for one in held_out), draws),
+            "plain": Rate.of_count(sum(one.plain_successes for one in held_out), draws),
         }
-    accounts = summarise(result.attacks, smallest=False)
-    for manipulation, rates in by_name.items():
-        print(f"{manipulation}: robust {rates['robust']}, plain {rates['plain']}")
-    print(f"{len(result.attacks) - result.resumed} photographs in {seconds:.0f} s. {discuss(accounts)}")
+    for transform, rates in by_transform.items():
+        print(f"{transform}: robust {rates['robust']}, plain {rates['plain']}")
+    print(f"{len(result.attacks) - result.resumed} photographs in {seconds:.0f} s. {result.discussion()}")
     settings = {"images": len(paths), "epsilon": arguments.epsilon, "resumed": result.resumed, "seconds": seconds}
-    write(name, {**settings, "by_manipulation": by_name, "accounts": accounts})
-
-
-def _pooled(counts: Sequence[tuple[int, int]]) -> Rate:
-    return Rate.of([flag for hits, draws in counts for flag in [True] * hits + [False] * (draws - hits)])
+    write(name, {**settings, "by_transform": by_transform, "success_rates": result.success_rates})
 
 
 def curve(arguments: argparse.Namespace) -> None:
@@ -304,12 +296,12 @@ def curve(arguments: argparse.Namespace) -> None:
     classifier = snellen.load(device="cpu")
     paths = photographs()[: arguments.images]
     start = time.perf_counter()
-    result = attack_folder(classifier, paths, AttackConfig("random", "min"), arguments.work / "curve")
-    accounts = summarise(result.attacks, smallest=True)
-    write_figure(RESULTS / "attack-curve.png", draw_security(accounts))
-    print(discuss(accounts))
+    result = snellen.attack_folder(classifier, paths, snellen.AttackConfig("random", "min"), arguments.work / "curve")
+    write_figure(RESULTS / "attack-curve.png", result.plot())
+    print(result.discussion())
     seconds = time.perf_counter() - start
-    write("curve", {"images": len(paths), "resumed": result.resumed, "seconds": seconds, "accounts": accounts})
+    settings = {"images": len(paths), "resumed": result.resumed, "seconds": seconds}
+    write("curve", {**settings, "success_rates": result.success_rates})
 
 
 def peppers(_: argparse.Namespace) -> None:

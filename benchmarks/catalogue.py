@@ -121,8 +121,8 @@ def _train(result: Result) -> Rows:
 
 
 def _attack_speed(result: Result) -> Rows:
-    rows = [[name, f"{rate:.1f}", share(result["hits"][name])] for name, rate in result["medians"].items()]
-    return [["attack", "gradients a second", "targets hit"], *rows]
+    rows = [[name, f"{rate:.1f}", share(result["successes"][name])] for name, rate in result["medians"].items()]
+    return [["attack", "gradients a second", "successes"], *rows]
 
 
 def _attack_success(result: Result) -> Rows:
@@ -130,16 +130,16 @@ def _attack_success(result: Result) -> Rows:
     rows = [["snellen", "", share(ours["as a file"]), f"{ours['seconds']:.0f} s"]]
     for name, peer in result["peers"].items():
         rows.append([name, share(peer["as input"]), share(peer["as a file"]), f"{peer['seconds']:.0f} s"])
-    return [["attack", "hits as input", "hits as a file", "time"], *rows]
+    return [["attack", "success as input", "success as a file", "time"], *rows]
 
 
 def _attack_robust(result: Result) -> Rows:
-    rows = [[name, share(both["robust"]), share(both["plain"])] for name, both in result["by_manipulation"].items()]
-    return [["manipulation, held-out draws", "robust attack", "plain attack"], *rows]
+    rows = [[name, share(both["robust"]), share(both["plain"])] for name, both in result["by_transform"].items()]
+    return [["transform, held-out draws", "robust attack", "plain attack"], *rows]
 
 
 def _attack_curve(result: Result) -> Rows:
-    rows = [[f"{steps}/255", share(rate)] for steps, rate in result["accounts"]["curve"]]
+    rows = [[f"{steps}/255", share(rate)] for steps, rate in result["success_rates"]["curve"]]
     return [["smallest bound that is enough", "photographs"], *rows]
 
 
@@ -164,9 +164,9 @@ def _held_out(result: Result) -> Rows:
         recipe = one["recipe"]
         rate = recipe["optimiser"]["learning_rate"]
         learned = f"{one['last_training_accuracy']:.2%}"
-        held = [share(one[key]) for key in ("accuracy", "accuracy_averaged")]
+        held = [share(one[key]) for key in ("accuracy", "accuracy_tta")]
         rows.append([name, str(recipe["epochs"]), f"{rate:g}", learned, *held, one["hardware"]])
-    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same over six views", "trained on"]
+    head = ["run", "epochs", "rate", "training accuracy", "held out", "the same with TTA", "trained on"]
     return [head, *rows]
 
 
@@ -265,7 +265,7 @@ def _training(network: str, options: str = "") -> Benchmark:
 def _robust(steps: int) -> Benchmark:
     return Benchmark(
         f"attack-robust-{steps}-255",
-        f"Robust attacks within {steps}/255 survive manipulations that were not drawn while they were made.",
+        f"Robust attacks within {steps}/255 survive transforms that were not drawn while they were made.",
         f"benchmarks/attack.py robust --epsilon {steps}/255",
         5,
         lambda result: f"{result['images']} photographs",
@@ -341,7 +341,7 @@ BENCHMARKS = (
         16,
         lambda result: f"{result['images']} photographs, {result['steps']} gradients, {result['epsilon']}/255",
         _attack_success,
-        (Goal("share of hits as a file", lambda result: result["snellen"]["as a file"]["share"], 0.95),),
+        (Goal("success as a file", lambda result: result["snellen"]["as a file"]["share"], 0.95),),
         ATTACK_PEERS,
     ),
     _robust(4),
@@ -351,7 +351,7 @@ BENCHMARKS = (
         "The smallest bound within which each photograph is seen as its target.",
         "benchmarks/attack.py curve",
         3,
-        lambda result: f"{result['images']} photographs, those that were named right counted",
+        lambda result: f"{result['images']} photographs, those that were correct counted",
         _attack_curve,
     ),
     Benchmark(
@@ -415,7 +415,7 @@ BENCHMARKS = (
     ),
     Benchmark(
         "pairs",
-        "What two networks that learned apart are worth together, on images held out of training.",
+        "What two independently trained networks are worth together, on images held out of training.",
         f"benchmarks/pairs.py {DATA}/cifar10",
         1,
         lambda result: f"{result['held_out_images']:,} images",

@@ -80,17 +80,17 @@ def memory_rate() -> float:
     return 2 * COPIED_BYTES / best_of(lambda: target.copy_(source))
 
 
-def operations_of_view(classifier: snellen.Classifier) -> float:
+def operations_of_pass(classifier: snellen.Classifier) -> float:
     """Multiplications and additions of one forward pass."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    view = torch.zeros(1, 3, *classifier.preprocessing.size)
+    inputs = torch.zeros(1, 3, *classifier.preprocessing.size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        classifier.logits_from_inputs(view)
+        classifier.logits_from_inputs(inputs)
     return float(counter.get_total_flops())
 
 
-def bytes_of_view(classifier: snellen.Classifier) -> float:
+def bytes_of_pass(classifier: snellen.Classifier) -> float:
     """Bytes that one forward pass writes and reads again: what each layer of the network hands on, in float32."""
     total = 0
 
@@ -167,7 +167,7 @@ def size_curve(classifier: snellen.Classifier, most: float, seconds: float) -> C
 
 
 def photograph_of(megapixels: float) -> bytes:
-    """A JPEG of so many pixels: an embedded photograph, made larger."""
+    """A JPEG of so many pixels: a bundled photograph, made larger."""
     with Image.open(bundled_photographs()[0].path) as image:
         width = round((megapixels * 1e6 * image.width / image.height) ** 0.5)
         height = round(megapixels * 1e6 / width)
@@ -177,22 +177,22 @@ def photograph_of(megapixels: float) -> bytes:
 
 
 def batch_curve(classifier: snellen.Classifier, product: float, memory: float, seconds: float) -> Curve:
-    """Views a second through the eager network, in batches of so many."""
+    """Photographs a second through the eager network, in batches of so many."""
     points = []
     for batch in (1, 2, 4, 8, 16, 32, 64):
-        views = torch.rand(batch, 3, *classifier.preprocessing.size).to(memory_format=torch.channels_last)
+        inputs = torch.rand(batch, 3, *classifier.preprocessing.size).to(memory_format=torch.channels_last)
 
-        def work(views: torch.Tensor = views) -> int:
+        def work(inputs: torch.Tensor = inputs) -> int:
             with torch.no_grad():
-                classifier.logits_from_inputs(views)
-            return len(views)
+                classifier.logits_from_inputs(inputs)
+            return len(inputs)
 
         points.append((batch, rate(work, seconds)))
     limits = {
-        "matrix products": [product / operations_of_view(classifier)] * len(points),
-        "memory": [memory / bytes_of_view(classifier)] * len(points),
+        "matrix products": [product / operations_of_pass(classifier)] * len(points),
+        "memory": [memory / bytes_of_pass(classifier)] * len(points),
     }
-    return Curve("the network", "views a batch", "views a second", points, limits)
+    return Curve("the network", "photographs a batch", "photographs a second", points, limits)
 
 
 def epsilon_curve(classifier: snellen.Classifier, product: float) -> Curve:
@@ -201,10 +201,10 @@ def epsilon_curve(classifier: snellen.Classifier, product: float) -> Curve:
     points, limit = [], []
     for steps in (1, 2, 4, 8, 16):
         start = time.perf_counter()
-        _, report = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255")
+        attacked = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255")
         points.append((steps, time.perf_counter() - start))
         # A gradient is a pass forward and one back, which is two products for each of the former's.
-        limit.append(report.gradients * 3 * operations_of_view(classifier) / product)
+        limit.append(attacked.gradients * 3 * operations_of_pass(classifier) / product)
     return Curve("an attack", "bound, in steps of 1/255", "seconds", points, {"matrix products": limit})
 
 
@@ -271,7 +271,7 @@ def main() -> None:
         "operations_a_second_of_a_matrix_product": products,
         "bytes_a_second_of_memory": memory,
         "photographs_decoded_a_second": decoding,
-        "operations_of_a_forward_pass": operations_of_view(classifier),
+        "operations_of_a_forward_pass": operations_of_pass(classifier),
     }
     result = {"model": MODEL, "threads": torch.get_num_threads(), "limits": limits, "curves": curves}
     write_json(asked.out, result | {"hardware": hardware(), "versions": versions()})

@@ -1,4 +1,4 @@
-"""The network `deep` with a third convolution in each group, whose answer is added to that of the first.
+"""The network `deep` with a third convolution in each group, whose output is added to that of the first.
 
 As in Jordan's larger networks (arXiv 2404.00498, section 4). Narrower, to take as long: a row of held_out.json.
 """
@@ -28,7 +28,7 @@ class Group(nn.Module):
         self.act3 = nn.GELU()
 
     def forward(self, maps: Tensor) -> Tensor:
-        """The group's answer."""
+        """The feature maps after the group."""
         halved = self.act1(self.norm1(self.pool(self.conv1(maps))))
         deeper = self.act2(self.norm2(self.conv2(halved)))
         return self.act3(halved + self.norm3(self.conv3(deeper)))

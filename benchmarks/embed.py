@@ -3,7 +3,7 @@
     python benchmarks/embed.py [--data ../shared/data/imagenet-100] [--rounds 5] [--images 100]
 
 Peers: timm's own transform and eager network in batches of 16; Hugging Face's image-classification pipeline
-(`pip install transformers`) with the same weights; and the engine alone, on views that are in memory already.
+(`pip install transformers`) with the same weights; and the engine alone, on inputs that are in memory already.
 Writes benchmarks/results/embed.json. The promises: eight times timm, 80% of the engine alone, and a cosine of at
 least 0.999 to timm's float32 features.
 """
@@ -83,10 +83,10 @@ def main() -> None:
     engine = choose_engine(classifier)
     rough = choose_engine(classifier, precision="bfloat16")
 
-    def look(path: object) -> np.ndarray:
+    def read(path: object) -> np.ndarray:
         return classifier.preprocessing.preprocess_fast(read_array(path))
 
-    views = [view for _, view in map_images(paths, look)]
+    inputs = [one for _, one in map_images(paths, read)]
 
     def ours(which) -> Contender:
         def run(paths: list[str]) -> list[EmbeddedExample]:
@@ -97,10 +97,10 @@ def main() -> None:
     contenders: dict[str, Contender] = {
         "timm, eager": timm_eager(classifier),
         "snellen": ours(engine),
-        "engine alone": lambda paths: list(engine.features(views * (len(paths) // len(views)))),
+        "engine alone": lambda paths: list(engine.features(inputs * (len(paths) // len(inputs)))),
         "snellen, bfloat16": ours(rough),
-        "engine alone, bfloat16": lambda paths: list(rough.features(views * (len(paths) // len(views)))),
-        "decoding alone": lambda paths: list(map_images(paths, look)),
+        "engine alone, bfloat16": lambda paths: list(rough.features(inputs * (len(paths) // len(inputs)))),
+        "decoding alone": lambda paths: list(map_images(paths, read)),
     }
     absent = ""
     if importlib.util.find_spec("transformers") is None:

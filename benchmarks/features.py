@@ -5,7 +5,7 @@
 
 FOLDER holds photographs. Writes benchmarks/results/features.json. The promises: fifteen maps of one photograph, read
 and chosen, within 1.3 times a plain forward pass; Grad-CAM at least as fast per image as either peer at the peer's
-better batch size, with heat maps that correlate by 0.99 or more for every photograph. Silencing and the other weighing,
+better batch size, with heat maps that correlate by 0.99 or more for every photograph. Ablation and the other weighing,
 drawing, and the survey of the network (once for each network) are timed apart.
 
 The peers get what helps them: the same channels-last weights, input that is normalised already, and the layer by
@@ -24,10 +24,10 @@ import numpy as np
 import torch
 
 import snellen
-from snellen.data.images import expand, read_each
+from snellen.data.images import expand, pixels_from_bytes, read_each
 from snellen.inspect.feature_maps import choose_channels, choose_layers, feature_maps
-from snellen.inspect.figures import draw_feature_maps
-from snellen.inspect.heatmap import heatmap_of_inputs
+from snellen.inspect.heatmap import grad_cam
+from snellen.models.layers import find_layer
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.provenance import hardware, versions
 
@@ -51,29 +51,29 @@ def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dic
     return {name: [each[name] for each in rounds[1:]] for name in functions}
 
 
-def measure_maps(classifier: snellen.Classifier, view: torch.Tensor, pixels: torch.Tensor, repeats: int) -> dict:
+def measure_maps(classifier: snellen.Classifier, inputs: torch.Tensor, pixels: torch.Tensor, repeats: int) -> dict:
     """Fifteen maps beside a plain forward pass, and what the rest costs."""
     survey = seconds(lambda: classifier.layers)
-    places = choose_layers(classifier)
+    layers = choose_layers(classifier)
 
     def plain() -> None:
         with torch.no_grad():
-            classifier.logits_from_inputs(view)
+            classifier.logits_from_inputs(inputs)
 
-    maps = {"plain forward": plain, "fifteen maps": lambda: choose_channels(classifier, view, places)}
+    maps = {"plain forward": plain, "fifteen maps": lambda: choose_channels(classifier, inputs, layers)}
     timed = interleaved(maps, repeats)
     result = feature_maps(classifier, pixels)
     drawing = Path(__file__).parent / "results" / "drawing.png"
     medians = {name: statistics.median(each) for name, each in timed.items()}
     medians["survey of the network, once"] = survey
     medians["fifteen maps with weighing"] = seconds(lambda: feature_maps(classifier, pixels))
-    medians["drawing"] = seconds(lambda: write_figure(drawing, draw_feature_maps(result)))
+    medians["drawing"] = seconds(lambda: write_figure(drawing, result.plot()))
     drawing.unlink()
     return {"median_seconds": medians, "ratio": medians["fifteen maps"] / medians["plain forward"], "repeats": repeats}
 
 
 def peers(classifier: snellen.Classifier) -> dict[str, Callable[[torch.Tensor], Maps]]:
-    """Grad-CAM of a batch of views by each contender."""
+    """Grad-CAM of a batch of inputs by each contender."""
     from pytorch_grad_cam import GradCAM
     from torchcam.methods import GradCAM as TorchCam
 
@@ -82,20 +82,20 @@ def peers(classifier: snellen.Classifier) -> dict[str, Callable[[torch.Tensor], 
     other = copy.deepcopy(classifier.network).requires_grad_()
     gradcam = GradCAM(other, [other.get_submodule(PEERS_LAYER)])
 
-    def prepared(view: torch.Tensor) -> torch.Tensor:
-        return classifier.preprocessing.normalise(view).contiguous(memory_format=torch.channels_last)
+    def prepared(inputs: torch.Tensor) -> torch.Tensor:
+        return classifier.preprocessing.normalise(inputs).contiguous(memory_format=torch.channels_last)
 
-    def by_torchcam(view: torch.Tensor) -> Maps:
-        scores = network(prepared(view))
+    def by_torchcam(inputs: torch.Tensor) -> Maps:
+        scores = network(prepared(inputs))
         return torchcam(scores.argmax(1).tolist(), scores)[0].numpy()
 
-    def by_snellen(view: torch.Tensor) -> Maps:
-        return np.stack([each.values for each in heatmap_of_inputs(classifier, view, layer=LAYER)])
+    def by_snellen(inputs: torch.Tensor) -> Maps:
+        return grad_cam(classifier, inputs, find_layer(classifier.layers, LAYER), None)[1].numpy()
 
     return {
         "snellen": by_snellen,
         "torch-cam": by_torchcam,
-        "grad-cam": lambda view: gradcam(prepared(view), targets=None),
+        "grad-cam": lambda inputs: gradcam(prepared(inputs), targets=None),
     }
 
 
@@ -105,11 +105,11 @@ def stretched(maps: Maps, size: int) -> Maps:
     return torch.nn.functional.interpolate(tensor, (size, size), mode="bilinear", align_corners=False)[:, 0].numpy()
 
 
-def measure_heatmaps(classifier: snellen.Classifier, views: torch.Tensor, rounds: int) -> dict:
+def measure_heatmaps(classifier: snellen.Classifier, inputs: torch.Tensor, rounds: int) -> dict:
     """Milliseconds an image for each contender and batch size, and how alike the heat maps are."""
     contenders = peers(classifier)
-    maps = {name: np.concatenate([make(v) for v in views.split(16)]) for name, make in contenders.items()}
-    size = views.shape[-1]
+    maps = {name: np.concatenate([make(batch) for batch in inputs.split(16)]) for name, make in contenders.items()}
+    size = inputs.shape[-1]
     ours = stretched(maps["snellen"], size)
     alike = {
         name: min(
@@ -120,16 +120,16 @@ def measure_heatmaps(classifier: snellen.Classifier, views: torch.Tensor, rounds
     }
     timed = interleaved(
         {
-            f"{name}, batch {batch}": lambda make=make, batch=batch: [make(view) for view in views.split(batch)]
+            f"{name}, batch {batch}": lambda make=make, batch=batch: [make(part) for part in inputs.split(batch)]
             for name, make in contenders.items()
             for batch in BATCHES
         },
         rounds,
     )
-    per_image = {name: 1000 * statistics.median(each) / len(views) for name, each in timed.items()}
+    per_image = {name: 1000 * statistics.median(each) / len(inputs) for name, each in timed.items()}
     best = {name: min(per_image[f"{name}, batch {batch}"] for batch in BATCHES) for name in contenders}
     return {
-        "images": len(views),
+        "images": len(inputs),
         "rounds": rounds,
         "milliseconds_per_image": per_image,
         "times_as_fast": {name: best[name] / best["snellen"] for name in alike},
@@ -147,10 +147,10 @@ def main() -> None:
     arguments = parser.parse_args()
     classifier = snellen.load(device="cpu")
     sources = expand([arguments.folder])[: arguments.images]
-    read = [view for _, view in read_each(sources, classifier.preprocessing.preprocess_image)]
-    views = torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).float().div(255)
-    maps = measure_maps(classifier, views[:1], snellen.read_pixels(sources[0]), arguments.repeats)
-    heatmaps = measure_heatmaps(classifier, views, arguments.rounds)
+    read = [prepared for _, prepared in read_each(sources, classifier.preprocessing.preprocess_image)]
+    inputs = pixels_from_bytes(np.stack(read))
+    maps = measure_maps(classifier, inputs[:1], snellen.read_pixels(sources[0]), arguments.repeats)
+    heatmaps = measure_heatmaps(classifier, inputs, arguments.rounds)
     packages = versions() | {name: version(name) for name in ("torchcam", "grad-cam")}
     result = {"model": classifier.name, "feature_maps": maps, "heatmaps": heatmaps}
     result |= {"hardware": hardware(), "threads": torch.get_num_threads(), "versions": packages}

@@ -1,4 +1,4 @@
-"""How recipes do on images held out of training, to choose between them by; the test images are not looked at.
+"""How recipes do on images held out of training, to choose between them by; the test images are not used.
 
     python benchmarks/held_out.py DATASET RECIPE... [--seed 0] [--out runs/held-out]
 
@@ -18,8 +18,8 @@ import torch
 from ablations import Lines, held_out_data
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint, hardware, versions
-from snellen.runs.serialise import to_plain
-from snellen.training.recipe import read_recipe, recipe_of
+from snellen.runs.serialise import from_plain, to_plain
+from snellen.training.recipe import Recipe, read_recipe
 from snellen.training.trainer import train
 
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
@@ -40,20 +40,20 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.recipes:
         if earlier := kept_rows().get(name):
-            key, recipe, seed = name, recipe_of(earlier["recipe"], RESULTS.name), earlier["seed"]
+            key, recipe, seed = name, from_plain(Recipe, earlier["recipe"], RESULTS.name), earlier["seed"]
         else:
             recipe, seed = read_recipe(name), asked.seed
             key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{seed}"
         data = held_out_data(asked.dataset, recipe.size)
-        result = train(data, recipe, out=asked.out / key, seed=seed, resume=True, tta=True, watch=Lines(key)).result
-        assert result.test_averaged is not None  # asked for
+        result = train(data, recipe, out=asked.out / key, seed=seed, resume=True, tta=True, progress=Lines(key)).result
+        assert result.test_tta is not None  # asked for
         row = {
             "dataset": asked.dataset,
             "recipe": to_plain(recipe),
             "seed": seed,
             "held_out_images": len(data.test),
             "accuracy": to_plain(result.test.accuracy),
-            "accuracy_averaged": to_plain(result.test_averaged.accuracy),
+            "accuracy_tta": to_plain(result.test_tta.accuracy),
             "last_loss": result.history[-1].loss,
             "last_training_accuracy": result.history[-1].accuracy,
             "threads": torch.get_num_threads(),
@@ -61,7 +61,7 @@ def main() -> None:
         }
         write_json(RESULTS, {"rows": kept_rows() | {key: row}, "hardware": hardware(), "versions": versions()})
         print(
-            f"{key}: held out {result.test.accuracy.share:.2%}, six views {result.test_averaged.accuracy.share:.2%}, "
+            f"{key}: held out {result.test.accuracy.share:.2%}, with TTA {result.test_tta.accuracy.share:.2%}, "
             f"training {result.history[-1].accuracy:.2%}",
             flush=True,
         )

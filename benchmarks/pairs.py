@@ -1,4 +1,4 @@
-"""What two networks that learned apart are worth together: the mean of their logits, on images held out of training.
+"""What two independently trained networks are worth together: the mean of their logits, on images held out of training.
 
     python benchmarks/pairs.py DATASET [--runs runs/held-out]
 
@@ -18,14 +18,15 @@ from torch import Tensor
 
 from ablations import held_out_data
 from held_out import kept_rows
+from snellen.data.images import pixels_from_bytes
 from snellen.models.classifier import Classifier
 from snellen.models.create import create
 from snellen.models.resolve import MODEL_FILE
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
+from snellen.runs.serialise import from_plain
 from snellen.training.data import InMemoryDataset
-from snellen.training.evaluate import pixels_from_bytes
-from snellen.training.recipe import recipe_of
+from snellen.training.recipe import Recipe
 
 RESULTS = Path(__file__).parent / "results" / "pairs.json"
 BATCH = 500
@@ -33,7 +34,7 @@ BATCH = 500
 
 def logits_of(run: Path, row: dict[str, Any], data: InMemoryDataset) -> Tensor:
     """Logits (N, classes) of a run's network for the images held out."""
-    recipe = recipe_of(row["recipe"], run.name)
+    recipe = from_plain(Recipe, row["recipe"], run.name)
     network = create(recipe.network, len(data.labels), recipe.network_options)
     network.load_state_dict(load_file(run / MODEL_FILE))
     classifier = Classifier(network, data.preprocessing, data.labels, name=run.name, device="cpu")

@@ -2,7 +2,7 @@
 
     python benchmarks/probe.py [--data ../shared/data] [--sets pets37-mini pets7] [--repeats 5]
 
-Each gain is one change to the plain probe (tf_efficientnet_lite0, its own view size, no mirror images): named, and
+Each gain is one change to the plain probe (tf_efficientnet_lite0, its own input size, no mirror images): named, and
 measured on the same test images. The fit is timed against ``LogisticRegression()`` of scikit-learn on the same
 unit-length features, interleaved. Writes benchmarks/results/probe.json.
 """
@@ -20,18 +20,19 @@ from sklearn.preprocessing import normalize
 import snellen
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import train_test
+from snellen.models.scores import score
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
 from snellen.transfer.engines import choose_engine
 from snellen.transfer.features import FeatureSet, embed_rows, with_size
-from snellen.transfer.linear import evaluate_probe, fit_linear, train_probe
+from snellen.transfer.linear import fit_linear, train_probe
 
 LITE0, LITE2 = "tf_efficientnet_lite0", "tf_efficientnet_lite2"
 VARIANTS = {
     "plain": (LITE0, None, False),
     "mirror images averaged": (LITE0, None, True),
-    "views of 288 pixels": (LITE0, 288, False),
-    "views of 288 pixels, mirror images averaged": (LITE0, 288, True),
+    "inputs of 288 pixels": (LITE0, 288, False),
+    "inputs of 288 pixels, mirror images averaged": (LITE0, 288, True),
     "tf_efficientnet_lite2": (LITE2, None, False),
 }
 
@@ -50,7 +51,7 @@ def fit_times(train: FeatureSet, c: float, repeats: int) -> dict[str, float]:
     ours, default = [], []
     for _ in range(repeats):
         start = time.perf_counter()
-        fit_linear(unit, train.targets, "logistic", c)
+        fit_linear(train.features, train.targets, "logistic", c)
         ours.append(time.perf_counter() - start)
         start = time.perf_counter()
         with warnings.catch_warnings():
@@ -72,14 +73,14 @@ def main() -> None:
         for variant, (model, size, mirrored) in VARIANTS.items():
             train, test = embedded(str(options.data / name), model, size, mirrored)
             for kind in ("logistic", "svm", "ridge") if variant == "plain" else ("logistic",):
-                probe = train_probe(train.features, train.targets, kind)
-                scores = evaluate_probe(probe, train, test)
+                probe, search = train_probe(train.features, train.targets, kind)
+                scores = score(test.targets, probe.predict(test.features), len(probe.bias))
                 found = {
                     "mean_per_class_accuracy": scores.mean_per_class,
-                    "cross_validated": max(trial.accuracy for trial in probe.trials),
+                    "cross_validated": max(one.mean for one in search.scores),
                     "c": probe.c,
-                    "n": scores.n,
-                    "search_seconds": probe.search_seconds,
+                    "n": scores.accuracy.n,
+                    "search_seconds": search.seconds,
                 }
                 if variant == "plain" and kind == "logistic":
                     found["fit_seconds"] = fit_times(train, probe.c, options.repeats)
@@ -87,7 +88,7 @@ def main() -> None:
                 value = scores.mean_per_class
                 print(
                     f"{name}, {variant}, {kind}: {value.value:.3f} ({value.low:.3f} to {value.high:.3f}), "
-                    f"C = {probe.c:g}, search {probe.search_seconds:.1f} s, {found.get('fit_seconds', '')}",
+                    f"C = {probe.c:g}, search {search.seconds:.1f} s, {found.get('fit_seconds', '')}",
                     flush=True,
                 )
     shared = {"results": results, "hardware": hardware(), "versions": versions(), "seed": 0, "numpy": np.__version__}

@@ -4,7 +4,7 @@
 
 Both run in Snellen's loop (bfloat16, channels-last), so that the network and the recipe are what differs: a stock
 loop would make ResNet-18 slower still. Each gets as many epochs as fit into the minutes, at the speed that a few
-steps at each size of image show. A tenth of the training images is held out and looked at after each epoch. Killed
+steps at each size of image show. A tenth of the training images is held out and evaluated after each epoch. Killed
 and started again it goes on. Writes benchmarks/results/time_to_accuracy.json and .png.
 """
 
@@ -18,12 +18,13 @@ from pathlib import Path
 
 from snellen.figures import new_figure, styled
 from snellen.runs.files import write_figure, write_json
+from snellen.runs.progress import Progress
 from snellen.runs.provenance import fingerprint, hardware, versions
 from snellen.training.data import InMemoryDataset, load_data
-from snellen.training.loop import Step, size_at
+from snellen.training.loop import size_at
 from snellen.training.recipe import ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingResult
-from snellen.training.trainer import Watch, train
+from snellen.training.trainer import train
 
 HERE = Path(__file__).parent
 HELD_OUT = 0.1
@@ -34,28 +35,34 @@ class Timed(Exception):  # noqa: N818
     """Enough steps were seen."""
 
 
-class Stopwatch(Watch):
+class Stopwatch(Progress):
     """Stops a training after a few steps and keeps its speed."""
 
-    def step(self, step: Step) -> None:
-        """Look at the speed."""
-        self.images_per_second = step.images_per_second
-        if step.step >= min(STEPS_TIMED, step.steps):
+    def begin(self, stage: str, total: int | None = None) -> None:
+        """An epoch begins."""
+        del stage
+        self.steps_left = min(STEPS_TIMED, total or STEPS_TIMED)
+
+    def advance(self, count: int = 1, **metrics: float) -> None:
+        """Note the speed."""
+        self.images_per_second = metrics["images_per_second"]
+        self.steps_left -= count
+        if self.steps_left <= 0:
             raise Timed
 
 
 def speed(data: InMemoryDataset, recipe: Recipe, size: int, out: Path) -> float:
-    """Images a second that ``recipe`` learns from while it sees them at ``size`` pixels."""
-    watch = Stopwatch()
+    """Images a second that ``recipe`` learns from at ``size`` pixels."""
+    stopwatch = Stopwatch()
     with contextlib.suppress(Timed):
         train(
             data,
             dataclasses.replace(recipe, progressive_resizing=ProgressiveResizing(size, 1)),
             out=out,
             holdout=HELD_OUT,
-            watch=watch,
+            progress=stopwatch,
         )
-    return watch.images_per_second
+    return stopwatch.images_per_second
 
 
 def epochs_that_fit(data: InMemoryDataset, recipe: Recipe, minutes: float, out: Path) -> int:

@@ -23,12 +23,11 @@ from torch.utils.data import DataLoader, Dataset
 import snellen._torchvision  # noqa: F401  # before torchvision
 from snellen.data.preprocessing import Preprocessing
 from snellen.models.create import create
-from snellen.models.ensemble import wanted
 from snellen.runs.files import write_json
-from snellen.runs.memory import keep_freed_memory
+from snellen.runs.process import keep_freed_memory
 from snellen.runs.provenance import hardware, versions
 from snellen.training.data import InMemorySplit
-from snellen.training.loop import native_bfloat16, precision, train_epoch
+from snellen.training.loop import Training, native_bfloat16, precision, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
 from snellen.training.recipe import ProgressiveResizing, Recipe, read_recipe
@@ -63,6 +62,12 @@ class Photographs(Dataset):
         return self.transform(self.images[index]), self.targets[index]
 
 
+def loss(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """The mean cross-entropy; of an ensemble, whose logits are (members, n, K), of all members."""
+    members = logits if logits.ndim == 3 else logits[None]
+    return functional.cross_entropy(members.flatten(0, 1), classes.repeat(len(members)))
+
+
 def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of the tutorials' loop."""
     network = create(recipe.network, 10, recipe.network_options)
@@ -73,7 +78,7 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
         for inputs, classes in loader:
             optimiser.zero_grad()
             logits = network(inputs)
-            functional.cross_entropy(logits, wanted(logits, classes)).backward()
+            loss(logits, classes).backward()
             optimiser.step()
 
     return epoch
@@ -81,12 +86,12 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
 
 def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
     """An epoch of Snellen's loop."""
-    team = Processes("cpu")
     network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
     split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets))
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
-    return lambda: train_epoch(network, optimisers, split, shape, recipe, 0, 0, team, lambda _: None) and None
+    training = Training(recipe, 0, network, optimisers, split, shape, Processes("cpu"))
+    return lambda: train_epoch(training, 0) and None
 
 
 def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
@@ -102,7 +107,7 @@ def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Calla
                 logits = network(batch).float()
             for optimiser in optimisers:
                 optimiser.zero_grad()
-            functional.cross_entropy(logits, wanted(logits, classes)).backward()
+            loss(logits, classes).backward()
             for optimiser in optimisers:
                 optimiser.step()
 

@@ -60,13 +60,19 @@ def exam_parts() -> str:
 def recipe_keys() -> str:
     """The keys of a recipe, and below them those of its tables."""
     sections = [_keys(Recipe)]
-    for table in (Optimiser, Schedule, Augmentation, ProgressiveResizing):
-        sections += [f"### [{table.__name__.lower()}]", _first_sentence(table), _keys(table)]
+    tables = {
+        "optimiser": Optimiser,
+        "schedule": Schedule,
+        "augmentation": Augmentation,
+        "progressive_resizing": ProgressiveResizing,
+    }
+    for name, table in tables.items():
+        sections += [f"### [{name}]", _first_sentence(table), _keys(table)]
     return "\n\n".join(sections)
 
 
 def transforms() -> str:
-    """Every manipulation: its definition, and its strengths on the acuity chart."""
+    """Every transform: its definition, and its strengths on the acuity chart."""
     sections = []
     for transform in TRANSFORMS.values():
         ladder = "; ".join(transform.describe(strength) for strength in transform.ladder)

@@ -11,7 +11,7 @@ SIDE = 8
 
 
 class Linear(nn.Module):
-    """Logits that are linear in the 8 x 8 view."""
+    """Logits that are linear in the 8 x 8 input."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()

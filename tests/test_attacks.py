@@ -22,24 +22,28 @@ from torch import nn
 import snellen
 from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.apgd import apgd, checkpoints
-from snellen.attacks.attack import attack, attack_each, png_bytes
+from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
+from snellen.attacks.discussion import discuss
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
-from snellen.attacks.files import attack_folder, attacked_names, read_picture
+from snellen.attacks.files import attacked_names
+from snellen.attacks.folder import FolderResult, attack_folder
 from snellen.attacks.gradient_ascent import gradient_ascent
 from snellen.attacks.result import AttackResult
-from snellen.attacks.search import Ball, Criterion, Gradient, evidence, probability
-from snellen.attacks.state import AttackExample, Epsilons
-from snellen.attacks.success_rates import discuss, summarise
+from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
+from snellen.attacks.state import AttackExample, EpsilonSearch
+from snellen.attacks.success_rates import summarise
 from snellen.attacks.verify import norm, uniform_noise, verify
-from snellen.data.images import read_image, to_image, to_pixels
+from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
-from snellen.errors import InputError
+from snellen.errors import ImageError, InputError
+from snellen.runs.progress import Progress
+from snellen.runs.serialise import to_json
 
 # ---- the searches, by hand
 
 
-def test_ascent_is_the_assignments_rule() -> None:
+def test_gradient_ascent_is_the_assignments_rule() -> None:
     weights = np.array([[1.0, -2.0, 0.5], [-1.0, 1.0, 2.0]])
     original, epsilon, rate = np.array([0.5, 0.1, 0.95]), 0.2, 3.0
     search = gradient_ascent(Ball(torch.from_numpy(original).view(1, 3, 1, 1), epsilon), 3, rate)
@@ -50,11 +54,11 @@ def test_ascent_is_the_assignments_rule() -> None:
         p = 1 / (1 + np.exp(-(weights[1] - weights[0]) @ x))
         gradient = p * (1 - p) * (weights[1] - weights[0])
         x = np.clip(np.clip(x + rate * gradient, original - epsilon, original + epsilon), 0, 1)
-        slope = Gradient(p, torch.from_numpy(gradient).view(1, 3, 1, 1))
+        evaluated = p, torch.from_numpy(gradient).view(1, 3, 1, 1)
         if step < 2:
-            point = search.send(slope)
+            point = search.send(evaluated)
     with pytest.raises(StopIteration) as end:
-        search.send(slope)
+        search.send(evaluated)
     assert np.allclose(end.value.value.flatten().numpy(), x)
 
 
@@ -63,33 +67,33 @@ def test_checkpoints_are_the_papers() -> None:
     assert checkpoints(100) == [0, 22, 41, 57, 70, 80, 87, 93, 99]
 
 
-def walk(search, height):
-    """The points that a search visits on ``height``, and what it returns."""
+def run(search, objective):
+    """The points that a search visits as it increases ``objective``, and what it returns."""
     points = [next(search)]
     while True:
         x = points[-1].clone().requires_grad_()
-        value = height(x)
+        value = objective(x)
         (gradient,) = torch.autograd.grad(value, x)
         try:
-            points.append(search.send(Gradient(value.item(), gradient)))
+            points.append(search.send((value.item(), gradient)))
         except StopIteration as end:
             return points, end.value
 
 
 @pytest.mark.parametrize("search", [apgd, momentum_iterative])
-def test_a_plane_is_climbed_to_its_corner(search) -> None:
+def test_a_plane_is_ascended_to_its_corner(search) -> None:
     centre = photograph(low=0, high=256)
-    slope = torch.randn(centre.shape, generator=torch.Generator().manual_seed(1))
-    points, best = walk(search(Ball(centre, 8 / 255), 20), lambda x: (slope * x).sum())
-    corner = (centre + 8 / 255 * slope.sign()).clamp(0, 1)
+    normal = torch.randn(centre.shape, generator=torch.Generator().manual_seed(1))
+    points, best = run(search(Ball(centre, 8 / 255), 20), lambda x: (normal * x).sum())
+    corner = (centre + 8 / 255 * normal.sign()).clamp(0, 1)
     assert torch.allclose(best, corner, atol=1e-6)
     assert all((point - centre).abs().max() <= 8 / 255 + 1e-6 for point in points)
 
 
-def test_adaptive_halves_its_step_around_a_peak() -> None:
+def test_apgd_halves_its_step_around_a_peak() -> None:
     centre = torch.full((1, 3, 2, 2), 0.5)
     peak = centre + 0.037
-    points, best = walk(apgd(Ball(centre, 0.1), 100), lambda x: -(x - peak).abs().sum())
+    points, best = run(apgd(Ball(centre, 0.1), 100), lambda x: -(x - peak).abs().sum())
     assert (best - peak).abs().max() < 1e-3
     assert len(points) == 100
 
@@ -101,11 +105,11 @@ def test_a_signed_step_is_foolboxs() -> None:
         foolbox = pytest.importorskip("foolbox", reason="the peer is not installed")
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 36, 5)).eval()
     pixels = photograph(3)
-    goal = Criterion(0, 2)
+    target = Criterion(0, 2)
     search = apgd(Ball(pixels, 8 / 255), 5)
     x = next(search).clone().requires_grad_()
-    height = evidence(goal, network(x))
-    ours = search.send(Gradient(height.item(), torch.autograd.grad(height.sum(), x)[0]))
+    objective = log_probability_or_margin(target, network(x))
+    ours = search.send((objective.item(), torch.autograd.grad(objective.sum(), x)[0]))
     model = foolbox.PyTorchModel(network, bounds=(0, 1), device="cpu")
     peer = foolbox.attacks.LinfBasicIterativeAttack(abs_stepsize=4 / 255, steps=1, random_start=False)
     criterion = foolbox.criteria.TargetedMisclassification(torch.tensor([2]))
@@ -114,13 +118,21 @@ def test_a_signed_step_is_foolboxs() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(steps=st.integers(0, 40), seed=st.integers(0, 50), name=st.sampled_from(["adaptive", "ascent", "steady"]))
+@given(
+    steps=st.integers(0, 40),
+    seed=st.integers(0, 50),
+    name=st.sampled_from(["apgd", "gradient_ascent", "momentum_iterative"]),
+)
 def test_no_search_leaves_its_ball(steps, seed, name) -> None:
     centre = photograph(seed, low=0, high=256)
-    searches = {"adaptive": apgd, "ascent": lambda b, n: gradient_ascent(b, n, 50.0), "steady": momentum_iterative}
+    searches = {
+        "apgd": apgd,
+        "gradient_ascent": lambda ball, steps: gradient_ascent(ball, steps, 50.0),
+        "momentum_iterative": momentum_iterative,
+    }
     generator = torch.Generator().manual_seed(seed)
     wild = torch.randn(centre.shape, generator=generator)
-    points, best = walk(searches[name](Ball(centre, steps / 255), 6), lambda x: (wild * x**2).sum())
+    points, best = run(searches[name](Ball(centre, steps / 255), 6), lambda x: (wild * x**2).sum())
     for point in [*points, best]:
         assert point.min() >= 0
         assert point.max() <= 1
@@ -128,18 +140,18 @@ def test_no_search_leaves_its_ball(steps, seed, name) -> None:
         assert (rounded - centre * 255).abs().max().round() <= steps
 
 
-# ---- goals and plans
+# ---- criteria, objectives and configurations
 
 
-def test_heights() -> None:
+def test_objectives() -> None:
     logits = torch.tensor([[2.0, 1.0, -1.0], [0.0, 3.0, 5.0]])
     probabilities = logits.softmax(dim=1)
     assert torch.allclose(probability(Criterion(0, 1), logits), probabilities[:, 1])
     assert torch.allclose(probability(Criterion(0, None), logits), 1 - probabilities[:, 0])
-    assert torch.allclose(evidence(Criterion(0, 1), logits), probabilities[:, 1].log())
-    assert evidence(Criterion(0, None), logits).tolist() == [-1.0, 5.0]
-    assert Criterion(0, 2).met(logits).tolist() == [False, True]
-    assert Criterion(0, None).met(logits).tolist() == [False, True]
+    assert torch.allclose(log_probability_or_margin(Criterion(0, 1), logits), probabilities[:, 1].log())
+    assert log_probability_or_margin(Criterion(0, None), logits).tolist() == [-1.0, 5.0]
+    assert Criterion(0, 2).is_met(logits).tolist() == [False, True]
+    assert Criterion(0, None).is_met(logits).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -165,30 +177,30 @@ def test_every_step_is_itself(steps) -> None:
         ({"epsilon": "2\n"}, r"epsilon '2\\n' is not a number"),
         ({"epsilon": "nan"}, "epsilon 'nan' is not a number"),
         ({"epsilon": -0.1}, "epsilon is -0.1"),
-        ({"method": "pgd"}, r"no method named 'pgd' \(adaptive or ascent\)"),
+        ({"method": "pgd"}, r"no method named 'pgd' \(apgd or gradient_ascent\)"),
         ({"space": "pixel"}, "no space named 'pixel'"),
         ({"steps": 0}, "0 steps"),
-        ({"step_size": 1.0}, "a step size of 1 for adaptive"),
-        ({"assurance": 1.0}, "an assurance of 1"),
-        ({"robust": True, "method": "ascent"}, "robust attacks are adaptive"),
+        ({"step_size": 1.0}, "a step size of 1 for apgd"),
+        ({"confidence": 1.0}, "a confidence of 1"),
+        ({"robust": True, "method": "gradient_ascent"}, "a robust attack has its own method"),
         ({"robust": True, "epsilon": "min"}, "no smallest epsilon"),
     ],
 )
-def test_plans_that_cannot_be(values, message) -> None:
+def test_configurations_that_cannot_be(values, message) -> None:
     with pytest.raises(InputError, match=message):
         AttackConfig(1, **values)
 
 
 @pytest.mark.parametrize("smallest", [1, 2, 3, 7, 40, 64, 65])
 def test_the_search_for_the_smallest_epsilon(smallest) -> None:
-    epsilons = Epsilons(None)
+    epsilon = EpsilonSearch(None)
     tried = []
     settled = False
     while not settled:
-        tried.append(epsilons.trying)
-        settled = epsilons.settled(epsilons.trying >= smallest)
-    assert epsilons.trying == min(smallest, 64)
-    assert epsilons.hit == (smallest <= 64)
+        tried.append(epsilon.steps)
+        settled = epsilon.settle(epsilon.steps >= smallest)
+    assert epsilon.steps == min(smallest, 64)
+    assert epsilon.succeeded == (smallest <= 64)
     assert len(tried) == len(set(tried)) <= 12
 
 
@@ -199,16 +211,16 @@ def test_the_search_for_the_smallest_epsilon(smallest) -> None:
 @given(
     steps=st.integers(0, 12),
     seed=st.integers(0, 30),
-    method=st.sampled_from(["adaptive", "ascent"]),
+    method=st.sampled_from(["apgd", "gradient_ascent"]),
     space=st.sampled_from(["image", "input"]),
     target=st.sampled_from([None, "random"]),
 )
 def test_the_bound_holds_in_the_file(steps, seed, method, space, target) -> None:
     classifier = linear_classifier(4, seed)
     pixels = photograph(seed, 11, 14, low=0, high=256)
-    image, result = attack(
-        classifier, pixels, target, f"{steps}/255", plan=AttackConfig(target, method=method, space=space, steps=8)
-    )
+    config = AttackConfig(target, f"{steps}/255", method=method, space=space, steps=8)
+    result = attack(classifier, pixels, config=config)
+    image = result.image
     original = np.asarray(to_image(pixels))
     if space == "input":
         original = classifier.preprocessing.preprocess_image(to_image(pixels))
@@ -217,8 +229,8 @@ def test_the_bound_holds_in_the_file(steps, seed, method, space, target) -> None
     assert result.epsilon == steps
     if steps == 0:
         assert np.array_equal(np.asarray(image), original)
-        assert result.attacked.hit == result.control.hit
-    assert (result.reason is None) == result.attacked.hit
+        assert result.attacked.success == result.control.success
+    assert (result.reason is None) == result.attacked.success
 
 
 def test_a_linear_classifier_is_fooled_at_the_exact_bound() -> None:
@@ -232,37 +244,37 @@ def test_a_linear_classifier_is_fooled_at_the_exact_bound() -> None:
     gap, gain = (logits[label] - logits[target]).item(), (weight[target] - weight[label]).abs().sum().item() / 255
     needed = math.floor(gap / gain) + 1
     assert 2 <= needed <= 32
-    image, result = attack(classifier, pixels, target, "min")
+    result = attack(classifier, pixels, target, "min")
     assert result.epsilon == needed == result.norm
     corner = pixels + needed / 255 * (weight[target] - weight[label]).sign().view(1, 3, 8, 8)
-    assert np.array_equal(np.asarray(image), np.asarray(to_image(corner)))
-    _, short = attack(classifier, pixels, target, f"{needed - 1}/255")
-    assert not short.attacked.hit
+    assert np.array_equal(np.asarray(result.image), np.asarray(to_image(corner)))
+    short = attack(classifier, pixels, target, f"{needed - 1}/255")
+    assert not short.attacked.success
     assert "budget too small" in short.reason
 
 
 def test_the_report_is_of_the_file(lite0) -> None:
     pixels = snellen.read_pixels(bundled_photographs()[0].path)
-    image, result = snellen.attack(lite0, pixels, "space shuttle", "4/255", label="espresso")
-    assert result.attacked.hit
+    result = snellen.attack(lite0, pixels, "space shuttle", "4/255", label="espresso")
+    assert result.attacked.success
     assert result.label_given
     assert result.correct
     assert result.norm <= 4
-    (seen,) = snellen.classify(lite0, [png_bytes(image)], k=1)
+    (seen,) = snellen.classify(lite0, [png_bytes(result.image)], k=1)
     assert (seen.top.index, seen.top.label) == (812, "space shuttle")
     assert seen.top.probability == pytest.approx(result.attacked.target, abs=1e-6)
     assert result.control.top.label == "espresso"
-    outside = np.asarray(image)[:10] == np.asarray(to_image(pixels))[:10]
+    outside = np.asarray(result.image)[:10] == np.asarray(to_image(pixels))[:10]
     assert outside.all(), "what the crop leaves out is not touched"
 
 
-def test_input_space_is_judged_as_the_network_sees_it(lite0) -> None:
+def test_the_networks_input_is_judged_as_it_is(lite0) -> None:
     pixels = snellen.read_pixels(bundled_photographs()[0].path)
-    image, result = attack(lite0, pixels, 812, plan=AttackConfig(812, space="input"))
+    result = attack(lite0, pixels, config=AttackConfig(812, space="input"))
+    image = result.image
     assert image.size == (224, 224)
-    assert result.attacked.hit
-    view = to_pixels(image)
-    assert lite0.logits_from_inputs(view).softmax(dim=1)[0, 812].item() == pytest.approx(
+    assert result.attacked.success
+    assert lite0.logits_from_inputs(to_pixels(image)).softmax(dim=1)[0, 812].item() == pytest.approx(
         result.attacked.target, abs=1e-5
     )
     (ordinary,) = snellen.classify(lite0, [png_bytes(image)], k=1)
@@ -271,9 +283,9 @@ def test_input_space_is_judged_as_the_network_sees_it(lite0) -> None:
 
 def test_untargeted(lite0) -> None:
     pixels = snellen.read_pixels(bundled_photographs()[0].path)
-    _, result = attack(lite0, pixels, None, "1/255")
+    result = attack(lite0, pixels, None, "1/255")
     assert result.target is None
-    assert result.attacked.hit
+    assert result.attacked.success
     assert result.attacked.top.label != "espresso"
 
 
@@ -281,12 +293,66 @@ def test_targets_that_cannot_be() -> None:
     classifier = linear_classifier(3)
     label = int(classifier.logits(photograph()).argmax())
     name = classifier.labels[label]
-    with pytest.raises(InputError, match=f"pixels: shows '{name}' already"):
+    with pytest.raises(InputError, match=f"pixels 0: shows '{name}' already"):
         attack(classifier, photograph(), name)
     with pytest.raises(InputError, match="no class named 'class q'"):
         attack(classifier, photograph(), "class q")
-    with pytest.raises(InputError, match="got 2 photographs"):
-        attack(classifier, photograph().expand(2, -1, -1, -1), 1)
+    with pytest.raises(InputError, match="attack: no `target`"):
+        attack(classifier, photograph(), epsilon="4/255")
+
+
+def test_a_configuration_holds_where_nothing_else_is_given() -> None:
+    classifier, pixels = linear_classifier(3), photograph()
+    config = AttackConfig("random", "30/255", steps=3)
+    assert attack(classifier, pixels, config=config).epsilon == 30
+    assert attack(classifier, pixels, "random", 30 / 255, config=config).epsilon == 30
+    assert attack(classifier, pixels, "random").epsilon == 4
+    with pytest.raises(InputError, match="attack: `epsilon` is '4/255', and '30/255' in `config`"):
+        attack(classifier, pixels, epsilon="4/255", config=config)
+    with pytest.raises(InputError, match="attack: `target` is None, and 'random' in `config`"):
+        attack(classifier, pixels, None, config=config)
+
+
+def test_one_photograph_gives_one_result_and_many_give_a_list(folder, tmp_path: Path) -> None:
+    classifier, config = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255")
+    shown = classifier.labels[int(classifier.logits(to_pixels(read_image(folder[1]))).argmax())]
+    counted = []
+
+    class Counting(Progress):
+        def advance(self, count: int = 1, **_: float) -> None:
+            counted.append(count)
+
+    first, missing, pixels = attack(
+        classifier, [folder[0], tmp_path / "no.png", photograph(1)], config=config, progress=Counting()
+    )
+    assert first == attack(classifier, Path(folder[0]), config=config)
+    assert first.name == folder[0]
+    assert isinstance(missing, Failure)
+    assert "no such file" in missing.error
+    assert pixels.name == "pixels 2"
+    assert sum(counted) == 3
+    with pytest.raises(ImageError, match="no such file"):
+        attack(classifier, tmp_path / "no.png", config=config)
+    refused, _ = attack(classifier, [folder[1], photograph(0)], shown)
+    assert f"shows '{shown}' already" in refused.error
+
+
+def test_a_result_draws_explains_and_hands_itself_on() -> None:
+    classifier = linear_classifier(4, scale=0.05)
+    results = attack(classifier, [photograph(0), photograph(1)], "random", "32/255")
+    assert all(result.attacked.success for result in results)
+    for original, result in zip((photograph(0), photograph(1)), results, strict=True):
+        assert result.pixels.shape == (1, 3, 8, 8)
+        assert (result.pixels - original).abs().max().mul(255).round().item() == result.norm <= 32
+        assert np.array_equal(np.asarray(result.source), np.asarray(to_image(original)))
+        seen = snellen.classify(classifier, result, k=1)
+        assert seen.top.index == result.attacked.top.index
+        assert snellen.stress(classifier, result).before.top.index == result.attacked.top.index
+        assert len(result.plot().axes) == 3
+        assert result.target.label in result.discussion()
+        assert "source" not in result.to_dict()
+        assert json.loads(to_json(result))["attacked"]["success"]
+    assert [answer.image for answer in snellen.classify(classifier, results)] == ["pixels 0", "pixels 1"]
 
 
 class Saturated(nn.Module):
@@ -315,19 +381,19 @@ class Certain(nn.Module):
 @pytest.mark.parametrize(
     ("network", "classes", "method", "reason"),
     [
-        (Saturated(), 3, "adaptive", "the gradient is zero everywhere"),
-        (Broken(), 2, "adaptive", "the gradient is not a number"),
-        (Certain(), 2, "ascent", r"stalled: the goal's probability is .*e-1\d"),
-        (Certain(), 2, "adaptive", "budget too small"),
+        (Saturated(), 3, "apgd", "the gradient is zero everywhere"),
+        (Broken(), 2, "apgd", "the gradient is not a number"),
+        (Certain(), 2, "gradient_ascent", r"stalled: the criterion's probability is .*e-1\d"),
+        (Certain(), 2, "apgd", "budget too small"),
     ],
 )
 def test_failures_say_why(network, classes, method, reason) -> None:
     classifier = toy(network, classes)
-    image, result = attack(classifier, photograph(), 1, "8/255", plan=AttackConfig(1, method=method, steps=10))
-    assert not result.attacked.hit
+    result = attack(classifier, photograph(), config=AttackConfig(1, "8/255", method=method, steps=10))
+    assert not result.attacked.success
     assert result.norm <= 8
     assert re.search(reason, result.reason), result.reason
-    assert image.size == (8, 8)
+    assert result.image.size == (8, 8)
 
 
 def test_the_network_is_left_as_found() -> None:
@@ -344,10 +410,13 @@ def test_the_network_is_left_as_found() -> None:
 
 def test_the_same_seed_gives_the_same_file() -> None:
     classifier = linear_classifier(5, scale=0.02)
-    subjects = [AttackExample(f"{seed}", to_image(photograph(seed))) for seed in range(20)]
+    examples = [AttackExample(Photo(f"{seed}", to_image(photograph(seed)))) for seed in range(20)]
 
-    def files(plan: AttackConfig) -> dict[str, bytes]:
-        return {subject.name: png_bytes(image) for subject, image, _ in attack_each(classifier, subjects, plan)}
+    def files(config: AttackConfig) -> dict[str, bytes]:
+        reached = [
+            outcome for _, outcome in attack_steps(classifier, examples, config) if isinstance(outcome, AttackResult)
+        ]
+        return {result.name: png_bytes(result.image) for result in reached}
 
     assert files(AttackConfig("random", seed=1)) == files(AttackConfig("random", seed=1))
     assert files(AttackConfig("random", seed=1)) != files(AttackConfig("random", seed=2))
@@ -376,14 +445,15 @@ def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:
 # ---- robust
 
 
-def test_turns_are_drawn_and_repeatable() -> None:
+def test_eot_samples_are_repeatable() -> None:
     classifier = linear_classifier()
-    turns = [EOTSampler(classifier.preprocessing, 30, 40, 6, seed=1) for _ in range(2)]
+    samplers = [EOTSampler(classifier.preprocessing, 30, 40, 6, seed=1) for _ in range(2)]
     pixels = photograph(0, 30, 40)
-    first, second, third = ([look(pixels) for look in looks] for looks in (turns[0](), turns[1](), turns[0]()))
+    steps = (samplers[0](), samplers[1](), samplers[0]())
+    first, second, third = ([transform(pixels) for transform in samples] for samples in steps)
     assert all(map(torch.equal, first, second))
     assert not all(map(torch.equal, first, third))
-    assert all(look.shape == (1, 3, 8, 8) for look in first)
+    assert all(inputs.shape == (1, 3, 8, 8) for inputs in first)
 
 
 def test_large_photographs_are_reduced() -> None:
@@ -391,7 +461,7 @@ def test_large_photographs_are_reduced() -> None:
     assert reduction(preprocessing, 448, 900) is None
     reduced = reduction(preprocessing, 1344, 1800)
     assert reduced.size == (448, 600)
-    assert reduced.view(torch.rand(1, 3, 1344, 1800)).shape == (1, 3, 448, 600)
+    assert reduced.preprocess(torch.rand(1, 3, 1344, 1800)).shape == (1, 3, 448, 600)
 
 
 def test_held_out_draws_hold_the_assignments_four() -> None:
@@ -406,38 +476,38 @@ def test_held_out_draws_hold_the_assignments_four() -> None:
 @pytest.mark.slow
 def test_a_robust_attack_survives_what_undoes_the_plain_one(lite0) -> None:
     pixels = snellen.read_pixels(bundled_photographs()[0].path)
-    _, result = attack(lite0, pixels, "space shuttle", "8/255", plan=AttackConfig(None, robust=True))
+    result = attack(lite0, pixels, config=AttackConfig("space shuttle", "8/255", robust=True))
     draws = sum(held.draws for held in result.held_out)
-    assert result.attacked.hit
+    assert result.attacked.success
     assert result.norm <= 8
-    assert sum(held.hits for held in result.held_out) >= 0.95 * draws
-    assert sum(held.plain_hits for held in result.held_out) <= 0.5 * draws
+    assert sum(held.successes for held in result.held_out) >= 0.95 * draws
+    assert sum(held.plain_successes for held in result.held_out) <= 0.5 * draws
 
 
-# ---- accounting
+# ---- success rates
 
 
-def outcome(correct: bool, hit: bool, epsilon: int = 4) -> AttackResult:
-    _, made = attack(linear_classifier(3), photograph(), "random", f"{epsilon}/255")
+def outcome(correct: bool, success: bool, epsilon: int = 4) -> AttackResult:
+    made = attack(linear_classifier(3), photograph(), "random", f"{epsilon}/255")
     label = made.original if correct else dataclasses.replace(made.original, index=made.original.index + 1)
-    verdict = dataclasses.replace(made.attacked, hit=hit, changed=True)
+    verdict = dataclasses.replace(made.attacked, success=success, changed=True)
     return dataclasses.replace(made, label=label, attacked=verdict, epsilon=epsilon)
 
 
 def test_rates_are_kept_apart() -> None:
     attacks = [outcome(True, True, 1), outcome(True, True, 3), outcome(True, False, 64), outcome(False, True, 1)]
-    accounts = summarise(attacks, smallest=True)
-    assert (accounts.correct.hit.count, accounts.correct.hit.n) == (2, 3)
-    assert (accounts.correct.changed.count, accounts.wrong.hit.count, accounts.wrong.n) == (3, 1, 1)
-    assert [rate.count for steps, rate in accounts.curve][:4] == [0, 1, 1, 2]
-    assert accounts.curve[-1][1].count == 2
+    summary = summarise(attacks, smallest=True)
+    assert (summary.correct.success.count, summary.correct.success.n) == (2, 3)
+    assert (summary.correct.changed.count, summary.wrong.success.count, summary.wrong.n) == (3, 1, 1)
+    assert [rate.count for steps, rate in summary.curve][:4] == [0, 1, 1, 2]
+    assert summary.curve[-1][1].count == 2
     # Wilson's interval for 2 of 3, by its formula.
     z, p, n = 1.959964, 2 / 3, 3
     middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     ends = [(middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)]
-    assert [accounts.correct.hit.low, accounts.correct.hit.high] == pytest.approx(ends, abs=1e-6)
-    text = discuss(accounts)
-    assert "67% (2 of 3; 95% interval 21% to 94%) meet the goal" in text
+    assert [summary.correct.success.low, summary.correct.success.high] == pytest.approx(ends, abs=1e-6)
+    text = discuss(summary)
+    assert "67% (2 of 3; 95% interval 21% to 94%) meet the criterion" in text
     assert "1 photographs that were wrong before" in text
     assert "within 3/255" in text
     assert summarise([], smallest=True).curve == ()
@@ -471,56 +541,82 @@ def test_names_of_files() -> None:
 
 
 def test_a_folder_is_attacked_and_resumed(folder, tmp_path: Path, monkeypatch) -> None:
-    classifier, plan, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
+    classifier, config, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
     sources = [folder[0], str(broken), *folder[1:]]
-    first = attack_folder(classifier, sources, plan, out)
+    first = attack_folder(classifier, sources, config, out)
     assert [failure.image for failure in first.failures] == [str(broken)]
-    assert [one.image for one in first.attacks] == folder
+    assert [one.name for one in first.attacks] == folder
     assert first.resumed == 0
     for one in first.attacks:
-        original, attacked = (np.asarray(read_image(path)).astype(int) for path in (one.image, out / one.file))
+        original, attacked = (np.asarray(read_image(path)).astype(int) for path in (one.name, out / one.file))
         assert np.abs(attacked - original).max() == one.norm <= 8
     rows = list(csv.DictReader(io.StringIO((out / "attacks.csv").read_text())))
-    assert [row["hit"] for row in rows] == [str(one.attacked.hit) for one in first.attacks] + [""]
+    assert [row["success"] for row in rows] == [str(one.attacked.success) for one in first.attacks] + [""]
     assert "not an image" in rows[-1]["error"]
 
     # As after a kill: one report is missing, one file is damaged.
     (out / "attacks" / "a-x-adversarial.json").unlink()
     (out / "b-x-adversarial.png").write_bytes(b"")
     times = {name: (out / name).stat().st_mtime_ns for name in ("a-x-adversarial.png", "y-adversarial.png")}
-    again = attack_folder(classifier, sources, plan, out)
+    again = attack_folder(classifier, sources, config, out)
     assert again.resumed == 1
     assert again.attacks == first.attacks
     assert (out / "y-adversarial.png").stat().st_mtime_ns == times["y-adversarial.png"]
     assert (out / "a-x-adversarial.png").stat().st_mtime_ns > times["a-x-adversarial.png"]
-    assert attack_folder(classifier, sources, plan, out).resumed == 3
-    assert attack_folder(classifier, sources, dataclasses.replace(plan, seed=1), out).resumed == 0
+    assert attack_folder(classifier, sources, config, out).resumed == 3
+    assert attack_folder(classifier, sources, dataclasses.replace(config, seed=1), out).resumed == 0
+
+
+def test_networks_of_one_name_do_not_share_answers(folder, tmp_path: Path) -> None:
+    config, out = AttackConfig("random", "8/255"), tmp_path / "run"
+    one, other = linear_classifier(4, seed=1, scale=0.05), linear_classifier(4, seed=2, scale=0.05)
+    assert one.name == other.name
+    first = attack_folder(one, folder, config, out)
+    again = attack_folder(other, folder, config, out)
+    assert (first.resumed, again.resumed) == (0, 0)
+    assert first.attacks != again.attacks
+    with torch.no_grad():
+        other.network.linear.bias += 1
+    assert attack_folder(other, folder, config, out).resumed == 0
+    assert attack_folder(other, folder, config, out).resumed == 3
+
+
+@pytest.mark.parametrize("space", ["image", "input"])
+def test_a_folders_results_draw_themselves(folder, tmp_path: Path, space) -> None:
+    classifier, config = linear_classifier(4, scale=0.05), AttackConfig("random", "min", space=space)
+    for resumed in (0, 3):
+        result: FolderResult = attack_folder(classifier, folder, config, tmp_path / space)
+        assert result.resumed == resumed
+        assert result.plot().axes[0].get_xlabel().startswith("bound")
+        assert all(len(one.plot().axes) == 3 for one in result.attacks)
+        assert "meet the criterion" in result.discussion()
+        assert set(result.to_dict()) == {"config", "success_rates", "attacks", "failures"}
 
 
 def test_a_killed_folder_keeps_what_was_done(folder, tmp_path: Path) -> None:
-    classifier, plan, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
+    classifier, config, out = linear_classifier(4, scale=0.05), AttackConfig("random", "8/255"), tmp_path / "run"
     seen = []
 
-    def interrupt() -> None:
-        seen.append(1)
-        if len(seen) == 2:
-            raise KeyboardInterrupt
+    class Interrupt(Progress):
+        def advance(self, count: int = 1, **_: float) -> None:
+            seen.append(count)
+            if len(seen) == 2:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attack_folder(classifier, folder, plan, out, done=interrupt)
-    assert attack_folder(classifier, folder, plan, out).resumed == 2
+        attack_folder(classifier, folder, config, out, progress=Interrupt())
+    assert attack_folder(classifier, folder, config, out).resumed == 2
 
 
 def test_one_photograph_that_shows_the_target_does_not_stop_the_others(folder, tmp_path: Path) -> None:
     classifier = linear_classifier(4, scale=0.05)
     labels = ["class a", "class b", "class b"]
     result = attack_folder(classifier, folder, AttackConfig("class a"), tmp_path / "run", labels=labels)
-    assert [one.image for one in result.attacks] == folder[1:]
+    assert [one.name for one in result.attacks] == folder[1:]
     assert "shows 'class a' already" in result.failures[0].error
-    shown = read_picture(result.attacks[0], tmp_path / "run")
-    assert shown.original.size == shown.attacked.size == (9, 10)
+    assert read_image(result.attacks[0].source).size == result.attacks[0].image.size == (9, 10)
 
 
 def test_labels_come_from_imagenets_folders(lite0, tmp_path: Path) -> None:
@@ -540,7 +636,7 @@ def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("attack", photo, "--target", "space shuttle", "--epsilon", "4/255", "--out", out, "--json")
     assert done.returncode == 0, done.stderr
     (report,) = json.loads(done.stdout)["attacks"]
-    assert report["attacked"]["hit"]
+    assert report["attacked"]["success"]
     assert report["file"] == "adversarial.png"
     manifest = json.loads((out / "manifest.json").read_text())
     made = {"attacks.json", "attacks.csv", "adversarial.png", "attacks.png", "attacks/adversarial.json"}

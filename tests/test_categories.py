@@ -9,16 +9,20 @@ import sys
 import sysconfig
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import snellen
-from snellen.errors import InputError
+from snellen.data.images import Failure
+from snellen.errors import ImageError, InputError
 from snellen.inspect.categories import Classification, classify, classify_each
-from snellen.inspect.figures import draw_categories
+from snellen.inspect.figures import draw_classifications
 from test_images import BAD_FILES, write_bad_file
+from toys import MeanColours, classifier_of
 
 import timm  # isort: skip
 from timm.data import create_transform, resolve_data_config  # isort: skip
@@ -58,27 +62,58 @@ def test_the_differentiable_way_agrees_on_the_top_class(lite0, imagenet, timms_p
     assert largest <= 5e-3
 
 
-def test_embedded_weights_see_what_is_there(lite0, peppers) -> None:
-    (result,) = classify(lite0, peppers)
+def test_bundled_weights_see_what_is_there(lite0, peppers) -> None:
+    result = classify(lite0, peppers)
     assert result.top.label == "bell pepper"
     assert result.top.index == 945
+    first, second = result.predictions[:2]
+    assert f"{first.label} with probability {first.probability:.3f}, ahead of {second.label}" in result.discussion()
+    assert set(result.to_dict()) == {"image", "predictions"}
+    assert result._repr_png_().startswith(b"\x89PNG")
 
 
 def test_kinds_of_input(lite0, tmp_path) -> None:
     path = tmp_path / "grey.png"
     Image.new("RGB", (300, 200), (90, 90, 90)).save(path)
-    of_path = classify(lite0, path, k=2)[0].predictions
-    of_bytes = classify(lite0, path.read_bytes(), k=2)[0].predictions
-    of_pixels = classify(lite0, snellen.read_pixels(path), k=2)[0].predictions
-    assert of_path == of_bytes
-    assert [p.index for p in of_pixels] == [p.index for p in of_path]
+    image, pixels = Image.open(path), snellen.read_pixels(path)
+    of_path = classify(lite0, path, k=2).predictions
+    for same in (str(path), path.read_bytes(), image, np.array(image)):
+        assert classify(lite0, same, k=2).predictions == of_path
+    for same in (pixels, pixels[0], SimpleNamespace(pixels=pixels)):
+        assert classify(lite0, same, k=2) == Classification(
+            "pixels 0", classify(lite0, pixels, k=2).predictions, pixels
+        )
+        assert [p.index for p in classify(lite0, same, k=2).predictions] == [p.index for p in of_path]
     assert classify(lite0, []) == []
-    assert len(classify(lite0, path, k=2000)[0].predictions) == 1000
+    assert len(classify(lite0, path, k=2000).predictions) == 1000
     for k in (0, 2.5, "3"):
         with pytest.raises(InputError, match="k is .*a whole number above 0"):
             classify(lite0, path, k=k)
-    with pytest.raises(InputError, match="got Image for a photograph"):
-        classify(lite0, Image.new("RGB", (2, 2)))
+    with pytest.raises(InputError, match="classify: got float"):
+        classify(lite0, 3.0)
+    with pytest.raises(ImageError, match="gone.png: no such file"):
+        classify(lite0, "gone.png")
+
+
+def test_of_many_a_bad_one_is_a_failure_in_its_place(lite0, peppers) -> None:
+    """Kinds may be mixed, and each answer is that of the photograph alone."""
+    image = Image.new("RGB", (30, 20), (200, 90, 40))
+    first, missing, second, third = classify(lite0, [str(peppers), "gone.png", image, np.array(image)])
+    assert missing == Failure("gone.png", "gone.png: no such file")
+    assert [each.image for each in (first, second, third)] == [str(peppers), "image 2", "image 3"]
+    assert first.top.probability == pytest.approx(classify(lite0, peppers).top.probability, abs=1e-5)
+    assert second.predictions == third.predictions
+    assert len(classify(lite0, np.stack([np.array(image)] * 3))) == 3
+    assert [each.image for each in classify(lite0, torch.rand(2, 3, 8, 8))] == ["pixels 0", "pixels 1"]
+
+
+def test_float_pixels_are_not_rounded_to_bytes() -> None:
+    classifier = classifier_of(MeanColours(40 * torch.eye(3)), 4, 3)
+    pixels = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    exact, rounded = (classifier.logits(each).softmax(1)[0] for each in (pixels, pixels.mul(255).round().div(255)))
+    assert not torch.allclose(exact, rounded, atol=1e-4)
+    found = {p.index: p.probability for p in classify(classifier, pixels).predictions}
+    assert found == pytest.approx(dict(enumerate(exact.tolist())), abs=1e-6)
 
 
 def test_a_long_stream_is_not_held(lite0, tmp_path) -> None:
@@ -96,8 +131,7 @@ def test_a_long_stream_is_not_held(lite0, tmp_path) -> None:
 
 def test_figure_shows_every_photograph() -> None:
     prediction = snellen.Prediction("bell pepper", 945, 0.75)
-    pairs = [(Image.new("RGB", (40, 30)), Classification("a.png", (prediction,)))] * 3
-    figure = draw_categories(pairs)
+    figure = draw_classifications([Classification("a.png", (prediction,), Image.new("RGB", (40, 30)))] * 3)
     assert len(figure.axes) == 6
     assert [text.get_text() for text in figure.axes[1].texts] == ["75.0 %"]
 

@@ -1,14 +1,16 @@
 """The classifier leaves its network as found, gives exact gradients and refuses what is not pixels."""
 
+import dataclasses
 import math
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import snellen
-from snellen.data.labels import numbered_labels
+from snellen.data.labels import Labels, numbered_labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
 from snellen.models.classifier import Classifier, choose_device, penultimate
@@ -150,10 +152,10 @@ def test_threads_share_a_training_network(method: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", [torch.full((1, 3, 4, 4), -2.0), torch.full((1, 3, 4, 4), math.nan)])
-def test_views_are_checked(wrong) -> None:
-    with pytest.raises(InputError, match="view: got"):
+def test_inputs_are_checked(wrong) -> None:
+    with pytest.raises(InputError, match="inputs: got"):
         toy().logits_from_inputs(wrong)
-    with pytest.raises(InputError, match="view: got 5 x 4 .*4 x 4, as resized and cropped"):
+    with pytest.raises(InputError, match="inputs: got 5 x 4 .*4 x 4, as resized and cropped"):
         toy().embed_inputs(torch.zeros(1, 3, 5, 4))
 
 
@@ -179,3 +181,62 @@ def test_devices() -> None:
 def test_repr(lite0) -> None:
     assert repr(lite0) == "Classifier('tf_efficientnet_lite0', 1000 classes, on cpu)"
     assert isinstance(lite0, snellen.Classifier)
+
+
+def test_weights_in_memory_have_a_digest_and_a_cache_key_of_their_own() -> None:
+    one, other = toy(), toy()
+    assert one.digest == other.digest != ""
+    assert one.cache_key() == other.cache_key()
+    with torch.no_grad():
+        other.network.head.bias[0] += 1
+    assert one.digest != other.digest
+    assert one.cache_key() != other.cache_key()
+
+
+@pytest.mark.parametrize(
+    "change", [{"interpolation": "bicubic"}, {"mean": (0.1, 0.0, 0.0)}, {"size": (5, 5)}, {"crop_fraction": 0.9}]
+)
+def test_the_cache_key_holds_the_preprocessing(change: dict) -> None:
+    one = toy()
+    assert one.with_preprocessing(dataclasses.replace(PLAIN, **change)).cache_key() != one.cache_key()
+
+
+def test_the_cache_key_holds_the_labels_and_weights_that_changed_after_loading() -> None:
+    named = Classifier(Toy(), PLAIN, Labels(("cat", "dog")), name="toy", device="cpu")
+    assert named.cache_key() != toy().cache_key()
+    filed = Classifier(Toy(), PLAIN, numbered_labels(2), name="toy", digest="ab" * 32, device="cpu")
+    before = filed.cache_key()
+    with torch.no_grad():
+        filed.network.head.bias += 1
+    assert filed.digest == "ab" * 32
+    assert filed.cache_key() != before
+
+
+def test_normalisation_constants_are_put_on_the_device_once() -> None:
+    with torch.inference_mode():
+        first = PLAIN.normalise(torch.zeros(1, 3, 4, 4))
+    made: list[object] = []
+
+    class Counted(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made.append(func.overloadpacket)
+            return func(*args, **(kwargs or {}))
+
+    with Counted():
+        again = PLAIN.normalise(torch.zeros(1, 3, 4, 4))
+    assert set(made) <= {torch.ops.aten.zeros, torch.ops.aten.sub, torch.ops.aten.div}
+    torch.testing.assert_close(first, again)
+    # Made under inference mode, they are constants like any others to a gradient.
+    pixels = torch.zeros(1, 3, 4, 4, requires_grad=True)
+    PLAIN.normalise(pixels).sum().backward()
+    assert (pixels.grad == 1).all()
+
+
+def test_the_callers_network_is_used_itself_and_left_as_found() -> None:
+    network = Toy().train()
+    network.head.bias.requires_grad_(False)
+    classifier = Classifier(network, PLAIN, numbered_labels(2), name="toy", device="cpu")
+    classifier.logits(pixels_of(0.1, 0.2, 0.3))
+    assert classifier.network is network
+    assert network.training
+    assert [parameter.requires_grad for parameter in network.parameters()] == [True, True, True, False]

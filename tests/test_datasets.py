@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snellen import datasets
 from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import train_test
+from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS_PER_CLASS
+from snellen.data.datasets.folder import _Files
 from snellen.data.datasets.hub import from_dataset_dict
 from snellen.data.images import read_image
+from snellen.data.labels import numbered_labels
 from snellen.errors import InputError
 from transfer_toys import class_folders, colours, encoded, write_parquet
 
@@ -90,7 +91,7 @@ def test_the_hub_gives_what_parquet_gives(parquet: Path, tmp_path: Path, monkeyp
 
     files = {"train": sorted(map(str, parquet.glob("train*"))), "test": sorted(map(str, parquet.glob("test*")))}
     loaded = hub.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path))
-    monkeypatch.setattr(datasets, "hub_reachable", lambda: True)
+    monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: True)
     monkeypatch.setattr(hub, "load_dataset", lambda name: loaded if name == "owner/pets" else None)
     from_hub, local = open_dataset("owner/pets"), open_dataset(str(parquet))
     assert from_hub.labels == local.labels
@@ -100,7 +101,7 @@ def test_the_hub_gives_what_parquet_gives(parquet: Path, tmp_path: Path, monkeyp
 
 
 def test_offline_says_what_to_do(monkeypatch) -> None:
-    monkeypatch.setattr(datasets, "hub_reachable", lambda: False)
+    monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: False)
     with pytest.raises(InputError, match=r"timm/oxford-iiit-pet: no such folder, and the hub cannot be reached \(down"):
         open_dataset("timm/oxford-iiit-pet")
 
@@ -111,7 +112,7 @@ def test_what_the_hub_refuses_is_one_line(monkeypatch) -> None:
     def refuse(name: str):
         raise ValueError("no such\ndata set")
 
-    monkeypatch.setattr(datasets, "hub_reachable", lambda: True)
+    monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: True)
     monkeypatch.setattr(hub, "load_dataset", refuse)
     with pytest.raises(InputError, match="owner/pets: the hub's data set cannot be loaded: no such data set"):
         open_dataset("owner/pets")
@@ -128,7 +129,7 @@ def test_class_folders_with_and_without_splits(tmp_path: Path) -> None:
     class_folders(tmp_path / "split" / "val", {"cat": 1, "dog": 1})
     split = train_test(open_dataset(str(tmp_path / "split")))
     assert (len(split.train), len(split.test)) == (5, 2)
-    assert split.how == "The set's own splits: train to learn from, val to test."
+    assert split.description == "The set's own splits: train to learn from, val to test."
 
 
 def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
@@ -146,9 +147,9 @@ def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
 @given(st.lists(st.integers(3, 30), min_size=2, max_size=6), st.integers(0, 5))
 def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
-    rows = datasets._Files(Path(), [f"{i}.png" for i in range(len(labels))], labels)
-    names = datasets.numbered_labels(len(counts))
-    found = datasets.ImageSet("toy", names, {"all": rows}, "f")
+    rows = _Files(Path(), [f"{i}.png" for i in range(len(labels))], labels)
+    names = numbered_labels(len(counts))
+    found = ImageSet("toy", names, {"all": rows}, "f")
     split, again = train_test(found, seed), train_test(found, seed)
     test = np.bincount(split.test.targets(), minlength=len(counts))
     assert test.tolist() == [max(1, round(count / 4)) for count in counts]
@@ -158,7 +159,7 @@ def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], s
     assert [e.name for e in again.test.read()] == test_names
     assert [e.label for e in split.test.read()] == split.test.targets().tolist()
     assert [e.name for e in split.train.read(1, 3)] == train_names[1:3]
-    assert f"drawn with seed {seed}" in split.how
+    assert f"drawn with seed {seed}" in split.description
 
 
 @pytest.mark.parametrize(
@@ -239,7 +240,7 @@ def test_digits_need_no_download() -> None:
     bunch = load_digits()
     first_two = bunch.images[np.flatnonzero(bunch.target == 2)[0]]
     assert np.array_equal(np.array(read_image(example.source))[..., 0], np.round(first_two * 255 / 16))
-    assert "scikit-learn ships" in found.about
+    assert "scikit-learn ships" in found.note
 
 
 def test_the_real_pets(shared: Path) -> None:

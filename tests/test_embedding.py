@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,16 @@ import snellen
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure
-from snellen.errors import InputError
-from snellen.transfer import store
-from snellen.transfer.embed_dataset import Here, embed
+from snellen.errors import InputError, SnellenError
+from snellen.transfer import shards
+from snellen.transfer.embed_dataset import LocalWorkers, embed_dataset
 from snellen.transfer.engines import TorchEngine
-from snellen.transfer.features import EmbeddedExample, embed_each, width_of, with_size
-from snellen.transfer.shards import Job, alone, begin, discard, merge, write_shard
+from snellen.transfer.features import EmbeddedExample, FeatureConfig, embed_each, width_of, with_size
+from snellen.transfer.shards import Job, begin, discard, locked, merge, write_shard
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
+TORCH = FeatureConfig(engine="torch")
 
 
 def features_in(path: Path) -> np.ndarray:
@@ -44,7 +46,7 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def test_each_colour_in_order(photographs: Path, tmp_path: Path) -> None:
-    result = embed(toy_classifier(), str(photographs), tmp_path / "f.parquet", engine="torch")
+    result = embed_dataset(toy_classifier(), str(photographs), tmp_path / "f.parquet", features=TORCH)
     assert np.allclose(features_in(tmp_path / "f.parquet"), np.array(COLOURS) / 255, atol=1e-6)
     table = pq.read_table(tmp_path / "f.parquet")
     assert table["image_id"].to_pylist() == [f"{number:02}.png" for number in range(23)]
@@ -59,18 +61,20 @@ def test_labels_and_splits(tmp_path: Path) -> None:
     images = [encoded(colour) for colour in COLOURS]
     write_parquet(tmp_path / "d" / "train.parquet", images[:5], [0, 1, 1, -1, 0], ["cat", "dog"])
     write_parquet(tmp_path / "d" / "test.parquet", images[5:7], [1, 0], ["cat", "dog"])
-    embed(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", engine="torch")
+    embed_dataset(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", features=TORCH)
     table = pq.read_table(tmp_path / "f.parquet")
     assert table["label"].to_pylist() == ["cat", "dog", "dog", None, "cat", "dog", "cat"]
     assert table["split"].to_pylist() == ["train"] * 5 + ["test"] * 2
 
 
 def test_bad_images_are_listed_and_the_rest_goes_on(photographs: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(store.Job.__init__, "__defaults__", (4,))
+    monkeypatch.setattr(shards.Job.__init__, "__defaults__", (4,))
     bad = ["00.png", "07.png", "08.png", "22.png"]
     for name in bad:
         (photographs / name).write_bytes(b"no image")
-    result = embed(toy_classifier(), str(photographs), tmp_path / "f.parquet", engine="torch", mirrored=True)
+    result = embed_dataset(
+        toy_classifier(), str(photographs), tmp_path / "f.parquet", features=FeatureConfig("torch", mirrored=True)
+    )
     assert [failure.image for failure in result.failures] == bad
     assert "not an image" in result.failures[0].error
     kept = [colour for number, colour in enumerate(COLOURS) if f"{number:02}.png" not in bad]
@@ -80,14 +84,14 @@ def test_bad_images_are_listed_and_the_rest_goes_on(photographs: Path, tmp_path:
 def test_only_bad_images(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.png").write_bytes(b"no image")
-    result = embed(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", engine="torch")
+    result = embed_dataset(toy_classifier(), str(tmp_path / "d"), tmp_path / "f.parquet", features=TORCH)
     assert (result.rows, len(result.failures), result.non_negative) == (0, 1, False)
 
 
 def test_mirrored_is_the_mean_of_both(lite0, imagenet) -> None:
     engine = TorchEngine(lite0)
-    view = lite0.preprocessing.preprocess_fast(np.array(snellen.read_image(imagenet[0])))
-    plain, mirror = engine.features([view, np.ascontiguousarray(view[:, ::-1])])
+    inputs = lite0.preprocessing.preprocess_fast(np.array(snellen.read_image(imagenet[0])))
+    plain, mirror = engine.features([inputs, np.ascontiguousarray(inputs[:, ::-1])])
     (found,) = embed_each(engine, lite0, [Example(str(imagenet[0]), None, "a")], mirrored=True)
     assert isinstance(found, EmbeddedExample)
     assert np.allclose(found.features, (plain + mirror) / 2, atol=1e-5)
@@ -99,14 +103,14 @@ def test_another_size(lite0) -> None:
     assert larger.preprocessing.size == (256, 256)
     assert width_of(larger) == 1280
     assert with_size(lite0, None) is lite0
-    with pytest.raises(InputError, match="the view's size is 31"):
+    with pytest.raises(InputError, match="`size` is 31"):
         with_size(lite0, 31)
 
 
 def job_of(rows: int, **changes: object) -> Job:
     values = {
-        "model": "toy", "weights": "d1", "size": (32, 32), "mirrored": False, "precision": "float32", "width": 3,
-        "dataset": "d", "data": "f", "rows": rows, "shard_rows": 4,
+        "model": "toy", "weights": "d1", "preprocessing": toy_classifier().preprocessing, "mirrored": False,
+        "precision": "float32", "width": 3, "dataset": "d", "data": "f", "rows": rows, "shard_rows": 4,
     }  # fmt: skip
     return Job(**(values | changes))
 
@@ -115,53 +119,113 @@ def test_resuming_computes_only_what_is_missing(photographs: Path, tmp_path: Pat
     path = tmp_path / "f.parquet"
     dataset = open_dataset(str(photographs))
     classifier = toy_classifier()
-    here = Here(TorchEngine(classifier), classifier, dataset)
+    workers = LocalWorkers(TorchEngine(classifier), classifier, dataset)
     job = job_of(23)
     assert begin(path, job) == [0, 1, 2, 3, 4, 5]
-    for shard in here.shards(job, [4, 1]):
+    for shard in workers.shards(job, [4, 1]):
         write_shard(path, job, shard)
     (tmp_path / "f.parquet.partial" / ".unfinished-half.parquet").write_bytes(b"half a shard")
     assert begin(path, job) == [0, 2, 3, 5]
-    for shard in here.shards(job, [0, 2, 3, 5]):
+    for shard in workers.shards(job, [0, 2, 3, 5]):
         write_shard(path, job, shard)
     stored = merge(path, job, snellen.runs.provenance.Provenance.collect())
     assert stored.rows == 23
     assert np.allclose(features_in(path), np.array(COLOURS) / 255, atol=1e-6)
-    with alone(path):
+    with locked(path):
         discard(path)
     assert not (tmp_path / "f.parquet.partial").exists()
 
 
+BILINEAR = toy_classifier().preprocessing
+
+
 @pytest.mark.parametrize(
-    "change", [{"weights": "d2"}, {"data": "g"}, {"mirrored": True}, {"size": (64, 64)}, {"precision": "bfloat16"}]
+    ("change", "told"),
+    [
+        ({"weights": "d2"}, "weights: d1, not d2"),
+        ({"data": "g"}, "data: f, not g"),
+        ({"mirrored": True}, "mirrored: False, not True"),
+        ({"precision": "bfloat16"}, "precision: float32, not bfloat16"),
+        ({"preprocessing": replace(BILINEAR, size=(64, 64))}, r"preprocessing size: \[32, 32\], not \[64, 64\]"),
+        ({"preprocessing": replace(BILINEAR, interpolation="bicubic")}, "interpolation: bilinear, not bicubic"),
+        ({"preprocessing": replace(BILINEAR, crop_fraction=0.5)}, "preprocessing crop_fraction: 1.0, not 0.5"),
+        ({"preprocessing": replace(BILINEAR, mean=(0.5, 0.0, 0.0))}, r"preprocessing mean: \[0.0, 0.0, 0.0\], not"),
+        ({"preprocessing": replace(BILINEAR, std=(0.5, 1.0, 1.0))}, r"preprocessing std: \[1.0, 1.0, 1.0\], not"),
+    ],
 )
-def test_another_job_is_refused(tmp_path: Path, change: dict) -> None:
+def test_another_job_is_refused(tmp_path: Path, change: dict, told: str) -> None:
     begin(tmp_path / "f.parquet", job_of(23))
-    with pytest.raises(InputError, match=f"an unfinished job with another {next(iter(change))}"):
+    with pytest.raises(InputError, match=f"an unfinished job with another .*{told}.*another `out`"):
         begin(tmp_path / "f.parquet", job_of(23, **change))
+
+
+def test_another_preprocessing_of_one_size_is_another_file(photographs: Path, tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    classifier = toy_classifier()
+    embed_dataset(classifier, str(photographs), path, features=TORCH)
+    brighter = classifier.with_preprocessing(replace(classifier.preprocessing, std=(0.5, 0.5, 0.5)))
+    assert embed_dataset(brighter, str(photographs), path, features=TORCH).embedded == 23
+    assert np.allclose(features_in(path), 2 * np.array(COLOURS) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", [b"", b"no JSON", b"[1]", b"\xff\xfe", b"{}", b'{"model": 5}'])
+def test_a_damaged_job_is_one_line(photographs: Path, tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "f.parquet"
+    begin(path, job_of(23))
+    (tmp_path / "f.parquet.partial" / "job.json").write_bytes(damage)
+    with pytest.raises(InputError, match=r"f.parquet.partial/job.json: does not describe a job \(delete its folder"):
+        embed_dataset(toy_classifier(), str(photographs), path, features=TORCH)
+
+
+def test_damaged_shards_are_made_again(photographs: Path, tmp_path: Path) -> None:
+    """Those that are cut short, empty, no parquet file, or of another job; one with bad data is found at the end."""
+    path = tmp_path / "f.parquet"
+    classifier, job = toy_classifier(), job_of(23)
+    workers = LocalWorkers(TorchEngine(classifier), classifier, open_dataset(str(photographs)))
+    begin(path, job)
+    for shard in workers.shards(job, range(6)):
+        write_shard(path, job_of(23, data="g") if shard.number == 3 else job, shard)
+    files = sorted((tmp_path / "f.parquet.partial").glob("shard-*"))
+    files[0].write_bytes(files[0].read_bytes()[:-20])
+    files[1].write_bytes(b"")
+    files[2].write_bytes(b"no parquet file")
+    files[4].write_bytes(files[4].read_bytes().replace(b"model", b"modle"))
+    assert begin(path, job) == [0, 1, 2, 3, 4]
+    for shard in workers.shards(job, range(5)):
+        write_shard(path, job, shard)
+    assert begin(path, job) == []
+    bad = bytearray(files[2].read_bytes())
+    bad[4:100] = bytes(96)
+    files[2].write_bytes(bad)
+    with pytest.raises(SnellenError, match=r"shard-000002.parquet: was damaged and is removed \(embed again"):
+        merge(path, job, snellen.runs.provenance.Provenance.collect())
+    assert begin(path, job) == [2]
+    assert not path.exists()
 
 
 def test_a_finished_file_is_left_alone(photographs: Path, tmp_path: Path) -> None:
     path = tmp_path / "f.parquet"
-    first = embed(toy_classifier(), str(photographs), path, engine="torch")
+    first = embed_dataset(toy_classifier(), str(photographs), path, features=TORCH)
     before = path.stat().st_mtime_ns
-    second = embed(toy_classifier(), str(photographs), path, engine="torch")
+    second = embed_dataset(toy_classifier(), str(photographs), path, features=TORCH)
     assert path.stat().st_mtime_ns == before
     assert (second.rows, second.embedded, second.non_negative) == (first.rows, 0, True)
     (photographs / "99.png").write_bytes(encoded((1, 2, 3)))
-    assert embed(toy_classifier(), str(photographs), path, engine="torch").rows == 24
+    assert embed_dataset(toy_classifier(), str(photographs), path, features=TORCH).rows == 24
 
 
 _MEMORY_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from transfer_toys import toy_classifier
-from snellen.transfer.embed_dataset import embed
+from snellen.transfer.embed_dataset import embed_dataset
+from snellen.transfer.features import FeatureConfig
+TORCH = FeatureConfig(engine="torch")
 folder = Path(sys.argv[1])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-embed(toy_classifier(), str(folder / "few"), folder / "few.parquet", engine="torch")
+embed_dataset(toy_classifier(), str(folder / "few"), folder / "few.parquet", features=TORCH)
 few = peak()
-result = embed(toy_classifier(), str(folder / "many"), folder / "many.parquet", engine="torch")
+result = embed_dataset(toy_classifier(), str(folder / "many"), folder / "many.parquet", features=TORCH)
 print(result.rows, few, peak())
 """
 
@@ -254,32 +318,33 @@ import os, signal, sys
 from pathlib import Path
 import ray, snellen
 from snellen.data.datasets import open_dataset
-from snellen.transfer import distributed, store
+from snellen.transfer import ray_workers, shards
 from snellen.transfer.features import with_size
 
 folder = Path(sys.argv[1])
 
-class Dying(distributed._Worker):
+class Dying(ray_workers._Worker):
     def __call__(self, batch):
         if 3 in batch["shard"] and not (folder / "killed").exists():
             (folder / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__call__(batch)
 
-distributed._Worker = Dying
+ray_workers._Worker = Dying
 ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
 classifier = with_size(snellen.load(device="cpu"), 64)
 images = open_dataset("digits")
-job = store.Job(
-    classifier.name, classifier.digest, (64, 64), False, "float32", 1280, "digits", images.fingerprint, 500, 50
+job = shards.Job(
+    classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "digits", images.fingerprint,
+    500, 50,
 )
-workers = distributed.RayWorkers(classifier, "digits", "float32", workers=2)
+workers = ray_workers.RayWorkers(classifier, "digits", "float32", workers=2)
 done = []
-for shard in workers.shards(job, store.begin(folder / "ray.parquet", job)):
-    store.write_shard(folder / "ray.parquet", job, shard)
+for shard in workers.shards(job, shards.begin(folder / "ray.parquet", job)):
+    shards.write_shard(folder / "ray.parquet", job, shard)
     done.append(shard.number)
 assert sorted(done) == list(range(10)), done
-store.merge(folder / "ray.parquet", job, snellen.runs.provenance.Provenance.collect())
+shards.merge(folder / "ray.parquet", job, snellen.runs.provenance.Provenance.collect())
 """
 
 
@@ -290,7 +355,7 @@ def test_ray_gives_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _RAY_PROGRAM, tmp_path], capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "killed").exists()
-    embed(with_size(snellen.load(device="cpu"), 64), "digits", tmp_path / "one.parquet")
+    embed_dataset(with_size(snellen.load(device="cpu"), 64), "digits", tmp_path / "one.parquet")
     one, many = pq.read_table(tmp_path / "one.parquet"), pq.read_table(tmp_path / "ray.parquet")
     assert one["image_id"].to_pylist() == many["image_id"].to_pylist()
     assert np.allclose(features_in(tmp_path / "one.parquet"), features_in(tmp_path / "ray.parquet"), atol=1e-5)

@@ -1,15 +1,17 @@
 """Engines: the same features, in order, whoever computes them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from snellen import engines
 from snellen.data.images import read_array, read_image
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, SnellenError
 from snellen.models.classifier import Classifier
+from snellen.transfer import engines
 from snellen.transfer.engines import OpenVINOEngine, TorchEngine, choose_engine
 from transfer_toys import SIDE, toy_classifier
 
@@ -19,30 +21,30 @@ needs_openvino = pytest.mark.skipif(
 ENGINES = [TorchEngine, pytest.param(OpenVINOEngine, marks=needs_openvino)]
 
 
-def some_views(count: int) -> list[np.ndarray]:
+def some_inputs(count: int) -> list[np.ndarray]:
     return list(np.random.default_rng(0).integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_features_come_in_order_and_are_right(engine) -> None:
-    views = some_views(41)
-    features = list(engine(toy_classifier()).features(views))
-    assert np.allclose(features, [view.reshape(-1, 3).mean(axis=0) / 255 for view in views], atol=1e-6)
+    inputs = some_inputs(41)
+    features = list(engine(toy_classifier()).features(inputs))
+    assert np.allclose(features, [one.reshape(-1, 3).mean(axis=0) / 255 for one in inputs], atol=1e-6)
     assert features[0].dtype == np.float32
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_few_views_are_held(engine) -> None:
-    """An engine asks for no more than a bounded number of views before it gives features."""
+def test_few_inputs_are_held(engine) -> None:
+    """An engine asks for no more than a bounded number of inputs before it gives features."""
     asked = 0
 
-    def views():
+    def inputs():
         nonlocal asked
-        for view in some_views(200):
+        for one in some_inputs(200):
             asked += 1
-            yield view
+            yield one
 
-    features = engine(toy_classifier()).features(views())
+    features = engine(toy_classifier()).features(inputs())
     for done in range(1, 101):
         next(features)
         assert asked <= done + 64
@@ -52,7 +54,7 @@ def test_few_views_are_held(engine) -> None:
 def test_the_network_is_left_as_found(engine) -> None:
     classifier = toy_classifier()
     classifier.network.train()
-    list(engine(classifier).features(some_views(3)))
+    list(engine(classifier).features(some_inputs(3)))
     assert classifier.network.training
     assert all(parameter.requires_grad for parameter in classifier.network.parameters())
 
@@ -68,6 +70,13 @@ def test_without_openvino(monkeypatch) -> None:
     assert choose_engine(toy_classifier()).name == "torch"
     with pytest.raises(InputError, match=r"OpenVINO is not installed \(pip install openvino\)"):
         choose_engine(toy_classifier(), "openvino")
+
+
+@needs_openvino
+def test_openvino_is_for_cpus() -> None:
+    elsewhere = SimpleNamespace(device=torch.device("cuda"))
+    with pytest.raises(InputError, match=r"OpenVINO runs on CPUs, the classifier is on cuda \(`device` cpu\)"):
+        choose_engine(elsewhere, "openvino")
 
 
 def test_names_that_are_none() -> None:
@@ -94,7 +103,7 @@ def test_a_network_that_openvino_cannot_convert() -> None:
     preprocessing: Preprocessing = toy.preprocessing
     classifier = Classifier(_Untraceable(), preprocessing, toy.labels, name="odd", device="cpu")
     assert choose_engine(classifier).name == "torch"
-    with pytest.raises(SnellenError, match=r"odd: OpenVINO cannot convert it: .*--engine torch"):
+    with pytest.raises(SnellenError, match=r"odd: OpenVINO cannot convert it: .*`engine` torch"):
         choose_engine(classifier, "openvino")
 
 
@@ -108,8 +117,8 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
     with torch.inference_mode():
         batch = torch.stack([transform(image) for image in images])
         expected = lite0.network.forward_head(lite0.network.forward_features(batch), pre_logits=True).numpy()
-    views = [lite0.preprocessing.preprocess_fast(np.array(image)) for image in images]
-    found = np.stack(list(engine(lite0).features(views)))
+    inputs = [lite0.preprocessing.preprocess_fast(np.array(image)) for image in images]
+    found = np.stack(list(engine(lite0).features(inputs)))
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9995
     assert found.min() >= 0
@@ -117,20 +126,20 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_bfloat16_is_near_but_not_the_same(engine, lite0, imagenet) -> None:
-    views = [lite0.preprocessing.preprocess_fast(read_array(path)) for path in imagenet[:4]]
-    exact = np.stack(list(engine(lite0).features(views)))
-    rough = np.stack(list(engine(lite0, "bfloat16").features(views)))
+    inputs = [lite0.preprocessing.preprocess_fast(read_array(path)) for path in imagenet[:4]]
+    exact = np.stack(list(engine(lite0).features(inputs)))
+    rough = np.stack(list(engine(lite0, "bfloat16").features(inputs)))
     cosines = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
     assert cosines.min() > 0.99
     assert rough.dtype == np.float32
 
 
-def test_quick_view_is_within_two_levels_of_the_exact_one(lite0, imagenet) -> None:
+def test_fast_preprocessing_is_within_two_levels_of_the_exact_one(lite0, imagenet) -> None:
     for path in imagenet[::5]:
         image = read_image(path)
-        exact, quick = lite0.preprocessing.preprocess_image(image), lite0.preprocessing.preprocess_fast(np.array(image))
-        assert np.abs(exact.astype(int) - quick).max() <= 2
-        assert np.abs(exact.astype(int) - quick).mean() < 0.05
+        exact, fast = lite0.preprocessing.preprocess_image(image), lite0.preprocessing.preprocess_fast(np.array(image))
+        assert np.abs(exact.astype(int) - fast).max() <= 2
+        assert np.abs(exact.astype(int) - fast).mean() < 0.05
 
 
 def test_an_array_is_the_image(imagenet, tmp_path) -> None:

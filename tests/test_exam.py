@@ -5,6 +5,7 @@ import dataclasses
 import glob
 import importlib.util
 import json
+import re
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,21 +13,18 @@ from types import SimpleNamespace
 
 import pypdfium2
 import pytest
+import torch
 from PIL import Image
 
 from conftest import ROOT
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
-from snellen.exam import compare as compare_module
-from snellen.exam import compose as compose_module
-from snellen.exam import parts as parts_module
-from snellen.exam import run as run_module
-from snellen.exam import training as training_module
-from snellen.exam.cache import CachedAnswer, load_cached, save_cached
+from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams
 from snellen.exam.compose import FinishedPart, checklist
-from snellen.exam.config import ExamConfig, read_config
-from snellen.exam.parts import PARTS
+from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.context import Context
+from snellen.exam.parts import PARTS, Part, training
 from snellen.exam.report.document import (
     Answer,
     Fact,
@@ -44,9 +42,12 @@ from snellen.exam.report.document import (
 )
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
-from snellen.exam.run import Watch, run_exam
+from snellen.exam.run import run_exam
+from snellen.runs.progress import Progress
+from snellen.runs.provenance import Provenance
 from snellen.training.files import read_results
 from snellen.training.recipe import RECIPES, read_recipe
+from toys import MeanColours, classifier_of
 
 
 def text_of(pdf: Path) -> str:
@@ -65,17 +66,17 @@ def report_of(*blocks, title: str = "t", paper: str = "a4", **others) -> Report:
     return Report(title=title, sections=[Section("s", title, "", blocks)], paper=paper, **(values | others))
 
 
-class Noted(Watch):
-    """Notes what it is told."""
+class Recorder(Progress):
+    """Records what it is told."""
 
     def __init__(self) -> None:
-        self.kept, self.begun, self.seconds = [], [], None
+        self.begun, self.notes = [], []
 
-    def planned(self, kept, seconds) -> None:
-        self.kept, self.seconds = kept, seconds
+    def begin(self, stage, total=None) -> None:  # noqa: ARG002
+        self.begun.append(stage)
 
-    def started(self, part) -> None:
-        self.begun.append(part)
+    def note(self, line) -> None:
+        self.notes.append(line)
 
 
 def write(path: Path, text: str) -> Path:
@@ -99,7 +100,7 @@ def test_config(tmp_path: Path) -> None:
         [labels]
         "a.jpg" = "espresso"
     """
-    config = read_config(write(tmp_path / "exam.toml", text), PARTS)
+    config = read_exam_config(write(tmp_path / "exam.toml", text))
     escaped = glob.escape(str(tmp_path))
     assert config == ExamConfig(
         title="Homework 2",
@@ -114,38 +115,38 @@ def test_config(tmp_path: Path) -> None:
         seed=7,
         paper="us-letter",
     )
-    own = read_config(write(tmp_path / "own.toml", 'photographs = ["a.jpg", "chelsea.png"]'), PARTS).photographs
+    own = read_exam_config(write(tmp_path / "own.toml", 'photographs = ["a.jpg", "chelsea.png"]')).photographs
     assert own == (f"{escaped}/a.jpg", str(bundled_photographs()[1].path))
     Image.new("RGB", (8, 8)).save(tmp_path / "chelsea.png")
-    assert read_config(tmp_path / "own.toml", PARTS).photographs[1] == f"{escaped}/chelsea.png"
+    assert read_exam_config(tmp_path / "own.toml").photographs[1] == f"{escaped}/chelsea.png"
     (tmp_path / "mine").mkdir()
-    several = read_config(write(tmp_path / "several.toml", 'dataset = ["mine", "digits"]'), PARTS)
+    several = read_exam_config(write(tmp_path / "several.toml", 'dataset = ["mine", "digits"]'))
     assert several.dataset == (str(tmp_path / "mine"), "digits")
-    assert read_config(write(tmp_path / "empty.toml", ""), PARTS) == ExamConfig()
+    assert read_exam_config(write(tmp_path / "empty.toml", "")) == ExamConfig()
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\\u0000b"])
 def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
     """They are left to whoever is to find them."""
     text = "".join(f'{key} = "{name}"\n' for key in ("model", "dataset", "training"))
-    config = read_config(write(tmp_path / "exam.toml", text), PARTS)
+    config = read_exam_config(write(tmp_path / "exam.toml", text))
     assert config.model == config.training == config.dataset[0]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('title = "x"\n\nmodle = "y"', r"exam.toml, line 3: unknown key 'modle' \(did you mean model\? valid: title,"),
+        ('title = "x"\n\nmodle = "y"', r"exam.toml, line 3: unknown key 'modle' \(did you mean model\?\)"),
         ('parts = [\n  "categories",\n  "catgories"]', "line 3: unknown part 'catgories' .*did you mean categories"),
         ("seed = 'x'", "line 1: seed is 'x' .*a whole number"),
         ("seed = true", "line 1: seed is True"),
         ("title = 3", "line 1: title is 3 .*a text in quotes"),
         ("\nparts = 'categories'", "line 2: parts is 'categories' .*a list of texts"),
-        ("photographs = [1]", r"photographs is \[1\]"),
-        ("paper = 'a5'", 'paper is \'a5\' .*"a4" or "us-letter"'),
+        ("photographs = [1]", r"line 1: photographs\[0\] is 1 .*a text in quotes"),
+        ("paper = 'a5'", "paper is 'a5' .*a4 or us-letter"),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),
-        ("labels = ['a']", r"labels is \['a'\] .*a table of texts"),
+        ("labels = ['a']", r"labels is \['a'\] .*a table"),
         ("quick = 1", "quick is 1 .*true or false"),
         ("dataset = 3", "dataset is 3 .*a list of texts"),
         ("[table]\nx = 1", "unknown key 'table'"),
@@ -159,15 +160,15 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
 )
 def test_config_mistakes(tmp_path: Path, text, message) -> None:
     with pytest.raises(InputError, match=message):
-        read_config(write(tmp_path / "exam.toml", text), PARTS)
+        read_exam_config(write(tmp_path / "exam.toml", text))
 
 
 def test_config_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone.toml: cannot be read: No such file"):
-        read_config(tmp_path / "gone.toml", PARTS)
+        read_exam_config(tmp_path / "gone.toml")
     (tmp_path / "latin.toml").write_bytes(b'title = "\xe9"')
     with pytest.raises(InputError, match="not a text file in UTF-8"):
-        read_config(tmp_path / "latin.toml", PARTS)
+        read_exam_config(tmp_path / "latin.toml")
 
 
 def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
@@ -215,17 +216,15 @@ def test_many_photographs_fill_several_figures(tmp_path: Path) -> None:
     assert {"categories/categories-1.png", "categories/categories-2.png", "report.pdf"} <= set(files)
 
 
-def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path, monkeypatch) -> None:
+def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path) -> None:
     def fail(_):
         raise SnellenError("the lamp went out")
 
     failing = dataclasses.replace(PARTS["categories"], title="Dark", run=fail)
     table = {"dark": failing, "categories": PARTS["categories"]}
-    for module in (run_module, compose_module):
-        monkeypatch.setattr(module, "PARTS", table)
-    watch = Noted()
-    result = run_exam(ExamConfig(parts=tuple(table)), tmp_path, watch)
-    assert watch.begun == ["dark", "categories"]
+    progress = Recorder()
+    result = run_exam(ExamConfig(), str(tmp_path), parts=table, progress=progress)
+    assert progress.begun == ["Dark", "What it sees"]
     assert result.failed == ("part dark: the lamp went out",)
     assert result.unreadable == ()
     text = text_of(result.report)
@@ -349,23 +348,23 @@ def test_a_report_that_typst_refuses(tmp_path: Path) -> None:
     assert not (tmp_path / "report.pdf").exists()
 
 
-def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
+def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     picture = tmp_path / "run" / "part" / "a.png"
     elsewhere = tmp_path / "b.png"
     picture.parent.mkdir(parents=True)
     for path in (picture, elsewhere):
         Image.new("RGB", (2, 2)).save(path)
-    blocks = [
+    blocks = (
         Paragraph("p"),
         Heading("h"),
-        Points(["i"]),
-        Table(["a"], [["1"]], "c"),
+        Points(("i",)),
+        Table(("a",), (("1",),), "c"),
         Picture(picture, "c", 0.5),
-        FigureRow([Picture(picture, "1"), Picture(elsewhere, "2")], ["x", "y"], "c"),
-    ]
-    kept = CachedAnswer(Answer("data", [Fact("n", "v")], blocks), "me", "now", 1.5)
-    save_cached(kept, "part", tmp_path / "run")
-    assert load_cached("part", tmp_path / "run") == kept
+        FigureRow((Picture(picture, "1"), Picture(elsewhere, "2")), ("x", "y"), "c"),
+    )
+    cached = CachedAnswer(Answer("data", (Fact("n", "v"),), blocks), "key", "now", 1.5)
+    save_cached(cached, "part", tmp_path / "run")
+    assert load_cached("part", tmp_path / "run") == cached
     moved = (tmp_path / "run").rename(tmp_path / "moved")
     found = load_cached("part", moved)
     assert found is not None
@@ -373,11 +372,70 @@ def test_an_answer_is_kept_whole(tmp_path: Path) -> None:
     (moved / "part" / "a.png").unlink()
     assert load_cached("part", moved) is None
     assert load_cached("other", moved) is None
-    (moved / "part" / "answer.json").write_text('{"answer": {"data": "d"}}')
-    assert load_cached("part", moved) is None
 
 
-def counted(monkeypatch) -> list[str]:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda plain: plain["answer"].pop("facts"),
+        lambda plain: plain["answer"]["blocks"][0].update(kind="poem"),
+        lambda plain: plain["answer"]["blocks"][0].update(text=1),
+        lambda plain: plain["answer"].update(blocks="none"),
+        lambda plain: plain.update(seconds="long"),
+        lambda plain: plain.update(more=1),
+    ],
+)
+def test_a_damaged_answer_is_as_good_as_none(tmp_path: Path, damage) -> None:
+    save_cached(CachedAnswer(Answer("data", (), (Paragraph("p"),)), "key", "now", 1.0), "one", tmp_path)
+    file = tmp_path / "one" / "answer.json"
+    plain = json.loads(file.read_text())
+    damage(plain)
+    for text in (json.dumps(plain), json.dumps(plain)[:-9], "[]", "[" * 100_000):
+        file.write_text(text)
+        assert load_cached("one", tmp_path) is None
+
+
+def test_a_part_whose_answer_is_damaged_is_run_again(tmp_path: Path) -> None:
+    ran, parts = counted()
+    run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts)
+    (tmp_path / "one" / "answer.json").write_text('{"answer": {"data": "d"}}')
+    assert run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts).failed == ()
+    assert ran == ["one", "one"]
+
+
+def context_of(folder: Path, **others) -> Context:
+    """What a part is given that examines a toy."""
+    values = {
+        "photographs": (), "expected": (), "provenance": Provenance.collect(), "target": 1, "epsilon": "4/255",
+        "datasets": ("digits",), "training": "digits", "training_runs": (), "folder": folder, "seed": 0,
+    }  # fmt: skip
+    return Context(**(values | others))
+
+
+def test_an_answer_of_one_network_is_none_of_another_with_the_same_name(tmp_path: Path) -> None:
+    """Of networks in memory the name says little: their weights decide, as they are now."""
+    one, other = (classifier_of(MeanColours(weight * torch.eye(3)), 8, 3) for weight in (1.0, 2.0))
+    assert one.name == other.name
+    first, second = (cache_key("probe", context_of(tmp_path, classifier=toy), PARTS) for toy in (one, other))
+    save_cached(CachedAnswer(Answer("data", (), ()), first, "now", 1.0), "probe", tmp_path)
+    assert load_cached("probe", tmp_path).cache_key == first != second
+    other.network.load_state_dict(one.network.state_dict())
+    assert cache_key("probe", context_of(tmp_path, classifier=other), PARTS) == first
+
+
+def test_what_a_part_needs_decides_its_answer_too(tmp_path: Path) -> None:
+    classifier = classifier_of(MeanColours(torch.eye(3)), 8, 3)
+    keys = {
+        name: {
+            cache_key(name, context_of(tmp_path, classifier=classifier, epsilon=epsilon), PARTS)
+            for epsilon in ("4/255", "8/255")
+        }
+        for name in ("categories", "attack", "stress")
+    }
+    assert {name: len(different) for name, different in keys.items()} == {"categories": 1, "attack": 2, "stress": 2}
+
+
+def counted() -> tuple[list[str], dict[str, Part]]:
     """Two parts that note that they ran: one depends on all photographs, one on the target."""
     ran: list[str] = []
 
@@ -392,57 +450,86 @@ def counted(monkeypatch) -> list[str]:
         asked = ((f"Problem {name}", f"to do {name}", ""),)
         return dataclasses.replace(PARTS["categories"], title=name, asked=asked, inputs=inputs, run=run)
 
-    table = {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
-    for module in (run_module, compose_module, compare_module):
-        monkeypatch.setattr(module, "PARTS", table)
-    return ran
+    return ran, {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
 
 
-def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path, monkeypatch) -> None:
-    ran = counted(monkeypatch)
-    config = ExamConfig(parts=("one", "two"))
-    watch = Noted()
-    run_exam(config, tmp_path, watch)
-    assert ran == ["one", "two"]
-    assert watch.kept == []
+def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path) -> None:
+    ran, parts = counted()
+    progress = Recorder()
+
+    def examine(**config) -> None:
+        run_exam(ExamConfig(**config), tmp_path, parts=parts, progress=progress)
+
+    examine()
+    assert ran == progress.begun == ["one", "two"]
+    (estimate,) = progress.notes
+    assert re.fullmatch(r"The exam takes about \d+ seconds\.", estimate)
     first = text_of(tmp_path / "report.pdf")
-    run_exam(config, tmp_path, watch)
+    examine()
     assert ran == ["one", "two"]
+    assert progress.notes == [estimate]
     assert text_of(tmp_path / "report.pdf") == first
-    run_exam(dataclasses.replace(config, target="goldfish"), tmp_path, watch)
-    assert ran == ["one", "two", "two"]
-    assert watch.kept == ["one"]
-    assert watch.begun[2:] == ["two"]
-    run_exam(dataclasses.replace(config, target="goldfish", seed=1), tmp_path)
+    examine(target="goldfish")
+    assert ran == progress.begun == ["one", "two", "two"]
+    assert progress.notes[1] == "one: cached, nothing that decides it has changed"
+    examine(target="goldfish", seed=1)
     assert ran[3:] == ["one", "two"]
     (tmp_path / "one.png").unlink()
-    run_exam(dataclasses.replace(config, target="goldfish", seed=1), tmp_path)
+    examine(target="goldfish", seed=1)
     assert ran[5:] == ["one"]
 
 
-def test_what_a_kill_left_half_written_goes_when_its_part_is_taken(tmp_path: Path, monkeypatch) -> None:
-    counted(monkeypatch)
+def test_a_part_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown part 'ones' .did you mean one"):
+        run_exam(ExamConfig(parts=("ones",)), tmp_path, parts=counted()[1])
+
+
+def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
+    """Once, whether it was asked for or not; a data set that cannot be opened takes no time."""
+    _, parts = counted()
+    parts["one"] = dataclasses.replace(parts["one"], seconds=lambda *_: 600.0)
+    parts["two"] = dataclasses.replace(parts["two"], seconds=lambda *_: 1200.0, needs=("one",))
+    for number, names in enumerate((("two",), ("one", "two"))):
+        progress = Recorder()
+        run_exam(ExamConfig(parts=names), tmp_path / str(number), parts=parts, progress=progress)
+        assert progress.notes == ["The exam takes about 30 minutes."]
+
+    def refuse(*_) -> float:
+        raise InputError("no such set")
+
+    progress = Recorder()
+    parts["one"] = dataclasses.replace(parts["one"], seconds=refuse)
+    run_exam(ExamConfig(parts=("one",)), tmp_path / "refused", parts=parts, progress=progress)
+    assert progress.notes == ["The exam takes about 3 seconds."]
+
+
+def test_the_first_page_shows_the_first_cover(tmp_path: Path) -> None:
+    _, parts = counted()
+    parts["two"] = dataclasses.replace(parts["two"], cover=lambda folder: Picture(folder.parent / "two.png", "A cover"))
+    assert "A cover" in text_of(run_exam(ExamConfig(), tmp_path, parts=parts).report)
+
+
+def test_what_a_kill_left_half_written_goes_when_its_part_is_taken(tmp_path: Path) -> None:
+    _, parts = counted()
     left = [tmp_path / "one" / ".unfinished-a.png", tmp_path / "one" / "deeper" / ".unfinished-b.json"]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    run_exam(ExamConfig(parts=("one",)), tmp_path)
+    run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts)
     assert [path for path in left if path.exists()] == []
 
 
-def test_a_part_that_failed_is_run_again(tmp_path: Path, monkeypatch) -> None:
-    ran = counted(monkeypatch)
+def test_a_part_that_failed_is_run_again(tmp_path: Path) -> None:
+    ran, parts = counted()
     config = ExamConfig(parts=("one",), dataset=("gone",))
 
     def fail(_):
         raise InputError("no such set")
 
-    whole = run_module.PARTS["one"]
-    run_module.PARTS["one"] = dataclasses.replace(whole, inputs=fail)
-    assert run_exam(config, tmp_path).failed == ("part one: no such set",)
-    run_module.PARTS["one"] = whole
-    ran.clear()
-    assert run_exam(config, tmp_path).failed == ()
+    failing = {"one": dataclasses.replace(parts["one"], inputs=fail)}
+    assert run_exam(config, tmp_path, parts=failing).failed == ("part one: no such set",)
+    assert ran == []
+    assert run_exam(config, tmp_path, parts=parts).failed == ()
     assert ran == ["one"]
 
 
@@ -454,7 +541,7 @@ def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path:
         surroundings = SimpleNamespace(
             training="digits", training_runs=runs, folder=tmp_path, seed=seed, classifier=SimpleNamespace(device="cpu")
         )
-        answer = training_module.run(surroundings)
+        answer = training.run(surroundings)
         return " ".join(block.text for block in answer.blocks if isinstance(block, Paragraph))
 
     assert "so a tiny set stands in" in trained(0)
@@ -470,11 +557,11 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
-    taken = [
-        FinishedPart("features", answered(Heading("What the maps show"))),
-        FinishedPart("probe", answered(Failed("dark"))),
+    finished = [
+        FinishedPart("features", PARTS["features"], answered(Heading("What the maps show"))),
+        FinishedPart("probe", PARTS["probe"], answered(Failed("dark"))),
     ]
-    items = checklist(ExamConfig(collaborators=("Ada",)), taken)
+    items = checklist(ExamConfig(collaborators=("Ada",)), finished, PARTS)
     assert [item.problem for item in items if item.problem != "Instructions"] == sorted(
         item.problem for item in items if item.problem != "Instructions"
     )
@@ -501,35 +588,47 @@ def test_headings_of_the_checklist_are_printed() -> None:
             assert not heading or f'Heading("{heading}")' in source or heading in RECIPES
 
 
-def test_two_exams_side_by_side(tmp_path: Path, monkeypatch) -> None:
-    counted(monkeypatch)
-    run_exam(ExamConfig(), tmp_path / "a")
-    run_exam(ExamConfig(seed=1), tmp_path / "b")
-    report, page = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+def test_two_exams_side_by_side(tmp_path: Path) -> None:
+    _, parts = counted()
+    run_exam(ExamConfig(), tmp_path / "a", parts=parts)
+    run_exam(ExamConfig(seed=1), tmp_path / "b", parts=parts)
+    report, page = compare_exams(str(tmp_path / "a"), tmp_path / "b", tmp_path / "c", parts=parts)
     text = text_of(report)
     assert "tf_efficientnet_lite0 (a)" in text
     assert "one 1 3" in text
     assert "two 2 4" in text
     assert len(Page(page).sources) == 4
     with pytest.raises(InputError, match="gone: holds no finished exam"):
-        compare_exams(tmp_path / "a", tmp_path / "gone", tmp_path / "c")
+        compare_exams(tmp_path / "a", tmp_path / "gone", tmp_path / "c", parts=parts)
 
 
-def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path, monkeypatch) -> None:
-    counted(monkeypatch)
+def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
+    """Two run folders of one name by the folders they lie in; an exam compared with itself by a number."""
+    _, parts = counted()
+    folders = [tmp_path / "x" / "exam", tmp_path / "y" / "exam"]
+    for folder in folders:
+        run_exam(ExamConfig(parts=("one",)), folder, parts=parts)
+    report, _ = compare_exams(*folders, tmp_path / "c", parts=parts)
+    assert "tf_efficientnet_lite0 (x/exam) and tf_efficientnet_lite0 (y/exam)" in text_of(report)
+    report, _ = compare_exams(folders[0], folders[0], tmp_path / "d", parts=parts)
+    assert "tf_efficientnet_lite0 (1) and tf_efficientnet_lite0 (2)" in text_of(report)
+
+
+def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
+    _, parts = counted()
     for name in "ab":
-        run_exam(ExamConfig(), tmp_path / name)
-    kept = load_cached("one", tmp_path / "b")
+        run_exam(ExamConfig(), tmp_path / name, parts=parts)
+    cached = load_cached("one", tmp_path / "b")
     save_cached(
-        dataclasses.replace(kept, answer=dataclasses.replace(kept.answer, data="on that")), "one", tmp_path / "b"
+        dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, data="on that")), "one", tmp_path / "b"
     )
-    report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c", parts=parts)
     assert "Not on the same data, so not to be held against each other" in text_of(report)
 
 
 @pytest.mark.slow
 def test_a_first_look(snellen_command, tmp_path: Path) -> None:
-    """All parts on what is embedded: every item of the checklist answered, in both renderings."""
+    """All parts on what is bundled: every item of the checklist answered, in both renderings."""
     done = snellen_command("exam", "--quick", "--out", tmp_path / "look")
     assert done.returncode == 0, done.stderr
     text = text_of(tmp_path / "look" / "report.pdf")
@@ -548,16 +647,19 @@ def test_a_first_look(snellen_command, tmp_path: Path) -> None:
 
 
 def test_every_part_is_complete() -> None:
-    for name, part in parts_module.PARTS.items():
+    for name, part in PARTS.items():
         assert part.title, name
         assert part.assignment.startswith("Problem "), name
         assert part.asked, name
         assert part.sources, name
         assert part.references, name
+        assert set(part.needs) <= set(PARTS), name
+        for module in part.sources:
+            assert importlib.util.find_spec(module) is not None, module
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.toml")), ids=lambda path: path.stem)
 def test_examples_are_read(example: Path) -> None:
-    config = read_config(example, PARTS)
+    config = read_exam_config(example)
     assert config != ExamConfig()
     assert set(config.labels) <= {Path(photograph).name for photograph in config.photographs} | {"2024-09-14.jpg"}

@@ -1,13 +1,12 @@
-"""One network of each family gives maps, evidence and a heat map, with random weights."""
+"""One network of each family gives maps, measures and a heat map, with random weights."""
 
 import numpy as np
 import pytest
 import torch
 
 import snellen._torchvision  # noqa: F401  # before timm
-from snellen.inspect.discussion import discuss
 from snellen.inspect.feature_maps import feature_maps
-from snellen.inspect.heatmap import heatmap_of_inputs
+from snellen.inspect.heatmap import heatmap
 from toys import classifier_of
 
 import timm  # isort: skip
@@ -48,9 +47,9 @@ def examine(network: torch.nn.Module, size: int) -> None:
         assert min(values.shape) > 1
         assert np.isfinite(values).all()
         assert -1 <= feature.importance <= 1
-    assert all(place.activated for place in classifier.layers if place.name in {m.layer for m in result.maps})
-    assert "nan" not in " ".join(discuss(result)).lower().replace("banana", "")
-    (heat,) = heatmap_of_inputs(classifier, classifier.preprocessing.view(pixels))
+    assert all(layer.activated for layer in classifier.layers if layer.name in {m.layer for m in result.maps})
+    assert "nan" not in result.discussion().lower().replace("banana", "")
+    heat = heatmap(classifier, pixels)
     assert np.isfinite(heat.values).all()
     assert heat.values.min() >= 0
     assert heat.values.max() in (0, pytest.approx(1))
@@ -62,7 +61,7 @@ def test_a_family_of_timm(name: str) -> None:
     size = FAMILIES[name]
     sized = {"img_size": size} if name.startswith(("vit", "swin", "resmlp")) else {}
     network = timm.create_model(name, pretrained=False, **sized)
-    # Some families start with a classifier of zeros, for which nothing can speak.
+    # Some families start with a classifier of zeros, which nothing can support.
     torch.nn.init.normal_(network.get_classifier().weight, std=0.02)
     examine(network, size)
 

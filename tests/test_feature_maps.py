@@ -13,13 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import snellen
-from snellen.data.images import read_image
+from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
-from snellen.errors import InputError, ModelError
+from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
-from snellen.inspect.discussion import discuss
 from snellen.inspect.feature_maps import BANDS, choose_channels, choose_layers, feature_maps
-from snellen.inspect.figures import draw_feature_maps, draw_overlays, normalised, on_photograph
+from snellen.inspect.figures import draw_overlays, on_photograph, scaled
 from toys import MeanColours, classifier_of
 
 CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
@@ -46,18 +45,18 @@ class InPlace(nn.Module):
 def test_in_place_operations_do_not_overwrite_what_is_shown() -> None:
     network = InPlace()
     classifier = classifier_of(network, 12, 4)
-    view = torch.rand(1, 3, 12, 12)
+    inputs = torch.rand(1, 3, 12, 12)
     with torch.no_grad():
-        before = network.conv1(view)
+        before = network.conv1(inputs)
         after = functional.relu(before)
         last = functional.relu(after + 10 - network.conv2(after))
     pointed_at: list[Tensor] = []
     handle = network.relu1.register_forward_hook(lambda *arguments: pointed_at.append(arguments[2]))
-    classifier.logits_from_inputs(view)
+    classifier.logits_from_inputs(inputs)
     handle.remove()
     assert not torch.allclose(pointed_at[0], after)  # the trap is real
     names = ["conv1", "relu1", "relu2"]
-    _, maps = read_activations(classifier, view, choose_layers(classifier, names))
+    _, maps = read_activations(classifier, inputs, choose_layers(classifier, names))
     for name, values, expected in zip(names, maps, (before, after, last), strict=True):
         assert torch.equal(values, expected), name
 
@@ -65,16 +64,16 @@ def test_in_place_operations_do_not_overwrite_what_is_shown() -> None:
 def test_one_forward_pass_reads_all_layers() -> None:
     network = InPlace()
     classifier = classifier_of(network, 12, 4)
-    places = choose_layers(classifier, ["relu1", "conv2", "relu2"])
+    layers = choose_layers(classifier, ["relu1", "conv2", "relu2"])
     calls = []
     handle = network.register_forward_hook(lambda *_: calls.append(1))
-    choose_channels(classifier, torch.rand(1, 3, 12, 12), places)
+    choose_channels(classifier, torch.rand(1, 3, 12, 12), layers)
     handle.remove()
     assert len(calls) == 1
 
 
 def interest_by_formula(maps: np.ndarray, chosen: list[int], channel: int) -> tuple[float, float, float]:
-    """Alive, structured and different of a channel, each as the module's documentation defines it."""
+    """Relative variance, autocorrelation and dissimilarity of a channel, as the module's documentation defines them."""
     down, across = maps.shape[1] // 7, maps.shape[2] // 7
     inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across].astype(np.float64)
     deviations = inner.std(axis=(1, 2))
@@ -85,24 +84,22 @@ def interest_by_formula(maps: np.ndarray, chosen: list[int], channel: int) -> tu
     a = inner[channel]
     steps = np.concatenate([np.diff(a, axis=0).ravel(), np.diff(a, axis=1).ravel()])
     autocorrelation = max(0.0, 1 - (steps**2).mean() / (2 * a.var()))
-    different = 1 - max((abs(np.corrcoef(a.ravel(), inner[c].ravel())[0, 1]) for c in chosen), default=0.0)
-    return relative_variance, autocorrelation, different
+    dissimilarity = 1 - max((abs(np.corrcoef(a.ravel(), inner[c].ravel())[0, 1]) for c in chosen), default=0.0)
+    return relative_variance, autocorrelation, dissimilarity
 
 
 def test_the_choice_is_greedy_on_the_stated_measure(lite0) -> None:
     result = feature_maps(lite0, snellen.read_pixels(CAT))
-    view = lite0.preprocessing.view(snellen.read_pixels(CAT))
+    inputs = lite0.preprocessing.preprocess(snellen.read_pixels(CAT))
     for layer in result.layers[::2]:
-        (place,) = choose_layers(lite0, [layer.name])
-        maps = read_activations(lite0, view, [place])[1][0][0].numpy()
+        maps = read_activations(lite0, inputs, choose_layers(lite0, [layer.name]))[1][0][0].numpy()
         shown = [m for m in result.maps if m.layer == layer.name]
         assert len(shown) == 5
         chosen: list[int] = []
         for feature in shown:
             factors = interest_by_formula(maps, chosen, feature.channel)
-            assert (feature.relative_variance, feature.autocorrelation, feature.different) == pytest.approx(
-                factors, abs=1e-3
-            )
+            measured = feature.relative_variance, feature.autocorrelation, feature.dissimilarity
+            assert measured == pytest.approx(factors, abs=1e-3)
             assert feature.interest == pytest.approx(np.prod(factors), abs=1e-3)
             # Every seventeenth channel is tried as a rival.
             varying = [c for c in range(0, len(maps), 17) if maps[c, 1:-1, 1:-1].std() > 0.01 and c not in chosen]
@@ -119,14 +116,14 @@ def test_early_middle_and_late_are_in_order_and_repeatable(lite0) -> None:
     for layer, (low, high) in zip(result.layers, BANDS, strict=True):
         assert low <= layer.depth <= high
     assert all(low.height > high.height for low, high in zip(result.layers, result.layers[1:], strict=False))
-    assert all(place.activated for place in choose_layers(lite0))
+    assert all(layer.activated for layer in choose_layers(lite0))
 
 
 def test_correlations_with_edges_and_colour_are_least_squares(lite0) -> None:
-    view = lite0.preprocessing.view(snellen.read_pixels(CAT))
+    inputs = lite0.preprocessing.preprocess(snellen.read_pixels(CAT))
     feature = feature_maps(lite0, snellen.read_pixels(CAT)).maps[0]
     values = feature_maps(lite0, snellen.read_pixels(CAT)).values[0].ravel().astype(np.float64)
-    small = functional.adaptive_avg_pool2d(view, (feature.height, feature.width))[0].permute(1, 2, 0).numpy()
+    small = functional.adaptive_avg_pool2d(inputs, (feature.height, feature.width))[0].permute(1, 2, 0).numpy()
     lightness, a, b = np.moveaxis(rgb2lab(small), 2, 0)
     edges = [skimage.filters.sobel_h(lightness), skimage.filters.sobel_v(lightness), skimage.filters.sobel(lightness)]
     for cues, measured in (([a, b], feature.colour), (edges, feature.edges)):
@@ -139,14 +136,14 @@ def test_correlations_with_edges_and_colour_are_least_squares(lite0) -> None:
 WEIGHT = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.25]])
 
 
-def test_silencing_and_support_by_hand() -> None:
+def test_ablation_and_support_by_hand() -> None:
     classifier = classifier_of(MeanColours(4 * WEIGHT), 16, 3)
     torch.manual_seed(0)
     pixels = torch.rand(1, 3, 16, 16).mul(255).round().div(255)
     pixels[:, 0] = pixels[:, 0] * 0.5 + 0.5
-    view = classifier.preprocessing.view(pixels)
+    inputs = classifier.preprocessing.preprocess(pixels)
     result = feature_maps(classifier, pixels, layers=["act"], channels=[0, 1, 2])
-    means = view.double().mean(dim=(2, 3))[0]
+    means = inputs.double().mean(dim=(2, 3))[0]
     weight = 4 * WEIGHT.double()
     full = (weight @ means).softmax(0)
     assert result.top.index == int(full.argmax()) == 0
@@ -155,7 +152,7 @@ def test_silencing_and_support_by_hand() -> None:
         assert feature.importance == pytest.approx(float(ablated[0] - full[0]), abs=1e-6)
     assert result.layers[0].supporting == 2  # channels 0 and 2 have positive weights for class 0
     assert result.layers[0].concentration == 1
-    assert result.layers[0].zero_fraction == pytest.approx(float((view <= 0).double().mean()))
+    assert result.layers[0].zero_fraction == pytest.approx(float((inputs <= 0).double().mean()))
 
 
 def test_a_blank_photograph_gives_numbers_not_nan() -> None:
@@ -163,7 +160,7 @@ def test_a_blank_photograph_gives_numbers_not_nan() -> None:
     result = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], count=3)
     assert {(m.interest, m.edges, m.colour, m.zero_fraction) for m in result.maps} == {(0.0, 0.0, 0.0, 1.0)}
     assert result.layers[0].zero_channels == 3
-    assert "nan" not in " ".join(discuss(result)).lower()
+    assert "nan" not in result.discussion().lower()
     with_grey = feature_maps(classifier, torch.rand(1, 1, 16, 16).expand(1, 3, 16, 16), layers=["act"], count=3)
     assert {m.colour for m in with_grey.maps} == {0.0}
 
@@ -176,10 +173,19 @@ def test_channels_by_number_and_what_is_refused(lite0) -> None:
     ]  # fmt: skip
     with pytest.raises(InputError, match=re.escape("bn1.act: no channel 32 (its channels are 0 to 31)")):
         feature_maps(lite0, pixels, layers=["bn1.act"], channels=[32])
-    with pytest.raises(InputError, match="got 2 photographs"):
-        feature_maps(lite0, pixels.expand(2, -1, -1, -1))
     with pytest.raises(InputError, match="0 maps"):
         feature_maps(lite0, pixels, count=0)
+
+
+def test_one_photograph_or_several(lite0) -> None:
+    alone = feature_maps(lite0, CAT, count=1)
+    first, missing, second = feature_maps(lite0, [str(CAT), "gone.png", snellen.read_pixels(CAT)], count=1)
+    assert first.maps == second.maps == alone.maps
+    assert (first.image, second.image, first.model) == (str(CAT), "pixels 2", lite0.name)
+    assert missing == Failure("gone.png", "gone.png: no such file")
+    assert set(first.to_dict()) == {"image", "model", "top", "input_size", "layers", "maps"}
+    with pytest.raises(ImageError, match="no such file"):
+        feature_maps(lite0, "gone.png")
 
 
 def test_a_network_without_maps_is_refused() -> None:
@@ -205,31 +211,31 @@ def test_a_map_lies_where_it_belongs_on_the_photograph(height: int, width: int) 
     photograph = torch.zeros(1, 3, height, width)
     row, column = int(0.55 * height), int(0.45 * width)
     photograph[:, :, row - 6 : row + 6, column - 6 : column + 6] = 1
-    seen = preprocessing.view(photograph)[0, 0].numpy()
-    placed = on_photograph(seen, preprocessing, height, width)
+    seen = preprocessing.preprocess(photograph)[0, 0].numpy()
+    laid = on_photograph(seen, preprocessing, height, width)
     left, top, right, bottom = preprocessing.geometry(height, width).box
-    inside = np.isfinite(placed)
+    inside = np.isfinite(laid)
     assert inside.sum() == pytest.approx((right - left) * (bottom - top), rel=0.02)
-    rows, columns = np.nonzero(np.nan_to_num(placed) > 0.5)
+    rows, columns = np.nonzero(np.nan_to_num(laid) > 0.5)
     assert (rows.mean(), columns.mean()) == (pytest.approx(row - 0.5, abs=1.5), pytest.approx(column - 0.5, abs=1.5))
 
 
-def test_normalised_maps() -> None:
-    assert normalised(np.array([[2.0, 4.0], [3.0, 2.0]], np.float32)).tolist() == [[0, 1], [0.5, 0]]
-    assert normalised(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
+def test_scaled_maps() -> None:
+    assert scaled(np.array([[2.0, 4.0], [3.0, 2.0]], np.float32)).tolist() == [[0, 1], [0.5, 0]]
+    assert scaled(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
 
 
 def test_the_discussion_says_what_was_measured(lite0) -> None:
-    result = feature_maps(lite0, snellen.read_pixels(CAT))
-    text = " ".join(discuss(result))
+    result = feature_maps(lite0, CAT)
+    text = result.discussion()
     for layer in result.layers:
         assert layer.name in text
         assert f"{100 * layer.zero_fraction:.0f} % of its values are zero or less" in text
-        assert f"{layer.supporting} of its channels speak for {result.top.label}" in text
+        assert f"{layer.supporting} of its channels support {result.top.label}" in text
     strongest = max(result.maps[-5:], key=lambda m: abs(m.importance))
     assert f"to {result.top.probability + strongest.importance:.3f}" in text
     assert "What this does not prove" in text
-    for figure in (draw_feature_maps(result), draw_overlays(read_image(CAT), lite0.preprocessing, result)):
+    for figure in (result.plot(), draw_overlays(result)):
         titles = [axes.get_title() for axes in figure.axes]
         assert titles == [f"channel {m.channel}\ninterest {m.interest:.2f}" for m in result.maps]
 
@@ -241,16 +247,21 @@ def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_
     (bad.parent / "cat.png").write_bytes(CAT.read_bytes())
     out = tmp_path / "out"
     run = snellen_command("features", CAT, "--out", out, "--heatmap", "tabby", "--examples", bad.parent)
-    assert run.returncode == 2, run.stderr  # one example cannot be read; the rest is there
+    assert run.returncode == 2, run.stderr  # one photograph cannot be read; the rest is there
     assert "bad.jpg" in run.stderr
     result = json.loads((out / "result.json").read_text())
     assert len(result["maps"]) == 15
     assert len({entry["layer"] for entry in result["maps"]}) == len({entry["depth"] for entry in result["maps"]}) == 3
-    assert {"layer", "channel", "depth", "interest", "importance", "edges", "colour", "dead"} <= set(result["maps"][0])
+    assert {"layer", "channel", "depth", "interest", "importance", "edges", "colour", "zero_fraction"} <= set(
+        result["maps"][0]
+    )
     assert result["heatmap"]["label"] == "tabby"
-    assert len(result["examples"]) == 15
+    assert len(result["top_patches"]) == 15
+    assert {"image", "value", "mean", "box"} == set(result["top_patches"][0]["patches"][0])
     files = json.loads((out / "manifest.json").read_text())["files"]
-    assert {"features.png", "features.svg", "overlay.png", "overlay.svg", "heatmap.png", "examples.svg"} <= set(files)
+    assert {"features.png", "features.svg", "overlay.png", "overlay.svg", "heatmap.png", "top_patches.svg"} <= set(
+        files
+    )
     assert all((out / name).stat().st_size for name in files)
     values = np.load(out / "maps.npz")
     assert values[f"{result['maps'][0]['layer']}/{result['maps'][0]['channel']}"].max() == result["maps"][0]["high"]

@@ -1,15 +1,18 @@
-"""Grad-CAM against CAM worked out by hand, and the patches that excite a channel."""
+"""Grad-CAM against CAM worked out by hand, and the top-activating patches of a channel."""
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 import snellen
 import snellen._torchvision  # before timm
-from snellen.errors import InputError
-from snellen.inspect.heatmap import area_of_half, heatmap, heatmap_of_inputs, last_layer
+from snellen.data.images import Failure
+from snellen.errors import InputError, ModelError
+from snellen.inspect.heatmap import heatmap, last_layer
 from snellen.inspect.top_patches import top_activating_patches
+from snellen.runs.progress import Progress
 from toys import MeanColours, classifier_of
 
 import timm  # isort: skip
@@ -21,10 +24,10 @@ WEIGHT = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 1.0, 0.0], [-1.0, -1.0, -1.0]])
 def test_with_mean_pooling_and_one_linear_layer_it_is_cam(frozen: bool) -> None:
     network = MeanColours(WEIGHT).requires_grad_(not frozen)
     classifier = classifier_of(network, 9, 3)
-    view = torch.rand(5, 3, 9, 9)
+    pixels = torch.rand(5, 3, 9, 9).mul(255).round().div(255)
     for target in (None, 1, "class 0"):
-        found = heatmap_of_inputs(classifier, view, target)
-        for each, photograph in zip(found, view, strict=True):
+        found = heatmap(classifier, pixels, target)
+        for each, photograph in zip(found, pixels, strict=True):
             assert each.layer == "act"
             assert target is None or each.label == ("class 1" if target == 1 else target)
             cam = torch.einsum("k,khw->hw", WEIGHT[each.index], photograph).relu()
@@ -36,23 +39,25 @@ def test_with_mean_pooling_and_one_linear_layer_it_is_cam(frozen: bool) -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_nothing_that_speaks_for_the_class_is_zero_not_nan() -> None:
-    (found,) = heatmap(classifier_of(MeanColours(WEIGHT), 9, 3), torch.rand(1, 3, 9, 9), target=2)
+def test_nothing_that_supports_the_class_is_zero_not_nan() -> None:
+    found = heatmap(classifier_of(MeanColours(WEIGHT), 9, 3), torch.rand(1, 3, 9, 9), target=2)
     assert found.peak == 0
     assert not found.values.any()
-    assert area_of_half(found) == 0
+    assert found.area_of_half == 0
+    assert found.discussion().startswith("Nothing in act supports class 2")
 
 
 def test_area_of_half_by_hand() -> None:
     pixels = torch.zeros(1, 3, 10, 10)
     pixels[0, 0, :2, :2] = 1
-    (found,) = heatmap(classifier_of(MeanColours(WEIGHT), 10, 3), pixels, target=0)
-    assert area_of_half(found) == pytest.approx(0.02)
+    found = heatmap(classifier_of(MeanColours(WEIGHT), 10, 3), pixels, target=0)
+    assert found.area_of_half == pytest.approx(0.02)
+    assert "lies on 2 % of the network's input" in found.discussion()
 
 
 def test_inside_inference_mode(lite0) -> None:
     with torch.inference_mode():
-        (found,) = heatmap(lite0, torch.rand(1, 3, 64, 64))
+        found = heatmap(lite0, torch.rand(1, 3, 64, 64))
     assert np.isfinite(found.values).all()
 
 
@@ -60,11 +65,49 @@ def test_class_token_transformers_are_read_where_patches_still_matter() -> None:
     torch.manual_seed(0)
     network = timm.create_model("test_vit", pretrained=False, img_size=64)
     classifier = classifier_of(network, 64, 1000)
-    view = torch.rand(2, 3, 64, 64)
-    assert last_layer(classifier, view[:1]).name == "blocks.5.norm1"
-    found = heatmap_of_inputs(classifier, view)
+    pixels = torch.rand(2, 3, 64, 64)
+    assert last_layer(classifier, pixels[:1]).name == "blocks.5.norm1"
+    found = heatmap(classifier, pixels)
     assert [each.values.shape for each in found] == [(4, 4)] * 2
     assert all(each.peak > 0 for each in found)
+
+
+class Corner(nn.Module):
+    """Logits read every position of ``everywhere``, one corner of ``corner``, and nothing of ``nowhere``."""
+
+    def __init__(self, everywhere: bool = True) -> None:
+        super().__init__()
+        self.everywhere, self.corner, self.nowhere = (nn.Conv2d(3, 3, 1) for _ in range(3))
+        self.uses_everywhere = everywhere
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        x = self.everywhere(inputs)
+        logits = self.corner(x)[:, :, 0, 0]
+        self.nowhere(x)
+        return logits + x.mean((2, 3)) if self.uses_everywhere else logits
+
+
+def test_the_default_layer_is_the_last_that_counts_everywhere() -> None:
+    """A gradient somewhere in ``corner`` is not enough; where none counts everywhere, the most positions do."""
+    torch.manual_seed(0)
+    inputs = torch.rand(1, 3, 6, 6)
+    assert heatmap(classifier_of(Corner(), 6, 3), inputs).layer == "everywhere"
+    assert heatmap(classifier_of(Corner(everywhere=False), 6, 3), inputs).layer == "corner"
+    indifferent = MeanColours(torch.zeros(2, 3))
+    with pytest.raises(ModelError, match=r"that its answer depends on \(name a layer: `classifier.layers` lists them"):
+        heatmap(classifier_of(indifferent, 6, 2), inputs)
+
+
+def test_one_photograph_or_several(lite0, peppers) -> None:
+    alone = heatmap(lite0, peppers)
+    first, missing, second = heatmap(lite0, [str(peppers), "gone.png", Image.open(peppers)])
+    assert missing == Failure("gone.png", "gone.png: no such file")
+    assert (first.image, second.image) == (str(peppers), "image 2")
+    for each in (first, second):
+        assert (each.layer, each.label) == (alone.layer, "bell pepper")
+        assert np.allclose(each.values, alone.values, atol=1e-4)
+    assert set(alone.to_dict()) == {"image", "layer", "label", "index", "probability", "peak", "area_of_half"}
+    assert [axes.get_title() for axes in alone.plot().axes][1] == "supports bell pepper (bn2.act)"
 
 
 def test_wrong_names(lite0) -> None:
@@ -79,7 +122,7 @@ def _save(path, pixels: np.ndarray) -> str:
     return str(path)
 
 
-def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
+def test_patches_are_cut_where_the_channel_is_most_active(tmp_path) -> None:
     classifier = classifier_of(MeanColours(WEIGHT), 20, 3)
     sources, bright = [], {}
     for number, (row, column) in enumerate([(3, 4), (10, 10), (19, 0), (7, 15)]):
@@ -91,34 +134,42 @@ def test_examples_are_cut_where_the_channel_fires(tmp_path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"?")
     seen: list[int] = []
+
+    class Counting(Progress):
+        def advance(self, count: int = 1, **_: float) -> None:
+            seen.append(count)
+
     (red, green), failures = top_activating_patches(
         classifier,
         [(path, path) for path in (black, *sources, str(broken))],
         [("act", 0), ("act", 1)],
         3,
-        lambda: seen.append(1),
+        progress=Counting(),
     )
-    assert [example.image for example in red.examples] == sources[:0:-1]
-    assert green.examples == ()  # nothing excites green
+    assert [patch.image for patch in red.patches] == sources[:0:-1]
+    assert green.patches == ()  # nothing is green
+    assert "zero or less all over" in green.discussion()
+    assert f"reaches {red.patches[0].value:.2f} in {sources[-1]}" in red.discussion()
+    assert len(red.plot().axes) == 4
     assert [failure.image for failure in failures] == [str(broken)]
     assert len(seen) == 6
-    for example in red.examples:
-        row, column = bright[example.image]
-        left, top, right, bottom = example.box
+    for patch in red.patches:
+        row, column = bright[patch.image]
+        left, top, right, bottom = patch.box
         assert (left, top) == (max(column - 1, 0), max(row - 1, 0))
         assert (right, bottom) == (min(column + 2, 20), min(row + 2, 20))
-        assert example.patch.shape == (bottom - top, right - left, 3)
-        assert example.patch[..., 0].max() == round(255 * example.value)
+        assert patch.pixels.shape == (bottom - top, right - left, 3)
+        assert patch.pixels[..., 0].max() == round(255 * patch.value)
 
 
-def test_examples_of_the_red_channel_are_red(lite0, imagenet) -> None:
+def test_patches_of_a_real_channel_are_sorted_and_small(lite0, imagenet) -> None:
     found = snellen.feature_maps(lite0, snellen.read_pixels(imagenet[0]), layers=["bn1.act"], channels=[0])
     (channel,), failures = top_activating_patches(
         lite0, [(path.name, path) for path in imagenet[:12]], [("bn1", 0)], count=4
     )
     assert not failures
     assert channel.layer == found.maps[0].layer == "bn1.act"
-    values = [example.value for example in channel.examples]
+    values = [patch.value for patch in channel.patches]
     assert values == sorted(values, reverse=True)
-    assert len({example.image for example in channel.examples}) == 4
-    assert max(max(example.patch.shape[:2]) for example in channel.examples) <= 3
+    assert len({patch.image for patch in channel.patches}) == 4
+    assert max(max(patch.pixels.shape[:2]) for patch in channel.patches) <= 3

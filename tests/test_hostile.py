@@ -16,8 +16,10 @@ from torch import nn
 import snellen
 from snellen.errors import InputError, ModelError
 from snellen.models.resolve import resolve
+from snellen.runs.files import write_json
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from snellen.transfer.files import load_probe
+from snellen.training.results import EpochMetrics
+from snellen.transfer.files import Description, load_probe
 
 Reader = Callable[[Path], object]
 CLASSES = ["cat", "dog"]
@@ -34,18 +36,17 @@ def model_file(path: Path, value: float = 0.5) -> Reader:
 def checkpoint_file(path: Path, value: float = 0.5) -> Reader:
     tensors = {f"network/{name}": torch.full_like(tensor, value) for name, tensor in NETWORK.state_dict().items()}
     tensors |= {"optimiser/weight/exp_avg": torch.zeros(2, 3), "optimiser/weight/step": torch.tensor(1.0)}
-    save_checkpoint(path, Checkpoint({"seed": 0}, [{"loss": 1.0}], tensors))
+    save_checkpoint(path, Checkpoint({"seed": 0}, (EpochMetrics(1.0, 0.5, 0.1, 2.0, 3.0),), tensors))
     return lambda file: load_checkpoint(file, {"seed": 0}, NETWORK)
 
 
 def probe_file(path: Path, value: float = 0.5) -> Reader:
     base = snellen.load("tf_efficientnet_lite0", device="cpu")
     path.write_bytes(save({"weight": torch.full((2, 1280), value), "bias": torch.zeros(2)}))
-    said = {
-        "format": 1, "model": base.name, "weights": base.digest, "size": [224, 224], "mirrored": False, "data": "",
-        "classifier": "logistic", "c": 1.0, "labels": CLASSES, "dataset": "toys",
-    }  # fmt: skip
-    (path.parent / "probe.json").write_text(json.dumps(said))
+    description = Description(
+        base.name, base.digest, base.preprocessing, False, "logistic", 1.0, tuple(CLASSES), "toys", ""
+    )
+    write_json(path.parent / "probe.json", description)
     return lambda file: load_probe(file.parent, device="cpu")
 
 
@@ -200,6 +201,7 @@ def test_a_folder_in_its_place(file) -> None:
         ("[" * 100_000, "facts cannot be read"),
         ('{"identity": 5, "history": []}', "facts cannot be read"),
         ('{"identity": {"seed": 0}, "history": ["loss"]}', "facts cannot be read"),
+        ('{"identity": {"seed": 0}, "history": [{"loss": 1.0}]}', "facts cannot be read"),
         ('{"identity": {"seed": 1}, "history": []}', "was begun with seed 1, not 0"),
     ],
 )
@@ -226,13 +228,18 @@ def test_optimiser_state_of_nothing(tmp_path: Path) -> None:
     [
         {"labels": 5}, {"labels": []}, {"labels": [1, 2]}, {"labels": ["a", "a"]}, {"size": 224}, {"size": [224]},
         {"size": [224.0, 224]}, {"size": [1 << 40, 1 << 40]}, {"size": [-1, -1]}, {"size": [224, 1 << 20]},
-        {"model": 7}, {"model": "../../etc/passwd"}, {"weights": None}, {"more": 1}, {"classifier": ["svm"]},
+        {"model": 7}, {"model": "../../etc/passwd"}, {"weights": None}, {"more": 1}, {"kind": ["svm"]},
+        {"kind": "forest"}, {"crop_fraction": 0}, {"crop_fraction": 1e-300}, {"crop_fraction": None},
+        {"interpolation": "sinc"}, {"std": [0, 0, 0]}, {"mean": [1e400, 0, 0]}, {"mirrored": 1}, {"format": "2"},
+        {"preprocessing": None},
     ],
 )  # fmt: skip
 def test_descriptions_of_a_probe(tmp_path: Path, changes: dict) -> None:
     path = tmp_path / "probe.safetensors"
     read = probe_file(path)
-    said = json.loads((tmp_path / "probe.json").read_text()) | changes
+    said = json.loads((tmp_path / "probe.json").read_text())
+    for key, value in changes.items():
+        (said["preprocessing"] if key in said["preprocessing"] else said)[key] = value
     (tmp_path / "probe.json").write_text(json.dumps(said))
     with pytest.raises(InputError) as caught:
         read(path)

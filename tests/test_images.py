@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from snellen import images
-from snellen.data.images import expand, read_each, read_image, read_pixels, to_image
-from snellen.errors import ImageError
+from snellen.data import images
+from snellen.data.images import expand, one_or_many, open_photo, read_each, read_image, read_pixels, to_image
+from snellen.errors import ImageError, InputError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
@@ -287,12 +288,112 @@ def test_a_side_that_no_photograph_has() -> None:
             read_image(encode(Image.new("1", size), "PNG"))
 
 
-def test_a_damaged_tiff_is_refused_in_one_line(tmp_path: Path, capfd) -> None:
-    """The library below Pillow has its own mind and prints it."""
+def test_a_program_that_asks_for_it_hears_nothing_of_a_damaged_tiff(tmp_path: Path) -> None:
+    """The library below Pillow has its own mind and prints it; a program turns that off, an import does not."""
     path = tmp_path / "damaged.tif"
     data = encode(RGB, "TIFF", compression="tiff_adobe_deflate")
     at = re.search(b"\x78[\x01\x5e\x9c\xda]", data).start() + 20  # within the deflated pixels
     path.write_bytes(data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :])
-    with pytest.raises(ImageError, match="damaged image"):
-        read_image(path)
-    assert capfd.readouterr() == ("", "")
+    program = (
+        "import sys\nfrom snellen.data.images import read_image\nfrom snellen.errors import ImageError\n"
+        "from snellen.runs.process import quiet_libraries\nquiet_libraries()\n"
+        "try:\n    read_image(sys.argv[1])\nexcept ImageError as error:\n    print(error.message)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    assert "damaged image" in done.stdout
+    assert done.stderr == ""
+
+
+def test_an_import_changes_nothing_for_the_caller() -> None:
+    """His warnings, his Pillow and his loggers are as they were; photographs of 90 megapixels open in his own code."""
+    program = (
+        "import logging, warnings\nimport numpy, torch\nfrom PIL import Image\n"
+        "state = lambda: (list(warnings.filters), Image.MAX_IMAGE_PIXELS, list(logging.getLogger('PIL').handlers))\n"
+        "before = state()\nimport snellen.data.images, snellen.data.labels\n"
+        "assert state() == before, (before, state())\n"
+        "import io\nfile = io.BytesIO(); Image.new('1', (10_000, 9_000)).save(file, 'PNG')\n"
+        "warnings.simplefilter('ignore')\nImage.open(file).load()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+class Attacked:
+    """What an attack gives, as far as the next examination is concerned."""
+
+    pixels = torch.full((1, 3, 6, 8), 0.5)
+
+
+GIVEN = {
+    "a path as text": lambda path: str(path),
+    "a path": lambda path: path,
+    "bytes of a file": lambda path: path.read_bytes(),
+    "a PIL image": lambda path: Image.open(io.BytesIO(path.read_bytes())),
+    "an array": lambda _: COLOURS,
+    "pixels": lambda path: read_pixels(path),
+    "pixels of one photograph": lambda path: read_pixels(path)[0],
+}
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+def test_a_photograph_however_it_is_given(tmp_path: Path, given) -> None:
+    path = tmp_path / "photo.png"
+    RGB.save(path)
+    (one,), single = one_or_many(given(path), "look")
+    photo = open_photo(one, "look")
+    assert single
+    np.testing.assert_array_equal(np.asarray(photo.image), COLOURS)
+    torch.testing.assert_close(photo.pixels, read_pixels(path), rtol=0, atol=0)
+    several, single = one_or_many([given(path), path], "look")
+    assert (len(several), single) == (2, False)
+
+
+def test_batches_are_many_and_what_an_attack_gives_is_one() -> None:
+    pixels = torch.rand(3, 3, 4, 5)
+    photos, single = one_or_many(pixels, "look")
+    assert not single
+    assert all((open_photo(photo, "look").pixels == one).all() for photo, one in zip(photos, pixels, strict=True))
+    arrays, single = one_or_many(np.stack([COLOURS] * 2), "look")
+    assert (len(arrays), single) == (2, False)
+    (attacked,), single = one_or_many(Attacked(), "look")
+    assert single
+    assert (open_photo(attacked, "look").pixels == 0.5).all()
+    (one, _), single = one_or_many([Attacked(), COLOURS], "look")
+    assert not single
+    assert (open_photo(one, "look").pixels == 0.5).all()
+
+
+def test_pixels_keep_what_bytes_cannot_hold() -> None:
+    photo = open_photo(torch.full((1, 3, 2, 2), 0.3), "look")
+    assert (photo.pixels == 0.3).all()
+    assert photo.image.getpixel((0, 0)) == (76, 76, 76)
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        (7, "look: got int"),
+        (None, "look: got NoneType"),
+        ([7], "look: got int"),
+        (COLOURS.astype(float), r"look: got an array float64 of shape \(6, 8, 3\)"),
+        (COLOURS[..., 0], r"look: got an array uint8 of shape \(6, 8\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "look: got torch.uint8"),
+        (torch.full((3, 4, 4), 200.0), "divide bytes by 255"),
+        (torch.zeros(4, 4), "look: got a tensor of shape"),
+    ],
+)
+def test_what_is_no_photograph_is_refused_in_one_line(given, seen: str) -> None:
+    def look() -> None:
+        for one in one_or_many(given, "look")[0]:
+            open_photo(one, "look")
+
+    with pytest.raises(InputError, match=seen) as caught:
+        look()
+    assert "\n" not in str(caught.value)
+    assert "float tensor" in str(caught.value)
+
+
+def test_an_image_in_memory_is_turned_upright_like_a_file() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    stored = Image.open(io.BytesIO(encode(Image.fromarray(np.rot90(COLOURS).copy()), "PNG", exif=exif)))
+    np.testing.assert_array_equal(np.asarray(open_photo(stored, "look").image), COLOURS)

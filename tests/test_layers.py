@@ -1,4 +1,4 @@
-"""Where maps can be read, and what one value can depend on."""
+"""The layers whose maps can be read, and what one value can depend on."""
 
 import numpy as np
 import pytest
@@ -57,15 +57,15 @@ def test_boxes_are_what_the_gradient_reaches(chain: list, ceil: bool, data: st.D
         return  # the chain does not fit the image
     if min(shape[2:]) < 2:
         return
-    place = find_layers(network, torch.zeros(1, 3, size, size))[-1]
+    layer = find_layers(network, torch.zeros(1, 3, size, size))[-1]
     row, column = data.draw(st.integers(0, shape[2] - 1)), data.draw(st.integers(0, shape[3] - 1))
-    if place.rows[row] != (0, -1) and place.columns[column] != (0, -1):
-        assert place.box(row, column) == depends_on(network, size, row, column)
+    if layer.rows[row] != (0, -1) and layer.columns[column] != (0, -1):
+        assert layer.box(row, column) == depends_on(network, size, row, column)
 
 
 def test_receptive_fields_of_vgg_by_hand() -> None:
     network = timm.create_model("vgg11", pretrained=False).eval()
-    places = [p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name.startswith("features")]
+    layers = [p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name.startswith("features")]
     # Each 3 x 3 convolution adds two of its input's steps, each 2 x 2 pooling one; steps double at each pooling.
     by_hand, field, step = {}, 1, 1
     for module in network.features:
@@ -74,7 +74,7 @@ def test_receptive_fields_of_vgg_by_hand() -> None:
         elif isinstance(module, nn.MaxPool2d):
             field, step = field + step, 2 * step
         by_hand[len(by_hand)] = field
-    measured = {int(p.name.split(".")[1]): p.receptive_field for p in places}
+    measured = {int(p.name.split(".")[1]): p.receptive_field for p in layers}
     assert measured == {number: (by_hand[number],) * 2 for number in measured}
     assert len(measured) >= 15
 
@@ -99,18 +99,18 @@ class Branches(nn.Module):
 
 
 def test_branches_unite_and_a_global_pooling_sees_everything() -> None:
-    places = {place.name: place for place in find_layers(Branches(), torch.zeros(1, 3, 16, 16))}
-    fields = {name: place.receptive_field for name, place in places.items()}
+    layers = {layer.name: layer for layer in find_layers(Branches(), torch.zeros(1, 3, 16, 16))}
+    fields = {name: layer.receptive_field for name, layer in layers.items()}
     assert fields == {
         "narrow": (3, 3), "wide": (5, 5), "joined": (5, 5), "further": (7, 7), "summed": (7, 7), "gated": (16, 16),
     }  # fmt: skip
-    assert places["summed"].box(0, 15) == (12, 0, 16, 4)
-    assert [places[name].activated for name in ("narrow", "joined", "gated")] == [False, True, True]
-    assert places["joined"].depth == pytest.approx(2 / 4)
+    assert layers["summed"].box(0, 15) == (12, 0, 16, 4)
+    assert [layers[name].activated for name in ("narrow", "joined", "gated")] == [False, True, True]
+    assert layers["joined"].depth == pytest.approx(2 / 4)
 
 
 @pytest.mark.parametrize(
-    ("name", "place"),
+    ("name", "layer"),
     [
         ("swin_tiny_patch4_window7_224", "layers.0.blocks.0.mlp.act"),
         ("swin_tiny_patch4_window7_224", "layers.0.blocks.1.mlp.act"),
@@ -121,13 +121,13 @@ def test_branches_unite_and_a_global_pooling_sees_everything() -> None:
         ("res2net50_14w_8s", "layer1.0.relu#3"),
     ],
 )
-def test_real_networks_never_see_past_the_box(name: str, place: str) -> None:
+def test_real_networks_never_see_past_the_box(name: str, layer: str) -> None:
     """The gradient with random weights lies in the box, and reaches its edges where nothing saturates."""
     torch.manual_seed(0)
     size = 112 if "swin" in name else 64
     options = {"img_size": size} if "swin" in name else {}
     network = timm.create_model(name, pretrained=False, **options).eval()
-    found = find_layer(find_layers(network, torch.zeros(1, 3, size, size)), place)
+    found = find_layer(find_layers(network, torch.zeros(1, 3, size, size)), layer)
     row, column = found.shape.height // 2, found.shape.width // 2
     kept: list[Tensor] = []
 
@@ -160,18 +160,18 @@ class Reused(nn.Module):
 
 
 def test_calls_are_numbered_and_what_changes_nothing_is_not_listed() -> None:
-    places = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
-    assert [place.name for place in places] == ["block.0", "relu", "second", "relu#2"]
-    assert places[0].aliases == ("block",)
-    assert find_layer(places, "block") is places[0]
-    assert [place.depth for place in places] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    layers = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
+    assert [layer.name for layer in layers] == ["block.0", "relu", "second", "relu#2"]
+    assert layers[0].aliases == ("block",)
+    assert find_layer(layers, "block") is layers[0]
+    assert [layer.depth for layer in layers] == pytest.approx([1 / 3, 1 / 3, 2 / 3, 2 / 3])
 
 
 def test_each_call_is_read_by_its_own_name() -> None:
     network = Reused().eval()
-    places = {place.name: place for place in find_layers(network, torch.zeros(1, 3, 8, 8))}
+    layers = {layer.name: layer for layer in find_layers(network, torch.zeros(1, 3, 8, 8))}
     image, kept = torch.rand(1, 3, 8, 8), {}
-    keep = {places[name]: lambda output, name=name: kept.__setitem__(name, output.clone()) for name in places}
+    keep = {layers[name]: lambda output, name=name: kept.__setitem__(name, output.clone()) for name in layers}
     with torch.no_grad(), hooked(network, keep):
         network(image)
         first = functional.relu(network.block(image))
@@ -180,17 +180,17 @@ def test_each_call_is_read_by_its_own_name() -> None:
 
 
 def test_a_wrong_name_offers_the_nearest() -> None:
-    places = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
+    layers = find_layers(Reused().eval(), torch.zeros(1, 3, 8, 8))
     with pytest.raises(InputError, match="no layer named 'reluu'.*did you mean relu"):
-        find_layer(places, "reluu")
+        find_layer(layers, "reluu")
 
 
 def test_tokens_are_a_view_of_the_output() -> None:
     network = timm.create_model("test_vit", pretrained=False).eval()
-    place = next(p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name == "blocks.0.mlp.act")
-    assert (place.shape.layout, place.shape.prefix, place.shape.height) == ("tokens", 1, 10)
+    layer = next(p for p in find_layers(network, torch.zeros(1, 3, 160, 160)) if p.name == "blocks.0.mlp.act")
+    assert (layer.shape.layout, layer.shape.prefix, layer.shape.height) == ("tokens", 1, 10)
     output = torch.arange(2 * 101 * 192.0).reshape(2, 101, 192)
-    maps = place.shape.map_of(output)
+    maps = layer.shape.map_of(output)
     assert maps.shape == (2, 192, 10, 10)
     assert maps[1, 5, 3, 7] == output[1, 1 + 37, 5]
     maps[0, 0] = -1
@@ -205,8 +205,8 @@ def test_hooks_and_mode_are_as_found() -> None:
     assert len(classifier.layers) == 4
     assert network.training
     assert all(module.training and not module._forward_hooks for module in network.modules())
-    place = classifier.layers[0]
-    with pytest.raises(RuntimeError, match="on purpose"), hooked(network, {place: lambda _: None}):
+    layer = classifier.layers[0]
+    with pytest.raises(RuntimeError, match="on purpose"), hooked(network, {layer: lambda _: None}):
         raise RuntimeError("on purpose")
     assert not any(module._forward_hooks for module in network.modules())
 

@@ -26,7 +26,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     home = tmp_path_factory.mktemp("page")
-    probe = write_probe(home / "toys", lite0.digest)
+    probe = write_probe(home / "toys", lite0)
     with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu") as running:
         yield running
 
@@ -88,7 +88,7 @@ def test_stress(visitor: Visitor, small: Path) -> None:
     visitor.press("stress")
     visitor.wait_for_answer("stress")
     assert visitor.wait_for_pictures("stress") == 2
-    assert re.search(r"\d+ of \d+ manipulations", visitor.status("stress"))
+    assert re.search(r"\d+ of \d+ transforms", visitor.status("stress"))
 
 
 def test_probe(visitor: Visitor, small: Path) -> None:
@@ -142,9 +142,9 @@ def test_two_visitors_wait_for_each_other_and_a_cancelled_attack_makes_room(
 ) -> None:
     visitor.choose(small)
     visitor.look_at("Attack")
-    # Too little noise for the goal, so that it goes on until it is cancelled.
+    # Too little noise for that class, so that it goes on until it is cancelled.
     visitor.page.get_by_label("To be seen as").fill("abacus")
-    visitor.page.get_by_role("spinbutton", name=re.compile("Bound")).fill("1")
+    visitor.page.get_by_role("spinbutton", name=re.compile("Epsilon")).fill("1")
     visitor.page.get_by_label("Made to survive").check()
     visitor.press("attack")
     expect(visitor.page.locator("#attack-status")).to_contain_text("Step", timeout=SLOW)

@@ -36,7 +36,7 @@ def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("crop_mode", ["center", "squash"])
 @pytest.mark.parametrize("size", [(500, 375), (333, 517), (90, 90), (200, 700), (300, 280)])
-def test_view_of_equals_timms_transform_and_view_is_within_a_step(interpolation, crop_mode, size) -> None:
+def test_the_input_of_an_image_equals_timms_transform_and_that_of_pixels_is_within_a_step(interpolation, crop_mode, size) -> None:
     config = configuration(interpolation, crop_mode)
     preprocessing = Preprocessing.from_timm(config)
     image = noise_image(*size)
@@ -44,7 +44,7 @@ def test_view_of_equals_timms_transform_and_view_is_within_a_step(interpolation,
     ours = preprocessing.preprocess_image(image)
     as_pixels = torch.from_numpy(ours).permute(2, 0, 1)[None].float() / 255
     torch.testing.assert_close(preprocessing.normalise(as_pixels)[0], theirs, atol=1e-6, rtol=1e-6)
-    differentiable = preprocessing.view(to_pixels(image)).mul(255)
+    differentiable = preprocessing.preprocess(to_pixels(image)).mul(255)
     assert (differentiable - as_pixels.mul(255)).abs().max() <= 1 + 1e-4
     # Pillow filters with integers; in float32 a tie between two bytes may fall to the other side.
     assert (differentiable - as_pixels.mul(255)).abs().gt(0.5).float().mean() < 1e-2
@@ -72,11 +72,11 @@ def test_resize_matrix_rows_are_rows_of_the_whole() -> None:
 
 
 def test_gradient_is_the_transposed_filter() -> None:
-    """Away from black and white the view is linear in the pixels up to rounding, which passes straight through."""
+    """Away from black and white the input is linear in the pixels up to rounding, which passes straight through."""
     preprocessing = Preprocessing.from_timm(configuration("bilinear", size=4, crop=1.0))
     pixels = (0.3 + 0.4 * torch.rand(1, 3, 9, 9, generator=torch.Generator().manual_seed(0))).requires_grad_()
     weights = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(1))
-    (preprocessing.view(pixels) * weights).sum().backward()
+    (preprocessing.preprocess(pixels) * weights).sum().backward()
     matrix = torch.from_numpy(resize_matrix(9, 4, "bilinear", range(4))[1]).float()
     expected = matrix.T @ weights @ matrix
     torch.testing.assert_close(pixels.grad, expected, atol=1e-5, rtol=1e-5)
@@ -85,7 +85,7 @@ def test_gradient_is_the_transposed_filter() -> None:
 def test_no_gradient_outside_the_crop() -> None:
     preprocessing = Preprocessing.from_timm(configuration())
     pixels = torch.rand(1, 3, 256, 600, requires_grad=True)
-    preprocessing.view(pixels).sum().backward()
+    preprocessing.preprocess(pixels).sum().backward()
     left, _, right, _ = preprocessing.geometry(256, 600).box
     assert pixels.grad[..., : int(left) - 3].abs().sum() == 0
     assert pixels.grad[..., int(right) + 3 :].abs().sum() == 0
@@ -98,8 +98,8 @@ def test_extreme_shapes(width: int, height: int) -> None:
     image = Image.new("RGB", (width, height), (10, 200, 30))
     expected = np.broadcast_to(np.array([10, 200, 30], np.uint8), (224, 224, 3))
     np.testing.assert_array_equal(preprocessing.preprocess_image(image), expected)
-    view = preprocessing.view(to_pixels(image))
-    np.testing.assert_allclose(view[0].permute(1, 2, 0) * 255, expected, atol=1e-3)
+    inputs = preprocessing.preprocess(to_pixels(image))
+    np.testing.assert_allclose(inputs[0].permute(1, 2, 0) * 255, expected, atol=1e-3)
 
 
 @given(height=st.integers(1, 4000), width=st.integers(1, 4000))

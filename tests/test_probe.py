@@ -1,81 +1,67 @@
-"""The linear probe: scores, the choice of C, exactness of the short cut, saving, the command."""
+"""The linear probe: the choice of C, exactness of the short cut, saving, the command."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import normalize
 
 import snellen
 from snellen.errors import ImageError, InputError, ModelError
+from snellen.exam.context import Context
+from snellen.exam.parts import PARTS
+from snellen.exam.parts.probe import distinct_names
+from snellen.exam.report.document import Heading, Picture, Table
+from snellen.intervals import Estimate, Rate
+from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
-from snellen.transfer import saving
+from snellen.runs.serialise import to_json
 from snellen.transfer.discussion import discuss
-from snellen.transfer.figures import draw_comparison, draw_confused, draw_confusion
-from snellen.transfer.files import ProbeNetwork, load_probe
-from snellen.transfer.linear import KINDS, Trial, linear_classifier, middle_of_plateau, probe_pipeline, train_probe
+from snellen.transfer.features import FeatureConfig, with_size
+from snellen.transfer.figures import draw_comparison, draw_confused
+from snellen.transfer.files import describe_probe, load_probe, save_probe
+from snellen.transfer.linear import (
+    GRID,
+    KINDS,
+    fit_linear,
+    linear_classifier,
+    middle_of_plateau,
+    probe_pipeline,
+    train_probe,
+)
+from snellen.transfer.network import ProbeNetwork
 from snellen.transfer.probe import probe
 from snellen.transfer.published import PETS, PETS_BASELINES, is_pets
-from snellen.transfer.scores import mean_per_class_accuracy, most_confused, score
 from transfer_toys import class_folders, encoded, toy_classifier
 
-
-@given(st.data())
-def test_scores_agree_with_scikit_learn(data) -> None:
-    classes = data.draw(st.integers(2, 5))
-    targets = np.array([*range(classes), *data.draw(st.lists(st.integers(0, classes - 1), max_size=40))])
-    same = {"min_size": len(targets), "max_size": len(targets)}
-    predicted = np.array(data.draw(st.lists(st.integers(0, classes - 1), **same)))
-    found = score(targets, predicted, classes)
-    assert found.mean_per_class.value == pytest.approx(balanced_accuracy_score(targets, predicted))
-    assert mean_per_class_accuracy(targets, predicted, classes) == pytest.approx(found.mean_per_class.value)
-    assert found.top1.value == pytest.approx((targets == predicted).mean())
-    assert np.array_equal(found.confusion, confusion_matrix(targets, predicted, labels=range(classes)))
-    for interval in (found.mean_per_class, found.top1):
-        assert 0 <= interval.low <= interval.value + 1e-9
-        assert interval.value - 1e-9 <= interval.high <= 1
-
-
-def test_the_interval_is_that_of_drawing_images_again() -> None:
-    random = np.random.default_rng(1)
-    targets = np.repeat([0, 1, 2], [10, 30, 60])
-    predicted = np.where(random.random(100) < 0.7, targets, (targets + 1) % 3)
-    drawn = []
-    for _ in range(4000):
-        chosen = np.concatenate([random.choice(np.flatnonzero(targets == c), (targets == c).sum()) for c in range(3)])
-        drawn.append(balanced_accuracy_score(targets[chosen], predicted[chosen]))
-    found = score(targets, predicted, 3).mean_per_class
-    assert [found.low, found.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.015)
-
-
-def test_most_confused_by_hand() -> None:
-    pairs = most_confused(np.array([[5, 2, 0], [4, 1, 0], [0, 2, 9]]), most=2)
-    assert [(pair.true, pair.predicted, pair.count) for pair in pairs] == [(1, 0, 4), (0, 1, 2)]
-    assert most_confused(np.eye(3, dtype=int)) == ()
+TORCH = FeatureConfig(engine="torch")
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "c"),
+    ("accuracies", "middle"),
     [
-        ((0.2, 0.5, 0.9, 0.5, 0.2), 100.0),  # a peak
-        ((0.2, 0.88, 0.9, 0.89, 0.2), 100.0),  # a plateau around it
-        ((0.2, 0.9, 0.89, 0.88, 0.87), 100.0),  # of four, the smaller middle one
-        ((0.9, 0.2, 0.89, 0.2, 0.2), 1.0),  # one that is not its neighbour does not count
-        ((0.2, 0.2, 0.2, 0.89, 0.9), 1000.0),
+        ((0.2, 0.5, 0.9, 0.5, 0.2), 2),  # a peak
+        ((0.2, 0.88, 0.9, 0.89, 0.2), 2),  # a plateau around it
+        ((0.2, 0.9, 0.89, 0.88, 0.885), 2),  # of four, the smaller middle one
+        ((0.9, 0.2, 0.89, 0.2, 0.2), 0),  # one that is not its neighbour does not count
+        ((0.2, 0.2, 0.2, 0.89, 0.9), 3),
+        ((0.2, 0.2, 0.879, 0.9, 0.2), 3),  # just beyond the standard error
     ],
 )
-def test_the_middle_of_the_plateau(accuracies: tuple[float, ...], c: float) -> None:
-    """Standard error 0.04 / sqrt(4) = 0.02."""
-    accuracies = tuple(a if a != 0.87 else 0.885 for a in accuracies)
-    trials = [Trial(10.0**i, accuracy, 0.04) for i, accuracy in enumerate(accuracies)]
-    assert middle_of_plateau(trials, folds=4) == c
+def test_the_middle_of_the_plateau(accuracies: tuple[float, ...], middle: int) -> None:
+    """Four folds, two of which lie as much above the mean as two below: a standard error of 0.02."""
+    deviation = 0.02 * 3**0.5
+    results = {f"split{fold}_test_score": np.array(accuracies) + (-1) ** fold * deviation for fold in range(4)}
+    folds = np.stack(list(results.values()))
+    assert np.allclose(folds.std(axis=0, ddof=1) / 2, 0.02)
+    results |= {"mean_test_score": np.array(accuracies), "std_test_score": folds.std(axis=0)}
+    assert middle_of_plateau(results) == middle
 
 
 def blobs(count: int, dimensions: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -90,11 +76,11 @@ def blobs(count: int, dimensions: int, classes: int, seed: int = 0) -> tuple[np.
 def test_the_short_cut_is_exact(kind, count: int, dimensions: int, classes: int) -> None:
     """Trained in the space that the points span, it is what scikit-learn finds in all dimensions."""
     features, targets = blobs(count, dimensions, classes)
-    probe = train_probe(features, targets, kind)
+    probe, _ = train_probe(features, targets, kind)
     unit = normalize(features)
     plain = linear_classifier(kind, probe.c).fit(unit, targets)
     fresh = blobs(200, dimensions, classes, seed=0)[0]
-    decided = probe.decide(fresh)
+    decided = probe.decision_function(fresh)
     assert decided.shape == (200, classes)
     margins = plain.decision_function(normalize(fresh))
     if classes == 2:
@@ -104,18 +90,47 @@ def test_the_short_cut_is_exact(kind, count: int, dimensions: int, classes: int)
     else:
         assert np.abs(decided - margins).max() < 0.05 * np.abs(margins).max()
         assert (decided.argmax(1) == margins.argmax(1)).mean() > 0.99
+    assert np.array_equal(probe.predict(fresh), decided.argmax(1))
+    assert np.array_equal(fit_linear(features, targets, kind, probe.c).weight, probe.weight)
+    if kind == "logistic":
+        assert np.abs(probe.predict_proba(fresh) - plain.predict_proba(normalize(fresh))).max() < 0.02
+    else:
+        with pytest.raises(InputError, match=f"a probe of kind {kind} gives no probabilities"):
+            probe.predict_proba(fresh)
 
 
 def test_c_is_chosen_inside_the_training_split() -> None:
     features, targets = blobs(60, 30, 3)
-    found = train_probe(features, targets, "logistic", seed=3)
+    probe, found = train_probe(features, targets, "logistic", seed=3)
     assert found.folds == 5
-    assert [trial.c for trial in found.trials] == [0.1, 1, 10, 100, 1000, 10000]
-    assert found.c == middle_of_plateau(found.trials, 5)
+    assert tuple(score.c for score in found.scores) == GRID == (0.1, 1, 10, 100, 1000, 10000)
+    assert probe.c in GRID
     few = np.r_[np.flatnonzero(targets == 0)[:3], np.flatnonzero(targets > 0)]
-    assert train_probe(features[few], targets[few], "ridge").folds == 3
+    assert train_probe(features[few], targets[few], "ridge")[1].folds == 3
     with pytest.raises(InputError, match=r"no classifier 'forest' \(logistic, svm, ridge\)"):
         train_probe(features, targets, "forest")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cross_validation_by_hand(kind) -> None:
+    """The folds, the accuracies and the choice are those of a loop over scikit-learn's own pieces."""
+    features, targets = blobs(40, 60, 3)
+    unit = normalize(features)
+    probe, found = train_probe(features, targets, kind, seed=2)
+    splits = list(StratifiedKFold(5, shuffle=True, random_state=2).split(unit, targets))
+    means, errors = [], []
+    for c in GRID:
+        models = [linear_classifier(kind, c, 2).fit(unit[train], targets[train]) for train, _ in splits]
+        accuracies = [
+            balanced_accuracy_score(targets[test], model.predict(unit[test]))
+            for model, (_, test) in zip(models, splits, strict=True)
+        ]
+        means.append(np.mean(accuracies))
+        errors.append(np.std(accuracies, ddof=1) / 5**0.5)
+    assert [score.mean for score in found.scores] == pytest.approx(means, abs=0.02 if kind == "svm" else 1e-9)
+    if kind != "svm":
+        best = int(np.argmax(means))
+        assert means[GRID.index(probe.c)] >= means[best] - errors[best]
 
 
 @pytest.fixture(scope="module")
@@ -127,64 +142,104 @@ def colour_folders(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def colour_probe(colour_folders: Path):
-    return probe(toy_classifier(), str(colour_folders), engine="torch")
+    return probe(toy_classifier(), str(colour_folders), features=TORCH)
 
 
 def test_colours_are_learned(colour_probe) -> None:
-    result = colour_probe.result
-    assert result.mean_per_class_accuracy == result.top1_accuracy == result.train_accuracy == 1
-    assert result.mean_per_class_interval == (1, 1)
+    result = colour_probe
+    assert result.mean_per_class_accuracy == Estimate(1, 1, 1)
+    assert (result.accuracy, result.train_accuracy) == (Rate.of_count(9, 9), 1)
     assert (result.n, result.n_train, result.width, result.non_negative) == (9, 27, 3, True)
-    assert [(one.label, one.n) for one in result.per_class] == [("blue", 2), ("green", 4), ("red", 3)]
+    assert result.labels == ("blue", "green", "red")
+    assert result.per_class == tuple(Rate.of_count(n, n) for n in (2, 4, 3))
+    assert result.features == TORCH
+    assert (result.parameters, result.parameter_bytes) == (8, 32)
     assert result.confusion == ((2, 0, 0), (0, 4, 0), (0, 0, 3))
     assert draw_confused(colour_probe) is None
-    text = " ".join(discuss(result))
-    assert "3 of 3 classes are named without a mistake" in text
+    text = result.discussion()
+    assert text.split("\n\n") == discuss(result)
+    assert text.startswith("Mean-per-class accuracy is 1.000, with a 95% bootstrap interval from 1.000 to 1.000 over 9")
+    assert "3 of 3 classes are classified without a mistake" in text
     assert "published" not in text
+
+
+def test_a_probe_as_plain_data(colour_probe) -> None:
+    written = json.loads(to_json(colour_probe.to_dict()))
+    assert not {"probe", "data"} & set(written)
+    assert written["accuracy"]["n"] == 9
+    assert written["preprocessing"]["size"] == [32, 32]
+    assert [score["c"] for score in written["cross_validation"]["scores"]] == list(GRID)
+    assert written["discussion"] == discuss(colour_probe)
+    assert written["published"] == []
+    assert colour_probe.plot().axes
+    assert colour_probe._repr_png_().startswith(b"\x89PNG")
+
+
+def test_progress_is_told_of_each_image(colour_folders: Path) -> None:
+    class Counting(Progress):
+        def __init__(self) -> None:
+            self.stages: list[list] = []
+
+        def begin(self, stage: str, total: int | None = None) -> None:
+            self.stages.append([stage, total, 0])
+
+        def advance(self, count: int = 1, **_: float) -> None:
+            self.stages[-1][2] += count
+
+    progress = Counting()
+    probe(toy_classifier(), str(colour_folders), features=TORCH, progress=progress)
+    assert progress.stages == [["Embedding with toy", 36, 36], ["Choosing C", None, 0]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_saved_and_loaded_it_decides_the_same(kind, mirrored: bool, lite0, tmp_path: Path) -> None:
     class_folders(tmp_path / "d", {"red": 8, "green": 8, "blue": 8})
-    small = snellen.transfer.features.with_size(lite0, 64)
-    probed = probe(small, str(tmp_path / "d"), kind=kind, mirrored=mirrored, engine="torch")
-    saving.save_probe(tmp_path / "run", probed.probe, saving.describe_probe(probed))
+    small = with_size(lite0, 64)
+    result = probe(small, str(tmp_path / "d"), kind=kind, features=FeatureConfig("torch", mirrored=mirrored))
+    save_probe(tmp_path / "run", result.probe, describe_probe(result))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["probe.json", "probe.safetensors"]
     loaded = load_probe(tmp_path / "run", device="cpu")
     assert list(loaded.labels) == ["blue", "green", "red"]
     assert loaded.preprocessing.size == (64, 64)
-    view = torch.rand(2, 3, 64, 64)
-    features = small.embed_inputs(view)
+    inputs = torch.rand(2, 3, 64, 64)
+    features = small.embed_inputs(inputs)
     if mirrored:
-        features = (features + small.embed_inputs(view.flip(-1))) / 2
-    expected = probed.probe.decide(features.numpy())
-    assert np.allclose(loaded.logits_from_inputs(view).numpy(), expected, atol=1e-3)
+        features = (features + small.embed_inputs(inputs.flip(-1))) / 2
+    expected = result.probe.decision_function(features.numpy())
+    assert np.allclose(loaded.logits_from_inputs(inputs).numpy(), expected, atol=1e-3)
     unit = torch.nn.functional.normalize(features, dim=1)
-    assert torch.allclose(loaded.embed_inputs(view), unit, atol=1e-5)
+    assert torch.allclose(loaded.embed_inputs(inputs), unit, atol=1e-5)
     pixels = torch.rand(1, 3, 80, 90, requires_grad=True)
     loaded.logits(pixels).amax().backward()
     assert pixels.grad.abs().max() > 0
 
 
 def test_what_is_no_probe(tmp_path: Path, lite0) -> None:
-    with pytest.raises(InputError, match="a folder that `snellen probe --out` wrote"):
+    with pytest.raises(InputError, match="the run folder of a probe"):
         load_probe(tmp_path)
     class_folders(tmp_path / "d", {"red": 4, "green": 4})
-    small = snellen.transfer.features.with_size(lite0, 64)
-    probed = probe(small, str(tmp_path / "d"), engine="torch")
-    saving.save_probe(tmp_path, probed.probe, saving.describe_probe(probed))
+    small = with_size(lite0, 64)
+    result = probe(small, str(tmp_path / "d"), features=TORCH)
+    save_probe(tmp_path, result.probe, describe_probe(result))
     said = json.loads((tmp_path / "probe.json").read_text())
     (tmp_path / "probe.json").write_text(json.dumps(said | {"weights": "0" * 64}))
     with pytest.raises(ModelError, match="learned from other weights"):
         load_probe(tmp_path, device="cpu")
+    other = said["preprocessing"] | {"interpolation": "bilinear"}
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"preprocessing": other}))
+    with pytest.raises(ModelError, match="learned from other preprocessing of tf_efficientnet_lite0"):
+        load_probe(tmp_path, device="cpu")
     (tmp_path / "probe.json").write_text(json.dumps(said | {"labels": ["one", "two", "three"]}))
     with pytest.raises(InputError, match="does not fit its probe.json"):
         load_probe(tmp_path)
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"format": 2}))
-    with pytest.raises(InputError, match="format 2"):
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"format": 1}))
+    with pytest.raises(InputError, match="format 1 .format 2: train the probe again"):
         load_probe(tmp_path)
-    (tmp_path / "probe.json").write_text("{}")
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"kind": "forest"}))
+    with pytest.raises(InputError, match=r"probe.json: kind is 'forest' \(logistic or svm or ridge\)"):
+        load_probe(tmp_path)
+    (tmp_path / "probe.json").write_text("{")
     with pytest.raises(InputError, match="does not describe a probe"):
         load_probe(tmp_path)
 
@@ -195,18 +250,19 @@ def test_the_probe_network_drops_the_old_classifier() -> None:
     red = torch.zeros(1, 3, 8, 8)
     red[:, 0] = 0.5
     assert torch.allclose(network(red), torch.tensor([[1.0, 0, 0]]))
+    assert torch.allclose(ProbeNetwork(toy.network, torch.eye(3), torch.zeros(3), mirrored=True)(red), network(red))
 
 
 def test_unreadable_images_are_listed_and_in_no_number(tmp_path: Path) -> None:
     class_folders(tmp_path, {"red": 8, "green": 8})
     (tmp_path / "red" / "000.png").write_bytes(b"no image")
-    result = probe(toy_classifier(), str(tmp_path), engine="torch").result
+    result = probe(toy_classifier(), str(tmp_path), features=TORCH)
     assert len(result.failures) == 1
     assert result.n + result.n_train == 15
     for index in range(8):
         (tmp_path / "red" / f"{index:03}.png").write_bytes(b"no image")
     with pytest.raises(InputError, match="class red has 0 training images that can be read"):
-        probe(toy_classifier(), str(tmp_path), engine="torch")
+        probe(toy_classifier(), str(tmp_path), features=TORCH)
 
 
 def test_published_numbers_stand_beside_pets_only() -> None:
@@ -224,16 +280,16 @@ def test_figures_of_a_probe_with_mistakes(tmp_path: Path) -> None:
         for index in range(8):
             colour = tuple(random.integers(0, 256, 3).tolist())
             (tmp_path / name / f"{index}.png").write_bytes(encoded(colour, (50, 40)))
-    probed = probe(toy_classifier(), str(tmp_path), engine="torch")
-    assert probed.result.confused
-    texts = [text.get_text() for text in draw_confusion(probed.result).axes[0].texts]
-    assert sum(map(int, texts)) == probed.result.n
-    figure = draw_confused(probed)
-    pair = probed.result.confused[0]
+    result = probe(toy_classifier(), str(tmp_path), features=TORCH)
+    assert result.confused
+    texts = [text.get_text() for text in result.plot().axes[0].texts]
+    assert sum(map(int, texts)) == result.n
+    figure = draw_confused(result)
+    pair = result.confused[0]
     titles = [axes.get_title() for axes in figure.axes]
     assert titles[0] == f"to compare:\n{pair.predicted}"
-    assert titles.count(f"{pair.true}\ncalled {pair.predicted}") == min(3, pair.count)
-    assert draw_comparison([probed.result, probed.result]).axes[0].get_ylim()[0] > 0
+    assert titles.count(f"{pair.true}\ntaken for {pair.predicted}") == min(3, pair.count)
+    assert draw_comparison([result, result]).axes[0].get_ylim()[0] > 0
 
 
 # --- the transformer --------------------------------------------------------------------------------
@@ -247,8 +303,10 @@ def features() -> snellen.CNNFeatures:
 def test_cnn_features_of_paths_bytes_images_and_arrays(features, imagenet) -> None:
     path = imagenet[0]
     image = snellen.read_image(path)
-    found = features.fit_transform([str(path), path, path.read_bytes(), image, np.asarray(image)])
-    assert found.shape == (5, 1280)
+    pixels = snellen.read_pixels(path)
+    found = features.fit_transform([str(path), path, path.read_bytes(), image, np.asarray(image), pixels])
+    assert found.shape == (6, 1280)
+    assert features.transform(path).shape == (1, 1280)
     assert found.dtype == np.float32
     assert np.abs(found - found[0]).max() < 1e-5
     assert features.transform([]).shape == (0, 1280)
@@ -276,7 +334,7 @@ def test_cnn_features_in_a_grid_search(features, tmp_path: Path) -> None:
 def test_cnn_features_refuses_what_it_cannot_read(features) -> None:
     with pytest.raises(ImageError, match="CNNFeatures: absent.jpg: no such file"):
         features.transform(["absent.jpg"])
-    with pytest.raises(InputError, match=r"got float64 of shape \(2, 2\) \(a path"):
+    with pytest.raises(InputError, match=r"CNNFeatures: got an array float64 of shape \(2, 2\) \(a path"):
         features.transform([np.zeros((2, 2))])
 
 
@@ -346,37 +404,37 @@ def test_pets(name: str, least: float, shared: Path, tmp_path: Path, snellen_com
     done = snellen_command("probe", shared / name, "--json", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result["mean_per_class_accuracy"] >= least
-    assert result["n"] == (148 if name == "pets37-mini" else 698)
-    for key in ("mean_per_class", "top1"):
-        low, high = result[f"{key}_interval"]
-        assert low <= result[f"{key}_accuracy"] <= high
+    mean, top1 = result["mean_per_class_accuracy"], result["accuracy"]
+    assert mean["value"] >= least
+    assert top1["n"] == (148 if name == "pets37-mini" else 698)
+    assert mean["low"] <= mean["value"] <= mean["high"]
+    assert top1["low"] <= top1["share"] <= top1["high"]
     assert (tmp_path / "confusion.png").is_file()
     assert (tmp_path / "confused.png").is_file()
     assert len(result["published"]) == 5
     assert result["non_negative"] is True
 
 
-def test_the_exam_has_its_part(tmp_path: Path) -> None:
-    from snellen.exam.context import Context
-    from snellen.exam.parts import PARTS
-    from snellen.exam.report.document import Picture, Table
-
-    class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
-    context = Context(
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return Context(
         toy_classifier(),
         photographs=(),
         expected=(),
         provenance=Provenance.collect(),
         target=1,
         epsilon="4/255",
-        datasets=(str(tmp_path / "d"),),
+        datasets=(),
         training="digits",
         training_runs=(),
         folder=tmp_path / "out",
         seed=0,
     )
-    answer = PARTS["probe"].run(context)
+
+
+def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
+    class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
+    answer = PARTS["probe"].run(dataclasses.replace(context, datasets=(str(tmp_path / "d"),)))
     blocks = answer.blocks
     assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 1.000 to 1.000, n = 4"]
     assert answer.data == "d (8 to learn from, 4 to test)"
@@ -384,16 +442,45 @@ def test_the_exam_has_its_part(tmp_path: Path) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["n"] == 4
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["accuracy"]["n"] == 4
+
+
+def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, context: Context) -> None:
+    """Each has its folder and its heading; a set that is named twice is examined once."""
+    class_folders(tmp_path / "mine" / "pets", {"cat": 4, "dog": 4})
+    class_folders(tmp_path / "yours" / "pets", {"cat": 8, "dog": 8})
+    names = [str(tmp_path / name) for name in ("mine/pets", "yours/pets", "yours/../mine/pets")]
+    answer = PARTS["probe"].run(dataclasses.replace(context, datasets=names))
+    headings = [block.text for block in answer.blocks if isinstance(block, Heading)]
+    assert headings == ["mine/pets", "yours/pets"]
+    assert answer.data == "mine/pets (6 to learn from, 2 to test), yours/pets (12 to learn from, 4 to test)"
+    pictures = [block.path for block in answer.blocks if isinstance(block, Picture)]
+    assert pictures == [tmp_path / "out" / f"{owner}_pets" / "confusion.png" for owner in ("mine", "yours")]
+    assert all(picture.is_file() for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    ("datasets", "names"),
+    [
+        (["timm/oxford-iiit-pet"], ["oxford-iiit-pet"]),
+        (["timm/oxford-iiit-pet", "digits"], ["oxford-iiit-pet", "digits"]),
+        (["one/pets", "other/pets", "digits"], ["one/pets", "other/pets", "digits"]),
+        (["a/b/pets", "c/b/pets", "pets"], ["a/b/pets", "c/b/pets", "pets"]),
+        (["/pets", "/a/pets"], ["pets", "a/pets"]),
+        (["digits", "digits"], ["digits"]),
+    ],
+)
+def test_distinct_names(datasets: list[str], names: list[str]) -> None:
+    assert list(distinct_names(datasets).values()) == names
 
 
 @pytest.mark.slow
 def test_a_probe_can_be_fooled(tmp_path: Path, snellen_command) -> None:
     """The attack takes a probe as any other classifier."""
     class_folders(tmp_path / "d", {"red": 6, "green": 6})
-    small = snellen.transfer.features.with_size(snellen.load(device="cpu"), 64)
-    probed = probe(small, str(tmp_path / "d"), engine="torch")
-    saving.save_probe(tmp_path / "run", probed.probe, saving.describe_probe(probed))
+    small = with_size(snellen.load(device="cpu"), 64)
+    result = probe(small, str(tmp_path / "d"), features=TORCH)
+    save_probe(tmp_path / "run", result.probe, describe_probe(result))
     photograph = tmp_path / "d" / "green" / "000.png"
     arguments = ["--target", "red", "--epsilon", "64/255", "--probe", tmp_path / "run", "--out", tmp_path / "out"]
     done = snellen_command("attack", photograph, *arguments)

@@ -26,7 +26,7 @@ def test_the_readme_shows_the_table_of_the_runs(snellen_command) -> None:
 def test_a_run_was_of_the_recipe_as_it_is_at_full_length(name: str) -> None:
     for result in read_results(CIFAR / name):
         assert result.recipe == read_recipe(name)
-        assert (result.train_images, result.held_out_images, result.test_images) == (50_000, 0, 10_000)
+        assert (result.data.train_images, result.data.held_out_images, result.data.test_images) == (50_000, 0, 10_000)
         assert len(result.history) == result.recipe.epochs
 
 
@@ -35,7 +35,7 @@ def test_the_long_run_was_of_deep_for_more_epochs() -> None:
     (result,) = read_results(CIFAR / "ceiling")
     assert result.recipe == dataclasses.replace(deep, epochs=result.recipe.epochs)
     assert len(result.history) == result.recipe.epochs > deep.epochs
-    assert (result.train_images, result.held_out_images, result.test_images) == (50_000, 0, 10_000)
+    assert (result.data.train_images, result.data.held_out_images, result.data.test_images) == (50_000, 0, 10_000)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -8,18 +8,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from snellen import runs
 from snellen.errors import InputError, SnellenError
 from snellen.figures import new_figure, styled
+from snellen.runs import files
 from snellen.runs.files import Run, atomic_path, write_bytes, write_figure, write_json, write_text
 from snellen.runs.provenance import Provenance, cores, fingerprint, hardware
-from snellen.runs.serialise import to_json
+from snellen.runs.serialise import NOT_SERIALISED, from_plain, to_json, to_plain
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
@@ -71,7 +75,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk(tmp_path: Path, monkeypatch) -> None:
     """Every write to the temporary file meets a device without space."""
-    monkeypatch.setattr(runs.tempfile, "mkstemp", lambda **_: (os.open("/dev/null", os.O_RDONLY), str(tmp_path / "t")))
+    monkeypatch.setattr(files.tempfile, "mkstemp", lambda **_: (os.open("/dev/null", os.O_RDONLY), str(tmp_path / "t")))
     (tmp_path / "t").symlink_to("/dev/full")
     with pytest.raises(SnellenError, match="No space left on device"):
         write_text(tmp_path / "result.json", "x" * 100_000)
@@ -147,7 +151,7 @@ def test_figures_are_the_same_bytes_each_time(tmp_path: Path, ending: str) -> No
 
 
 def test_a_figure_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot draw a \.gif file \(endings: \.png, \.svg, \.pdf\)"):
+    with pytest.raises(InputError, match=r"cannot draw a \.gif file \(extensions: \.png, \.svg, \.pdf\)"):
         write_figure(tmp_path / "a.gif", figure_with_a_line())
     write_json(tmp_path / "a.json", [])
 
@@ -172,7 +176,7 @@ def names_in(folder: Path) -> list[str]:
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with holder_of(folder) as process:
-        with pytest.raises(InputError, match=r"run: another run is writing here \(wait for it, or another --out\)"):
+        with pytest.raises(InputError, match=r"run: another run is writing here \(wait for it, or another `out`\)"):
             Run(folder).__enter__()
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -221,10 +225,126 @@ def test_a_lock_whose_file_is_gone_is_not_held(tmp_path: Path, monkeypatch) -> N
     def late(file, how) -> None:
         flock(file, how)
         if not calls:
-            (tmp_path / ".lock").unlink()
+            (tmp_path / ".snellen.lock").unlink()
         calls.append(file)
 
     monkeypatch.setattr(fcntl, "flock", late)
     with Run(tmp_path), pytest.raises(InputError, match="another run"):
         Run(tmp_path).__enter__()
-    assert len(calls) == 2
+    assert len(calls) > 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    name: str
+    share: float
+    count: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    leaves: tuple[Leaf, ...]
+    kind: Literal["oak", "elm"]
+    box: tuple[int, int]
+    by_name: Mapping[str, Leaf]
+    grown: bool = False
+    where: Path = Path()
+    drawn: object = dataclasses.field(default=None, metadata=NOT_SERIALISED)
+
+
+LEAVES = st.builds(
+    Leaf, st.text(max_size=5), st.floats(allow_nan=False, allow_infinity=False), st.none() | st.integers()
+)
+TREES = st.builds(
+    Tree,
+    st.lists(LEAVES, max_size=3).map(tuple),
+    st.sampled_from(["oak", "elm"]),
+    st.tuples(st.integers(), st.integers()),
+    st.dictionaries(st.text(max_size=3), LEAVES, max_size=2),
+    st.booleans(),
+    st.just(Path("a/b")),
+)
+
+
+@given(TREES)
+def test_what_was_written_is_read_back(tree: Tree) -> None:
+    assert from_plain(Tree, json.loads(to_json(tree)), "t.json") == tree
+
+
+def test_what_is_not_to_be_written_is_not() -> None:
+    tree = Tree((), "oak", (1, 2), {}, drawn=object())
+    assert "drawn" not in to_plain(tree)
+    assert from_plain(Tree, to_plain(tree), "t.json").drawn is None
+
+
+def test_a_number_that_was_none_is_none_again() -> None:
+    assert math.isnan(from_plain(Leaf, json.loads(to_json(Leaf("a", math.nan))), "t.json").share)
+
+
+GOOD = to_plain(Tree((Leaf("a", 0.5),), "oak", (1, 2), {"a": Leaf("b", 1.0, 3)}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "ash"}, r"t\.json: kind is 'ash' \(oak or elm\)"),
+        ({"box": [1, 2, 3]}, r"t\.json: box has 3 entries \(2\)"),
+        ({"box": [1, "2"]}, r"t\.json: box\[1\] is '2' \(a whole number\)"),
+        ({"grown": 1}, r"t\.json: grown is 1 \(true or false\)"),
+        ({"leaves": [{"name": "a", "share": True}]}, r"t\.json, leaves\[0\]: share is True \(a number\)"),
+        ({"leaves": [{"share": 1}]}, r"t\.json, leaves\[0\]: lacks name"),
+        ({"leaves": 7}, r"t\.json: leaves is 7 \(a list\)"),
+        ({"by_name": {"a": []}}, r"t\.json: by_name\.a is \[\]"),
+        ({"knd": "oak"}, r"t\.json: unknown key 'knd' \(did you mean kind\?\)"),
+        ({"drawn": 1}, r"t\.json: unknown key 'drawn'"),
+    ],
+)
+def test_a_value_of_another_type_is_named(change: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        from_plain(Tree, GOOD | change, "t.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class Title:
+    text: str
+    kind: Literal["title"] = dataclasses.field(default="title", init=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    text: str
+    kind: Literal["line"] = dataclasses.field(default="line", init=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    blocks: tuple[Title | Line, ...]
+
+
+def test_of_a_union_the_kind_tells_which() -> None:
+    page = Page((Line("a"), Title("b"), Line("c")))
+    assert from_plain(Page, json.loads(to_json(page)), "t.json") == page
+    with pytest.raises(InputError, match=r"t\.json, blocks\[0\]: kind is 'verse'"):
+        from_plain(Page, {"blocks": [{"text": "a", "kind": "verse"}]}, "t.json")
+
+
+def test_no_object_at_all() -> None:
+    with pytest.raises(InputError, match=r"t\.json: it is \[1\]"):
+        from_plain(Tree, [1], "t.json")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "notes"])
+def test_what_bears_the_name_of_a_lock_and_is_none_is_left_alone(tmp_path: Path, kind: str) -> None:
+    lock, target = tmp_path / ".snellen.lock", tmp_path / "diary.txt"
+    target.write_text("mine")
+    if kind == "link":
+        lock.symlink_to(target)
+    elif kind == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.write_text("mine too")
+    with pytest.raises(InputError, match=r"\.snellen\.lock: is no lock of ours"), Run(tmp_path):
+        pass
+    assert target.read_text() == "mine"
+    assert os.path.lexists(lock)
+    assert kind != "notes" or lock.read_text() == "mine too"

@@ -1,6 +1,7 @@
 """The stress test's numbers, its chart, and what is said of them."""
 
 import csv
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -13,18 +14,18 @@ from scipy import fft
 
 import snellen
 from linear_toys import linear_classifier, photograph
-from snellen.data.images import to_image, to_pixels
+from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
-from snellen.data.transforms import TRANSFORMS
-from snellen.errors import InputError
-from snellen.robustness.acuity import acuity
+from snellen.data.transforms import TRANSFORMS, all_transforms, apply_transform, assignment_transforms
+from snellen.errors import ImageError, InputError
 from snellen.robustness.discussion import discuss
-from snellen.robustness.figures import draw_acuity, draw_stress, draw_transforms
+from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
 from snellen.robustness.spectrum import high_frequency_energy
-from snellen.robustness.stress import all_transforms, apply_transform, assignment_transforms, stress, stress_pair
+from snellen.robustness.stress import stress_pair
+from snellen.runs.progress import Progress
 
-FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "manipulations.png"}
+FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "transforms.png"}
 
 
 def test_energy_at_high_frequencies() -> None:
@@ -41,83 +42,145 @@ def test_energy_at_high_frequencies() -> None:
     assert np.allclose(high_frequency_energy(torch.from_numpy(noise)), theirs)
 
 
-def test_answers_are_the_classifiers() -> None:
+def test_outcomes_are_the_classifiers() -> None:
     classifier = linear_classifier(4, scale=0.2)
     pixels = photograph(1, 12, 10)
-    stressed = stress(classifier, pixels, label="class c")
-    assert [(a.manipulation, a.strength) for a in stressed.answers] == list(all_transforms())
-    for answer in (stressed.before, *stressed.answers):
-        probabilities = classifier.logits(apply_transform(pixels, (answer.manipulation, answer.strength))).softmax(
-            dim=1
-        )[0]
-        assert answer.top.index == probabilities.argmax()
-        assert answer.top.probability == pytest.approx(probabilities.max().item(), abs=1e-5)
-        assert answer.label == pytest.approx(probabilities[2].item(), abs=1e-5)
-        assert answer.target is None
-        assert answer.high_frequency_kept is None
+    stressed = snellen.stress(classifier, pixels, label="class c")
+    assert [(o.transform, o.strength) for o in stressed.outcomes] == list(all_transforms())
+    for outcome in (stressed.before, *stressed.outcomes):
+        transformed = apply_transform(pixels, (outcome.transform, outcome.strength))
+        probabilities = classifier.logits(transformed).softmax(dim=1)[0]
+        assert outcome.top.index == probabilities.argmax()
+        assert outcome.top.probability == pytest.approx(probabilities.max().item(), abs=1e-5)
+        assert outcome.label_probability == pytest.approx(probabilities[2].item(), abs=1e-5)
+        assert outcome.target_probability is None
+        assert outcome.high_frequency_kept is None
         seen = stressed.before.top.index
         others = torch.cat((probabilities[:seen], probabilities[seen + 1 :])).max()
-        assert answer.margin == pytest.approx((probabilities[seen] - others).item(), abs=1e-5)
+        assert outcome.margin == pytest.approx((probabilities[seen] - others).item(), abs=1e-5)
     assert stressed.label == 2
     assert not stressed.attacked
+    assert stressed.before.title == "as it is"
+    assert stressed.outcome("rotation", 30.0).title == "rotation by 30°"
 
 
 def test_with_an_original() -> None:
     classifier = linear_classifier(3, scale=0.2)
     original = photograph(2)
     label = int(classifier.logits(original).argmax())
-    image, report = snellen.attack(classifier, original, (label + 1) % 3, "30/255")
-    assert report.attacked.hit
-    pixels = to_pixels(image)
-    attacked, clean = stress_pair(classifier, pixels, original)
+    found = snellen.attack(classifier, original, (label + 1) % 3, "30/255")
+    attacked, clean = stress_pair(classifier, Photo("attacked", found.pixels), Photo("original", original))
+    assert attacked == dataclasses.replace(snellen.stress(classifier, found, original), image="attacked")
     assert attacked.attacked
+    assert attacked.before.top.index == (label + 1) % 3
     assert attacked.label == clean.label == label
     assert attacked.before.high_frequency_kept == pytest.approx(1)
-    assert attacked.before.target == pytest.approx(report.attacked.target, abs=1e-5)
-    mirror = attacked.answer("mirror", 1.0)
+    assert attacked.before.target_probability == attacked.before.top.probability
+    mirror = attacked.outcome("mirror", 1.0)
     assert mirror.high_frequency_kept == pytest.approx(1)
-    assert attacked.answer("blur", 3.0).high_frequency_kept < 1
+    assert attacked.outcome("blur", 3.0).high_frequency_kept < 1
     assert attacked.keeps(mirror) == (mirror.top.index == attacked.before.top.index)
-    assert clean == stress(classifier, original, name="original")
-    with pytest.raises(InputError, match="one photograph, of one size"):
-        stress(classifier, pixels, original[..., :-1])
+    assert clean == dataclasses.replace(snellen.stress(classifier, original), image="original")
+    with pytest.raises(ImageError, match="10 x 12 pixels, original 9 x 12 .*one size"):
+        snellen.stress(classifier, photograph(2, 12, 10), photograph(2, 12, 9))
+
+
+def test_one_or_many_photographs(tmp_path: Path) -> None:
+    classifier = linear_classifier(4, scale=0.2)
+    (tmp_path / "bad.png").write_bytes(b"?")
+    to_image(photograph(1, 12, 10)).save(tmp_path / "one.png")
+    stages, done = [], []
+
+    class Told(Progress):
+        def begin(self, stage, total=None) -> None:
+            stages.append((stage, total))
+
+        def advance(self, count=1, **metrics) -> None:
+            done.append((count, metrics))
+
+    image = Image.open(tmp_path / "one.png")
+    many = [tmp_path / "one.png", str(tmp_path / "bad.png"), image, np.asarray(image)]
+    first, bad, *others = snellen.stress(classifier, many, transforms=[("rotation", 3.0)], progress=Told())
+    assert (stages, done) == ([("Transforming", 4)], [(1, {})] * 4)
+    assert first.image == str(tmp_path / "one.png")
+    assert isinstance(bad, Failure)
+    assert "not an image" in bad.error
+    assert [one.outcomes for one in others] == [first.outcomes] * 2
+    assert [outcome.strength for outcome in first.outcomes] == [3.0]
+    pair = snellen.stress(classifier, [first.thumbnail] * 2, original=many[2:], transforms=[("blur", 1.0)])
+    assert [one.attacked for one in pair] == [True, True]
+    with pytest.raises(ImageError, match="not an image"):
+        snellen.stress(classifier, many[1])
+    with pytest.raises(InputError, match="4 photographs, 1 originals"):
+        snellen.stress(classifier, many, original=image)
+    with pytest.raises(InputError, match="no transform named 'spin'"):
+        snellen.stress(classifier, image, transforms=[("spin", 1.0)])
+
+
+def test_a_result_explains_itself_whatever_it_was_put_to() -> None:
+    classifier = linear_classifier(4, scale=0.2)
+    stressed = snellen.stress(classifier, photograph(1), transforms=[("blur", 1.0), ("noise", 8.0)])
+    assert len(stressed.plot().axes) == 3
+    assert "does not prove" in stressed.discussion()
+    assert set(stressed.to_dict()) == {"image", "attacked", "label", "before", "outcomes"}
+    assert stressed._repr_png_().startswith(b"\x89PNG")
+    assert [line.transform for line in snellen.acuity(stressed).clean] == ["blur", "noise"]
+    with pytest.raises(InputError, match="was not put to mirror at 1"):
+        stressed.outcome("mirror", 1.0)
 
 
 def test_an_attack_that_changed_nothing_has_no_energy_to_lose() -> None:
-    pixels = photograph(2)
-    stressed = stress(linear_classifier(), pixels, pixels)
-    assert all(np.isnan(answer.high_frequency_kept) for answer in stressed.answers)
-    assert "energy" not in discuss([stressed])
+    classifier, still, other = linear_classifier(), photograph(2), photograph(3)
+    stressed = snellen.stress(classifier, still, still)
+    assert all(np.isnan(outcome.high_frequency_kept) for outcome in stressed.outcomes)
+    text = stressed.discussion()
+    assert "energy" not in text
+    assert "which the attack did not fool" in text
+    moved = snellen.stress(classifier, other, photograph(4))
+    both = discuss([dataclasses.replace(stressed, image="still.png"), dataclasses.replace(moved, image="moved.png")])
+    assert "nan" not in both
+    assert "input, but for still, where there is none, these lose: mirror 0%" in both
+    assert [part for part in both.split(": ") if part.startswith("mirror 0%")] == [
+        part for part in moved.discussion().split(": ") if part.startswith("mirror 0%")
+    ]
 
 
 def test_the_chart() -> None:
     classifier = linear_classifier(4, scale=0.2)
-    one = stress(classifier, photograph(1))
-    lines = acuity([one])
-    assert [line.manipulation for line in lines] == list(TRANSFORMS)
+    one = snellen.stress(classifier, photograph(1))
+    lines = snellen.acuity(one).clean
+    assert [line.transform for line in lines] == list(TRANSFORMS)
     for line in lines:
-        kept = [one.answer(line.manipulation, s).top.index == one.label for s in line.strengths]
+        assert line.strengths == TRANSFORMS[line.transform].ladder
+        kept = [one.outcome(line.transform, s).top.index == one.label for s in line.strengths]
         assert [rate.count for rate in line.kept] == kept
         assert line.changes_at == next((s for s, k in zip(line.strengths, kept, strict=True) if not k), None)
-    both = acuity([one, stress(classifier, photograph(2))])
-    assert all(rate.n == 2 for line in both for rate in line.kept)
-    assert all(line.changes_at is None for line in both)
+    both = snellen.acuity([one, snellen.stress(classifier, photograph(2))])
+    assert all(rate.n == 2 for line in both.clean for rate in line.kept)
+    assert all(line.changes_at is None for line in both.clean)
+    assert both.attacked == ()
+    assert both.discussion().startswith("The mildest strengths")
+    with pytest.raises(InputError, match="no photographs"):
+        snellen.acuity([]).plot()
 
 
 def test_figures_draw_what_they_are_given() -> None:
     classifier = linear_classifier(4, scale=0.2)
-    one = stress(classifier, photograph(1, 20, 30))
-    image = to_image(photograph(1, 20, 30))
-    grid = draw_stress([(image, one)])
-    titles = [axes.get_title() for axes in grid.axes]
+    one = snellen.stress(classifier, photograph(1, 20, 30))
+    attacked = snellen.stress(classifier, photograph(1, 20, 30), photograph(2, 20, 30))
+    titles = [axes.get_title() for axes in draw_stress([one]).axes]
     assert titles[0].startswith(one.before.top.label)
     assert [title.split("\n")[0] for title in titles[1:]] == [
-        one.answer(*trial).top.label for trial in assignment_transforms()
+        one.outcome(*transform).top.label for transform in assignment_transforms()
     ]
-    chart = draw_acuity({"clean": acuity([one]), "attacked": acuity([one])})
+    chart = snellen.acuity([one, attacked]).plot()
+    assert [axes.get_title(loc="left") for axes in chart.axes] == [
+        "clean: is the class kept?",
+        "attacked: is the attack's class kept?",
+    ]
     letters = sum(text.get_text() == "E" for text in chart.axes[0].texts)
     assert letters == len(all_transforms())
-    assert len(draw_transforms(image).axes) == len(TRANSFORMS)
+    assert len(draw_transforms(one.thumbnail).axes) == len(TRANSFORMS)
 
 
 def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
@@ -135,21 +198,23 @@ def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
     write_results(result, tmp_path / "out")
     assert all((tmp_path / "out" / name).stat().st_size > 0 for name in FILES)
     assert json.loads((tmp_path / "out" / "stress.json").read_text())["photographs"][0]["label"] >= 0
-    assert stress_files(linear_classifier(3), [str(tmp_path / "bad.png")]).charts == {}
+    assert stress_files(linear_classifier(3), [str(tmp_path / "bad.png")]).discussion() == ""
+    with pytest.raises(InputError, match="2 photographs, 1 originals"):
+        stress_files(linear_classifier(3), paths, paths[:1])
 
 
 def test_the_discussion_counts(lite0) -> None:
-    coffee = snellen.read_pixels(bundled_photographs()[0].path)
-    image, _ = snellen.attack(lite0, coffee, "space shuttle")
-    pixels = to_pixels(image)
-    stressed = stress(lite0, pixels, coffee, trials=all_transforms(), name="coffee-adversarial.png")
-    text = discuss([stressed])
-    mirror = stressed.answer("mirror", 1.0)
+    coffee = bundled_photographs()[0].path
+    found = snellen.attack(lite0, coffee, "space shuttle")
+    stressed = dataclasses.replace(snellen.stress(lite0, found, coffee), image="coffee-adversarial.png")
+    text = stressed.discussion()
+    mirror = stressed.outcome("mirror", 1.0)
     expected = "leaves coffee fooled" if stressed.keeps(mirror) else "coffee"
     assert expected in text.split(";")[0]
     assert f"from {stressed.before.margin:+.2f} to {mirror.margin:+.2f}" in text
-    assert f"grayscale {1 - stressed.answer('grayscale', 1.0).high_frequency_kept:.0%}" in text
+    assert f"grayscale {1 - stressed.outcome('grayscale', 1.0).high_frequency_kept:.0%}" in text
     assert "does not prove" in text
+    assert "snellen " not in text
 
 
 def test_stress_on_the_command_line(snellen_command, tmp_path: Path) -> None:

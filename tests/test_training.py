@@ -22,26 +22,29 @@ from torch import nn
 from torch.nn import functional
 
 import snellen
+from snellen.data.images import pixels_from_bytes
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError, SnellenError
 from snellen.models.create import create
 from snellen.models.networks import first_filters, parameter_count
-from snellen.models.safetensors import read_safetensors_header
-from snellen.training.augment import augment, first_flips, reduced
+from snellen.models.safetensors import read_header
+from snellen.runs.progress import Progress
+from snellen.training.augment import alternating_flips, augment, resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import compare, describe_network, describe_recipe, discuss, seeds_sentence, where
-from snellen.training.evaluate import evaluate, logits_of_six, pixels_from_bytes, scored
+from snellen.training.evaluate import evaluate, evaluation_of, tta_logits
 from snellen.training.figures import draw_curves
 from snellen.training.files import read_results, write_result, write_summary
-from snellen.training.filters import mosaic, save_filters, stretched
+from snellen.training.filters import filters_image, mosaic, stretched
 from snellen.training.initialise import flip_equivariant_whitening_filters, initialise, whitening_filters
-from snellen.training.loop import Step, batches
-from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, orthogonalised
+from snellen.training.loop import Training, batches
+from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, make_schedulers, orthogonalised
 from snellen.training.processes import Processes
 from snellen.training.recipe import RECIPES, Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
-from snellen.training.results import TrainingResult, rate_at
+from snellen.training.results import EpochMetrics, TrainingComparison, TrainingResult, rate_at
 from snellen.training.speed import seconds_per_image
-from snellen.training.trainer import CHECKPOINT, Watch, train, train_seeds
+from snellen.training.trainer import CHECKPOINT, train, train_seeds
 
 # Small enough for a second: the digits at 8 pixels.
 TINY = dataclasses.replace(read_recipe("batchnorm"), size=8, epochs=3, batch=64)
@@ -113,6 +116,8 @@ def test_batchnorm_normalises_between_the_hidden_layers() -> None:
 def test_deep_shapes() -> None:
     network = create("deep", 10)
     assert tuple(first_filters(network).shape) == (24, 3, 2, 2)
+    assert network(torch.zeros(2, 3, 32, 32)).shape == (1, 2, 10)  # of each member
+    network.eval()
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
     assert network(torch.zeros(2, 3, 24, 24)).shape == (2, 10)
 
@@ -161,7 +166,7 @@ def test_shipped_recipes() -> None:
     assert "Muon with momentum 0.6" in describe_recipe(deep)
     assert "reduced to 24 pixels for the first 70% of the epochs" in describe_recipe(deep)
     assert "64 filters of 11 x 11" in describe_network(plain)
-    assert "has 2 such networks" in describe_network(deep)
+    assert "trains 2 such networks" in describe_network(deep)
     assert "such networks" not in describe_network(dataclasses.replace(deep, network_options={}))
     assert describe_network(dataclasses.replace(deep, network="mine.py")) == ""
 
@@ -208,6 +213,18 @@ def test_learning_rate_by_hand() -> None:
     assert [learning_rate_factor(step, 4, Schedule(0.5)) for step in range(4)] == [1 / 3, 2 / 3, 1, 0.5]
 
 
+def test_schedulers_follow_the_factor_from_any_step_on() -> None:
+    parameter = nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.SGD([parameter], lr=0.3)
+    schedule = Schedule(0.4)
+    for start in (0, 3, 6):
+        (scheduler,) = make_schedulers([optimiser], schedule, 10, start)
+        for step in range(start, 10):
+            assert optimiser.param_groups[0]["lr"] == 0.3 * learning_rate_factor(step, 10, schedule)
+            optimiser.step()
+            scheduler.step()
+
+
 # --- optimisers and initialisation ------------------------------------------------------------------
 
 
@@ -235,6 +252,19 @@ def test_muon_step_by_hand() -> None:
     # The first Nesterov momentum is 1.5 times the gradient, and the orthogonalisation forgets the factor.
     expected = scaled - 0.1 * orthogonalised((1.5 * gradient).reshape(4, 12)).reshape(4, 3, 2, 2)
     torch.testing.assert_close(bank.detach(), expected)
+
+
+def test_muon_moves_a_bank_of_zeros() -> None:
+    bank = nn.Parameter(torch.zeros(4, 3, 2, 2))
+    optimiser = Muon([bank], lr=0.1, momentum=0.5)
+    bank.grad = torch.randn_like(bank)
+    optimiser.step()
+    # It has no norm to keep: the step is all of it, and the next one has a bank of the usual norm to start from.
+    expected = -0.1 * orthogonalised((1.5 * bank.grad).reshape(4, 12)).reshape(4, 3, 2, 2)
+    torch.testing.assert_close(bank.detach(), expected)
+    optimiser.step()
+    assert bank.isfinite().all()
+    assert bank.norm().item() == pytest.approx(2.0, rel=0.2)
 
 
 def test_every_trained_parameter_has_one_optimiser() -> None:
@@ -291,7 +321,7 @@ def test_digits_as_bytes(digits) -> None:
     pixels = digits.train.images.numpy() / 255
     np.testing.assert_allclose(digits.preprocessing.mean, pixels.mean(axis=(0, 1, 2)), atol=1e-6)
     np.testing.assert_allclose(digits.preprocessing.std, pixels.std(axis=(0, 1, 2)), atol=1e-6)
-    assert "scikit-learn" in digits.about
+    assert "scikit-learn" in digits.note
 
 
 def test_a_bad_image_is_listed_and_left_out(tmp_path: Path) -> None:
@@ -314,46 +344,52 @@ def test_hold_out(digits) -> None:
     assert len(held) == round(0.2 * len(digits.train))
     both = torch.cat((kept.images, held.images)).flatten(1)
     assert torch.equal(both.sum(1).sort().values, digits.train.images.flatten(1).sum(1).sort().values)
-    with pytest.raises(InputError, match="--holdout 1"):
+    with pytest.raises(InputError, match="`holdout` 1"):
         hold_out(digits.train, 1.0, 1)
 
 
 @given(st.integers(0, 2**31), st.integers(0, 4), st.sampled_from(["none", "random", "alternating"]))
 @settings(max_examples=30)
 def test_augmentation_against_numpy(seed: int, translate: int, flip: str) -> None:
-    """Each view is some shift and mirror of its image with a reflected border, as NumPy's padding makes it."""
+    """Each input is some shift and flip of its image with a reflected border, as NumPy's padding makes it."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (5, 6, 7, 3), generator=generator, dtype=torch.uint8)
     index = torch.tensor([3, 0, 3])
-    views = augment(images, index, Augmentation(flip, translate), 1, first_flips(5, seed), generator)
-    assert views.is_contiguous(memory_format=torch.channels_last)
-    for view, number in zip((views * 255).round().byte().permute(0, 2, 3, 1).numpy(), index, strict=True):
+    flips = alternating_flips(5, seed, epoch=1)
+    inputs = augment(images[index], Augmentation(flip, translate), flips[index], generator)
+    assert inputs.is_contiguous(memory_format=torch.channels_last)
+    for found, number in zip((inputs * 255).round().byte().permute(0, 2, 3, 1).numpy(), index, strict=True):
         pad = ((translate, translate), (translate, translate), (0, 0))
         padded = np.pad(images[number].numpy(), pad, mode="reflect")
         crops = [padded[t : t + 6, s : s + 7] for t in range(2 * translate + 1) for s in range(2 * translate + 1)]
         mirrored = [crop[:, ::-1] for crop in crops]
         candidates = crops if flip == "none" else crops + mirrored
-        assert any(np.array_equal(view, candidate) for candidate in candidates)
+        assert any(np.array_equal(found, candidate) for candidate in candidates)
 
 
 def test_alternating_flips_show_both_sides() -> None:
     images = torch.randint(0, 256, (20, 4, 4, 3), dtype=torch.uint8)
-    flips, index = first_flips(20, 3), torch.arange(20)
-    even, odd = (
-        augment(images, index, Augmentation("alternating"), epoch, flips, torch.Generator()) for epoch in (0, 1)
-    )
+    flips = [alternating_flips(20, 3, epoch) for epoch in range(3)]
+    even, odd = (augment(images, Augmentation("alternating"), one, torch.Generator()) for one in flips[:2])
     assert torch.equal(even, odd.flip(3))
-    assert 0 < flips.sum() < 20
+    assert torch.equal(flips[0], flips[2])
+    assert 0 < flips[0].sum() < 20
 
 
 def test_cutout_area() -> None:
     images = torch.arange(256, dtype=torch.uint8).repeat(4, 3).reshape(4, 16, 16, 3)
     cut, whole = (
-        augment(images, torch.arange(4), Augmentation(cutout=side), 0, first_flips(4, 0), torch.Generator())
+        augment(images, Augmentation(cutout=side), torch.zeros(4, dtype=torch.bool), torch.Generator())
         for side in (5, 0)
     )
     assert ((cut != whole).any(dim=1).sum(dim=(1, 2)) >= 24).all()  # one of 25 may equal the mean
     assert ((cut != whole).any(dim=1).sum(dim=(1, 2)) <= 25).all()
+
+
+def untouched(recipe: Recipe, split: InMemorySplit, processes: Processes, seed: int = 0) -> Training:
+    """A training of no network, for its batches."""
+    preprocessing = Preprocessing((recipe.size, recipe.size), 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3)
+    return Training(recipe, seed, nn.Identity(), [], split, preprocessing, processes)
 
 
 @given(st.integers(1, 40), st.integers(2, 50), st.integers(1, 3))
@@ -363,57 +399,56 @@ def test_an_epoch_sees_every_image_once(count: int, batch: int, processes: int) 
     recipe = Recipe("plain", 1, batch, size=8)
     seen: list[int] = []
     for rank in range(processes):
-        team = Processes("cpu")
-        team.rank, team.size = rank, processes
-        shares = list(batches(split, recipe, 0, 5, team))
+        own = Processes("cpu")
+        own.process_index, own.num_processes = rank, processes
+        shares = list(batches(untouched(recipe, split, own, seed=5), 0))
         assert max(whole for *_, whole in shares) <= batch
         seen += [int(target) for _, targets, _ in shares for target in targets]
     assert sorted(seen) == list(range(count))
 
 
-def test_growth_reduces_early_views() -> None:
+def test_progressive_resizing_reduces_early_inputs() -> None:
     split = InMemorySplit(torch.zeros(3, 32, 32, 3, dtype=torch.uint8), torch.zeros(3).long())
     recipe = Recipe("plain", epochs=4, batch=3, progressive_resizing=ProgressiveResizing(24, 0.5))
-    shapes = [next(batches(split, recipe, epoch, 0, Processes("cpu")))[0].shape for epoch in range(4)]
+    training = untouched(recipe, split, Processes("cpu"))
+    shapes = [next(batches(training, epoch))[0].shape for epoch in range(4)]
     assert shapes == [(3, 3, 24, 24), (3, 3, 24, 24), (3, 3, 32, 32), (3, 3, 32, 32)]
     flat = torch.full((1, 3, 32, 32), 0.25)
-    torch.testing.assert_close(reduced(flat, 24), torch.full((1, 3, 24, 24), 0.25))
+    torch.testing.assert_close(resized(flat, 24), torch.full((1, 3, 24, 24), 0.25))
 
 
 def test_time_left_counts_larger_images_to_come_for_more(digits, tmp_path: Path) -> None:
-    class Estimates(Watch):
+    class Estimates(Progress):
         def __init__(self) -> None:
             self.images_left: list[float] = []
 
-        def step(self, step: Step) -> None:
-            self.images_left.append(step.seconds_left * step.images_per_second)
+        def advance(self, count: int = 1, **metrics: float) -> None:  # noqa: ARG002
+            self.images_left.append(metrics["seconds_left"] * metrics["images_per_second"])
 
-    watch = Estimates()
+    progress = Estimates()
     count = len(digits.train)
-    grown = load_data("digits", 16)
-    growing = dataclasses.replace(
-        TINY, size=16, epochs=2, batch=count, progressive_resizing=ProgressiveResizing(8, 0.5)
-    )
-    train(grown, growing, out=tmp_path / "run", watch=watch)
+    larger = load_data("digits", 16)
+    recipe = dataclasses.replace(TINY, size=16, epochs=2, batch=count, progressive_resizing=ProgressiveResizing(8, 0.5))
+    train(larger, recipe, out=tmp_path / "run", progress=progress, device="cpu")
     # One batch an epoch: after the first, an epoch of images four times as large is left.
-    assert watch.images_left == pytest.approx([4 * count, 0])
+    assert progress.images_left == pytest.approx([4 * count, 0])
 
 
-def test_whitening_sees_all_of_a_set_that_is_sorted_by_class(tmp_path: Path, monkeypatch) -> None:
+def test_whitening_samples_all_of_a_set_that_is_sorted_by_class(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("snellen.training.trainer._WHITENING_IMAGES", 100)
     data = load_data("digits", 16)
-    sorted_by_class = data.train.chosen(data.train.targets.argsort(stable=True))
+    sorted_by_class = data.train.select(data.train.targets.argsort(stable=True))
     recipe = dataclasses.replace(read_recipe("deep"), size=16, epochs=1, network_options={"widths": [8, 8, 8]})
     train(dataclasses.replace(data, train=sorted_by_class), recipe, out=tmp_path, device="cpu")
     spread = [number * len(sorted_by_class) // 100 for number in range(100)]
     assert len(sorted_by_class.targets[spread].unique()) == 10
-    views = data.preprocessing.normalise(pixels_from_bytes(sorted_by_class.images[spread]))
+    inputs = data.preprocessing.normalise(pixels_from_bytes(sorted_by_class.images[spread]))
     torch.testing.assert_close(
-        weights(tmp_path)["members.0.conv1.weight"], flip_equivariant_whitening_filters(views, 2)
+        weights(tmp_path)["members.0.conv1.weight"], flip_equivariant_whitening_filters(inputs, 2)
     )
 
 
-def test_trial_counts_each_size_for_its_epochs(monkeypatch) -> None:
+def test_speed_counts_each_size_for_its_epochs(monkeypatch) -> None:
     recipe = Recipe("plain", 4, 8, size=16, progressive_resizing=ProgressiveResizing(8, 0.5))
     assert seconds_per_image(recipe) > 0
     monkeypatch.setattr("snellen.training.speed._seconds_at", lambda size, _: float(size))
@@ -423,7 +458,7 @@ def test_trial_counts_each_size_for_its_epochs(monkeypatch) -> None:
 # --- the picture of the filters ---------------------------------------------------------------------
 
 
-def test_filters_exactly_as_numpy_stretches_them(tmp_path: Path) -> None:
+def test_filters_exactly_as_numpy_stretches_them() -> None:
     filters = torch.randn(64, 3, 11, 11, generator=torch.Generator().manual_seed(0))
     filters[5] = 3.0
     picture = mosaic(filters)
@@ -436,10 +471,10 @@ def test_filters_exactly_as_numpy_stretches_them(tmp_path: Path) -> None:
         np.testing.assert_array_equal(tile, np.rint(expected.transpose(1, 2, 0) * 255))
     assert (picture[11::12] == 255).all()
     assert (picture[:, 11::12] == 255).all()
-    save_filters(filters, tmp_path / "filters.png")
-    saved = np.array(Image.open(tmp_path / "filters.png"))
-    zoom = saved.shape[0] // picture.shape[0]
-    np.testing.assert_array_equal(saved[::zoom, ::zoom], picture)
+    enlarged = np.array(filters_image(filters))
+    zoom = enlarged.shape[0] // picture.shape[0]
+    assert enlarged.shape == (zoom * picture.shape[0], zoom * picture.shape[1], 3)
+    np.testing.assert_array_equal(enlarged[::zoom, ::zoom], picture)
 
 
 @pytest.mark.parametrize(("count", "side", "shape"), [(24, 2, (5, 47, 3)), (7, 5, (5, 41, 3)), (17, 3, (7, 63, 3))])
@@ -458,22 +493,23 @@ def test_stretched_spans_the_range() -> None:
 
 def test_scores_by_hand() -> None:
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1.0]])
-    result = scored(logits, torch.tensor([0, 1, 1, 1]), 2)
+    result = evaluation_of(logits, torch.tensor([0, 1, 1, 1]))
     assert result.confusion == ((1, 0), (1, 2))
     assert (result.accuracy.count, result.accuracy.n) == (3, 4)
     assert [rate.share for rate in result.per_class] == [1.0, pytest.approx(2 / 3)]
+    assert result.mean_per_class.value == pytest.approx(5 / 6)
     assert result.loss == pytest.approx(float(functional.cross_entropy(logits, torch.tensor([0, 1, 1, 1]))))
 
 
-def test_six_views_as_numpy_makes_them(digits) -> None:
+def test_test_time_augmentation_as_numpy_makes_it(digits) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 10))
     classifier = snellen.Classifier(network, digits.preprocessing, digits.labels, name="toy", device="cpu")
-    views = pixels_from_bytes(digits.test.images[:5])
-    padded = np.pad(views.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
-    seen = [padded[:, :, at : at + 8, at : at + 8] for at in (0, 1, 2)]
-    seen += [view[..., ::-1].copy() for view in seen]
-    expected = torch.stack([classifier.logits_from_inputs(torch.from_numpy(view)) for view in seen]).mean(dim=0)
-    torch.testing.assert_close(logits_of_six(classifier, views), expected)
+    inputs = pixels_from_bytes(digits.test.images[:5])
+    padded = np.pad(inputs.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="reflect")
+    variants = [padded[:, :, at : at + 8, at : at + 8] for at in (0, 1, 2)]
+    variants += [variant[..., ::-1].copy() for variant in variants]
+    expected = torch.stack([classifier.logits_from_inputs(torch.from_numpy(one)) for one in variants]).mean(dim=0)
+    torch.testing.assert_close(tta_logits(classifier, inputs), expected)
 
 
 # --- whole runs -------------------------------------------------------------------------------------
@@ -500,8 +536,9 @@ def test_a_run_is_a_classifier(digits, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.logits(pixels), trained.classifier.logits(pixels))
     assert loaded.embed(pixels).shape == (2, 128)
     assert evaluate(loaded, digits.test) == trained.result.test
-    assert trained.result.test_averaged is not None
+    assert trained.result.test_tta is not None
     assert trained.result.provenance.weights == loaded.digest
+    np.testing.assert_array_equal(np.array(trained.filters_image()), np.array(Image.open(tmp_path / "filters.png")))
     assert read_results(tmp_path) == [trained.result]
     for name in ("curves.png", "filters.png", "confusion.png", "manifest.json"):
         assert (tmp_path / name).stat().st_size > 100
@@ -518,14 +555,18 @@ class KilledError(Exception):
     pass
 
 
-class Killer(Watch):
+class Killer(Progress):
     """Interrupts at one step, as a kill would."""
 
     def __init__(self, epoch: int, step: int) -> None:
-        self.at = (epoch, step)
+        self.stage, self.step = f"Epoch {epoch} of 3", step
 
-    def step(self, step: Step) -> None:
-        if (step.epoch, step.step) == self.at:
+    def begin(self, stage: str, total: int | None = None) -> None:  # noqa: ARG002
+        self.steps_left = self.step if stage == self.stage else math.inf
+
+    def advance(self, count: int = 1, **metrics: float) -> None:  # noqa: ARG002
+        self.steps_left -= count
+        if self.steps_left == 0:
             raise KilledError
 
 
@@ -540,7 +581,7 @@ def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: st
         cut = tmp_path / f"cut-{len(stops)}"
         for at in stops:
             with pytest.raises(KilledError):
-                train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True, watch=Killer(*at))
+                train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True, progress=Killer(*at))
         again = train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True)
         assert same(weights(tmp_path / "whole"), weights(cut))
         assert again.result.test == whole.result.test
@@ -556,7 +597,7 @@ def test_dropout_is_resumed_too(digits, tmp_path: Path) -> None:
     tiny = dataclasses.replace(TINY, network=str(tmp_path / "net.py"), initialisation="own")
     train(digits, tiny, out=tmp_path / "whole", device="cpu")
     with pytest.raises(KilledError):
-        train(digits, tiny, out=tmp_path / "cut", device="cpu", watch=Killer(2, 3))
+        train(digits, tiny, out=tmp_path / "cut", device="cpu", progress=Killer(2, 3))
     torch.rand(5)  # whatever else the program draws in between
     result = train(digits, tiny, out=tmp_path / "cut", device="cpu", resume=True).result
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "cut"))
@@ -588,7 +629,7 @@ def test_a_loss_that_is_nan_stops(digits, tmp_path: Path) -> None:
 
 def test_a_run_is_not_written_over(digits, tmp_path: Path) -> None:
     train(digits, TINY, out=tmp_path, device="cpu")
-    with pytest.raises(InputError, match="holds a run already .*--resume"):
+    with pytest.raises(InputError, match="holds a run already .*`resume`"):
         train(digits, TINY, out=tmp_path, device="cpu")
 
 
@@ -603,7 +644,7 @@ def test_a_run_is_not_written_over(digits, tmp_path: Path) -> None:
 )
 def test_another_run_does_not_go_on(digits, tmp_path: Path, changes, message) -> None:
     with pytest.raises(KilledError):
-        train(digits, TINY, out=tmp_path, device="cpu", watch=Killer(2, 1))
+        train(digits, TINY, out=tmp_path, device="cpu", progress=Killer(2, 1))
     before = (tmp_path / CHECKPOINT).read_bytes()
     outer = {key: changes.pop(key) for key in ("seed", "holdout") if key in changes}
     with pytest.raises(InputError, match=message):
@@ -613,7 +654,7 @@ def test_another_run_does_not_go_on(digits, tmp_path: Path, changes, message) ->
 
 def test_other_data_do_not_go_on(digits, tmp_path: Path) -> None:
     with pytest.raises(KilledError):
-        train(digits, TINY, out=tmp_path, device="cpu", watch=Killer(2, 1))
+        train(digits, TINY, out=tmp_path, device="cpu", progress=Killer(2, 1))
     other = dataclasses.replace(digits, fingerprint="another")
     with pytest.raises(InputError, match="was begun with data .*, not another"):
         train(other, TINY, out=tmp_path, device="cpu", resume=True)
@@ -622,9 +663,10 @@ def test_other_data_do_not_go_on(digits, tmp_path: Path) -> None:
 def test_damaged_and_foreign_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / CHECKPOINT
     network = torch.nn.Linear(3, 2, bias=False)
-    whole = Checkpoint({"seed": 0}, [{"loss": 1.0}], {"network/weight": torch.arange(6.0).reshape(2, 3)})
+    epoch = EpochMetrics(1.0, 0.5, 0.1, 2.0, 3.0)
+    whole = Checkpoint({"seed": 0}, (epoch,), {"network/weight": torch.arange(6.0).reshape(2, 3)})
     save_checkpoint(path, whole)
-    assert load_checkpoint(path, {"seed": 0}, network).history == [{"loss": 1.0}]
+    assert load_checkpoint(path, {"seed": 0}, network).history == (epoch,)
     data = path.read_bytes()
     for position in (len(data) - 1, len(data) - 20):
         path.write_bytes(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
@@ -635,7 +677,7 @@ def test_damaged_and_foreign_checkpoints(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="not a sound safetensors file"):
             load_checkpoint(path, {"seed": 0}, network)
     save_file({"w": torch.zeros(2)}, path)
-    with pytest.raises(ModelError, match="not a checkpoint of `snellen train`"):
+    with pytest.raises(ModelError, match="not a checkpoint of a training"):
         load_checkpoint(path, {"seed": 0}, network)
     save_file({"w": torch.zeros(2)}, path, metadata={"kind": "snellen checkpoint 1", "facts": "{"})
     with pytest.raises(ModelError, match="its facts cannot be read"):
@@ -648,7 +690,7 @@ def test_the_same_tensors_make_the_same_file(tmp_path: Path) -> None:
     for file in files:
         save_tensors(file, {"w": torch.ones(2)}, metadata)
     assert len({file.read_bytes() for file in files}) == 1
-    header = read_safetensors_header(files[0])
+    header = read_header(files[0])
     assert header.metadata == metadata
     assert header.shapes == {"w": (2,)}
 
@@ -658,7 +700,7 @@ def test_disk_full_keeps_the_checkpoint(tmp_path: Path, monkeypatch) -> None:
     import safetensors.torch
 
     path = tmp_path / CHECKPOINT
-    save_checkpoint(path, Checkpoint({}, [], {"network/w": torch.zeros(2)}))
+    save_checkpoint(path, Checkpoint({}, (), {"network/w": torch.zeros(2)}))
     before = path.read_bytes()
 
     def full(*_, **__) -> None:
@@ -666,14 +708,60 @@ def test_disk_full_keeps_the_checkpoint(tmp_path: Path, monkeypatch) -> None:
 
     monkeypatch.setattr(safetensors.torch, "save_file", full)
     with pytest.raises(SnellenError, match="cannot be written: .*No space left on device"):
-        save_checkpoint(path, Checkpoint({}, [], {"network/w": torch.ones(2)}))
+        save_checkpoint(path, Checkpoint({}, (), {"network/w": torch.ones(2)}))
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == [CHECKPOINT]
 
 
+class Told(Progress):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+        self.counts: list[int] = []
+        self.notes: list[str] = []
+        self.metrics: set[tuple[str, int]] = set()
+
+    def begin(self, stage: str, total: int | None = None) -> None:
+        assert total
+        self.stages.append(stage)
+        self.counts.append(total)
+
+    def advance(self, count: int = 1, **metrics: float) -> None:  # noqa: ARG002
+        self.counts[-1] -= count
+
+    def log(self, metrics, step: int) -> None:
+        self.metrics |= {(name, step) for name in metrics}
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+
+def test_progress_of_several_seeds(digits, tmp_path: Path) -> None:
+    tiny = dataclasses.replace(TINY, epochs=2)
+    told = Told()
+    train_seeds("digits", tiny, out=tmp_path, seeds=(3, 5), holdout=0.2, device="cpu", progress=told)
+    assert told.stages == [
+        "Decoding",
+        *(f"Seed {seed}: Epoch {epoch} of 2" for seed in (3, 5) for epoch in (1, 2)),
+    ]
+    assert told.counts == [0] * 5
+    steps = -(-round(0.8 * len(digits.train)) // 64)
+    for seed in (3, 5):
+        assert {(f"seed-{seed}/loss", step + 1) for step in range(2 * steps)} <= told.metrics
+        assert {(f"seed-{seed}/epoch_held_out_accuracy", epoch) for epoch in (1, 2)} <= told.metrics
+    assert [note.partition(": loss")[0] for note in told.notes] == [
+        f"seed {seed}, epoch {epoch}" for seed in (3, 5) for epoch in (1, 2)
+    ]
+    resumed = Told()
+    train(digits, tiny, out=tmp_path / "seed-3", seed=3, holdout=0.2, device="cpu", resume=True, progress=resumed)
+    assert resumed.stages == []
+    assert [f"seed 3, {note}" for note in resumed.notes] == told.notes[:2]
+
+
 def test_several_seeds(tmp_path: Path) -> None:
     tiny = dataclasses.replace(TINY, epochs=1)
-    trained = train_seeds("digits", tiny, out=tmp_path, seeds=range(3), device="cpu")
+    trained = snellen.train_seeds("digits", tiny, out=str(tmp_path), seeds=range(3), device="cpu")
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     shares = [one.result.test.accuracy.share for one in trained]
     assert metrics["test_accuracy"] == pytest.approx(np.mean(shares))
@@ -705,12 +793,12 @@ def test_a_network_that_knows_images_of_one_size_only(digits, tmp_path: Path) ->
 
 def test_more_processes_than_the_smallest_batch_has_images(digits, tmp_path: Path, monkeypatch) -> None:
     def two(device: str) -> Processes:
-        team = Processes(device)
-        team.size = 2
-        return team
+        processes = Processes(device)
+        processes.num_processes = 2
+        return processes
 
-    monkeypatch.setattr("snellen.training.trainer.Team", two)
-    odd = dataclasses.replace(digits, train=digits.train.chosen(torch.arange(7)))
+    monkeypatch.setattr("snellen.training.trainer.Processes", two)
+    odd = dataclasses.replace(digits, train=digits.train.select(torch.arange(7)))
     with pytest.raises(InputError, match="2 processes for batches of 1"):
         train(odd, dataclasses.replace(TINY, batch=2), out=tmp_path / "run", device="cpu")
 
@@ -735,9 +823,10 @@ def test_comparison(digits, tmp_path: Path) -> None:
     said = " ".join(compare([[results[0]], [other]]))
     rate = results[0].recipe.optimiser.learning_rate
     assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
-    held = dataclasses.replace(results[1], train_images=5, held_out_images=3, processes=2)
+    data = dataclasses.replace(results[1].data, train_images=5, held_out_images=3)
+    held = dataclasses.replace(results[1], data=data, processes=2)
     said = " ".join(compare([[results[0]], [held]]))
-    count = results[0].train_images
+    count = results[0].data.train_images
     assert f"differ in train_images ({count} and 5), held_out_images (0 and 3), processes (1 and 2), so" in said
     assert compare([results[:1]]) == []
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
@@ -806,23 +895,53 @@ def test_the_legend_of_the_curves_is_inside_the_figure(networks: tuple[str, ...]
 
 def test_seeds_with_test_time_augmentation_apart(digits, tmp_path: Path) -> None:
     one = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
-    right, averaged = (dataclasses.replace(one.test, accuracy=rate_at(share, 1000)) for share in (0.5, 0.6))
+    right, with_tta = (dataclasses.replace(one.test, accuracy=rate_at(share, 1000)) for share in (0.5, 0.6))
     results = [dataclasses.replace(one, test=right)] * 2
     assert seeds_sentence(results).endswith("over 2 seeds (50.00%, 50.00%)")
-    results = [dataclasses.replace(result, test_averaged=averaged) for result in results]
+    results = [dataclasses.replace(result, test_tta=with_tta) for result in results]
     assert seeds_sentence(results).endswith("; with test-time augmentation, reported apart, 60.00%")
 
 
 def test_results_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no finished training run"):
         read_results(tmp_path)
-    for text in ('{"seed": 1}', '{"runs": 3}', '{"runs": [{"seed": 0}]}', "[]", "3"):
+    for text, message in (
+        ('{"seed": 1}', "lacks data"),
+        ('{"runs": 3}', "runs is 3 .a list"),
+        ('{"runs": [{"seed": 0}]}', "lacks folder"),
+        ("[]", "not the metrics of a training run"),
+        ("{", "damaged"),
+        ("[" * 100_000, "damaged"),
+    ):
         (tmp_path / "metrics.json").write_text(text)
-        with pytest.raises(InputError, match="metrics.json: not what `snellen train` writes"):
+        with pytest.raises(InputError, match=f"metrics.json.* {message}"):
             read_results(tmp_path)
-    (tmp_path / "metrics.json").write_text("{")
-    with pytest.raises(InputError, match="metrics.json: damaged"):
+
+
+def test_a_summary_that_names_itself_is_refused(tmp_path: Path) -> None:
+    run = {"seed": 0, "folder": ".", "test_accuracy": 0.5}
+    (tmp_path / "metrics.json").write_text(json.dumps({"runs": [run]}))
+    with pytest.raises(InputError, match="seed-0: no finished training run"):
         read_results(tmp_path)
+    (tmp_path / "seed-0").mkdir()
+    (tmp_path / "seed-0" / "metrics.json").write_text(json.dumps({"runs": [run]}))
+    with pytest.raises(InputError, match="seed-0/metrics.json: lacks data"):
+        read_results(tmp_path)
+
+
+def test_results_draw_and_explain_themselves(tmp_path: Path) -> None:
+    results = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
+    deep = read_results(str(Path(__file__).parents[1] / "results" / "cifar10" / "deep"))
+    assert len(results[0].plot().axes) == 3
+    assert results[0].discussion() == " ".join(discuss(results[0]))
+    assert results[0].to_dict()["test"]["accuracy"]["n"] == 10_000
+    comparison = TrainingComparison((tuple(results), tuple(deep)))
+    assert comparison.discussion().endswith(" ".join(compare(comparison.runs)))
+    assert "points above plain" in comparison.discussion()
+    assert [text.get_text() for text in comparison.plot().legends[0].get_texts()] == [
+        "plain",
+        "deep (targets smoothed by 0.2)",
+    ]
 
 
 # --- the command ------------------------------------------------------------------------------------
@@ -952,7 +1071,7 @@ def test_cifar10(shared: Path, snellen_command, tmp_path: Path) -> None:
     assert data.labels[0] == "airplane"
     assert torch.bincount(data.train.targets).tolist() == [5000] * 10
     part = dataclasses.replace(
-        data, train=data.train.chosen(torch.arange(5000)), test=data.test.chosen(torch.arange(1000))
+        data, train=data.train.select(torch.arange(5000)), test=data.test.select(torch.arange(1000))
     )
     recipe = dataclasses.replace(read_recipe("deep"), epochs=2, batch=250, network_options={"widths": [16, 32, 32]})
     result = train(part, recipe, out=tmp_path / "run", device="cpu").result

@@ -1,4 +1,4 @@
-"""Every manipulation does what its definition says."""
+"""Every transform does what its definition says."""
 
 import io
 import math
@@ -87,7 +87,7 @@ def test_the_assignments_four_are_on_the_ladders() -> None:
 
 
 def test_unknown() -> None:
-    with pytest.raises(InputError, match=r"no manipulation named 'rotaton' \(did you mean rotation"):
+    with pytest.raises(InputError, match=r"no transform named 'rotaton' \(did you mean rotation"):
         find_transform("rotaton")
 
 
@@ -119,12 +119,12 @@ def test_rotation_against_scikit_image(angle) -> None:
     pixels = pixels_of(4, 31, 45)
     ours = TRANSFORMS["rotation"](pixels, angle)[0].permute(1, 2, 0).numpy()
     centre = np.array([45, 31]) / 2 - 0.5
-    turn = (
+    rotation = (
         AffineTransform(translation=-centre)
         + AffineTransform(rotation=math.radians(angle))
         + AffineTransform(translation=centre)
     )
-    theirs = warp(pixels[0].permute(1, 2, 0).double().numpy(), turn, order=1, mode="symmetric")
+    theirs = warp(pixels[0].permute(1, 2, 0).double().numpy(), rotation, order=1, mode="symmetric")
     assert np.abs(ours - theirs).max() < 1e-4
 
 

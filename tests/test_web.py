@@ -18,20 +18,22 @@ import pytest
 from PIL import Image
 
 import snellen
-from snellen.attacks.search import Goal
+from snellen.attacks.search import Criterion
 from snellen.attacks.verify import verify
+from snellen.data.images import Photo
 from snellen.data.photographs import bundled_photographs
+from snellen.data.transforms import TRANSFORMS, all_transforms
 from snellen.errors import ImageError, InputError
-from snellen.robustness.stress import all_transforms, stress_pair
+from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, save_probe
 from snellen.transfer.linear import LinearProbe
 from snellen.web import tabs
-from snellen.web.content import StageProgress, Table, TabResult, details, frame, status
+from snellen.web.content import StageProgress, TabResult, TabTable, Work, details, frame, status, without_backquotes
 from snellen.web.folder import sweep
 from snellen.web.limits import Limits
 from snellen.web.middleware import GuardMiddleware
-from snellen.web.state import AppState, Model, open_state
+from snellen.web.state import AppState, OfferedModel, open_state
 from test_images import bomb
 
 MODEL = "tf_efficientnet_lite0"
@@ -40,12 +42,12 @@ COFFEE = bundled_photographs()[0].path
 needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="Gradio is not installed")
 
 
-def write_probe(folder: Path, digest: str) -> Path:
+def write_probe(folder: Path, network: snellen.Classifier) -> Path:
     """A probe that has learned nothing, with the files that the page shows of one."""
     weight = np.random.default_rng(0).normal(size=(3, 1280)).astype(np.float32)
-    probe = LinearProbe(weight, np.zeros(3, np.float32), "logistic", 1.0, (), 3, 0.0, 0.0)
+    probe = LinearProbe(weight, np.zeros(3, np.float32), "logistic", 1.0)
     description = Description(
-        1, MODEL, digest, (224, 224), False, "logistic", 1.0, ["cat", "cup", "rocket"], "toys", "0" * 16
+        MODEL, network.digest, network.preprocessing, False, "logistic", 1.0, ("cat", "cup", "rocket"), "toys", "0" * 16
     )
     save_probe(folder, probe, description)
     (folder / "result.json").write_text(json.dumps({"discussion": ["Mean-per-class accuracy is 0.333, n = 30."]}))
@@ -55,9 +57,9 @@ def write_probe(folder: Path, digest: str) -> Path:
 
 @pytest.fixture
 def state(tmp_path: Path, lite0) -> AppState:
-    folder = tmp_path / "desk"
+    folder = tmp_path / "page"
     folder.mkdir()
-    return AppState(folder, {MODEL: Model(MODEL, lite0)})
+    return AppState(folder, {MODEL: OfferedModel(MODEL, lite0)})
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def finished(doing: work.Work) -> TabResult:
-    *steps, last = doing
+def finished(work: Work) -> TabResult:
+    *steps, last = work
     assert all(isinstance(step, StageProgress) for step in steps)
     assert isinstance(last, TabResult)
     return last
@@ -187,13 +189,13 @@ def test_a_local_page_is_not_known_under_a_foreign_name() -> None:
 
 def test_names_are_text_whatever_they_hold() -> None:
     evil = "<img src=x onerror=alert(1)>"
-    shown = TabResult("", table=Table((evil,), [(evil,)]), paragraphs=[evil])
-    for written in (details(shown), status(evil), frame(f'"{evil}')):
+    result = TabResult("", table=TabTable((evil,), [(evil,)]), paragraphs=[evil])
+    for written in (details(result), status(evil), frame(f'"{evil}')):
         assert "<img" not in written
 
 
 def test_numbers_are_aligned_to_the_right() -> None:
-    written = details(TabResult("", table=Table(("what", "much"), [("a", "0.5"), ("b", "1")])))
+    written = details(TabResult("", table=TabTable(("what", "much"), [("a", "0.5"), ("b", "1")])))
     assert "<td>a</td><td class=number>0.5</td>" in written
 
 
@@ -228,24 +230,24 @@ def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) 
     *steps, shown = tabs.attack(state, COFFEE, MODEL, "space shuttle", 4, 100)
     (said,) = json.loads(shown.files[1].read_text())["attacks"]
     verdict, norm = verify(
-        lite0, shown.files[0], np.asarray(snellen.read_image(COFFEE)), Goal(said["label"]["index"], 812), "image"
+        lite0, shown.files[0], np.asarray(snellen.read_image(COFFEE)), Criterion(said["label"]["index"], 812), "image"
     )
     assert verdict.hit
     assert said["attacked"] == to_plain(verdict)
     assert said["norm"] == norm <= 4
     assert said["file"] == shown.files[0].name == tabs.ADVERSARIAL
-    assert [step.done for step in steps if step.of] == list(range(1, said["gradients"]))
+    assert [step.done for step in steps if step.total] == list(range(1, said["gradients"]))
 
 
 def test_a_cancelled_attack_takes_no_further_step(state: AppState, monkeypatch) -> None:
     taken = []
     monkeypatch.setattr(type(state.model(MODEL)), "logits_from_inputs", counted(taken))
-    doing = tabs.attack(state, COFFEE, MODEL, "space shuttle", 1, 100)
-    while not (isinstance(step := next(doing), StageProgress) and step.done == 2):
+    work = tabs.attack(state, COFFEE, MODEL, "space shuttle", 1, 100)
+    while not (isinstance(step := next(work), StageProgress) and step.done == 2):
         pass
     passes = len(taken)
-    doing.close()
-    assert list(doing) == []
+    work.close()
+    assert list(work) == []
     assert len(taken) == passes
     assert not list(state.folder.rglob(tabs.ADVERSARIAL))
 
@@ -285,11 +287,11 @@ def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Pat
     Image.fromarray(changed).save(attacked)
     *steps, shown = tabs.stress(state, attacked, MODEL, small)
     said = json.loads(shown.files[0].read_text())["examination"]
-    names = {"name": "attacked.png", "original_name": "small.png"}
-    expected = stress_pair(lite0, snellen.read_pixels(attacked), snellen.read_pixels(small), **names)
+    photos = (Photo(path.name, snellen.read_image(path)) for path in (attacked, small))
+    expected = stress_pair(lite0, *photos)
     assert [*said["photographs"], *said["originals"]] == to_plain(expected)
-    assert len(said["charts"]) == 2
-    assert [step.done for step in steps if step.of] == list(range(1, 2 * len(all_transforms()) + 3))
+    assert [len(lines) for lines in said["acuity"].values()] == [len(TRANSFORMS)] * 2
+    assert [step.done for step in steps if step.total] == list(range(1, 2 * len(all_transforms()) + 3))
     assert str(state.folder) not in shown.files[0].read_text()
 
 
@@ -299,7 +301,7 @@ def test_a_page_without_a_probe_says_how_to_make_one(state: AppState) -> None:
 
 
 def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path) -> None:
-    run = write_probe(tmp_path / "toys", lite0.digest)
+    run = write_probe(tmp_path / "toys", lite0)
     state = open_state(tmp_path, [MODEL], [run], "cpu")
     shown = finished(tabs.probe(state, small, "toys"))
     assert shown.table is not None
@@ -309,7 +311,7 @@ def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path
 
 
 def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) -> None:
-    runs = [write_probe(tmp_path / name / "toys", lite0.digest) for name in "ab"]
+    runs = [write_probe(tmp_path / name / "toys", lite0) for name in "ab"]
     with pytest.raises(InputError, match="two are called 'toys'"):
         open_state(tmp_path, [MODEL], runs, "cpu")
 
@@ -318,7 +320,7 @@ def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) 
     ("photographs", "parts", "reason"),
     [
         ([COFFEE] * 9, ["categories"], "9 photographs .at most 8"),
-        ([COFFEE], ["everything"], "no part 'everything'"),
+        ([COFFEE], ["everything"], "unknown part 'everything'"),
         ([COFFEE], [], "no part"),
         ([], ["categories"], "no photograph"),
     ],
@@ -335,11 +337,11 @@ def test_a_cancelled_exam_is_gone(state: AppState, small: Path) -> None:
 
     from snellen.web.report import report
 
-    doing = report(state, [small], MODEL, ["categories"])
-    next(doing)
-    next(doing)
+    work = report(state, [small], MODEL, ["categories"])
+    next(work)
+    next(work)
     (process,) = multiprocessing.active_children()
-    doing.close()
+    work.close()
     assert not multiprocessing.active_children()
     with pytest.raises(ValueError, match="closed"):
         process.is_alive()
@@ -348,25 +350,32 @@ def test_a_cancelled_exam_is_gone(state: AppState, small: Path) -> None:
 # What a visitor is told
 
 
+def test_parameters_are_named_without_backquotes() -> None:
+    assert without_backquotes("wait, or another `out`: `snellen.list_models()`") == (
+        "wait, or another out: snellen.list_models()"
+    )
+    assert "another out" in details(TabResult("", paragraphs=["another `out`"]))
+
+
 @needs_gradio
-def test_trouble_is_one_sentence(capsys) -> None:
+def test_an_error_is_one_sentence(capsys) -> None:
     import gradio as gr
 
-    from snellen.web.page import _told
+    from snellen.web.page import _updates
 
     def refusing():
         yield StageProgress("x")
-        raise InputError("a.png: empty", "an image")
+        raise InputError("a.png: empty", "an `image`")
 
     def broken():
         yield StageProgress("x")
         raise KeyError("/secret/path")
 
     with pytest.raises(gr.Error, match="a.png: empty .an image."):
-        list(_told(refusing()))
+        list(_updates(refusing()))
     assert "Traceback" not in capsys.readouterr().err
     with pytest.raises(gr.Error) as caught:
-        list(_told(broken()))
+        list(_updates(broken()))
     assert "secret" not in str(caught.value)
     assert "KeyError: '/secret/path'" in capsys.readouterr().err
 
@@ -385,7 +394,7 @@ def test_several_clients_at_once(tmp_path: Path) -> None:
 
 @needs_gradio
 def test_whoever_stops_listening_stops_the_work() -> None:
-    from snellen.web.page import _told
+    from snellen.web.page import _updates
 
     ended = []
 
@@ -396,9 +405,9 @@ def test_whoever_stops_listening_stops_the_work() -> None:
         finally:
             ended.append(True)
 
-    told = _told(endless())
-    next(told)
-    told.close()
+    updates = _updates(endless())
+    next(updates)
+    updates.close()
     assert ended == [True]
 
 
@@ -411,7 +420,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     from browser import serving
 
     home = tmp_path_factory.mktemp("page")
-    probe = write_probe(home / "toys", lite0.digest)
+    probe = write_probe(home / "toys", lite0)
     with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu") as running:
         yield running
     assert running.process.returncode == 0
@@ -466,7 +475,7 @@ def test_the_downloaded_attack_is_the_verified_file_byte_for_byte(client, server
     assert downloaded == written.read_bytes()
     (said,) = json.loads(Path(files[1]).read_text())["attacks"]
     original = np.asarray(snellen.read_image(COFFEE))
-    verdict, norm = verify(lite0, downloaded, original, Goal(said["label"]["index"], 812), "image")
+    verdict, norm = verify(lite0, downloaded, original, Criterion(said["label"]["index"], 812), "image")
     assert (verdict.hit, norm) == (True, said["norm"])
     assert verdict.top.probability == pytest.approx(said["attacked"]["top"]["probability"], abs=1e-5)
 
@@ -486,9 +495,9 @@ def test_a_file_that_was_not_uploaded_is_refused(server, path: str) -> None:
     question = json.dumps({"data": [photograph, MODEL, 3]}).encode()
     status, _, body = answer_of(server, "/gradio_api/call/classify", question, content_type="application/json")
     assert status == 200
-    _, _, told = answer_of(server, f"/gradio_api/call/classify/{json.loads(body)['event_id']}")
-    assert b"event: error" in told
-    assert b"event: complete" not in told
+    _, _, events = answer_of(server, f"/gradio_api/call/classify/{json.loads(body)['event_id']}")
+    assert b"event: error" in events
+    assert b"event: complete" not in events
 
 
 def test_a_model_that_is_not_offered_is_refused(client) -> None:

@@ -19,7 +19,7 @@ SIDE = 32
 
 
 class MeanColour(nn.Module):
-    """Its features are the mean red, green and blue of the view."""
+    """Its features are the mean red, green and blue of the input."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,8 +10,7 @@ import numpy as np
 
 from snellen.data.images import FORMATS, read_array, read_image
 from snellen.errors import ImageError, InputError
-from snellen.exam.config import ExamConfig, read_config
-from snellen.exam.parts import PARTS
+from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
@@ -76,7 +75,7 @@ def _read_image(path: Path) -> None:
 
 
 def _read_exam(path: Path) -> None:
-    if not isinstance(read_config(path, PARTS), ExamConfig):
+    if not isinstance(read_exam_config(path), ExamConfig):
         raise BrokenRuleError("no configuration")
 
 

@@ -12,8 +12,8 @@ import math
 
 from snellen.attacks.search import Ball, Search
 
-_MOMENTUM = 0.75
-_RISING = 0.75
+_ALPHA = 0.75
+_RHO = 0.75
 
 
 def checkpoints(steps: int) -> list[int]:
@@ -26,24 +26,31 @@ def checkpoints(steps: int) -> list[int]:
 
 
 def apgd(ball: Ball, steps: int) -> Search:
-    """Climb from the ball's centre; halve the step, and go back to the best point, where climbing has slowed."""
-    size = ball.radius / 2
+    """Ascend from the ball's centre; halve the step, and go back to the best point, where the objective rises rarely.
+
+    Args:
+        ball: where the search stays.
+        steps: number of gradients.
+    """
+    step_size = ball.radius / 2
     previous = x = best = ball.centre
-    slope = highest = yield x
+    objective, gradient = highest, best_gradient = yield x
     reconsider = checkpoints(steps)
-    rises, size_then, height_then = 0, size, slope.height
-    for step in range(1, steps):
-        climbed = ball.clip(x + size * slope.gradient.sign())
-        momentum = _MOMENTUM if step > 1 else 1.0
-        previous, x = x, ball.clip(x + momentum * (climbed - x) + (1 - momentum) * (x - previous))
-        below, slope = slope.height, (yield x)
-        rises += slope.height > below
-        if slope.height > highest.height:
-            best, highest = x, slope
-        if step in reconsider:
-            since = step - reconsider[reconsider.index(step) - 1]
-            slowed = rises < _RISING * since or (size == size_then and highest.height == height_then)
-            rises, size_then, height_then = 0, size, highest.height
-            if slowed:
-                size, x, slope = size / 2, best, highest
+    rises, step_size_then, highest_then = 0, step_size, highest
+    for k in range(1, steps):
+        z = ball.project(x + step_size * gradient.sign())
+        alpha = _ALPHA if k > 1 else 1.0
+        previous, x = x, ball.project(x + alpha * (z - x) + (1 - alpha) * (x - previous))
+        objective_before = objective
+        objective, gradient = yield x
+        rises += objective > objective_before
+        if objective > highest:
+            best, highest, best_gradient = x, objective, gradient
+        if k in reconsider:
+            since = k - reconsider[reconsider.index(k) - 1]
+            rose_rarely = rises < _RHO * since
+            unchanged = step_size == step_size_then and highest == highest_then
+            rises, step_size_then, highest_then = 0, step_size, highest
+            if rose_rarely or unchanged:
+                step_size, x, objective, gradient = step_size / 2, best, highest, best_gradient
     return best

@@ -2,58 +2,133 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from types import EllipsisType
+from typing import Any, overload
 
 from PIL import Image
-from torch import Tensor
 
 from snellen.attacks.batch import AttackJob, run_jobs
-from snellen.attacks.config import RANDOM, AttackConfig
+from snellen.attacks.config import RANDOM, AttackConfig, epsilon_steps
 from snellen.attacks.fused import fastest_precision, fused_classifier
-from snellen.attacks.result import AttackResult, Save, report
+from snellen.attacks.result import AttackResult, Save, measure
 from snellen.attacks.state import AttackExample, PhotographState
-from snellen.data.images import to_image
-from snellen.data.preprocessing import check_pixels
-from snellen.errors import InputError
+from snellen.data.images import Failure, ImageLike, Source, one_or_many, open_photo, source_name
+from snellen.errors import ImageError, InputError, shown
 from snellen.models.classifier import Classifier
+from snellen.runs.progress import SILENT, Progress
+
+Target = str | int | None
 
 
+@overload
 def attack(
     classifier: Classifier,
-    pixels: Tensor,
-    target: str | int | None,
-    epsilon: str | float = "4/255",
+    images: Source | Image.Image,
+    target: Target | EllipsisType = ...,
+    epsilon: str | float | EllipsisType = ...,
+    *,
+    label: str | int | None = ...,
+    config: AttackConfig | None = ...,
+    progress: Progress = ...,
+) -> AttackResult: ...
+@overload
+def attack(
+    classifier: Classifier,
+    images: Any,
+    target: Target | EllipsisType = ...,
+    epsilon: str | float | EllipsisType = ...,
+    *,
+    label: str | int | None = ...,
+    config: AttackConfig | None = ...,
+    progress: Progress = ...,
+) -> Any: ...
+def attack(
+    classifier: Classifier,
+    images: ImageLike | Iterable[ImageLike],
+    target: Target | EllipsisType = ...,
+    epsilon: str | float | EllipsisType = ...,
     *,
     label: str | int | None = None,
-    plan: AttackConfig | None = None,
-) -> tuple[Image.Image, AttackResult]:
-    """Add noise of at most ``epsilon`` to one photograph so that the classifier sees ``target``.
+    config: AttackConfig | None = None,
+    progress: Progress = SILENT,
+) -> AttackResult | list[AttackResult | Failure]:
+    """Add noise of at most ``epsilon`` to a photograph, or to each of several, so that the classifier sees ``target``.
 
     Args:
-        classifier: the one to fool.
-        pixels: (1, 3, H, W) in [0, 1]; rounded to 8 bits, as its file holds it.
-        target: class name or index; None for any class but the label.
-        epsilon: the bound of the infinity norm, such as ``4/255``; ``min`` searches for the smallest.
-        label: the class that the photograph shows; None takes what the classifier answers.
-        plan: everything else; its target and epsilon are not used.
+        classifier: classifier to fool.
+        images: one photograph or several: see :func:`snellen.data.images.one_or_many`. Each is rounded to 8 bits, as
+            its file holds it. Several share the network's passes.
+        target: name or index of the class to be seen; ``random`` draws one for each photograph; None for any class but
+            the label. Must be given here or in ``config``.
+        epsilon: bound of the infinity norm, such as ``4/255``, which is the default; ``min`` searches for the smallest.
+        label: name or index of the class that the photographs show; None takes what the classifier answers.
+        config: everything else.
+        progress: told of each photograph that is done.
 
     Returns:
-        The attacked photograph, of the original's size, and the report, measured from its PNG.
+        An :class:`AttackResult`, measured from the attacked photograph's PNG; of several photographs a list, with a
+        :class:`Failure` where one cannot be read or shows the target already.
 
     Raises:
-        InputError: values that cannot be, or a target that is the label.
+        ImageError: the only photograph cannot be read.
+        InputError: no such class; values that cannot be, or that contradict those of ``config``; the only photograph
+            shows the target already.
     """
-    check_pixels(pixels, "attack")
-    if len(pixels) != 1:
-        raise InputError(f"attack: got {len(pixels)} photographs", "one; attack_each takes several")
-    plan = dataclasses.replace(plan or AttackConfig(target), target=target, epsilon=epsilon)
+    config = _settled(target, epsilon, config)
     index = None if label is None else classifier.labels.find(label)
-    ((_, image, result),) = attack_each(classifier, [AttackExample("pixels", to_image(pixels), index)], plan)
-    return image, result
+    sources, single = one_or_many(images, "attack")
+    progress.begin("Attacking", len(sources))
+    results: list[Any] = [None] * len(sources)
+    numbers: dict[AttackExample, int] = {}
+
+    def settle(number: int, outcome: AttackResult | Failure | InputError) -> None:
+        if isinstance(outcome, InputError):
+            if single:
+                raise outcome
+            outcome = Failure(source_name(sources[number], number), str(outcome))
+        results[number] = outcome
+        progress.advance()
+
+    def examples() -> Iterator[AttackExample]:
+        for number, source in enumerate(sources):
+            try:
+                example = AttackExample(open_photo(source, "attack", number), index)
+            except ImageError as error:
+                settle(number, error)
+            else:
+                numbers[example] = number
+                yield example
+
+    for example, reached in attack_steps(classifier, examples(), config):
+        if not isinstance(reached, int):
+            settle(numbers.pop(example), reached)
+    return results[0] if single else results
+
+
+def _settled(
+    target: Target | EllipsisType, epsilon: str | float | EllipsisType, config: AttackConfig | None
+) -> AttackConfig:
+    """The configuration with what was given beside it.
+
+    Raises:
+        InputError: no target, or a value that contradicts the configuration's.
+    """
+    given: dict[str, Any] = {k: v for k, v in (("target", target), ("epsilon", epsilon)) if v is not ...}
+    if config is None:
+        if "target" not in given:
+            raise InputError("attack: no `target`", "a class, or None for any but the label; or a `config`")
+        return AttackConfig(**given)
+    for name, value in given.items():
+        theirs = getattr(config, name)
+        same = epsilon_steps(value) == epsilon_steps(theirs) if name == "epsilon" else value == theirs
+        if not same:
+            raise InputError(
+                f"attack: `{name}` is {shown(value)}, and {shown(theirs)} in `config`", "one of them, or both alike"
+            )
+    return config
 
 
 def png_bytes(image: Image.Image, _: AttackExample | None = None) -> bytes:
@@ -64,113 +139,58 @@ def png_bytes(image: Image.Image, _: AttackExample | None = None) -> bytes:
     return file.getvalue()
 
 
-def _raise(_: AttackExample, error: InputError) -> None:
-    raise error
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """A photograph under attack, after one more gradient.
-
-    Attributes:
-        subject: the photograph.
-        gradients: how many were taken for it so far.
-    """
-
-    subject: AttackExample
-    gradients: int
-
-
-Attacked = tuple[AttackExample, Image.Image, AttackResult]
-
-
-def attack_each(
-    classifier: Classifier,
-    subjects: Iterable[AttackExample],
-    plan: AttackConfig,
-    save: Save = png_bytes,
-    refuse: Callable[[AttackExample, InputError], None] = _raise,
-) -> Iterator[Attacked]:
-    """As :func:`attack` for many photographs, which share the network's passes; each is given as it ends.
+def attack_steps(
+    classifier: Classifier, examples: Iterable[AttackExample], config: AttackConfig, save: Save = png_bytes
+) -> Iterator[tuple[AttackExample, int | AttackResult | InputError]]:
+    """Attack photographs that share the network's passes; whoever stops asking stops the attack.
 
     Args:
-        classifier: the one to fool.
-        subjects: taken up as room for them arises.
-        plan: how.
+        classifier: classifier to fool.
+        examples: photographs, taken up as room for them arises.
+        config: how.
         save: keeps the attacked file.
-        refuse: told of a photograph that shows the target already; without it, that ends everything.
+
+    Returns:
+        Each photograph with its result, as soon as it is done, or with the error where it shows the target already; and
+        on the way there, after each step, with the number of gradients that were taken for it so far.
 
     Raises:
         InputError: no such class.
     """
-    for found in attack_steps(classifier, subjects, plan, save, refuse):
-        if not isinstance(found, Step):
-            yield found
-
-
-def attack_steps(
-    classifier: Classifier,
-    subjects: Iterable[AttackExample],
-    plan: AttackConfig,
-    save: Save = png_bytes,
-    refuse: Callable[[AttackExample, InputError], None] = _raise,
-) -> Iterator[Attacked | Step]:
-    """As :func:`attack_each`, with every step on the way; whoever stops asking stops the attack.
-
-    Raises:
-        InputError: no such class.
-    """
-    if plan.target not in (None, RANDOM):
-        classifier.labels.find(plan.target)
+    if config.target not in (None, RANDOM):
+        classifier.labels.find(config.target)
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
-    precision = "float32" if plan.method == "ascent" else fastest_precision(classifier.device)
+    precision = "float32" if config.method == "gradient_ascent" else fastest_precision(classifier.device)
     fused = fused_classifier(classifier, precision)
-    queue = _Queue(classifier, iter(subjects), plan, refuse)
-    for climb, reached in run_jobs(queue.following, classifier, fused):
-        if isinstance(reached, int):
-            case = queue.cases[id(climb)]
-            yield Step(case.subject, case.gradients + reached)
-            continue
-        case = queue.cases.pop(id(climb))
-        if case.conclude(reached):
-            yield case.subject, *report(case, save)
-        else:
-            queue.again.append(case)
+    remaining, again = iter(examples), deque[PhotographState]()
+    running: dict[AttackJob, PhotographState] = {}
+    refused: list[tuple[AttackExample, InputError]] = []
 
-
-class _Queue:
-    """The cases to climb next: those that go on with another epsilon or search first, then new photographs."""
-
-    def __init__(
-        self,
-        classifier: Classifier,
-        subjects: Iterator[AttackExample],
-        plan: AttackConfig,
-        refuse: Callable[[AttackExample, InputError], None],
-    ) -> None:
-        self.again: deque[PhotographState] = deque()
-        self.cases: dict[int, PhotographState] = {}
-        self._fresh = self._begin(classifier, subjects, plan, refuse)
-
-    def following(self) -> AttackJob | None:
-        case = self.again.popleft() if self.again else next(self._fresh, None)
-        if case is None:
-            return None
-        climb = case.climb()
-        self.cases[id(climb)] = case
-        return climb
-
-    @staticmethod
-    def _begin(
-        classifier: Classifier,
-        subjects: Iterator[AttackExample],
-        plan: AttackConfig,
-        refuse: Callable[[AttackExample, InputError], None],
-    ) -> Iterator[PhotographState]:
-        for subject in subjects:
+    def next_job() -> AttackJob | None:
+        """Photographs that go on with another epsilon or search come first, then new ones."""
+        while not again:
+            example = next(remaining, None)
+            if example is None:
+                return None
             try:
-                case = PhotographState(classifier, subject, plan)
+                again.append(PhotographState(classifier, example, config))
             except InputError as error:
-                refuse(subject, error)
-            else:
-                yield case
+                refused.append((example, error))
+        state = again.popleft()
+        job = state.next_job()
+        running[job] = state
+        return job
+
+    for job, reached in run_jobs(next_job, classifier, fused):
+        if isinstance(reached, int):
+            state = running[job]
+            yield state.example, state.gradients + reached
+            continue
+        state = running.pop(job)
+        if state.take(reached):
+            yield state.example, measure(state, save)
+        else:
+            again.append(state)
+        while refused:
+            yield refused.pop()
+    yield from refused

@@ -1,4 +1,4 @@
-"""Takes many searches through the network at a time, and ends each as soon as it has reached its goal."""
+"""Takes many searches through the network at a time, and ends each as soon as it has met its criterion."""
 
 from __future__ import annotations
 
@@ -9,38 +9,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from snellen.attacks.search import Criterion, Gradient, Objective, Search
+from snellen.attacks.search import Criterion, Objective, Search
 from snellen.models.classifier import Classifier
 
-# Pixels of all the photographs that are climbed at a time, each of which holds about ten tensors of them.
+# Pixels of all the photographs that are searched at a time, each of which holds about ten tensors of them.
 _MOST_PIXELS = 8_000_000
 
-Look = Callable[[Tensor], Tensor]
-"""From a point (1, 3, h, w) to a view (1, 3, *size) of it, differentiable."""
-
-
-@dataclass(frozen=True, eq=False)
-class AttackJob:
-    """One search, and all that it takes to walk it.
-
-    Attributes:
-        search: yields points.
-        goal: when it has arrived.
-        height: what it climbs, from logits.
-        look: how the network sees a point.
-        looks: the further looks of each step, drawn anew; the height is the mean over all of them. Empty
-            where the plain look is the only one.
-        assurance: the probability of the goal that ends the search.
-        patience: how many steps in a row all looks must show it.
-    """
-
-    search: Search
-    goal: Criterion
-    height: Objective
-    look: Look
-    looks: Callable[[], Sequence[Look]] = tuple
-    confidence: float = 0.9
-    patience: int = 1
+InputTransform = Callable[[Tensor], Tensor]
+"""From a point (1, 3, h, w) to the network's input (1, 3, *size) in [0, 1], differentiable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +24,9 @@ class SearchResult:
     """Where a search ended.
 
     Attributes:
-        point: (1, 3, h, w), of 8-bit values over 255.
-        steps: gradients taken.
-        trouble: why the search could not go on; None where it arrived or used up its steps.
+        point: point (1, 3, h, w), of 8-bit values over 255.
+        steps: number of gradients taken.
+        failure_reason: why the search could not go on; None where it succeeded or used up its steps.
     """
 
     point: Tensor
@@ -58,102 +34,129 @@ class SearchResult:
     failure_reason: str | None = None
 
 
-def round_to_bytes(point: Tensor) -> Tensor:
-    """The nearest 8-bit values, over 255: what a file can hold."""
-    return point.mul(255).round_().div_(255)
-
-
 @dataclass(eq=False)
-class _State:
-    climb: AttackJob
+class AttackJob:
+    """One search, all that it takes to run it, and how far it has come.
+
+    Attributes:
+        search: generator of points.
+        criterion: what counts as success.
+        objective: function of the logits that the search increases.
+        preprocess: transform from a point to the network's input.
+        sample_transforms: draws further transforms for each step; the objective is the mean over all inputs. Draws
+            none where the preprocessed point is the only input.
+        confidence: probability of the criterion that ends the search.
+        patience: number of steps in a row at which all inputs must reach it.
+        point: point (1, 3, h, w) where the search stands.
+        steps: number of gradients taken.
+    """
+
+    search: Search
+    criterion: Criterion
+    objective: Objective
+    preprocess: InputTransform
+    sample_transforms: Callable[[], Sequence[InputTransform]] = tuple
+    confidence: float = 0.9
+    patience: int = 1
     point: Tensor = field(init=False)
-    steps: int = 0
-    sure: int = 0
-    best: Tensor = field(init=False)
-    highest: float = -math.inf
+    steps: int = field(default=0, init=False)
+    _confident_steps: int = field(default=0, init=False)
+    _best: Tensor = field(init=False)
+    _highest: float = field(default=-math.inf, init=False)
 
     def __post_init__(self) -> None:
-        self.point = self.best = next(self.climb.search)
+        self.point = self._best = next(self.search)
 
-    def advance(self, slope: Gradient) -> SearchResult | None:
-        """Let the search move; its summit where it ends."""
+    def advance(
+        self, objective: float, gradient: Tensor, confident: bool, confirm: Callable[[AttackJob], bool]
+    ) -> SearchResult | None:
+        """Let the search move by one step; its result where that ends it.
+
+        Args:
+            objective: value at the point.
+            gradient: gradient (1, 3, h, w) there.
+            confident: whether all inputs of the point reach the confidence.
+            confirm: asked whether the classifier itself agrees, before the search ends as a success.
+        """
         self.steps += 1
-        gradient_low, gradient_high = slope.gradient.aminmax()
-        if not (torch.isfinite(gradient_low) and torch.isfinite(gradient_high)):
-            return SearchResult(self.best, self.steps, "the gradient is not a number")
-        if gradient_low == gradient_high == 0:
-            return SearchResult(self.best, self.steps, "the gradient is zero everywhere")
-        if slope.height > self.highest:
-            self.best, self.highest = self.point, slope.height
+        self._confident_steps = self._confident_steps + 1 if confident else 0
+        if self._confident_steps >= self.patience and confirm(self):
+            return SearchResult(self.point, self.steps)
+        low, high = gradient.aminmax()
+        if not (torch.isfinite(low) and torch.isfinite(high)):
+            return SearchResult(self._best, self.steps, "the gradient is not a number")
+        if low == high == 0:
+            return SearchResult(self._best, self.steps, "the gradient is zero everywhere")
+        if objective > self._highest:
+            self._best, self._highest = self.point, objective
         try:
-            self.point = self.climb.search.send(slope)
+            self.point = self.search.send((objective, gradient))
         except StopIteration as end:
             return SearchResult(end.value, self.steps)
         return None
 
 
-def run_jobs(
-    following: Callable[[], AttackJob | None], classifier: Classifier, fused: Classifier, batch: int = 16
-) -> Iterator[tuple[AttackJob, SearchResult | int]]:
-    """Walk climbs, ``batch`` views at a time, and give each as it ends; until then, its gradients after each round.
+def round_to_bytes(point: Tensor) -> Tensor:
+    """The nearest 8-bit values, over 255: what a file can hold."""
+    return point.mul(255).round_().div_(255)
 
-    Whoever stops asking stops the climbs.
+
+def run_jobs(
+    next_job: Callable[[], AttackJob | None], classifier: Classifier, fused: Classifier, batch: int = 16
+) -> Iterator[tuple[AttackJob, SearchResult | int]]:
+    """Run jobs, ``batch`` inputs at a time, and give each as it ends; until then, its gradients after each step.
+
+    Whoever stops asking stops the jobs.
 
     Args:
-        following: the climb to take up next, None where there is none for the moment.
-        classifier: takes the verdicts.
-        swift: gives the gradients: the classifier itself, or a swift copy of it.
-        batch: views in one pass of the network.
+        next_job: gives the job to take up next, None where there is none for the moment.
+        classifier: confirms each success, in float32.
+        fused: gives the gradients: the classifier itself, or its fused copy.
+        batch: number of inputs in one pass of the network.
     """
-    walkers: list[_State] = []
+
+    def confirm(job: AttackJob) -> bool:
+        with torch.no_grad():
+            logits = classifier.logits_from_inputs(job.preprocess(round_to_bytes(job.point)))
+        return bool(job.criterion.confidence(logits.softmax(dim=1)) >= job.confidence)
+
+    jobs: list[AttackJob] = []
     while True:
-        while not walkers or (len(walkers) < batch and sum(w.point[0, 0].numel() for w in walkers) < _MOST_PIXELS):
-            climb = following()
-            if climb is None:
+        while not jobs or (len(jobs) < batch and sum(job.point[0, 0].numel() for job in jobs) < _MOST_PIXELS):
+            job = next_job()
+            if job is None:
                 break
-            walkers.append(_State(climb))
-        if not walkers:
+            jobs.append(job)
+        if not jobs:
             return
-        staying: list[_State] = []
-        for walker, slope, sure in _measure(walkers, fused, batch):
-            walker.sure = walker.sure + 1 if sure else 0
-            arrived = walker.sure >= walker.climb.patience and _confirmed(walker, classifier)
-            summit = SearchResult(walker.point, walker.steps + 1) if arrived else walker.advance(slope)
-            if summit is None:
-                staying.append(walker)
-                yield walker.climb, walker.steps
+        unfinished: list[AttackJob] = []
+        for job, (objective, gradient, confident) in zip(jobs, _evaluate(jobs, fused, batch), strict=True):
+            result = job.advance(objective, gradient, confident, confirm)
+            if result is None:
+                unfinished.append(job)
+                yield job, job.steps
             else:
-                yield walker.climb, SearchResult(round_to_bytes(summit.point), summit.steps, summit.failure_reason)
-        walkers = staying
+                yield job, SearchResult(round_to_bytes(result.point), result.steps, result.failure_reason)
+        jobs = unfinished
 
 
-def _measure(walkers: Sequence[_State], fused: Classifier, batch: int) -> list[tuple[_State, Gradient, bool]]:
-    """For each walker the slope where it stands, on the nearest bytes, and whether every look is sure of the goal."""
-    points = [round_to_bytes(walker.point).requires_grad_() for walker in walkers]
-    looks = [(walker.climb.look, *walker.climb.looks()) for walker in walkers]
-    heights, sure = [0.0] * len(walkers), [True] * len(walkers)
-    pairs = [(index, look) for index, some in enumerate(looks) for look in some]
+def _evaluate(jobs: Sequence[AttackJob], fused: Classifier, batch: int) -> list[tuple[float, Tensor, bool]]:
+    """For each job, at the bytes nearest to its point: objective, gradient, whether all inputs reach the confidence."""
+    points = [round_to_bytes(job.point).requires_grad_() for job in jobs]
+    transforms = [(job.preprocess, *job.sample_transforms()) for job in jobs]
+    objectives, confident = [0.0] * len(jobs), [True] * len(jobs)
+    pairs = [(index, transform) for index, of_job in enumerate(transforms) for transform in of_job]
     for start in range(0, len(pairs), batch):
         chunk = pairs[start : start + batch]
-        logits = fused.logits_from_inputs(torch.cat([look(points[index]) for index, look in chunk]))
+        logits = fused.logits_from_inputs(torch.cat([transform(points[index]) for index, transform in chunk]))
         rows = []
         for (index, _), row in zip(chunk, logits.split(1), strict=True):
-            climb = walkers[index].climb
-            rows.append(climb.height(climb.goal, row) / len(looks[index]))
-            sure[index] &= bool(climb.goal.confidence(row.detach().softmax(dim=1)) >= climb.confidence)
+            job = jobs[index]
+            rows.append(job.objective(job.criterion, row) / len(transforms[index]))
+            confident[index] &= bool(job.criterion.confidence(row.detach().softmax(dim=1)) >= job.confidence)
         values = torch.cat(rows)
         torch.autograd.backward(values.sum())
         for (index, _), value in zip(chunk, values.tolist(), strict=True):
-            heights[index] += value
-    found = []
-    for walker, point, height, certain in zip(walkers, points, heights, sure, strict=True):
-        gradient = torch.zeros_like(point) if point.grad is None else point.grad
-        found.append((walker, Gradient(height, gradient), certain))
-    return found
-
-
-def _confirmed(walker: _State, classifier: Classifier) -> bool:
-    """Whether the classifier itself, in float32, is as sure of the goal as the climb asks."""
-    with torch.no_grad():
-        probabilities = classifier.logits_from_inputs(walker.climb.look(round_to_bytes(walker.point))).softmax(dim=1)
-    return bool(walker.climb.goal.confidence(probabilities) >= walker.climb.confidence)
+            objectives[index] += value
+    gradients = [torch.zeros_like(point) if point.grad is None else point.grad for point in points]
+    return list(zip(objectives, gradients, confident, strict=True))

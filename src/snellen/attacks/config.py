@@ -6,19 +6,19 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, get_args
 
 from snellen.errors import InputError
 
-Method = Literal["adaptive", "ascent"]
+Method = Literal["apgd", "gradient_ascent"]
 Space = Literal["image", "input"]
 
 SMALLEST = "min"
-"""As an epsilon: the smallest that reaches the goal."""
+"""As an epsilon: the smallest that meets the criterion."""
 RANDOM = "random"
 """As a target: one drawn for each photograph."""
 
-_ACCEPTED = "such as 4/255 or 0.0157, between 0 and 1; or min, the smallest that reaches the goal"
+_ACCEPTED = "such as 4/255 or 0.0157, between 0 and 1; or min, the smallest that succeeds"
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,17 @@ class AttackConfig:
     """How to attack.
 
     Attributes:
-        target: class name or index to be seen; ``random`` draws one for each photograph; None is
+        target: name or index of the class to be seen; ``random`` draws one for each photograph; None is
             untargeted: any class but the label.
         epsilon: bound of the infinity norm, as :func:`epsilon_steps` reads it.
         method: ``apgd`` or ``gradient_ascent``; see the modules of those names.
         space: ``image`` moves the photograph's own pixels, ``input`` the network's input.
-        robust: expect the photograph to be turned, cropped, mirrored and so on; see :mod:`snellen.attacks.eot`.
-        steps: most gradients for each photograph; None takes the method's own.
+        robust: whether to expect the photograph to be turned, cropped, mirrored and so on; see
+            :mod:`snellen.attacks.eot`.
+        steps: largest number of gradients for each photograph; None takes the method's own.
         step_size: the assignment's lambda; only ``gradient_ascent`` has one. None takes its own.
-        assurance: the goal's probability at which a search may end early, in (0, 1).
-        seed: of random targets, of the control and of the robust draws.
+        confidence: probability of the criterion at which a search may end early, in (0, 1).
+        seed: seed of random targets, of the control and of the EOT samples.
 
     Raises:
         InputError: a value that cannot be, or values that contradict each other.
@@ -43,7 +44,7 @@ class AttackConfig:
 
     target: str | int | None
     epsilon: str | float = "4/255"
-    method: Method = "adaptive"
+    method: Method = "apgd"
     space: Space = "image"
     robust: bool = False
     steps: int | None = None
@@ -53,20 +54,24 @@ class AttackConfig:
 
     def __post_init__(self) -> None:
         epsilon_steps(self.epsilon)
-        if self.method not in ("adaptive", "ascent"):
-            raise InputError(f"no method named {self.method!r}", "adaptive or ascent")
-        if self.space not in ("image", "input"):
-            raise InputError(f"no space named {self.space!r}", "image or input")
+        if self.method not in get_args(Method):
+            raise InputError(f"no method named {self.method!r}", " or ".join(get_args(Method)))
+        if self.space not in get_args(Space):
+            raise InputError(f"no space named {self.space!r}", " or ".join(get_args(Space)))
         if self.steps is not None and self.steps < 1:
             raise InputError(f"{self.steps} steps", "at least 1")
         if not 0 < self.confidence < 1:
-            raise InputError(f"an assurance of {self.confidence:g}", "a probability between 0 and 1")
-        if self.step_size is not None and (self.method != "ascent" or self.step_size <= 0):
-            raise InputError(f"a step size of {self.step_size:g} for {self.method}", "positive, and only for ascent")
+            raise InputError(f"a confidence of {self.confidence:g}", "a probability between 0 and 1")
+        if self.step_size is not None and (self.method != "gradient_ascent" or self.step_size <= 0):
+            accepted = "positive, and only for gradient_ascent"
+            raise InputError(f"a step size of {self.step_size:g} for {self.method}", accepted)
         if self.robust and self.epsilon == SMALLEST:
             raise InputError("a robust attack has no smallest epsilon", "a number such as 8/255")
-        if self.robust and (self.method != "adaptive" or self.space != "image"):
-            raise InputError("robust attacks are adaptive and move the photograph's own pixels", "method and space")
+        if self.robust and (self.method != "apgd" or self.space != "image"):
+            raise InputError(
+                "a robust attack has its own method and moves the photograph's own pixels",
+                "neither `method` nor `space`",
+            )
 
 
 _NUMBER = re.compile(r"[+-]?[0-9.]{1,30}(e[+-]?[0-9]{1,2})?(/[0-9]{1,9})?", re.ASCII | re.IGNORECASE)

@@ -1,137 +1,63 @@
-"""Attacks whole folders: each photograph's file and report as soon as it is done, tables and figures at the end.
-
-Killed and started again, it goes on with the photographs that are missing. A report counts as done only where it
-was made by the same plan, model and photograph, and its file is still what it was.
-"""
+"""A run folder of attacks: the names of its files, a report of each attack, and a table of all."""
 
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PIL import Image
-
-from snellen.attacks.attack import attack_each, png_bytes
-from snellen.attacks.config import AttackConfig
-from snellen.attacks.eot import HeldOut
-from snellen.attacks.figures import AttackPicture
 from snellen.attacks.result import AttackResult
-from snellen.attacks.state import AttackExample
-from snellen.attacks.verify import Verdict
-from snellen.data.images import Failure, read_image
-from snellen.data.labels import label_of_folder
-from snellen.errors import ImageError, InputError
-from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction
-from snellen.runs.files import sweep, write_bytes, write_json, write_text
-from snellen.runs.provenance import fingerprint, versions
-from snellen.runs.serialise import to_plain
+from snellen.data.images import Failure
+from snellen.errors import InputError
+from snellen.runs.files import write_json
+from snellen.runs.provenance import fingerprint
+from snellen.runs.serialise import from_plain, to_plain
 
-_REPORTS = "attacks"
+REPORTS = "attacks"
+"""Folder of the reports, in the run folder."""
 
 
 @dataclass(frozen=True)
-class FolderResult:
-    """What a run of :func:`attack_folder` made.
+class AttackReport:
+    """One finished attack, as it is kept on disk.
 
     Attributes:
-        attacks: one for each photograph that could be read, in order.
-        failures: the others.
-        resumed: how many of the attacks were found done.
-        data: fingerprint of the photographs.
+        cache_key: fingerprint of all that decides what an attack gives.
+        file: fingerprint of the attacked file.
+        attack: result.
     """
 
-    attacks: tuple[AttackResult, ...]
-    failures: tuple[Failure, ...]
-    resumed: int
-    data: str
+    cache_key: str
+    file: str
+    attack: AttackResult
 
 
-def attack_folder(
-    classifier: Classifier,
-    sources: Sequence[str],
-    plan: AttackConfig,
-    out: Path,
-    *,
-    labels: Sequence[str | int | None] = (),
-    done: Callable[[], None] = lambda: None,
-) -> FolderResult:
-    """Attack photographs; write the attacked files, a report of each, ``attacks.json`` and ``attacks.csv`` to ``out``.
-
-    Args:
-        classifier: the one to fool.
-        sources: paths of the photographs. One in a folder named by its WordNet id, as in ImageNet, shows that class.
-        plan: how.
-        out: the run folder.
-        labels: the class that each of them shows, whatever its folder says; empty, or None in it, where nobody said.
-        done: called after each photograph.
-
-    Raises:
-        InputError: no such class, or a photograph that is named twice.
-    """
-    given = dict(zip(sources, labels, strict=True)) if labels else {}
-    indices = {source: classifier.labels.find(label) for source, label in given.items() if label is not None}
-    names = attacked_names(sources)
-    found: dict[str, AttackResult | Failure] = {}
-    digests: dict[str, str] = {}
-    contents: list[str] = []
-    resumed = 0
-    sweep(out / _REPORTS)
-
-    def report_of(name: str) -> Path:
-        return out / _REPORTS / f"{names[name].removesuffix('.png')}.json"
-
-    def subjects() -> Iterator[AttackExample]:
-        nonlocal resumed
-        for source in sources:
-            try:
-                image = read_image(source)
-            except ImageError as error:
-                found[source] = Failure(source, str(error))
-                done()
-                continue
-            shown = indices.get(source, label_of_folder(classifier.labels, source))
-            contents.append(fingerprint(image.tobytes()))
-            digests[source] = _digest(classifier, plan, image, shown)
-            earlier = _read_report(report_of(source), digests[source], out)
-            if earlier is not None:
-                found[source] = dataclasses.replace(earlier, image=source)
-                resumed += 1
-                done()
-                continue
-            yield AttackExample(source, image, shown)
-
-    def save(image: Image.Image, subject: AttackExample) -> Path:
-        write_bytes(out / names[subject.name], png_bytes(image))
-        return out / names[subject.name]
-
-    def refuse(subject: AttackExample, error: InputError) -> None:
-        found[subject.name] = Failure(subject.name, str(error))
-        done()
-
-    for subject, _, result in attack_each(classifier, subjects(), plan, save, refuse):
-        # Relative, so that a run folder can be moved.
-        found[subject.name] = kept = dataclasses.replace(result, file=names[subject.name])
-        file = fingerprint((out / names[subject.name]).read_bytes())
-        write_json(report_of(subject.name), {"made_by": digests[subject.name], "file": file, "attack": kept})
-        done()
-    results = [found[source] for source in sources]
-    attacks = tuple(result for result in results if isinstance(result, AttackResult))
-    failures = tuple(result for result in results if isinstance(result, Failure))
-    write_text(out / "attacks.csv", to_csv(attacks, failures))
-    return FolderResult(attacks, failures, resumed, fingerprint("".join(contents)))
+def write_report(out: Path, cache_key: str, attack: AttackResult) -> None:
+    """Keep the result of an attack whose file lies in ``out``."""
+    write_json(_report_path(out, attack.file), AttackReport(cache_key, _fingerprint_of(out / attack.file), attack))
 
 
-def read_picture(attack: AttackResult, out: Path) -> AttackPicture:
-    """The attack with its original and its file, read from the photograph's path and the run folder."""
-    return AttackPicture(attack, read_image(attack.image), read_image(out / attack.file))
+def read_report(out: Path, file: str, cache_key: str) -> AttackResult | None:
+    """The result kept for ``file``, where it was made by what ``cache_key`` stands for and the file is intact."""
+    path = _report_path(out, file)
+    try:
+        report = from_plain(AttackReport, json.loads(path.read_text(encoding="utf-8")), str(path))
+        intact = report.attack.file == file and report.file == _fingerprint_of(out / file)
+    except (OSError, ValueError, InputError):
+        return None
+    return report.attack if intact and report.cache_key == cache_key else None
+
+
+def _report_path(out: Path, file: str) -> Path:
+    return out / REPORTS / f"{file.removesuffix('.png')}.json"
+
+
+def _fingerprint_of(path: Path) -> str:
+    return fingerprint(path.read_bytes())
 
 
 def attacked_names(sources: Sequence[str]) -> dict[str, str]:
@@ -161,45 +87,11 @@ def attacked_names(sources: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _digest(classifier: Classifier, plan: AttackConfig, image: Image.Image, label: int | None) -> str:
-    """Of all that decides what an attack gives."""
-    decides = (classifier.name, classifier.digest, plan, label, image.size, versions().get("snellen"))
-    return fingerprint(repr(decides).encode() + image.tobytes())
-
-
-def _read_report(path: Path, digest: str, out: Path) -> AttackResult | None:
-    """The report at ``path``, where it was made by what ``digest`` stands for and its file is intact."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        kept = _attack_from(report["attack"])
-        intact = report["made_by"] == digest and report["file"] == fingerprint((out / kept.file).read_bytes())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return kept if intact else None
-
-
-def _attack_from(values: dict[str, Any]) -> AttackResult:
-    def known(value: Any) -> Prediction | None:
-        return None if value is None else Prediction(**value)
-
-    def verdict(value: dict[str, Any]) -> Verdict:
-        return Verdict(**(value | {"top": Prediction(**value["top"])}))
-
-    return AttackResult(
-        **(
-            values
-            | {key: known(values[key]) for key in ("label", "target", "original", "preprocessed_again")}
-            | {key: verdict(values[key]) for key in ("attacked", "control")}
-            | {"held_out": tuple(HeldOut(**item) for item in values["held_out"])}
-        )
-    )
-
-
 _COLUMNS = (
     "image", "label", "label_given", "correct", "original", "original_probability", "target", "epsilon", "norm",
-    "attacked", "attacked_probability", "target_probability", "label_probability", "hit", "changed", "control",
-    "control_hit", "control_changed", "held_out_hits", "held_out_plain_hits", "held_out_draws", "gradients", "file",
-    "reason", "error",
+    "attacked", "attacked_probability", "target_probability", "label_probability", "success", "changed", "control",
+    "control_success", "control_changed", "held_out_successes", "held_out_plain_successes", "held_out_draws",
+    "gradients", "file", "reason", "error",
 )  # fmt: skip
 
 
@@ -217,7 +109,7 @@ def to_csv(attacks: Sequence[AttackResult], failures: Sequence[Failure]) -> str:
 
 def _row(attack: AttackResult) -> dict[str, object]:
     row = {
-        "image": attack.image,
+        "image": attack.name,
         "label": attack.label.label,
         "label_given": attack.label_given,
         "correct": attack.correct,
@@ -230,10 +122,10 @@ def _row(attack: AttackResult) -> dict[str, object]:
         "attacked_probability": attack.attacked.top.probability,
         "target_probability": attack.attacked.target,
         "label_probability": attack.attacked.label,
-        "hit": attack.attacked.hit,
+        "success": attack.attacked.success,
         "changed": attack.attacked.changed,
         "control": attack.control.top.label,
-        "control_hit": attack.control.hit,
+        "control_success": attack.control.success,
         "control_changed": attack.control.changed,
         "gradients": attack.gradients,
         "file": attack.file,
@@ -241,8 +133,8 @@ def _row(attack: AttackResult) -> dict[str, object]:
     }
     if attack.held_out:
         row |= {
-            "held_out_hits": sum(held.hits for held in attack.held_out),
-            "held_out_plain_hits": sum(held.plain_hits for held in attack.held_out),
+            "held_out_successes": sum(held.successes for held in attack.held_out),
+            "held_out_plain_successes": sum(held.plain_successes for held in attack.held_out),
             "held_out_draws": sum(held.draws for held in attack.held_out),
         }
     return {

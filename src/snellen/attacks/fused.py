@@ -4,7 +4,7 @@ The copy computes the same function. Filters that are made of others are made on
 into the convolution before it, clipping keeps its output instead of its input, and the gradient of a strided
 depthwise convolution is itself computed by a plain convolution: the library's own kernel for it took half of the
 time of a whole step (PyTorch 2.13, x86). Where the processor multiplies bfloat16 in hardware the copy may run in it;
-an attack's verdicts are taken from the original network in float32.
+what an attack reports is measured with the original network in float32.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def fused_network(network: nn.Module, precision: Precision) -> nn.Module:
     """A frozen copy of ``network`` in evaluation mode; maps normalised input (N, 3, h, w) to logits (N, K).
 
     Args:
-        network: any network; what is not recognised in it runs as it is.
-        precision: of its parameters and activations; the copy takes and gives float32 either way.
+        network: network of any kind; what is not recognised in it runs as it is.
+        precision: number format of parameters and activations; the copy takes and gives float32 either way.
     """
     fused = copy.deepcopy(network).eval()
     materialise(fused)
@@ -60,7 +60,7 @@ def fused_network(network: nn.Module, precision: Precision) -> nn.Module:
 
 
 def fused_classifier(classifier: Classifier, precision: Precision) -> Classifier:
-    """``classifier`` around a swift copy of its network; see :func:`fused_network`."""
+    """``classifier`` around a fused copy of its network; see :func:`fused_network`."""
     network = fused_network(classifier.network, precision)
     device = str(classifier.device)
     return Classifier(network, classifier.preprocessing, classifier.labels, name=classifier.name, device=device)

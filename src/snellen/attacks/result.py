@@ -3,44 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from snellen.attacks.eot import HeldOut, held_out_draws
 from snellen.attacks.search import Criterion
 from snellen.attacks.state import AttackExample, PhotographState
 from snellen.attacks.verify import Bytes, Verdict, judge, prediction, probabilities, uniform_noise, verify
-from snellen.data.images import Source, to_pixels
+from snellen.data.images import ImageLike, Source, open_photo, to_pixels
 from snellen.data.transforms import find_transform
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class AttackResult:
+class AttackResult(Result):
     """One attacked photograph. All that is said of it was measured from its 8-bit file.
 
+    Whatever takes a photograph takes the result itself, as its attacked photograph.
+
     Attributes:
-        image: the photograph's name.
-        label: the class that it shows, with its probability on the original.
+        name: path of the photograph, or what stands for it.
+        label: class that it shows, with its probability on the original.
         label_given: whether somebody said so; else it is what the classifier answers.
-        target: the class to be seen, with its probability on the original; None where untargeted.
-        original: the most probable class on the original.
-        epsilon: the bound, in steps of 1/255.
+        target: class to be seen, with its probability on the original; None where untargeted.
+        original: most probable class on the original.
+        epsilon: bound, in steps of 1/255.
         attacked: what is seen in the attacked file.
-        norm: the infinity norm of what was added, in steps of 1/255.
+        norm: infinity norm of what was added, in steps of 1/255.
         control: what is seen after uniform noise of the same bound.
         preprocessed_again: in the space ``input``, the most probable class when the attacked file, which is of the
             network's input size, is resized and cropped once more as any photograph is; else None.
-        held_out: of a robust attack, how it and the plain one fare on draws neither has seen.
-        gradients: how many were taken.
-        reason: why the goal was not met; None where it was.
-        file: the attacked file; empty where none was kept.
+        held_out: for a robust attack, how it and the plain one fare on draws neither has seen.
+        gradients: number of gradients taken.
+        reason: why the criterion was not met; None where it was.
+        file: path of the attacked file; empty where none was kept.
+        source: what was attacked: the photograph, or in the space ``input`` the network's input.
+        saved: attacked file or image.
     """
 
-    image: str
+    name: str
     label: Prediction
     label_given: bool
     target: Prediction | None
@@ -54,87 +65,115 @@ class AttackResult:
     gradients: int
     reason: str | None
     file: str
+    source: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
+    saved: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
 
     @property
     def correct(self) -> bool:
         """Whether the original was classified as its label."""
         return self.original.index == self.label.index
 
+    @property
+    def image(self) -> Image.Image:
+        """The attacked photograph, as its 8-bit file holds it."""
+        return open_photo(self.saved, "attack").image
+
+    @property
+    def pixels(self) -> Tensor:
+        """The attacked photograph (1, 3, H, W), float32 in [0, 1], of 8-bit values."""
+        return to_pixels(self.image)
+
+    def plot(self) -> Figure:
+        """The original, the noise, and both together."""
+        from snellen.attacks.figures import draw_attacks
+
+        return draw_attacks([self])
+
+    def discussion(self) -> str:
+        """What the attacked file shows, what the control does, and what that does not prove."""
+        from snellen.attacks.discussion import discuss_attack
+
+        return discuss_attack(self)
+
 
 Save = Callable[[Image.Image, AttackExample], Source]
 """Keeps an attacked image as a lossless file, and says where it can be read back."""
 
 
-def report(case: PhotographState, save: Save) -> tuple[Image.Image, AttackResult]:
+def measure(state: PhotographState, save: Save) -> AttackResult:
     """Write the file, read it back, and say what is in it."""
-    classifier, goal, space, epsilon = case.classifier, case.goal, case.plan.space, case.epsilons.trying
-    image = Image.fromarray(case.attacked)
-    file = save(image, case.subject)
-    verdict, distance = verify(classifier, file, case.original, goal, space)
-    once_more = None
+    classifier, criterion, before = state.classifier, state.criterion, state.before
+    space, epsilon = state.config.space, state.epsilon.steps
+    image = Image.fromarray(state.attacked)
+    file = save(image, state.example)
+    verdict, norm = verify(classifier, file, state.original, criterion, space)
+    preprocessed_again = None
     if space == "input":
         values = probabilities(classifier, image, "image")
-        once_more = prediction(classifier, values, int(values.argmax()))
-    return image, AttackResult(
-        image=case.subject.name,
-        label=prediction(classifier, case.before, goal.label),
-        label_given=case.subject.label is not None,
-        target=None if goal.target is None else prediction(classifier, case.before, goal.target),
-        original=prediction(classifier, case.before, int(case.before.argmax())),
+        preprocessed_again = prediction(classifier, values, int(values.argmax()))
+    return AttackResult(
+        name=state.example.photo.name,
+        label=prediction(classifier, before, criterion.label),
+        label_given=state.example.label is not None,
+        target=None if criterion.target is None else prediction(classifier, before, criterion.target),
+        original=prediction(classifier, before, int(before.argmax())),
         epsilon=epsilon,
         attacked=verdict,
-        norm=distance,
-        control=judge(classifier, uniform_noise(case.original, epsilon, case.seed), goal, space),
-        preprocessed_again=once_more,
-        held_out=_score(case) if case.plain is not None else (),
-        gradients=case.gradients,
-        reason=None if verdict.hit else _reason(case, verdict, distance),
+        norm=norm,
+        control=judge(classifier, uniform_noise(state.original, epsilon, state.seed), criterion, space),
+        preprocessed_again=preprocessed_again,
+        held_out=_held_out(state) if state.plain is not None else (),
+        gradients=state.gradients,
+        reason=None if verdict.success else _reason(state, verdict, norm),
         file="" if isinstance(file, bytes) else str(file),
+        source=Image.fromarray(state.original),
+        saved=image,
     )
 
 
-def _reason(case: PhotographState, verdict: Verdict, distance: int) -> str:
-    if case.epsilons.trying == 0:
+def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
+    epsilon, gradients = state.epsilon.steps, state.gradients
+    if epsilon == 0:
         return "an epsilon of less than 1/255 leaves an 8-bit file as it is"
-    if case.failure_reason is not None:
-        return case.failure_reason
-    goal = case.goal.confidence(case.before[None]).item()
-    if distance == 0:
+    if state.failure_reason is not None:
+        return state.failure_reason
+    before = state.criterion.confidence(state.before[None]).item()
+    if norm == 0:
         return (
-            f"stalled: the goal's probability is {goal:.1e}, and its gradient so small that {case.gradients} steps "
-            "moved no value by half of 1/255; a larger step size, or the adaptive method, helps"
+            f"stalled: the criterion's probability is {before:.1e}, and its gradient so small that {gradients} steps "
+            "moved no value by half of 1/255; a larger step size, or the method apgd, helps"
         )
-    reached = case.goal.confidence(
-        probabilities(case.classifier, Image.fromarray(case.attacked), case.plan.space)[None]
-    )
-    if case.plan.method == "ascent" and distance < case.epsilons.trying:
+    reached = verdict.target if verdict.target is not None else 1 - verdict.label
+    if state.config.method == "gradient_ascent" and norm < epsilon:
         return (
-            f"stalled: {case.gradients} steps used {distance} of {case.epsilons.trying} allowed steps of 1/255 and "
-            f"took the goal's probability from {goal:.1e} to {reached.item():.1e}"
+            f"stalled: {gradients} steps used {norm} of {epsilon} allowed steps of 1/255 and "
+            f"took the criterion's probability from {before:.1e} to {reached:.1e}"
         )
     return (
-        f"budget too small: {case.gradients} gradients within {case.epsilons.trying}/255 took the goal's probability "
-        f"from {goal:.1e} to {reached.item():.1e}, below that of {verdict.top.label}"
+        f"budget too small: {gradients} gradients within {epsilon}/255 took the criterion's probability "
+        f"from {before:.1e} to {reached:.1e}, below that of {verdict.top.label}"
     )
 
 
-def _score(case: PhotographState) -> tuple[HeldOut, ...]:
+def _held_out(state: PhotographState) -> tuple[HeldOut, ...]:
     """The robust and the plain attack on draws that neither has seen."""
-    assert case.plain is not None  # a robust case climbs the plain way first
-    hits = [held_out_hits(case.classifier, image, case.goal, case.plan.seed) for image in (case.attacked, case.plain)]
-    return tuple(
-        HeldOut(name, sum(robust), sum(plain), len(robust))
-        for (name, robust), plain in zip(hits[0].items(), hits[1].values(), strict=True)
+    assert state.plain is not None  # a robust attack makes a plain one first
+    robust, plain = (
+        held_out_successes(state.classifier, attacked, state.criterion, state.config.seed)
+        for attacked in (state.attacked, state.plain)
     )
+    return tuple(HeldOut(name, sum(met), sum(plain[name]), len(met)) for name, met in robust.items())
 
 
-def held_out_hits(classifier: Classifier, attacked: Bytes, goal: Criterion, seed: int) -> dict[str, list[bool]]:
-    """Whether the goal is met under each of :func:`held_out_draws`, by the manipulation's name."""
+def held_out_successes(
+    classifier: Classifier, attacked: Bytes, criterion: Criterion, seed: int
+) -> dict[str, list[bool]]:
+    """Whether the criterion is met under each of :func:`held_out_draws`, by the transform's name."""
     pixels = to_pixels(Image.fromarray(attacked))
-    hits: dict[str, list[bool]] = {}
+    successes: dict[str, list[bool]] = {}
     for name, strength, number in held_out_draws(seed):
-        turned = find_transform(name)(pixels, strength, torch.Generator().manual_seed(number))
+        transformed = find_transform(name)(pixels, strength, torch.Generator().manual_seed(number))
         with torch.no_grad():
-            met = goal.met(classifier.logits(turned))
-        hits.setdefault(name, []).append(bool(met[0]))
-    return hits
+            met = criterion.is_met(classifier.logits(transformed))
+        successes.setdefault(name, []).append(bool(met[0]))
+    return successes

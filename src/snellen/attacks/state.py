@@ -1,29 +1,29 @@
-"""One photograph on its way: from its bytes to climbs, and from where they end to bytes."""
+"""One photograph under attack: from its bytes to attack jobs, and from where their searches end to bytes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
 from snellen.attacks.apgd import apgd
-from snellen.attacks.batch import AttackJob, Look, SearchResult
-from snellen.attacks.config import RANDOM, AttackConfig, epsilon_steps
+from snellen.attacks.batch import AttackJob, SearchResult
+from snellen.attacks.config import RANDOM, AttackConfig, Space, epsilon_steps
 from snellen.attacks.eot import EOTSampler, momentum_iterative
 from snellen.attacks.gradient_ascent import STEP_SIZE, gradient_ascent
-from snellen.attacks.search import Ball, Criterion, evidence, probability
+from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
 from snellen.attacks.verify import Bytes, judge, probabilities
+from snellen.data.images import Photo, pixels_from_bytes
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import fingerprint
 
-STEPS = {"adaptive": 100, "ascent": 200}
-"""Most gradients for each photograph."""
-ROBUST_STEPS, ROBUST_LOOKS = 80, 8
-"""Most steps of a robust attack, and its drawn looks in each; it ends when all looks are sure five times in a row."""
+STEPS = {"apgd": 100, "gradient_ascent": 200}
+"""The largest number of gradients for each photograph."""
+ROBUST_STEPS, EOT_SAMPLES = 80, 8
+"""The largest number of steps of a robust attack, and its samples in each step."""
 _ROBUST_PATIENCE = 5
 _LARGEST_EPSILON = 64
 
@@ -33,14 +33,17 @@ class AttackExample:
     """A photograph to attack.
 
     Attributes:
-        name: what results call it.
-        image: upright and RGB.
-        label: the class that it shows; None takes what the classifier answers.
+        photo: the photograph.
+        label: index of the class that it shows; None takes what the classifier answers.
     """
 
-    name: str
-    image: Image.Image
+    photo: Photo
     label: int | None = None
+
+
+def attacked_bytes(classifier: Classifier, image: Image.Image, space: Space) -> Bytes:
+    """The bytes (H, W, 3) that an attack in ``space`` changes: the photograph's, or those of the network's input."""
+    return np.asarray(image) if space == "image" else classifier.preprocessing.preprocess_image(image)
 
 
 @dataclass(eq=False)
@@ -48,144 +51,136 @@ class PhotographState:
     """A photograph under attack.
 
     Attributes:
-        classifier: the one to fool.
-        subject: the photograph.
-        plan: how.
-        original: its bytes, or in the space ``input`` those of its view.
-        goal: what counts as fooled.
+        classifier: classifier to fool.
+        example: the photograph.
+        config: how.
+        original: bytes (H, W, 3) that the attack changes, as they were.
+        criterion: what counts as success.
         before: class probabilities (K,) of the original.
-        epsilons: the bounds to try.
-        attacked: the best bytes so far.
-        plain: of a robust plan, what the plain attack gives, which comes first; else None.
-        gradients: how many were taken.
-        trouble: why the last climb could not go on; None where it could.
+        epsilon: bound that is tried now, or that was settled on.
+        attacked: best bytes so far.
+        plain: for a robust attack, the bytes of the plain one, which comes first; else None.
+        gradients: number of gradients taken.
+        failure_reason: why the last search could not go on; None where it could.
     """
 
     classifier: Classifier
-    subject: AttackExample
-    plan: AttackConfig
+    example: AttackExample
+    config: AttackConfig
     original: Bytes = field(init=False)
-    goal: Criterion = field(init=False)
+    criterion: Criterion = field(init=False)
     before: Tensor = field(init=False)
-    epsilons: Epsilons = field(init=False)
+    epsilon: EpsilonSearch = field(init=False)
     attacked: Bytes = field(init=False)
     plain: Bytes | None = None
     gradients: int = 0
     failure_reason: str | None = None
 
     def __post_init__(self) -> None:
-        image = self.subject.image
-        view = self.classifier.preprocessing.preprocess_image
-        self.original = np.asarray(image) if self.plan.space == "image" else view(image)
-        self.before = probabilities(self.classifier, Image.fromarray(self.original), self.plan.space)
-        label = int(self.before.argmax()) if self.subject.label is None else self.subject.label
-        self.goal = Criterion(label, self._target(label))
-        self.epsilons = Epsilons(epsilon_steps(self.plan.epsilon))
+        self.original = attacked_bytes(self.classifier, self.example.photo.image, self.config.space)
+        self.before = probabilities(self.classifier, Image.fromarray(self.original), self.config.space)
+        label = int(self.before.argmax()) if self.example.label is None else self.example.label
+        self.criterion = Criterion(label, self._target(label))
+        self.epsilon = EpsilonSearch(epsilon_steps(self.config.epsilon))
         self.attacked = self.original
 
     @property
     def seed(self) -> int:
-        """Of this photograph: the same wherever in a batch it stands."""
-        return int(fingerprint(f"{self.plan.seed} {self.subject.name.rpartition('/')[2]}")[:8], 16)
+        """The photograph's own seed: the same wherever in a batch it stands."""
+        return int(fingerprint(f"{self.config.seed} {self.example.photo.name.rpartition('/')[2]}")[:8], 16)
 
     def _target(self, label: int) -> int | None:
-        if self.plan.target is None:
+        if self.config.target is None:
             return None
         labels = self.classifier.labels
-        if self.plan.target == RANDOM:
+        if self.config.target == RANDOM:
             drawn = int(np.random.default_rng(self.seed).integers(len(labels) - 1))
             return drawn + (drawn >= label)
-        target = labels.find(self.plan.target)
+        target = labels.find(self.config.target)
         if target == label:
-            raise InputError(f"{self.subject.name}: shows {labels[label]!r} already", "another target")
+            raise InputError(f"{self.example.photo.name}: shows {labels[label]!r} already", "another target")
         return target
 
-    def climb(self) -> AttackJob:
-        """The next climb, in the ball of the epsilon that is being tried."""
-        height, width = self.original.shape[:2]
-        rows, columns = self._window(height, width)
-        # Copied: a photograph's bytes are read-only.
-        centre = torch.from_numpy(self.original[rows, columns].copy()).permute(2, 0, 1)[None].float().div(255)
-        ball = Ball(centre.to(self.classifier.device), self.epsilons.trying / 255)
-        look = self._look(height, width)
-        confidence = self.plan.confidence
-        if self.plan.robust and self.plain is not None:
-            steps = self.plan.steps or ROBUST_STEPS
-            turns = EOTSampler(self.classifier.preprocessing, height, width, ROBUST_LOOKS, self.seed)
-            return AttackJob(
-                momentum_iterative(ball, steps), self.goal, evidence, look, turns, confidence, _ROBUST_PATIENCE
-            )
-        # Where nothing may move there is nowhere to climb.
-        steps = (self.plan.steps or STEPS[self.plan.method]) if self.epsilons.trying else 1
-        if self.plan.method == "ascent":
-            return AttackJob(
-                gradient_ascent(ball, steps, self.plan.step_size or STEP_SIZE),
-                self.goal,
-                probability,
-                look,
-                confidence=confidence,
-            )
-        return AttackJob(apgd(ball, steps), self.goal, evidence, look, confidence=confidence)
+    def next_job(self) -> AttackJob:
+        """The next search, in the ball of the epsilon that is being tried."""
+        config = self.config
+        centre = pixels_from_bytes(self.original[self._window()])
+        ball = Ball(centre.to(self.classifier.device), self.epsilon.steps / 255)
+        if config.robust and self.plain is not None:
+            return self._robust_job(ball)
+        # Where nothing may move there is nothing to search.
+        steps = (config.steps or STEPS[config.method]) if self.epsilon.steps else 1
+        if config.method == "gradient_ascent":
+            search, objective = gradient_ascent(ball, steps, config.step_size or STEP_SIZE), probability
+        else:
+            search, objective = apgd(ball, steps), log_probability_or_margin
+        return AttackJob(search, self.criterion, objective, self._preprocess, confidence=config.confidence)
 
-    def _window(self, height: int, width: int) -> tuple[slice, slice]:
-        """What may be moved: all of it where a turn can bring it into view, else what is in view."""
-        if self.plan.space == "input" or self.plan.robust:
+    def _robust_job(self, ball: Ball) -> AttackJob:
+        return AttackJob(
+            momentum_iterative(ball, self.config.steps or ROBUST_STEPS),
+            self.criterion,
+            log_probability_or_margin,
+            self._preprocess,
+            EOTSampler(self.classifier.preprocessing, *self.original.shape[:2], EOT_SAMPLES, self.seed),
+            self.config.confidence,
+            _ROBUST_PATIENCE,
+        )
+
+    def _window(self) -> tuple[slice, slice]:
+        """What may be moved: all of it where a transform can bring it into the crop, else what is in the crop."""
+        height, width = self.original.shape[:2]
+        if self.config.space == "input" or self.config.robust:
             return slice(0, height), slice(0, width)
         return self.classifier.preprocessing.window(height, width)
 
-    def _look(self, height: int, width: int) -> Look:
-        preprocessing = self.classifier.preprocessing
-        if self.plan.space == "input":
-            return lambda point: point
-        if self.plan.robust:
-            return preprocessing.preprocess
-        return lambda point: preprocessing.preprocess_window(point, height, width)
+    def _preprocess(self, point: Tensor) -> Tensor:
+        if self.config.space == "input":
+            return point
+        if self.config.robust:
+            return self.classifier.preprocessing.preprocess(point)
+        return self.classifier.preprocessing.preprocess_window(point, *self.original.shape[:2])
 
-    def conclude(self, summit: SearchResult) -> bool:
-        """Take in where a climb ended; False where another one follows."""
-        self.gradients += summit.steps
-        self.failure_reason = summit.failure_reason
-        attacked = self._whole(summit.point)
-        if self.plan.robust and self.plain is None:
+    def take(self, result: SearchResult) -> bool:
+        """Take in where a search ended; False where another one follows."""
+        self.gradients += result.steps
+        self.failure_reason = result.failure_reason
+        attacked = self.original.copy()
+        attacked[self._window()] = result.point.mul(255).round().byte()[0].permute(1, 2, 0).cpu().numpy()
+        if self.config.robust and self.plain is None:
             self.plain = attacked
             return False
-        verdict = judge(self.classifier, Image.fromarray(attacked), self.goal, self.plan.space)
-        if verdict.hit or not self.epsilons.hit:
+        success = judge(self.classifier, Image.fromarray(attacked), self.criterion, self.config.space).success
+        if success or not self.epsilon.succeeded:
             self.attacked = attacked
-        return self.epsilons.settled(verdict.hit)
-
-    def _whole(self, point: Tensor) -> Bytes:
-        """The photograph with the window moved."""
-        whole = self.original.copy()
-        rows, columns = self._window(*whole.shape[:2])
-        whole[rows, columns] = point.mul(255).round().byte()[0].permute(1, 2, 0).cpu().numpy()
-        return whole
+        return self.epsilon.settle(success)
 
 
-class Epsilons:
-    """The bounds to try, in steps of 1/255: the one that is given, or a search for the smallest that hits.
+class EpsilonSearch:
+    """The bounds to try, in steps of 1/255: the one that is given, or a search for the smallest that succeeds.
 
-    The search doubles until it hits, then halves the gap: an attack with more room is taken to hit wherever one
+    The search doubles until it succeeds, then halves the gap: an attack with more room is taken to succeed wherever one
     with less does.
     """
 
     def __init__(self, given: int | None) -> None:
-        self.trying = 1 if given is None else given
-        self.hit = False
+        self.steps = 1 if given is None else given
+        self.succeeded = False
         self._given = given is not None
-        self._missed, self._smallest = 0, _LARGEST_EPSILON + 1
+        self._largest_failed, self._smallest_succeeded = 0, _LARGEST_EPSILON + 1
 
-    def settled(self, hit: bool) -> bool:
-        """Take in whether :attr:`trying` hit; True where nothing is left to try, and then it is the answer."""
-        self.hit |= hit
+    def settle(self, success: bool) -> bool:
+        """Take in whether :attr:`steps` succeeded; True where nothing is left to try, and then it is the answer."""
+        self.succeeded |= success
         if self._given:
             return True
-        if hit:
-            self._smallest = self.trying
+        if success:
+            self._smallest_succeeded = self.steps
         else:
-            self._missed = self.trying
-        if self._smallest - self._missed <= 1 or self._missed == _LARGEST_EPSILON:
-            self.trying = min(self._smallest, _LARGEST_EPSILON)
+            self._largest_failed = self.steps
+        if self._smallest_succeeded - self._largest_failed <= 1 or self._largest_failed == _LARGEST_EPSILON:
+            self.steps = min(self._smallest_succeeded, _LARGEST_EPSILON)
             return True
-        self.trying = (self._missed + self._smallest) // 2 if self.hit else min(2 * self.trying, _LARGEST_EPSILON)
+        middle = (self._largest_failed + self._smallest_succeeded) // 2
+        self.steps = middle if self.succeeded else min(2 * self.steps, _LARGEST_EPSILON)
         return False

@@ -1,4 +1,4 @@
-"""Honest accounting: rates over many attacks, apart for photographs that were right and already wrong."""
+"""Success rates over many attacks, apart for photographs that were correct and those that were wrong before."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class SuccessRates:
     """Rates of one group of attacks, each of its files.
 
     Attributes:
-        n: attacks.
-        hit: the goal was met: the target seen, or, untargeted, the label not.
-        changed: the label was not on top any more, whatever was.
-        control_hit, control_changed: the same for uniform noise of the same bound.
-        within: the file's norm is at most its bound.
-        held_out: hits among all held-out draws of robust attacks.
-        held_out_plain: of the plain attacks on the same draws.
+        n: number of attacks.
+        success: rate at which the criterion was met: the target seen, or, untargeted, the label not.
+        changed: rate at which the label was not on top any more, whatever was.
+        control_success, control_changed: the same rates for uniform noise of the same bound.
+        within: rate at which the file's norm is at most its bound.
+        held_out: rate of success among all held-out draws of robust attacks.
+        held_out_plain: the same rate for the plain attacks on the same draws.
     """
 
     n: int
-    hit: Rate
+    success: Rate
     changed: Rate
-    control_hit: Rate
+    control_success: Rate
     control_changed: Rate
     within: Rate
     held_out: Rate
@@ -38,9 +38,9 @@ class AttackSummary:
     """The attacks in two groups.
 
     Attributes:
-        correct: photographs that the classifier had right; where no label was given, its answer counts as right.
-        wrong: photographs that it had wrong before any attack: changing those proves nothing.
-        curve: pairs of a bound in steps of 1/255 and the rate of correct photographs hit within it; empty where
+        correct: rates of photographs whose label the classifier gave; where no label was given, its answer counts.
+        wrong: rates of photographs that it had wrong before any attack: changing those proves nothing.
+        curve: pairs of a bound in steps of 1/255 and the rate of success of correct photographs within it; empty where
             the attacks did not search for the smallest.
     """
 
@@ -50,74 +50,36 @@ class AttackSummary:
 
 
 def summarise(attacks: Sequence[AttackResult], *, smallest: bool) -> AttackSummary:
-    """Count attacks.
+    """Count successes.
 
     Args:
-        attacks: of one plan.
+        attacks: results of one configuration.
         smallest: whether each searched for its smallest epsilon.
     """
     correct = [attack for attack in attacks if attack.correct]
     wrong = [attack for attack in attacks if not attack.correct]
-    return AttackSummary(_account(correct), _account(wrong), _curve(correct) if smallest and correct else ())
+    return AttackSummary(_rates(correct), _rates(wrong), _curve(correct) if smallest and correct else ())
 
 
-def _account(attacks: Sequence[AttackResult]) -> SuccessRates:
-    held = [held for attack in attacks for held in attack.held_out]
+def _rates(attacks: Sequence[AttackResult]) -> SuccessRates:
+    held_out = [held_out for attack in attacks for held_out in attack.held_out]
+    draws = sum(one.draws for one in held_out)
     return SuccessRates(
         n=len(attacks),
-        hit=Rate.of(attack.attacked.hit for attack in attacks),
+        success=Rate.of(attack.attacked.success for attack in attacks),
         changed=Rate.of(attack.attacked.changed for attack in attacks),
-        control_hit=Rate.of(attack.control.hit for attack in attacks),
+        control_success=Rate.of(attack.control.success for attack in attacks),
         control_changed=Rate.of(attack.control.changed for attack in attacks),
         within=Rate.of(attack.norm <= attack.epsilon for attack in attacks),
-        held_out=_pooled([(one.hits, one.draws) for one in held]),
-        held_out_plain=_pooled([(one.plain_hits, one.draws) for one in held]),
+        held_out=Rate.of_count(sum(one.successes for one in held_out), draws),
+        held_out_plain=Rate.of_count(sum(one.plain_successes for one in held_out), draws),
     )
-
-
-def _pooled(counts: Sequence[tuple[int, int]]) -> Rate:
-    hits, draws = sum(count for count, _ in counts), sum(n for _, n in counts)
-    return Rate.of([True] * hits + [False] * (draws - hits))
 
 
 def _curve(attacks: Sequence[AttackResult]) -> tuple[tuple[int, Rate], ...]:
-    """The share hit within each bound: an attack that hits within its smallest bound hits within all larger ones."""
+    """The rate of success within each bound: an attack that succeeds within its smallest does so within all larger."""
     last = max(attack.epsilon for attack in attacks)
     return tuple(
-        (steps, Rate.of(attack.attacked.hit and attack.epsilon <= steps for attack in attacks))
+        (steps, Rate.of(attack.attacked.success and attack.epsilon <= steps for attack in attacks))
         for steps in range(last + 1)
     )
-
-
-def discuss(accounts: AttackSummary) -> str:
-    """Sentences computed from the rates."""
-    correct, wrong = accounts.correct, accounts.wrong
-    sentences = []
-    if correct.n:
-        sentences.append(
-            f"Of the attacked files, read back from disk, {correct.hit} meet the goal; the label is no longer on top "
-            f"in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_hit} and moves the "
-            f"label from the top in {correct.control_changed}."
-        )
-    if correct.held_out.n:
-        sentences.append(
-            f"Under manipulations that the attack did not see, {correct.held_out} of the draws still meet the goal, of "
-            f"the plain attack's {correct.held_out_plain}."
-        )
-    if accounts.curve:
-        first = next((steps for steps, rate in accounts.curve if rate.share >= 0.5), None)
-        sentences.append(
-            "No bound that was tried fools half of the photographs."
-            if first is None
-            else f"Half of the photographs are fooled within {first}/255, all that are fooled within "
-            f"{accounts.curve[-1][0]}/255."
-        )
-    if wrong.n:
-        sentences.append(
-            f"Kept apart: {wrong.n} photographs that were wrong before any attack, of which {wrong.hit} meet the goal."
-        )
-    sentences.append(
-        "This is a white-box attack on one network: it does not say how another network would see these files, and a "
-        "failed attack does not prove that no noise within the bound would do."
-    )
-    return " ".join(sentences)

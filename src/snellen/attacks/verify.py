@@ -25,22 +25,22 @@ class Verdict:
     """What the classifier sees in one image.
 
     Attributes:
-        top: the most probable class.
-        label: the probability of the class that the photograph shows.
-        target: the probability of the target; None where there is none.
-        hit: whether the goal is met: the target is on top, or, untargeted, the label is not.
+        top: most probable class.
+        label: probability of the class that the photograph shows.
+        target: probability of the target; None where there is none.
+        success: whether the criterion is met: the target is on top, or, untargeted, the label is not.
         changed: whether the label is not on top.
     """
 
     top: Prediction
     label: float
     target: float | None
-    hit: bool
+    success: bool
     changed: bool
 
 
 def probabilities(classifier: Classifier, image: Image.Image, space: Space) -> Tensor:
-    """Class probabilities (K,) of a photograph, or in the space ``input`` of an image of the network's input."""
+    """Class probabilities (K,) of a photograph; in the space ``input``, of an image of the network's input size."""
     if space == "image":
         return probabilities_of(classifier, image)
     return probabilities_of_inputs(classifier, np.asarray(image))
@@ -51,19 +51,21 @@ def prediction(classifier: Classifier, values: Tensor, index: int) -> Prediction
     return Prediction(classifier.labels[index], index, float(values[index]))
 
 
-def judge(classifier: Classifier, image: Image.Image, goal: Criterion, space: Space) -> Verdict:
+def judge(classifier: Classifier, image: Image.Image, criterion: Criterion, space: Space) -> Verdict:
     """What the classifier sees in an image."""
     values = probabilities(classifier, image, space)
     return Verdict(
         top=prediction(classifier, values, int(values.argmax())),
-        label=float(values[goal.label]),
-        target=None if goal.target is None else float(values[goal.target]),
-        hit=bool(goal.met(values[None])[0]),
-        changed=int(values.argmax()) != goal.label,
+        label=float(values[criterion.label]),
+        target=None if criterion.target is None else float(values[criterion.target]),
+        success=bool(criterion.is_met(values[None])[0]),
+        changed=int(values.argmax()) != criterion.label,
     )
 
 
-def verify(classifier: Classifier, file: Source, original: Bytes, goal: Criterion, space: Space) -> tuple[Verdict, int]:
+def verify(
+    classifier: Classifier, file: Source, original: Bytes, criterion: Criterion, space: Space
+) -> tuple[Verdict, int]:
     """Read an attacked file back: what is seen in it, and how far it is from the original in steps of 1/255.
 
     Raises:
@@ -73,7 +75,7 @@ def verify(classifier: Classifier, file: Source, original: Bytes, goal: Criterio
     attacked = np.asarray(image)
     if attacked.shape != original.shape:
         raise SnellenError(f"{source_name(file)}: is {attacked.shape}, the original {original.shape}")
-    return judge(classifier, image, goal, space), norm(attacked, original)
+    return judge(classifier, image, criterion, space), norm(attacked, original)
 
 
 def norm(attacked: Bytes, original: Bytes) -> int:

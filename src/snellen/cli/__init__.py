@@ -25,6 +25,7 @@ from snellen.cli.serve import serve
 from snellen.cli.stress import stress
 from snellen.cli.train import train
 from snellen.errors import SnellenError
+from snellen.runs.process import quiet_libraries
 
 _INTERRUPTED = 130
 
@@ -59,6 +60,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line: status 0, 2 for bad input, 1 for failure, 130 for Ctrl-C; failures are one line."""
+    quiet_libraries()
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in options

@@ -45,18 +45,20 @@ def classify(
 
     from snellen.cli.classifier import load_classifier
     from snellen.inspect.categories import Classification, classify_each
+    from snellen.runs.serialise import to_json
 
     classifier = load_classifier(model, probe, architecture, device)
     if probe is not None:
         # A probe may know fewer classes than are shown by default.
         k = min(k, len(classifier.labels))
     results: list[Classification | Failure] = []
-    with output.progress("Classifying", len(sources)) as advance:
+    with output.progress_bar() as progress:
+        progress.begin("Classifying", len(sources))
         for result in classify_each(classifier, sources, k):
             results.append(result)
-            advance()
+            progress.advance()
     if json:
-        _print_json(results)
+        sys.stdout.write(to_json(results))
     elif csv:
         _print_csv(results)
     else:
@@ -64,12 +66,6 @@ def classify(
     if figure is not None:
         _draw([result for result in results if isinstance(result, Classification)], figure)
     output.finish(sum(isinstance(result, Failure) for result in results))
-
-
-def _print_json(results: list[Classification | Failure]) -> None:
-    from snellen.runs.serialise import to_json
-
-    sys.stdout.write(to_json(results))
 
 
 def _print_csv(results: list[Classification | Failure]) -> None:
@@ -107,11 +103,10 @@ def _print_table(results: list[Classification | Failure]) -> None:
 
 
 def _draw(results: list[Classification], path: Path) -> None:
-    from snellen.data.images import read_image
-    from snellen.inspect.figures import draw_categories
+    from snellen.inspect.figures import draw_classifications
     from snellen.runs.files import write_figure
 
     if not results:
         output.complain(f"{path}: not drawn: no photograph could be read")
         return
-    write_figure(path, draw_categories([(read_image(result.image), result) for result in results]))
+    write_figure(path, draw_classifications(results))

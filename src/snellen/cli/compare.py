@@ -11,7 +11,7 @@ from snellen.cli import output
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Folders that snellen train made.", metavar="RUN...")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of training runs.", metavar="RUN...")],
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw their curves in one figure: a .png, .svg or .pdf file.")
     ] = None,
@@ -19,15 +19,14 @@ def compare(
 ) -> None:
     """Training runs beside each other: curves in one figure, a table, and what differs."""
     from snellen.runs.files import check_figure_path, write_figure
-    from snellen.training.discussion import compare as compared
-    from snellen.training.discussion import table, where
-    from snellen.training.figures import draw_curves
+    from snellen.training.discussion import table
     from snellen.training.files import read_results
+    from snellen.training.results import TrainingComparison
 
     if figure is not None:
         check_figure_path(figure)
-    by_run = [read_results(run) for run in runs]
-    columns, rows = table(by_run)
+    comparison = TrainingComparison(tuple(tuple(read_results(run)) for run in runs))
+    columns, rows = table(comparison.runs)
     if markdown:
         for row in (columns, ["---"] * len(columns), *rows):
             typer.echo(f"| {' | '.join(row)} |")
@@ -38,8 +37,6 @@ def compare(
         for row in rows:
             shown.add_row(*row)
         output.stdout.print(shown, markup=False)
-    results = [result for one in by_run for result in one]
-    for sentence in (where(results), *compared(by_run)):
-        output.stdout.print(sentence, markup=False, soft_wrap=True)
+    output.stdout.print(comparison.discussion(), markup=False, soft_wrap=True)
     if figure is not None:
-        write_figure(figure, draw_curves(results))
+        write_figure(figure, comparison.plot())

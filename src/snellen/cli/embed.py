@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -35,22 +37,24 @@ def embed(
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
     from snellen.runs.serialise import to_json
-    from snellen.transfer.embed_dataset import embed as embed_all
-    from snellen.transfer.features import with_size
+    from snellen.transfer.embed_dataset import RAY, embed_dataset
+    from snellen.transfer.features import FeatureConfig, with_size
 
     images = open_dataset(dataset)
     classifier = with_size(load(model, architecture=architecture, device=device), size)
-    with output.progress("Embedding", len(images)) as advance:
-        result = embed_all(
-            classifier, images, out, engine=engine, precision=precision, mirrored=mirrored, advance=advance
-        )
+    if engine == RAY:
+        _quiet_ray()
+    features = FeatureConfig(engine, precision, mirrored)
+    with output.progress_bar() as progress:
+        result = embed_dataset(classifier, images, out, features=features, progress=progress)
     for failure in result.failures:
         output.complain(failure.error)
     if json:
         sys.stdout.write(to_json(result))
     else:
         sign = "none negative" if result.non_negative else "some negative"
-        rate = f"{result.embedded / result.seconds:.0f} a second on {result.engine} in {result.precision}"
+        used = result.features
+        rate = f"{result.embedded / result.seconds:.0f} a second on {used.engine} in {used.precision}"
         output.stdout.print(
             f"{result.path}: {result.rows:,} images of {result.width:,} features, {sign}; {result.embedded:,} embedded "
             f"now, {rate}",
@@ -58,3 +62,12 @@ def embed(
             soft_wrap=True,
         )
     output.finish(len(result.failures))
+
+
+def _quiet_ray() -> None:
+    """Keep what Ray says of its own progress from standard error."""
+    with contextlib.suppress(ImportError):
+        import ray.data
+
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +12,11 @@ from snellen.cli import options, output
 
 def exam(
     config: Annotated[
-        Path | None, typer.Argument(help="The exam's configuration; without it, the embedded model and photographs.")
+        Path | None, typer.Argument(help="The exam's configuration; without it, the bundled model and photographs.")
     ] = None,
     out: options.Out = Path("exam"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: the embedded digits stand in for every data set.")
+        bool, typer.Option("--quick", help="A first look: the bundled digits stand in for every data set.")
     ] = False,
     compare: Annotated[
         tuple[Path, Path] | None,
@@ -35,21 +34,12 @@ def exam(
         return
     import dataclasses
 
-    from snellen.exam.config import ExamConfig, read_config
-    from snellen.exam.parts import PARTS
-    from snellen.exam.run import Watch, run_exam
+    from snellen.exam.config import ExamConfig, read_exam_config
+    from snellen.exam.run import run_exam
 
-    class Lines(Watch):
-        def planned(self, kept: Sequence[str], seconds: float) -> None:
-            for part in kept:
-                output.stderr.print(f"{PARTS[part].title}: kept, nothing that decides it has changed")
-            output.stderr.print(f"The exam takes about {_duration(seconds)}.")
-
-        def started(self, part: str) -> None:
-            output.stderr.print(f"{PARTS[part].title} ...")
-
-    settings = ExamConfig() if config is None else read_config(config, PARTS)
-    result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, Lines())
+    settings = ExamConfig() if config is None else read_exam_config(config)
+    with output.progress_bar() as progress:
+        result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
     _print(result.report, result.page)
@@ -60,7 +50,3 @@ def exam(
 
 def _print(report: Path, page: Path) -> None:
     output.stdout.print(f"The report is {report}, and as a page {page}", soft_wrap=True, markup=False)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,64 +33,60 @@ def features(
     count: Annotated[int, typer.Option("--count", help="Maps of each layer.", min=1, max=16)] = 5,
     heatmap: Annotated[
         str | None,
-        typer.Option(
-            "--heatmap", help=f"Also show what speaks for this class, or '{_MOST_PROBABLE}'.", metavar="CLASS"
-        ),
+        typer.Option("--heatmap", help=f"Also show what supports this class, or '{_MOST_PROBABLE}'.", metavar="CLASS"),
     ] = None,
     examples: Annotated[
         str | None,
-        typer.Option("--examples", help="Also show what in this data set excites each channel most."),
+        typer.Option("--examples", help="Also show each channel's top-activating patches in this data set."),
     ] = None,
     model: options.Model = options.DEFAULT_MODEL,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
     """How it sees: feature maps from early, the middle and late, chosen, weighed and discussed."""
-    from snellen.data.images import read_image, to_pixels
+    from snellen.data.images import read_image
 
     photograph = read_image(image)
 
     from snellen.inspect.feature_maps import feature_maps
-    from snellen.inspect.files import write_examples, write_feature_maps, write_heatmap
+    from snellen.inspect.files import write_feature_maps, write_heatmap, write_top_patches
+    from snellen.inspect.heatmap import heatmap as grad_cam
     from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.runs.provenance import fingerprint
 
     with Run(out) as run:
         classifier = load(model, architecture=architecture, device=device)
-        pixels = to_pixels(photograph)
-        result = feature_maps(classifier, pixels, layer, channel, count)
-        provenance = classifier.provenance(fingerprint(photograph.tobytes()))
-        extras: dict[str, Any] = {}
+        result = replace(feature_maps(classifier, photograph, layer, channel, count), image=image)
+        more: dict[str, Any] = {"provenance": classifier.provenance(fingerprint(photograph.tobytes()))}
         failures: list[Failure] = []
         if heatmap is not None:
             target = None if heatmap == _MOST_PROBABLE else heatmap
-            extras["heatmap"] = write_heatmap(classifier, photograph, pixels, target, out)
+            more["heatmap"] = replace(grad_cam(classifier, photograph, target), image=image)
+            write_heatmap(more["heatmap"], out)
         if examples is not None:
-            found, failures = _examples(classifier, result, examples)
-            extras["examples"] = write_examples(found, out)
-        write_feature_maps(classifier, photograph, image, result, out, {**extras, "provenance": provenance})
-        run.write_manifest(provenance)
+            more["top_patches"], failures = _top_patches(classifier, result, examples)
+            write_top_patches(more["top_patches"], out)
+        write_feature_maps(result, out, more)
+        run.write_manifest(more["provenance"])
     _print(result, out, [failure.error for failure in failures])
     output.finish(len(failures))
 
 
-def _examples(classifier: Classifier, result: FeatureMaps, name: str) -> tuple[list[TopPatches], list[Failure]]:
+def _top_patches(classifier: Classifier, result: FeatureMaps, name: str) -> tuple[list[TopPatches], list[Failure]]:
     from snellen.data.datasets import open_dataset
     from snellen.inspect.top_patches import top_activating_patches
 
     dataset = open_dataset(name)
     photographs = ((example.name, example.source) for _, example in dataset.read())
-    with output.progress("Looking for examples", len(dataset)) as advance:
-        return top_activating_patches(
-            classifier, photographs, [(m.layer, m.channel) for m in result.maps], advance=advance
-        )
+    channels = [(feature.layer, feature.channel) for feature in result.maps]
+    with output.progress_bar() as progress:
+        progress.begin("Finding top-activating patches", len(dataset))
+        return top_activating_patches(classifier, photographs, channels, progress=progress)
 
 
 def _print(result: FeatureMaps, out: Path, errors: list[str]) -> None:
-    from snellen.inspect.discussion import discuss
-
     for error in errors:
         output.complain(error)
-    output.stdout.print("\n\n".join(discuss(result)), markup=False)
+    output.stdout.print(result.discussion(), markup=False)
     output.stdout.print(f"\nThe figures are in {out}", soft_wrap=True, markup=False)

@@ -16,48 +16,48 @@ if TYPE_CHECKING:
 
 def layers(
     model: Annotated[
-        str, typer.Argument(help="Embedded model, timm name, hf-hub:owner/name, or a .safetensors file.")
+        str, typer.Argument(help="Bundled model, timm name, hf-hub:owner/name, or a .safetensors file.")
     ] = options.DEFAULT_MODEL,
     json: options.Json = False,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
-    """Every layer whose feature maps can be shown: its depth, its maps' size, and what one value sees of the input."""
+    """Every layer whose feature maps can be shown: its depth, its maps' size, and each value's receptive field."""
     from snellen.models.classifier import load
     from snellen.runs.serialise import to_json
 
     classifier = load(model, architecture=architecture, device=device)
     if json:
-        sys.stdout.write(to_json([_record(place) for place in classifier.layers]))
+        sys.stdout.write(to_json([_record(layer) for layer in classifier.layers]))
         return
-    table = Table("name", "depth", "channels", "map", "sees", "activated", "kind", box=None, pad_edge=False)
+    table = Table("name", "depth", "channels", "map", "receptive field", "activated", "kind", box=None, pad_edge=False)
     # A name is there to be copied: it is never cut.
-    table.columns[0].min_width = max((len(place.name) for place in classifier.layers), default=0)
+    table.columns[0].min_width = max((len(layer.name) for layer in classifier.layers), default=0)
     for column in table.columns[1:5]:
         column.justify = "right"
-    for place in classifier.layers:
-        shape = place.shape
+    for layer in classifier.layers:
+        shape = layer.shape
         table.add_row(
-            place.name,
-            f"{place.depth:.2f}",
+            layer.name,
+            f"{layer.depth:.2f}",
             str(shape.channels),
             f"{shape.height} x {shape.width}",
-            "{} x {}".format(*place.receptive_field),
-            "yes" if place.activated else "",
-            place.kind,
+            "{} x {}".format(*layer.receptive_field),
+            "yes" if layer.activated else "",
+            layer.kind,
         )
     output.stdout.print(table, markup=False)
 
 
-def _record(place: Layer) -> dict[str, Any]:
+def _record(layer: Layer) -> dict[str, Any]:
     return {
-        "name": place.name,
-        "aliases": place.aliases,
-        "kind": place.kind,
-        "depth": place.depth,
-        "channels": place.shape.channels,
-        "height": place.shape.height,
-        "width": place.shape.width,
-        "receptive_field": place.receptive_field,
-        "activated": place.activated,
+        "name": layer.name,
+        "aliases": layer.aliases,
+        "kind": layer.kind,
+        "depth": layer.depth,
+        "channels": layer.shape.channels,
+        "height": layer.shape.height,
+        "width": layer.shape.width,
+        "receptive_field": layer.receptive_field,
+        "activated": layer.activated,
     }

@@ -37,7 +37,7 @@ Dataset = Annotated[
         metavar="DATASET",
     ),
 ]
-Size = Annotated[int | None, typer.Option("--size", help="Side of the square view in pixels; the model's own if not.")]
+Size = Annotated[int | None, typer.Option("--size", help="Side of the square input in pixels; the model's own if not.")]
 Mirrored = Annotated[bool, typer.Option("--mirrored", help="Average the features over each photograph's mirror image.")]
 Precision = Annotated[str, typer.Option("--precision", help="float32, or bfloat16: faster, not quite the same.")]
 Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.")]

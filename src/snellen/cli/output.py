@@ -3,44 +3,44 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
-from typing import Protocol
 
 import typer
 from rich.console import Console
 
 from snellen.errors import InputError
+from snellen.runs.progress import Progress
 
 # Piped tables are not folded: their lines are for other programs.
 _WIDE = 10_000
+# The library names its parameters so; a command's name has a space in it.
+_PARAMETER = re.compile(r"`([a-z][a-z_]*)`")
+_COMMANDS = {
+    "snellen.list_models()": "snellen models",
+    "classifier.layers": "snellen layers",
+}
 stdout = Console(highlight=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
 stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
-class Advance(Protocol):
-    """Tells a progress bar that ``count`` more are done."""
-
-    def __call__(self, count: int = 1, /) -> None:
-        """Advance the bar."""
-
-
 @contextlib.contextmanager
-def progress(description: str, total: int | None) -> Iterator[Advance]:
-    """A progress bar with count, rate and time left; gives the function that advances it, by one if not told.
+def progress_bar() -> Iterator[Progress]:
+    """A bar for each stage of some work, with count, rate and time left; the lines that it notes stay.
 
-    Nothing is shown where standard error is not a terminal.
+    Nothing but those lines is shown where standard error is not a terminal.
     """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         ProgressColumn,
         Task,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Progress as Bar
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -54,15 +54,38 @@ def progress(description: str, total: int | None) -> Iterator[Advance]:
         Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[metrics]}"),
     )
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda count=1: bar.advance(task, count)
+
+    class Shown(Progress):
+        def begin(self, stage: str, total: int | None = None) -> None:
+            bar.reset(task, description=stage, total=total, completed=0, metrics="", visible=True)
+
+        def advance(self, count: int = 1, **metrics: float) -> None:
+            shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
+            bar.update(task, advance=count, metrics=shown)
+
+        def note(self, line: str) -> None:
+            stderr.print(printable(line), markup=False, soft_wrap=True)
+
+    with Bar(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task("", total=None, visible=False, metrics="")
+        yield Shown()
+
+
+def as_options(text: str) -> str:
+    """What the library says of its parameters and functions, in the words of the command line.
+
+    ```out``` becomes ``--out``, ``snellen.list_models()`` becomes ```snellen models```.
+    """
+    for function, command in _COMMANDS.items():
+        text = text.replace(f"`{function}`", f"`{command}`")
+    return _PARAMETER.sub(lambda match: f"--{match[1].replace('_', '-')}", text)
 
 
 def complain(message: str) -> None:
     """One line about one bad input; the command goes on."""
-    stderr.print(f"snellen: {printable(message)}", style="red", markup=False, soft_wrap=True)
+    stderr.print(f"snellen: {printable(as_options(message))}", style="red", markup=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:

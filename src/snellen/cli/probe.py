@@ -44,23 +44,20 @@ def probe(
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
     from snellen.runs.files import Run
-    from snellen.transfer.features import with_size
+    from snellen.transfer.features import FeatureConfig, with_size
     from snellen.transfer.files import save_comparison, save_run
     from snellen.transfer.probe import probe as probe_one
 
-    images = open_dataset(dataset)
+    images, features = open_dataset(dataset), FeatureConfig(engine, precision, mirrored)
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
             network = with_size(load(name, architecture=architecture, device=device), size)
-            with output.progress(f"Embedding with {name}", len(images)) as advance:
-                probed = probe_one(
-                    network, images, kind=kind, mirrored=mirrored, engine=engine, precision=precision, seed=seed,
-                    advance=advance,
-                )  # fmt: skip
-            results.append(probed.result)
+            with output.progress_bar() as progress:
+                result = probe_one(network, images, kind=kind, features=features, seed=seed, progress=progress)
+            results.append(result)
             if run is not None:
-                save_run(run if compare is None else Run(run.path / name.replace("/", "_")), probed)
+                save_run(run if compare is None else Run(run.path / name.replace("/", "_")), result)
         if run is not None and compare is not None:
             save_comparison(run, results)
     _print(results, json, single=compare is None)
@@ -82,10 +79,9 @@ def _check_comparison(compare: str | None, models: list[str], architecture: str 
 
 def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
     from snellen.runs.serialise import to_json
-    from snellen.transfer.files import plain
 
     if json:
-        written = [plain(result) for result in results]
+        written = [result.to_dict() for result in results]
         sys.stdout.write(to_json(written[0] if single else written))
     elif single:
         _print_one(results[0])
@@ -97,9 +93,10 @@ def _print_one(result: ProbeResult) -> None:
     from snellen.transfer.discussion import discuss
     from snellen.transfer.published import PETS_BASELINES, is_pets
 
-    for name, value, (low, high) in (
-        ("mean-per-class accuracy", result.mean_per_class_accuracy, result.mean_per_class_interval),
-        ("top-1 accuracy", result.top1_accuracy, result.top1_interval),
+    mean, top1 = result.mean_per_class_accuracy, result.accuracy
+    for name, value, low, high in (
+        ("mean-per-class accuracy", mean.value, mean.low, mean.high),
+        ("top-1 accuracy", top1.share, top1.low, top1.high),
     ):
         output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}", markup=False)
     for sentence in discuss(result):
@@ -119,11 +116,10 @@ def _print_comparison(results: list[ProbeResult]) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for result in results:
-        low, high = result.mean_per_class_interval
-        seconds = result.embed_seconds + result.search_seconds + result.fit_seconds
+        mean = result.mean_per_class_accuracy
         table.add_row(
-            result.model, f"{result.mean_per_class_accuracy:.3f}", f"{low:.3f} to {high:.3f}",
-            f"{result.top1_accuracy:.3f}", f"{seconds:.1f}", f"{result.bytes / 1e6:.0f}",
+            result.model, f"{mean.value:.3f}", f"{mean.low:.3f} to {mean.high:.3f}",
+            f"{result.accuracy.share:.3f}", f"{result.seconds:.1f}", f"{result.parameter_bytes / 1e6:.0f}",
         )  # fmt: skip
     output.stdout.print(table, markup=False)
     output.stdout.print(compare_sentence(results), markup=False, soft_wrap=True)

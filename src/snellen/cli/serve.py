@@ -14,12 +14,12 @@ def serve(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="A model that the page offers; may be given again. The embedded ones if not."
+            "--model", "-m", help="A model that the page offers; may be given again. The bundled ones if not."
         ),
     ] = None,
     probe: Annotated[
         list[Path] | None,
-        typer.Option("--probe", help="A folder that snellen probe --out wrote; may be given again."),
+        typer.Option("--probe", help="A probe's run folder; may be given again."),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at. Only this machine reaches 127.0.0.1.")

@@ -11,8 +11,7 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.data.images import Failure
-    from snellen.robustness.stress import StressResult
+    from snellen.robustness.report import StressReport
 
 _MOST_ROWS_OF_A_FIGURE = 8
 
@@ -31,61 +30,55 @@ def stress(
     architecture: options.Architecture = None,
     device: options.Device = "auto",
 ) -> None:
-    """A turn of the head: the answer under manipulations of each photograph, mild to strong."""
+    """A turn of the head: the answer under transforms of each photograph, mild to strong."""
     output.exclusive(("--json", json), ("--csv", csv))
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
-    from snellen.errors import InputError
     from snellen.robustness.files import stress_files, to_csv, write_results
+    from snellen.robustness.stress import check_originals
     from snellen.runs.files import Run
     from snellen.runs.serialise import to_json
 
     sources = expand(images)
     originals = expand(original or [])
-    if originals and len(originals) != len(sources):
-        raise InputError(f"{len(sources)} photographs, {len(originals)} originals", "as many, in the same order")
+    check_originals(len(sources), len(originals) or len(sources))
     with Run(out) as run:
         classifier = load_classifier(model, probe, architecture, device)
-        with output.progress("Manipulating", len(sources)) as advance:
-            result = stress_files(classifier, sources, originals, done=advance)
-        write_results(result, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
-        provenance = classifier.provenance(result.data)
-        run.write_manifest(provenance)
+        with output.progress_bar() as progress:
+            report = stress_files(classifier, sources, originals, progress=progress)
+        write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
+        run.write_manifest(classifier.provenance(report.data))
     if json:
-        sys.stdout.write(to_json(result))
+        sys.stdout.write(to_json(report))
     elif csv:
-        sys.stdout.write(to_csv(result))
+        sys.stdout.write(to_csv(report))
     else:
-        _print(result.photographs)
-    failures: tuple[Failure, ...] = result.failures
-    for failure in failures:
+        _print(report)
+    for failure in report.failures:
         output.complain(failure.error)
-    output.finish(len(failures))
+    output.finish(len(report.failures))
 
 
-def _print(photographs: tuple[StressResult, ...]) -> None:
-    from snellen.data.transforms import TRANSFORMS
-    from snellen.robustness.discussion import discuss
-    from snellen.robustness.stress import assignment_transforms
-
-    if not photographs:
-        return
+def _print(report: StressReport) -> None:
     from rich.table import Table
 
-    table = Table("image", "manipulation", "is seen as", "probability", "label", "target", box=None, pad_edge=False)
+    from snellen.data.transforms import assignment_transforms
+
+    if not report.photographs:
+        return
+    table = Table("image", "transform", "is seen as", "probability", "label", "target", box=None, pad_edge=False)
     table.columns[0].overflow = "fold"
     for column in table.columns[3:]:
         column.justify = "right"
-    for one in photographs:
-        for number, answer in enumerate((one.before, *(one.answer(*trial) for trial in assignment_transforms()))):
-            manipulation = TRANSFORMS[answer.manipulation].describe(answer.strength) if number else "as it is"
+    for one in report.photographs:
+        for number, outcome in enumerate((one.before, *(one.outcome(*asked) for asked in assignment_transforms()))):
             table.add_row(
                 "" if number else one.image,
-                manipulation,
-                answer.top.label,
-                f"{answer.top.probability:.4f}",
-                f"{answer.label:.4f}",
-                "" if answer.target is None else f"{answer.target:.4f}",
+                outcome.title,
+                outcome.top.label,
+                f"{outcome.top.probability:.4f}",
+                f"{outcome.label_probability:.4f}",
+                "" if outcome.target_probability is None else f"{outcome.target_probability:.4f}",
             )
     output.stdout.print(table, markup=False)
-    output.stdout.print(discuss(photographs), markup=False)
+    output.stdout.print(report.discussion(), markup=False)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from snellen.cli import options, output
-
-if TYPE_CHECKING:
-    from snellen.training.trainer import Watch
+from snellen.errors import InputError
+from snellen.runs.progress import Progress
 
 
 def train(
@@ -40,28 +41,39 @@ def train(
     seeds: Annotated[int, typer.Option("--seeds", help="Repeat with so many seeds; mean and deviation.", min=1)] = 1,
     holdout: Annotated[
         float,
-        typer.Option("--holdout", help="Share of the training images to keep back and look at after each epoch."),
+        typer.Option("--holdout", help="Share of the training images to hold out and evaluate after each epoch."),
     ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
-    tta: Annotated[bool, typer.Option("--tta", help="Also test over six views of each image; reported apart.")] = False,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Also evaluate with test-time augmentation, reported apart.")
+    ] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write logs for TensorBoard below --out.")] = False,
     json: options.Json = False,
     device: options.Device = "auto",
 ) -> None:
     """Learning from scratch: trains by a recipe, tests once, draws curves and first filters."""
+    from snellen.runs.process import keep_freed_memory
     from snellen.training.recipe import read_recipe
     from snellen.training.trainer import train as train_once
     from snellen.training.trainer import train_seeds
 
+    keep_freed_memory()
     chosen = read_recipe(recipe, network, epochs=epochs, batch=batch, size=size)
     folder = out or Path("runs") / Path(recipe).stem
-    with _watching(tensorboard) as watch:
-        common: dict[str, Any] = {"holdout": holdout, "resume": resume, "tta": tta, "device": device, "watch": watch}
+    with _progress(folder if tensorboard else None) as progress:
+        common: dict[str, Any] = {
+            "holdout": holdout,
+            "resume": resume,
+            "tta": tta,
+            "device": device,
+            "progress": progress,
+        }
         if seeds > 1:
             trained = train_seeds(dataset, chosen, out=folder, seeds=range(seed, seed + seeds), **common)
         else:
             trained = [train_once(dataset, chosen, out=folder, seed=seed, **common)]
-    if _leads():
+    # Of the processes that `accelerate launch` may have started, one speaks for all.
+    if os.environ.get("RANK", "0") == "0":
         _report([one.result for one in trained], folder, json)
 
 
@@ -71,7 +83,8 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
     from snellen.runs.serialise import to_json
     from snellen.training.discussion import discuss, seeds_sentence
 
-    for failure in results[0].failures:
+    failures = results[0].data.failures
+    for failure in failures:
         output.complain(f"left out: {failure}")
     if json:
         sys.stdout.write(to_json(results if len(results) > 1 else results[0]))
@@ -79,7 +92,7 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
         for sentence in discuss(results[0]) if len(results) == 1 else [seeds_sentence(results)]:
             output.stdout.print(sentence, markup=False, soft_wrap=True)
         output.stderr.print(f"The run is in {folder}; --model {_model_in(folder, results)} takes it.", soft_wrap=True)
-    output.finish(len(results[0].failures))
+    output.finish(len(failures))
 
 
 def _model_in(folder: Path, results: list[Any]) -> Path:
@@ -88,83 +101,29 @@ def _model_in(folder: Path, results: list[Any]) -> Path:
     return folder if len(results) == 1 else folder / seed_folder(results[0].seed)
 
 
-def _leads() -> bool:
-    """Whether this process, of those that `accelerate launch` may have started, speaks for all."""
-    import os
-
-    return os.environ.get("RANK", "0") == "0"
-
-
 @contextlib.contextmanager
-def _watching(tensorboard: bool) -> Iterator[Watch]:
-    """Shows a bar with loss, speed and time left, a line after each epoch, and TensorBoard logs where asked for."""
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    from snellen.training.loop import Step
-    from snellen.training.results import Epoch
-    from snellen.training.trainer import Watch
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    log = _writer() if tensorboard and _leads() else None
-    writer: Any = None
-
-    class Shown(Watch):
-        def begin(self, out: Path) -> None:
-            nonlocal writer
-            if log is not None:
-                close()
-                writer = log(str(out / "tensorboard"))
-
-        def decoded(self, done: int, total: int) -> None:
-            bar.update(task, description="Decoding", completed=done, total=total, state=f"{done:,} of {total:,}")
-
-        def step(self, step: Step) -> None:
-            minutes, seconds = divmod(round(step.seconds_left), 60)
-            bar.update(
-                task,
-                description=f"Epoch {step.epoch} of {step.epochs}",
-                completed=step.step,
-                total=step.steps,
-                state=f"loss {step.loss:.3f}, {step.images_per_second:,.0f} images/s, {minutes}:{seconds:02d} left",
-            )
-            if writer is not None:
-                number = (step.epoch - 1) * step.steps + step.step
-                writer.add_scalar("loss", step.loss, number)
-                writer.add_scalar("images per second", step.images_per_second, number)
-
-        def epoch(self, number: int, epoch: Epoch) -> None:
-            held = "" if epoch.held_out_accuracy is None else f", held out {epoch.held_out_accuracy:.2%}"
-            if _leads():
-                output.stderr.print(
-                    f"epoch {number}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.2%}{held}, "
-                    f"{epoch.images_per_second:,.0f} images/s",
-                    markup=False,
-                    soft_wrap=True,
-                )
-            if writer is not None:
-                for name in ("loss", "accuracy", "learning_rate", "held_out_loss", "held_out_accuracy"):
-                    value = getattr(epoch, name)
-                    if value is not None:
-                        writer.add_scalar(f"epoch/{name}", value, number)
-
-    def close() -> None:
-        if writer is not None:
-            writer.close()
-
-    show = output.stderr.is_terminal and _leads()
-    with Progress(*columns, console=output.stderr, transient=True, disable=not show) as bar:
-        task = bar.add_task("Starting", total=None, state="")
+def _progress(tensorboard: Path | None) -> Iterator[Progress]:
+    """The bar, and logs for TensorBoard below the folder ``tensorboard`` where one is given."""
+    with output.progress_bar() as bar, contextlib.ExitStack() as writers:
+        if tensorboard is None:
+            yield bar
+            return
         try:
-            yield Shown()
-        finally:
-            close()
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise InputError("--tensorboard needs TensorBoard", "pip install 'snellen[tensorboard]'") from error
 
+        @functools.cache
+        def writer(folder: str) -> Any:
+            return writers.enter_context(SummaryWriter(str(tensorboard / folder / "tensorboard")))
 
-def _writer() -> Any:
-    from snellen.errors import InputError
+        class Logged(Progress):
+            begin, advance, note = bar.begin, bar.advance, bar.note
 
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError("--tensorboard needs TensorBoard", "pip install 'snellen[tensorboard]'") from error
-    return SummaryWriter
+            def log(self, metrics: Mapping[str, float], step: int) -> None:
+                for name, value in metrics.items():
+                    # Of several seeds, the folder of one comes first.
+                    folder, _, metric = name.rpartition("/")
+                    writer(folder).add_scalar(metric, value, step)
+
+        yield Logged()

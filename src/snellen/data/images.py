@@ -6,16 +6,12 @@ Formats are recognised by their content, never by their ending. Every refusal is
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import functools
 import glob
 import importlib.util
 import io
-import logging
 import os
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +30,7 @@ from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
@@ -165,7 +162,8 @@ def open_photo(image: Any, operation: str = "open_photo", number: int = 0) -> Ph
     check_pixels(pixels, operation)
     if len(pixels) != 1:
         raise InputError(f"{operation}: got {len(pixels)} photographs", "one at a time here")
-    return Photo(getattr(image, "name", f"pixels {number}"), pixels.float())
+    # A tensor has a `name` of its own, which is None.
+    return Photo(getattr(image, "name", None) or f"pixels {number}", pixels.float())
 
 
 def source_name(source: Any, number: int = 0) -> str:
@@ -239,22 +237,6 @@ def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Imag
         raise ImageError(f"{name}: damaged image: {reason}") from error
 
 
-def quiet_decoders() -> None:
-    """For a program, once: what decoders say of odd but readable files, or beside a refusal, is not for its user.
-
-    Changes this process's warning filters, Pillow's logger and libtiff's handlers. No library call does that.
-    """
-    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    logging.getLogger("PIL").addHandler(logging.NullHandler())
-    home = Path(Image.__file__).parent
-    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
-        with contextlib.suppress(OSError, AttributeError):
-            libtiff = ctypes.CDLL(str(library))
-            libtiff.TIFFSetErrorHandler(None)
-            libtiff.TIFFSetWarningHandler(None)
-
-
 @functools.cache
 def _has_simplejpeg() -> bool:
     return importlib.util.find_spec("simplejpeg") is not None
@@ -306,29 +288,29 @@ def read_each(
 
 
 def map_images(
-    sources: Iterable[Source], work: Callable[[Source], T], workers: int | None = None
-) -> Iterator[tuple[Source, T | ImageError]]:
+    sources: Iterable[S], work: Callable[[S], T], workers: int | None = None
+) -> Iterator[tuple[S, T | ImageError]]:
     """What ``work`` makes of each source, on several threads; in input order, a bad image as its error.
 
     At most four images per worker are held at a time, however many there are.
     """
     workers = workers or cores()
 
-    def one(source: Source) -> T | ImageError:
+    def one(source: S) -> T | ImageError:
         try:
             return work(source)
         except ImageError as error:
             return error
 
-    def submit(source: Source) -> tuple[Source, Future[T | ImageError]]:
-        if source == STDIN:
+    def submit(source: S) -> tuple[S, Future[T | ImageError]]:
+        if isinstance(source, str) and source == STDIN:
             # Here Ctrl-C can interrupt the wait; in a worker it could not.
             _standard_input()
         return source, pool.submit(one, source)
 
     remaining = iter(sources)
     with ThreadPoolExecutor(workers) as pool:
-        pending: deque[tuple[Source, Future[T | ImageError]]] = deque()
+        pending: deque[tuple[S, Future[T | ImageError]]] = deque()
         try:
             for source in islice(remaining, 4 * workers):
                 pending.append(submit(source))
@@ -355,7 +337,7 @@ def _read_bytes(source: Source) -> bytes:
             if not str(source):
                 raise ImageError("'': no such file")
             if path.is_dir():
-                raise ImageError(f"{name}: a folder without images", f"endings: {', '.join(EXTENSIONS)}")
+                raise ImageError(f"{name}: a folder without images", f"extensions: {', '.join(EXTENSIONS)}")
             if not path.is_file():
                 raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a regular file")
             with path.open("rb") as file:

@@ -1,8 +1,8 @@
-"""A turn of the head: manipulations of a photograph, each with one strength that is zero where nothing changes.
+"""Transforms of a photograph, each with one strength that is zero where nothing changes.
 
 All run on pixels at the photograph's own size, in PyTorch, and are differentiable; JPEG's gradient passes
 straight through (Bengio et al., arXiv 1308.3432). What the strength leaves open, such as where a crop lies,
-is drawn from a generator, or has a stated place where there is none. Wherever a manipulation looks beyond the
+is drawn from a generator, or has a stated value where there is none. Wherever a transform samples beyond the
 border, the photograph is continued by its reflection, so that no black corner is added to what is examined.
 """
 
@@ -30,17 +30,17 @@ _Apply = Callable[[Tensor, float, torch.Generator | None], Tensor]
 
 @dataclass(frozen=True)
 class Transform:
-    """A named manipulation.
+    """A named change of a photograph.
 
     Attributes:
         name: one word.
         definition: one sentence: what happens at strength s, and to the border.
-        title: of a photograph under it, where ``{s}`` stands for the strength, ``{rest}`` for 1 - s and
+        title: title of a photograph under it, where ``{s}`` stands for the strength, ``{rest}`` for 1 - s and
             ``{quality}`` for 100 - s.
-        unit: of the strength.
-        low, high: the strengths that are accepted; zero lies between.
-        ladder: the strengths of an acuity chart, mild to strong.
-        manipulate: from pixels, a strength and a generator to pixels; see :meth:`__call__`.
+        unit: unit of the strength.
+        low, high: range of the strengths that are accepted; zero lies between.
+        ladder: strengths of an acuity chart, mild to strong.
+        apply: function from pixels, a strength and a generator to pixels; see :meth:`__call__`.
     """
 
     name: str
@@ -50,16 +50,16 @@ class Transform:
     low: float
     high: float
     ladder: tuple[float, ...]
-    manipulate: _Apply
+    apply: _Apply
 
     def __call__(self, pixels: Tensor, strength: float, generator: torch.Generator | None = None) -> Tensor:
-        """``pixels`` (N, 3, H, W) in [0, 1] manipulated; a crop is smaller, all others keep the size.
+        """``pixels`` (N, 3, H, W) in [0, 1] transformed; a crop is smaller, all others keep the size.
 
         Args:
-            pixels: photographs.
-            strength: in the unit; zero changes nothing.
-            generator: draws what the strength leaves open (place, direction, noise), the same for all N;
-                without one, the place and direction of the definition, and noise of seed 0.
+            pixels: photographs, float, in [0, 1].
+            strength: amount of the transform, in its unit; zero changes nothing.
+            generator: source of what the strength leaves open (position, direction, noise), drawn once for all N;
+                without one, the position and direction of the definition, and noise of seed 0.
 
         Raises:
             InputError: a strength beyond its range.
@@ -68,10 +68,10 @@ class Transform:
             raise InputError(f"{self.name}: strength {strength:g}", f"{self.low:g} to {self.high:g} {self.unit}")
         if strength == 0:
             return pixels
-        return self.manipulate(pixels, strength, generator)
+        return self.apply(pixels, strength, generator)
 
     def describe(self, strength: float) -> str:
-        """The manipulation at a strength, for a title: ``rotation by 30°``."""
+        """The transform at a strength, for a title: ``rotation by 30°``."""
         return self.title.format(s=strength, rest=1 - strength, quality=100 - strength)
 
 
@@ -83,7 +83,7 @@ def find_transform(name: str) -> Transform:
     """
     if name not in TRANSFORMS:
         raise InputError(
-            f"no manipulation named {name!r}", did_you_mean(name, TRANSFORMS) or f"one of {', '.join(TRANSFORMS)}"
+            f"no transform named {name!r}", did_you_mean(name, TRANSFORMS) or f"one of {', '.join(TRANSFORMS)}"
         )
     return TRANSFORMS[name]
 
@@ -226,8 +226,8 @@ _ALL = (
     ),
     Transform(
         "rotation",
-        "A turn by s degrees about the centre, counter-clockwise where s is positive, in the same frame, bilinear; the "
-        "corners that come into view are filled by reflection.",
+        "A rotation by s degrees about the centre, counter-clockwise where s is positive, in the same frame, bilinear; "
+        "the corners that come into the frame are filled by reflection.",
         "rotation by {s:g}°",
         "degrees",
         -180.0,
@@ -331,7 +331,36 @@ _ALL = (
 )
 
 TRANSFORMS: Mapping[str, Transform] = {transform.name: transform for transform in _ALL}
-"""Every manipulation by its name."""
+"""Every transform by its name."""
 
 ASSIGNMENT: Mapping[str, float] = {"mirror": 1.0, "crop": 0.2, "rotation": 30.0, "grayscale": 1.0}
-"""The four manipulations that the assignment names, with their strengths."""
+"""The four transforms that the assignment names, with their strengths."""
+
+TransformStrength = tuple[str, float]
+"""A transform at a strength: its name, and the strength in its unit. No name stands for the photograph as it is."""
+
+
+def all_transforms() -> tuple[TransformStrength, ...]:
+    """Every transform at every strength of its ladder; the assignment's four are among them."""
+    return tuple((t.name, strength) for t in TRANSFORMS.values() for strength in t.ladder)
+
+
+def assignment_transforms() -> tuple[TransformStrength, ...]:
+    """The four that the assignment asks for."""
+    return tuple(ASSIGNMENT.items())
+
+
+def apply_transform(pixels: Tensor, transform: TransformStrength) -> Tensor:
+    """``pixels`` (N, 3, H, W) in [0, 1] under a transform at a strength.
+
+    Raises:
+        InputError: no transform of that name, or a strength beyond its range.
+    """
+    name, strength = transform
+    return find_transform(name)(pixels, strength) if name else pixels
+
+
+def describe_transform(transform: TransformStrength) -> str:
+    """A transform at a strength, for a title: ``rotation by 30°``, or ``as it is``."""
+    name, strength = transform
+    return find_transform(name).describe(strength) if name else "as it is"

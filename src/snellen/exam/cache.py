@@ -1,55 +1,50 @@
-"""Answers kept in the run folder, so that a part whose inputs did not change is not run again."""
+"""Answers cached in the run folder, so that a part whose inputs did not change is not run again."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-from snellen.exam.report.document import (
-    Answer,
-    Block,
-    Fact,
-    Failed,
-    FigureRow,
-    Heading,
-    Paragraph,
-    Picture,
-    Points,
-    Table,
-)
+from snellen.errors import InputError
+from snellen.exam.context import Context
+from snellen.exam.parts import Part
+from snellen.exam.report.document import Answer, with_paths
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import to_plain
+from snellen.runs.serialise import from_plain
 
 _FILE = "answer.json"
-_KINDS = {"paragraph": Paragraph, "heading": Heading, "points": Points, "table": Table, "failed": Failed}
 
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """An answer as it is kept.
+    """An answer with what it takes to know whether it still holds.
 
     Attributes:
-        answer: what was found.
-        made_by: fingerprint of all that decided it; see :func:`cache_key`.
-        made: when, as an ISO 8601 text.
-        seconds: how long it took.
+        answer: findings of the part.
+        cache_key: fingerprint of all that decided it; see :func:`cache_key`.
+        made: time of the answer, as an ISO 8601 text.
+        seconds: time that the part took.
     """
 
     answer: Answer
-    made_by: str
+    cache_key: str
     made: str
     seconds: float
 
 
-def cache_key(*what: object) -> str:
-    """A fingerprint of ``what``, and of the program itself."""
-    return fingerprint(f"{_program()} {what!r}")
+def cache_key(name: str, context: Context, parts: Mapping[str, Part]) -> str:
+    """A fingerprint of all that decides a part's answer: program, classifier, seed, its inputs and its needs' inputs.
+
+    Raises:
+        SnellenError, OSError: an input cannot be read.
+    """
+    inputs = [parts[one].inputs(context) for one in (*parts[name].needs, name)]
+    return fingerprint(repr((_program(), name, context.classifier.cache_key(), context.seed, inputs)))
 
 
 @functools.cache
@@ -60,45 +55,30 @@ def _program() -> str:
         return fingerprint("".join(fingerprint(path.read_bytes()) for path in sources))
 
 
-def save_cached(kept: CachedAnswer, part: str, run: Path) -> None:
-    """Write ``kept`` into the part's folder below ``run``; pictures below ``run`` are named relative to it."""
-    plain = to_plain(kept)
-    for block in plain["answer"]["blocks"]:
-        for picture in _pictures(block):
-            path = Path(picture["path"])
-            picture["path"] = str(path.relative_to(run)) if path.is_relative_to(run) else str(path)
-    write_json(run / part / _FILE, plain)
+def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
+    """Write ``cached`` into the part's folder below ``run``; pictures below ``run`` are named relative to it."""
+    write_json(
+        run / part / _FILE,
+        _with_paths(cached, lambda path: path.relative_to(run) if path.is_relative_to(run) else path),
+    )
 
 
 def load_cached(part: str, run: Path) -> CachedAnswer | None:
-    """What is kept of ``part`` below ``run``; None where nothing is, or not whole, or a picture is gone."""
+    """The cached answer of ``part`` below ``run``; None where there is none, or it is damaged, or a picture is gone."""
+
+    def existing(path: Path) -> Path:
+        if not (run / path).is_file():
+            raise FileNotFoundError(path)
+        return run / path
+
+    file = run / part / _FILE
     try:
-        plain = json.loads((run / part / _FILE).read_text(encoding="utf-8"))
-        answer = plain.pop("answer")
-        blocks = [_block(block, run) for block in answer["blocks"]]
-        facts = [Fact(**fact) for fact in answer["facts"]]
-        return CachedAnswer(Answer(answer["data"], facts, blocks), **plain)
-    except (OSError, ValueError, KeyError, TypeError):
+        cached = from_plain(CachedAnswer, json.loads(file.read_text(encoding="utf-8")), str(file))
+        return _with_paths(cached, existing)
+    except (OSError, ValueError, RecursionError, InputError):
         return None
 
 
-def _block(plain: dict[str, Any], run: Path) -> Block:
-    kind = plain.pop("kind")
-    if kind == "picture":
-        return _picture(plain, run)
-    if kind == "beside":
-        return FigureRow([_picture(picture, run) for picture in plain.pop("pictures")], **plain)
-    block: Block = _KINDS[kind](**plain)
-    return block
-
-
-def _picture(plain: dict[str, Any], run: Path) -> Picture:
-    path = run / plain["path"]
-    if not path.is_file():
-        raise FileNotFoundError(path)
-    return Picture(path, plain["caption"], plain["width"])
-
-
-def _pictures(block: dict[str, Any]) -> Sequence[dict[str, Any]]:
-    """The pictures of a block, as plain data."""
-    return [block] if block["kind"] == "picture" else block.get("pictures", [])
+def _with_paths(cached: CachedAnswer, path_of: Callable[[Path], Path]) -> CachedAnswer:
+    blocks = tuple(with_paths(block, path_of) for block in cached.answer.blocks)
+    return replace(cached, answer=replace(cached.answer, blocks=blocks))

@@ -1,58 +1,70 @@
-"""Two finished exams side by side: what each found in short, and their figures beside each other."""
+"""Two finished exams side by side: what each found in short, and their figures in rows of two."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.compose import provenance_facts
-from snellen.exam.parts import PARTS
+from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.runs.files import Run
 from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import from_plain
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A finished exam: its model's name, the parts that were taken, what it was made with."""
+class FinishedExam:
+    """A finished exam.
 
-    model: str
-    parts: dict[str, CachedAnswer]
+    Attributes:
+        folder: run folder.
+        answers: answers of its parts, by the part's name.
+        provenance: what it was made with.
+    """
+
+    folder: Path
+    answers: Mapping[str, CachedAnswer]
     provenance: Provenance
 
 
-def compare_exams(one: Path, other: Path, out: Path) -> tuple[Path, Path]:
+def compare_exams(
+    one: str | Path, other: str | Path, out: str | Path, *, parts: Mapping[str, Part] = PARTS
+) -> tuple[Path, Path]:
     """Write ``report.pdf`` and ``report.html`` below ``out``; gives their paths.
 
     Args:
-        one: run folder of ``snellen exam``.
-        other: likewise.
-        out: the run folder of the comparison.
+        one: run folder of an exam.
+        other: run folder of another.
+        out: run folder of the comparison.
+        parts: all parts there are, by name and in order.
 
     Raises:
         InputError: a folder without a finished exam, or two exams that share no part.
     """
-    run = Run(out)
-    left, right = _finished(one), _finished(other)
-    shared = [name for name in PARTS if name in left.parts and name in right.parts]
+    left, right = _read_exam(Path(one), parts), _read_exam(Path(other), parts)
+    shared = [name for name in left.answers if name in right.answers]
     if not shared:
-        raise InputError(f"{one} and {other}: share no part", f"{', '.join(left.parts)}; {', '.join(right.parts)}")
-    names = _names(left, right, one, other)
+        raise InputError(f"{one} and {other}: share no part", f"{', '.join(left.answers)}; {', '.join(right.answers)}")
+    names = _names(left, right)
     report = Report(
         title=f"{names[0]} and {names[1]}",
         author="",
         collaborators=(),
-        summary=[Fact(names[0], _subject(left)), Fact(names[1], _subject(right))],
+        summary=[Fact(name, _summary(exam.provenance)) for name, exam in zip(names, (left, right), strict=True)],
         cover=None,
         checklist=(),
         findings=(),
-        sections=[_section(name, left.parts[name], right.parts[name], names) for name in shared],
+        sections=[
+            Section(name, parts[name].title, "", _blocks(left.answers[name], right.answers[name], names))
+            for name in shared
+        ],
         references=(),
         listings=(),
         provenance=[
@@ -62,56 +74,63 @@ def compare_exams(one: Path, other: Path, out: Path) -> tuple[Path, Path]:
         ],
         paper="a4",
     )
-    with run:
-        write_pdf(report, out / "report.pdf")
-        write_html(report, out / "report.html")
+    with Run(Path(out)) as run:
+        write_pdf(report, run.path / "report.pdf")
+        write_html(report, run.path / "report.html")
         run.write_manifest(Provenance.collect())
-    return out / "report.pdf", out / "report.html"
+    return run.path / "report.pdf", run.path / "report.html"
 
 
-def _finished(folder: Path) -> Finished:
+def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
+    file = folder / "manifest.json"
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        provenance = Provenance(**manifest["provenance"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: holds no finished exam", "a folder that `snellen exam --out` made") from error
-    parts = {name: kept for name in PARTS if (kept := load_cached(name, folder)) is not None}
-    return Finished(provenance.model, parts, provenance)
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        provenance = from_plain(Provenance, manifest["provenance"], str(file))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError) as error:
+        raise InputError(f"{folder}: holds no finished exam", "an exam's run folder") from error
+    answers = {name: answer for name in parts if (answer := load_cached(name, folder)) is not None}
+    return FinishedExam(folder, answers, provenance)
 
 
-def _names(left: Finished, right: Finished, one: Path, other: Path) -> tuple[str, str]:
-    """What to call the two: their models, told apart by their folders where those are the same."""
-    if left.model != right.model:
-        return left.model, right.model
-    return f"{left.model} ({one.name})", f"{right.model} ({other.name})"
+def _names(left: FinishedExam, right: FinishedExam) -> tuple[str, str]:
+    """What to call the two: their models, and where those are the same the ends of their paths that differ."""
+    one, other = left.provenance.model, right.provenance.model
+    if one != other:
+        return one, other
+    paths = [exam.folder.resolve().parts for exam in (left, right)]
+    for depth in range(1, max(map(len, paths)) + 1):
+        ends = [str(Path(*path[-depth:])) for path in paths]
+        if ends[0] != ends[1]:
+            return f"{one} ({ends[0]})", f"{other} ({ends[1]})"
+    return f"{one} (1)", f"{other} (2)"
 
 
-def _subject(exam: Finished) -> str:
-    return f"{exam.provenance.model}, weights {exam.provenance.weights[:16]}, photographs {exam.provenance.data}"
+def _summary(provenance: Provenance) -> str:
+    return f"{provenance.model}, weights {provenance.weights[:16]}, photographs {provenance.data}"
 
 
-def _section(name: str, left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> Section:
-    return Section(name, PARTS[name].title, "", [*_facts(left, right, names), *_pictures(left, right, names)])
+def _blocks(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
+    """A table of what was found in short, with a warning where it was on other data; the figures that both have."""
+    one, other = left.answer.data, right.answer.data
+    rows = _rows(left, right)
+    if one == other:
+        return [Table(("", *names), rows, f"{one}."), *_figure_rows(left, right, names)]
+    warning = f"Not on the same data, so not to be held against each other: {names[0]} on {one}; {names[1]} on {other}."
+    return [
+        Paragraph(warning),
+        Table(("", *names), rows, "What each found."),
+        *_figure_rows(left, right, names),
+    ]
 
 
-def _facts(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
-    """A table of what was found in short; a warning where the two were not found on the same data."""
-    found = [{fact.name: fact.value for fact in kept.answer.facts} for kept in (left, right)]
-    rows = [(what, *(facts.get(what, "-") for facts in found)) for what in dict.fromkeys([*found[0], *found[1]])]
-    blocks: list[Block] = [Table(("", *names), rows, f"{left.answer.data}.")]
-    if left.answer.data != right.answer.data:
-        blocks = [
-            Paragraph(
-                f"Not on the same data, so not to be held against each other: {names[0]} on {left.answer.data}; "
-                f"{names[1]} on {right.answer.data}."
-            ),
-            Table(("", *names), rows, "What each found."),
-        ]
-    return blocks
+def _rows(left: CachedAnswer, right: CachedAnswer) -> list[tuple[str, ...]]:
+    """Name and the two values of each finding."""
+    one, other = ({fact.name: fact.value for fact in cached.answer.facts} for cached in (left, right))
+    return [(name, one.get(name, "-"), other.get(name, "-")) for name in {**one, **other}]
 
 
-def _pictures(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
-    """The figures that both have, beside each other."""
+def _figure_rows(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[FigureRow]:
+    """The figures that both have, in rows of two."""
     others = {picture.path.name: picture for picture in _figures(right)}
     return [
         FigureRow([picture, other], names, _caption(picture.caption, other.caption, names))
@@ -124,7 +143,7 @@ def _caption(left: str, right: str, names: tuple[str, str]) -> str:
     return left if left == right else f"{names[0]}: {left} {names[1]}: {right}"
 
 
-def _figures(kept: CachedAnswer) -> Sequence[Picture]:
+def _figures(cached: CachedAnswer) -> Sequence[Picture]:
     """The figures of an answer; of several with the same file name, the first."""
-    pictures = [block for block in kept.answer.blocks if isinstance(block, Picture)]
+    pictures = [block for block in cached.answer.blocks if isinstance(block, Picture)]
     return list({picture.path.name: picture for picture in reversed(pictures)}.values())[::-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,12 @@ from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import ExamConfig
 from snellen.exam.context import Context
-from snellen.exam.parts import PARTS
-from snellen.exam.parts.stress import CHART
+from snellen.exam.parts import Part
 from snellen.exam.report.document import Fact, Failed, Item, Listing, Picture, Report, Section
 from snellen.runs.provenance import Provenance
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
-"""Names of the places in a report that are no part's section."""
+"""Names of the sections of a report that belong to no part."""
 _QUICK = (
     "This is a first look: scikit-learn's digits stand in for every data set, and at most four photographs were "
     "examined."
@@ -27,42 +26,48 @@ _QUICK = (
 
 @dataclass(frozen=True)
 class FinishedPart:
-    """A part that was taken: its name, and what is kept of it."""
+    """A part with its answer.
+
+    Attributes:
+        name: key of the part in the table of parts.
+        part: entry of that table.
+        cached: answer, found now or before.
+    """
 
     name: str
-    kept: CachedAnswer
+    part: Part
+    cached: CachedAnswer
 
     @property
-    def failed(self) -> bool:
-        """Whether it has no answer."""
-        return any(isinstance(block, Failed) for block in self.kept.answer.blocks)
+    def failure(self) -> str | None:
+        """Why the part has no answer; None where it has one."""
+        return next((block.reason for block in self.cached.answer.blocks if isinstance(block, Failed)), None)
 
 
-def compose(config: ExamConfig, context: Context, taken: Sequence[FinishedPart]) -> Report:
+def compose(
+    config: ExamConfig, context: Context, finished: Sequence[FinishedPart], parts: Mapping[str, Part]
+) -> Report:
     """The report of an exam.
 
     Args:
-        config: its configuration.
-        context: what its parts were given.
-        taken: the parts, in order.
+        config: configuration of the exam.
+        context: surroundings that its parts were given.
+        finished: parts with their answers, in order.
+        parts: all parts there are, by name.
     """
-    parts = [PARTS[one.name] for one in taken]
-    modules = dict.fromkeys(module for part in parts for module in part.sources)
+    modules = dict.fromkeys(module for one in finished for module in one.part.sources)
     return Report(
         title=config.title,
         author=config.author,
         collaborators=config.collaborators,
         summary=_summary(config, context),
-        cover=_cover(taken, context.folder),
-        checklist=checklist(config, taken),
-        findings=[(PARTS[one.name].title, one.kept.answer.facts) for one in taken if one.kept.answer.facts],
-        sections=[
-            Section(one.name, part.title, part.assignment, one.kept.answer.blocks)
-            for one, part in zip(taken, parts, strict=True)
-        ],
-        references=tuple(dict.fromkeys(reference for part in parts for reference in part.references)),
+        cover=_cover(finished, context.folder),
+        checklist=checklist(config, finished, parts),
+        findings=[(one.part.title, one.cached.answer.facts) for one in finished if one.cached.answer.facts],
+        sections=[Section(one.name, one.part.title, one.part.assignment, one.cached.answer.blocks) for one in finished],
+        references=tuple(dict.fromkeys(reference for one in finished for reference in one.part.references)),
         listings=[_listing(module) for module in modules],
-        provenance=[*provenance_facts(context.provenance), *_times(taken)],
+        provenance=[*provenance_facts(context.provenance), *_times(finished)],
         paper=config.paper,
     )
 
@@ -78,32 +83,26 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
 
 
-def _cover(taken: Sequence[FinishedPart], folder: Path) -> Picture | None:
-    """The acuity chart, where it was made."""
-    stressed = [one for one in taken if one.name == "stress" and not one.failed]
-    if not stressed:
-        return None
-    caption = (
-        "The acuity chart: a line for each manipulation of the photographs, mild to strong. The bluer a letter, the "
-        "more of the photographs keep their class."
-    )
-    return Picture(folder / "stress" / CHART, caption)
+def _cover(finished: Sequence[FinishedPart], folder: Path) -> Picture | None:
+    """The first picture that a part offers for the first page."""
+    pictures = (one.part.cover(folder / one.name) for one in finished if one.part.cover and one.failure is None)
+    return next(pictures, None)
 
 
-def checklist(config: ExamConfig, taken: Sequence[FinishedPart]) -> list[Item]:
+def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mapping[str, Part]) -> list[Item]:
     """What the assignment asks for, in its order, and where the report answers it."""
-    found = {one.name: one for one in taken}
-    worked = ", ".join(config.collaborators) or "nobody is named in the configuration (collaborators)"
-    items = [Item("Instructions", "The people worked with", FRONT, "", worked)]
-    for name, part in PARTS.items():
+    by_name = {one.name: one for one in finished}
+    collaborators = ", ".join(config.collaborators) or "nobody is named in the configuration (collaborators)"
+    items = [Item("Instructions", "The people worked with", FRONT, "", collaborators)]
+    for name, part in parts.items():
         for problem, asked, heading in part.asked:
-            one = found.get(name)
+            one = by_name.get(name)
             if one is None:
                 items.append(Item(problem, asked, "", "", "this part was not asked for"))
-            elif one.failed:
+            elif one.failure is not None:
                 items.append(Item(problem, asked, name, "", "this part failed"))
             else:
-                items.append(Item(problem, asked, name, heading, one.kept.answer.data))
+                items.append(Item(problem, asked, name, heading, one.cached.answer.data))
     return [
         *items,
         Item("Instructions", "References", REFERENCES, "", "of the parts above"),
@@ -124,12 +123,12 @@ def provenance_facts(provenance: Provenance) -> list[Fact]:
     ]
 
 
-def _times(taken: Sequence[FinishedPart]) -> list[Fact]:
+def _times(finished: Sequence[FinishedPart]) -> list[Fact]:
     """When each part was taken, and how long it took."""
     return [
-        Fact(PARTS[one.name].title, f"taken {one.kept.made}, in {one.kept.seconds:g} seconds")
-        for one in taken
-        if not one.failed
+        Fact(one.part.title, f"taken {one.cached.made}, in {one.cached.seconds:g} seconds")
+        for one in finished
+        if one.failure is None
     ]
 
 

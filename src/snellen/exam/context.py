@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from snellen.models.classifier import Classifier
@@ -15,17 +15,18 @@ class Context:
     """One part's surroundings.
 
     Attributes:
-        classifier: the one under examination.
-        photographs: paths of those that can be read; at least one.
-        expected: the label that a person would choose for each photograph, or None where nobody said.
-        provenance: of the whole exam: model, photographs, seed.
-        target: the class that the attack is to show, by its index.
-        epsilon: the attack's bound, such as ``4/255``.
-        datasets: the names of the labelled photographs to learn from; at least one.
-        training: the name of the images to train networks on from scratch.
+        classifier: classifier under examination.
+        photographs: paths of the readable photographs; at least one.
+        expected: label that a person would choose for each photograph, or None where nobody said.
+        provenance: provenance of the whole exam: model, photographs, seed.
+        target: index of the class that the attack is to show.
+        epsilon: bound of the attack, such as ``4/255``.
+        datasets: names of the labelled photographs to learn from; at least one.
+        training: name of the images to train networks on from scratch.
         training_runs: folders of networks trained before, shown in place of training.
-        folder: where the part writes; its own.
-        seed: of every random choice.
+        folder: folder that the part writes to.
+        seed: seed of every random choice.
+        needed: folders of the parts that this one needs, by name.
     """
 
     classifier: Classifier
@@ -39,6 +40,7 @@ class Context:
     training_runs: Sequence[str]
     folder: Path
     seed: int
+    needed: Mapping[str, Path] = field(default_factory=dict)
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
@@ -48,8 +50,8 @@ def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
 
 def names_of(files: Sequence[str], most: int = 4) -> str:
     """The names of the first ``most`` files, and how many others there are."""
-    shown = ", ".join(Path(file).name for file in files[:most])
-    return shown if len(files) <= most else f"{shown} and {len(files) - most} more"
+    names = ", ".join(Path(file).name for file in files[:most])
+    return names if len(files) <= most else f"{names} and {len(files) - most} more"
 
 
 def short_name(dataset: str) -> str:

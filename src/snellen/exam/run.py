@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from snellen.data.images import expand, read_image
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
-from snellen.exam.config import ExamConfig, first_look
+from snellen.exam.config import ExamConfig, check_parts, first_look
 from snellen.exam.context import Context, fingerprints
-from snellen.exam.forecast import forecast, seconds_of_pass
-from snellen.exam.parts import PARTS
+from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Answer, Failed
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 _PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
+_OVERHEAD = 3.0
+"""Seconds of a part that are not the network's: decoding, drawing."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class ExamResult:
     """Where the report is, and what went wrong on the way.
 
     Attributes:
-        report: the PDF.
-        page: the same as a web page in one file.
+        report: path of the PDF.
+        page: path of the same as a web page in one file.
         unreadable: one line for each photograph that could not be read.
         failed: one line for each part that failed.
     """
@@ -46,38 +51,39 @@ class ExamResult:
     failed: tuple[str, ...]
 
 
-class Watch:
-    """Is told how an exam goes; this one does not listen."""
-
-    def planned(self, kept: Sequence[str], seconds: float) -> None:
-        """Before the first part: the names of those kept from an earlier run, and about how long the others take."""
-
-    def started(self, part: str) -> None:
-        """The part of this name begins."""
-
-
-def run_exam(config: ExamConfig, out: Path, watch: Watch | None = None) -> ExamResult:
+def run_exam(
+    config: ExamConfig, out: str | Path, *, parts: Mapping[str, Part] = PARTS, progress: Progress = SILENT
+) -> ExamResult:
     """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
 
     A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
     taken again.
 
     Args:
-        config: what to examine.
-        out: the run folder.
-        watch: told how it goes.
+        config: model, photographs and data to examine, and the report's head.
+        out: run folder.
+        parts: all parts there are, by name and in order.
+        progress: told which parts are cached, about how long the others take, and when each begins.
 
     Raises:
-        InputError: another run is writing to ``out``.
+        InputError: another run is writing to ``out``, or the configuration names a part that there is not.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
-    with Run(out) as run:
-        return _examined(config, run, watch or Watch())
-
-
-def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
-    out = run.path
+    check_parts(config.parts, parts)
     config = first_look(config) if config.quick else config
+    with Run(Path(out)) as run:
+        context, unreadable = _context_of(config, run.path)
+        finished = _finished_parts(config.parts or tuple(parts), context, parts, progress)
+        report = compose(config, context, finished, parts)
+        write_pdf(report, run.path / "report.pdf")
+        write_html(report, run.path / "report.html")
+        run.write_manifest(context.provenance)
+    failed = tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None)
+    return ExamResult(run.path / "report.pdf", run.path / "report.html", unreadable, failed)
+
+
+def _context_of(config: ExamConfig, out: Path) -> tuple[Context, tuple[str, ...]]:
+    """What all parts are given, and a line for each photograph that cannot be read."""
     photographs, expected, unreadable = _readable_photographs(config)
     classifier = load(config.model, architecture=config.architecture, device=config.device)
     provenance = classifier.provenance(
@@ -96,59 +102,89 @@ def _examined(config: ExamConfig, run: Run, watch: Watch) -> ExamResult:
         folder=out,
         seed=config.seed,
     )
-    contexts = {name: dataclasses.replace(context, folder=out / name) for name in config.parts or PARTS}
-    kept = {name: found for name, one in contexts.items() if (found := _kept(name, one, out)) is not None}
-    if len(kept) < len(contexts):
-        one_pass = seconds_of_pass(classifier)
-        watch.planned(list(kept), sum(forecast(n, one, one_pass) for n, one in contexts.items() if n not in kept))
-    taken: list[FinishedPart] = []
-    failed: list[str] = []
-    for name, one in contexts.items():
-        if name not in kept:
-            watch.started(name)
-            try:
-                kept[name] = _take(name, one, out)
-            except Exception as error:
-                # Whatever went wrong in one part, the others are still to be examined and reported.
-                reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
-                failed.append(f"part {name}: {reason}")
-                kept[name] = CachedAnswer(Answer("failed", (), (Failed(reason),)), "", "", 0.0)
-        taken.append(FinishedPart(name, kept[name]))
-    report = compose(config, context, taken)
-    write_pdf(report, out / "report.pdf")
-    write_html(report, out / "report.html")
-    run.write_manifest(provenance)
-    return ExamResult(out / "report.pdf", out / "report.html", tuple(unreadable), tuple(failed))
+    return context, tuple(unreadable)
 
 
-def _kept(name: str, context: Context, out: Path) -> CachedAnswer | None:
+def _finished_parts(
+    names: Sequence[str], context: Context, parts: Mapping[str, Part], progress: Progress
+) -> list[FinishedPart]:
+    """The parts of these names with their answers, those that are not cached taken now."""
+    cached = {name: answer for name in names if (answer := _cached(name, context, parts)) is not None}
+    if len(cached) < len(names):
+        for name in cached:
+            progress.note(f"{parts[name].title}: cached, nothing that decides it has changed")
+        missing = [name for name in names if name not in cached]
+        progress.note(f"The exam takes about {_duration(_seconds(missing, cached, context, parts))}.")
+        for name in missing:
+            progress.begin(parts[name].title)
+            cached[name] = _answer_or_failure(name, context, parts)
+    return [FinishedPart(name, parts[name], cached[name]) for name in names]
+
+
+def _cached(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer | None:
     """The part's answer, where the run folder has it and nothing that decides it has changed."""
-    found = load_cached(name, out)
+    cached = load_cached(name, context.folder)
     try:
-        return found if found is not None and found.made_by == _cache_key(name, context) else None
+        return cached if cached is not None and cached.cache_key == cache_key(name, context, parts) else None
     except (SnellenError, OSError):
         # Inputs that cannot be read are the part's to complain of.
         return None
 
 
-def _take(name: str, context: Context, out: Path) -> CachedAnswer:
-    """Take one part, and keep its answer."""
+def _seconds(
+    missing: Sequence[str], cached: Mapping[str, CachedAnswer], context: Context, parts: Mapping[str, Part]
+) -> float:
+    """Seconds that the missing parts and those they need will take, roughly."""
+    of_pass = _seconds_of_pass(context.classifier)
+    needed = [need for name in missing for need in parts[name].needs if need not in cached]
+    total = 0.0
+    for name in dict.fromkeys([*missing, *needed]):
+        total += _OVERHEAD
+        # A data set that cannot be opened takes no time.
+        with contextlib.suppress(SnellenError):
+            total += parts[name].seconds(context, of_pass)
+    return total
+
+
+def _seconds_of_pass(classifier: Classifier) -> float:
+    """Seconds that the network takes for one photograph; the first pass, which warms up, is not counted."""
+    inputs = torch.zeros(1, 3, *classifier.preprocessing.size)
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        with torch.inference_mode():
+            classifier.logits_from_inputs(inputs)
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def _answer_or_failure(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer:
+    try:
+        return _take(name, context, parts)
+    except Exception as error:
+        # Whatever went wrong in one part, the others are still to be examined and reported.
+        reason = str(error) if isinstance(error, SnellenError) else f"{type(error).__name__}: {error}"
+        return CachedAnswer(Answer("failed", (), (Failed(reason),)), "", "", 0.0)
+
+
+def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer:
+    """Take one part, and cache its answer."""
     started = time.monotonic()
-    for folder in (context.folder, *context.folder.rglob("*/")):
-        sweep(folder)
+    folder = context.folder / name
+    for below in (folder, *folder.rglob("*/")):
+        sweep(below)
     # Before the part runs: an input that changes meanwhile is not what the answer was found on.
-    made_by = _cache_key(name, context)
-    answer = PARTS[name].run(context)
+    key = cache_key(name, context, parts)
+    needed = {need: context.folder / need for need in parts[name].needs}
+    answer = parts[name].run(dataclasses.replace(context, folder=folder, needed=needed))
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    kept = CachedAnswer(answer, made_by, made, round(time.monotonic() - started, 1))
-    save_cached(kept, name, out)
-    return kept
-
-
-def _cache_key(name: str, context: Context) -> str:
-    classifier = context.classifier
-    common = (name, classifier.name, classifier.digest, str(classifier.device), context.seed)
-    return cache_key(common, PARTS[name].inputs(context))
+    cached = CachedAnswer(answer, key, made, round(time.monotonic() - started, 1))
+    save_cached(cached, name, context.folder)
+    return cached
 
 
 def _target(config: ExamConfig, classifier: Classifier) -> int:
@@ -159,9 +195,9 @@ def _target(config: ExamConfig, classifier: Classifier) -> int:
 
 def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
     """Paths, the labels a person chose for them, and a line for each photograph that cannot be read."""
-    embedded = {str(p.path): p.label for p in bundled_photographs()}
+    bundled = {str(p.path): p.label for p in bundled_photographs()}
     if not config.photographs:
-        return list(embedded), list(embedded.values()), []
+        return list(bundled), list(bundled.values()), []
     readable: list[str] = []
     failures: list[str] = []
     for source in expand(config.photographs):
@@ -179,5 +215,5 @@ def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | Non
     strange = [name for name in config.labels if name not in names]
     if strange and not failures and not config.quick:
         raise InputError(f"labels: no photograph is called {strange[0]!r}", ", ".join(names[:8]))
-    labels = [config.labels.get(name, embedded.get(path)) for name, path in zip(names, readable, strict=True)]
+    labels = [config.labels.get(name, bundled.get(path)) for name, path in zip(names, readable, strict=True)]
     return readable, labels, failures

@@ -1,4 +1,4 @@
-"""Maps, and the gradient of a class with respect to them, in one pass each."""
+"""Activations of chosen layers, and the gradient of a class's logit with respect to them, in one pass each."""
 
 from __future__ import annotations
 
@@ -8,64 +8,63 @@ import torch
 from torch import Tensor
 
 from snellen.models.classifier import Classifier
-from snellen.models.layers import Layer, Transform, hooked
+from snellen.models.layers import Hook, Layer, hooked
 
 
-def read_activations(classifier: Classifier, view: Tensor, places: Sequence[Layer]) -> tuple[Tensor, list[Tensor]]:
-    """Logits (N, K) of ``view`` (N, 3, h, w), and the maps (N, C, H, W) of each place, in one forward pass.
+def read_activations(classifier: Classifier, inputs: Tensor, layers: Sequence[Layer]) -> tuple[Tensor, list[Tensor]]:
+    """Logits (N, K) of ``inputs`` (N, 3, h, w), and the maps (N, C, H, W) of each layer, in one forward pass.
 
-    Only the maps of ``places`` are kept, copied at the moment at which they are made: an in-place activation or
+    Only the maps of ``layers`` are kept, copied at the moment at which they are made: an in-place activation or
     addition further on cannot overwrite them.
     """
     maps: dict[Layer, Tensor] = {}
 
-    def keep(place: Layer) -> Transform:
+    def keep(layer: Layer) -> Hook:
         def copy(output: Tensor) -> None:
-            maps[place] = place.shape.map_of(output).clone(memory_format=torch.contiguous_format)
+            maps[layer] = layer.shape.map_of(output).clone(memory_format=torch.contiguous_format)
 
         return copy
 
-    with torch.no_grad(), hooked(classifier.network, {place: keep(place) for place in places}):
-        logits = classifier.logits_from_inputs(view)
-    return logits, [maps[place] for place in places]
+    with torch.no_grad(), hooked(classifier.network, {layer: keep(layer) for layer in layers}):
+        logits = classifier.logits_from_inputs(inputs)
+    return logits, [maps[layer] for layer in layers]
 
 
 def read_activations_and_gradients(
     classifier: Classifier,
-    view: Tensor,
-    places: Sequence[Layer],
+    inputs: Tensor,
+    layers: Sequence[Layer],
     choose: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """Logits, and for each place the maps and the gradient of the chosen class's logit, both (N, C, H, W).
+    """Logits, and for each layer the maps and the gradient of the chosen class's logit, both (N, C, H, W).
 
-    The graph begins at the places, not at the input, and no parameter takes part: frozen networks are no obstacle,
-    and what runs before the first place costs a plain forward pass. A place that the logit does not depend on has
+    The graph begins at the layers, not at the input, and no parameter takes part: frozen networks are no obstacle,
+    and what runs before the first layer costs a plain forward pass. A layer that the logit does not depend on has
     a gradient of zero.
 
     Args:
         classifier: the classifier under examination.
-        view: (N, 3, h, w) in [0, 1].
-        places: where to look.
+        inputs: (N, 3, h, w) in [0, 1].
+        layers: layers whose maps are read.
         choose: from logits (N, K) to one class index for each photograph (N,).
     """
     outputs: dict[Layer, Tensor] = {}
 
-    def branch(place: Layer) -> Transform:
+    def branch(layer: Layer) -> Hook:
         def begin(output: Tensor) -> Tensor:
-            outputs[place] = output if output.requires_grad else output.detach().requires_grad_()
+            outputs[layer] = output if output.requires_grad else output.detach().requires_grad_()
             # The network goes on with a copy, so that nothing in place changes what is differentiated.
-            return outputs[place].clone()
+            return outputs[layer].clone()
 
         return begin
 
     with torch.inference_mode(False), torch.enable_grad():
-        with hooked(classifier.network, {place: branch(place) for place in places}):
-            logits = classifier.logits_from_inputs(view.clone())
+        with hooked(classifier.network, {layer: branch(layer) for layer in layers}):
+            logits = classifier.logits_from_inputs(inputs.clone())
         total = logits.gather(1, choose(logits.detach())[:, None]).sum()
-        kept = [outputs[place] for place in places]
+        kept = [outputs[layer] for layer in layers]
         gradients = torch.autograd.grad(total, kept, allow_unused=True, materialize_grads=True)
-    evidence = [
-        (place.shape.map_of(output.detach()), place.shape.map_of(gradient))
-        for place, output, gradient in zip(places, kept, gradients, strict=True)
+    return logits.detach(), [
+        (layer.shape.map_of(output.detach()), layer.shape.map_of(gradient))
+        for layer, output, gradient in zip(layers, kept, gradients, strict=True)
     ]
-    return logits.detach(), evidence

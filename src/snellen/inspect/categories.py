@@ -5,83 +5,98 @@ The assignment's problem 1, part 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
-from snellen.data.images import Failure, Source, read_each, source_name
-from snellen.errors import ImageError
+from snellen.data.images import Failure, ImageLike, Source
+from snellen.inspect.batches import Named, in_batches, named, one_or_each, reader
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, top_predictions
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(Result):
     """The top categories of one photograph, most probable first.
 
     Attributes:
-        image: the photograph's path, or what stands for it.
+        image: path of the photograph, or what stands for it.
         predictions: the top k.
+        photograph: the photograph as it was given; a figure opens it again.
     """
 
     image: str
     predictions: tuple[Prediction, ...]
+    photograph: ImageLike = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
     @property
     def top(self) -> Prediction:
         """The most probable category."""
         return self.predictions[0]
 
+    def plot(self) -> Figure:
+        """The photograph beside a bar for each category."""
+        from snellen.inspect.figures import draw_classifications
 
+        return draw_classifications([self])
+
+    def discussion(self) -> str:
+        """The first category, how far it is ahead of the second, and what a probability is not."""
+        from snellen.inspect.discussion import discuss_classification
+
+        return discuss_classification(self)
+
+
+@overload
+def classify(classifier: Classifier, images: Source | Image.Image, k: int = ...) -> Classification: ...
+@overload
+def classify(classifier: Classifier, images: Any, k: int = ...) -> Any: ...
 def classify(
-    classifier: Classifier, images: Source | Sequence[Source] | Tensor, k: int = 3
-) -> list[Classification | Failure]:
-    """The top ``k`` categories of each photograph, in input order.
+    classifier: Classifier, images: ImageLike | Iterable[ImageLike], k: int = 3
+) -> Classification | list[Classification | Failure]:
+    """The top ``k`` categories of one photograph, or of each of several, in input order.
+
+    A file, its bytes, an image or an array is resized with Pillow, as every ordinary pipeline does; float pixels are
+    not rounded to 8 bits before.
 
     Args:
         classifier: the classifier under examination.
-        images: paths, bytes of image files, or pixels (N, 3, H, W) in [0, 1].
-        k: how many categories; all of them where there are fewer.
+        images: one photograph or several: see :func:`snellen.data.images.one_or_many`.
+        k: number of categories; all of them where there are fewer.
 
     Returns:
-        A :class:`Classification` for each photograph, or a :class:`Failure` where it cannot be read.
+        A :class:`Classification`; of several photographs a list, with a :class:`Failure` where one cannot be read.
+
+    Raises:
+        ImageError: the only photograph cannot be read.
+        InputError: something that is no photograph, or a ``k`` that is not a whole number above 0.
     """
-    if isinstance(images, Tensor):
-        with torch.no_grad():
-            rows = top_predictions(classifier, classifier.logits(images), k)
-        return [Classification(f"pixels {number}", row) for number, row in enumerate(rows)]
-    alone = isinstance(images, str | bytes) or not isinstance(images, Sequence)
-    sources: Any = [images] if alone else images
-    return list(classify_each(classifier, sources, k))
+    return one_or_each(images, "classify", reader(classifier, "classify", by_pillow=True), _runner(classifier, k))
 
 
 def classify_each(
-    classifier: Classifier, sources: Iterable[Source], k: int = 3, batch: int = 16
+    classifier: Classifier, sources: Iterable[ImageLike], k: int = 3, batch: int = 16
 ) -> Iterator[Classification | Failure]:
-    """As :func:`classify`, one result at a time and in constant memory; decoding overlaps with the network."""
+    """As :func:`classify` of several, one result at a time and in constant memory."""
+    read = reader(classifier, "classify", by_pillow=True)
+    return in_batches(named(sources), read, _runner(classifier, k), batch)
+
+
+def _runner(classifier: Classifier, k: int) -> Callable[[Sequence[Named], Tensor], list[Classification]]:
     top_predictions(classifier, torch.empty(0, len(classifier.labels)), k)  # refuse k before any work
-    pending: list[tuple[str, npt.NDArray[np.uint8] | ImageError]] = []
-    for source, view in read_each(sources, classifier.preprocessing.preprocess_image):
-        pending.append((source_name(source), view))
-        if len(pending) == batch:
-            yield from _finish(classifier, pending, k)
-            pending = []
-    yield from _finish(classifier, pending, k)
 
-
-def _finish(
-    classifier: Classifier, pending: list[tuple[str, npt.NDArray[np.uint8] | ImageError]], k: int
-) -> Iterator[Classification | Failure]:
-    views = [view for _, view in pending if not isinstance(view, ImageError)]
-    rows: Iterator[tuple[Prediction, ...]] = iter(())
-    if views:
-        batch = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).float().div(255)
+    def run(photographs: Sequence[Named], inputs: Tensor) -> list[Classification]:
         with torch.inference_mode():
-            rows = iter(top_predictions(classifier, classifier.logits_from_inputs(batch), k))
-    for name, view in pending:
-        yield Failure(name, str(view)) if isinstance(view, ImageError) else Classification(name, next(rows))
+            rows = top_predictions(classifier, classifier.logits_from_inputs(inputs), k)
+        return [Classification(name, row, source) for (name, source), row in zip(photographs, rows, strict=True)]
+
+    return run

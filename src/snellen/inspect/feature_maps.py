@@ -3,44 +3,53 @@
 The assignment's problem 1, part 2. A layer has hundreds of channels, so which are worth looking at? The *interest*
 of a channel is a product of three numbers in [0, 1], computed for the photograph at hand:
 
-- **alive**, s / (s + m): s is the standard deviation of its values over the map, m the median of s over the
-  layer's channels that vary at all. A constant map has 0, a typical one 1/2.
-- **structured**, Moran's autocorrelation between neighbours, 1 - mean (a_i - a_j)^2 / (2 s^2) over horizontal and
-  vertical neighbours i, j, at least 0: 1 for broad shapes, near 0 for noise.
-- **different**, 1 - max |r|: r is the correlation with each map already chosen from this layer.
+- **relative variance**, s / (s + m): s is the standard deviation of its values over the map, m the median of s over
+  the layer's channels that vary at all. A constant map has 0, a typical one 1/2.
+- **autocorrelation**, Moran's between neighbours, 1 - mean (a_i - a_j)^2 / (2 s^2) over horizontal and vertical
+  neighbours i, j, at least 0: 1 for broad shapes, near 0 for noise.
+- **dissimilarity**, 1 - max |r|: r is the correlation with each map already chosen from this layer.
 
 Channels are taken greedily, the most interesting first, the lower number where two are equal: the same photograph
-always gives the same maps. A margin of a seventh of each side is left out of the three: there the padding speaks,
-not the photograph.
+always gives the same maps. A margin of a seventh of each side is left out of the three: it owes more to the padding
+than to the photograph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from skimage import filters
 from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional
 
-from snellen.data.preprocessing import check_pixels
+from snellen.data.images import Failure, ImageLike, Source
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
 from snellen.inspect.activations import read_activations, read_activations_and_gradients
+from snellen.inspect.batches import Named, one_or_each, reader
 from snellen.models.classifier import Classifier
-from snellen.models.layers import Layer, Transform, find_layer, hooked
+from snellen.models.layers import Hook, Layer, find_layer, hooked
 from snellen.models.predictions import Prediction, top_predictions
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Where early, middle and late lie, as shares of the network's weighted layers.
 BANDS = ((0.0, 0.2), (0.3, 0.7), (0.8, 1.0))
-# The part of each side on which the choice does not look.
+# One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
 # In units of CIELAB; below it a cue does not vary in the photograph.
 _LEAST_CUE = 1e-2
-# How many silenced copies of the photograph run at once.
+# How many ablations run at once.
 _BATCH = 8
 
 Array = npt.NDArray[np.float32]
@@ -51,20 +60,20 @@ class FeatureMap:
     """One channel's map of one photograph, and what was measured of it.
 
     Attributes:
-        layer: the name of the place.
-        channel: counted from 0.
-        depth: of the layer, in [0, 1].
-        height, width: of the map.
+        layer: name of the layer.
+        channel: number of the channel, from 0.
+        depth: depth of the layer, in [0, 1].
+        height, width: size of the map.
         receptive_field: (height, width) in input pixels that one value can depend on.
-        interest: alive x structured x different; see the module.
-        alive, structured, different: its factors, in [0, 1].
+        interest: relative variance x autocorrelation x dissimilarity; see the module.
+        relative_variance, autocorrelation, dissimilarity: its factors, in [0, 1].
         low, high: the least and the greatest value.
-        dead: share of values that are zero or less.
+        zero_fraction: share of values that are zero or less.
         edges: adjusted multiple correlation with the photograph's edges at the map's resolution (Sobel, of CIELAB
             lightness: horizontal, vertical and strength), in [0, 1].
         colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
-        importance: change of the top class's probability when the channel is set to zero; negative where the
-            channel speaks for the class.
+        importance: change of the top class's probability when the channel is ablated (set to zero); negative where
+            the channel supports the class.
     """
 
     layer: str
@@ -91,11 +100,11 @@ class LayerSummary:
 
     Attributes:
         name, kind, depth, channels, height, width, receptive_field: see :class:`snellen.models.layers.Layer`.
-        dead: share of the layer's values that are zero or less.
-        zero_channels: channels without a value above zero anywhere.
-        supporting: channels that speak for the top class: activation times gradient of its logit, summed over the
-            map, is above zero. To first order this is what silencing the channel takes from the logit.
-        concentration: the least number of channels that hold half of all that speaks for the class.
+        zero_fraction: share of the layer's values that are zero or less.
+        zero_channels: number of channels without a value above zero anywhere.
+        supporting: number of channels that support the top class: activation times gradient of its logit, summed over
+            the map, is above zero. To first order this is what ablating the channel takes from the logit.
+        concentration: the least number of channels that hold half of all that supports the class.
         edges, colour: medians over the channels that vary.
     """
 
@@ -115,22 +124,42 @@ class LayerSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMaps:
+class FeatureMaps(Result):
     """The chosen maps of one photograph.
 
     Attributes:
+        image: path of the photograph, or what stands for it.
+        model: name of the classifier.
         top: the photograph's most probable class.
         input_size: (height, width) of the network's input.
         layers: from shallow to deep, or as asked for.
         maps: those of the first layer first, the most interesting first.
-        values: of each map, (H, W), as the network holds them.
+        values: the activations of each map, (H, W), as the network holds them.
+        photograph: the photograph as it was given; a figure opens it again.
+        preprocessing: where in the photograph the input lies.
     """
 
+    image: str
+    model: str
     top: Prediction
     input_size: tuple[int, int]
     layers: tuple[LayerSummary, ...]
     maps: tuple[FeatureMap, ...]
-    values: tuple[Array, ...]
+    values: tuple[Array, ...] = field(repr=False, metadata=NOT_SERIALISED)
+    photograph: ImageLike = field(repr=False, metadata=NOT_SERIALISED)
+    preprocessing: Preprocessing = field(repr=False, metadata=NOT_SERIALISED)
+
+    def plot(self) -> Figure:
+        """One row for each layer: its maps, each scaled to [0, 1]."""
+        from snellen.inspect.figures import draw_feature_maps
+
+        return draw_feature_maps(self)
+
+    def discussion(self) -> str:
+        """A paragraph for each layer, one on how they change with depth, and one on what this does not prove."""
+        from snellen.inspect.discussion import discuss_feature_maps
+
+        return "\n\n".join(discuss_feature_maps(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,13 +167,13 @@ class ChannelSelection:
     """The channels chosen from one layer: one number of each measure for each channel.
 
     Attributes:
-        place: the layer.
+        layer: the layer.
         channels: (k,) their numbers.
-        alive, structured, different: (k,) in [0, 1].
+        relative_variance, autocorrelation, dissimilarity: (k,) in [0, 1].
         maps: (C, H, W) the whole layer, chosen or not.
     """
 
-    place: Layer
+    layer: Layer
     channels: list[int]
     relative_variance: list[float]
     autocorrelation: list[float]
@@ -152,135 +181,156 @@ class ChannelSelection:
     maps: Tensor
 
 
+@overload
 def feature_maps(
     classifier: Classifier,
-    pixels: Tensor,
+    images: Source | Image.Image,
+    layers: Sequence[str] | None = ...,
+    channels: Sequence[int] | None = ...,
+    count: int = ...,
+) -> FeatureMaps: ...
+@overload
+def feature_maps(
+    classifier: Classifier,
+    images: Any,
+    layers: Sequence[str] | None = ...,
+    channels: Sequence[int] | None = ...,
+    count: int = ...,
+) -> Any: ...
+def feature_maps(
+    classifier: Classifier,
+    images: ImageLike | Iterable[ImageLike],
     layers: Sequence[str] | None = None,
     channels: Sequence[int] | None = None,
     count: int = 5,
-) -> FeatureMaps:
-    """Interesting feature maps of one photograph, with what can be measured of them.
+) -> FeatureMaps | list[FeatureMaps | Failure]:
+    """Interesting feature maps of one photograph, or of each of several, with what can be measured of them.
 
     Args:
         classifier: the classifier under examination.
-        pixels: one photograph (1, 3, H, W) in [0, 1].
-        layers: names of places; without them one each from early, the middle and late.
+        images: one photograph or several: see :func:`snellen.data.images.one_or_many`.
+        layers: names of layers; without them one each from early, the middle and late.
         channels: their numbers, the same in every layer; without them the ``count`` most interesting.
-        count: how many maps of each layer.
+        count: number of maps of each layer.
+
+    Returns:
+        :class:`FeatureMaps`; of several photographs a list, with a :class:`Failure` where one cannot be read.
 
     Raises:
-        InputError: more than one photograph, no such layer or channel, or a count below one.
-        ModelError: the network has no place with a spatial map.
+        ImageError: the only photograph cannot be read.
+        InputError: something that is no photograph, no such layer or channel, or a count below one.
+        ModelError: the network has no layer with a spatial map.
     """
-    check_pixels(pixels, "feature_maps")
-    if pixels.shape[0] != 1:
-        raise InputError(f"feature_maps: got {pixels.shape[0]} photographs", "one at a time")
-    places = choose_layers(classifier, layers)
-    view = classifier.preprocessing.preprocess(pixels.to(classifier.device))
-    logits, choices = choose_channels(classifier, view, places, channels, count)
-    top = top_predictions(classifier, logits, 1)[0][0]
-    changes = ablate(classifier, view, choices, top)
-    support = channel_contributions(classifier, view, places, top)
-    described = [_describe(choice, view) for choice in choices]
+    chosen = choose_layers(classifier, layers)
+
+    def run(photographs: Sequence[Named], inputs: Tensor) -> list[FeatureMaps]:
+        logits, selections = choose_channels(classifier, inputs, chosen, channels, count)
+        return [_weigh(classifier, photographs[0], inputs, selections, top_predictions(classifier, logits, 1)[0][0])]
+
+    return one_or_each(images, "feature_maps", reader(classifier, "feature_maps"), run, size=1)
+
+
+def _weigh(
+    classifier: Classifier, photograph: Named, inputs: Tensor, selections: Sequence[ChannelSelection], top: Prediction
+) -> FeatureMaps:
+    changes = ablate(classifier, inputs, selections, top)
+    contributions = channel_contributions(classifier, inputs, [each.layer for each in selections], top)
+    described = [_describe(each, inputs) for each in selections]
     return FeatureMaps(
+        image=photograph[0],
+        model=classifier.name,
         top=top,
         input_size=classifier.preprocessing.size,
-        layers=tuple(
-            _summarise(choice, each, evidence)
-            for choice, each, evidence in zip(choices, described, support, strict=True)
-        ),
-        maps=tuple(
-            feature
-            for choice, each, change in zip(choices, described, changes, strict=True)
-            for feature in _features(choice, each, change)
-        ),
-        values=tuple(choice.maps[channel].cpu().numpy() for choice in choices for channel in choice.channels),
+        layers=tuple(map(_summarise, selections, described, contributions)),
+        maps=tuple(feature for each in map(_features, selections, described, changes) for feature in each),
+        values=tuple(each.maps[channel].cpu().numpy() for each in selections for channel in each.channels),
+        photograph=photograph[1],
+        preprocessing=classifier.preprocessing,
     )
 
 
-def choose_layers(classifier: Classifier, layers: Sequence[str] | None = None) -> list[Layer]:
-    """The places called ``layers``; without names, one of each of :data:`BANDS`.
+def choose_layers(classifier: Classifier, names: Sequence[str] | None = None) -> list[Layer]:
+    """The layers called ``names``; without names, one of each of :data:`BANDS`.
 
-    Only places right after an activation function count, and of these, where the band has such, those that follow a
+    Only layers right after an activation function count, and of these, where the band has such, those that follow a
     convolution with a window: what a 1 x 1 convolution makes is a blend of channels, and harder to read. Of several
     it is the one with the finest map, and of these the one nearest to the middle of the band; where a band has none,
     the nearest outside it.
 
     Raises:
         InputError: no such name; offers the nearest.
-        ModelError: the network has no place with a spatial map.
+        ModelError: the network has no layer with a spatial map.
     """
-    places = classifier.layers
-    if not places:
+    layers = classifier.layers
+    if not layers:
         raise ModelError(
             f"{classifier.name}: no layer of it has a map with height and width", "a convolutional or patch network"
         )
-    if layers:
-        return list(dict.fromkeys(find_layer(places, name) for name in layers))
-    activated = [place for place in places if place.activated] or places
+    if names:
+        return list(dict.fromkeys(find_layer(layers, name) for name in names))
+    activated = [layer for layer in layers if layer.activated] or layers
     return list(dict.fromkeys(_layer_in(activated, low, high) for low, high in BANDS))
 
 
-def _layer_in(places: Sequence[Layer], low: float, high: float) -> Layer:
-    def distance(place: Layer) -> float:
-        return abs(place.depth - (low + high) / 2)
+def _layer_in(layers: Sequence[Layer], low: float, high: float) -> Layer:
+    def distance(layer: Layer) -> float:
+        return abs(layer.depth - (low + high) / 2)
 
-    inside = [place for place in places if low <= place.depth <= high]
+    inside = [layer for layer in layers if low <= layer.depth <= high]
     if not inside:
-        return min(places, key=distance)
-    windowed = [place for place in inside if place.windowed] or inside
-    return min(windowed, key=lambda place: (-place.shape.height * place.shape.width, distance(place)))
+        return min(layers, key=distance)
+    windowed = [layer for layer in inside if layer.windowed] or inside
+    return min(windowed, key=lambda layer: (-layer.shape.height * layer.shape.width, distance(layer)))
 
 
 def choose_channels(
     classifier: Classifier,
-    view: Tensor,
-    places: Sequence[Layer],
+    inputs: Tensor,
+    layers: Sequence[Layer],
     channels: Sequence[int] | None = None,
     count: int = 5,
 ) -> tuple[Tensor, list[ChannelSelection]]:
-    """Logits (1, K) of ``view`` (1, 3, h, w) and the chosen channels of each place: one forward pass.
+    """Logits (1, K) of ``inputs`` (1, 3, h, w) and the chosen channels of each layer: one forward pass.
 
     Raises:
         InputError: no such channel, or a count below one.
     """
     if count < 1:
         raise InputError(f"feature_maps: {count} maps of each layer", "at least 1")
-    for place in places:
+    for layer in layers:
         for channel in channels or ():
-            if not 0 <= channel < place.shape.channels:
+            if not 0 <= channel < layer.shape.channels:
                 raise InputError(
-                    f"{place.name}: no channel {channel}", f"its channels are 0 to {place.shape.channels - 1}"
+                    f"{layer.name}: no channel {channel}", f"its channels are 0 to {layer.shape.channels - 1}"
                 )
-    logits, maps = read_activations(classifier, view, places)
-    return logits, [_choose(place, layer[0], channels, count) for place, layer in zip(places, maps, strict=True)]
+    logits, maps = read_activations(classifier, inputs, layers)
+    return logits, [_choose(layer, each[0], channels, count) for layer, each in zip(layers, maps, strict=True)]
 
 
-def _choose(place: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> ChannelSelection:
+def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> ChannelSelection:
     """The most interesting channels of ``maps`` (C, H, W), or those asked for, measured in the order given."""
     down, across = (side // _MARGIN for side in maps.shape[1:])
     inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
-    deviations, autocorrelation = _spread_and_structure(inner)
+    deviations, autocorrelation = _deviation_and_autocorrelation(inner)
     relative_variance = _relative_variance(deviations)
     worth = relative_variance * autocorrelation
     flat = _standardised(inner.flatten(1), deviations)
     similarity = torch.zeros_like(worth)
     chosen: list[int] = []
     dissimilarity: list[float] = []
-    asked = list(dict.fromkeys(channels)) if channels else [None] * min(count, place.shape.channels)
-    for wanted in asked:
+    for asked in dict.fromkeys(channels) if channels else [None] * min(count, layer.shape.channels):
         interest = worth * (1 - similarity)
         interest[chosen] = -1
-        channel = int(interest.argmax()) if wanted is None else wanted
+        channel = int(interest.argmax()) if asked is None else asked
         chosen.append(channel)
         dissimilarity.append(float(1 - similarity[channel]))
         similarity = torch.maximum(similarity, (flat @ flat[channel]).abs().clamp(max=1))
     return ChannelSelection(
-        place, chosen, relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity, maps
+        layer, chosen, relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity, maps
     )
 
 
-def _spread_and_structure(maps: Tensor) -> tuple[Tensor, Tensor]:
+def _deviation_and_autocorrelation(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Standard deviation and neighbour autocorrelation, both (C,), of ``maps`` (C, H, W)."""
     variance = maps.flatten(1).var(dim=1, correction=0)
     down = (maps[:, 1:] - maps[:, :-1]).flatten(1)
@@ -306,71 +356,71 @@ def _standardised(flat: Tensor, deviations: Tensor) -> Tensor:
 
 
 def ablate(
-    classifier: Classifier, view: Tensor, choices: Sequence[ChannelSelection], top: Prediction
+    classifier: Classifier, inputs: Tensor, selections: Sequence[ChannelSelection], top: Prediction
 ) -> list[list[float]]:
     """The change of the top class's probability when each chosen channel alone is set to zero."""
-    wanted = [(number, channel) for number, choice in enumerate(choices) for channel in choice.channels]
-    changes: list[list[float]] = [[] for _ in choices]
-    for start in range(0, len(wanted), _BATCH):
-        batch = wanted[start : start + _BATCH]
-        taps: dict[Layer, Transform] = {}
+    ablations = [(number, channel) for number, each in enumerate(selections) for channel in each.channels]
+    changes: list[list[float]] = [[] for _ in selections]
+    for start in range(0, len(ablations), _BATCH):
+        batch = ablations[start : start + _BATCH]
+        hooks: dict[Layer, Hook] = {}
         for number in {number for number, _ in batch}:
-            cases = [(row, channel) for row, (other, channel) in enumerate(batch) if other == number]
-            taps[choices[number].place] = _ablation(choices[number].place, cases)
-        with torch.no_grad(), hooked(classifier.network, taps):
-            logits = classifier.logits_from_inputs(view.expand(len(batch), -1, -1, -1))
+            ablated = [(row, channel) for row, (other, channel) in enumerate(batch) if other == number]
+            hooks[selections[number].layer] = _ablation(selections[number].layer, ablated)
+        with torch.no_grad(), hooked(classifier.network, hooks):
+            logits = classifier.logits_from_inputs(inputs.expand(len(batch), -1, -1, -1))
         probabilities = logits.double().softmax(dim=1)[:, top.index].tolist()
         for (number, _), probability in zip(batch, probabilities, strict=True):
             changes[number].append(probability - top.probability)
     return changes
 
 
-def _ablation(place: Layer, cases: Sequence[tuple[int, int]]) -> Transform:
-    """Sets channel c of photograph n to zero for each (n, c) of ``cases``."""
-    rows, channels = (list(each) for each in zip(*cases, strict=True))
+def _ablation(layer: Layer, ablated: Sequence[tuple[int, int]]) -> Hook:
+    """Sets channel c of photograph n to zero for each (n, c) of ``ablated``."""
+    rows, channels = (list(each) for each in zip(*ablated, strict=True))
 
-    def ablated(output: Tensor) -> Tensor:
+    def hook(output: Tensor) -> Tensor:
         output = output.clone()
-        place.shape.map_of(output)[rows, channels] = 0
+        layer.shape.map_of(output)[rows, channels] = 0
         return output
 
-    return ablated
+    return hook
 
 
 def channel_contributions(
-    classifier: Classifier, view: Tensor, places: Sequence[Layer], top: Prediction
+    classifier: Classifier, inputs: Tensor, layers: Sequence[Layer], top: Prediction
 ) -> list[Tensor]:
-    """For each place, what each channel (C,) adds to the top class's logit, to first order."""
-    _, evidence = read_activations_and_gradients(
-        classifier, view, places, lambda logits: logits.new_tensor([top.index]).long()
+    """For each layer, what each channel (C,) adds to the top class's logit, to first order."""
+    _, read = read_activations_and_gradients(
+        classifier, inputs, layers, lambda logits: logits.new_tensor([top.index]).long()
     )
-    return [(maps * gradients).sum(dim=(2, 3))[0] for maps, gradients in evidence]
+    return [(maps * gradients).sum(dim=(2, 3))[0] for maps, gradients in read]
 
 
 @dataclass(frozen=True, eq=False)
 class _Description:
-    """Correlations of every channel (C,) of a layer with the photograph, and its share of dead values (C,)."""
+    """Correlations of every channel (C,) of a layer with the photograph, and its share of values zero or less (C,)."""
 
     edges: Tensor
     colour: Tensor
     zero_fraction: Tensor
 
 
-def _describe(choice: ChannelSelection, view: Tensor) -> _Description:
-    flat = choice.maps.flatten(1)
-    standard = _standardised(flat, _spread(flat))
-    edges, colour = (cue.to(flat) for cue in _cues(view, choice.maps.shape[1], choice.maps.shape[2]))
+def _describe(selection: ChannelSelection, inputs: Tensor) -> _Description:
+    flat = selection.maps.flatten(1)
+    standard = _standardised(flat, _deviation(flat))
+    edges, colour = (cue.to(flat) for cue in _cues(inputs, *selection.maps.shape[1:]))
     zero_fraction = (flat <= 0).float().mean(dim=1)
     return _Description(_explained(standard, edges), _explained(standard, colour), zero_fraction)
 
 
-def _spread(flat: Tensor) -> Tensor:
+def _deviation(flat: Tensor) -> Tensor:
     return flat.std(dim=1, correction=0)
 
 
-def _cues(view: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Edges (3, P) and colour (2, P) of ``view`` (1, 3, h, w) at the P positions of a map."""
-    small = functional.adaptive_avg_pool2d(view, (height, width))[0].permute(1, 2, 0).cpu().numpy()
+def _cues(inputs: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Edges (3, P) and colour (2, P) of ``inputs`` (1, 3, h, w) at the P positions of a map."""
+    small = functional.adaptive_avg_pool2d(inputs, (height, width))[0].permute(1, 2, 0).cpu().numpy()
     lightness, *colour = np.moveaxis(rgb2lab(small), 2, 0)
     edges = [filters.sobel_h(lightness), filters.sobel_v(lightness), filters.sobel(lightness)]
     return tuple(torch.from_numpy(np.stack(cue)).float().flatten(1) for cue in (edges, colour))  # type: ignore[return-value]
@@ -391,52 +441,50 @@ def _explained(standard: Tensor, cues: Tensor) -> Tensor:
     return adjusted.clamp(min=0).sqrt()
 
 
-def _features(choice: ChannelSelection, described: _Description, changes: Sequence[float]) -> list[FeatureMap]:
-    place = choice.place
-    features = []
-    for number, channel in enumerate(choice.channels):
-        factors = choice.relative_variance[number], choice.autocorrelation[number], choice.dissimilarity[number]
-        low, high = choice.maps[channel].aminmax()
-        features.append(
-            FeatureMap(
-                layer=place.name,
-                channel=channel,
-                depth=place.depth,
-                height=place.shape.height,
-                width=place.shape.width,
-                receptive_field=place.receptive_field,
-                interest=factors[0] * factors[1] * factors[2],
-                relative_variance=factors[0],
-                autocorrelation=factors[1],
-                dissimilarity=factors[2],
-                low=float(low),
-                high=float(high),
-                zero_fraction=float(described.zero_fraction[channel]),
-                edges=float(described.edges[channel]),
-                colour=float(described.colour[channel]),
-                importance=changes[number],
-            )
+def _features(selection: ChannelSelection, described: _Description, changes: Sequence[float]) -> Iterator[FeatureMap]:
+    layer = selection.layer
+    factors = zip(selection.relative_variance, selection.autocorrelation, selection.dissimilarity, strict=True)
+    for channel, change, (variance, autocorrelation, dissimilarity) in zip(
+        selection.channels, changes, factors, strict=True
+    ):
+        low, high = selection.maps[channel].aminmax()
+        yield FeatureMap(
+            layer=layer.name,
+            channel=channel,
+            depth=layer.depth,
+            height=layer.shape.height,
+            width=layer.shape.width,
+            receptive_field=layer.receptive_field,
+            interest=variance * autocorrelation * dissimilarity,
+            relative_variance=variance,
+            autocorrelation=autocorrelation,
+            dissimilarity=dissimilarity,
+            low=float(low),
+            high=float(high),
+            zero_fraction=float(described.zero_fraction[channel]),
+            edges=float(described.edges[channel]),
+            colour=float(described.colour[channel]),
+            importance=change,
         )
-    return features
 
 
-def _summarise(choice: ChannelSelection, described: _Description, support: Tensor) -> LayerSummary:
-    place = choice.place
-    live = _spread(choice.maps.flatten(1)) > 0
-    speaking = support[support > 0].sort(descending=True).values.double().cumsum(0)
-    half = int((speaking < speaking[-1] / 2).sum()) + 1 if len(speaking) else 0
+def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:
+    layer = selection.layer
+    varying = _deviation(selection.maps.flatten(1)) > 0
+    support = contributions[contributions > 0].sort(descending=True).values.double().cumsum(0)
+    half = int((support < support[-1] / 2).sum()) + 1 if len(support) else 0
     return LayerSummary(
-        name=place.name,
-        kind=place.kind,
-        depth=place.depth,
-        channels=place.shape.channels,
-        height=place.shape.height,
-        width=place.shape.width,
-        receptive_field=place.receptive_field,
+        name=layer.name,
+        kind=layer.kind,
+        depth=layer.depth,
+        channels=layer.shape.channels,
+        height=layer.shape.height,
+        width=layer.shape.width,
+        receptive_field=layer.receptive_field,
         zero_fraction=float(described.zero_fraction.mean()),
         zero_channels=int((described.zero_fraction == 1).sum()),
-        supporting=len(speaking),
+        supporting=len(support),
         concentration=half,
-        edges=float(described.edges[live].abs().median()) if live.any() else 0.0,
-        colour=float(described.colour[live].median()) if live.any() else 0.0,
+        edges=float(described.edges[varying].median()) if varying.any() else 0.0,
+        colour=float(described.colour[varying].median()) if varying.any() else 0.0,
     )

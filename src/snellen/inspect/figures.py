@@ -1,9 +1,8 @@
-"""Draws feature maps, alone and over the photograph; heat maps; and the patches that excite a channel."""
+"""Draws what was seen in a photograph: categories, feature maps, heat maps, and the patches that activate a channel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -11,11 +10,11 @@ import numpy.typing as npt
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 from torch.nn import functional
 
+from snellen.data.images import ImageLike, open_photo
 from snellen.data.preprocessing import Preprocessing
-from snellen.figures import BLUE, GREY, new_figure, styled
+from snellen.figures import BLUE, GREY, new_figure, percent, styled, thumbnail
 from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
@@ -25,15 +24,89 @@ Array = npt.NDArray[np.float32]
 
 # Its lightness rises evenly, so it reads the same in grey print and for every kind of colour vision.
 _COLOURS = "viridis"
-_LONGEST_SIDE = 400
 _WIDTH = 7.4
 
 
-def normalised(values: Array) -> Array:
+def draw_classifications(results: Sequence[Classification]) -> Figure:
+    """One row for each of at least one photograph: the picture, and a bar for each of its top categories."""
+    with styled():
+        most = max(len(result.predictions) for result in results)
+        figure = new_figure(6.3, max(1.15, 0.23 * most) * len(results))
+        axes = figure.subplots(len(results), 2, squeeze=False, width_ratios=(1, 1.6))
+        for (picture, bars), result in zip(axes, results, strict=True):
+            picture.imshow(_small(result.photograph))
+            picture.set_axis_off()
+            rows = range(len(result.predictions))
+            colours = [BLUE if row == 0 else GREY for row in rows]
+            drawn = bars.barh(rows, [p.probability for p in result.predictions], color=colours, height=0.62)
+            bars.bar_label(drawn, [percent(p.probability) for p in result.predictions], padding=3, fontsize=8)
+            bars.set_yticks(rows, [p.label for p in result.predictions])
+            bars.set_xlim(0, 1.15)
+            bars.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+            bars.set_ylim(max(2.5, len(rows) - 0.5), -0.6)
+            bars.tick_params(left=False)
+            bars.spines["left"].set_visible(False)
+    return figure
+
+
+def draw_feature_maps(result: FeatureMaps) -> Figure:
+    """One row for each layer: its maps, each scaled to [0, 1], with the range below."""
+
+    def show(axes: Axes, values: Array) -> None:
+        axes.imshow(scaled(values), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
+
+    first = result.layers[0]
+    return _draw_rows(result, first.height / first.width, show)
+
+
+def draw_overlays(result: FeatureMaps) -> Figure:
+    """The same maps over the photograph, each where it belongs; what the crop leaves out is dim."""
+    image = _small(result.photograph)
+
+    def show(axes: Axes, values: Array) -> None:
+        axes.imshow(blend(image, on_photograph(scaled(values), result.preprocessing, *image.shape[:2])))
+
+    return _draw_rows(result, image.shape[0] / image.shape[1], show)
+
+
+def draw_heatmap(result: Heatmap) -> Figure:
+    """The photograph, and beside it the part of it that supports the class."""
+    image = _small(result.photograph)
+    height, width = image.shape[:2]
+    with styled():
+        figure = new_figure(_WIDTH, 0.3 + 0.49 * _WIDTH * height / width)
+        left, right = figure.subplots(1, 2)
+        left.imshow(image)
+        right.imshow(blend(image, on_photograph(result.values, result.preprocessing, height, width)))
+        for axes in (left, right):
+            axes.set_axis_off()
+        left.set_title(f"{result.label}: {percent(result.probability)}")
+        right.set_title(f"supports {result.label} ({result.layer})")
+    return figure
+
+
+def draw_top_patches(channels: Sequence[TopPatches]) -> Figure:
+    """One row for each channel: its top-activating patches, each with the value that it reaches."""
+    columns = max([1, *(len(channel.patches) for channel in channels)])
+    with styled():
+        figure = new_figure(_WIDTH, 1.02 * len(channels))
+        grid = figure.subplots(len(channels), columns + 1, squeeze=False, width_ratios=(1.5, *[1] * columns))
+        for row, channel in zip(grid, channels, strict=True):
+            for axes in row:
+                axes.set_axis_off()
+            row[0].text(0, 0.5, f"{channel.layer}\nchannel {channel.channel}", va="center", fontsize=8)
+            if not channel.patches:
+                row[1].text(0, 0.5, "never above zero", va="center", fontsize=8)
+            for axes, patch in zip(row[1:], channel.patches, strict=False):
+                axes.imshow(patch.pixels, interpolation="nearest")
+                axes.set_title(f"{patch.value:.2f}", fontsize=7, pad=2)
+    return figure
+
+
+def scaled(values: Array) -> Array:
     """A map scaled to [0, 1] by its own least and greatest value; 0 everywhere where the two are equal."""
     low, high = float(values.min()), float(values.max())
-    scaled = (values - low) / (high - low) if high > low else np.zeros_like(values)
-    return scaled.astype(np.float32)
+    return ((values - low) / (high - low) if high > low else np.zeros_like(values)).astype(np.float32)
 
 
 def on_photograph(values: Array, preprocessing: Preprocessing, height: int, width: int) -> Array:
@@ -43,77 +116,9 @@ def on_photograph(values: Array, preprocessing: Preprocessing, height: int, widt
     columns = slice(max(round(left), 0), min(round(right), width))
     size = (rows.stop - rows.start, columns.stop - columns.start)
     stretched = functional.interpolate(torch.from_numpy(values)[None, None], size, mode="bilinear", align_corners=False)
-    placed = np.full((height, width), np.nan, dtype=np.float32)
-    placed[rows, columns] = stretched[0, 0].numpy()
-    return placed
-
-
-def draw_feature_maps(result: FeatureMaps) -> Figure:
-    """One row for each layer: its maps, each scaled to [0, 1], with the range below."""
-    first = result.layers[0]
-    return _draw_rows(result, first.height / first.width, _show_map)
-
-
-def draw_overlays(photograph: Image.Image, preprocessing: Preprocessing, result: FeatureMaps) -> Figure:
-    """The same maps over the photograph, each where it belongs; what the crop leaves out is dim."""
-    image = _thumbnail(photograph)
-
-    def show(axes: Axes, values: Array) -> None:
-        axes.imshow(blend(image, on_photograph(normalised(values), preprocessing, *image.shape[:2])))
-
-    return _draw_rows(result, image.shape[0] / image.shape[1], show)
-
-
-def _draw_rows(result: FeatureMaps, proportion: float, show: Callable[[Axes, Array], None]) -> Figure:
-    """``show`` draws one map, of ``proportion`` height over width."""
-    rows = [[number for number, m in enumerate(result.maps) if m.layer == layer.name] for layer in result.layers]
-    columns = max(map(len, rows))
-    with styled():
-        width = max(_WIDTH, 1.48 * columns)
-        figure = new_figure(width, (width / columns * proportion + 0.98) * len(rows))
-        for band, layer, members in zip(_bands(figure, len(rows)), result.layers, rows, strict=True):
-            band.suptitle(_heading(layer, result.input_size), fontsize=9, x=0.008, ha="left", weight="bold")
-            every = band.subplots(1, columns, squeeze=False)[0]
-            for axes in every:
-                axes.set_axis_off()
-            for axes, number in zip(every, members, strict=False):
-                axes.set_axis_on()
-                show(axes, result.values[number])
-                _label(axes, result.maps[number])
-    return figure
-
-
-def _bands(figure: Figure, count: int) -> list[Any]:
-    return list(figure.subfigures(count, 1, squeeze=False)[:, 0])
-
-
-def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
-    sees = "the whole input" if layer.receptive_field == input_size else _size(*layer.receptive_field) + " pixels"
-    return f"{layer.name}: depth {100 * layer.depth:.0f} %, {_size(layer.height, layer.width)} values, each sees {sees}"
-
-
-def _size(height: int, width: int) -> str:
-    return f"{height} \N{MULTIPLICATION SIGN} {width}"
-
-
-def _label(axes: Axes, feature: FeatureMap) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_title(f"channel {feature.channel}\ninterest {feature.interest:.2f}", fontsize=8)
-    change = f"{feature.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
-    axes.set_xlabel(f"{feature.low:.2f} to {feature.high:.2f}\nsilenced: {change}", fontsize=7.5, color=GREY)
-
-
-def _show_map(axes: Axes, values: Array) -> None:
-    axes.imshow(normalised(values), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
-
-
-def _thumbnail(photograph: Image.Image) -> Array:
-    shown = photograph.copy()
-    shown.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    return np.asarray(shown, dtype=np.float32) / np.float32(255)
+    laid = np.full((height, width), np.nan, dtype=np.float32)
+    laid[rows, columns] = stretched[0, 0].numpy()
+    return laid
 
 
 def blend(image: Array, heat: Array) -> Array:
@@ -127,70 +132,46 @@ def blend(image: Array, heat: Array) -> Array:
     return blended.astype(np.float32)
 
 
-def draw_heatmap(photograph: Image.Image, preprocessing: Preprocessing, result: Heatmap) -> Figure:
-    """The photograph, and beside it the part of it that speaks for the class."""
-    image = _thumbnail(photograph)
-    height, width = image.shape[:2]
-    with styled():
-        figure = new_figure(_WIDTH, 0.3 + 0.49 * _WIDTH * height / width)
-        left, right = figure.subplots(1, 2)
-        left.imshow(image)
-        right.imshow(blend(image, on_photograph(result.values, preprocessing, height, width)))
-        for axes in (left, right):
-            axes.set_axis_off()
-        left.set_title(f"{result.label}: {result.probability:.1%}".replace("%", " %"))
-        right.set_title(f"speaks for {result.label} ({result.layer})")
-    return figure
+def _small(photograph: ImageLike) -> Array:
+    """A thumbnail (h, w, 3) in [0, 1]."""
+    return np.asarray(thumbnail(open_photo(photograph, "figure").image), dtype=np.float32) / np.float32(255)
 
 
-def draw_examples(channels: Sequence[TopPatches]) -> Figure:
-    """One row for each channel: the patches that excite it most, each with the value it reaches."""
-    columns = max([1, *(len(channel.examples) for channel in channels)])
+def _draw_rows(result: FeatureMaps, proportion: float, show: Callable[[Axes, Array], None]) -> Figure:
+    """``show`` draws one map, of ``proportion`` height over width."""
+    rows = [[number for number, m in enumerate(result.maps) if m.layer == layer.name] for layer in result.layers]
+    columns = max(map(len, rows))
     with styled():
-        figure = new_figure(_WIDTH, 1.02 * len(channels))
-        grid = figure.subplots(len(channels), columns + 1, squeeze=False, width_ratios=(1.5, *[1] * columns))
-        for row, channel in zip(grid, channels, strict=True):
-            for axes in row:
+        width = max(_WIDTH, 1.48 * columns)
+        figure = new_figure(width, (width / columns * proportion + 0.98) * len(rows))
+        bands = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
+        for band, layer, members in zip(bands, result.layers, rows, strict=True):
+            band.suptitle(_heading(layer, result.input_size), fontsize=9, x=0.008, ha="left", weight="bold")
+            every = band.subplots(1, columns, squeeze=False)[0]
+            for axes in every:
                 axes.set_axis_off()
-            row[0].text(0, 0.5, f"{channel.layer}\nchannel {channel.channel}", va="center", fontsize=8)
-            if not channel.examples:
-                row[1].text(0, 0.5, "nothing excites it", va="center", fontsize=8)
-            for axes, example in zip(row[1:], channel.examples, strict=False):
-                axes.imshow(example.patch, interpolation="nearest")
-                axes.set_title(f"{example.value:.2f}", fontsize=7, pad=2)
+            for axes, number in zip(every, members, strict=False):
+                axes.set_axis_on()
+                show(axes, result.values[number])
+                _label(axes, result.maps[number])
     return figure
 
 
-_THUMBNAIL = (640, 640)
+def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
+    sees = "the whole input" if layer.receptive_field == input_size else _size(*layer.receptive_field) + " pixels"
+    size = _size(layer.height, layer.width)
+    return f"{layer.name}: depth {percent(layer.depth, 0)}, {size} values, receptive field {sees}"
 
 
-def draw_categories(photographs: Sequence[tuple[Image.Image, Classification]]) -> Figure:
-    """One row for each photograph: the picture, and a bar for each of its top categories.
-
-    Args:
-        photographs: RGB images with what was seen in them; at least one.
-    """
-    with styled():
-        bars_of_one = max(len(classification.predictions) for _, classification in photographs)
-        figure = new_figure(6.3, max(1.15, 0.23 * bars_of_one) * len(photographs))
-        axes = figure.subplots(len(photographs), 2, squeeze=False, width_ratios=(1, 1.6))
-        for (picture, bars), (image, classification) in zip(axes, photographs, strict=True):
-            shown = image.copy()
-            shown.thumbnail(_THUMBNAIL)
-            picture.imshow(shown)
-            picture.set_axis_off()
-            rows = range(len(classification.predictions))
-            colours = [BLUE if row == 0 else GREY for row in rows]
-            drawn = bars.barh(rows, [p.probability for p in classification.predictions], color=colours, height=0.62)
-            bars.bar_label(drawn, [_percent(p.probability) for p in classification.predictions], padding=3, fontsize=8)
-            bars.set_yticks(rows, [p.label for p in classification.predictions])
-            bars.set_xlim(0, 1.15)
-            bars.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-            bars.set_ylim(max(2.5, len(rows) - 0.5), -0.6)
-            bars.tick_params(left=False)
-            bars.spines["left"].set_visible(False)
-    return figure
+def _size(height: int, width: int) -> str:
+    return f"{height} \N{MULTIPLICATION SIGN} {width}"
 
 
-def _percent(probability: float) -> str:
-    return f"{probability:.1%}".replace("%", " %")
+def _label(axes: Axes, feature: FeatureMap) -> None:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(f"channel {feature.channel}\ninterest {feature.interest:.2f}", fontsize=8)
+    change = f"{feature.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
+    axes.set_xlabel(f"{feature.low:.2f} to {feature.high:.2f}\nablated: {change}", fontsize=7.5, color=GREY)

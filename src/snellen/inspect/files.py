@@ -1,4 +1,4 @@
-"""Writes what the examination of feature maps found: figures, numbers, and the maps themselves."""
+"""Writes what the examination of a photograph's feature maps found: figures, numbers, and the maps themselves."""
 
 from __future__ import annotations
 
@@ -9,96 +9,51 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
-from torch import Tensor
 
-from snellen.inspect.discussion import discuss
+from snellen.inspect.discussion import discuss_feature_maps
 from snellen.inspect.feature_maps import FeatureMaps
-from snellen.inspect.figures import draw_examples, draw_feature_maps, draw_heatmap, draw_overlays
-from snellen.inspect.heatmap import area_of_half, heatmap
+from snellen.inspect.figures import draw_feature_maps, draw_overlays, draw_top_patches
+from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
-from snellen.models.classifier import Classifier
 from snellen.runs.files import write_bytes, write_figure, write_json
 
 _ENDINGS = (".png", ".svg")
-_EXTRAS = {"heatmap", "examples"}
+_EXTRAS = {"heatmap", "top_patches"}
 
 
-def write_feature_maps(
-    classifier: Classifier,
-    photograph: Image.Image,
-    name: str,
-    result: FeatureMaps,
-    folder: Path,
-    more: Mapping[str, Any],
-) -> None:
+def write_feature_maps(result: FeatureMaps, folder: Path, more: Mapping[str, Any]) -> None:
     """Write the maps alone and over the photograph, their values (``maps.npz``), and ``result.json``.
 
     Args:
-        classifier: the one examined.
-        photograph: upright RGB.
-        name: what the result calls it.
-        result: of this photograph.
-        folder: where to write.
-        more: further entries of ``result.json``. A heat map or examples that are none of them are of an earlier
-            examination, and removed.
+        result: the maps of one photograph.
+        folder: the folder.
+        more: further entries of ``result.json``: the provenance; as ``heatmap`` a heat map, as ``top_patches`` a list
+            of top-activating patches. The figures of one that is not among them are an earlier examination's, and
+            removed.
     """
     for stem in _EXTRAS - more.keys():
         for ending in _ENDINGS:
             (folder / f"{stem}{ending}").unlink(missing_ok=True)
-    _save_both(draw_feature_maps(result), folder, "features")
-    _save_both(draw_overlays(photograph, classifier.preprocessing, result), folder, "overlay")
+    _write_both(folder, "features", draw_feature_maps(result))
+    _write_both(folder, "overlay", draw_overlays(result))
     values = io.BytesIO()
     names = [f"{feature.layer}/{feature.channel}" for feature in result.maps]
     maps: dict[str, Any] = dict(zip(names, result.values, strict=True))
     np.savez_compressed(values, **maps)
     write_bytes(folder / "maps.npz", values.getvalue())
-    write_json(
-        folder / "result.json",
-        {
-            "image": name,
-            "model": classifier.name,
-            "top": result.top,
-            "layers": result.layers,
-            "maps": result.maps,
-            "discussion": discuss(result),
-            **more,
-        },
-    )
+    write_json(folder / "result.json", {**result.to_dict(), "discussion": discuss_feature_maps(result), **more})
 
 
-def write_heatmap(
-    classifier: Classifier, photograph: Image.Image, pixels: Tensor, target: int | str | None, folder: Path
-) -> dict[str, Any]:
-    """Draw what speaks for a class; gives the entry of ``result.json``."""
-    (found,) = heatmap(classifier, pixels, target)
-    _save_both(draw_heatmap(photograph, classifier.preprocessing, found), folder, "heatmap")
-    return {
-        "layer": found.layer,
-        "label": found.label,
-        "index": found.index,
-        "probability": found.probability,
-        "peak": found.peak,
-        "area_of_half": area_of_half(found),
-    }
+def write_heatmap(result: Heatmap, folder: Path) -> None:
+    """Draw a heat map: ``heatmap.png`` and ``heatmap.svg``."""
+    _write_both(folder, "heatmap", result.plot())
 
 
-def write_examples(channels: Sequence[TopPatches], folder: Path) -> list[dict[str, Any]]:
-    """Draw the patches that excite each channel most; gives the entry of ``result.json``."""
-    _save_both(draw_examples(channels), folder, "examples")
-    return [
-        {
-            "layer": channel.layer,
-            "channel": channel.channel,
-            "examples": [
-                {"image": example.image, "value": example.value, "mean": example.mean, "box": example.box}
-                for example in channel.examples
-            ],
-        }
-        for channel in channels
-    ]
+def write_top_patches(channels: Sequence[TopPatches], folder: Path) -> None:
+    """Draw the top-activating patches of each channel: ``top_patches.png`` and ``top_patches.svg``."""
+    _write_both(folder, "top_patches", draw_top_patches(channels))
 
 
-def _save_both(figure: Figure, folder: Path, stem: str) -> None:
+def _write_both(folder: Path, stem: str, figure: Figure) -> None:
     for ending in _ENDINGS:
         write_figure(folder / f"{stem}{ending}", figure)

@@ -1,4 +1,4 @@
-"""The patches of a collection of photographs that excite a channel most, cut at its receptive field.
+"""The patches of a collection of photographs on which a channel is most active, cut at its receptive field.
 
 After Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, arXiv 1311.2901, without their
 deconvolution: what a unit sees is derived from the network (:mod:`snellen.models.receptive_field`), not reconstructed.
@@ -6,73 +6,90 @@ deconvolution: what a unit sees is derived from the network (:mod:`snellen.model
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from torch import Tensor
 
-from snellen.data.images import Failure, Source, read_each
-from snellen.errors import ImageError
+from snellen.data.images import Failure
 from snellen.inspect.activations import read_activations
+from snellen.inspect.batches import Named, in_batches, reader
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Layer, find_layer
+from snellen.runs.progress import SILENT, Progress
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED
 
-Bytes = npt.NDArray[np.uint8]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _BATCH = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
-    """One patch that excites a channel.
+class Patch:
+    """One patch on which a channel is active.
 
     Attributes:
-        image: the photograph it comes from.
+        image: name of the photograph that it comes from.
         value: the channel's greatest value in that photograph, above 0.
         mean: its mean over the photograph, which decides between equal values.
-        box: (left, top, right, bottom) of the patch, in pixels of the view.
-        patch: (bottom - top, right - left, 3) RGB bytes.
+        box: (left, top, right, bottom) of the patch, in pixels of the network's input.
+        pixels: (bottom - top, right - left, 3) RGB bytes.
     """
 
     image: str
     value: float
     mean: float
     box: tuple[int, int, int, int]
-    patch: Bytes
+    pixels: npt.NDArray[np.uint8] = field(repr=False, metadata=NOT_SERIALISED)
 
 
 @dataclass(frozen=True, eq=False)
-class TopPatches:
-    """The patches that excite one channel most, the most exciting first, at most one of each photograph.
+class TopPatches(Result):
+    """The top-activating patches of one channel, the most active first, at most one of each photograph.
 
-    Fewer than asked for where the channel is silent in the other photographs.
+    Fewer than asked for where the channel is zero or less all over the other photographs.
     """
 
     layer: str
     channel: int
-    examples: tuple[Example, ...]
+    patches: tuple[Patch, ...]
+
+    def plot(self) -> Figure:
+        """The patches in a row, each with the value that it reaches."""
+        from snellen.inspect.figures import draw_top_patches
+
+        return draw_top_patches([self])
+
+    def discussion(self) -> str:
+        """How active the channel is on its patches, and what they do not prove."""
+        from snellen.inspect.discussion import discuss_top_patches
+
+        return discuss_top_patches(self)
 
 
 def top_activating_patches(
     classifier: Classifier,
-    photographs: Iterable[tuple[str, Source]],
+    photographs: Iterable[Named],
     channels: Sequence[tuple[str, int]],
     count: int = 6,
-    advance: Callable[[], None] = lambda: None,
+    *,
+    progress: Progress = SILENT,
 ) -> tuple[list[TopPatches], list[Failure]]:
-    """The ``count`` patches of ``photographs`` that excite each of ``channels`` most, in one pass over them.
+    """The ``count`` patches of ``photographs`` on which each of ``channels`` is most active, in one pass over them.
 
     Memory does not grow with the number of photographs.
 
     Args:
         classifier: the classifier under examination.
-        photographs: the name of each, and its path or the bytes of its file.
+        photographs: the name of each, and the photograph.
         channels: (layer, channel) pairs.
-        count: patches kept for each.
-        advance: called once for each photograph.
+        count: number of patches of each channel.
+        progress: told of each photograph.
 
     Returns:
         One entry for each pair, and a failure for each photograph that could not be read.
@@ -81,53 +98,43 @@ def top_activating_patches(
         InputError: no such layer.
     """
     found = [(find_layer(classifier.layers, layer), channel) for layer, channel in channels]
-    best: list[list[Example]] = [[] for _ in found]
+    best: list[list[Patch]] = [[] for _ in found]
     failures: list[Failure] = []
-    pending: list[tuple[str, Bytes]] = []
-    names: deque[str] = deque()
 
-    def sources() -> Iterator[Source]:
-        for name, source in photographs:
-            names.append(name)
-            yield source
+    def run(batch: Sequence[Named], inputs: Tensor) -> Sequence[Named]:
+        _update(best, classifier, found, [name for name, _ in batch], inputs, count)
+        return batch
 
-    for _, view in read_each(sources(), classifier.preprocessing.preprocess_image):
-        advance()
-        name = names.popleft()
-        if isinstance(view, ImageError):
-            failures.append(Failure(name, str(view)))
-            continue
-        pending.append((name, view))
-        if len(pending) == _BATCH:
-            _update(best, classifier, found, pending, count)
-            pending = []
-    if pending:
-        _update(best, classifier, found, pending, count)
-    results = [TopPatches(place.name, channel, tuple(each)) for (place, channel), each in zip(found, best, strict=True)]
-    return results, failures
+    for result in in_batches(photographs, reader(classifier, "top_activating_patches", by_pillow=True), run, _BATCH):
+        progress.advance()
+        if isinstance(result, Failure):
+            failures.append(result)
+    return [
+        TopPatches(layer.name, channel, tuple(each)) for (layer, channel), each in zip(found, best, strict=True)
+    ], failures
 
 
 def _update(
-    best: list[list[Example]],
+    best: list[list[Patch]],
     classifier: Classifier,
     channels: Sequence[tuple[Layer, int]],
-    batch: Sequence[tuple[str, Bytes]],
+    names: Sequence[str],
+    inputs: Tensor,
     count: int,
 ) -> None:
-    """Let a batch of views compete with the best examples so far."""
-    views = torch.from_numpy(np.stack([view for _, view in batch])).permute(0, 3, 1, 2).float().div(255)
-    places = list(dict.fromkeys(place for place, _ in channels))
-    _, maps = read_activations(classifier, views, places)
-    by_place = dict(zip(places, maps, strict=True))
-    for (place, channel), kept in zip(channels, best, strict=True):
-        values, positions = by_place[place][:, channel].flatten(1).max(dim=1)
-        means = by_place[place][:, channel].mean(dim=(1, 2))
-        for (name, view), value, mean, position in zip(
-            batch, values.tolist(), means.tolist(), positions.tolist(), strict=True
+    """Let the patches of ``inputs`` (N, 3, h, w) compete with the best so far."""
+    layers = list(dict.fromkeys(layer for layer, _ in channels))
+    maps = dict(zip(layers, read_activations(classifier, inputs, layers)[1], strict=True))
+    for (layer, channel), kept in zip(channels, best, strict=True):
+        values, positions = maps[layer][:, channel].flatten(1).max(dim=1)
+        means = maps[layer][:, channel].mean(dim=(1, 2))
+        for name, image, value, mean, position in zip(
+            names, inputs, values.tolist(), means.tolist(), positions.tolist(), strict=True
         ):
             if value <= 0 or (len(kept) == count and (value, mean) <= (kept[-1].value, kept[-1].mean)):
                 continue
-            box = left, top, right, bottom = place.box(*divmod(position, place.shape.width))
-            kept.append(Example(name, value, mean, box, view[top:bottom, left:right].copy()))
-            kept.sort(key=lambda example: (example.value, example.mean), reverse=True)
+            box = left, top, right, bottom = layer.box(*divmod(position, layer.shape.width))
+            pixels = image[:, top:bottom, left:right].mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+            kept.append(Patch(name, value, mean, box, pixels))
+            kept.sort(key=lambda patch: (patch.value, patch.mean), reverse=True)
             del kept[count:]

@@ -28,7 +28,7 @@ def create(architecture: str, classes: int, options: Mapping[str, Any] | None = 
         architecture: ``plain``, ``batchnorm``, ``deep``, a timm architecture, or a Python file with a function
             ``network(classes)`` that returns a :class:`torch.nn.Module`. Such a file is run.
         classes: number of logits.
-        options: further keyword arguments, of Snellen's own networks and of Python files.
+        options: keyword arguments of Snellen's own networks, or of a Python file's function.
 
     Raises:
         ModelError: no such architecture, or one that does not take these arguments.

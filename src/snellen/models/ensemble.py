@@ -1,4 +1,4 @@
-"""Networks that learn apart, answer together, and look like one."""
+"""Independently trained networks that answer together and look like one."""
 
 from __future__ import annotations
 
@@ -9,28 +9,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def repeated_targets(logits: Tensor, targets: Tensor) -> Tensor:
-    """The class of each of ``logits`` (M * N, classes), given ``targets`` (N,).
-
-    The members of an ensemble that learns answer one after another; any other network answers once, M = 1.
-    """
-    return targets.repeat(len(logits) // len(targets))
-
-
 class Ensemble(nn.Module):
     """Members of one kind, each with a linear layer, that start differently and so come to err differently.
 
-    While it learns, each member answers for itself, one batch of logits (N, classes) after another: (M * N, classes)
-    for M members. A loss over them is a loss for each, so that no member leans on another; that is the deep ensemble of
-    Lakshminarayanan et al. (arXiv 1612.01474), in one module. Afterwards its answer is the mean of the members' logits
-    (N, classes).
+    In training mode each member answers for itself: logits (members, N, classes). A loss over them is a loss for each,
+    so that no member leans on another; that is the deep ensemble of Lakshminarayanan et al. (arXiv 1612.01474), in one
+    module. In evaluation mode the answer is the mean of the members' logits (N, classes).
 
-    The linear layers are one, ``linear``, that each member sees its own part of; what it receives, the features of
-    all members side by side, is the ensemble's features.
+    The linear layers are one, ``linear``, of which each member has its own part; its input, the features of all members
+    side by side, is the ensemble's features.
 
     Args:
-        members: each makes features (N, ``features``) of images.
-        features: how many a member makes.
+        members: networks that make features (N, ``features``) of images.
+        features: number of features of one member.
         classes: number of logits.
     """
 
@@ -40,10 +31,10 @@ class Ensemble(nn.Module):
         self.linear = nn.Linear(len(members) * features, classes, bias=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits: of each member in training mode, else their mean."""
+        """Logits: (members, N, classes) in training mode, else their mean (N, classes)."""
         features = [member(images) for member in self.members]
         if not self.training:
             mean: Tensor = self.linear(torch.cat(features, dim=1) / len(features))
             return mean
         weights = self.linear.weight.chunk(len(features), dim=1)
-        return torch.cat([functional.linear(seen, weight) for seen, weight in zip(features, weights, strict=True)])
+        return torch.stack([functional.linear(own, weight) for own, weight in zip(features, weights, strict=True)])

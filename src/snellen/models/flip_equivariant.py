@@ -1,12 +1,12 @@
-"""Layers that do not mind mirrors: where their input is mirrored left to right, so is their output.
+"""Flip-equivariant layers: where their input is flipped left to right, so is their output.
 
-Channels come in pairs: channel i and channel i + C / 2 of C look for the same thing, one as it is and one as a mirror
-shows it. Mirroring the image then mirrors every map and swaps the two of each pair, to rounding, through any number of
-these layers; :class:`PairedMaxPool2d` at the end no longer asks which of the two it was, so the network's answer to a
-mirrored image is its answer to the image. This is the group convolution of Cohen and Welling (arXiv 1602.07576,
-section 6) for shifts and one mirror. It costs what an ordinary layer of C channels costs, with half the weights.
+Channels come in pairs: channel i and channel i + C / 2 of C detect the same thing, one as it is and one flipped.
+Flipping the image then flips every map and swaps the two of each pair, to rounding, through any number of these layers;
+:class:`PairedMaxPool2d` at the end no longer tells the two apart, so the network's answer to a flipped image is its
+answer to the image: it is flip-invariant. This is the group convolution of Cohen and Welling (arXiv 1602.07576,
+section 6) for shifts and one reflection. It costs what an ordinary layer of C channels costs, with half the weights.
 
-The price: such a network cannot tell apart what differs only by a mirror, a left arrow and a right one.
+The price: such a network cannot tell apart what differs only by a flip, a left arrow and a right one.
 
 Element-wise functions may stand between these layers, and pooling whose windows lie symmetrically in the map.
 """
@@ -23,13 +23,13 @@ _COLOURS = 3
 class FlipEquivariantConv2d(nn.Conv2d):
     """A convolution (N, C, H, W) to (N, F, H', W') half of whose filters are the mirror images of the other half.
 
-    ``weight`` is (F / 2, C, side, side), and ``out_channels`` says F / 2; :meth:`filters` makes all F of it. A mirror
+    ``weight`` is (F / 2, C, side, side), and ``out_channels`` says F / 2; :meth:`filters` makes all F of it. A flip
     leaves the colours of an image as they are, so three channels are no pairs.
 
     Args:
-        inputs: C, even, or 3 for an image.
-        outputs: F, even.
-        side: of the filters, in pixels; a map is padded so that an odd one leaves its size, an even one takes 1.
+        inputs: number of input channels C, even, or 3 for an image.
+        outputs: number of output channels F, even.
+        side: side of the filters, in pixels; a map is padded so that an odd side leaves its size, an even one takes 1.
         bias: whether each pair has a bias.
 
     Raises:
@@ -50,7 +50,7 @@ class FlipEquivariantConv2d(nn.Conv2d):
         return torch.cat((self.weight, partners.flip(-1))).contiguous(memory_format=torch.channels_last)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # as the base class names it
-        """The answers of all filters to ``input``."""
+        """The feature maps of all filters."""
         bias = None if self.bias is None else self.bias.repeat(2)
         return functional.conv2d(input, self.filters(), bias, padding=self.padding)
 
@@ -58,10 +58,10 @@ class FlipEquivariantConv2d(nn.Conv2d):
 class FlipEquivariantBatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation of (N, C, H, W) with one mean, deviation and shift for both channels of a pair.
 
-    It learns no scale, and its averages follow the last few batches.
+    It learns no scale, and its running averages follow the last few batches.
 
     Args:
-        channels: C, even.
+        channels: number of channels C, even.
     """
 
     def __init__(self, channels: int) -> None:
@@ -87,9 +87,9 @@ class PairedMaxPool2d(nn.Module):
 
 
 def materialise(network: nn.Module) -> None:
-    """Put ordinary layers of the same function in the places of ``network``'s mirrored ones.
+    """Replace ``network``'s flip-equivariant layers, in place, by ordinary layers of the same function.
 
-    They need not make their filters anew each time, and whatever knows ordinary layers knows them.
+    These need not make their filters anew each time, and whatever knows ordinary layers knows them.
     """
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
@@ -99,19 +99,21 @@ def materialise(network: nn.Module) -> None:
                 setattr(module, name, _materialised_norm(child))
 
 
-def _materialised_convolution(mirrored: FlipEquivariantConv2d) -> nn.Conv2d:
-    filters = mirrored.filters().detach()
+def _materialised_convolution(equivariant: FlipEquivariantConv2d) -> nn.Conv2d:
+    filters = equivariant.filters().detach()
     outputs, inputs, side, _ = filters.shape
-    ordinary = nn.Conv2d(inputs, outputs, side, padding=(side - 1) // 2, bias=mirrored.bias is not None)
+    ordinary = nn.Conv2d(inputs, outputs, side, padding=(side - 1) // 2, bias=equivariant.bias is not None)
     ordinary.weight = nn.Parameter(filters)
-    if mirrored.bias is not None:
-        ordinary.bias = nn.Parameter(mirrored.bias.detach().repeat(2))
+    if equivariant.bias is not None:
+        ordinary.bias = nn.Parameter(equivariant.bias.detach().repeat(2))
     return ordinary
 
 
-def _materialised_norm(mirrored: FlipEquivariantBatchNorm2d) -> nn.BatchNorm2d:
-    ordinary = nn.BatchNorm2d(2 * mirrored.num_features, mirrored.eps, mirrored.momentum).to(mirrored.weight)
-    of_pairs = mirrored.state_dict()
+def _materialised_norm(equivariant: FlipEquivariantBatchNorm2d) -> nn.BatchNorm2d:
+    ordinary = nn.BatchNorm2d(2 * equivariant.num_features, equivariant.eps, equivariant.momentum).to(
+        equivariant.weight
+    )
+    of_pairs = equivariant.state_dict()
     ordinary.load_state_dict({name: value.repeat(2) if value.ndim else value for name, value in of_pairs.items()})
     ordinary.weight.requires_grad_(False)
-    return ordinary.train(mirrored.training)
+    return ordinary.train(equivariant.training)

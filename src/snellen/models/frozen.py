@@ -29,15 +29,15 @@ def frozen(network: nn.Module) -> Iterator[nn.Module]:
     thread at a time holds a network; it may hold it several times over.
     """
     with _LOCKS.setdefault(network, threading.RLock()):
-        yield from _undisturbed(network)
+        yield from _freeze_and_restore(network)
 
 
-def _undisturbed(network: nn.Module) -> Iterator[nn.Module]:
+def _freeze_and_restore(network: nn.Module) -> Iterator[nn.Module]:
     modules = list(network.modules())
     modes = [(module, module.training) for module in modules]
     parameters = [parameter for module in modules for parameter in module._parameters.values() if parameter is not None]
     flags = [(parameter, parameter.requires_grad) for parameter in parameters]
-    # Most tables are empty: to look at all of them is cheap, to copy them is not.
+    # Most tables are empty: to ask all of them is cheap, to copy them is not.
     tables = [vars(module)[kind] for module in modules for kind in _HOOKS]
     hooks = {id(table): table.copy() for table in tables if table}
     try:

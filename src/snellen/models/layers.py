@@ -1,8 +1,8 @@
-"""Where a feature map can be read in a network, and how to reach it while the network runs.
+"""The layers of a network whose feature maps can be read, and hooks on them while the network runs.
 
-A *place* is one call of one module whose output has two spatial axes. Nobody has to guess names:
-:func:`find_layers` runs the network once on a blank view and lists what it meets, with depth, shape and receptive
-field. :func:`hooked` hands the output of chosen places to a function, which may look at it or replace it.
+A *layer* is one call of one module whose output has two spatial axes. Nobody has to guess names: :func:`find_layers`
+runs the network once on a blank input and lists what it meets, with depth, shape and receptive field. :func:`hooked`
+hands the output of chosen layers to a function, which may read it or replace it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from snellen.errors import InputError, did_you_mean
 from snellen.models.frozen import frozen
-from snellen.models.receptive_field import ReceptiveFields, one_channel
+from snellen.models.receptive_field import Bounds, ReceptiveFields, one_channel
 
 Layout = Literal["NCHW", "NHWC", "tokens"]
 
@@ -36,9 +36,9 @@ class MapShape:
     """How a module's output for one photograph holds a map.
 
     Attributes:
-        layout: the order of the output's axes; tokens are (N, prefix + H W, C).
-        channels, height, width: of the map.
-        prefix: class tokens and registers before the patch tokens, which are not part of the map.
+        layout: order of the output's axes; tokens are (N, prefix + H W, C).
+        channels, height, width: size of the map.
+        prefix: number of class tokens and registers before the patch tokens, which are not part of the map.
     """
 
     layout: Layout
@@ -62,16 +62,17 @@ Spans = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A place in a network where a feature map can be read.
+    """A hook point: one call of one module, whose output holds a feature map.
 
     Attributes:
         name: the module's dotted name; ``#2`` after it where this is the module's second call.
         kind: the module's class.
         depth: share of the network's weighted layers (convolutions and linear ones) that have run by then, in [0, 1].
-        shape: of the map, and how the module's output holds it.
+        shape: size of the map, and how the module's output holds it.
         activated: whether an activation function has just made the values.
         windowed: whether the last weighted layer before it was a convolution wider than 1 x 1.
-        rows, columns: for each row and column of the map, the first and last input row and column that it sees.
+        rows, columns: for each row and column of the map, the first and last input row and column that it can
+            depend on.
         aliases: names of enclosing modules that return the same tensor.
     """
 
@@ -97,54 +98,54 @@ class Layer:
         return left, top, right + 1, bottom + 1
 
 
-Transform = Callable[[Tensor], Tensor | None]
+Hook = Callable[[Tensor], Tensor | None]
+"""Gets a layer's output as the module made it; what it returns, unless None, takes the output's place."""
 
 
 @contextlib.contextmanager
-def hooked(network: nn.Module, taps: Mapping[Layer, Transform]) -> Iterator[None]:
-    """Hand the output of each place to its function while the block runs the network.
+def hooked(network: nn.Module, hooks: Mapping[Layer, Hook]) -> Iterator[None]:
+    """Hand the output of each layer to its hook while the block runs the network.
 
-    A function gets the module's output as it is; what it returns, unless None, takes the output's place. What it
-    wants to keep beyond its own call it has to copy: a later in-place operation may overwrite the output.
+    What a hook keeps beyond its own call it has to copy: a later in-place operation may overwrite the output.
     """
     modules = dict(network.named_modules())
-    functions: dict[str, dict[int, Transform]] = {}
-    for place, function in taps.items():
-        name, _, call = place.name.partition("#")
-        functions.setdefault(name, {})[int(call or 1)] = function
+    by_module: dict[str, dict[int, Hook]] = {}
+    for layer, hook in hooks.items():
+        name, _, call = layer.name.partition("#")
+        by_module.setdefault(name, {})[int(call or 1)] = hook
     with frozen(network):
-        for name, by_call in functions.items():
+        for name, by_call in by_module.items():
             modules[name].register_forward_hook(_nth_call(by_call))
         yield
 
 
-def _nth_call(functions: Mapping[int, Transform]) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
+def _nth_call(hooks: Mapping[int, Hook]) -> Callable[[nn.Module, Any, Tensor], Tensor | None]:
     calls = 0
 
     def hook(_module: nn.Module, _arguments: Any, output: Tensor) -> Tensor | None:
         nonlocal calls
         calls += 1
-        function = functions.get(calls)
-        return None if function is None else function(output)
+        chosen = hooks.get(calls)
+        return None if chosen is None else chosen(output)
 
     return hook
 
 
-def find_layer(places: Sequence[Layer], name: str) -> Layer:
-    """The place called ``name``.
+def find_layer(layers: Sequence[Layer], name: str) -> Layer:
+    """The layer called ``name``.
 
     Raises:
-        InputError: no such place; offers the nearest names.
+        InputError: no such layer; offers the nearest names.
     """
-    for place in places:
-        if name == place.name or name in place.aliases:
-            return place
-    known = [known for place in places for known in (place.name, *place.aliases)]
-    raise InputError(f"no layer named {name!r}", did_you_mean(name, known) or "`snellen layers` lists the names")
+    for layer in layers:
+        if name == layer.name or name in layer.aliases:
+            return layer
+    known = [known for layer in layers for known in (layer.name, *layer.aliases)]
+    raise InputError(f"no layer named {name!r}", did_you_mean(name, known) or "`classifier.layers` lists the names")
 
 
 def find_layers(network: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
-    """Every place of ``network``, in the order in which they run.
+    """Every layer of ``network``, in the order in which they run.
 
     Runs one forward pass, without gradients. What an outer module merely hands on counts once, under the name of
     the module that made it; a module that changes nothing (identity, dropout in evaluation mode) does not count.
@@ -162,22 +163,22 @@ def find_layers(network: nn.Module, inputs: Tensor) -> tuple[Layer, ...]:
             for name, module in network.named_modules():
                 handles.append(module.register_forward_pre_hook(survey.enter))
                 handles.append(module.register_forward_hook(survey.leave(name)))
-            with survey.reaches:
+            with survey.fields:
                 network(blank)
     finally:
         for handle in handles:
             handle.remove()
-    return survey.places()
+    return survey.layers()
 
 
 class _Survey:
     """Notes each module call of one forward pass."""
 
     def __init__(self, inputs: Tensor) -> None:
-        self.reaches = ReceptiveFields(inputs)
+        self.fields = ReceptiveFields(inputs)
         self._input = inputs.shape[2:]
         self._found: list[_Found] = []
-        self._made = WeakTensorKeyDictionary()  # tensor -> (version, index of the place that made it)
+        self._made = WeakTensorKeyDictionary()  # tensor -> (version, index of the layer that made it)
         self._received: list[list[tuple[Tensor, int]]] = []
         self._calls: Counter[str] = Counter()
         self._weighted = 0
@@ -204,12 +205,12 @@ class _Survey:
             self._found[index].aliases.append(name)
             return
         shape = None if isinstance(module, nn.Softmax) else self._shape(output)
-        reach = self.reaches.of(output)
-        if shape is None or reach is None:
+        bounds = self.fields.bounds(output)
+        if shape is None or bounds is None:
             return
         self._made[output] = (output._version, len(self._found))
         calls = self._calls[name]
-        rows, columns = _spans(reach, shape)
+        rows, columns = _spans(bounds, shape)
         self._found.append(
             _Found(
                 name=name if calls == 1 else f"{name}#{calls}",
@@ -247,13 +248,13 @@ class _Survey:
         proportional = abs(height * full_width - width * full_height) < max(full_height, full_width)
         return proportional and height > 1 and width > 1
 
-    def places(self) -> tuple[Layer, ...]:
-        return tuple(found.place(self._weighted) for found in self._found)
+    def layers(self) -> tuple[Layer, ...]:
+        return tuple(found.layer(self._weighted) for found in self._found)
 
 
 @dataclass
 class _Found:
-    """A place before the network's whole depth, and all that hands its tensor on, are known."""
+    """A layer before the network's whole depth, and all that hands its tensor on, are known."""
 
     name: str
     kind: str
@@ -265,7 +266,7 @@ class _Found:
     columns: Spans
     aliases: list[str] = field(default_factory=list)
 
-    def place(self, weighted: int) -> Layer:
+    def layer(self, weighted: int) -> Layer:
         return Layer(
             name=self.name,
             kind=self.kind,
@@ -279,14 +280,14 @@ class _Found:
         )
 
 
-def _spans(reach: list[Tensor], shape: MapShape) -> tuple[Spans, Spans]:
+def _spans(bounds: Bounds, shape: MapShape) -> tuple[Spans, Spans]:
     """The first and last input row of each row of the map, and the same for the columns."""
-    top, left, bottom, right = (one_channel(shape.map_of(side))[0, 0] for side in reach)
+    top, left, bottom, right = (one_channel(shape.map_of(side))[0, 0] for side in bounds)
     rows = zip(top.amin(1).tolist(), (-bottom.amin(1)).tolist(), strict=True)
     columns = zip(left.amin(0).tolist(), (-right.amin(0)).tolist(), strict=True)
     return _whole(rows), _whole(columns)
 
 
 def _whole(spans: Iterable[tuple[float, float]]) -> Spans:
-    # A row that sees nothing but padding has no first and no last.
+    # A row that depends on nothing but padding has no first and no last.
     return tuple((0, -1) if math.isinf(first) else (int(first), int(last)) for first, last in spans)

@@ -70,21 +70,21 @@ def deep(
     activation: str = "gelu",
     members: int = 1,
 ) -> nn.Module:
-    """Networks of six convolutions behind a small first layer, that do not mind mirrors (problem 3, part 3).
+    """Flip-equivariant networks of six convolutions behind a small first layer (problem 3, part 3).
 
-    The plan is Jordan's, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498): a small first layer
-    that only decorrelates, then three groups, each of which halves the map between its two convolutions, so that
-    the wide layers work on small maps. The head looks at the strongest answer of each feature, wherever in the
-    image it is. What is different: a mirror image of a thing is the same thing, so filters come in pairs of mirror
-    images (:mod:`snellen.models.flip_equivariant`), and the windows of the pooling overlap by a pixel, so that they lie symmetrically
-    in maps of an odd width. The answer to a mirrored image is then the answer to the image, to rounding, where the
-    image's width is a multiple of eight. Classes that differ only by a mirror are beyond it.
+    The architecture is Jordan's, "94% on CIFAR-10 in 3.29 seconds on a single GPU" (arXiv 2404.00498): a small first
+    layer that only decorrelates, then three groups, each of which halves the map between its two convolutions, so that
+    the wide layers work on small maps. The head takes the largest activation of each channel, wherever in the image it
+    is. What is different: a mirror image of a thing is the same thing, so filters come in pairs of mirror images
+    (:mod:`snellen.models.flip_equivariant`), and the windows of the pooling overlap by a pixel, so that they lie
+    symmetrically in maps of an odd width. The answer to a flipped image is then the answer to the image, to rounding,
+    where the image's width is a multiple of eight. Classes that differ only by a flip are beyond it.
 
-    Several members learn side by side and answer together (:mod:`snellen.models.ensemble`).
+    Several members are trained independently, side by side, and answer together (:mod:`snellen.models.ensemble`).
 
     Args:
         classes: number of logits.
-        widths: channels of the three groups, even.
+        widths: numbers of channels of the three groups, even.
         first: side of the first layer's filters, in pixels; even, so that the maps' widths are odd.
         activation: ``gelu`` or ``relu``.
         members: number of such networks.
@@ -135,7 +135,7 @@ def parameter_count(network: nn.Module) -> int:
 
 
 def first_convolutions(network: nn.Module) -> list[nn.Conv2d]:
-    """The convolutions of RGB images in ``network``: one, none, or one in each member of an ensemble."""
+    """The convolutions in ``network`` of RGB images: one, none, or one in each member of an ensemble."""
     return [module for module in network.modules() if isinstance(module, nn.Conv2d) and module.in_channels == 3]
 
 

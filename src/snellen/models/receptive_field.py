@@ -1,13 +1,13 @@
 """Receptive fields, derived exactly from the operations that a network runs.
 
-Beside each tensor of one forward pass travels its *reach*: for every element, the topmost, leftmost, bottommost
-and rightmost input position that it can depend on. An element-wise operation unites the reaches of its
-operands, a window (convolution, pooling) those below it, a sum over an axis those along it; what moves elements
-about (reshape, roll, concatenate) moves their reaches alike. So branches, residuals, dilation, ceil mode,
-attention windows and squeeze-and-excitation all come out as they are: a unit behind a global pooling sees the
-whole input, and the reach says so. An operation without a rule of its own counts as seeing all of its operands:
-the reach may then be too large, never too small, with one exception: a view that was taken of a tensor before the
-tensor was written in place keeps its old reach. Zero weights are not looked at; this is what a unit *can* see.
+Beside each tensor of one forward pass travel its *bounds*: for every element, the topmost, leftmost, bottommost
+and rightmost input position that it can depend on. An element-wise operation unites the bounds of its operands, a
+window (convolution, pooling) those below it, a sum over an axis those along it; what moves elements about (reshape,
+roll, concatenate) moves their bounds alike. So branches, residuals, dilation, ceil mode, attention windows and
+squeeze-and-excitation all come out as they are: a unit behind a global pooling depends on the whole input, and its
+bounds say so. An operation without a rule of its own counts as depending on all of its operands: the bounds may then
+be too wide, never too narrow, with one exception: a view that was taken of a tensor before the tensor was written in
+place keeps its old bounds. Zero weights are not looked at; this is what a unit *can* depend on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOTHING = math.inf
 
 
 class ReceptiveFields(TorchDispatchMode):
-    """Follows the reach of everything that is computed from ``image`` (1, C, H, W) inside the block."""
+    """Follows the bounds of everything that is computed from ``image`` (1, C, H, W) inside the block."""
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -40,8 +40,8 @@ class ReceptiveFields(TorchDispatchMode):
         columns = torch.arange(image.shape[3], dtype=torch.float32).expand(image.shape)
         self._of[image] = [rows, columns, (-rows[0, 0]).expand(image.shape), (-columns[0, 0]).expand(image.shape)]
 
-    def of(self, tensor: Tensor) -> Bounds | None:
-        """The reach of ``tensor``; None where it does not depend on the image."""
+    def bounds(self, tensor: Tensor) -> Bounds | None:
+        """The bounds of ``tensor``; None where it does not depend on the image."""
         found: Bounds | None = self._of.get(tensor)
         return found
 
@@ -54,20 +54,20 @@ class ReceptiveFields(TorchDispatchMode):
         return result
 
     def _record(self, outputs: list[Tensor], sides: list[list[Tensor]]) -> None:
-        for output, *reach in zip(outputs, *sides, strict=False):
+        for output, *bounds in zip(outputs, *sides, strict=False):
             if output in self._of and output._is_view() and output._base in self._of:
-                # Written in place through a view: what it is a view of may now see all that the view sees.
+                # Written in place through a view: what it is a view of may now depend on all that the view does.
                 base = output._base
                 known = self._of[base]
-                self._of[base] = [_unite([old, new.min()], base) for old, new in zip(known, reach, strict=True)]
-            self._of[output] = reach
+                self._of[base] = [_unite([old, new.min()], base) for old, new in zip(known, bounds, strict=True)]
+            self._of[output] = bounds
 
     def _propagate(
         self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], outputs: list[Tensor], side: int
     ) -> list[Tensor]:
-        """One side of the reach of each output."""
+        """One side of the bounds of each output."""
 
-        def shadow(leaf: Any) -> Any:
+        def bound(leaf: Any) -> Any:
             if not isinstance(leaf, Tensor):
                 return leaf
             known = self._of.get(leaf)
@@ -75,67 +75,68 @@ class ReceptiveFields(TorchDispatchMode):
 
         packet = func.overloadpacket
         if packet in (aten.view, aten._unsafe_view):
-            # The strides of values and reaches may differ, so what is a view of one may be a copy of the other.
-            return [shadow(args[0]).reshape(args[1])]
+            # The strides of values and bounds may differ, so what is a view of one may be a copy of the other.
+            return [bound(args[0]).reshape(args[1])]
         if packet in _MOVES or (func.is_view and packet is not aten.as_strided):
             # An index is not a value that moves: it stays as it is.
-            moved = tree_map(lambda leaf: leaf if _is_index(leaf) else shadow(leaf), (tuple(args), dict(kwargs)))
+            moved = tree_map(lambda leaf: leaf if _is_index(leaf) else bound(leaf), (tuple(args), dict(kwargs)))
             return [leaf for leaf in tree_leaves(func(*moved[0], **moved[1])) if isinstance(leaf, Tensor)]
         if packet is aten.constant_pad_nd:
-            return [_padded(shadow(args[0]), args[1], outputs[0])]
+            return [_padded(bound(args[0]), args[1], outputs[0])]
         operands = [
-            shadow(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._of
+            bound(leaf) for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._of
         ]
         rule = _RULES.get(packet)
         if rule is not None:
-            return [rule(shadow, args, outputs[0])]
+            return [rule(bound, args, outputs[0])]
         if torch.Tag.pointwise in func.tags or packet in _PER_ELEMENT:
             return [_unite(operands, outputs[0])]
         everything = torch.stack([_compact(operand).min() for operand in operands]).min()
         return [everything.expand(output.shape) for output in outputs]
 
 
-Shadow = Callable[[Any], Any]
+BoundOf = Callable[[Any], Any]
+"""One side of the bounds of an operand."""
 
 
 def _is_index(leaf: Any) -> bool:
     return isinstance(leaf, Tensor) and not leaf.is_floating_point()
 
 
-def _compact(reach: Tensor) -> Tensor:
-    """``reach`` with one of each run of repeated values: channels mostly see the same, and are held as one."""
-    for axis, stride in enumerate(reach.stride()):
-        if stride == 0 and reach.shape[axis] > 1:
-            reach = reach.narrow(axis, 0, 1)
-    return reach
+def _compact(bound: Tensor) -> Tensor:
+    """``bound`` with one of each run of repeated values: channels mostly have the same, and are held as one."""
+    for axis, stride in enumerate(bound.stride()):
+        if stride == 0 and bound.shape[axis] > 1:
+            bound = bound.narrow(axis, 0, 1)
+    return bound
 
 
-def _unite(reaches: Sequence[Tensor], output: Tensor) -> Tensor:
+def _unite(bounds: Sequence[Tensor], output: Tensor) -> Tensor:
     united = torch.tensor(_NOTHING)
-    for reach in reaches:
-        united = torch.minimum(united, _compact(reach))
+    for bound in bounds:
+        united = torch.minimum(united, _compact(bound))
     return united.expand(output.shape)
 
 
-def _padded(reach: Tensor, margins: Sequence[int], output: Tensor) -> Tensor:
-    if reach.ndim == 4 and len(margins) <= 4 and reach.stride(1) == 0:
-        reach = one_channel(reach)
-    return functional.pad(reach, list(margins), value=_NOTHING).expand(output.shape)
+def _padded(bound: Tensor, margins: Sequence[int], output: Tensor) -> Tensor:
+    if bound.ndim == 4 and len(margins) <= 4 and bound.stride(1) == 0:
+        bound = one_channel(bound)
+    return functional.pad(bound, list(margins), value=_NOTHING).expand(output.shape)
 
 
-def one_channel(reach: Tensor) -> Tensor:
-    """The least of ``reach`` (N, C, H, W) over the channels: (N, 1, H, W)."""
-    return reach.narrow(1, 0, 1) if reach.stride(1) == 0 else reach.amin(dim=1, keepdim=True)
+def one_channel(bound: Tensor) -> Tensor:
+    """The least of ``bound`` (N, C, H, W) over the channels: (N, 1, H, W)."""
+    return bound.narrow(1, 0, 1) if bound.stride(1) == 0 else bound.amin(dim=1, keepdim=True)
 
 
-def _window(reach: Tensor, output: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
-    """The least of ``reach`` (1, C, H, W) below each window, for every channel of ``output``."""
+def _window(bound: Tensor, output: Tensor, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
+    """The least of ``bound`` (1, C, H, W) below each window, for every channel of ``output``."""
     kernel, stride, padding, dilation = (_pair(value) for value in (kernel, stride, padding, dilation))
     margins: list[int] = []
     for axis in (1, 0):
         needed = (output.shape[2 + axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1
-        margins += [padding[axis], needed - reach.shape[2 + axis] - padding[axis]]
-    below = functional.pad(one_channel(reach), margins, value=_NOTHING)
+        margins += [padding[axis], needed - bound.shape[2 + axis] - padding[axis]]
+    below = functional.pad(one_channel(bound), margins, value=_NOTHING)
     return functional.max_pool2d(-below, kernel, stride, 0, dilation).neg().expand(output.shape)
 
 
@@ -144,67 +145,67 @@ def _pair(value: Any) -> tuple[int, int]:
     return (values[0], values[-1])
 
 
-def _convolution(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
+def _convolution(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
     image, weight, _, stride, padding, dilation, transposed = args[:7]
     if transposed or weight.ndim != 4:
-        return _compact(shadow(image)).min().expand(output.shape)
-    return _window(shadow(image), output, weight.shape[2:], stride, padding, dilation)
+        return _compact(bound(image)).min().expand(output.shape)
+    return _window(bound(image), output, weight.shape[2:], stride, padding, dilation)
 
 
-def _pooling(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
+def _pooling(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
     image, kernel, stride, padding = (*args[:4], *(None, 0)[len(args) - 2 :])[:4]
-    return _window(shadow(image), output, kernel, stride or kernel, padding, 1)
+    return _window(bound(image), output, kernel, stride or kernel, padding, 1)
 
 
-def _max_pooling(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
+def _max_pooling(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
     dilation = args[4] if len(args) > 4 else 1
     image, kernel, stride, padding = (*args[:4], *(None, 0)[len(args) - 2 :])[:4]
-    return _window(shadow(image), output, kernel, stride or kernel, padding, dilation)
+    return _window(bound(image), output, kernel, stride or kernel, padding, dilation)
 
 
-def _along(shadow: Shadow, value: Tensor, axes: Any, output: Tensor) -> Tensor:
-    """Every element sees all those that differ from it only along ``axes``."""
-    reach: Tensor = shadow(value)
-    axes = list(range(reach.ndim)) if axes is None or axes == [] else axes
-    kept = _compact(reach).amin(dim=axes, keepdim=True)
-    if reach.ndim == output.ndim:
+def _along(bound: BoundOf, value: Tensor, axes: Any, output: Tensor) -> Tensor:
+    """Every element depends on all those that differ from it only along ``axes``."""
+    known: Tensor = bound(value)
+    axes = list(range(known.ndim)) if axes is None or axes == [] else axes
+    kept = _compact(known).amin(dim=axes, keepdim=True)
+    if known.ndim == output.ndim:
         return kept.expand(output.shape)
-    summed = {axis % reach.ndim for axis in axes}
-    sizes = [1 if axis in summed else size for axis, size in enumerate(reach.shape)]
+    summed = {axis % known.ndim for axis in axes}
+    sizes = [1 if axis in summed else size for axis, size in enumerate(known.shape)]
     return kept.expand(sizes).reshape(output.shape)
 
 
-def _normalised(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
-    return _along(shadow, args[0], list(range(-len(args[1]), 0)), output)
+def _normalised(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
+    return _along(bound, args[0], list(range(-len(args[1]), 0)), output)
 
 
-def _product(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
+def _product(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
     """Row times column: (..., n, k) @ (..., k, m), with a bias before the two where there is one."""
-    left, right = _compact(shadow(args[-2])).amin(-1, keepdim=True), _compact(shadow(args[-1])).amin(-2, keepdim=True)
+    left, right = _compact(bound(args[-2])).amin(-1, keepdim=True), _compact(bound(args[-1])).amin(-2, keepdim=True)
     return torch.minimum(left, right).expand(output.shape)
 
 
-def _attention(shadow: Shadow, args: Sequence[Any], output: Tensor) -> Tensor:
-    """softmax(q k') v: each query sees itself and every key and value of its sequence."""
-    query, key, value = (_compact(shadow(args[number])) for number in range(3))
+def _attention(bound: BoundOf, args: Sequence[Any], output: Tensor) -> Tensor:
+    """softmax(q k') v: each query depends on itself and every key and value of its sequence."""
+    query, key, value = (_compact(bound(args[number])) for number in range(3))
     attended = torch.minimum(key.amin((-2, -1), keepdim=True), value.amin((-2, -1), keepdim=True))
     return torch.minimum(query.amin(-1, keepdim=True), attended).expand(output.shape)
 
 
-_Rule = Callable[[Shadow, Sequence[Any], Tensor], Tensor]
+_Rule = Callable[[BoundOf, Sequence[Any], Tensor], Tensor]
 _RULES: dict[Any, _Rule] = {
     aten.convolution: _convolution,
     aten.max_pool2d_with_indices: _max_pooling,
     aten.max_pool2d: _max_pooling,
     aten.avg_pool2d: _pooling,
-    aten.mean: lambda shadow, args, output: _along(shadow, args[0], args[1] if len(args) > 1 else None, output),
-    aten.sum: lambda shadow, args, output: _along(shadow, args[0], args[1] if len(args) > 1 else None, output),
-    aten._softmax: lambda shadow, args, output: _along(shadow, args[0], [args[1]], output),
+    aten.mean: lambda bound, args, output: _along(bound, args[0], args[1] if len(args) > 1 else None, output),
+    aten.sum: lambda bound, args, output: _along(bound, args[0], args[1] if len(args) > 1 else None, output),
+    aten._softmax: lambda bound, args, output: _along(bound, args[0], [args[1]], output),
     aten.native_layer_norm: _normalised,
     aten._fused_rms_norm: _normalised,
     aten.mm: _product,
     aten.bmm: _product,
-    aten.addmm: lambda shadow, args, output: _product(shadow, args[1:3], output),
+    aten.addmm: lambda bound, args, output: _product(bound, args[1:3], output),
     aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     aten._scaled_dot_product_flash_attention: _attention,
     aten._scaled_dot_product_efficient_attention: _attention,

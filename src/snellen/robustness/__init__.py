@@ -1,1 +1,1 @@
-"""A turn of the head: what manipulations of a photograph, attacked or not, do to the answer."""
+"""What transforms of a photograph, attacked or not, do to the classifier's answer."""

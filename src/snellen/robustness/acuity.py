@@ -1,41 +1,87 @@
-"""The acuity chart's numbers: at what strength each manipulation changes the answer."""
+"""The acuity chart's numbers: at what strength each transform changes the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from snellen.data.transforms import TRANSFORMS
+from snellen.data.transforms import TransformStrength
 from snellen.intervals import Rate
 from snellen.robustness.stress import StressResult
+from snellen.runs.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class AcuityLine:
-    """One line of the chart: one manipulation, mild to strong.
+    """One line of the chart: one transform, mild to strong.
 
     Attributes:
-        manipulation: its name.
-        strengths: of its ladder.
-        kept: at each strength, the share of photographs whose answer is kept; see :meth:`StressResult.keeps`.
-        changes_at: at the mildest strength that changes the answer; for one photograph only, None where none does.
+        transform: name of the transform.
+        strengths: strengths of its ladder.
+        kept: share of the photographs whose answer is kept, at each strength; see :meth:`StressResult.keeps`.
+        changes_at: mildest strength that changes the answer; of one photograph only, None where none does.
     """
 
-    manipulation: str
+    transform: str
     strengths: tuple[float, ...]
     kept: tuple[Rate, ...]
     changes_at: float | None
 
 
-def acuity(photographs: Sequence[StressResult]) -> tuple[AcuityLine, ...]:
-    """The chart of one photograph or of a set, all put to :func:`snellen.robustness.stress.all_transforms`."""
-    lines = []
-    for transform in TRANSFORMS.values():
-        kept = tuple(
-            Rate.of(one.keeps(one.answer(transform.name, strength)) for one in photographs)
-            for strength in transform.ladder
-        )
-        changed = [s for s, rate in zip(transform.ladder, kept, strict=True) if not rate.count]
-        changes_at = changed[0] if len(photographs) == 1 and changed else None
-        lines.append(AcuityLine(transform.name, transform.ladder, kept, changes_at))
-    return tuple(lines)
+@dataclass(frozen=True)
+class AcuityChart(Result):
+    """An eye chart of one or of many photographs, with a panel for clean and one for attacked ones.
+
+    Attributes:
+        clean: lines of the photographs that were not attacked; empty where there are none.
+        attacked: lines of those that were.
+    """
+
+    clean: tuple[AcuityLine, ...]
+    attacked: tuple[AcuityLine, ...]
+
+    def plot(self) -> Figure:
+        """The chart's panels side by side."""
+        from snellen.robustness.figures import draw_acuity
+
+        return draw_acuity(self)
+
+    def discussion(self) -> str:
+        """The mildest strengths at which half or fewer of the photographs keep their answer."""
+        from snellen.robustness.discussion import discuss_acuity
+
+        return discuss_acuity(self)
+
+
+def acuity(results: StressResult | Sequence[StressResult]) -> AcuityChart:
+    """The acuity chart of what :func:`snellen.stress` found in one photograph or in several.
+
+    Several are compared at the transforms and strengths that all of them were put to.
+    """
+    results = [results] if isinstance(results, StressResult) else results
+    groups = ([one for one in results if one.attacked is attacked] for attacked in (False, True))
+    clean, attacked = (_lines(group) for group in groups)
+    return AcuityChart(clean, attacked)
+
+
+def shared_transforms(results: Sequence[StressResult]) -> tuple[TransformStrength, ...]:
+    """The transforms at a strength that all of some photographs were put to, in the order of the first."""
+    first, *others = ([(o.transform, o.strength) for o in one.outcomes] for one in results)
+    return tuple(one for one in first if all(one in other for other in others))
+
+
+def _lines(results: Sequence[StressResult]) -> tuple[AcuityLine, ...]:
+    ladders: dict[str, list[float]] = {}
+    for name, strength in shared_transforms(results) if results else ():
+        ladders.setdefault(name, []).append(strength)
+    return tuple(_line(results, name, sorted(ladder, key=abs)) for name, ladder in ladders.items())
+
+
+def _line(results: Sequence[StressResult], name: str, ladder: Sequence[float]) -> AcuityLine:
+    kept = tuple(Rate.of(one.keeps(one.outcome(name, strength)) for one in results) for strength in ladder)
+    changed = [strength for strength, rate in zip(ladder, kept, strict=True) if not rate.count]
+    return AcuityLine(name, tuple(ladder), kept, changed[0] if len(results) == 1 and changed else None)

@@ -3,114 +3,144 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from statistics import mean
 
-from snellen.data.transforms import TRANSFORMS
-from snellen.robustness.acuity import acuity
+from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
+from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.spectrum import CUTOFF
-from snellen.robustness.stress import Answer, StressResult, assignment_transforms
+from snellen.robustness.stress import StressResult
 
 
 def discuss(photographs: Sequence[StressResult]) -> str:
-    """Sentences about the assignment's four manipulations, then about the strengths that change the answer."""
+    """Sentences about the assignment's four transforms, then about the strengths that change the answer."""
     attacked = [one for one in photographs if one.attacked]
     clean = [one for one in photographs if not one.attacked]
-    sentences = [_fate(attacked, trial) for trial in assignment_transforms()] if attacked else []
+    sentences = []
     if attacked:
+        sentences += [_fate(attacked, transform) for transform in _assignments(attacked)]
         sentences.append(_frequencies(attacked))
     if clean:
         sentences.append(_clean(clean))
-    sentences.extend(_limits(group, what) for group, what in ((clean, "clean"), (attacked, "attacked")) if group)
+    sentences.append(discuss_acuity(acuity(photographs)))
     sentences.append(
-        "What this does not prove: a manipulation that undoes these attacks is no defence, since an attack that "
-        "expects it (snellen attack --robust) is made to bear it."
+        "What this does not prove: a transform that undoes these attacks is no defence, since an attack that "
+        "expects it (a robust one) is made to bear it."
         if attacked
-        else "What this does not prove: one strength of each says nothing of those between, and a turn in a picture "
-        "is not a turn in the world."
+        else "What this does not prove: one strength of each says nothing of those between, and a rotation of a "
+        "picture is not a rotation in the world."
     )
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _fate(attacked: Sequence[StressResult], trial: tuple[str, float]) -> str:
-    """What one manipulation did to the attacked photographs."""
-    pairs = [(one, one.answer(*trial)) for one in attacked]
-    kept = [one for one, answer in pairs if one.keeps(answer)]
-    restored = [one for one, answer in pairs if not one.keeps(answer) and answer.top.index == one.label]
-    third = [(one, answer) for one, answer in pairs if not one.keeps(answer) and answer.top.index != one.label]
+def discuss_acuity(chart: AcuityChart) -> str:
+    """The mildest strength of each transform at which half or fewer of the photographs keep their answer."""
+    groups = ((chart.clean, "clean"), (chart.attacked, "attacked"))
+    return " ".join(_limits(lines, what) for lines, what in groups if lines)
+
+
+def _assignments(group: Sequence[StressResult]) -> list[TransformStrength]:
+    """Those of the assignment's four that all of a group were put to."""
+    return [one for one in ASSIGNMENT.items() if one in shared_transforms(group)]
+
+
+def _fate(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
+    """What one transform did to the attacked photographs."""
+    pairs = [(one, one.outcome(*transform)) for one in attacked]
+    kept = [one for one, outcome in pairs if one.keeps(outcome)]
+    restored = [one for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index == one.label]
+    third = [(one, outcome) for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index != one.label]
+    # An attack that failed leaves nothing to undo.
+    fooled = [one for one in kept if one.before.top.index != one.label]
+    spared = [one for one in kept if one.before.top.index == one.label]
     parts = []
-    if kept:
-        parts.append(f"leaves {_names(kept)} fooled")
+    if fooled:
+        parts.append(f"leaves {_names(fooled)} fooled")
+    if spared:
+        parts.append(f"changes nothing for {_names(spared)}, which the attack did not fool")
     if restored:
         parts.append(
             f"gives {_names(restored)} back its class" if len(restored) == 1 else f"restores {_names(restored)}"
         )
-    parts += [f"makes {_name(one)} {_article(answer.top.label)}" for one, answer in third]
-    margins = mean(one.before.margin for one, _ in pairs), mean(answer.margin for _, answer in pairs)
+    parts += [f"makes {_name(one)} {_article(outcome.top.label)}" for one, outcome in third]
+    margins = mean(one.before.margin for one, _ in pairs), mean(outcome.margin for _, outcome in pairs)
     return (
-        f"{TRANSFORMS[trial[0]].describe(trial[1]).capitalize()} {_listed(parts)}; the attack's margin goes from "
+        f"{describe_transform(transform).capitalize()} {_listed(parts)}; the attack's margin goes from "
         f"{margins[0]:+.2f} to {margins[1]:+.2f} on average."
     )
 
 
 def _frequencies(attacked: Sequence[StressResult]) -> str:
     """How the noise's high frequencies fare, and whether losing them goes with losing the target."""
-    answers = [(one, answer) for one in attacked for answer in one.answers if _finite(answer)]
-    if not answers:
+    noisy = [one for one in attacked if one.before.high_frequency_kept and isfinite(one.before.high_frequency_kept)]
+    if not noisy:
         return ""
-    kept = [answer.high_frequency_kept or 0.0 for one, answer in answers if one.keeps(answer)]
-    undone = [answer.high_frequency_kept or 0.0 for one, answer in answers if not one.keeps(answer)]
-    four = ", ".join(
-        f"{name} {1 - mean(one.answer(name, strength).high_frequency_kept or 0.0 for one in attacked):.0%}"
-        for name, strength in assignment_transforms()
+    losses = ", ".join(
+        f"{name} {1 - mean(one.outcome(name, strength).high_frequency_kept or 0.0 for one in noisy):.0%}"
+        for name, strength in _assignments(noisy)
     )
+    still = [one for one in attacked if one not in noisy]
+    left_out = f", but for {_names(still)}, where there is none" if still else ""
     sentence = (
-        f"Of the noise's energy above {CUTOFF:g} cycles a pixel of the network's input, these lose: {four} (a negative "
-        "loss is a gain)."
+        f"Of the noise's energy above {CUTOFF:g} cycles a pixel of the network's input{left_out}, these lose: {losses} "
+        "(a negative loss is a gain)."
+        if losses
+        else ""
     )
-    if kept and undone:
-        sentence += (
-            f" Over all manipulations and strengths, the noise keeps {mean(kept):.0%} of that energy where the attack "
-            f"survives and {mean(undone):.0%} where it does not"
-        )
-        sentence += (
-            ": the attack lives by fine detail, which resampling and smoothing take away."
-            if mean(undone) < 0.8 * mean(kept)
-            else ": its loss alone does not explain what undoes the attack."
-        )
-    intact = [one for one in attacked if not one.keeps(one.answer("mirror", 1.0))]
-    if intact:
-        sentence += (
-            f" Mirroring loses no detail and still undoes {len(intact)} of {len(attacked)}: the noise is made for "
-            "where each part of the photograph lies, not for what it shows."
-        )
-    return sentence
+    return " ".join(part for part in (sentence, _survival(noisy), _mirrored(attacked)) if part)
 
 
-def _finite(answer: Answer) -> bool:
-    return answer.high_frequency_kept is not None and answer.high_frequency_kept == answer.high_frequency_kept
+def _survival(noisy: Sequence[StressResult]) -> str:
+    """The energy that is left where attacks survive and where they do not."""
+    outcomes = [(one, outcome) for one in noisy for outcome in one.outcomes]
+    kept = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if one.keeps(outcome)]
+    undone = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if not one.keeps(outcome)]
+    if not kept or not undone:
+        return ""
+    verdict = (
+        ": the attack lives by fine detail, which resampling and smoothing take away."
+        if mean(undone) < 0.8 * mean(kept)
+        else ": its loss alone does not explain what undoes the attack."
+    )
+    return (
+        f"Over all transforms and strengths, the noise keeps {mean(kept):.0%} of that energy where the attack "
+        f"survives and {mean(undone):.0%} where it does not{verdict}"
+    )
+
+
+def _mirrored(attacked: Sequence[StressResult]) -> str:
+    mirror = ("mirror", ASSIGNMENT["mirror"])
+    if mirror not in shared_transforms(attacked):
+        return ""
+    undone = [one for one in attacked if not one.keeps(one.outcome(*mirror))]
+    if not undone:
+        return ""
+    return (
+        f"Mirroring loses no detail and still undoes {len(undone)} of {len(attacked)}: the noise is made for "
+        "where each part of the photograph lies, not for what it shows."
+    )
 
 
 def _clean(clean: Sequence[StressResult]) -> str:
     counts = ", ".join(
-        f"{TRANSFORMS[name].describe(strength)} {sum(one.keeps(one.answer(name, strength)) for one in clean)}"
-        for name, strength in assignment_transforms()
+        f"{describe_transform(transform)} {sum(one.keeps(one.outcome(*transform)) for one in clean)}"
+        for transform in _assignments(clean)
     )
-    return f"Of {len(clean)} photographs that were not attacked, this many keep their class: {counts}."
+    return (
+        f"Of {len(clean)} photographs that were not attacked, this many keep their class: {counts}." if counts else ""
+    )
 
 
-def _limits(group: Sequence[StressResult], what: str) -> str:
-    """The mildest strength at which at most half of a group keeps its answer, for each manipulation that has one."""
-    ends = [
-        (line.manipulation, strength)
-        for line in acuity(group)
-        for strength, rate in zip(line.strengths, line.kept, strict=True)
-        if rate.share <= 0.5
-    ]
-    first = dict(reversed(ends))
-    if not first:
-        return f"No manipulation takes its answer from half of the {what} photographs at any strength tried."
-    listed = "; ".join(TRANSFORMS[name].describe(first[name]) for name in TRANSFORMS if name in first)
+def _limits(lines: Sequence[AcuityLine], what: str) -> str:
+    """The mildest strength at which at most half of a group keeps its answer, for each transform that has one."""
+    listed = "; ".join(
+        describe_transform((line.transform, mildest))
+        for line in lines
+        for mildest in [s for s, rate in zip(line.strengths, line.kept, strict=True) if rate.share <= 0.5][:1]
+    )
+    if not listed:
+        return f"No transform takes its answer from half of the {what} photographs at any strength tried."
     return f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed}."
 
 

@@ -1,53 +1,65 @@
-"""Draws the acuity chart: an eye chart whose lines are manipulations, from mild to strong."""
+"""Draws photographs under transforms, and the acuity chart: an eye chart with a line for each transform."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from snellen.data.images import to_image, to_pixels
-from snellen.data.transforms import TRANSFORMS
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, apply_transform
+from snellen.errors import InputError
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, styled
-from snellen.robustness.acuity import AcuityLine
-from snellen.robustness.stress import Answer, StressResult, apply_transform, assignment_transforms
+from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
+from snellen.robustness.stress import Outcome, StressResult
 
 _LARGEST, _SMALLEST = 19.0, 8.0
 
 
-def draw_acuity(charts: Mapping[str, Sequence[AcuityLine]]) -> Figure:
-    """Charts side by side, such as of a clean and of an attacked photograph.
+def draw_acuity(chart: AcuityChart) -> Figure:
+    """A panel of clean and one of attacked photographs, where there are any.
 
-    A line for each manipulation, and on it a letter for each strength that shrinks as the strength grows: blue
+    A line for each transform, and on it a letter for each strength that shrinks as the strength grows: blue
     where the answer is kept, hollow gray where it is not. Of a set, the letter's colour and the number below it
     give the share.
-
-    Args:
-        charts: lines by the chart's title; at least one.
     """
-    first = next(iter(charts.values()))
+    panels = _panels(chart)
+    first = panels[0][1]
     with styled():
-        figure = new_figure(0.9 + 3.0 * len(charts), 0.48 * len(first) + 0.5)
-        row = figure.subplots(1, len(charts), sharey=True, squeeze=False)[0]
-        for axes, (title, lines) in zip(row, charts.items(), strict=True):
-            _draw_chart(axes, lines)
+        figure = new_figure(0.9 + 3.0 * len(panels), 0.48 * len(first) + 0.5)
+        row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (title, lines) in zip(row, panels, strict=True):
+            _draw_panel(axes, lines)
             axes.set_title(title, loc="left", fontsize=9)
         row[0].set_yticks(range(len(first)), [_caption(line) for line in first], fontsize=7.5)
     return figure
 
 
-def _draw_chart(axes: Axes, lines: Sequence[AcuityLine]) -> None:
+def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
+    """The lines of each panel under its title."""
+    asked = {"clean": "is the class kept?", "attacked": "is the attack's class kept?"}
+    panels = []
+    for group, lines in (("clean", chart.clean), ("attacked", chart.attacked)):
+        if lines:
+            count = f" ({lines[0].kept[0].n})" if lines[0].kept[0].n > 1 else ""
+            both = chart.clean and chart.attacked
+            panels.append((f"{group}{count}: {asked[group]}" if both else f"{asked[group]}{count}", lines))
+    if not panels:
+        raise InputError("acuity chart: no photographs", "at least one")
+    return panels
+
+
+def _draw_panel(axes: Axes, lines: Sequence[AcuityLine]) -> None:
     most = max(len(line.strengths) for line in lines)
     for number, line in enumerate(lines):
         several = any(rate.n > 1 for rate in line.kept)
-        for place, (strength, rate) in enumerate(zip(line.strengths, line.kept, strict=True)):
-            size = _LARGEST - (_LARGEST - _SMALLEST) * place / max(most - 1, 1)
+        for column, (strength, rate) in enumerate(zip(line.strengths, line.kept, strict=True)):
+            size = _LARGEST - (_LARGEST - _SMALLEST) * column / max(most - 1, 1)
             axes.text(
-                place,
+                column,
                 number - 0.12,
                 "E",
                 ha="center",
@@ -57,7 +69,7 @@ def _draw_chart(axes: Axes, lines: Sequence[AcuityLine]) -> None:
                 color=_blend(rate.share),
             )
             below = f"{strength:g}\n{rate.share:.0%}".replace("%", " %") if several else f"{strength:g}"
-            axes.text(place, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
+            axes.text(column, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
     axes.set_xlim(-0.6, most - 0.4)
     axes.set_ylim(len(lines) - 0.4, -0.6)
     axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=7.5)
@@ -74,40 +86,34 @@ def _blend(share: float) -> tuple[float, float, float]:
 
 
 def _caption(line: AcuityLine) -> str:
-    unit = TRANSFORMS[line.manipulation].unit
-    return f"{line.manipulation}\n{unit}" if unit else line.manipulation
+    unit = TRANSFORMS[line.transform].unit
+    return f"{line.transform}\n{unit}" if unit else line.transform
 
 
-_SHOWN = 400
-"""The longest side of a drawn photograph, in pixels."""
-
-
-def draw_stress(photographs: Sequence[tuple[Image.Image, StressResult]]) -> Figure:
+def draw_stress(results: Sequence[StressResult]) -> Figure:
     """A row for each photograph: as it is, then under the assignment's four, titled with class and probability.
 
     Blue titles name the class that the photograph shows, vermilion ones what an attack made of it, gray ones a
-    third class.
+    third class. Photographs that were put to other transforms are drawn under the first four that all share.
     """
-    trials = (("", 0.0), *assignment_transforms())
+    shared = shared_transforms(results)
+    transforms = [one for one in ASSIGNMENT.items() if one in shared] or shared[:4]
     with styled():
-        tallest = [min(1.5, image.height / image.width) for image, _ in photographs]
+        tallest = [min(1.5, one.thumbnail.height / one.thumbnail.width) for one in results]
         heights = [1.3 * side + 0.42 for side in tallest]
         figure = new_figure(6.9, sum(heights) + 0.2)
-        grid = figure.subplots(len(photographs), len(trials), squeeze=False, height_ratios=heights)
-        for number, (row, (image, stressed)) in enumerate(zip(grid, photographs, strict=True)):
-            pixels = _thumbnail(image)
-            answers = (stressed.before, *(stressed.answer(*trial) for trial in assignment_transforms()))
-            for axes, trial, answer in zip(row, trials, answers, strict=True):
-                axes.imshow(to_image(apply_transform(pixels, trial)))
+        grid = figure.subplots(len(results), 1 + len(transforms), squeeze=False, height_ratios=heights)
+        for number, (row, one) in enumerate(zip(grid, results, strict=True)):
+            pixels = to_pixels(one.thumbnail)
+            outcomes = (one.before, *(one.outcome(*transform) for transform in transforms))
+            for axes, outcome in zip(row, outcomes, strict=True):
+                axes.imshow(to_image(apply_transform(pixels, (outcome.transform, outcome.strength))))
                 axes.set_axis_off()
                 if number == 0:
-                    _head(axes, TRANSFORMS[trial[0]].describe(trial[1]) if trial[0] else "as it is")
-                name = answer.top.label if len(answer.top.label) < 20 else answer.top.label[:18] + "…"
-                axes.set_title(
-                    f"{name}\n{answer.top.probability:.1%}".replace("%", " %"),
-                    fontsize=7,
-                    color=_colour(stressed, answer),
-                )
+                    _head(axes, outcome.title)
+                name = outcome.top.label if len(outcome.top.label) < 20 else outcome.top.label[:18] + "…"
+                probability = f"{outcome.top.probability:.1%}".replace("%", " %")
+                axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome))
     return figure
 
 
@@ -125,28 +131,20 @@ def _head(axes: Axes, text: str) -> None:
     )
 
 
-def _colour(stressed: StressResult, answer: Answer) -> str:
-    if answer.top.index == stressed.label:
+def _colour(one: StressResult, outcome: Outcome) -> str:
+    if outcome.top.index == one.label:
         return BLUE
-    return VERMILION if stressed.attacked and answer.top.index == stressed.before.top.index else GREY
+    return VERMILION if one.attacked and outcome.top.index == one.before.top.index else GREY
 
 
 def draw_transforms(image: Image.Image) -> Figure:
-    """Each manipulation of one photograph, at the assignment's strength or in the middle of its ladder."""
-    pixels = _thumbnail(image)
+    """Each transform of one small photograph, at the assignment's strength or in the middle of its ladder."""
+    pixels = to_pixels(image)
     with styled():
         figure = new_figure(6.5, 3 * (1.6 * min(1.4, image.height / image.width) + 0.3))
-        for axes, transform in zip(figure.subplots(3, 4).flat, TRANSFORMS.values(), strict=True):
-            strength = dict(assignment_transforms()).get(
-                transform.name, transform.ladder[len(transform.ladder) * 5 // 8]
-            )
-            axes.imshow(to_image(apply_transform(pixels, (transform.name, strength))))
+        for axes, (name, transform) in zip(figure.subplots(3, 4).flat, TRANSFORMS.items(), strict=True):
+            strength = ASSIGNMENT.get(name, transform.ladder[len(transform.ladder) * 5 // 8])
+            axes.imshow(to_image(transform(pixels, strength)))
             axes.set_title(transform.describe(strength).replace("%", " %"), fontsize=7)
             axes.set_axis_off()
     return figure
-
-
-def _thumbnail(image: Image.Image) -> torch.Tensor:
-    shown = image.copy()
-    shown.thumbnail((_SHOWN, _SHOWN))
-    return to_pixels(shown)

@@ -1,231 +1,301 @@
-"""The stress test: every manipulation at every strength, and what the classifier answers then.
+"""The stress test: a photograph under every transform at every strength, and what the classifier answers then.
 
 The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.data.transforms.ASSIGNMENT`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
+from PIL import Image
 from torch import Tensor
 
-from snellen.data.preprocessing import check_pixels
-from snellen.data.transforms import ASSIGNMENT, TRANSFORMS
-from snellen.errors import InputError
+from snellen.data.images import Failure, ImageLike, Photo, Source, one_or_many, open_photo, source_name
+from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, describe_transform
+from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
 from snellen.robustness.spectrum import high_frequency_energy
+from snellen.runs.progress import SILENT, Progress
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _BATCH = 16
+_THUMBNAIL = 400
+"""The longest side of the photograph that a result keeps, in pixels."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is seen in a photograph under one manipulation.
+class Outcome:
+    """What is seen in a photograph under one transform at a strength.
 
     Attributes:
-        manipulation: its name; empty for the photograph as it is.
-        strength: in the manipulation's unit.
-        top: the most probable class.
-        label: the probability of the class that the photograph shows.
-        target: of the class that an attack made of it; None where there was no attack.
-        margin: of what is seen in the photograph as it is: its probability less the best other one's.
-        high_frequency_kept: the energy of the attack's noise at high frequencies, as the network sees it, over what it is
-            without manipulation; None where the original is not known.
+        transform: name of the transform; empty for the photograph as it is.
+        strength: amount of the transform, in its unit.
+        top: most probable class.
+        label_probability: probability of the class that the photograph shows.
+        target_probability: probability of the class that an attack made of it; None where there was no attack.
+        margin: probability of the class seen in the photograph as it is, less that of the best other class.
+        high_frequency_kept: energy of the attack's noise at high frequencies, in the network's input, over what it is
+            without a transform; NaN where it is none, None where the original is not known.
     """
 
-    manipulation: str
+    transform: str
     strength: float
     top: Prediction
-    label: float
-    target: float | None
+    label_probability: float
+    target_probability: float | None
     margin: float
     high_frequency_kept: float | None
 
+    @property
+    def title(self) -> str:
+        """The transform at its strength: ``rotation by 30°``, or ``as it is``."""
+        return describe_transform((self.transform, self.strength))
+
 
 @dataclass(frozen=True)
-class StressResult:
-    """One photograph's answers.
+class StressResult(Result):
+    """One photograph's outcomes.
 
     Attributes:
-        image: its name.
+        image: name of the photograph.
         attacked: whether it came with an original that it was made from.
-        label: the class that it shows, by index: as given, or what is seen in the original or, where there is none,
-            in the photograph itself.
-        before: the answer to the photograph as it is.
-        answers: one for each manipulation and strength.
+        label: index of the class that it shows: as given, or what is seen in the original or, where there is none, in
+            the photograph itself.
+        before: outcome of the photograph as it is.
+        outcomes: one for each transform and strength.
+        thumbnail: the photograph, its longer side at most 400 pixels.
     """
 
     image: str
     attacked: bool
     label: int
-    before: Answer
-    answers: tuple[Answer, ...]
+    before: Outcome
+    outcomes: tuple[Outcome, ...]
+    thumbnail: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
-    def answer(self, manipulation: str, strength: float) -> Answer:
-        """The answer under one manipulation."""
-        return next(a for a in self.answers if (a.manipulation, a.strength) == (manipulation, strength))
+    def outcome(self, transform: str, strength: float) -> Outcome:
+        """The outcome of one transform at a strength.
 
-    def keeps(self, answer: Answer) -> bool:
-        """Whether the answer is the label still, or the attack's class where the photograph was attacked."""
-        return answer.top.index == (self.before.top.index if self.attacked else self.label)
+        Raises:
+            InputError: the photograph was not put to it.
+        """
+        for outcome in self.outcomes:
+            if (outcome.transform, outcome.strength) == (transform, strength):
+                return outcome
+        raise InputError(f"{self.image}: was not put to {transform} at {strength:g}", "one of its `outcomes`")
+
+    def keeps(self, outcome: Outcome) -> bool:
+        """Whether the class is the label still, or the attack's class where the photograph was attacked."""
+        return outcome.top.index == (self.before.top.index if self.attacked else self.label)
+
+    def plot(self) -> Figure:
+        """The photograph as it is and under the assignment's four transforms, each with its class."""
+        from snellen.robustness.figures import draw_stress
+
+        return draw_stress([self])
+
+    def discussion(self) -> str:
+        """What the transforms did, in sentences, and what that does not prove."""
+        from snellen.robustness.discussion import discuss
+
+        return discuss([self])
 
 
-Trial = tuple[str, float]
+StressPair = tuple[StressResult, StressResult | None]
+"""A photograph's result and, where it was made from an original, that one's."""
 
 
-def all_transforms() -> tuple[Trial, ...]:
-    """Every manipulation at every strength of its ladder; the assignment's four are among them."""
-    return tuple((t.name, strength) for t in TRANSFORMS.values() for strength in t.ladder)
-
-
-def assignment_transforms() -> tuple[Trial, ...]:
-    """The four that the assignment asks for."""
-    return tuple(ASSIGNMENT.items())
-
-
+@overload
 def stress(
     classifier: Classifier,
-    pixels: Tensor,
-    original: Tensor | None = None,
+    images: Source | Image.Image,
+    original: Any = ...,
+    *,
+    label: str | int | None = ...,
+    transforms: Sequence[TransformStrength] | None = ...,
+    progress: Progress = ...,
+) -> StressResult: ...
+@overload
+def stress(
+    classifier: Classifier,
+    images: Any,
+    original: Any = ...,
+    *,
+    label: str | int | None = ...,
+    transforms: Sequence[TransformStrength] | None = ...,
+    progress: Progress = ...,
+) -> Any: ...
+def stress(
+    classifier: Classifier,
+    images: ImageLike | Iterable[ImageLike],
+    original: ImageLike | Iterable[ImageLike] | None = None,
     *,
     label: str | int | None = None,
-    trials: Sequence[Trial] | None = None,
-    name: str = "pixels",
-) -> StressResult:
-    """Manipulate one photograph in many ways and classify each result.
+    transforms: Sequence[TransformStrength] | None = None,
+    progress: Progress = SILENT,
+) -> StressResult | list[StressResult | Failure]:
+    """Transform one or many photographs in many ways and classify each result.
 
     Args:
-        classifier: the one under examination.
-        pixels: (1, 3, H, W) in [0, 1]; manipulated at its own size, before the classifier's preprocessing.
-        original: of the same size, where ``pixels`` is an attacked photograph: what it was made from.
-        label: the class that the photograph shows; see :class:`StressResult`.
-        trials: manipulations with their strengths; None takes :func:`all_transforms`.
-        name: what results call the photograph.
+        classifier: classifier under examination.
+        images: one photograph or several, attacked ones or not, each transformed at its own size, before the
+            classifier's preprocessing.
+        original: what an attacked photograph was made from, of the same size; for several photographs as many.
+        label: class that the photographs show; see :class:`StressResult`.
+        transforms: names of transforms with a strength each, of :data:`snellen.TRANSFORMS`; None takes
+            :func:`all_transforms`.
+        progress: told of each photograph.
+
+    Returns:
+        A :class:`StressResult`; of several photographs a list of them, where one that cannot be read, or not together
+        with its original, is a :class:`~snellen.data.images.Failure` in its place.
 
     Raises:
-        InputError: pixels or an original of another kind or size.
+        ImageError: the only photograph, or its original, cannot be read; or they differ in size.
+        InputError: other than as many originals as photographs; an unknown label or transform; a strength beyond its
+            range; something that is no photograph.
     """
-    return stress_pair(classifier, pixels, original, label=label, trials=trials, name=name)[0]
+    photographs, single = one_or_many(images, "stress")
+    originals = [None] * len(photographs) if original is None else one_or_many(original, "stress")[0]
+    check_originals(len(photographs), len(originals))
+    shown = None if label is None else classifier.labels.find(label)
+    progress.begin("Transforming", len(photographs))
+    results: list[Any] = []
+    for number, (image, before) in enumerate(zip(photographs, originals, strict=True)):
+        try:
+            photo = open_photo(image, "stress", number)
+            clean = None if before is None else open_photo(before, "stress", number)
+            results.append(stress_pair(classifier, photo, clean, shown, transforms)[0])
+        except ImageError as error:
+            if single:
+                raise
+            results.append(Failure(source_name(image, number), str(error)))
+        progress.advance()
+    return results[0] if single else results
+
+
+def check_originals(photographs: int, originals: int) -> None:
+    """Refuse another number of originals than of photographs.
+
+    Raises:
+        InputError: they differ.
+    """
+    if originals != photographs:
+        raise InputError(f"{photographs} photographs, {originals} originals", "as many, in the same order")
 
 
 def stress_pair(
     classifier: Classifier,
-    pixels: Tensor,
-    original: Tensor | None,
-    *,
-    label: str | int | None = None,
-    trials: Sequence[Trial] | None = None,
-    name: str = "pixels",
-    original_name: str = "original",
-) -> tuple[StressResult, StressResult | None]:
-    """As :func:`stress`, and the same of the original, for which nothing has to be done twice."""
-    steps = stress_steps(
-        classifier, pixels, original, label=label, trials=trials, name=name, original_name=original_name
-    )
+    photo: Photo,
+    original: Photo | None,
+    label: int | None = None,
+    transforms: Sequence[TransformStrength] | None = None,
+) -> StressPair:
+    """The result of a photograph and that of its original; see :func:`stress_steps`."""
+    steps = stress_steps(classifier, photo, original, label, transforms)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
-
-
-Pair = tuple[StressResult, StressResult | None]
+            pair: StressPair = end.value
+            return pair
 
 
 def stress_steps(
     classifier: Classifier,
-    pixels: Tensor,
-    original: Tensor | None = None,
-    *,
-    label: str | int | None = None,
-    trials: Sequence[Trial] | None = None,
-    name: str = "pixels",
-    original_name: str = "original",
-) -> Generator[Trial, None, Pair]:
-    """As :func:`stress_pair`, with every manipulation on the way; whoever stops asking stops the test."""
-    check_pixels(pixels, "stress")
-    if len(pixels) != 1 or (original is not None and original.shape != pixels.shape):
-        seen = None if original is None else tuple(original.shape)
-        raise InputError(f"{name}: pixels {tuple(pixels.shape)}, original {seen}", "one photograph, of one size")
-    chosen = (("", 0.0), *(all_transforms() if trials is None else trials))
-    shown = None if label is None else classifier.labels.find(label)
-    views = yield from _views(classifier, pixels, chosen)
+    photo: Photo,
+    original: Photo | None,
+    label: int | None = None,
+    transforms: Sequence[TransformStrength] | None = None,
+) -> Generator[TransformStrength, None, StressPair]:
+    """A stress test that yields after every transform: whoever stops asking stops the test.
+
+    Args:
+        classifier: classifier under examination.
+        photo: a photograph.
+        original: what it was made from, of the same size; None where it was not attacked.
+        label: index of the class that it shows; see :class:`StressResult`.
+        transforms: transforms at a strength; None takes :func:`all_transforms`.
+
+    Raises:
+        ImageError: photograph and original differ in size.
+    """
+    if original is not None and original.pixels.shape != photo.pixels.shape:
+        height, width = original.pixels.shape[2:]
+        seen = f"{photo.pixels.shape[3]} x {photo.pixels.shape[2]} pixels, original {width} x {height}"
+        raise ImageError(f"{photo.name}: {seen}", "one size")
+    chosen = (("", 0.0), *(all_transforms() if transforms is None else transforms))
+    inputs = yield from _inputs(classifier, photo.pixels, chosen)
     if original is None:
-        return _stressed(classifier, name, chosen, views, shown, None), None
-    clean_views = yield from _views(classifier, original, chosen)
-    clean = _stressed(classifier, original_name, chosen, clean_views, shown, None)
-    return _stressed(classifier, name, chosen, views, clean.label, clean_views), clean
+        return _result(classifier, photo, chosen, inputs, label), None
+    clean_inputs = yield from _inputs(classifier, original.pixels, chosen)
+    clean = _result(classifier, original, chosen, clean_inputs, label)
+    return _result(classifier, photo, chosen, inputs, clean.label, clean_inputs), clean
 
 
-def _stressed(
+def _result(
     classifier: Classifier,
-    name: str,
-    trials: Sequence[Trial],
-    views: Tensor,
+    photo: Photo,
+    transforms: Sequence[TransformStrength],
+    inputs: Tensor,
     label: int | None,
-    clean_views: Tensor | None,
+    clean_inputs: Tensor | None = None,
 ) -> StressResult:
-    probabilities = _probabilities(classifier, views)
+    probabilities = _probabilities(classifier, inputs)
     top = int(probabilities[0].argmax())
     label = top if label is None else label
-    kept = [None] * len(trials) if clean_views is None else _kept(views - clean_views).tolist()
-    target = None if clean_views is None else top
-    before, *answers = (
-        _answer(classifier, trial, row, label, top, target, share)
-        for trial, row, share in zip(trials, probabilities, kept, strict=True)
+    target = None if clean_inputs is None else top
+    kept = [None] * len(transforms) if clean_inputs is None else _kept(inputs - clean_inputs).tolist()
+    before, *outcomes = (
+        Outcome(
+            transform=name,
+            strength=strength,
+            top=_top(classifier, row),
+            label_probability=float(row[label]),
+            target_probability=None if target is None else float(row[target]),
+            margin=float(row[top] - torch.cat((row[:top], row[top + 1 :])).max()),
+            high_frequency_kept=share,
+        )
+        for (name, strength), row, share in zip(transforms, probabilities, kept, strict=True)
     )
-    return StressResult(name, clean_views is not None, label, before, tuple(answers))
+    thumbnail = photo.image.copy()
+    thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return StressResult(photo.name, clean_inputs is not None, label, before, tuple(outcomes), thumbnail)
 
 
-def apply_transform(pixels: Tensor, trial: Trial) -> Tensor:
-    """A photograph under one trial; as it is where the trial has no name."""
-    manipulation, strength = trial
-    return TRANSFORMS[manipulation](pixels, strength) if manipulation else pixels
-
-
-def _views(classifier: Classifier, pixels: Tensor, trials: Sequence[Trial]) -> Generator[Trial, None, Tensor]:
-    """What the network sees (T, 3, h, w) under each trial."""
-    views: list[Tensor] = []
-    for trial in trials:
+def _inputs(
+    classifier: Classifier, pixels: Tensor, transforms: Sequence[TransformStrength]
+) -> Generator[TransformStrength, None, Tensor]:
+    """The network's inputs (T, 3, h, w), one for each transform at a strength."""
+    inputs: list[Tensor] = []
+    for transform in transforms:
         # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
         with torch.no_grad():
-            views.append(classifier.preprocessing.preprocess(apply_transform(pixels, trial)))
-        yield trial
-    return torch.cat(views)
+            inputs.append(classifier.preprocessing.preprocess(apply_transform(pixels, transform)))
+        yield transform
+    return torch.cat(inputs)
 
 
-def _probabilities(classifier: Classifier, views: Tensor) -> Tensor:
+def _probabilities(classifier: Classifier, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
-        logits = torch.cat([classifier.logits_from_inputs(some) for some in views.split(_BATCH)])
+        logits = torch.cat([classifier.logits_from_inputs(some) for some in inputs.split(_BATCH)])
     return logits.double().softmax(dim=1).cpu()
 
 
 def _kept(noise: Tensor) -> Tensor:
-    """High-frequency energy of each view's noise (T, 3, h, w) over the first one's; NaN where that has none."""
+    """High-frequency energy of each input's noise (T, 3, h, w) over the first one's; NaN where that has none."""
     energy = high_frequency_energy(noise)
-    return energy / energy[0]
+    return torch.where(energy[0] > 0, energy / energy[0], torch.nan)
 
 
-def _answer(
-    classifier: Classifier,
-    trial: Trial,
-    probabilities: Tensor,
-    label: int,
-    seen: int,
-    target: int | None,
-    high_frequency_kept: float | None,
-) -> Answer:
+def _top(classifier: Classifier, probabilities: Tensor) -> Prediction:
     top = int(probabilities.argmax())
-    others = torch.cat((probabilities[:seen], probabilities[seen + 1 :]))
-    return Answer(
-        manipulation=trial[0],
-        strength=trial[1],
-        top=Prediction(classifier.labels[top], top, float(probabilities[top])),
-        label=float(probabilities[label]),
-        target=None if target is None else float(probabilities[target]),
-        margin=float(probabilities[seen] - others.max()),
-        high_frequency_kept=high_frequency_kept,
-    )
+    return Prediction(classifier.labels[top], top, float(probabilities[top]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import functools
 import os
 import stat
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _UNFINISHED = ".unfinished-"
 _LOCK = ".snellen.lock"
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a file system that knows no locks answers."""
 _FIGURE_EXTENSIONS = (".png", ".svg", ".pdf")
 
 
@@ -74,27 +76,26 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Keep other runs out of ``folder``; the system lets them in again however this process ends.
 
     The folder is made where it is missing, and removed again where nothing came of it. Half-written files of an
-    earlier run are swept up.
+    earlier run are swept up. Where the file system knows no locks, nobody is kept out.
 
     Raises:
         InputError: another run is writing here, or something that is no lock bears the lock's name.
         SnellenError: the folder cannot be written to.
     """
     path = folder / _LOCK
-    lock = FileLock(path, blocking=False)
+    # Tried for a moment: a run that is just ending removes the file that was opened here.
+    lock = FileLock(path, timeout=0.2, poll_interval=0.02, fallback_to_soft=False)
     try:
         made = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         if not _may_be_a_lock(path):
-            raise InputError(f"{path}: is no lock of ours", "another name for it, or another folder for the results")
-        with warnings.catch_warnings():
-            # A file system that knows no locks: filelock goes by the file's existence instead.
-            warnings.filterwarnings("ignore", message="flock not supported")
-            lock.acquire()
+            raise InputError(f"{path}: is no lock of ours", "another name for it, or another `out`")
+        lock.acquire()
     except Timeout as error:
-        raise InputError(f"{folder}: another run is writing here", "wait for it, or another folder") from error
+        raise InputError(f"{folder}: another run is writing here", "wait for it, or another `out`") from error
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        if error.errno not in _WITHOUT_LOCKS:
+            raise _cannot_write(folder, error) from error
     try:
         sweep(folder)
         yield

@@ -128,7 +128,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
 
 def _sequence_from(origin: Any, inner: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
     if not isinstance(value, list | tuple):
-        raise InputError(f"{where}: {key} is {shown(value)}", "a list")
+        raise InputError(f"{where}: {key} is {shown(value)}", "a list of texts" if inner[0] is str else "a list")
     fixed = origin is tuple and inner[-1] is not Ellipsis
     if fixed and len(value) != len(inner):
         raise InputError(f"{where}: {key} has {len(value)} entries", f"{len(inner)}")

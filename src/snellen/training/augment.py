@@ -1,4 +1,4 @@
-"""Augmentation of a whole batch at once, on bytes: one gather of the images, shifted and mirrored."""
+"""Augmentation of a whole batch at once, on bytes: one gather of the images, shifted and flipped."""
 
 from __future__ import annotations
 
@@ -6,46 +6,38 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from snellen.data.images import pixels_from_bytes
 from snellen.training.recipe import Augmentation
 
 
-def first_flips(count: int, seed: int) -> Tensor:
-    """Which of ``count`` images are mirrored in even epochs of alternating flips: bool (count,)."""
-    return torch.rand(count, generator=torch.Generator().manual_seed(seed)) < 0.5
+def alternating_flips(count: int, seed: int, epoch: int) -> Tensor:
+    """Which of ``count`` images alternating flips mirror in ``epoch``: bool (count,), its complement in the next."""
+    first = torch.rand(count, generator=torch.Generator().manual_seed(seed)) < 0.5
+    return first ^ (epoch % 2 == 1)
 
 
-def augment(
-    images: Tensor, index: Tensor, how: Augmentation, epoch: int, flips: Tensor, generator: torch.Generator
-) -> Tensor:
-    """The images at ``index``, each shifted, mirrored and cut by its own draw.
+def augment(images: Tensor, augmentation: Augmentation, flips: Tensor, generator: torch.Generator) -> Tensor:
+    """A batch of images, each shifted, flipped and cut by its own draw.
 
     Args:
-        images: uint8 (N, H, W, 3).
-        index: which of them, (B,).
-        how: what to draw.
-        epoch: its parity decides alternating flips.
-        flips: see :func:`first_flips`; (N,).
-        generator: on the CPU, so that the draws are the same on every device.
+        images: bytes (N, H, W, 3), uint8.
+        augmentation: what to draw.
+        flips: which images an ``alternating`` flip mirrors, bool (N,).
+        generator: generator on the CPU, so that the draws are the same on every device.
 
     Returns:
-        views (B, 3, H, W) in [0, 1], channels-last in memory.
+        Inputs (N, 3, H, W) in [0, 1], channels-last in memory.
     """
-    count, (height, width) = len(index), images.shape[1:3]
-    rows = _shifted(height, count, how.translate, generator)
-    columns = _shifted(width, count, how.translate, generator)
-    if how.flip == "random":
-        mirrored = torch.rand(count, generator=generator) < 0.5
-    elif how.flip == "alternating":
-        mirrored = flips[index] ^ (epoch % 2 == 1)
-    else:
-        mirrored = torch.zeros(count, dtype=torch.bool)
-    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-    device = images.device
-    gathered = images[index.to(device)[:, None, None], rows.to(device)[:, :, None], columns.to(device)[:, None, :]]
-    views = gathered.permute(0, 3, 1, 2).float().div(255)
-    if how.cutout:
-        views = _cut(views, how.cutout, generator)
-    return views
+    count, height, width, _ = images.shape
+    rows = _shifted(height, count, augmentation.translate, generator)
+    columns = _shifted(width, count, augmentation.translate, generator)
+    if augmentation.flip == "random":
+        flips = torch.rand(count, generator=generator) < 0.5
+    if augmentation.flip != "none":
+        columns = torch.where(flips[:, None], columns.flip(1), columns)
+    index = (torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :])
+    inputs = pixels_from_bytes(images[tuple(part.to(images.device) for part in index)])
+    return _cut(inputs, augmentation.cutout, generator) if augmentation.cutout else inputs
 
 
 def _shifted(side: int, count: int, most: int, generator: torch.Generator) -> Tensor:
@@ -55,19 +47,19 @@ def _shifted(side: int, count: int, most: int, generator: torch.Generator) -> Te
     return (side - 1) - ((side - 1) - positions).abs()
 
 
-def _cut(views: Tensor, side: int, generator: torch.Generator) -> Tensor:
-    """A square of ``side`` pixels of each view set to the batch's mean (DeVries and Taylor 2017)."""
-    count, _, height, width = views.shape
+def _cut(inputs: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A square of ``side`` pixels of each image set to the batch's mean (DeVries and Taylor 2017)."""
+    count, _, height, width = inputs.shape
     top = torch.randint(0, height - side + 1, (count, 1), generator=generator)
     left = torch.randint(0, width - side + 1, (count, 1), generator=generator)
     rows = (torch.arange(height) >= top) & (torch.arange(height) < top + side)
     columns = (torch.arange(width) >= left) & (torch.arange(width) < left + side)
-    square = (rows[:, None, :, None] & columns[:, None, None, :]).to(views.device)
-    return torch.where(square, views.mean(dim=(0, 2, 3), keepdim=True), views)
+    square = (rows[:, None, :, None] & columns[:, None, None, :]).to(inputs.device)
+    return torch.where(square, inputs.mean(dim=(0, 2, 3), keepdim=True), inputs)
 
 
-def reduced(views: Tensor, size: int) -> Tensor:
-    """``views`` (B, 3, H, W) resized to ``size`` x ``size`` pixels, antialiased."""
-    if size == views.shape[-1]:
-        return views
-    return functional.interpolate(views, size=(size, size), mode="bilinear", antialias=True)
+def resized(inputs: Tensor, size: int) -> Tensor:
+    """``inputs`` (N, 3, H, W) resized to ``size`` x ``size`` pixels, antialiased."""
+    if size == inputs.shape[-1]:
+        return inputs
+    return functional.interpolate(inputs, size=(size, size), mode="bilinear", antialias=True)

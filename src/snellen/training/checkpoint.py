@@ -19,28 +19,37 @@ from torch import Tensor, nn
 from snellen.errors import InputError, ModelError
 from snellen.models.safetensors import SafetensorsHeader, check_fit, digest_of_tensors, read_header, read_safetensors
 from snellen.runs.files import atomic_path
-from snellen.runs.serialise import differences
+from snellen.runs.serialise import differences, from_plain, to_plain
+from snellen.training.results import EpochMetrics
 
 _KIND = "snellen checkpoint 1"
 
 
 class OtherRunError(InputError):
-    """The checkpoint is of a run that was asked for something else."""
+    """The checkpoint is of a run with other settings."""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Where a training stands after an epoch.
+    """The state of a training after an epoch.
 
     Attributes:
-        identity: what the run was asked for, as JSON knows it; a run goes on only with the same.
-        history: one entry an epoch, as JSON knows it.
-        tensors: the network's under ``network/``, the optimisers' under ``optimiser/``.
+        identity: settings and data of the run, as JSON knows them; a run goes on only with the same.
+        history: metrics of each epoch.
+        tensors: tensors of the network under ``network/``, of the optimisers under ``optimiser/``.
     """
 
     identity: Mapping[str, Any]
-    history: list[dict[str, Any]]
+    history: tuple[EpochMetrics, ...]
     tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What of a checkpoint is no tensor."""
+
+    identity: Mapping[str, Any]
+    history: tuple[EpochMetrics, ...]
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -50,8 +59,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         SnellenError: it cannot be written; the one before it is still there.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
-    facts = {"identity": checkpoint.identity, "history": checkpoint.history}
-    save_tensors(path, tensors, {"kind": _KIND, "facts": json.dumps(facts), "digest": digest_of_tensors(tensors)})
+    facts = json.dumps(to_plain(_Facts(checkpoint.identity, checkpoint.history)))
+    save_tensors(path, tensors, {"kind": _KIND, "facts": facts, "digest": digest_of_tensors(tensors)})
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -84,30 +93,30 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
     """Read a checkpoint of the run with ``identity``, whose network is made as ``network`` is.
 
     Raises:
-        OtherRunError: the run was asked for something else; names the first difference.
+        OtherRunError: the run had other settings or data; names the first difference.
         ModelError: damaged, or no checkpoint at all.
     """
     header = read_header(path)
     if header.metadata.get("kind") != _KIND:
-        raise ModelError(f"{path}: not a checkpoint of `snellen train`", "the folder of a run that was begun")
+        raise ModelError(f"{path}: not a checkpoint of a training", "the folder of a run that was begun")
     try:
-        facts = json.loads(header.metadata["facts"])
-        found, history, digest = dict(facts["identity"]), list(map(dict, facts["history"])), header.metadata["digest"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        facts = from_plain(_Facts, json.loads(header.metadata["facts"]), "facts")
+        digest = header.metadata["digest"]
+    except (ValueError, KeyError, RecursionError, InputError) as error:
         raise ModelError(f"{path}: a damaged checkpoint: its facts cannot be read") from error
-    if apart := list(differences(found, identity)):
+    if apart := list(differences(facts.identity, identity)):
         keys, was, now = min(apart)
         setting = "'s ".join(keys)
-        raise OtherRunError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another --out")
+        raise OtherRunError(f"{path}: was begun with {setting} {was}, not {now}", "the same as then, or another `out`")
     check_fit(f"{path}: a damaged checkpoint", header, _expected(header, network))
     tensors = read_safetensors(path)
     if digest_of_tensors(tensors) != digest:
         raise ModelError(f"{path}: a damaged checkpoint: its tensors do not match their digest", "begin again")
-    return Checkpoint(found, history, tensors)
+    return Checkpoint(facts.identity, facts.history, tensors)
 
 
 def _expected(header: SafetensorsHeader, network: nn.Module) -> dict[str, Tensor]:
-    """What a checkpoint of ``network`` holds: its state, and what optimisers keep of its parameters.
+    """The tensors that a checkpoint of ``network`` holds: its state, and what optimisers keep of its parameters.
 
     That is a tensor of the parameter's shape, or a single number; which of the two, the header is asked.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from snellen.data.images import Source, read_each
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 
 
@@ -29,8 +30,9 @@ class InMemorySplit:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def chosen(self, index: Tensor) -> InMemorySplit:
+    def select(self, index: Tensor) -> InMemorySplit:
         """The examples at ``index`` (n,)."""
+        index = index.to(self.targets.device)
         return InMemorySplit(self.images[index], self.targets[index])
 
     def to(self, device: torch.device) -> InMemorySplit:
@@ -40,17 +42,17 @@ class InMemorySplit:
 
 @dataclass(frozen=True, eq=False)
 class InMemoryDataset:
-    """A data set, ready to learn from.
+    """A data set in memory, ready to train on.
 
     Attributes:
-        name: as it was asked for.
+        name: name, as it was asked for.
         train, test: the two splits.
-        labels: one name for each class.
-        preprocessing: to the size of the images, and the normalisation that the training images ask for.
-        fingerprint: of the decoded images and their classes.
-        how: one sentence on where the split comes from.
-        about: what a report must say of the set; empty for an ordinary one.
-        failures: a line for each image that could not be read and was left out.
+        labels: names of the classes.
+        preprocessing: preprocessing to the size of the images, with the training images' mean and deviation.
+        fingerprint: fingerprint of the decoded images and their classes.
+        split_description: one sentence on where the splits come from.
+        note: what a report must say of the set; empty for an ordinary one.
+        failures: lines, one for each image that could not be read and was left out.
     """
 
     name: str
@@ -59,20 +61,18 @@ class InMemoryDataset:
     labels: Labels
     preprocessing: Preprocessing
     fingerprint: str
-    how: str
-    about: str
+    split_description: str
+    note: str
     failures: tuple[str, ...]
 
 
-def load_data(
-    name: str, size: int, advance: Callable[[int, int], None] = lambda _done, _total: None
-) -> InMemoryDataset:
+def load_data(name: str, size: int, progress: Progress = SILENT) -> InMemoryDataset:
     """Decode all images of a data set to ``size`` x ``size`` pixels.
 
     Args:
-        name: as :func:`snellen.data.datasets.open_dataset` takes it.
+        name: name, as :func:`snellen.data.datasets.open_dataset` takes it.
         size: side of the square images, in pixels.
-        advance: called after each image with how many are done, and of how many.
+        progress: told of each image.
 
     Raises:
         InputError: no such set, no labels, or more images than the memory holds.
@@ -84,8 +84,9 @@ def load_data(
     total = len(split.train) + len(split.test)
     _check_memory(name, total, size)
     shape = Preprocessing((size, size), 1.0, "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    train, bad_train = _decode(split.train, shape, lambda done: advance(done, total))
-    test, bad_test = _decode(split.test, shape, lambda done: advance(len(split.train) + done, total))
+    progress.begin("Decoding", total)
+    train, bad_train = _decode(split.train, shape, progress)
+    test, bad_test = _decode(split.test, shape, progress)
     if not len(train) or not len(test):
         raise InputError(f"{name}: none of its images can be read: {(bad_train + bad_test)[0]}")
     mean, std = _statistics(train.images)
@@ -95,9 +96,9 @@ def load_data(
         test=test,
         labels=split.labels,
         preprocessing=Preprocessing((size, size), 1.0, "bicubic", mean, std),
-        fingerprint=fingerprint("".join(_print_of(part) for part in (train, test))),
-        how=split.how,
-        about=found.about,
+        fingerprint=fingerprint("".join(_fingerprint_of(part) for part in (train, test))),
+        split_description=split.description,
+        note=found.note,
         failures=tuple(bad_train + bad_test),
     )
 
@@ -110,9 +111,9 @@ def hold_out(split: InMemorySplit, share: float, seed: int) -> tuple[InMemorySpl
     """
     count = round(share * len(split))
     if not 0 < count < len(split):
-        raise InputError(f"--holdout {share}: {count} of {len(split)} images", "a share between 0 and 1")
+        raise InputError(f"`holdout` {share}: {count} of {len(split)} images", "a share between 0 and 1")
     order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
-    return split.chosen(order[count:].sort().values), split.chosen(order[:count].sort().values)
+    return split.select(order[count:].sort().values), split.select(order[:count].sort().values)
 
 
 def _check_memory(name: str, count: int, size: int) -> None:
@@ -125,7 +126,7 @@ def _check_memory(name: str, count: int, size: int) -> None:
         )
 
 
-def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) -> tuple[InMemorySplit, list[str]]:
+def _decode(rows: Rows, shape: Preprocessing, progress: Progress) -> tuple[InMemorySplit, list[str]]:
     images = np.empty((len(rows), *shape.size, 3), dtype=np.uint8)
     targets = np.empty(len(rows), dtype=np.int64)
     failures: list[str] = []
@@ -138,14 +139,14 @@ def _decode(rows: Rows, shape: Preprocessing, advance: Callable[[int], None]) ->
             yield example.source
 
     kept = 0
-    for number, (_, view) in enumerate(read_each(sources(), shape.preprocess_image)):
+    for number, (_, image) in enumerate(read_each(sources(), shape.preprocess_image)):
         name, label = labels[number]
-        if isinstance(view, ImageError):
-            failures.append(f"{name}: {view.message.partition(': ')[2]}")
+        if isinstance(image, ImageError):
+            failures.append(f"{name}: {image.message.partition(': ')[2]}")
         else:
-            images[kept], targets[kept] = view, label
+            images[kept], targets[kept] = image, label
             kept += 1
-        advance(number + 1)
+        progress.advance()
     return InMemorySplit(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), failures
 
 
@@ -162,5 +163,5 @@ def _statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float
     return (first[0], first[1], first[2]), (second[0], second[1], second[2])
 
 
-def _print_of(split: InMemorySplit) -> str:
+def _fingerprint_of(split: InMemorySplit) -> str:
     return fingerprint(split.images.numpy().tobytes()) + fingerprint(split.targets.numpy().tobytes())

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 
 from snellen.intervals import Rate
+from snellen.models.scores import most_confused
 from snellen.runs.serialise import differences, to_plain
-from snellen.training.figures import network_of, source_name
 from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Recipe
 from snellen.training.results import TrainingResult, rate_at
@@ -37,8 +37,8 @@ def describe_network(recipe: Recipe) -> str:
     """The architecture in a few sentences; empty for a network of the user's own."""
     members = _members(recipe)
     together = (
-        f" The recipe has {members} such networks learn side by side, each from its own loss, and averages their "
-        "logits."
+        f" The recipe trains {members} such networks independently, side by side, each from its own loss, and averages "
+        "their logits."
         if members > 1
         else ""
     )
@@ -51,7 +51,7 @@ def _members(recipe: Recipe) -> int:
 
 def describe_recipe(recipe: Recipe) -> str:
     """The hyper-parameters in a few sentences."""
-    optimiser, cut = recipe.optimiser, recipe.augmentation
+    optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing
     method = {
         "sgd": f"SGD with Nesterov momentum {optimiser.momentum:g}",
         "adamw": "AdamW",
@@ -59,34 +59,34 @@ def describe_recipe(recipe: Recipe) -> str:
         "for the rest)",
     }[optimiser.name]
     rise = f"rises over the first {recipe.schedule.warmup:.0%} of the steps and then " if recipe.schedule.warmup else ""
-    seen = [
-        {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[cut.flip],
-        f"shifted by up to {cut.translate} pixels" if cut.translate else "",
-        f"cut by a square of {cut.cutout} pixels" if cut.cutout else "",
-        f"reduced to {recipe.progressive_resizing.size} pixels for the first {recipe.progressive_resizing.share:.0%} of the epochs"
-        if recipe.progressive_resizing.size and recipe.progressive_resizing.share
+    changes = [
+        {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[augmentation.flip],
+        f"shifted by up to {augmentation.translate} pixels" if augmentation.translate else "",
+        f"cut by a square of {augmentation.cutout} pixels" if augmentation.cutout else "",
+        f"reduced to {resizing.size} pixels for the first {resizing.share:.0%} of the epochs"
+        if resizing.size and resizing.share
         else "",
     ]
-    views = ", ".join(part for part in seen if part) or "seen as they are"
+    changed = ", ".join(change for change in changes if change) or "not augmented"
     smoothing = f" The targets are smoothed by {recipe.label_smoothing:g}." if recipe.label_smoothing else ""
     return (
         f"{recipe.epochs} epochs in batches of {recipe.batch} with {method}; the learning rate {rise}falls in a "
-        f"straight line from {optimiser.learning_rate:g} to zero; weight decay {optimiser.weight_decay:g}. The images "
-        f"are {views}.{smoothing} Initialisation: {ABOUT[recipe.initialisation]}."
+        f"straight line from its peak, {optimiser.learning_rate:g}, to zero; weight decay {optimiser.weight_decay:g}. "
+        f"The images are {changed}.{smoothing} Initialisation: {ABOUT[recipe.initialisation]}."
     )
 
 
 def discuss(result: TrainingResult) -> list[str]:
     """What one run shows."""
     last, test = result.history[-1], result.test.accuracy
-    labels = result.labels
+    labels = result.data.labels
     scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
     best, worst = max(scores), min(scores)
     sentences = [
         f"The training loss {_course([epoch.loss for epoch in result.history])}; chance is "
         f"{math.log(len(labels)):.3f}.",
-        f"Test accuracy: {_accuracy(result)}, of {test.n:,} images looked at once, after the last epoch.",
-        f"While it learned, {last.accuracy:.1%} of the augmented training images were named rightly in the last "
+        f"Test accuracy: {_accuracy(result)}, on {test.n:,} images, measured once, after the last epoch.",
+        f"While it learned, {last.accuracy:.1%} of the augmented training images were classified correctly in the last "
         f"epoch: the test accuracy is {abs(last.accuracy - test.share) * 100:.1f} points "
         f"{'below' if test.share < last.accuracy else 'above'} that"
         + (
@@ -96,14 +96,17 @@ def discuss(result: TrainingResult) -> list[str]:
         ),
         f"{best[1]} is the easiest class ({best[0]:.1%}), {worst[1]} the hardest ({worst[0]:.1%}).",
     ]
-    mistake = _commonest_mistake(result)
-    if mistake:
-        sentences.append(mistake)
-    if result.test_averaged is not None:
-        gain = result.test_averaged.accuracy.share - test.share
+    for mistake in most_confused(result.test, 1):
+        total = result.test.per_class[mistake.true].n
         sentences.append(
-            f"With test-time augmentation (six views, reported apart) it is "
-            f"{result.test_averaged.accuracy.share:.2%}, {gain * 100:+.2f} points."
+            f"The commonest mistake is to call {labels[mistake.true]} {labels[mistake.predicted]}: {mistake.count} of "
+            f"{total}."
+        )
+    if result.test_tta is not None:
+        with_tta = result.test_tta.accuracy.share
+        sentences.append(
+            f"With test-time augmentation (six variants of each image, reported apart) it is {with_tta:.2%}, "
+            f"{(with_tta - test.share) * 100:+.2f} points."
         )
     return sentences
 
@@ -120,8 +123,8 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other, and runs of one network.
 
     Args:
-        runs: of a network that several have, the first counts, and the others are laid beside it; the results of a
-            run differ in their seeds.
+        runs: results of each run, which differ in their seeds; of several runs of one network the first counts, and the
+            others are laid beside it.
     """
     by_network: dict[str, Sequence[TrainingResult]] = {}
     again = []
@@ -143,17 +146,17 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
 
 def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResult) -> list[str]:
     losses = [epoch.loss for epoch in normalised.history]
-    goal = plain.history[-1].loss
-    reached = next((number for number, loss in enumerate(losses, start=1) if loss <= goal), None)
+    end = plain.history[-1].loss
+    reached = next((number for number, loss in enumerate(losses, start=1) if loss <= end), None)
     sentences = [
         f"In the first epoch the loss is {plain.history[0].loss:.3f} without batch normalisation and {losses[0]:.3f} "
-        f"with it; in the last, {goal:.3f} and {losses[-1]:.3f}."
+        f"with it; in the last, {end:.3f} and {losses[-1]:.3f}."
     ]
     if reached is None:
         sentences.append("With it, the loss never comes down to where the run without it ends.")
     else:
         sentences.append(
-            f"With it, the loss is where the run without it ends ({goal:.3f} after {len(plain.history)} epochs) "
+            f"With it, the loss is where the run without it ends ({end:.3f} after {len(plain.history)} epochs) "
             f"after {reached} epoch{'s' if reached > 1 else ''}."
         )
     sentences.append(
@@ -173,9 +176,16 @@ def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
 
 def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
     """The settings in which two runs differ, and both values of each; not the networks' names."""
-    beside = ("seed", "train_images", "held_out_images", "processes", "precision")
     settings = (
-        {name: getattr(run, name) for name in beside} | {"data": run.provenance.data} | to_plain(run.recipe)
+        {
+            "seed": run.seed,
+            "train_images": run.data.train_images,
+            "held_out_images": run.data.held_out_images,
+            "processes": run.processes,
+            "precision": run.precision,
+            "data": run.provenance.data,
+        }
+        | to_plain(run.recipe)
         for run in (one, other)
     )
     return ", ".join(
@@ -187,16 +197,16 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
     apart = _settings_apart(first[0], other[0])
     seeds = f"number of seeds ({len(first)} and {len(other)})" if len(first) != len(other) else ""
     differs = ", ".join(part for part in (apart, seeds) if part)
-    how = f"which differs in {differs}" if differs else "alike in every setting"
-    return f"Another run of {network_of(first[0])}, {how}, {_beside(other, first, 'the first')}."
+    settings = f"which differs in {differs}" if differs else "alike in every setting"
+    return f"Another run of {first[0].network_name}, {settings}, {_beside(other, first, 'the first')}."
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"{source_name(better[0])} {_beside(better, other, source_name(other[0]))}."
+    return f"{better[0].title} {_beside(better, other, other[0].title)}."
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
-    """What is said of ``one`` beside ``other``, which is called ``name``."""
+    """A clause on the accuracy of ``one`` beside that of ``other``, which is called ``name``."""
     if one[0].provenance.data != other[0].provenance.data:
         return f"was tested on other images than {name}, so their accuracies do not compare"
     here, there = (_mean(results) for results in (one, other))
@@ -216,7 +226,9 @@ def _mean(results: Sequence[TrainingResult]) -> Rate:
 def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
     members = _members(deep.recipe)
     together = (
-        f" Its {members} networks learn apart and err differently, so their mean errs less." if members > 1 else ""
+        f" Its {members} independently trained networks err differently, so their mean errs less."
+        if members > 1
+        else ""
     )
     firsts = [
         f"{shape[0]} filters of {shape[2]} x {shape[3]}" if (shape := result.first_layer) else "no convolution"
@@ -224,28 +236,15 @@ def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
     ]
     return (
         f"deep starts with {firsts[0]} where plain has {firsts[1]}, and spends its {deep.parameters:,} parameters "
-        f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that see small maps. Seven layers of small filters "
-        f"see as far as one of large ones, with a nonlinearity at each step. Half of its filters are mirror images of "
-        f"the other half, which share their weights: what it learns of a thing it knows of its mirror image.{together}"
+        f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that work on small maps. Seven layers of small "
+        f"filters see as far as one of large ones, with a nonlinearity at each step. Half of its filters are mirror "
+        f"images of the other half, which share their weights: what it learns of a thing it knows of its mirror "
+        f"image.{together}"
     )
 
 
-def _commonest_mistake(result: TrainingResult) -> str | None:
-    labels = result.labels
-    wrong = [
-        (count, labels[row], labels[column], sum(counts))
-        for row, counts in enumerate(result.test.confusion)
-        for column, count in enumerate(counts)
-        if row != column and count
-    ]
-    if not wrong:
-        return None
-    count, true, answer, total = max(wrong)
-    return f"The commonest mistake is to call {true} {answer}: {count} of {total}."
-
-
 def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[list[str]]]:
-    """Columns and rows of a table with a row for each run; the results of a run differ in their seeds."""
+    """The columns and rows of a table with a row for each run, whose results differ in their seeds."""
     columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes"]
     rows = []
     for results in runs:
@@ -255,7 +254,7 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
         rate = _mean(results)
         rows.append(
             [
-                network_of(first),
+                first.network_name,
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",
@@ -274,7 +273,7 @@ def where(results: Sequence[TrainingResult]) -> str:
         several = f", {result.processes} processes" if result.processes > 1 else ""
         machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
         names = trained.setdefault(machine, [])
-        if (name := network_of(result)) not in names:
+        if (name := result.network_name) not in names:
             names.append(name)
     if len(trained) == 1:
         return f"Minutes of training on {next(iter(trained))}."
@@ -292,8 +291,8 @@ def seeds_sentence(results: Sequence[TrainingResult]) -> str:
     if len(results) == 1:
         return f"test accuracy {_accuracy(results[0])}"
     shares = [result.test.accuracy.share for result in results]
-    averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
-    apart = f"; with test-time augmentation, reported apart, {statistics.mean(averaged):.2%}" if averaged else ""
+    with_tta = [result.test_tta.accuracy.share for result in results if result.test_tta is not None]
+    apart = f"; with test-time augmentation, reported apart, {statistics.mean(with_tta):.2%}" if with_tta else ""
     return (
         f"test accuracy {statistics.mean(shares):.2%}, deviation {statistics.stdev(shares) * 100:.2f} points over "
         f"{len(shares)} seeds ({', '.join(f'{share:.2%}' for share in shares)}){apart}"

@@ -1,4 +1,4 @@
-"""How well a classifier names images that it has not seen."""
+"""How well a classifier does on images that it has not seen."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from snellen.intervals import Rate
+from snellen.data.images import pixels_from_bytes
 from snellen.models.classifier import Classifier
+from snellen.models.scores import Scores, score
 from snellen.training.data import InMemorySplit
 
 _BATCH = 500
@@ -17,61 +18,44 @@ _SHIFTS = (0, -1, 1)
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """A classifier's answers on a split.
+class Evaluation(Scores):
+    """A classifier's scores on a split, and its loss.
 
     Attributes:
-        accuracy: share of images named rightly, with its 95% interval.
         loss: mean cross-entropy, in nats.
-        per_class: the accuracy of each class, in the labels' order.
-        confusion: row: the true class; column: the answer; entry: number of images.
     """
 
-    accuracy: Rate
     loss: float
-    per_class: tuple[Rate, ...]
-    confusion: tuple[tuple[int, ...], ...]
 
 
-def evaluate(classifier: Classifier, split: InMemorySplit, averaged: bool = False) -> Evaluation:
+def evaluate(classifier: Classifier, split: InMemorySplit, tta: bool = False) -> Evaluation:
     """Test ``classifier`` on a split whose images have its input size.
 
     Args:
-        classifier: in its own precision; put the call in an autocast context for another.
-        split: the images and their classes.
-        averaged: whether to average the logits over six views (see :func:`logits_of_six`).
+        classifier: classifier in its own precision; put the call in an autocast context for another.
+        split: images and their classes.
+        tta: whether to augment at test time (see :func:`tta_logits`).
     """
-    see = logits_of_six if averaged else Classifier.logits_from_inputs
+    forward = tta_logits if tta else Classifier.logits_from_inputs
     with torch.inference_mode():
-        parts = [see(classifier, pixels_from_bytes(part)).float().cpu() for part in split.images.split(_BATCH)]
-    return scored(torch.cat(parts), split.targets.cpu(), len(classifier.labels))
+        parts = [forward(classifier, pixels_from_bytes(part)).float().cpu() for part in split.images.split(_BATCH)]
+    return evaluation_of(torch.cat(parts), split.targets.cpu())
 
 
-def pixels_from_bytes(images: Tensor) -> Tensor:
-    """Views (N, 3, H, W) in [0, 1] of bytes (N, H, W, 3)."""
-    return images.permute(0, 3, 1, 2).float().div(255)
+def tta_logits(classifier: Classifier, inputs: Tensor) -> Tensor:
+    """Mean logits (N, K) over six variants of ``inputs`` (N, 3, h, w): test-time augmentation.
 
-
-def logits_of_six(classifier: Classifier, views: Tensor) -> Tensor:
-    """Mean logits over each view and its mirror image, in place and moved diagonally by a pixel either way.
-
-    The border is reflected. Of a network that does not mind mirrors, three of the six say nothing new.
+    The variants are each image and its mirror image, in place and moved diagonally by a pixel either way; the border is
+    reflected. A flip-equivariant network answers three of the six as it answers the others.
     """
-    height, width = views.shape[-2:]
-    padded = functional.pad(views, (1, 1, 1, 1), mode="reflect")
+    height, width = inputs.shape[-2:]
+    padded = functional.pad(inputs, (1, 1, 1, 1), mode="reflect")
     shifted = [padded[..., 1 + s : 1 + s + height, 1 + s : 1 + s + width] for s in _SHIFTS]
-    seen = [classifier.logits_from_inputs(side) for view in shifted for side in (view, view.flip(-1))]
-    return torch.stack(seen).mean(dim=0)
+    logits = [classifier.logits_from_inputs(one) for images in shifted for one in (images, images.flip(-1))]
+    return torch.stack(logits).mean(dim=0)
 
 
-def scored(logits: Tensor, targets: Tensor, classes: int) -> Evaluation:
-    """What ``logits`` (N, K) are worth where ``targets`` (N,) are right."""
-    answers = logits.argmax(dim=1)
-    confusion = torch.bincount(targets * classes + answers, minlength=classes**2).reshape(classes, classes)
-    right = answers == targets
-    return Evaluation(
-        accuracy=Rate.of(right.tolist()),
-        loss=float(functional.cross_entropy(logits.double(), targets)),
-        per_class=tuple(Rate.of(right[targets == label].tolist()) for label in range(classes)),
-        confusion=tuple(tuple(row) for row in confusion.tolist()),
-    )
+def evaluation_of(logits: Tensor, targets: Tensor) -> Evaluation:
+    """How well ``logits`` (N, K) agree with the true classes ``targets`` (N,), both on the CPU."""
+    scores = score(targets.numpy(), logits.argmax(dim=1).numpy(), logits.shape[1])
+    return Evaluation(**vars(scores), loss=float(functional.cross_entropy(logits.double(), targets)))

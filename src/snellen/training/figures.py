@@ -1,4 +1,4 @@
-"""Draws what training runs were like, and what their networks mistake for what."""
+"""The figures of training runs: their curves, and their confusion matrices."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
 
 
 def _labels(results: Sequence[TrainingResult]) -> list[str]:
-    """A name for each run; with its length, where the same network learned for several."""
-    names = [source_name(result) for result in results]
+    """A name for each run; with its length, where the same network was trained for several."""
+    names = [result.title for result in results]
     lengths = [result.recipe.epochs for result in results]
     distinct = set(zip(names, lengths, strict=True))
     several = {name for name in names if sum(name == other for other, _ in distinct) > 1}
@@ -87,32 +87,22 @@ def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colou
     rate.plot(epochs, [e.learning_rate for e in history], color=colour, marker=dot, markersize=3)
 
 
-def network_of(result: TrainingResult) -> str:
-    """What a run's network is called: of a file, its name without the folders."""
-    return result.recipe.network.rpartition("/")[2]
-
-
-def source_name(result: TrainingResult) -> str:
-    """What a figure calls a run: its network, and how its loss differs from the plain one."""
-    smoothing, name = result.recipe.label_smoothing, network_of(result)
-    return f"{name} (targets smoothed by {smoothing:g})" if smoothing else name
-
-
 def draw_confusion(result: TrainingResult) -> Figure:
-    """Which class (rows) is given which name (columns), as a share of the class."""
+    """The confusion matrix: true classes (rows) against predicted ones (columns), as shares of the true class."""
     counts = np.array(result.test.confusion, dtype=float)
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
-    classes = len(result.labels)
+    labels = result.data.labels
+    classes = len(labels)
     side = min(6.3, 2.2 + 0.36 * classes)
     with styled():
         figure = new_figure(side, side * 0.92)
         axes = figure.subplots()
         shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         ticks = range(classes) if classes <= 40 else range(0, classes, classes // 20)
-        names = [result.labels[tick].replace("_", " ") for tick in ticks]
+        names = [labels[tick].replace("_", " ") for tick in ticks]
         axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(ticks, names)
-        axes.set_xlabel("answer")
+        axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         if classes <= _MOST_CELLS_WITH_NUMBERS:
             for (row, column), share in np.ndenumerate(shares):

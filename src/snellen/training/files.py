@@ -1,8 +1,7 @@
-"""The files of a training run: ``metrics.json``, its curves, its confusions, its first filters."""
+"""The files of a training run: ``metrics.json``, its curves, its confusion matrix, its first filters."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import statistics
 from collections.abc import Sequence
@@ -13,10 +12,10 @@ from typing import Any, Literal
 from torch import Tensor
 
 from snellen.errors import InputError
-from snellen.runs.files import write_figure, write_json
-from snellen.runs.serialise import from_plain, to_plain
-from snellen.training.figures import draw_confusion, draw_curves
-from snellen.training.filters import save_filters
+from snellen.runs.files import atomic_path, write_figure, write_json
+from snellen.runs.serialise import from_plain, serialised_fields, to_plain
+from snellen.training.figures import draw_confusion
+from snellen.training.filters import filters_image
 from snellen.training.results import TrainingResult, rate_at
 
 METRICS = "metrics.json"
@@ -27,14 +26,15 @@ def write_figures(folder: Path, result: TrainingResult, filters: Tensor | None) 
     """Draw one run in its folder.
 
     Args:
-        folder: where to.
-        result: of the run.
-        filters: the first layer's (F, 3, h, w); None where the network has no such layer.
+        folder: folder of the run.
+        result: result of the run.
+        filters: filters (F, 3, h, w) of the first layer; None where the network has no such layer.
     """
-    write_figure(folder / CURVES, draw_curves([result]))
+    write_figure(folder / CURVES, result.plot())
     write_figure(folder / CONFUSION, draw_confusion(result))
     if filters is not None:
-        save_filters(filters, folder / FILTERS)
+        with atomic_path(folder / FILTERS) as temporary:
+            filters_image(filters).save(temporary, format="PNG")
 
 
 def write_result(folder: Path, result: TrainingResult) -> None:
@@ -55,15 +55,15 @@ def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:
     """
     accuracies = [result.test.accuracy.share for result in results]
     mean = statistics.mean(accuracies)
-    rate = rate_at(mean, results[0].test_images)
-    averaged = [result.test_averaged.accuracy.share for result in results if result.test_averaged is not None]
+    rate = rate_at(mean, results[0].data.test_images)
+    with_tta = [result.test_tta.accuracy.share for result in results if result.test_tta is not None]
     write_json(
         folder / METRICS,
         {
             "test_accuracy": mean,
             "test_accuracy_interval": [rate.low, rate.high],
             "test_accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
-            "test_averaged_accuracy": statistics.mean(averaged) if averaged else None,
+            "test_tta_accuracy": statistics.mean(with_tta) if with_tta else None,
             "seconds": round(statistics.mean(result.seconds for result in results), 1),
             "runs": [
                 {"seed": result.seed, "folder": seed_folder(result.seed), "test_accuracy": result.test.accuracy.share}
@@ -78,12 +78,13 @@ def seed_folder(seed: int | Literal["*"]) -> str:
     return f"seed-{seed}"
 
 
-def read_results(folder: Path) -> list[TrainingResult]:
+def read_results(folder: str | Path) -> list[TrainingResult]:
     """The results in a run's folder: one, or one for each seed.
 
     Raises:
         InputError: no finished run, or a damaged one.
     """
+    folder = Path(folder)
     values = _read_metrics(folder)
     if "runs" not in values:
         return [_result_from(values, folder)]
@@ -122,6 +123,6 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
 
 
 def _result_from(values: dict[str, Any], folder: Path) -> TrainingResult:
-    known = {field.name for field in dataclasses.fields(TrainingResult)}
-    fields = {key: value for key, value in values.items() if key in known}
+    known = {field.name for field in serialised_fields(TrainingResult)}
+    fields = {key: value for key, value in values.items() if key in known}  # not the headline
     return from_plain(TrainingResult, fields, str(folder / METRICS))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
-from snellen.runs.files import atomic_path
-
 COLUMNS = 16
 _WIDTH = 1536
-"""About how wide the saved picture is, in pixels; a weight becomes a square of whole pixels."""
+"""About how wide the enlarged picture is, in pixels; a weight becomes a square of whole pixels."""
 
 
 def stretched(filters: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -41,10 +37,8 @@ def mosaic(filters: Tensor) -> npt.NDArray[np.uint8]:
     return picture
 
 
-def save_filters(filters: Tensor, path: Path) -> None:
-    """Write the :func:`mosaic` as a PNG, each pixel enlarged to a square, whole or not at all."""
+def filters_image(filters: Tensor) -> Image.Image:
+    """The :func:`mosaic` as an RGB image, each pixel enlarged to a square."""
     picture = mosaic(filters)
     zoom = max(1, _WIDTH // picture.shape[1])
-    image = Image.fromarray(picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
-    with atomic_path(path) as temporary:
-        image.save(temporary, format="PNG")
+    return Image.fromarray(picture.repeat(zoom, axis=0).repeat(zoom, axis=1))

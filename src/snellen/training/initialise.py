@@ -24,24 +24,24 @@ ABOUT = {
     ),
     "whitened": (
         "the first layer's filters decorrelate the training images' patches and scale them to unit variance, each "
-        "with its negative, and are then fixed; every other convolution starts by passing on what it receives in its "
-        "first channels; the head starts near zero"
+        "with its negative, and are then fixed; every other convolution starts as the identity in its first channels; "
+        "the head starts near zero"
     ),
 }
-"""For each way one clause for a report."""
+"""One clause on each initialisation, for a report."""
 
 
-def initialise(network: nn.Module, how: Initialisation, images: Tensor) -> None:
+def initialise(network: nn.Module, initialisation: Initialisation, images: Tensor) -> None:
     """Set the weights of ``network`` before training.
 
     Args:
-        network: changed in place.
-        how: see :data:`ABOUT`.
+        network: network on the CPU, changed in place.
+        initialisation: name of the initialisation; see :data:`ABOUT`.
         images: normalised training images (N, 3, H, W), for the whitening.
     """
-    if how == "he":
+    if initialisation == "he":
         _he(network)
-    elif how == "whitened":
+    elif initialisation == "whitened":
         _whitened(network, images)
 
 
@@ -73,25 +73,24 @@ def _whitened(network: nn.Module, images: Tensor) -> None:
 def _whiten(first: nn.Conv2d, images: Tensor) -> None:
     """Set the filters of a first layer, for good."""
     side = first.kernel_size[0]
-    mirrored = isinstance(first, FlipEquivariantConv2d)
-    filters = flip_equivariant_whitening_filters(images, side) if mirrored else whitening_filters(images, side)
-    if first.weight.shape != filters.shape:
-        seen = tuple(first.weight.shape)
+    make = flip_equivariant_whitening_filters if isinstance(first, FlipEquivariantConv2d) else whitening_filters
+    filters = make(images, side)
+    if (found := tuple(first.weight.shape)) != tuple(filters.shape):
         raise InputError(
-            f"whitened: the first convolution is {seen}", f"{tuple(filters.shape)} for filters of this size"
+            f"whitened: the first convolution is {found}", f"{tuple(filters.shape)} for filters of this size"
         )
     first.weight.copy_(filters)
     first.weight.requires_grad_(False)
 
 
 def whitening_filters(images: Tensor, side: int) -> Tensor:
-    """Filters (2 * 3 * side**2, 3, side, side) whose answers to ``images``' patches are uncorrelated, of unit variance.
+    """Filters (2 * 3 * side**2, 3, side, side) that map ``images``' patches to uncorrelated values of unit variance.
 
     The second half is the negative of the first, so that a nonlinearity that keeps one sign loses nothing.
 
     Args:
-        images: normalised (N, 3, H, W).
-        side: of the patches, in pixels.
+        images: normalised images (N, 3, H, W).
+        side: side of the patches, in pixels.
     """
     filters = _whitening(_covariance(images, side))
     return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
@@ -100,43 +99,43 @@ def whitening_filters(images: Tensor, side: int) -> Tensor:
 def flip_equivariant_whitening_filters(images: Tensor, side: int) -> Tensor:
     """The same for pairs of mirror images: half of the filters, (3 * side**2, 3, side, side).
 
-    Were every image also there as a mirror shows it, each principal direction would be its own mirror image, or the
-    negative of that. The sum of one of either kind is then the mirror image of their difference, and turning the two
-    by 45 degrees, which makes sum and difference of them, keeps them uncorrelated and of unit variance.
+    Were every image also there flipped, each principal direction would be its own mirror image, or the negative of
+    that. The sum of one of either kind is then the mirror image of their difference, and rotating the two by
+    45 degrees, which makes sum and difference of them, keeps them uncorrelated and of unit variance.
 
     Args:
-        images: normalised (N, 3, H, W).
-        side: of the patches, in pixels.
+        images: normalised images (N, 3, H, W).
+        side: side of the patches, in pixels.
 
     Raises:
         InputError: an odd side, for which there are more directions of the one kind than of the other.
     """
     if side % 2:
-        raise InputError(f"whitened: mirrored filters of {side} x {side}", "an even side")
+        raise InputError(f"whitened: flip-equivariant filters of {side} x {side}", "an even side")
     covariance = _covariance(images, side)
-    places = torch.arange(len(covariance)).reshape(3, side, side)
+    positions = torch.arange(len(covariance)).reshape(3, side, side)
     identity = torch.eye(len(covariance), dtype=torch.double)
-    mirror = identity[places.flip(-1).flatten()]
-    covariance = (covariance + mirror @ covariance @ mirror) / 2
-    left = places[..., : side // 2].flatten()
-    bases = ((identity + sign * mirror)[:, left] / math.sqrt(2) for sign in (1, -1))
+    flip = identity[positions.flip(-1).flatten()]
+    covariance = (covariance + flip @ covariance @ flip) / 2
+    left = positions[..., : side // 2].flatten()
+    bases = ((identity + sign * flip)[:, left] / math.sqrt(2) for sign in (1, -1))
     even, odd = (_whitening(basis.T @ covariance @ basis) @ basis.T for basis in bases)
     filters = (even + odd) / math.sqrt(2)
     return torch.cat((filters, -filters)).reshape(-1, 3, side, side).float()
 
 
 def _covariance(images: Tensor, side: int) -> Tensor:
-    """Of the patches of ``side`` x ``side`` pixels: (3 * side**2, 3 * side**2), float64."""
-    patches = functional.unfold(images, side).transpose(1, 2).reshape(-1, 3 * side * side).double()
+    """The covariance of the patches of ``side`` x ``side`` pixels: (3 * side**2, 3 * side**2), float64, on the CPU."""
+    patches = functional.unfold(images.cpu(), side).transpose(1, 2).reshape(-1, 3 * side * side).double()
     patches -= patches.mean(dim=0)
     covariance: Tensor = patches.T @ patches / len(patches)
     return covariance
 
 
 def _whitening(covariance: Tensor) -> Tensor:
-    """Its principal directions, the largest variance first, each divided by its deviation: a row each."""
+    """The principal directions, the largest variance first, each divided by its deviation: a row each."""
     variances, directions = torch.linalg.eigh(covariance)
-    # An eigenvector's sign is arbitrary; its largest entry is made positive, so that it is the same everywhere.
+    # An eigenvector's sign is arbitrary; its largest entry is made positive, so that all machines agree on it.
     largest = directions.abs().argmax(dim=0)
     directions = directions * directions[largest, torch.arange(len(variances))].sign()
     scaled: Tensor = directions / (variances + _PATCH_VARIANCE_FLOOR).sqrt()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,54 +13,49 @@ from torch.nn import functional
 
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import SnellenError
-from snellen.models.ensemble import repeated_targets
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
-from snellen.training.augment import augment, first_flips, reduced
+from snellen.training.augment import alternating_flips, augment, resized
 from snellen.training.data import InMemorySplit
-from snellen.training.optimise import learning_rate_factor, set_learning_rate
+from snellen.training.optimise import learning_rate_factor, make_schedulers
 from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe
+from snellen.training.results import EpochMetrics
 
-_LOOK_EVERY_SECONDS = 1.0
+_REPORT_EVERY_SECONDS = 1.0
 """How often a device that runs ahead of Python is asked for its losses."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """How far the training is.
+@dataclass(frozen=True, eq=False)
+class Training:
+    """One training, as each of its epochs needs it.
 
     Attributes:
-        epoch, epochs: the current one, from 1, of how many.
-        step, steps: the current one of this epoch, from 1, of how many.
-        loss: of this step's batch.
-        images_per_second: in this epoch so far, over all processes.
-        seconds_left: until the last epoch ends, at that speed; images take as long as they are large.
+        recipe: recipe.
+        seed: seed of every random choice.
+        network: network on the processes' device; changed in place.
+        optimisers: optimisers of its parameters; changed in place.
+        split: training images, on the same device.
+        preprocessing: normalisation of the images.
+        processes: this process among those that train together.
     """
 
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    images_per_second: float
-    seconds_left: float
+    recipe: Recipe
+    seed: int
+    network: nn.Module
+    optimisers: list[torch.optim.Optimizer]
+    split: InMemorySplit
+    preprocessing: Preprocessing
+    processes: Processes
 
+    @property
+    def steps(self) -> int:
+        """The number of batches in an epoch."""
+        return max(1, -(-len(self.split) // self.recipe.batch))
 
-@dataclass(frozen=True)
-class EpochMetrics:
-    """What one epoch saw of the training images, as they were augmented, while it learned from them.
-
-    Attributes:
-        loss: mean cross-entropy (nats), smoothed where the recipe smooths; of an ensemble the members' mean.
-        accuracy: share of images named rightly; of an ensemble the members' mean.
-        learning_rate: mean over the steps, as a share of its height.
-        seconds: of the epoch.
-    """
-
-    loss: float
-    accuracy: float
-    learning_rate: float
-    seconds: float
+    def factor(self, epoch: int, step: int) -> float:
+        """The factor of the peak learning rate at ``step`` of ``epoch``, both from 0."""
+        return learning_rate_factor(epoch * self.steps + step, self.steps * self.recipe.epochs, self.recipe.schedule)
 
 
 def seed_of(seed: int, *what: object) -> int:
@@ -84,119 +79,146 @@ def precision(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native_bfloat16(device))
 
 
-def batches(
-    split: InMemorySplit, recipe: Recipe, epoch: int, seed: int, team: Processes
-) -> Iterator[tuple[Tensor, Tensor, int]]:
+def size_at(recipe: Recipe, epoch: int) -> int:
+    """The side in pixels of the images that the network is given in ``epoch``, from 0."""
+    resizing = recipe.progressive_resizing
+    small = resizing.size and epoch < round(resizing.share * recipe.epochs)
+    return min(resizing.size, recipe.size) if small else recipe.size
+
+
+def batches(training: Training, epoch: int) -> Iterator[tuple[Tensor, Tensor, int]]:
     """This process's share of each batch of ``epoch``: every image once, in an order of its own.
 
     The batches differ in size by one at most, so none is a small remainder. All draws are made for the whole
     batch before it is shared out: they do not depend on the number of processes.
 
     Yields:
-        views (b, 3, size, size) in [0, 1], targets (b,), and the number of images in the whole batch.
+        Inputs (n, 3, size, size) in [0, 1], targets (n,), and the number of images in the whole batch.
     """
-    generator = torch.Generator().manual_seed(seed_of(seed, "epoch", epoch))
-    flips = first_flips(len(split), seed_of(seed, "flips"))
-    size = size_at(recipe, epoch)
+    recipe, split, processes = training.recipe, training.split, training.processes
+    generator = torch.Generator().manual_seed(seed_of(training.seed, "epoch", epoch))
+    flips = alternating_flips(len(split), seed_of(training.seed, "flips"), epoch)
+    own = slice(processes.process_index, None, processes.num_processes)
     order = torch.randperm(len(split), generator=generator)
-    for chosen in order.tensor_split(steps_of(split, recipe)):
-        views = augment(split.images, chosen, recipe.augmentation, epoch, flips, generator)
-        mine = slice(team.rank, None, team.size)
-        yield reduced(views[mine], size), split.targets[chosen[mine].to(split.targets.device)], len(chosen)
+    for index in order.tensor_split(training.steps):
+        batch = split.select(index)
+        inputs = augment(batch.images, recipe.augmentation, flips[index], generator)
+        yield resized(inputs[own], size_at(recipe, epoch)), batch.targets[own], len(index)
 
 
-def steps_of(split: InMemorySplit, recipe: Recipe) -> int:
-    """The number of batches in an epoch."""
-    return max(1, -(-len(split) // recipe.batch))
-
-
-def size_at(recipe: Recipe, epoch: int) -> int:
-    """The side of the images that ``epoch``, from 0, sees, in pixels."""
-    growing = recipe.progressive_resizing.size and epoch < round(recipe.progressive_resizing.share * recipe.epochs)
-    return min(recipe.progressive_resizing.size, recipe.size) if growing else recipe.size
-
-
-def train_epoch(
-    network: nn.Module,
-    optimisers: list[torch.optim.Optimizer],
-    split: InMemorySplit,
-    preprocessing: Preprocessing,
-    recipe: Recipe,
-    epoch: int,
-    seed: int,
-    team: Processes,
-    watch: Callable[[Step], None],
-) -> EpochMetrics:
+def train_epoch(training: Training, epoch: int, progress: Progress = SILENT) -> EpochMetrics:
     """Learn from every training image once.
 
     Args:
-        network: in training mode, on the team's device; changed in place.
-        optimisers: of its parameters; changed in place.
-        split: the training images, on the same device.
-        preprocessing: normalises.
-        recipe: see there.
-        epoch: its number, from 0.
-        seed: of the run.
-        team: the processes.
-        watch: called after each step on a CPU, about once a second elsewhere.
+        training: training, whose network and optimisers change.
+        epoch: number of the epoch, from 0.
+        progress: told of the steps, with loss, speed and the seconds until the last epoch ends: on a CPU after each
+            step, elsewhere about once a second.
 
     Raises:
         SnellenError: the loss is no longer a finite number; says where, and what is broken.
     """
-    steps = steps_of(split, recipe)
-    total = steps * recipe.epochs
-    later = sum((size_at(recipe, other) / size_at(recipe, epoch)) ** 2 for other in range(epoch + 1, recipe.epochs))
-    torch.manual_seed(seed_of(seed, "network", epoch, team.rank))  # what the network itself draws: dropout
-    losses: list[Tensor] = []
-    right = torch.zeros((), device=team.device)
-    rates: list[float] = []
-    sizes: list[int] = []
-    seen = 0
-    started = looked = time.perf_counter()
+    recipe, processes, network = training.recipe, training.processes, training.network
+    # What the network itself draws: dropout.
+    torch.manual_seed(seed_of(training.seed, "network", epoch, processes.process_index))
+    steps = training.steps
+    schedulers = make_schedulers(training.optimisers, recipe.schedule, steps * recipe.epochs, epoch * steps)
+    tally = _Tally(training, epoch, progress)
     network.train()
-    for step, (views, targets, whole) in enumerate(batches(split, recipe, epoch, seed, team)):
-        rate = learning_rate_factor(epoch * steps + step, total, recipe.schedule)
-        set_learning_rate(optimisers, rate)
-        with precision(team.device):
-            logits = network(preprocessing.normalise(views).contiguous(memory_format=torch.channels_last)).float()
-        classes = repeated_targets(logits, targets)
-        answers = len(classes) // len(targets)
-        summed = functional.cross_entropy(logits, classes, label_smoothing=recipe.label_smoothing, reduction="sum")
-        for optimiser in optimisers:
+    for inputs, targets, whole in batches(training, epoch):
+        with precision(processes.device):
+            normalised = training.preprocessing.normalise(inputs).contiguous(memory_format=torch.channels_last)
+            logits = network(normalised).float()
+        # The members of an ensemble answer each for itself, (members, n, classes), and have a loss each.
+        members = logits if logits.ndim == 3 else logits[None]
+        loss = functional.cross_entropy(
+            members.flatten(0, 1),
+            targets.repeat(len(members)),
+            label_smoothing=recipe.label_smoothing,
+            reduction="sum",
+        )
+        for optimiser in training.optimisers:
             optimiser.zero_grad()
         # The processes' gradients are averaged; times their number, that is the mean over the whole batch.
-        (summed * team.size / whole).backward()
-        losses.append(summed.detach() / (whole * answers))
-        sizes.append(whole)
-        now = time.perf_counter()
-        last = step == steps - 1
-        if team.device.type == "cpu" or last or now - looked > _LOOK_EVERY_SECONDS:
-            looked = now
-            _check_finite(losses, network, epoch, steps, rate)
-            speed = (seen + whole) / (now - started)
-            left = ((1 + later) * len(split) - seen - whole) / speed
-            watch(Step(epoch + 1, recipe.epochs, step + 1, steps, float(losses[-1]) * team.size, speed, left))
-        for optimiser in optimisers:
+        (loss * processes.num_processes / whole).backward()
+        correct = (members.argmax(2) == targets).sum() / len(members)
+        tally.add(loss.detach() / (whole * len(members)), correct, whole)
+        for optimiser, scheduler in zip(training.optimisers, schedulers, strict=True):
             optimiser.step()
-        right += (logits.argmax(1) == classes).sum() / answers
-        rates.append(rate)
-        seen += whole
-    summed = (torch.stack(losses) * torch.tensor(sizes, device=team.device)).sum()
-    loss = team.total(summed) / len(split)
-    accuracy = team.total(right) / len(split)
-    return EpochMetrics(float(loss), float(accuracy), sum(rates) / steps, time.perf_counter() - started)
+            scheduler.step()
+    return tally.metrics()
 
 
-def _check_finite(losses: list[Tensor], network: nn.Module, epoch: int, steps: int, rate: float) -> None:
-    """Refuse to go on from a loss that is NaN or infinite."""
-    finite = torch.stack(losses).isfinite()
-    if finite.all():
-        return
-    step = int((~finite).nonzero()[0])
-    broken = next((name for name, value in network.named_parameters() if not value.isfinite().all()), None)
-    reason = f"the weights {broken} are not finite" if broken else "its weights are finite, so its answers overflowed"
-    raise SnellenError(
-        f"epoch {epoch + 1}, step {step + 1} of {steps}: the loss is {float(losses[step])} at {rate:.3g} of the "
-        f"learning rate; {reason}",
-        "lower the recipe's learning_rate, or raise its warmup; the last epoch's checkpoint is kept",
-    )
+class _Tally:
+    """Adds up an epoch's steps, tells of them, and refuses to go on from a loss that is not finite."""
+
+    def __init__(self, training: Training, epoch: int, progress: Progress) -> None:
+        self._training, self._epoch, self._progress = training, epoch, progress
+        self._losses: list[Tensor] = []
+        self._sizes: list[int] = []
+        self._correct = torch.zeros((), device=training.processes.device)
+        self._reported = 0
+        self._started = self._reported_at = time.perf_counter()
+        progress.begin(f"Epoch {epoch + 1} of {training.recipe.epochs}", training.steps)
+
+    def add(self, loss: Tensor, correct: Tensor, images: int) -> None:
+        """Count a step of a whole batch of ``images``, of which this process classified ``correct`` correctly."""
+        self._losses.append(loss)
+        self._sizes.append(images)
+        self._correct += correct
+        late = time.perf_counter() - self._reported_at > _REPORT_EVERY_SECONDS
+        if self._training.processes.device.type == "cpu" or late or len(self._sizes) == self._training.steps:
+            self._report()
+
+    def metrics(self) -> EpochMetrics:
+        """What the epoch came to."""
+        training, images = self._training, len(self._training.split)
+        summed = (torch.stack(self._losses) * torch.tensor(self._sizes, device=self._correct.device)).sum()
+        loss = float(training.processes.reduce(summed) / images)
+        accuracy = float(training.processes.reduce(self._correct) / images)
+        factor = sum(training.factor(self._epoch, step) for step in range(training.steps)) / training.steps
+        seconds = time.perf_counter() - self._started
+        return EpochMetrics(
+            loss=loss,
+            accuracy=accuracy,
+            learning_rate=factor * training.recipe.optimiser.learning_rate,
+            seconds=seconds,
+            images_per_second=images / seconds,
+        )
+
+    def _report(self) -> None:
+        self._check_finite()
+        done = len(self._sizes)
+        self._reported_at = time.perf_counter()
+        speed = sum(self._sizes) / (self._reported_at - self._started)
+        loss = float(self._losses[-1]) * self._training.processes.num_processes
+        self._progress.advance(
+            done - self._reported, loss=loss, images_per_second=speed, seconds_left=self._images_left() / speed
+        )
+        step = self._epoch * self._training.steps + done
+        self._progress.log({"loss": loss, "images_per_second": speed}, step)
+        self._reported = done
+
+    def _images_left(self) -> float:
+        """The number of images until the last epoch ends, counted as of this epoch's size."""
+        recipe = self._training.recipe
+        size = size_at(recipe, self._epoch)
+        epochs = sum((size_at(recipe, later) / size) ** 2 for later in range(self._epoch + 1, recipe.epochs))
+        return (1 + epochs) * len(self._training.split) - sum(self._sizes)
+
+    def _check_finite(self) -> None:
+        finite = torch.stack(self._losses).isfinite()
+        if finite.all():
+            return
+        step = int((~finite).nonzero()[0])
+        weights = self._training.network.named_parameters()
+        broken = next((name for name, value in weights if not value.isfinite().all()), None)
+        reason = (
+            f"the weights {broken} are not finite" if broken else "its weights are finite, so its answers overflowed"
+        )
+        raise SnellenError(
+            f"epoch {self._epoch + 1}, step {step + 1} of {self._training.steps}: the loss is "
+            f"{float(self._losses[step])} at {self._training.factor(self._epoch, step):.3g} of the peak learning rate; "
+            f"{reason}",
+            "lower the recipe's learning_rate, or raise its warmup; the last epoch's checkpoint is kept",
+        )

@@ -1,12 +1,14 @@
-"""From a gradient to a step: Muon, and the optimiser and learning rate that a recipe asks for."""
+"""From a gradient to a step: Muon, and the optimisers and the learning-rate schedule that a recipe asks for."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from snellen.training.recipe import Optimiser, Schedule
 
@@ -14,6 +16,7 @@ from snellen.training.recipe import Optimiser, Schedule
 # chose the coefficients for speed at zero (https://kellerjordan.github.io/posts/muon/, 2024).
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 3
+_SMALLEST_NORM = 1e-12
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
@@ -32,8 +35,8 @@ class Muon(torch.optim.Optimizer):
     """Momentum, orthogonalised (Jordan et al. 2024): every direction of a filter bank moves equally far.
 
     Each filter bank (F, C, h, w) is taken as a matrix (F, C * h * w) and kept at the norm sqrt(F), so that the
-    learning rate is the relative length of a step. This fits filters that a normalisation follows, which
-    makes their scale meaningless.
+    learning rate is the relative length of a step; a bank of zeros has no direction to keep and takes its first step as
+    it is. This fits filters that a normalisation follows, which makes their scale meaningless.
     """
 
     def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
@@ -53,48 +56,45 @@ class Muon(torch.optim.Optimizer):
                 average = state["momentum_buffer"]
                 average.mul_(group["momentum"]).add_(gradient)
                 ahead = gradient.add(average, alpha=group["momentum"])
-                parameter.mul_(len(parameter) ** 0.5 / parameter.norm())
+                parameter.mul_(len(parameter) ** 0.5 / parameter.norm().clamp(min=_SMALLEST_NORM))
                 step = orthogonalised(ahead.reshape(len(ahead), -1)).view_as(parameter)
                 parameter.sub_(step, alpha=group["lr"])
 
 
-def make_optimisers(network: nn.Module, how: Optimiser) -> list[torch.optim.Optimizer]:
+def make_optimisers(network: nn.Module, settings: Optimiser) -> list[torch.optim.Optimizer]:
     """The optimisers of all parameters that are trained; vectors (biases, normalisations) never decay."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    banks = [parameter for parameter in trained if parameter.ndim == 4 and how.name == "muon"]
+    banks = [parameter for parameter in trained if parameter.ndim == 4 and settings.name == "muon"]
     rest = [parameter for parameter in trained if not any(parameter is bank for bank in banks)]
     groups = [
-        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": how.weight_decay},
+        {"params": [parameter for parameter in rest if parameter.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [parameter for parameter in rest if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    if how.name == "sgd":
-        sgd = torch.optim.SGD(groups, lr=how.learning_rate, momentum=how.momentum, nesterov=how.momentum > 0)
-        return _remembering([sgd])
-    rate = how.learning_rate if how.name == "adamw" else how.adamw_learning_rate
-    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=rate)] if groups else []
-    if banks:
-        optimisers.append(Muon(banks, how.learning_rate, how.momentum))
-    return _remembering(optimisers)
-
-
-def _remembering(optimisers: list[torch.optim.Optimizer]) -> list[torch.optim.Optimizer]:
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["height"] = group["lr"]
-    return optimisers
+    rate, momentum = settings.learning_rate, settings.momentum
+    if settings.name == "sgd":
+        return [torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0)]
+    adamw_rate = rate if settings.name == "adamw" else settings.adamw_learning_rate
+    optimisers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=adamw_rate)] if groups else []
+    return [*optimisers, Muon(banks, rate, momentum)] if banks else optimisers
 
 
 def learning_rate_factor(step: int, steps: int, schedule: Schedule) -> float:
-    """The learning rate of step 0, 1, ..., steps - 1 as a share of its height; the step after the last has zero."""
+    """The factor of the peak learning rate at step 0, 1, ..., ``steps`` - 1; at the step after the last it is zero."""
     rising = schedule.warmup * steps
     if step < rising:
         return (step + 1) / (rising + 1)
     return (steps - step) / (steps - rising)
 
 
-def set_learning_rate(optimisers: Iterable[torch.optim.Optimizer], share: float) -> None:
-    """Set every learning rate to ``share`` of its height."""
+def make_schedulers(
+    optimisers: Iterable[torch.optim.Optimizer], schedule: Schedule, steps: int, step: int
+) -> list[LambdaLR]:
+    """The schedulers that follow :func:`learning_rate_factor` from ``step`` of ``steps`` on, one for each optimiser."""
+    factor = functools.partial(learning_rate_factor, steps=steps, schedule=schedule)
+    schedulers = []
     for optimiser in optimisers:
         for group in optimiser.param_groups:
-            group["lr"] = group["height"] * share
+            group.setdefault("initial_lr", group["lr"])
+        schedulers.append(LambdaLR(optimiser, factor, last_epoch=step - 1))
+    return schedulers

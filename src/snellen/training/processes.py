@@ -1,7 +1,7 @@
-"""Several processes, on one machine or many, that train one network together: Accelerate does the talking.
+"""Several processes, on one machine or many, that train one network together, through Accelerate.
 
-Start them with ``accelerate launch -m snellen train ...``. Each process takes its share of every batch, and the
-gradients are averaged so that a step is the step of one process with the whole batch.
+Start them with ``accelerate launch``. Each process takes its share of every batch, and the gradients are averaged so
+that a step is the step of one process with the whole batch.
 """
 
 from __future__ import annotations
@@ -17,47 +17,48 @@ from snellen.models.classifier import choose_device
 
 
 class Processes:
-    """One process, or this process among several.
+    """One process, or this process among several; the methods are called as Accelerate calls them.
 
     Attributes:
-        rank: of this process; the first, 0, writes the files.
-        size: number of processes.
+        process_index: number of this process; the first, 0, is the main one.
+        num_processes: number of processes.
         device: where this process computes.
     """
 
     def __init__(self, device: str = "auto") -> None:
         self._accelerator: Any = None
-        self.rank, self.size, self.device = 0, 1, choose_device(device)
+        self.process_index, self.num_processes, self.device = 0, 1, choose_device(device)
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             self._accelerator = _accelerator(self.device)
-            self.rank, self.size = self._accelerator.process_index, self._accelerator.num_processes
+            self.process_index = self._accelerator.process_index
+            self.num_processes = self._accelerator.num_processes
             self.device = self._accelerator.device
 
     @property
     def is_main_process(self) -> bool:
         """Whether this process writes and speaks for all."""
-        return self.rank == 0
+        return self.process_index == 0
 
-    def joined(self, network: nn.Module) -> nn.Module:
+    def prepare(self, network: nn.Module) -> nn.Module:
         """``network``, whose gradients are averaged over the processes."""
         if self._accelerator is None:
             return network
-        joined: nn.Module = self._accelerator.prepare(network)
-        return joined
+        prepared: nn.Module = self._accelerator.prepare(network)
+        return prepared
 
-    def total(self, values: Tensor) -> Tensor:
+    def reduce(self, values: Tensor) -> Tensor:
         """The sum of ``values`` over the processes."""
         if self._accelerator is None:
             return values
         total: Tensor = self._accelerator.reduce(values, reduction="sum")
         return total
 
-    def wait(self) -> None:
+    def wait_for_everyone(self) -> None:
         """Return when every process has come here."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()
 
-    def part(self) -> None:
+    def end(self) -> None:
         """The processes are done with each other."""
         if self._accelerator is not None:
             self._accelerator.wait_for_everyone()

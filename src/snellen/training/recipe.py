@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
-from snellen.errors import InputError, did_you_mean, shown
+from snellen.errors import InputError, did_you_mean
 from snellen.models.create import is_python_file
+from snellen.runs.serialise import from_plain
 
 RECIPES = ("plain", "batchnorm", "deep")
 """The recipes that come with Snellen."""
@@ -26,11 +27,11 @@ class Optimiser:
     """How a gradient becomes a step.
 
     Attributes:
-        name: ``sgd`` with Nesterov's momentum, ``adamw``, or ``muon`` for filters with AdamW for the rest.
-        learning_rate: at its height.
-        momentum: of ``sgd`` and ``muon``, in [0, 1).
-        weight_decay: of matrices and, but for ``muon``, of filters; biases and normalisations never decay.
-        adamw_learning_rate: of ``muon``'s AdamW, at its height.
+        name: optimiser: ``sgd`` with Nesterov's momentum, ``adamw``, or ``muon`` for filters with AdamW for the rest.
+        learning_rate: peak learning rate.
+        momentum: momentum of ``sgd`` and ``muon``, in [0, 1).
+        weight_decay: decay of matrices and, but for ``muon``, of filters; biases and normalisations never decay.
+        adamw_learning_rate: peak learning rate of ``muon``'s AdamW.
     """
 
     name: OptimiserName = "adamw"
@@ -42,17 +43,22 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The learning rate rises in a straight line over the share ``warmup`` of the steps, then falls to zero."""
+    """The learning rate rises in a straight line to its peak, then falls in a straight line to zero.
+
+    Attributes:
+        warmup: share of the steps over which it rises, in [0, 1).
+    """
 
     warmup: float = 0.0
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to an image before each look at it.
+    """What happens to a training image each time before it is given to the network.
 
     Attributes:
-        flip: ``alternating`` mirrors half of the images in even epochs and the other half in odd ones.
+        flip: which images are mirrored: ``none``, each with probability one half (``random``), or half of them in even
+            epochs and the other half in odd ones (``alternating``).
         translate: largest shift along each axis, in pixels; the border is reflected.
         cutout: side of a square set to the mean, at a random place, in pixels; zero for none.
     """
@@ -64,7 +70,12 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class ProgressiveResizing:
-    """The first ``share`` of the epochs sees the images reduced to ``size`` pixels, where they are larger."""
+    """In the first epochs the images are reduced to a smaller size.
+
+    Attributes:
+        size: side of the reduced images, in pixels, where they are larger; zero for no resizing.
+        share: share of the epochs, in [0, 1].
+    """
 
     size: int = 0
     share: float = 0.0
@@ -75,14 +86,15 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        network: as :func:`snellen.models.create.create` takes it.
-        network_options: further arguments of it.
+        network: architecture, as :func:`snellen.models.create.create` takes it.
+        network_options: further arguments of the architecture.
         size: side of the square images that the network is trained on, in pixels.
-        epochs: passes over the training images.
-        batch: images a step, over all processes together.
-        label_smoothing: the share of the target's weight that is spread over all classes, in [0, 1).
-        initialisation: ``own`` leaves the network as it was made; see :mod:`snellen.training.initialise`.
-        optimiser, schedule, augmentation, growth: see there.
+        epochs: number of passes over the training images.
+        batch: number of images a step, over all processes together.
+        label_smoothing: share of the target's weight that is spread over all classes, in [0, 1).
+        initialisation: how the weights start: ``own`` leaves the network as it was made, ``he`` and ``whitened`` are
+            described in :mod:`snellen.training.initialise`.
+        optimiser, schedule, augmentation, progressive_resizing: table of its own; see there.
     """
 
     network: str
@@ -102,10 +114,10 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     """The recipe that ``name`` stands for.
 
     Args:
-        name: ``plain``, ``batchnorm``, ``deep``, or the path of a TOML file. A network file in it is found
-            relative to it.
-        network: takes the place of the recipe's network, which then starts as its own constructor leaves it.
-        changes: fields of :class:`Recipe` to be replaced; None leaves one as it is.
+        name: name of a recipe, ``plain``, ``batchnorm`` or ``deep``, or the path of a TOML file. A network file in it
+            is found relative to it.
+        network: architecture in place of the recipe's; it starts as its own constructor leaves it.
+        changes: values of fields of :class:`Recipe` in place of the recipe's; None leaves one as it is.
 
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a value of the wrong type or outside its range.
@@ -127,7 +139,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{name}: not TOML: {error}") from error
-    recipe: Recipe = _built(Recipe, values, name)
+    recipe = from_plain(Recipe, values, name)
     if is_python_file(recipe.network):
         recipe = dataclasses.replace(recipe, network=str(path.parent / recipe.network))
     if network is not None:
@@ -137,50 +149,9 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     return recipe
 
 
-def recipe_of(values: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe that :func:`snellen.runs.serialise.to_plain` made ``values`` of.
-
-    Raises:
-        InputError: they are not a recipe; ``where`` names the file.
-    """
-    recipe: Recipe = _built(Recipe, values, where)
-    return recipe
-
-
-def _built(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
-    """The dataclass ``kind`` with ``values`` in it, each of its field's type."""
-    types = get_type_hints(kind)
-    for key in values:
-        if key not in types:
-            hint = did_you_mean(key, types) or f"valid: {', '.join(types)}"
-            raise InputError(f"{where}: unknown key {key!r}", hint)
-    required = {f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING}
-    missing = sorted(required - set(values))
-    if missing:
-        raise InputError(f"{where}: lacks {missing[0]}", f"a recipe has {', '.join(sorted(required))}")
-    return kind(**{key: _checked(where, key, value, types[key]) for key, value in values.items()})
-
-
-def _checked(where: str, key: str, value: Any, kind: Any) -> Any:
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if isinstance(value, Mapping):
-            return _built(kind, value, f"{where}, {key}")
-        raise InputError(f"{where}: {key} is {shown(value)}", f"a table [{key}]")
-    if get_origin(kind) is Literal:
-        if value in get_args(kind):
-            return value
-        raise InputError(f"{where}: {key} is {shown(value)}", " or ".join(get_args(kind)))
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    expected = {int: "a whole number", float: "a number", str: "a text in quotes"}.get(kind, f"a table [{key}]")
-    if isinstance(value, bool) or not isinstance(value, Mapping if expected.startswith("a table") else kind):
-        raise InputError(f"{where}: {key} is {shown(value)}", expected)
-    return dict(value) if isinstance(value, Mapping) else value
-
-
 def _check(recipe: Recipe, where: str) -> None:
     """Refuse values outside their ranges."""
-    optimiser, cut = recipe.optimiser, recipe.augmentation
+    optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing
     rules = (
         ("epochs", recipe.epochs, recipe.epochs >= 1, "at least 1"),
         ("batch", recipe.batch, recipe.batch >= 2, "at least 2"),
@@ -191,15 +162,15 @@ def _check(recipe: Recipe, where: str) -> None:
         ("momentum", optimiser.momentum, 0 <= optimiser.momentum < 1, "at least 0 and below 1"),
         ("weight_decay", optimiser.weight_decay, optimiser.weight_decay >= 0, "at least 0"),
         ("warmup", recipe.schedule.warmup, 0 <= recipe.schedule.warmup < 1, "at least 0 and below 1"),
-        ("translate", cut.translate, 0 <= cut.translate < recipe.size, f"0 to {recipe.size - 1} pixels"),
-        ("cutout", cut.cutout, 0 <= cut.cutout < recipe.size, f"0 to {recipe.size - 1} pixels"),
         (
-            "growth's size",
-            recipe.progressive_resizing.size,
-            recipe.progressive_resizing.size == 0 or recipe.progressive_resizing.size >= 8,
-            "at least 8 pixels",
+            "translate",
+            augmentation.translate,
+            0 <= augmentation.translate < recipe.size,
+            f"0 to {recipe.size - 1} pixels",
         ),
-        ("growth's share", recipe.progressive_resizing.share, 0 <= recipe.progressive_resizing.share <= 1, "0 to 1"),
+        ("cutout", augmentation.cutout, 0 <= augmentation.cutout < recipe.size, f"0 to {recipe.size - 1} pixels"),
+        ("progressive_resizing's size", resizing.size, resizing.size == 0 or resizing.size >= 8, "at least 8 pixels"),
+        ("progressive_resizing's share", resizing.share, 0 <= resizing.share <= 1, "0 to 1"),
     )
     for key, value, holds, accepted in rules:
         if not holds:

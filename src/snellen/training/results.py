@@ -1,27 +1,33 @@
-"""What a training run was, what it learned and how well: kept as ``metrics.json`` in its folder."""
+"""What a training run was, what it learned and how well: ``metrics.json`` in its folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from snellen.intervals import Rate
 from snellen.runs.provenance import Provenance
+from snellen.runs.result import Result
 from snellen.training.evaluate import Evaluation
 from snellen.training.recipe import Recipe
 
-METRICS = "metrics.json"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One epoch of a run.
+class EpochMetrics:
+    """One epoch of a training.
 
     Attributes:
-        loss, accuracy: on the training images as they were augmented, while the network learned from them.
-        learning_rate: mean over the epoch.
-        seconds: of the epoch, without the look at the held-out images.
-        images_per_second: in it, over all processes.
-        held_out_loss, held_out_accuracy: after the epoch, on the training images held out; None where none are.
+        loss: mean cross-entropy (nats) over the training images as they were augmented, while the network learned from
+            them; smoothed where the recipe smooths; of an ensemble the members' mean.
+        accuracy: share of those images that were classified correctly; of an ensemble the members' mean.
+        learning_rate: mean learning rate over the steps.
+        seconds: duration, without the evaluation of the held-out images.
+        images_per_second: speed, over all processes.
+        held_out_loss, held_out_accuracy: loss and accuracy after the epoch on the training images that were held out;
+            None where none were.
     """
 
     loss: float
@@ -34,45 +40,56 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class TrainingResult:
-    """One network, trained from scratch with one seed.
+class TrainingData:
+    """The images of a training.
 
     Attributes:
-        recipe: how, every setting resolved.
-        seed: of every random choice.
-        dataset: its name.
-        how: where its training and test split come from.
-        about: what must be said of the set; empty for an ordinary one.
+        name: name of the data set, as it was asked for.
+        split_description: one sentence on where the training and the test split come from.
+        note: what must be said of the set; empty for an ordinary one.
         labels: names of the classes.
-        train_images, held_out_images, test_images: how many there were of each.
-        failures: a line for each image that could not be read and was left out.
-        parameters: of the network.
-        first_layer: shape (F, 3, h, w) of its first filters; None where it has no such layer.
-        precision: ``bfloat16`` or ``float32``: what the products were computed in.
-        processes: how many trained together.
-        history: one entry an epoch.
-        test: on the test split, looked at once, after the last epoch.
-        test_averaged: the same with test-time augmentation; None where it was not asked for.
-        provenance: what it takes to make it again.
+        train_images, held_out_images, test_images: numbers of images.
+        failures: lines, one for each image that could not be read and was left out.
     """
 
-    recipe: Recipe
-    seed: int
-    dataset: str
-    how: str
-    about: str
+    name: str
+    split_description: str
+    note: str
     labels: tuple[str, ...]
     train_images: int
     held_out_images: int
     test_images: int
     failures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainingResult(Result):
+    """One network, trained from scratch with one seed.
+
+    Attributes:
+        recipe: recipe, every setting resolved.
+        seed: seed of every random choice.
+        data: images that it learned from and was tested on.
+        parameters: number of the network's parameters.
+        first_layer: shape (F, 3, h, w) of its first filters; None where it has no such layer.
+        precision: what the products were computed in, ``bfloat16`` or ``float32``.
+        processes: number of processes that trained together.
+        history: metrics of each epoch.
+        test: evaluation on the test split, done once, after the last epoch.
+        test_tta: the same with test-time augmentation; None where it was not asked for.
+        provenance: what it takes to make it again.
+    """
+
+    recipe: Recipe
+    seed: int
+    data: TrainingData
     parameters: int
     first_layer: tuple[int, ...] | None
     precision: str
     processes: int
-    history: tuple[Epoch, ...]
+    history: tuple[EpochMetrics, ...]
     test: Evaluation
-    test_averaged: Evaluation | None
+    test_tta: Evaluation | None
     provenance: Provenance
 
     @property
@@ -80,7 +97,58 @@ class TrainingResult:
         """Time spent in the epochs."""
         return sum(epoch.seconds for epoch in self.history)
 
+    @property
+    def network_name(self) -> str:
+        """The network's name; of a file, its name without the folders."""
+        return self.recipe.network.rpartition("/")[2]
+
+    @property
+    def title(self) -> str:
+        """What a figure calls the run: its network, and how its loss differs from the plain one."""
+        smoothing = self.recipe.label_smoothing
+        return f"{self.network_name} (targets smoothed by {smoothing:g})" if smoothing else self.network_name
+
+    def plot(self) -> Figure:
+        """Loss, accuracy and learning rate against epochs."""
+        from snellen.training.figures import draw_curves
+
+        return draw_curves([self])
+
+    def discussion(self) -> str:
+        """What the run shows."""
+        from snellen.training.discussion import discuss
+
+        return " ".join(discuss(self))
+
+
+@dataclass(frozen=True)
+class TrainingComparison(Result):
+    """Training runs beside each other.
+
+    Attributes:
+        runs: results of each run, which differ in their seeds.
+    """
+
+    runs: tuple[tuple[TrainingResult, ...], ...]
+
+    @property
+    def results(self) -> list[TrainingResult]:
+        """All results, one run after another."""
+        return [result for results in self.runs for result in results]
+
+    def plot(self) -> Figure:
+        """Loss, accuracy and learning rate of all runs against epochs."""
+        from snellen.training.figures import draw_curves
+
+        return draw_curves(self.results)
+
+    def discussion(self) -> str:
+        """On what machines they were trained, and what differs."""
+        from snellen.training.discussion import compare, where
+
+        return " ".join([where(self.results), *compare(self.runs)])
+
 
 def rate_at(share: float, count: int) -> Rate:
-    """The rate of ``count`` trials of which ``share`` did, rounded to a whole number."""
-    return Rate.of(number < round(share * count) for number in range(count))
+    """The rate of ``count`` trials that is nearest to ``share``."""
+    return Rate.of_count(round(share * count), count)

@@ -1,4 +1,4 @@
-"""A trial of a recipe's speed, to say beforehand how long a training will take."""
+"""A measurement of a recipe's speed, to say beforehand how long a training will take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from snellen.data.preprocessing import Preprocessing
 from snellen.models.create import create
 from snellen.training.data import InMemorySplit
-from snellen.training.loop import size_at, train_epoch
+from snellen.training.loop import Training, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
 from snellen.training.recipe import ProgressiveResizing, Recipe
@@ -21,14 +21,14 @@ _IMAGES, _BATCH, _CLASSES, _EPOCHS = 128, 64, 10, 4
 def seconds_per_image(recipe: Recipe) -> float:
     """Seconds that learning from one image takes on this machine's processor, all epochs together.
 
-    Each size that the images are seen at is tried on a few blank ones.
+    Each size of :attr:`~snellen.training.recipe.Recipe.progressive_resizing` is measured on a few blank images.
     """
     sizes = Counter(size_at(recipe, epoch) for epoch in range(recipe.epochs))
     return sum(epochs * _seconds_at(size, recipe) for size, epochs in sizes.items())
 
 
 def _seconds_at(size: int, recipe: Recipe) -> float:
-    """Seconds that learning once from one image takes that is seen at ``size`` pixels."""
+    """Seconds that learning once from one image of ``size`` pixels takes."""
     split = InMemorySplit(
         torch.zeros(_IMAGES, recipe.size, recipe.size, 3, dtype=torch.uint8), torch.zeros(_IMAGES).long()
     )
@@ -38,9 +38,6 @@ def _seconds_at(size: int, recipe: Recipe) -> float:
         network = create(recipe.network, _CLASSES, recipe.network_options)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimisers = make_optimisers(network, recipe.optimiser)
+        training = Training(once, 0, network, optimisers, split, preprocessing, Processes("cpu"))
         # The first epoch warms up; what else runs on the machine slows some of the others.
-        seconds = [
-            train_epoch(network, optimisers, split, preprocessing, once, 0, 0, Processes("cpu"), lambda _: None).seconds
-            for _ in range(_EPOCHS)
-        ]
-    return min(seconds) / _IMAGES
+        return min(train_epoch(training, 0).seconds for _ in range(_EPOCHS)) / _IMAGES

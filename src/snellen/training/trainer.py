@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
-from torch import nn
+from PIL import Image
+from torch import Tensor, nn
 
-from snellen.errors import InputError, ModelError
+from snellen.data.images import pixels_from_bytes
+from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.models.create import create, is_python_file
 from snellen.models.networks import first_filters, parameter_count
 from snellen.models.resolve import MODEL_FILE
 from snellen.models.safetensors import file_digest
 from snellen.runs.files import Run
-from snellen.runs.memory import keep_freed_memory
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_plain
-from snellen.training.augment import reduced
+from snellen.training.augment import resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint, save_tensors, tensors_of
 from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
-from snellen.training.evaluate import evaluate, pixels_from_bytes
+from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
+from snellen.training.filters import filters_image
 from snellen.training.initialise import initialise
-from snellen.training.loop import Step, native_bfloat16, precision, seed_of, size_at, steps_of, train_epoch
+from snellen.training.loop import Training, native_bfloat16, precision, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe, read_recipe
-from snellen.training.results import Epoch, TrainingResult
+from snellen.training.results import EpochMetrics, TrainingData, TrainingResult
 
 CHECKPOINT = "checkpoint.safetensors"
 _WHITENING_IMAGES = 5000
@@ -41,39 +44,33 @@ _WHITENING_IMAGES = 5000
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained network as a classifier like any other, and how it became one."""
+    """A trained network as a classifier like any other, and how it became one.
+
+    Attributes:
+        classifier: classifier.
+        result: course of the training, and the test.
+    """
 
     classifier: Classifier
     result: TrainingResult
 
-
-class Watch:
-    """Told how a training goes; a surface overrides what it shows."""
-
-    def decoded(self, done: int, total: int) -> None:
-        """So many of the data set's images are in memory."""
-
-    def begin(self, out: Path) -> None:
-        """The training whose run is kept in ``out`` begins or goes on."""
-
-    def step(self, step: Step) -> None:
-        """A step was taken."""
-
-    def epoch(self, number: int, epoch: Epoch) -> None:
-        """Epoch ``number``, from 1, is over and its checkpoint written; also called for those resumed from."""
+    def filters_image(self) -> Image.Image | None:
+        """The first layer's filters as one RGB picture, 16 in a row; None where there is no such layer."""
+        filters = first_filters(self.classifier.network)
+        return None if filters is None else filters_image(filters)
 
 
 def train(
     dataset: str | InMemoryDataset,
     recipe: str | Recipe = "plain",
     *,
-    out: Path,
+    out: str | Path,
     seed: int = 0,
     holdout: float = 0.0,
     resume: bool = False,
     tta: bool = False,
     device: str = "auto",
-    watch: Watch | None = None,
+    progress: Progress = SILENT,
 ) -> Trained:
     """Train a network from scratch, then test it once.
 
@@ -82,265 +79,304 @@ def train(
     gives the same bits, also where the run was killed and resumed. A GPU may add in another order each time.
 
     Args:
-        dataset: as :func:`snellen.data.datasets.open_dataset` takes it, or one already loaded at the recipe's size.
-        recipe: its name, a TOML file, or the recipe itself.
-        out: the run's folder.
-        seed: of every random choice.
-        holdout: the share of the training images that is kept back and looked at after each epoch, to guide
-            decisions; zero trains on all of them. The test images never guide any.
-        resume: go on from the last checkpoint in ``out``, from the start where there is none.
-        tta: also test with logits averaged over six views, reported apart.
+        dataset: data set, as :func:`snellen.data.datasets.open_dataset` takes it, or one in memory, of the recipe's
+            size.
+        recipe: name of a recipe, a TOML file, or the recipe itself.
+        out: folder of the run.
+        seed: seed of every random choice.
+        holdout: share of the training images that is held out and evaluated after each epoch, to guide decisions; zero
+            trains on all of them. The test images never guide any.
+        resume: whether to go on from the last checkpoint in ``out``; from the start where there is none.
+        tta: whether to evaluate with test-time augmentation too, reported apart.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        watch: told how it goes.
+        progress: told of images decoded, steps and epochs, those that it resumes from too.
 
     Raises:
         InputError: no such data, recipe or network; a data set of another size; ``out`` holds a run, or another is
             writing there; a checkpoint of another run.
         SnellenError: the loss is no longer finite, or a file cannot be written; the last checkpoint is kept.
     """
-    recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
-    watch = watch or Watch()
-    team = Processes(device)
-    keep_freed_memory()
-    with _folder(out, resume, team, foreign=seed_folder("*")) as run, _random_numbers_kept(team):
-        data = _loaded(dataset, recipe, watch)
-        trained = _trained(_Training(data, recipe, seed, holdout, team), run, resume, tta, watch)
-        team.part()
+    call = _Call.of(recipe, holdout, resume, tta, device, progress)
+    with call.folder(Path(out), foreign=seed_folder("*")) as run:
+        trained = call.train(call.load(dataset), seed, run)
+        call.processes.end()
     return trained
 
 
 def train_seeds(
     dataset: str | InMemoryDataset,
-    recipe: str | Recipe,
+    recipe: str | Recipe = "plain",
     *,
-    out: Path,
+    out: str | Path,
     seeds: Sequence[int],
     holdout: float = 0.0,
     resume: bool = False,
     tta: bool = False,
     device: str = "auto",
-    watch: Watch | None = None,
+    progress: Progress = SILENT,
 ) -> list[Trained]:
     """:func:`train` with each of ``seeds``, each in a folder of its own below ``out``; then their summary."""
-    recipe = read_recipe(recipe) if isinstance(recipe, str) else recipe
-    watch = watch or Watch()
-    team = Processes(device)
-    keep_freed_memory()
-    with _folder(out, resume, team, foreign="*.safetensors") as run, _random_numbers_kept(team):
-        data = _loaded(dataset, recipe, watch)
+    call = _Call.of(recipe, holdout, resume, tta, device, progress)
+    with call.folder(Path(out), foreign="*.safetensors") as run:
+        data = call.load(dataset)
         trained = []
         for seed in seeds:
-            with _folder(out / seed_folder(seed), resume, team, foreign=seed_folder("*")) as run_of_seed:
-                training = _Training(data, recipe, seed, holdout, team)
-                trained.append(_trained(training, run_of_seed, resume, tta, watch))
-        if team.is_main_process:
-            write_summary(out, [one.result for one in trained])
+            of_seed = dataclasses.replace(call, progress=_SeedProgress(call.progress, seed))
+            with of_seed.folder(run.path / seed_folder(seed), foreign=seed_folder("*")) as run_of_seed:
+                trained.append(of_seed.train(data, seed, run_of_seed))
+        if call.processes.is_main_process:
+            write_summary(run.path, [one.result for one in trained])
             run.write_manifest(trained[0].result.provenance)
-        team.part()
+        call.processes.end()
     return trained
 
 
-@contextmanager
-def _folder(out: Path, resume: bool, team: Processes, foreign: str) -> Iterator[Run]:
-    """The folder of a run, which the team's first process keeps others out of.
+class _SeedProgress(Progress):
+    """Passes on what one of several trainings tells, its seed in front."""
 
-    Raises:
-        InputError: it holds a run that is not to be gone on with, or, as a file called like ``foreign`` shows, a run
-            with one seed in place of several or the other way round; another process is writing there.
-    """
-    run = Run(out)
-    with run if team.is_main_process else nullcontext():
-        held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
-        if held and not resume:
-            raise InputError(f"{out}: holds a run already ({held})", "--resume to go on with it, or another --out")
-        if other := min(out.glob(foreign), default=None):
-            raise InputError(f"{out}: holds {other.name}, of a run with another number of seeds", "another --out")
-        team.wait()
-        yield run
+    def __init__(self, progress: Progress, seed: int) -> None:
+        self._progress, self._seed = progress, seed
 
+    def begin(self, stage: str, total: int | None = None) -> None:
+        self._progress.begin(f"Seed {self._seed}: {stage}", total)
 
-def _loaded(dataset: str | InMemoryDataset, recipe: Recipe, watch: Watch) -> InMemoryDataset:
-    data = load_data(dataset, recipe.size, watch.decoded) if isinstance(dataset, str) else dataset
-    height, width = data.preprocessing.size
-    if (height, width) != (recipe.size, recipe.size):
-        raise InputError(
-            f"{data.name}: loaded as images of {height} x {width}", f"the recipe's size, {recipe.size} x {recipe.size}"
-        )
-    return data
+    def advance(self, count: int = 1, **metrics: float) -> None:
+        self._progress.advance(count, **metrics)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        self._progress.log({f"{seed_folder(self._seed)}/{name}": value for name, value in metrics.items()}, step)
+
+    def note(self, line: str) -> None:
+        self._progress.note(f"seed {self._seed}, {line}")
 
 
-def _random_numbers_kept(team: Processes) -> AbstractContextManager[None]:
-    """The caller's random numbers stay as they are."""
-    kept: AbstractContextManager[None] = torch.random.fork_rng([team.device] if team.device.type == "cuda" else [])
-    return kept
+@dataclass(frozen=True, eq=False)
+class _Call:
+    """What the trainings of one call have in common."""
 
+    recipe: Recipe
+    holdout: float
+    resume: bool
+    tta: bool
+    processes: Processes
+    progress: Progress
 
-class _Training:
-    """One network that learns with one seed: what it learns from, and where it stands."""
+    @classmethod
+    def of(
+        cls, recipe: str | Recipe, holdout: float, resume: bool, tta: bool, device: str, progress: Progress
+    ) -> _Call:
+        read = read_recipe(recipe) if isinstance(recipe, str) else recipe
+        processes = Processes(device)
+        return cls(read, holdout, resume, tta, processes, progress if processes.is_main_process else SILENT)
 
-    def __init__(self, data: InMemoryDataset, recipe: Recipe, seed: int, holdout: float, team: Processes) -> None:
-        self.data, self.recipe, self.seed, self.team = data, recipe, seed, team
-        kept = data.train
-        self.held_out: InMemorySplit | None = None
-        if holdout:
-            kept, self.held_out = hold_out(kept, holdout, seed_of(seed, "holdout"))
-        if (smallest := len(kept) // steps_of(kept, recipe)) < team.size:
-            raise InputError(f"{team.size} processes for batches of {smallest}", "fewer")
-        self.split = kept.to(team.device)
-        self.network = _fresh_network(recipe, data, self.split, seed)
-        self.classifier = Classifier(
-            self.network, data.preprocessing, data.labels, name=recipe.network, device=str(team.device)
-        )
-        self.optimisers = make_optimisers(self.network, recipe.optimiser)
-        self.identity = to_plain(
-            {
-                "recipe": recipe,
-                "network file": file_digest(Path(recipe.network)) if is_python_file(recipe.network) else "",
-                "data": data.fingerprint,
-                "seed": seed,
-                "holdout": holdout,
-                "processes": team.size,
-            }
-        )
-        self.history: list[Epoch] = []
-        self._moving = _fast(team.joined(self.network), team.device)
+    @contextmanager
+    def folder(self, out: Path, foreign: str) -> Iterator[Run]:
+        """The folder of a run, which the main process keeps others out of.
 
-    def load_checkpoint_from(self, path: Path) -> None:
-        """Stand where the checkpoint does."""
-        found = load_checkpoint(path, self.identity, self.network)
-        restore(self.network, self.optimisers, found.tensors)
-        self.history = _history(found, path)
+        Raises:
+            InputError: it holds a run that is not to be resumed, or, as a file called like ``foreign`` shows, a run
+                with one seed in place of several or the other way round; another process is writing there.
+        """
+        run = Run(out)
+        with run if self.processes.is_main_process else nullcontext():
+            held = next((name for name in (CHECKPOINT, METRICS, MODEL_FILE) if (out / name).exists()), None)
+            if held and not self.resume:
+                raise InputError(f"{out}: holds a run already ({held})", "`resume` to go on with it, or another `out`")
+            if other := min(out.glob(foreign), default=None):
+                raise InputError(f"{out}: holds {other.name}, of a run with another number of seeds", "another `out`")
+            self.processes.wait_for_everyone()
+            yield run
 
-    def learn(self, watch: Callable[[Step], None]) -> None:
-        """Learn for one epoch more."""
-        learned = train_epoch(
-            self._moving,
-            self.optimisers,
-            self.split,
-            self.data.preprocessing,
-            self.recipe,
-            len(self.history),
-            self.seed,
-            self.team,
-            watch,
-        )
-        seen = None
-        if self.held_out is not None:
-            with precision(self.team.device):
-                seen = evaluate(self.classifier, self.held_out)
-        self.history.append(
-            Epoch(
-                loss=learned.loss,
-                accuracy=learned.accuracy,
-                learning_rate=learned.learning_rate * self.recipe.optimiser.learning_rate,
-                seconds=learned.seconds,
-                images_per_second=len(self.split) / learned.seconds,
-                held_out_loss=None if seen is None else seen.loss,
-                held_out_accuracy=None if seen is None else seen.accuracy.share,
+    def load(self, dataset: str | InMemoryDataset) -> InMemoryDataset:
+        """The data set in memory, of the recipe's size."""
+        size = self.recipe.size
+        data = load_data(dataset, size, self.progress) if isinstance(dataset, str) else dataset
+        height, width = data.preprocessing.size
+        if (height, width) != (size, size):
+            raise InputError(
+                f"{data.name}: loaded as images of {height} x {width}", f"the recipe's size, {size} x {size}"
             )
+        return data
+
+    def train(self, data: InMemoryDataset, seed: int, run: Run) -> Trained:
+        """All epochs, each with its checkpoint, and the test; the caller's random numbers stay as they are."""
+        device, main = self.processes.device, self.processes.is_main_process
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            state = _State.begin(self, data, seed)
+            if self.resume and (run.path / CHECKPOINT).exists():
+                state.load(run.path / CHECKPOINT)
+            for number, metrics in enumerate(state.history, start=1):
+                _report(metrics, number, self.progress)
+            while len(state.history) < self.recipe.epochs:
+                state.train_epoch(self.progress)
+                if main:
+                    state.save(run.path / CHECKPOINT)
+                _report(state.history[-1], len(state.history), self.progress)
+            self.processes.wait_for_everyone()
+            weights = ""
+            if main:
+                tensors = {name: value.cpu().contiguous() for name, value in state.network.state_dict().items()}
+                save_tensors(run.path / MODEL_FILE, tensors, _metadata(self.recipe, data))
+                weights = file_digest(run.path / MODEL_FILE)
+            self.processes.wait_for_everyone()
+            result = state.evaluate(weights, self.tta)
+            if main:
+                write_result(run.path, result)
+                write_figures(run.path, result, first_filters(state.network))
+                run.write_manifest(result.provenance)
+        return Trained(
+            Classifier(
+                state.network,
+                data.preprocessing,
+                data.labels,
+                name=str(run.path),
+                digest=weights,
+                source="trained here",
+                device=str(device),
+            ),
+            result,
         )
+
+
+def _report(metrics: EpochMetrics, number: int, progress: Progress) -> None:
+    """Tell of an epoch, numbered from 1."""
+    progress.log({f"epoch_{name}": value for name, value in vars(metrics).items() if value is not None}, number)
+    held_out = "" if metrics.held_out_accuracy is None else f", held out {metrics.held_out_accuracy:.2%}"
+    progress.note(
+        f"epoch {number}: loss {metrics.loss:.4f}, accuracy {metrics.accuracy:.2%}{held_out}, "
+        f"{metrics.images_per_second:,.0f} images/s"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """One training with all that belongs to it, and the epochs that are done."""
+
+    training: Training
+    data: InMemoryDataset
+    held_out: InMemorySplit | None
+    classifier: Classifier
+    identity: Mapping[str, Any]
+    history: list[EpochMetrics] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, call: _Call, data: InMemoryDataset, seed: int) -> _State:
+        """The state before the first epoch."""
+        recipe, processes = call.recipe, call.processes
+        split, held_out = data.train, None
+        if call.holdout:
+            split, held_out = hold_out(split, call.holdout, seed_of(seed, "holdout"))
+        classifier = Classifier(
+            _fresh_network(recipe, data, split, seed),
+            data.preprocessing,
+            data.labels,
+            name=recipe.network,
+            device=str(processes.device),
+        )
+        training = Training(
+            recipe,
+            seed,
+            _fast(processes.prepare(classifier.network), processes.device),
+            make_optimisers(classifier.network, recipe.optimiser),
+            split.to(processes.device),
+            data.preprocessing,
+            processes,
+        )
+        if (smallest := len(split) // training.steps) < processes.num_processes:
+            raise InputError(f"{processes.num_processes} processes for batches of {smallest}", "fewer")
+        identity = {
+            "recipe": recipe,
+            "network file": file_digest(Path(recipe.network)) if is_python_file(recipe.network) else "",
+            "data": data.fingerprint,
+            "seed": seed,
+            "holdout": call.holdout,
+            "processes": processes.num_processes,
+        }
+        return cls(training, data, held_out, classifier, to_plain(identity))
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, neither compiled nor shared between processes."""
+        return self.classifier.network
+
+    def load(self, path: Path) -> None:
+        """Take on the state in a checkpoint."""
+        checkpoint = load_checkpoint(path, self.identity, self.network)
+        restore(self.network, self.training.optimisers, checkpoint.tensors)
+        self.history[:] = checkpoint.history
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint that :meth:`load_checkpoint_from` reads."""
-        history = [dataclasses.asdict(epoch) for epoch in self.history]
-        save_checkpoint(path, Checkpoint(self.identity, history, tensors_of(self.network, self.optimisers)))
+        """Write the checkpoint that :meth:`load` reads."""
+        tensors = tensors_of(self.network, self.training.optimisers)
+        save_checkpoint(path, Checkpoint(self.identity, tuple(self.history), tensors))
 
-    def evaluated(self, weights: str, tta: bool) -> TrainingResult:
-        """What came of it, tested once; ``weights`` is the digest of the file that holds the network."""
-        data, device = self.data, self.team.device
-        first = first_filters(self.network)
+    def train_epoch(self, progress: Progress) -> None:
+        """Learn for one epoch more, then evaluate on the images held out."""
+        metrics = train_epoch(self.training, len(self.history), progress)
+        if self.held_out is not None:
+            with precision(self.training.processes.device):
+                held_out = evaluate(self.classifier, self.held_out)
+            metrics = dataclasses.replace(
+                metrics, held_out_loss=held_out.loss, held_out_accuracy=held_out.accuracy.share
+            )
+        self.history.append(metrics)
+
+    def evaluate(self, weights: str, tta: bool) -> TrainingResult:
+        """The result, tested once; ``weights`` is the digest of the file that holds the network."""
+        data, training, device = self.data, self.training, self.training.processes.device
+        filters = first_filters(self.network)
         return TrainingResult(
-            recipe=self.recipe,
-            seed=self.seed,
-            dataset=data.name,
-            how=data.how,
-            about=data.about,
-            labels=tuple(data.labels),
-            train_images=len(self.split),
-            held_out_images=0 if self.held_out is None else len(self.held_out),
-            test_images=len(data.test),
-            failures=data.failures,
+            recipe=training.recipe,
+            seed=training.seed,
+            data=TrainingData(
+                name=data.name,
+                split_description=data.split_description,
+                note=data.note,
+                labels=tuple(data.labels),
+                train_images=len(training.split),
+                held_out_images=0 if self.held_out is None else len(self.held_out),
+                test_images=len(data.test),
+                failures=data.failures,
+            ),
             parameters=parameter_count(self.network),
-            first_layer=None if first is None else tuple(first.shape),
+            first_layer=None if filters is None else tuple(filters.shape),
             precision="bfloat16" if native_bfloat16(device) else "float32",
-            processes=self.team.size,
+            processes=training.processes.num_processes,
             history=tuple(self.history),
             test=evaluate(self.classifier, data.test),
-            test_averaged=evaluate(self.classifier, data.test, averaged=True) if tta else None,
+            test_tta=evaluate(self.classifier, data.test, tta=True) if tta else None,
             provenance=Provenance.collect(
-                model=self.recipe.network, weights=weights, data=data.fingerprint, seed=self.seed, device=str(device)
+                model=training.recipe.network,
+                weights=weights,
+                data=data.fingerprint,
+                seed=training.seed,
+                device=str(device),
             ),
         )
 
 
-def _trained(training: _Training, run: Run, resume: bool, tta: bool, watch: Watch) -> Trained:
-    """All epochs, each with its checkpoint, and the test, in the folder that ``run`` holds."""
-    team, checkpoint, model = training.team, run.path / CHECKPOINT, run.path / MODEL_FILE
-    watch.begin(run.path)
-    if resume and checkpoint.exists():
-        training.load_checkpoint_from(checkpoint)
-    for number, epoch in enumerate(training.history, start=1):
-        watch.epoch(number, epoch)
-    while len(training.history) < training.recipe.epochs:
-        training.learn(watch.step)
-        if team.is_main_process:
-            training.save(checkpoint)
-        watch.epoch(len(training.history), training.history[-1])
-    team.wait()
-    if team.is_main_process:
-        save_tensors(model, _portable(training.network), _metadata(training.recipe, training.data))
-    team.wait()
-    result = training.evaluated(file_digest(model) if team.is_main_process else "", tta)
-    if team.is_main_process:
-        write_result(run.path, result)
-        write_figures(run.path, result, first_filters(training.network))
-        run.write_manifest(result.provenance)
-    classifier = Classifier(
-        training.network,
-        training.data.preprocessing,
-        training.data.labels,
-        name=str(run.path),
-        digest=result.provenance.weights,
-        source="trained here",
-        device=str(team.device),
-    )
-    return Trained(classifier, result)
-
-
-def _history(checkpoint: Checkpoint, path: Path) -> list[Epoch]:
-    try:
-        history = [Epoch(**epoch) for epoch in checkpoint.history]
-    except TypeError as error:
-        raise ModelError(f"{path}: a damaged checkpoint: its history is of something else") from error
-    if not all(isinstance(value, int | float | None) for epoch in checkpoint.history for value in epoch.values()):
-        raise ModelError(f"{path}: a damaged checkpoint: its history is not of numbers")
-    return history
-
-
-def _fresh_network(recipe: Recipe, data: InMemoryDataset, train_split: InMemorySplit, seed: int) -> nn.Module:
+def _fresh_network(recipe: Recipe, data: InMemoryDataset, split: InMemorySplit, seed: int) -> nn.Module:
     torch.manual_seed(seed_of(seed, "initialisation"))
     network = create(recipe.network, len(data.labels), recipe.network_options)
-    count = min(len(train_split), _WHITENING_IMAGES)
+    count = min(len(split), _WHITENING_IMAGES)
     # From all over the set, since many are sorted by class.
-    spread = torch.arange(count) * len(train_split) // count
-    sample = data.preprocessing.normalise(
-        pixels_from_bytes(train_split.images[spread.to(train_split.images.device)].cpu())
-    )
+    spread = torch.arange(count) * len(split) // count
+    sample = data.preprocessing.normalise(pixels_from_bytes(split.select(spread).images.cpu()))
     initialise(network, recipe.initialisation, sample)
     for size in sorted({size_at(recipe, epoch) for epoch in range(recipe.epochs)}):
-        _check_takes(network, reduced(sample[:2], size), recipe.network)
+        _check_takes(network, resized(sample[:2], size), recipe.network)
     return network
 
 
-def _check_takes(network: nn.Module, images: torch.Tensor, name: str) -> None:
+def _check_takes(network: nn.Module, inputs: Tensor, name: str) -> None:
     """Refuse images that are too small for the network, or of no size that it knows."""
     try:
         with torch.inference_mode():
-            network.eval()(images)
+            network.eval()(inputs)
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(
-            f"{name}: takes no images of {images.shape[-1]} x {images.shape[-1]} pixels: {reason}", "another --size"
+            f"{name}: takes no images of {inputs.shape[-1]} x {inputs.shape[-1]} pixels: {reason}", "another `size`"
         ) from error
 
 
@@ -351,24 +387,20 @@ def _fast(network: nn.Module, device: torch.device) -> nn.Module:
     return cast(nn.Module, torch.compile(network, mode="max-autotune-no-cudagraphs"))
 
 
-def _portable(network: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-
-
 def _metadata(recipe: Recipe, data: InMemoryDataset) -> dict[str, str]:
     """What :func:`snellen.models.resolve.resolve` needs to make a classifier of the weights."""
-    shape = data.preprocessing
+    preprocessing = data.preprocessing
     return {
         "architecture": Path(recipe.network).name if is_python_file(recipe.network) else recipe.network,
         "options": json.dumps(recipe.network_options),
         "labels": json.dumps(list(data.labels)),
         "preprocessing": json.dumps(
             {
-                "input_size": (3, *shape.size),
-                "crop_pct": shape.crop_fraction,
-                "interpolation": shape.interpolation,
-                "mean": shape.mean,
-                "std": shape.std,
+                "input_size": (3, *preprocessing.size),
+                "crop_pct": preprocessing.crop_fraction,
+                "interpolation": preprocessing.interpolation,
+                "mean": preprocessing.mean,
+                "std": preprocessing.std,
             }
         ),
     }

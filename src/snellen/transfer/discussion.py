@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from snellen.transfer.linear import FOLDS, GRID, Kind
+from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
 from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, is_pets
 
-_METHOD: dict[Kind, str] = {
+_METHOD: dict[ClassifierKind, str] = {
     "logistic": (
         "The classifier is multinomial logistic regression: the softmax of a linear function, trained by L-BFGS to "
         "give the true class a high probability, with a penalty on the squared length of its weights."
@@ -27,49 +27,50 @@ _METHOD: dict[Kind, str] = {
 
 def discuss(result: ProbeResult) -> list[str]:
     """What a reader should know of this result, one sentence or two each."""
-    sentences = [_METHOD[result.classifier], _features(result), _regularisation(result), _fit(result)]
+    sentences = [_accuracy(result)]
+    if is_pets(result.labels):
+        sentences.append(_published(result))
     sentences.append(_classes(result))
     if result.confused:
         sentences.append(_confusion(result))
-    sentences.append(_uncertainty(result))
-    if is_pets(result.labels):
-        sentences.append(_published(result))
+    sentences += [_fit(result), _METHOD[result.kind], _features(result), _regularisation(result)]
     if result.failures:
         sentences.append(f"{len(result.failures)} images could not be read and are in no number.")
-    if result.about:
-        sentences.append(result.about)
+    if result.note:
+        sentences.append(result.note)
     return sentences
 
 
 def _features(result: ProbeResult) -> str:
     if result.non_negative:
-        sign = f"None is negative, as after a ReLU, and {result.zeros:.0%} are zero"
+        sign = f"None is negative, as after a ReLU, and {result.zero_fraction:.0%} are zero"
     else:
         sign = "Some are negative: this network does not end its features with a ReLU"
-    mirrored = " They are the mean over each view and its mirror image." if result.mirrored else ""
-    height, width = result.view
+    mirrored = " They are the mean over each photograph and its mirror image." if result.features.mirrored else ""
+    height, width = result.preprocessing.size
     return (
-        f"It sees {result.width:,} features of each photograph, from views of {height} x {width} pixels. {sign}; "
+        f"It sees {result.width:,} features of each photograph, from inputs of {height} x {width} pixels. {sign}; "
         f"scaled to unit length, only their proportions count.{mirrored}"
     )
 
 
 def _regularisation(result: ProbeResult) -> str:
-    best = max(trial.accuracy for trial in result.trials)
-    worst = min(result.trials, key=lambda trial: trial.accuracy)
+    folds, scores = result.cross_validation.folds, result.cross_validation.scores
+    best = max(score.mean for score in scores)
+    worst = min(scores, key=lambda score: score.mean)
     text = (
-        f"Cross-validation in {result.folds} folds inside the training split chose C = {result.c:g}, the middle of the "
-        f"values that it cannot tell from the best ({best:.3f}); the worst, {worst.c:g}, has {worst.accuracy:.3f}."
+        f"Cross-validation in {folds} folds inside the training split chose C = {result.c:g}, the middle of the "
+        f"values that it cannot tell from the best ({best:.3f}); the worst, {worst.c:g}, has {worst.mean:.3f}."
     )
-    if result.folds < FOLDS:
-        text += f" The smallest class allows only {result.folds} folds, so this choice is noisy."
+    if folds < FOLDS:
+        text += f" The smallest class allows only {folds} folds, so this choice is noisy."
     if result.c in (GRID[0], GRID[-1]):
         text += " It lies at the end of the values tried: a value beyond might do as well."
     return text
 
 
 def _fit(result: ProbeResult) -> str:
-    gap = result.train_accuracy - result.mean_per_class_accuracy
+    gap = result.train_accuracy - result.mean_per_class_accuracy.value
     per_class = result.n_train / len(result.per_class)
     if result.train_accuracy > 0.999:
         relation = (
@@ -88,37 +89,35 @@ def _fit(result: ProbeResult) -> str:
 
 
 def _classes(result: ProbeResult) -> str:
-    ranked = sorted(result.per_class, key=lambda one: (one.accuracy, one.label))
-    perfect = sum(one.accuracy == 1 for one in ranked)
+    perfect = sum(rate.share == 1 for rate in result.per_class)
     hardest = ", ".join(
-        f"{_plain(one.label)} ({one.accuracy:.2f} of {one.n})" for one in ranked[:3] if one.accuracy < 1
+        f"{_plain(label)} ({rate.share:.2f} of {rate.n})" for label, rate in result.hardest(3) if rate.share < 1
     )
-    text = f"{perfect} of {len(ranked)} classes are named without a mistake."
+    text = f"{perfect} of {len(result.labels)} classes are classified without a mistake."
     return f"{text} The hardest: {hardest}." if hardest else text
 
 
 def _confusion(result: ProbeResult) -> str:
-    wrong = result.n - sum(row[index] for index, row in enumerate(result.confusion))
+    wrong = result.n - result.accuracy.count
     first = result.confused[0]
+    text = f"{wrong} of {result.n:,} test photographs are classified wrongly"
     if first.count == 1:
-        return (
-            f"{wrong} of {result.n:,} test photographs are named wrong; no pair of classes is confused more than once."
-        )
+        return f"{text}; no pair of classes is confused more than once."
     listed = sum(pair.count for pair in result.confused)
     return (
-        f"{wrong} of {result.n:,} test photographs are named wrong. Most often {_plain(first.true)} is called "
-        f"{_plain(first.predicted)} ({first.count}); the {len(result.confused)} most confused pairs hold {listed} of "
+        f"{text}. Most often {_plain(first.true)} is taken for {_plain(first.predicted)} ({first.count}); the "
+        f"{len(result.confused)} most confused pairs hold {listed} of "
         f"the {wrong} mistakes{', so most mistakes lie in few pairs' if wrong > 10 and listed > wrong / 2 else ''}."
     )
 
 
-def _uncertainty(result: ProbeResult) -> str:
-    low, high = result.mean_per_class_interval
+def _accuracy(result: ProbeResult) -> str:
+    accuracy = result.mean_per_class_accuracy
     fewest = min(one.n for one in result.per_class)
     text = (
-        f"Mean-per-class accuracy is {result.mean_per_class_accuracy:.3f}, with a 95% bootstrap interval from "
-        f"{low:.3f} to {high:.3f} over {result.n:,} test images; it covers the choice of test images, not that of "
-        "training images."
+        f"Mean-per-class accuracy is {accuracy.value:.3f}, with a 95% bootstrap interval from {accuracy.low:.3f} to "
+        f"{accuracy.high:.3f} over {result.n:,} test images; it covers the choice of test images, not that of training "
+        "images."
     )
     if fewest < 10:
         text += f" With {fewest} images in the smallest class, one of them moves its accuracy by {1 / fewest:.2f}."
@@ -128,7 +127,7 @@ def _uncertainty(result: ProbeResult) -> str:
 def _published(result: ProbeResult) -> str:
     reference = PETS_BASELINES[0]
     if (result.n_train, result.n) == OFFICIAL_SIZES and len(result.per_class) == 37:
-        difference = 100 * (result.mean_per_class_accuracy - reference.accuracy)
+        difference = 100 * (result.mean_per_class_accuracy.value - reference.accuracy)
         return (
             f"The protocol is that of the published numbers: this is {abs(difference):.1f} points "
             f"{'above' if difference >= 0 else 'below'} a linear classifier on {reference.model} "
@@ -143,23 +142,18 @@ def _published(result: ProbeResult) -> str:
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
     """Which of several networks is best on one data set, and whether the difference can be trusted."""
-    ranked = sorted(results, key=lambda one: -one.mean_per_class_accuracy)
+    ranked = sorted(results, key=lambda one: -one.mean_per_class_accuracy.value)
     best, second = ranked[0], ranked[1]
-    apart = best.mean_per_class_accuracy - second.mean_per_class_accuracy
-    noise = math.sqrt(_half_width(best) ** 2 + _half_width(second) ** 2)
+    one, other = best.mean_per_class_accuracy, second.mean_per_class_accuracy
+    apart = one.value - other.value
+    noise = math.hypot(one.high - one.low, other.high - other.low) / 2
     trust = (
         "more than the test's uncertainty" if apart > noise else "less than the test's uncertainty, so it may be chance"
     )
     return (
-        f"{best.model} is best with {best.mean_per_class_accuracy:.3f}, {apart:.3f} above {second.model}: {trust}. "
-        "The intervals take the networks as if tested on different photographs, which overstates the uncertainty of "
-        "the difference."
+        f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take the "
+        "networks as if tested on different photographs, which overstates the uncertainty of the difference."
     )
-
-
-def _half_width(result: ProbeResult) -> float:
-    low, high = result.mean_per_class_interval
-    return (high - low) / 2
 
 
 def _plain(label: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,9 +15,10 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure
 from snellen.models.classifier import Classifier
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.transfer.engines import Engine, Precision, choose_engine
-from snellen.transfer.features import EmbeddedExample, embed_each, width_of
+from snellen.transfer.features import DEFAULT_FEATURES, EmbeddedExample, FeatureConfig, embed_each, width_of
 from snellen.transfer.shards import Job, Shard, StoredRow, begin, discard, finished, locked, merge, write_shard
 
 RAY = "ray"
@@ -26,18 +27,18 @@ RAY = "ray"
 
 @dataclass(frozen=True)
 class EmbeddingResult:
-    """What :func:`embed` made.
+    """What :func:`embed_dataset` made.
 
     Attributes:
         path: the parquet file.
-        rows: how many images are in it.
-        width: D, the number of features of each.
+        rows: number of images in it.
+        width: number of features of each, D.
         non_negative: whether no feature is negative, as after a ReLU.
-        failures: the images that could not be read.
-        embedded: how many images this call went through; the others were there from an earlier one.
-        seconds: that this took, once the engine had started.
-        engine, precision: what computed them.
-        provenance: of the file.
+        failures: images that could not be read.
+        embedded: number of images that this call went through; the others were there from an earlier one.
+        seconds: time that this took, once the engine had started.
+        features: how they were computed; its engine is the one that did.
+        provenance: provenance of the file.
     """
 
     path: str
@@ -47,62 +48,56 @@ class EmbeddingResult:
     failures: tuple[Failure, ...]
     embedded: int
     seconds: float
-    engine: str
-    precision: str
+    features: FeatureConfig
     provenance: Provenance
 
 
 class Workers(Protocol):
-    """Computes shards: here (:class:`LocalWorkers`), or on many machines (:class:`~snellen.transfer.ray_workers.RayWorkers`).
+    """Computes shards: here (:class:`LocalWorkers`), or on many machines (``ray_workers.RayWorkers``).
 
     Attributes:
-        name: of the engine, for a report.
-        precision: of its arithmetic.
+        name: name of the engine, for a report.
+        precision: precision of its arithmetic.
     """
 
     name: str
     precision: Precision
 
-    def shards(self, job: Job, numbers: Sequence[int], advance: Callable[[int], None]) -> Iterator[Shard]:
-        """Each of the shards, in any order; ``advance`` is called with a number of images as they are done."""
+    def shards(self, job: Job, numbers: Sequence[int], progress: Progress = SILENT) -> Iterator[Shard]:
+        """Each of the shards, in any order; ``progress`` is told of images as they are done."""
 
 
-def embed(
+def embed_dataset(
     classifier: Classifier,
     dataset: ImageSet | str,
-    path: Path,
+    out: str | Path,
     *,
-    engine: str = "auto",
-    precision: str = "float32",
-    mirrored: bool = False,
-    advance: Callable[[int], None] = lambda _: None,
+    features: FeatureConfig = DEFAULT_FEATURES,
+    progress: Progress = SILENT,
 ) -> EmbeddingResult:
-    """Embed every image of ``dataset``, all splits, into ``path``, in constant memory.
+    """Embed every image of ``dataset``, all splits, into the file ``out``, in constant memory.
 
     Killed and called again it goes on where it stopped; called on a file that is finished it does nothing.
 
     Args:
-        classifier: whose features are wanted.
-        dataset: labelled or not; or its name, see :func:`snellen.open_dataset`.
-        path: the parquet file; see :mod:`snellen.transfer.shards` for its columns.
-        engine: ``auto``, ``torch``, ``openvino``, or ``ray`` for many machines.
-        precision: ``float32`` or ``bfloat16``.
-        mirrored: whether to average the features of each photograph and its mirror image.
-        advance: called with a number of images as they are done.
+        classifier: network that gives the features.
+        dataset: photographs, labelled or not; or their name, see :func:`snellen.open_dataset`.
+        out: the parquet file; see :mod:`snellen.transfer.shards` for its columns.
+        features: how they are computed; its engine may be ``ray``, for many machines.
+        progress: told of each image.
 
     Raises:
         InputError: no such data set, engine or precision; or another job's shards are in the file's place,
             or another process is at it.
         SnellenError: the file cannot be written.
     """
-    if isinstance(dataset, str):
-        dataset = open_dataset(dataset)
-    workers = _workers(classifier, dataset, engine, precision)
+    path, dataset = Path(out), open_dataset(dataset) if isinstance(dataset, str) else dataset
+    workers = _workers(classifier, dataset, features)
     job = Job(
         model=classifier.name,
         weights=classifier.digest,
-        size=classifier.preprocessing.size,
-        mirrored=mirrored,
+        preprocessing=classifier.preprocessing,
+        mirrored=features.mirrored,
         precision=workers.precision,
         width=width_of(classifier),
         dataset=dataset.name,
@@ -111,17 +106,16 @@ def embed(
     )
     provenance = classifier.provenance(dataset.fingerprint)
     started = time.perf_counter()
+    progress.begin("Embedding", job.rows)
     with locked(path):
         stored, embedded = finished(path, job), 0
         if stored is None:
             missing = begin(path, job)
             embedded = sum(stop - start for start, stop in map(job.range_of, missing))
-            advance(job.rows - embedded)
-            for shard in workers.shards(job, missing, advance):
+            progress.advance(job.rows - embedded)
+            for shard in workers.shards(job, missing, progress):
                 write_shard(path, job, shard)
             stored = merge(path, job, provenance)
-        else:
-            advance(job.rows)
         discard(path)
     return EmbeddingResult(
         path=str(path),
@@ -131,18 +125,17 @@ def embed(
         failures=stored.failures,
         embedded=embedded,
         seconds=time.perf_counter() - started,
-        engine=workers.name,
-        precision=job.precision,
+        features=FeatureConfig(workers.name, workers.precision, features.mirrored),
         provenance=provenance,
     )
 
 
-def _workers(classifier: Classifier, dataset: ImageSet, engine: str, precision: str) -> Workers:
-    if engine == RAY:
+def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig) -> Workers:
+    if features.engine == RAY:
         from snellen.transfer.ray_workers import RayWorkers
 
-        return RayWorkers(classifier, dataset.name, precision)
-    return LocalWorkers(choose_engine(classifier, engine, precision), classifier, dataset)
+        return RayWorkers(classifier, dataset.name, features.precision)
+    return LocalWorkers(choose_engine(classifier, features.engine, features.precision), classifier, dataset)
 
 
 class LocalWorkers:
@@ -155,9 +148,7 @@ class LocalWorkers:
         self._classifier = classifier
         self._dataset = dataset
 
-    def shards(
-        self, job: Job, numbers: Sequence[int], advance: Callable[[int], None] = lambda _: None
-    ) -> Iterator[Shard]:
+    def shards(self, job: Job, numbers: Sequence[int], progress: Progress = SILENT) -> Iterator[Shard]:
         """See :meth:`Workers.shards`; in order."""
         splits: deque[str] = deque()
 
@@ -178,7 +169,7 @@ class LocalWorkers:
                     failures.append(result)
                 else:
                     rows.append(_stored(result, split, self._dataset))
-                advance(1)
+                progress.advance()
             yield Shard(number, rows, failures)
 
 

@@ -1,8 +1,8 @@
-"""Engines: who computes the features of many views, and how fast.
+"""Engines: who computes the features of many photographs, and how fast.
 
-One interface, :class:`Engine`: views go in one by one, features come out in the same order while the next
-views are still being decoded. All engines compute in float32 unless bfloat16 is asked for, which is about
-twice as fast and whose features stand at a cosine of 0.996 and more to the exact ones.
+One interface, :class:`Engine`: inputs go in one by one, features come out in the same order while the next photographs
+are still being decoded. All engines compute in float32 unless bfloat16 is asked for, which is about twice as fast and
+whose features stand at a cosine of 0.996 and more to the exact ones.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError, SnellenError
 from snellen.models.classifier import Classifier
 from snellen.models.frozen import frozen
 
-View = npt.NDArray[np.uint8]
-"""What a network sees of one photograph: (height, width, 3), bytes."""
+InputBytes = npt.NDArray[np.uint8]
+"""One photograph as resized and cropped for the network: (h, w, 3), bytes."""
 Features = npt.NDArray[np.float32]
-"""The features of one view: (D,)."""
+"""The features of one photograph: (D,)."""
 
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
@@ -35,25 +36,25 @@ _BATCH = 16
 
 
 class Engine(Protocol):
-    """Computes features of views.
+    """Computes features.
 
     Attributes:
-        name: for a report.
-        precision: of its arithmetic.
+        name: name for a report.
+        precision: precision of its arithmetic.
     """
 
     name: str
     precision: Precision
 
-    def features(self, views: Iterable[View]) -> Iterator[Features]:
-        """The features of each view, in order; a bounded number of views is held at a time."""
+    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
+        """The features of each input, in order; a bounded number of inputs is held at a time."""
 
 
 def choose_engine(classifier: Classifier, name: str = "auto", precision: str = "float32") -> Engine:
     """The engine that ``name`` stands for.
 
     Args:
-        classifier: whose features are wanted.
+        classifier: network that gives the features.
         name: ``torch``; ``openvino``, for CPUs; ``auto`` takes OpenVINO where the classifier is on a CPU,
             OpenVINO is installed and can convert the network, else PyTorch.
         precision: ``float32`` or ``bfloat16``.
@@ -71,7 +72,7 @@ def choose_engine(classifier: Classifier, name: str = "auto", precision: str = "
         if not installed:
             raise InputError("OpenVINO is not installed", "pip install openvino")
         if not on_cpu:
-            raise InputError(f"OpenVINO runs on CPUs, the classifier is on {classifier.device}", "--device cpu")
+            raise InputError(f"OpenVINO runs on CPUs, the classifier is on {classifier.device}", "`device` cpu")
         return OpenVINOEngine(classifier, chosen)
     if name == "auto" and installed and on_cpu:
         # What was chosen is in the result's provenance, so this is not silent.
@@ -86,9 +87,10 @@ def check_precision(name: str) -> Precision:
     Raises:
         InputError: there is no such one.
     """
-    for known in get_args(Precision):
+    precisions: tuple[Precision, ...] = get_args(Precision)
+    for known in precisions:
         if name == known:
-            return known  # type: ignore[no-any-return]  # get_args forgets the type of what it gets
+            return known
     raise InputError(f"no precision {name!r}", ", ".join(get_args(Precision)))
 
 
@@ -101,10 +103,10 @@ class TorchEngine:
         self.precision = precision
         self._classifier = classifier
 
-    def features(self, views: Iterable[View]) -> Iterator[Features]:
+    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
         """See :meth:`Engine.features`."""
         device = self._classifier.device
-        remaining = iter(views)
+        remaining = iter(inputs)
         while batch := list(islice(remaining, _BATCH)):
             bytes_ = torch.from_numpy(np.stack(batch)).to(device)
             with (
@@ -116,7 +118,7 @@ class TorchEngine:
 
 
 class OpenVINOEngine:
-    """OpenVINO on a CPU: one view a request, as many requests at once as keep its streams busy."""
+    """OpenVINO on a CPU: one photograph a request, as many requests at once as keep its streams busy."""
 
     name = "openvino"
 
@@ -132,7 +134,7 @@ class OpenVINOEngine:
         # A second request for each stream waits in line, so that no stream waits for Python.
         self._requests = 2 * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
-    def features(self, views: Iterable[View]) -> Iterator[Features]:
+    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
         """See :meth:`Engine.features`."""
         idle = [self._compiled.create_infer_request() for _ in range(self._requests)]
         busy: deque[Any] = deque()
@@ -144,11 +146,11 @@ class OpenVINOEngine:
             idle.append(request)
             return features
 
-        for view in views:
+        for one in inputs:
             if not idle:
                 yield finish()
             request = idle.pop()
-            request.start_async([view[None]])
+            request.start_async([one[None]])
             busy.append(request)
         while busy:
             yield finish()
@@ -162,12 +164,12 @@ class _EmbedBytes(nn.Module):
         self.network = classifier.network
         self._classifier = classifier
 
-    def forward(self, views: Tensor) -> Tensor:
-        return self._classifier.embed_inputs(views.permute(0, 3, 1, 2).float().div(255))
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self._classifier.embed_inputs(pixels_from_bytes(inputs))
 
 
 def _converted(classifier: Classifier) -> Any:
-    """The classifier's way from bytes to features as an OpenVINO model of one view.
+    """The classifier's way from bytes to features as an OpenVINO model of one photograph.
 
     The front end is used as such: ``openvino.convert_model`` asks for consent to telemetry, and reports.
     """
@@ -188,5 +190,5 @@ def _converted(classifier: Classifier) -> Any:
     except Exception as error:
         # Tracer and front end raise whatever an unusual network provokes.
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SnellenError(f"{classifier.name}: OpenVINO cannot convert it: {reason}", "--engine torch") from error
+        raise SnellenError(f"{classifier.name}: OpenVINO cannot convert it: {reason}", "`engine` torch") from error
     return model

@@ -14,11 +14,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from snellen.data.datasets.base import Example, Rows
+from snellen.data.datasets.base import Example, Rows, Targets
 from snellen.data.images import Failure, Source, map_images, read_array
 from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
-from snellen.transfer.engines import Engine, Features, View
+from snellen.runs.progress import SILENT, Progress
+from snellen.transfer.engines import Engine, Features, InputBytes
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """How features are computed.
+
+    Attributes:
+        engine: ``auto``, ``torch`` or ``openvino``; of :func:`snellen.embed_dataset` also ``ray``, for many machines.
+        precision: ``float32`` or ``bfloat16``.
+        mirrored: whether to average the features of each photograph and its mirror image.
+    """
+
+    engine: str = "auto"
+    precision: str = "float32"
+    mirrored: bool = False
+
+
+DEFAULT_FEATURES = FeatureConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,43 +54,34 @@ class FeatureSet:
 
     Attributes:
         features: (N, D) float32.
-        targets: (N,) the class of each.
-        names: (N,) the image id of each.
-        failures: the images that could not be read.
+        targets: (N,) class of each.
+        names: (N,) image id of each.
+        failures: images that could not be read.
     """
 
     features: npt.NDArray[np.float32]
-    targets: npt.NDArray[np.int64]
+    targets: Targets
     names: tuple[str, ...]
     failures: tuple[Failure, ...]
 
 
 def with_size(classifier: Classifier, size: int | None) -> Classifier:
-    """The classifier with square views of ``size`` pixels; as it is where None.
+    """The classifier with square inputs of ``size`` pixels; as it is where None.
 
     Raises:
-        InputError: a size that is none.
+        InputError: a size that is none, or that the network cannot take.
     """
     if size is None:
         return classifier
-    accepted = (
-        f"32 to 1024 pixels, if the network is not made for one size; its own is {classifier.preprocessing.size[0]}"
-    )
+    own = classifier.preprocessing.size[0]
+    accepted = f"32 to 1024 pixels, if the network is not made for one size; its own is {own}"
     if not 32 <= size <= 1024:
-        raise InputError(f"the view's size is {size}", accepted)
-    resized = Classifier(
-        classifier.network,
-        dataclasses.replace(classifier.preprocessing, size=(size, size)),
-        classifier.labels,
-        name=classifier.name,
-        digest=classifier.digest,
-        source=classifier.source,
-        device=str(classifier.device),
-    )
+        raise InputError(f"`size` is {size}", accepted)
+    resized = classifier.with_preprocessing(dataclasses.replace(classifier.preprocessing, size=(size, size)))
     try:
         width_of(resized)
     except (AssertionError, RuntimeError, ValueError) as error:
-        raise InputError(f"{classifier.name}: cannot be shown views of {size} pixels", accepted) from error
+        raise InputError(f"{classifier.name}: cannot take inputs of {size} pixels", accepted) from error
     return resized
 
 
@@ -85,7 +95,7 @@ def embed_each(
     reading: deque[Example] = deque()
     waiting: deque[Example | Failure] = deque()
 
-    def look(source: Source) -> View:
+    def read(source: Source) -> InputBytes:
         return classifier.preprocessing.preprocess_fast(read_array(source))
 
     def sources() -> Iterator[Source]:
@@ -93,18 +103,18 @@ def embed_each(
             reading.append(example)
             yield example.source
 
-    def views() -> Iterator[View]:
-        for _, view in map_images(sources(), look):
+    def inputs() -> Iterator[InputBytes]:
+        for _, one in map_images(sources(), read):
             example = reading.popleft()
-            if isinstance(view, ImageError):
-                waiting.append(_failure(example, view))
+            if isinstance(one, ImageError):
+                waiting.append(_failure(example, one))
                 continue
             waiting.append(example)
-            yield view
+            yield one
             if mirrored:
-                yield np.ascontiguousarray(view[:, ::-1])
+                yield np.ascontiguousarray(one[:, ::-1])
 
-    computed = engine.features(views())
+    computed = engine.features(inputs())
     for features in _mean_of_pairs(computed) if mirrored else computed:
         example = waiting.popleft()
         while isinstance(example, Failure):
@@ -116,24 +126,18 @@ def embed_each(
         yield left
 
 
-def embed_rows(engine: Engine, classifier: Classifier, rows: Rows, mirrored: bool = False) -> FeatureSet:
+def embed_rows(
+    engine: Engine, classifier: Classifier, rows: Rows, mirrored: bool = False, progress: Progress = SILENT
+) -> FeatureSet:
     """The features of a labelled split, in memory.
 
     Raises:
         InputError: none of its images can be read.
     """
-    return collect(embed_each(engine, classifier, rows.read(), mirrored))
-
-
-def collect(results: Iterable[EmbeddedExample | Failure]) -> FeatureSet:
-    """What :func:`embed_each` gives of labelled examples, as one matrix.
-
-    Raises:
-        InputError: none of the images can be read.
-    """
     done: list[EmbeddedExample] = []
     failures: list[Failure] = []
-    for result in results:
+    for result in embed_each(engine, classifier, rows.read(), mirrored):
+        progress.advance()
         if isinstance(result, Failure):
             failures.append(result)
         else:

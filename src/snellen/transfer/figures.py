@@ -13,14 +13,14 @@ from snellen.data.datasets.base import Example
 from snellen.data.images import read_image
 from snellen.errors import ImageError
 from snellen.figures import BLUE, GREY, new_figure, styled
-from snellen.transfer.probe import ConfusedPair, ProbeOutcome, ProbeResult
+from snellen.transfer.probe import ProbeResult
 
 _NUMBERS_UP_TO = 20
 _PHOTOGRAPHS_A_PAIR = 3
 
 
 def draw_confusion(result: ProbeResult) -> Figure:
-    """Which class is called which: rows are the truth, columns the answer, shares of the row as shades."""
+    """The confusion matrix: rows are the true classes, columns the predicted ones, shares of the row as shades."""
     counts = np.array(result.confusion)
     shares = counts / counts.sum(axis=1, keepdims=True)
     labels = [label.replace("_", " ") for label in result.labels]
@@ -33,8 +33,8 @@ def draw_confusion(result: ProbeResult) -> Figure:
         size = 8 if classes <= 40 else 5
         axes.set_xticks(range(classes), labels, rotation=90, fontsize=size)
         axes.set_yticks(range(classes), labels, fontsize=size)
-        axes.set_xlabel("answer")
-        axes.set_ylabel("truth")
+        axes.set_xlabel("predicted class")
+        axes.set_ylabel("true class")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
         if classes <= _NUMBERS_UP_TO:
@@ -45,15 +45,15 @@ def draw_confusion(result: ProbeResult) -> Figure:
     return figure
 
 
-def draw_confused(probed: ProbeOutcome) -> Figure | None:
-    """The most confused pairs: one photograph of the second class, and those of the first that got its name.
+def draw_confused(result: ProbeResult) -> Figure | None:
+    """The most confused pairs: one photograph of the second class, and those of the first that were taken for it.
 
     None where nothing was confused.
     """
-    pairs = [pair for pair in probed.result.confused if pair.images]
+    pairs = result.confused
     if not pairs:
         return None
-    photographs = _photographs(probed, pairs)
+    photographs = _photographs(result)
     rows = 1 + min(_PHOTOGRAPHS_A_PAIR, max(len(pair.images) for pair in pairs))
     with styled():
         figure = new_figure(1.75 * len(pairs), 2.05 * rows)
@@ -62,14 +62,14 @@ def draw_confused(probed: ProbeOutcome) -> Figure | None:
             axes.axis("off")
         for column, pair in zip(grid.T, pairs, strict=True):
             true, predicted = _wrapped(pair.true), _wrapped(pair.predicted)
-            likeness = photographs.get(_example_key(pair.predicted))
-            if likeness is not None:
-                column[0].imshow(likeness)
+            reference = photographs.get(_example_key(pair.predicted))
+            if reference is not None:
+                column[0].imshow(reference)
                 column[0].set_title(f"to compare:\n{predicted}", fontsize=7, color=GREY)
             for axes, name in zip(column[1:], pair.images, strict=False):
                 if name in photographs:
                     axes.imshow(photographs[name])
-                axes.set_title(f"{true}\ncalled {predicted}", fontsize=7)
+                axes.set_title(f"{true}\ntaken for {predicted}", fontsize=7)
     return figure
 
 
@@ -83,9 +83,9 @@ def draw_comparison(results: Sequence[ProbeResult]) -> Figure:
         figure = new_figure(6.0, 0.9 + 0.42 * len(results))
         axes = figure.subplots()
         for row, result in enumerate(results):
-            low, high = result.mean_per_class_interval
-            value = result.mean_per_class_accuracy
-            axes.errorbar(value, row, xerr=[[value - low], [high - value]], fmt="o", color=BLUE, capsize=3)
+            found = result.mean_per_class_accuracy
+            value, errors = found.value, [[found.value - found.low], [found.high - found.value]]
+            axes.errorbar(value, row, xerr=errors, fmt="o", color=BLUE, capsize=3)
             axes.annotate(f"{value:.3f}", (value, row), (0, 6), textcoords="offset points", ha="center", fontsize=8)
         axes.set_yticks(range(len(results)), [result.model for result in results])
         axes.set_ylim(len(results) - 0.5, -0.6)
@@ -98,22 +98,22 @@ def _example_key(label: str) -> str:
     return f"\0{label}"
 
 
-def _photographs(probed: ProbeOutcome, pairs: Sequence[ConfusedPair]) -> Mapping[str, Image.Image]:
+def _photographs(result: ProbeResult) -> Mapping[str, Image.Image]:
     """The photographs to draw: by image id, and the first of each predicted class by its label."""
-    wanted = {name for pair in pairs for name in pair.images[:_PHOTOGRAPHS_A_PAIR]}
-    classes = {pair.predicted for pair in pairs}
+    names = {name for pair in result.confused for name in pair.images[:_PHOTOGRAPHS_A_PAIR]}
+    classes = {pair.predicted for pair in result.confused}
     found: dict[str, Image.Image] = {}
-    for example in probed.split.test.read():
-        if example.name in wanted:
-            _keep(found, example.name, example)
-    for example in probed.split.train.read():
-        label = probed.labels[example.label] if example.label is not None else ""
+    for example in result.data.test.read():
+        if example.name in names:
+            _add(found, example.name, example)
+    for example in result.data.train.read():
+        label = result.labels[example.label] if example.label is not None else ""
         if label in classes and _example_key(label) not in found:
-            _keep(found, _example_key(label), example)
+            _add(found, _example_key(label), example)
     return found
 
 
-def _keep(found: dict[str, Image.Image], key: str, example: Example) -> None:
+def _add(found: dict[str, Image.Image], key: str, example: Example) -> None:
     try:
         image = read_image(example.source)
     except ImageError:

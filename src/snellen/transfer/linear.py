@@ -1,48 +1,70 @@
 """The linear probe: features scaled to unit length, and a linear classifier on top.
 
 The assignment's problem 2. The regularisation C is chosen by cross-validation inside the training split; the
-test split is looked at once.
+test split is used once.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, normalize
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
+from snellen.data.datasets.base import Targets
 from snellen.errors import InputError
-from snellen.transfer.features import FeatureSet
-from snellen.transfer.scores import Score, Scores, mean_per_class_accuracy, score
 
-Kind = Literal["logistic", "svm", "ridge"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+ClassifierKind = Literal["logistic", "svm", "ridge"]
+KINDS: tuple[ClassifierKind, ...] = get_args(ClassifierKind)
 GRID = (0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0)
 """The values of C that cross-validation compares; larger is less regularised."""
 FOLDS = 5
 _MOST_ITERATIONS = 2000
 
 Matrix = npt.NDArray[np.float32]
-Targets = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class GridPoint:
-    """One value of C: the mean and the standard deviation over folds of the mean-per-class accuracy."""
+class CVScore:
+    """How well one value of C does in cross-validation.
+
+    Attributes:
+        c: value of C.
+        mean, std: mean and standard deviation over the folds of the mean-per-class accuracy, as scikit-learn's
+            ``cv_results_`` has them.
+    """
 
     c: float
-    accuracy: float
-    deviation: float
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """How C was chosen inside the training split.
+
+    Attributes:
+        folds: number of folds.
+        scores: result of each value of C in :data:`GRID`.
+        seconds: time of the search.
+        fit_seconds: time of the final fit, on the whole training split.
+    """
+
+    folds: int
+    scores: tuple[CVScore, ...]
+    seconds: float
+    fit_seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,144 +73,132 @@ class LinearProbe:
 
     Attributes:
         weight: (K, D) float32.
-        bias: (K,) float32. The class is the largest of ``weight @ feature + bias``.
+        bias: (K,) float32.
         kind: how it was trained.
         c: its regularisation.
-        trials: what cross-validation found.
-        folds: how many there were.
-        seconds: of the last fit, on the whole training split.
-        search_seconds: of the cross-validation.
     """
 
     weight: Matrix
     bias: Matrix
-    kind: Kind
+    kind: ClassifierKind
     c: float
-    trials: tuple[GridPoint, ...]
-    folds: int
-    seconds: float
-    search_seconds: float
 
-    def decide(self, features: npt.NDArray[np.floating]) -> Matrix:
-        """Logits (N, K) of features (N, D) of any length."""
-        logits: Matrix = normalize(features.astype(np.float32)) @ self.weight.T + self.bias
-        return logits
+    def decision_function(self, features: npt.NDArray[np.floating]) -> Matrix:
+        """Scores (N, K) of features (N, D) of any length: logits or margins; also of two classes one column each."""
+        scores: Matrix = normalize(features.astype(np.float32)) @ self.weight.T + self.bias
+        return scores
 
+    def predict(self, features: npt.NDArray[np.floating]) -> Targets:
+        """The class (N,) of the largest score."""
+        classes: Targets = self.decision_function(features).argmax(axis=1)
+        return classes
 
-@dataclass(frozen=True, eq=False)
-class ProbeScores:
-    """How well a probe does on the test split.
+    def predict_proba(self, features: npt.NDArray[np.floating]) -> Matrix:
+        """Probabilities (N, K) of a logistic probe.
 
-    Attributes:
-        n: test images.
-        n_train: training images.
-        scores: accuracy, per class, confusion.
-        train_accuracy: mean-per-class accuracy on the training split itself.
-        predicted: (N,) the class given to each test image.
-    """
-
-    n: int
-    n_train: int
-    scores: Scores
-    train_accuracy: float
-    predicted: Targets
-
-    @property
-    def mean_per_class(self) -> Score:
-        """Mean-per-class accuracy."""
-        return self.scores.mean_per_class
+        Raises:
+            InputError: the scores of another kind are margins, not log-odds.
+        """
+        if self.kind != "logistic":
+            raise InputError(f"a probe of kind {self.kind} gives no probabilities", "`kind` logistic")
+        probabilities: Matrix = softmax(self.decision_function(features), axis=1)
+        return probabilities
 
 
-def linear_classifier(kind: Kind, c: float, seed: int = 0) -> Any:
+def linear_classifier(kind: ClassifierKind, c: float, seed: int = 0) -> Any:
     """An untrained scikit-learn classifier; C means the same for all kinds: larger is less regularised."""
     if kind == "logistic":
         return LogisticRegression(C=c, max_iter=_MOST_ITERATIONS)
     if kind == "svm":
         return LinearSVC(C=c, max_iter=_MOST_ITERATIONS * 5, random_state=seed)
-    # The penalty of ridge regression, alpha |w|^2, is the other two's |w|^2 / 2C.
-    return RidgeClassifier(alpha=1 / (2 * c))
+    return RidgeClassifier(alpha=_alpha(c))
 
 
-def probe_pipeline(features: Any, kind: Kind = "logistic", c: float = 100.0, seed: int = 0) -> Pipeline:
+def probe_pipeline(features: Any, kind: ClassifierKind = "logistic", c: float = 100.0, seed: int = 0) -> Pipeline:
     """The whole probe as an ordinary scikit-learn pipeline from photographs to classes: untrained.
 
     Args:
-        features: a transformer, :class:`snellen.CNNFeatures`.
-        kind: the classifier.
+        features: transformer, :class:`snellen.CNNFeatures`.
+        kind: kind of classifier.
         c: its regularisation; search it as ``<classifier's step>__C``.
-        seed: of the classifier.
+        seed: seed of the classifier.
     """
     return make_pipeline(features, Normalizer(), linear_classifier(kind, c, seed))
 
 
-def train_probe(features: npt.NDArray[np.floating], targets: Targets, kind: Kind, seed: int = 0) -> LinearProbe:
+def train_probe(
+    features: npt.NDArray[np.floating], targets: Targets, kind: ClassifierKind = "logistic", seed: int = 0
+) -> tuple[LinearProbe, CrossValidation]:
     """Choose C inside this training split, then fit on all of it.
 
     Args:
         features: (N, D), of any length; they are scaled to unit length.
         targets: (N,) classes 0 to K - 1, each at least twice.
         kind: ``logistic`` (multinomial, L-BFGS), ``svm`` (one against the rest) or ``ridge``.
-        seed: of the folds.
+        seed: seed of the folds.
 
     Raises:
         InputError: an unknown kind.
     """
     check_kind(kind)
     started = time.perf_counter()
-    unit: Matrix = normalize(features.astype(np.float32))
-    trials, folds = _cross_validate(unit, targets, kind, seed)
-    c = middle_of_plateau(trials, folds)
-    searched = time.perf_counter()
-    weight, bias = fit_linear(unit, targets, kind, c, seed)
-    fitted = time.perf_counter()
-    return LinearProbe(weight, bias, kind, c, trials, folds, fitted - searched, searched - started)
-
-
-def fit_linear(unit: Matrix, targets: Targets, kind: Kind, c: float, seed: int = 0) -> tuple[Matrix, Matrix]:
-    """Weight (K, D) and bias (K,) of one classifier, trained on unit-length features (N, D)."""
+    points, basis = _rotated(normalize(features.astype(np.float32)))
+    folds = min(FOLDS, int(np.bincount(targets).min()))
+    search = GridSearchCV(
+        linear_classifier(kind, 1.0, seed),
+        {"alpha": [_alpha(c) for c in GRID]} if kind == "ridge" else {"C": GRID},
+        scoring="balanced_accuracy",
+        cv=StratifiedKFold(folds, shuffle=True, random_state=seed),
+        refit=middle_of_plateau,
+    )
     # These matrices are small: a second thread costs more in waiting than it computes.
     with threadpool_limits(1):
-        points, basis = _rotated(unit)
+        search.fit(points, targets)
+    seconds = time.perf_counter() - started - search.refit_time_
+    found = search.cv_results_
+    scores = zip(GRID, found["mean_test_score"], found["std_test_score"], strict=True)
+    return (
+        LinearProbe(*_coefficients(search.best_estimator_, basis), kind, GRID[search.best_index_]),
+        CrossValidation(
+            folds, tuple(CVScore(c, float(m), float(s)) for c, m, s in scores), seconds, search.refit_time_
+        ),
+    )
+
+
+def fit_linear(
+    features: npt.NDArray[np.floating], targets: Targets, kind: ClassifierKind, c: float, seed: int = 0
+) -> LinearProbe:
+    """A probe with this C, trained on features (N, D) of any length."""
+    points, basis = _rotated(normalize(features.astype(np.float32)))
+    with threadpool_limits(1):
         model = linear_classifier(kind, c, seed).fit(points, targets)
-        coefficients, bias = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
-        weight = coefficients if basis is None else coefficients @ basis.T
-    if len(weight) == 1:  # of two classes scikit-learn keeps only the margin of the second over the first
-        weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
-    return weight.astype(np.float32), bias.astype(np.float32)
+    return LinearProbe(*_coefficients(model, basis), kind, c)
 
 
-def middle_of_plateau(trials: Sequence[GridPoint], folds: int) -> float:
-    """The middle one of the values of C that cross-validation cannot tell from the best; the smaller of two.
+def middle_of_plateau(cv_results: Mapping[str, Any]) -> int:
+    """The index of the middle one of the values of C that cross-validation cannot tell from the best; the lower of two.
 
     Those are the neighbours of the best that lie within its standard error (Breiman et al. 1984, section 3.4.3,
     who take the simplest of them). On few images the best of a flat stretch is chance; its middle is the value
     that is furthest from where accuracy falls off.
+
+    Args:
+        cv_results: results of a grid search over rising C, as scikit-learn's ``cv_results_``: for its ``refit``.
     """
-    best = max(range(len(trials)), key=lambda index: trials[index].accuracy)
-    enough = trials[best].accuracy - trials[best].deviation / math.sqrt(folds)
+    folds = sum(key.startswith("split") for key in cv_results)
+    means = cv_results["mean_test_score"]
+    best = int(np.argmax(means))
+    # The deviation is over the number of folds; that of the mean divides by one less.
+    enough = means[best] - cv_results["std_test_score"][best] / math.sqrt(folds - 1)
     first = last = best
-    while first > 0 and trials[first - 1].accuracy >= enough:
+    while first > 0 and means[first - 1] >= enough:
         first -= 1
-    while last + 1 < len(trials) and trials[last + 1].accuracy >= enough:
+    while last + 1 < len(means) and means[last + 1] >= enough:
         last += 1
-    return trials[(first + last) // 2].c
+    return (first + last) // 2
 
 
-def evaluate_probe(probe: LinearProbe, train: FeatureSet, test: FeatureSet, seed: int = 0) -> ProbeScores:
-    """Score a probe on the test split; the bootstrap is drawn with ``seed``."""
-    predicted = probe.decide(test.features).argmax(axis=1)
-    again = probe.decide(train.features).argmax(axis=1)
-    classes = len(probe.bias)
-    return ProbeScores(
-        n=len(test.targets),
-        n_train=len(train.targets),
-        scores=score(test.targets, predicted, classes, seed),
-        train_accuracy=mean_per_class_accuracy(train.targets, again, classes),
-        predicted=predicted,
-    )
-
-
-def check_kind(kind: str) -> Kind:
+def check_kind(kind: str) -> ClassifierKind:
     """The kind that ``kind`` names.
 
     Raises:
@@ -200,6 +210,11 @@ def check_kind(kind: str) -> Kind:
     raise InputError(f"no classifier {kind!r}", ", ".join(KINDS))
 
 
+def _alpha(c: float) -> float:
+    """Ridge regression's penalty alpha |w|^2, where that of the other two is |w|^2 / 2C."""
+    return 1 / (2 * c)
+
+
 def _rotated(unit: Matrix) -> tuple[Matrix, Matrix | None]:
     """The same points in as few dimensions as they span, and the basis (D, N) they are written in.
 
@@ -208,26 +223,15 @@ def _rotated(unit: Matrix) -> tuple[Matrix, Matrix | None]:
     """
     if len(unit) >= unit.shape[1]:
         return unit, None
-    basis, coordinates = np.linalg.qr(unit.T)
+    with threadpool_limits(1):
+        basis, coordinates = np.linalg.qr(unit.T)
     return np.ascontiguousarray(coordinates.T), basis
 
 
-def _cross_validate(unit: Matrix, targets: Targets, kind: Kind, seed: int) -> tuple[tuple[GridPoint, ...], int]:
-    folds = min(FOLDS, int(np.bincount(targets).min()))
-    classes = int(targets.max()) + 1
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    trials = []
-    with threadpool_limits(1):
-        points, _ = _rotated(unit)
-        parts = list(splitter.split(points, targets))
-        for c in GRID:
-            accuracies = [
-                mean_per_class_accuracy(
-                    targets[held_out],
-                    linear_classifier(kind, c, seed).fit(points[kept], targets[kept]).predict(points[held_out]),
-                    classes,
-                )
-                for kept, held_out in parts
-            ]
-            trials.append(GridPoint(c, float(np.mean(accuracies)), float(np.std(accuracies, ddof=1))))
-    return tuple(trials), folds
+def _coefficients(model: Any, basis: Matrix | None) -> tuple[Matrix, Matrix]:
+    """Weight (K, D) and bias (K,) of a trained classifier, out of the basis that its points were written in."""
+    coefficients, bias = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    weight = coefficients if basis is None else coefficients @ basis.T
+    if len(weight) == 1:  # of two classes scikit-learn keeps only the margin of the second over the first
+        weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([np.zeros_like(bias), bias])
+    return weight.astype(np.float32), bias.astype(np.float32)

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.metrics import balanced_accuracy_score
 
 from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import ImageSet, Rows, TrainTest, train_test
+from snellen.data.datasets.base import ImageSet, Targets, TrainTest, train_test
 from snellen.data.images import Failure
 from snellen.data.labels import Labels
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
+from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier
+from snellen.models.scores import Scores, most_confused, score
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
+from snellen.runs.result import Result
+from snellen.runs.serialise import NOT_SERIALISED, to_plain
 from snellen.transfer.engines import choose_engine
-from snellen.transfer.features import EmbeddedExample, FeatureSet, collect, embed_each
-from snellen.transfer.linear import GridPoint, Kind, LinearProbe, ProbeScores, check_kind, evaluate_probe, train_probe
-from snellen.transfer.scores import Confused, most_confused
+from snellen.transfer.features import DEFAULT_FEATURES, FeatureConfig, FeatureSet, embed_rows
+from snellen.transfer.linear import ClassifierKind, CrossValidation, LinearProbe, check_kind, train_probe
 
-
-@dataclass(frozen=True)
-class ClassScore:
-    """One class: its name, the share of its test images that are named right, and how many there are."""
-
-    label: str
-    accuracy: float
-    n: int
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Two classes: how often the first is called the second, and the image ids of those photographs."""
+    """Two classes, how often the first is classified as the second, and the image ids of those photographs."""
 
     true: str
     predicted: str
@@ -41,187 +41,172 @@ class ConfusedPair:
 
 
 @dataclass(frozen=True)
-class ProbeResult:
-    """What a probe found; all accuracies are shares in [0, 1] of test images.
+class ProbeResult(Result):
+    """A trained probe and what it found; all accuracies are shares in [0, 1].
 
     Attributes:
-        dataset: its name.
-        split: where training and test split come from.
-        about: what must be said of the data set.
-        model: the network's name.
-        parameters: of the network, its own classifier included.
-        bytes: that its parameters take, in float32.
-        view: (height, width) of what it sees, in pixels.
-        mirrored: whether the features of mirror images are averaged in.
-        engine, precision: what computed the features.
-        classifier: ``logistic``, ``svm`` or ``ridge``.
+        dataset: name of the data set.
+        split: one sentence on where training and test split come from.
+        note: what must be said of the data set; empty for an ordinary one.
+        model: name of the network.
+        parameters: number of the network's parameters, its own classifier included.
+        preprocessing: preprocessing of the photographs.
+        features: how the features were computed; its engine is the one that did.
+        kind: kind of the linear classifier: ``logistic``, ``svm`` or ``ridge``.
         c: its regularisation, chosen by cross-validation.
-        folds: of the cross-validation.
-        trials: what it found for each C.
-        width: D, the number of features.
+        cross_validation: how it was chosen.
+        width: number of features, D.
         non_negative: whether no feature is negative, as after a ReLU.
-        zeros: the share of feature values that are exactly zero.
-        mean_per_class_accuracy, mean_per_class_interval: with its 95% bootstrap interval.
-        top1_accuracy, top1_interval: likewise.
+        zero_fraction: share of feature values that are exactly zero.
+        n_train: number of training images.
         train_accuracy: mean-per-class accuracy on the training split itself.
-        n, n_train: test and training images.
-        per_class: each class.
-        confusion: (K, K) images of class row that are called column.
-        confused: the pairs of classes that are confused most often.
-        failures: the images that could not be read; they are in no number.
-        embed_seconds: to embed both splits, from files to features.
-        search_seconds: to choose C.
-        fit_seconds: of the final fit.
+        accuracy: share of the test images that are classified correctly (top-1).
+        mean_per_class_accuracy: mean over the classes of their accuracies on the test split.
+        labels: names of the classes.
+        per_class: accuracy of each class on the test split.
+        confusion: (K, K) number of test images of class row that are classified as column.
+        confused: pairs of classes that are confused most often.
+        failures: images that could not be read; they are in no number.
+        embed_seconds: time to embed both splits, from files to features.
         provenance: what makes it repeatable.
+        probe: the trained linear classifier.
+        data: the two splits.
     """
 
     dataset: str
     split: str
-    about: str
+    note: str
     model: str
     parameters: int
-    bytes: int
-    view: tuple[int, int]
-    mirrored: bool
-    engine: str
-    precision: str
-    classifier: Kind
+    preprocessing: Preprocessing
+    features: FeatureConfig
+    kind: ClassifierKind
     c: float
-    folds: int
-    trials: tuple[GridPoint, ...]
+    cross_validation: CrossValidation
     width: int
     non_negative: bool
-    zeros: float
-    mean_per_class_accuracy: float
-    mean_per_class_interval: tuple[float, float]
-    top1_accuracy: float
-    top1_interval: tuple[float, float]
-    train_accuracy: float
-    n: int
+    zero_fraction: float
     n_train: int
-    per_class: tuple[ClassScore, ...]
+    train_accuracy: float
+    accuracy: Rate
+    mean_per_class_accuracy: Estimate
+    labels: tuple[str, ...]
+    per_class: tuple[Rate, ...]
     confusion: tuple[tuple[int, ...], ...]
     confused: tuple[ConfusedPair, ...]
     failures: tuple[Failure, ...]
     embed_seconds: float
-    search_seconds: float
-    fit_seconds: float
     provenance: Provenance
+    probe: LinearProbe = field(repr=False, compare=False, metadata=NOT_SERIALISED)
+    data: TrainTest = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the classes."""
-        return [one.label for one in self.per_class]
+    def n(self) -> int:
+        """Number of test images."""
+        return self.accuracy.n
 
+    @property
+    def parameter_bytes(self) -> int:
+        """Bytes that the network's parameters take in float32."""
+        return 4 * self.parameters
 
-@dataclass(frozen=True, eq=False)
-class ProbeOutcome:
-    """A probe, ready for use, with what it found.
+    @property
+    def seconds(self) -> float:
+        """Time from files to the trained probe."""
+        return self.embed_seconds + self.cross_validation.seconds + self.cross_validation.fit_seconds
 
-    Attributes:
-        probe: the trained linear classifier.
-        labels: the names of its classes.
-        result: the numbers.
-        split: the splits they are about.
-    """
+    def hardest(self, most: int) -> list[tuple[str, Rate]]:
+        """The ``most`` classes with the lowest accuracy, lowest first."""
+        pairs = zip(self.labels, self.per_class, strict=True)
+        return sorted(pairs, key=lambda pair: (pair[1].share, pair[0]))[:most]
 
-    probe: LinearProbe
-    labels: Labels
-    result: ProbeResult
-    split: TrainTest
+    def plot(self) -> Figure:
+        """The confusion matrix."""
+        from snellen.transfer.figures import draw_confusion
+
+        return draw_confusion(self)
+
+    def discussion(self) -> str:
+        """What the numbers say, a paragraph each."""
+        from snellen.transfer.discussion import discuss
+
+        return "\n\n".join(discuss(self))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as what JSON knows, with its discussion and, for pets, the published numbers."""
+        from snellen.transfer.discussion import discuss
+        from snellen.transfer.published import PETS_BASELINES, is_pets
+
+        published = PETS_BASELINES if is_pets(self.labels) else ()
+        return super().to_dict() | {"discussion": discuss(self), "published": to_plain(published)}
 
 
 def probe(
     classifier: Classifier,
     dataset: ImageSet | str,
     *,
-    kind: Kind = "logistic",
-    mirrored: bool = False,
-    engine: str = "auto",
-    precision: str = "float32",
+    kind: ClassifierKind = "logistic",
+    features: FeatureConfig = DEFAULT_FEATURES,
     seed: int = 0,
-    advance: Callable[[], None] = lambda: None,
-) -> ProbeOutcome:
+    progress: Progress = SILENT,
+) -> ProbeResult:
     """Learn the classes of ``dataset`` from the network's features, and test it.
 
     Args:
         classifier: the network; its own classes are not used.
         dataset: labelled photographs; or their name, see :func:`snellen.open_dataset`.
-        kind: the linear classifier: ``logistic``, ``svm`` or ``ridge``.
-        mirrored: whether to average the features of each photograph and its mirror image.
-        engine: ``auto``, ``torch`` or ``openvino``.
-        precision: of the features: ``float32`` or ``bfloat16``.
-        seed: of the split where the set has none, the folds and the bootstrap.
-        advance: called after each image.
+        kind: kind of the linear classifier: ``logistic``, ``svm`` or ``ridge``.
+        features: how the features are computed; by default in float32, with the fastest engine that is installed.
+        seed: seed of the split where the set has none, the folds and the bootstrap.
+        progress: told of each image, and of the choice of C.
 
     Raises:
         InputError: see :func:`snellen.data.datasets.base.train_test`; or too few of a class's images can be read.
     """
     check_kind(kind)
-    if isinstance(dataset, str):
-        dataset = open_dataset(dataset)
-    split = train_test(dataset, seed)
-    chosen = choose_engine(classifier, engine, precision)
+    dataset = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    data = train_test(dataset, seed)
+    engine = choose_engine(classifier, features.engine, features.precision)
+    progress.begin(f"Embedding with {classifier.name}", len(data.train) + len(data.test))
     started = time.perf_counter()
-
-    def features_of(rows: Rows) -> FeatureSet:
-        return collect(_counted(embed_each(chosen, classifier, rows.read(), mirrored), advance))
-
-    train, test = features_of(split.train), features_of(split.test)
+    train, test = (
+        embed_rows(engine, classifier, rows, features.mirrored, progress) for rows in (data.train, data.test)
+    )  # fmt: skip
     embed_seconds = time.perf_counter() - started
-    _check_readable(dataset.name, "training", train, split.labels, at_least=2)
-    _check_readable(dataset.name, "test", test, split.labels, at_least=1)
-    trained = train_probe(train.features, train.targets, kind, seed)
-    found = evaluate_probe(trained, train, test, seed)
-    weights = list(classifier.network.parameters())
-    result = ProbeResult(
+    _check_readable(dataset.name, "training", train, data.labels, at_least=2)
+    _check_readable(dataset.name, "test", test, data.labels, at_least=1)
+    progress.begin("Choosing C")
+    trained, cross_validation = train_probe(train.features, train.targets, kind, seed)
+    predicted = trained.predict(test.features)
+    scores = score(test.targets, predicted, len(data.labels), seed)
+    return ProbeResult(
         dataset=dataset.name,
-        split=split.how,
-        about=dataset.about,
+        split=data.description,
+        note=dataset.note,
         model=classifier.name,
-        parameters=sum(weight.numel() for weight in weights),
-        bytes=sum(4 * weight.numel() for weight in weights),
-        view=classifier.preprocessing.size,
-        mirrored=mirrored,
-        engine=chosen.name,
-        precision=chosen.precision,
-        classifier=kind,
+        parameters=sum(weight.numel() for weight in classifier.network.parameters()),
+        preprocessing=classifier.preprocessing,
+        features=FeatureConfig(engine.name, engine.precision, features.mirrored),
+        kind=kind,
         c=trained.c,
-        folds=trained.folds,
-        trials=trained.trials,
+        cross_validation=cross_validation,
         width=train.features.shape[1],
         non_negative=bool(min(train.features.min(), test.features.min()) >= 0),
-        zeros=float(np.mean(train.features == 0)),
-        mean_per_class_accuracy=found.mean_per_class.value,
-        mean_per_class_interval=(found.mean_per_class.low, found.mean_per_class.high),
-        top1_accuracy=found.scores.top1.value,
-        top1_interval=(found.scores.top1.low, found.scores.top1.high),
-        train_accuracy=found.train_accuracy,
-        n=found.n,
-        n_train=found.n_train,
-        per_class=tuple(
-            ClassScore(label, float(accuracy), int(count))
-            for label, accuracy, count in zip(split.labels, found.scores.per_class, found.scores.counts, strict=True)
-        ),
-        confusion=tuple(tuple(int(count) for count in row) for row in found.scores.confusion),
-        confused=tuple(
-            _named(pair, split.labels, test, found) for pair in most_confused(found.scores.confusion)
-        ),
+        zero_fraction=float(np.mean(train.features == 0)),
+        n_train=len(train.targets),
+        train_accuracy=float(balanced_accuracy_score(train.targets, trained.predict(train.features))),
+        accuracy=scores.accuracy,
+        mean_per_class_accuracy=scores.mean_per_class,
+        labels=tuple(data.labels),
+        per_class=scores.per_class,
+        confusion=scores.confusion,
+        confused=_confused_pairs(scores, data.labels, test, predicted),
         failures=(*train.failures, *test.failures),
         embed_seconds=embed_seconds,
-        search_seconds=trained.search_seconds,
-        fit_seconds=trained.seconds,
         provenance=classifier.provenance(dataset.fingerprint, seed=seed),
-    )  # fmt: skip
-    return ProbeOutcome(trained, split.labels, result, split)
-
-
-def _counted(
-    results: Iterator[EmbeddedExample | Failure], advance: Callable[[], None]
-) -> Iterator[EmbeddedExample | Failure]:
-    for result in results:
-        advance()
-        yield result
+        probe=trained,
+        data=data,
+    )
 
 
 def _check_readable(name: str, kind: str, features: FeatureSet, labels: Labels, at_least: int) -> None:
@@ -235,7 +220,12 @@ def _check_readable(name: str, kind: str, features: FeatureSet, labels: Labels, 
         )
 
 
-def _named(pair: Confused, labels: Labels, test: FeatureSet, found: ProbeScores) -> ConfusedPair:
-    rows = np.flatnonzero((test.targets == pair.true) & (found.predicted == pair.predicted))
-    images = tuple(test.names[row] for row in rows)
-    return ConfusedPair(labels[pair.true], labels[pair.predicted], pair.count, images)
+def _confused_pairs(
+    scores: Scores, labels: Labels, test: FeatureSet, predicted: Targets
+) -> tuple[ConfusedPair, ...]:  # fmt: skip
+    pairs = []
+    for pair in most_confused(scores):
+        rows = np.flatnonzero((test.targets == pair.true) & (predicted == pair.predicted))
+        images = tuple(test.names[row] for row in rows)
+        pairs.append(ConfusedPair(labels[pair.true], labels[pair.predicted], pair.count, images))
+    return tuple(pairs)

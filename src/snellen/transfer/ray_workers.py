@@ -7,9 +7,8 @@ to another. The data set must be readable under the same name on every machine; 
 from __future__ import annotations
 
 import importlib.util
-import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ import numpy as np
 from snellen.data.datasets import open_dataset
 from snellen.errors import InputError, SnellenError
 from snellen.models.classifier import Classifier, load
+from snellen.runs.progress import SILENT, Progress
 from snellen.transfer.embed_dataset import LocalWorkers
 from snellen.transfer.engines import Precision, check_precision, choose_engine
-from snellen.transfer.features import with_size
 from snellen.transfer.shards import Job, Shard
 
 
@@ -27,10 +26,10 @@ class RayWorkers:
     """Computes shards on the machines of a Ray cluster: the one that ``RAY_ADDRESS`` names, else this machine.
 
     Args:
-        classifier: whose features are wanted; workers load it by its name.
-        dataset: its name; workers open it by that.
-        precision: of the arithmetic.
-        workers: how many at most; None lets Ray fill the cluster, one to a processor core.
+        classifier: network that gives the features; workers load it by its name.
+        dataset: name of the data set, by which workers open it.
+        precision: precision of the arithmetic.
+        workers: largest number of workers; None lets Ray fill the cluster, one to a processor core.
     """
 
     name = "ray"
@@ -43,9 +42,7 @@ class RayWorkers:
         self._dataset = dataset
         self._workers = workers
 
-    def shards(
-        self, job: Job, numbers: Sequence[int], advance: Callable[[int], None] = lambda _: None
-    ) -> Iterator[Shard]:
+    def shards(self, job: Job, numbers: Sequence[int], progress: Progress = SILENT) -> Iterator[Shard]:
         """See :meth:`snellen.transfer.embed_dataset.Workers.shards`; in the order in which they are done.
 
         Raises:
@@ -56,8 +53,6 @@ class RayWorkers:
 
         if not numbers:
             return
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        ray.data.DataContext.get_current().enable_progress_bars = False
         if not ray.is_initialized():
             ray.init(log_to_driver=False, configure_logging=False)
         most = self._workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -75,7 +70,7 @@ class RayWorkers:
             for row in computed.iter_rows():
                 shard: Shard = pickle.loads(row["done"])  # noqa: S301  # made by our own worker just now
                 start, stop = job.range_of(shard.number)
-                advance(stop - start)
+                progress.advance(stop - start)
                 yield shard
         except ray.exceptions.RayError as error:
             reason = " ".join(str(error).split())[-300:]
@@ -89,14 +84,13 @@ class _Worker:
         classifier = load(model, device=device)
         if classifier.digest != job.weights:
             raise SnellenError(f"{model}: has other weights on this machine", "the same weights on every machine")
-        if classifier.preprocessing.size != job.size:
-            classifier = with_size(classifier, job.size[0])
+        classifier = classifier.with_preprocessing(job.preprocessing)
         images = open_dataset(dataset)
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job
-        self._here = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
+        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        shards = self._here.shards(self._job, [int(number) for number in batch["shard"]])
+        shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
         return {"done": np.array([pickle.dumps(shard) for shard in shards], dtype=object)}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snellen.data.images import Failure
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, SnellenError
 from snellen.runs.files import atomic_path, only_writer, write_json
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import to_json
+from snellen.runs.serialise import differences, from_plain, to_json, to_plain
 
 SHARD_ROWS = 256
 _METADATA = b"snellen"
@@ -36,19 +37,21 @@ class Job:
     """What is computed from what: two jobs whose fields agree give the same file.
 
     Attributes:
-        model, weights: the classifier's name and the SHA-256 of its weights.
-        size: (height, width) of the view, in pixels.
+        model: name of the classifier.
+        weights: SHA-256 of its weights.
+        preprocessing: its preprocessing.
         mirrored: whether mirror images are averaged in.
-        precision: of the arithmetic.
-        width: D, the number of features.
-        dataset, data: its name and its fingerprint.
-        rows: how many images it has.
-        shard_rows: how many of them a shard holds.
+        precision: precision of the arithmetic.
+        width: number of features, D.
+        dataset: name of the data set.
+        data: its fingerprint.
+        rows: number of its images.
+        shard_rows: number of images of a shard.
     """
 
     model: str
     weights: str
-    size: tuple[int, int]
+    preprocessing: Preprocessing
     mirrored: bool
     precision: str
     width: int
@@ -59,7 +62,7 @@ class Job:
 
     @property
     def shards(self) -> int:
-        """How many shards it takes."""
+        """Number of shards."""
         return -(-self.rows // self.shard_rows)
 
     def range_of(self, shard: int) -> tuple[int, int]:
@@ -79,7 +82,7 @@ class StoredRow:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """What became of the rows of one shard: those that are embedded, and the images that could not be read."""
+    """One shard: the rows that are embedded, and the images that could not be read."""
 
     number: int
     rows: Sequence[StoredRow]
@@ -87,13 +90,28 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class Metadata:
+    """What stands in the metadata of a shard and of the file.
+
+    Attributes:
+        job: what is computed from what.
+        failures: images that could not be read.
+        provenance: provenance of the file; None in a shard.
+    """
+
+    job: Job
+    failures: tuple[Failure, ...]
+    provenance: Provenance | None = None
+
+
+@dataclass(frozen=True)
 class StoredFeatures:
     """What a finished file holds.
 
     Attributes:
-        rows: of the file.
-        failures: the images that could not be read.
-        smallest: of all feature values; NaN where there are none.
+        rows: number of its rows.
+        failures: images that could not be read.
+        smallest: smallest of all feature values; NaN where there are none.
     """
 
     rows: int
@@ -114,28 +132,50 @@ def begin(path: Path, job: Job) -> list[int]:
     """Start or resume the job of a file; gives the shards that are still to do.
 
     Raises:
-        SnellenError: the folder beside it holds another job's shards.
+        InputError: the folder beside it holds another job's shards, or nobody can say whose.
     """
-    work = _work(path)
-    found = work / "job.json"
+    found = _work(path) / "job.json"
     if found.is_file():
-        old, new = json.loads(found.read_text()), json.loads(to_json(job))
-        for key in new:
-            if old.get(key) != new[key]:
-                raise InputError(
-                    f"{work}: holds an unfinished job with another {key}: {old.get(key)}, not {new[key]}",
-                    "finish that one, delete the folder, or choose another --out",
-                )
+        _check_same(_work(path), _read_job(found), job)
     else:
         write_json(found, job)
-    return [shard for shard in range(job.shards) if not _shard(path, shard).is_file()]
+    return [shard for shard in range(job.shards) if not _is_done(path, job, shard)]
+
+
+def _read_job(path: Path) -> Job:
+    try:
+        return from_plain(Job, json.loads(path.read_text(encoding="utf-8")), str(path))
+    except (OSError, ValueError, RecursionError, InputError) as error:
+        raise InputError(f"{path}: does not describe a job", "delete its folder, or choose another `out`") from error
+
+
+def _check_same(work: Path, old: Job, new: Job) -> None:
+    for keys, before, now in differences(to_plain(old), to_plain(new)):
+        raise InputError(
+            f"{work}: holds an unfinished job with another {' '.join(keys)}: {before}, not {now}",
+            "finish that one, delete the folder, or choose another `out`",
+        )
+
+
+def _is_done(path: Path, job: Job, shard: int) -> bool:
+    """Whether the shard is there; one that is damaged is not."""
+    start, stop = job.range_of(shard)
+    found = _read_metadata(_shard(path, shard))
+    return found is not None and found[0].job == job and len(found[0].failures) + found[1] == stop - start
+
+
+def _read_metadata(path: Path) -> tuple[Metadata, int] | None:
+    """The metadata and the number of rows of a file of ours; None where there is no such file."""
+    with contextlib.suppress(pa.ArrowException, OSError, KeyError, TypeError, ValueError, RecursionError, InputError):
+        footer = pq.read_metadata(path)
+        return from_plain(Metadata, json.loads(footer.metadata[_METADATA]), str(path)), footer.num_rows
+    return None
 
 
 def write_shard(path: Path, job: Job, shard: Shard) -> None:
     """Write one shard, whole or not at all."""
     rows = shard.rows
-    failures = json.dumps([asdict(failure) for failure in shard.failures])
-    schema = _schema(job).with_metadata({_METADATA: failures.encode()})
+    schema = _schema(Metadata(job, tuple(shard.failures)))
     matrix = np.stack([row.features for row in rows]) if rows else np.empty((0, job.width), np.float32)
     columns = [
         pa.array([row.image_id for row in rows], pa.string()),
@@ -148,19 +188,27 @@ def write_shard(path: Path, job: Job, shard: Shard) -> None:
 
 
 def merge(path: Path, job: Job, provenance: Provenance) -> StoredFeatures:
-    """Make the file of all shards, in order and one at a time."""
+    """Make the file of all shards, in order and one at a time.
+
+    Raises:
+        SnellenError: a shard is missing or damaged; it is removed, so that the next call makes it again.
+    """
     failures: list[Failure] = []
     for shard in range(job.shards):
-        metadata = pq.read_schema(_shard(path, shard)).metadata
-        failures.extend(Failure(**failure) for failure in json.loads(metadata[_METADATA]))
-    about = {"job": job, "failures": failures, "provenance": provenance}
-    schema = _schema(job).with_metadata({_METADATA: to_json(about).encode()})
+        found = _read_metadata(_shard(path, shard))
+        if found is None:
+            raise _damaged(_shard(path, shard))
+        failures.extend(found[0].failures)
+    schema = _schema(Metadata(job, tuple(failures), provenance))
     rows, smallest = 0, np.inf
 
     def tables() -> Iterator[pa.Table]:
         nonlocal rows, smallest
         for shard in range(job.shards):
-            table = pq.read_table(_shard(path, shard))
+            try:
+                table = pq.read_table(_shard(path, shard))
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(_shard(path, shard)) from error
             rows += table.num_rows
             if table.num_rows:
                 smallest = min(smallest, float(table["features"].combine_chunks().flatten().to_numpy().min()))
@@ -172,6 +220,11 @@ def merge(path: Path, job: Job, provenance: Provenance) -> StoredFeatures:
     return StoredFeatures(rows, tuple(failures), smallest if rows else float("nan"))
 
 
+def _damaged(shard: Path) -> SnellenError:
+    shard.unlink(missing_ok=True)
+    return SnellenError(f"{shard}: was damaged and is removed", "embed again: what is sound is kept")
+
+
 def discard(path: Path) -> None:
     """Remove the shards of a finished file; what says whose they are goes last, lest another job takes them for its."""
     for shard in _work(path).glob("shard-*.parquet"):
@@ -181,14 +234,13 @@ def discard(path: Path) -> None:
 
 def finished(path: Path, job: Job) -> StoredFeatures | None:
     """What the file holds where it is this job's result already; None where it is not there or another's."""
-    with contextlib.suppress(pa.ArrowException, OSError, KeyError, ValueError, TypeError):
-        file = pq.ParquetFile(path)
-        about = json.loads(file.schema_arrow.metadata[_METADATA])
-        if about["job"] == json.loads(to_json(job)):
-            failures = tuple(Failure(**failure) for failure in about["failures"])
-            batches = (batch.column(0).flatten() for batch in file.iter_batches(SHARD_ROWS, columns=["features"]))
-            smallest = min((float(values.to_numpy().min()) for values in batches), default=float("nan"))
-            return StoredFeatures(file.metadata.num_rows, failures, smallest)
+    found = _read_metadata(path)
+    if found is None or found[0].job != job:
+        return None
+    with contextlib.suppress(pa.ArrowException, OSError), pq.ParquetFile(path) as file:
+        batches = (batch.column(0).flatten() for batch in file.iter_batches(SHARD_ROWS, columns=["features"]))
+        smallest = min((float(values.to_numpy().min()) for values in batches), default=float("nan"))
+        return StoredFeatures(found[1], found[0].failures, smallest)
     return None
 
 
@@ -202,11 +254,10 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
         raise SnellenError(f"{path}: cannot be written: {error}") from error
 
 
-def _schema(job: Job) -> pa.Schema:
-    features = pa.list_(pa.float32(), job.width)
-    return pa.schema(
-        [("image_id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("features", features)]
-    )
+def _schema(metadata: Metadata) -> pa.Schema:
+    features = pa.list_(pa.float32(), metadata.job.width)
+    columns = [("image_id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("features", features)]
+    return pa.schema(columns, {_METADATA: to_json(metadata).encode()})
 
 
 def _work(path: Path) -> Path:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
 from snellen.data.datasets.base import Example
-from snellen.data.images import Failure
-from snellen.errors import ImageError, InputError
+from snellen.data.images import Failure, Source, one_or_many, open_photo
+from snellen.errors import ImageError
 from snellen.models.classifier import Classifier, load
 from snellen.models.resolve import DEFAULT_MODEL
 from snellen.transfer.engines import Engine, choose_engine
@@ -26,13 +23,13 @@ from snellen.transfer.features import embed_each, width_of, with_size
 class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped
     """From photographs to the features of a pretrained network's layer before the classifier.
 
-    ``transform`` takes a sequence of paths, bytes of image files, Pillow images or byte arrays (H, W, 3), and
+    ``transform`` takes one or many photographs, however they are given (:data:`~snellen.data.images.ImageLike`), and
     gives float32 (N, D). It learns nothing: ``fit`` only loads the network. Clones share it.
 
     Args:
-        model: as :func:`snellen.load` takes it.
-        size: side of the view in pixels; None takes the model's own.
-        mirrored: whether to average the features of the view and of its mirror image.
+        model: name of the model, as :func:`snellen.load` takes it.
+        size: side of the network's square input in pixels; None takes the model's own.
+        mirrored: whether to average the features of each photograph and its mirror image.
         engine: ``auto``, ``torch`` or ``openvino``.
         precision: ``float32`` or ``bfloat16``.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
@@ -64,14 +61,16 @@ class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._n_features_out = width_of(self._loaded()[0])
         return self
 
-    def transform(self, X: Iterable[Any]) -> npt.NDArray[np.float32]:  # noqa: N803
+    def transform(self, X: Any) -> npt.NDArray[np.float32]:  # noqa: N803
         """Features (N, D) of N photographs.
 
         Raises:
             ImageError: one of them cannot be read; rows must match, so none is left out.
+            InputError: something else than photographs.
         """
         classifier, engine = self._loaded()
-        examples = (Example(_source(one), None, f"image {number}") for number, one in enumerate(X))
+        images, _ = one_or_many(X, "CNNFeatures")
+        examples = (Example(_source(one, number), None, f"image {number}") for number, one in enumerate(images))
         rows = []
         for result in embed_each(engine, classifier, examples, self.mirrored):
             if isinstance(result, Failure):
@@ -96,15 +95,10 @@ def _load(model: str, size: int | None, engine: str, precision: str, device: str
     return classifier, choose_engine(classifier, engine, precision)
 
 
-def _source(image: Any) -> str | Path | bytes:
-    """What one element of ``X`` is, as a source of :func:`snellen.data.images.read_image`."""
-    if isinstance(image, str | Path | bytes):
+def _source(image: Any, number: int) -> Source:
+    """A photograph as the source of an example: encoded without loss where it is not a file already."""
+    if isinstance(image, Source):
         return image
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
-        image = Image.fromarray(image)
-    if not isinstance(image, Image.Image):
-        seen = f"{image.dtype} of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"CNNFeatures: got {seen}", "a path, bytes of a file, a Pillow image or bytes (H, W, 3)")
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=0)
+    open_photo(image, "CNNFeatures", number).image.save(file, "PNG", compress_level=0)
     return file.getvalue()

@@ -1,1 +1,1 @@
-"""The page: the exam in a browser. ``work.py`` is what its tabs do, ``page.py`` how they look."""
+"""The page: the exam in a browser. ``tabs.py`` is what its tabs do, ``page.py`` how they look."""

@@ -1,8 +1,9 @@
-"""What a tab of the page shows: while the work goes on, and when it is done."""
+"""What a tab of the page shows: progress while the work goes on, the result when it is done."""
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,17 +14,18 @@ class StageProgress:
     """What is being done.
 
     Attributes:
-        text: in a few words.
-        done, of: how far; ``of`` is 0 where nobody knows.
+        text: stage in a few words.
+        done: number of steps done.
+        total: number of all steps; 0 where nobody knows.
     """
 
     text: str
     done: int = 0
-    of: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True)
-class Table:
+class TabTable:
     """A table; columns whose cells are all numbers are aligned to the right."""
 
     columns: Sequence[str]
@@ -35,17 +37,17 @@ class TabResult:
     """A result.
 
     Attributes:
-        headline: the answer in one line.
+        headline: answer in one line.
         figures: PNG files.
-        table: the numbers.
-        paragraphs: the discussion.
-        files: what can be downloaded.
-        document: a web page in one file, shown as it is; None where there is none.
+        table: numbers of the answer.
+        paragraphs: discussion.
+        files: files that can be downloaded.
+        document: web page in one file, shown as it is; None where there is none.
     """
 
     headline: str
     figures: Sequence[Path] = ()
-    table: Table | None = None
+    table: TabTable | None = None
     paragraphs: Sequence[str] = field(default=())
     files: Sequence[Path] = ()
     document: Path | None = None
@@ -55,9 +57,9 @@ Work = Generator[StageProgress | TabResult, None, None]
 """What is done for one visitor, step by step, the result last. Whoever stops asking stops the work."""
 
 
-def status(text: str, done: int = 0, of: int = 0) -> str:
+def status(text: str, done: int = 0, total: int = 0) -> str:
     """A line of text, with a bar where it is known how far the work is."""
-    bar = f'<progress value="{done}" max="{of}"></progress>' if of else ""
+    bar = f'<progress value="{done}" max="{total}"></progress>' if total else ""
     return f'<div class="snellen-status" role="status">{html.escape(text)}{bar}</div>'
 
 
@@ -65,10 +67,15 @@ CANCELLED = f'<div class="snellen-cancelled">{status("Cancelled.")}</div>'
 """The line of text that takes the place of work that was stopped."""
 
 
-def details(shown: TabResult) -> str:
+def without_backquotes(text: str) -> str:
+    """What the library says, for a page: it names its parameters and functions in backquotes."""
+    return re.sub("`(.*?)`", r"\1", text)
+
+
+def details(result: TabResult) -> str:
     """The table and the discussion."""
-    table = "" if shown.table is None else _table(shown.table)
-    return table + "".join(f"<p>{html.escape(text)}</p>" for text in shown.paragraphs)
+    table = "" if result.table is None else _table(result.table)
+    return table + "".join(f"<p>{html.escape(without_backquotes(text))}</p>" for text in result.paragraphs)
 
 
 def frame(document: str) -> str:
@@ -76,7 +83,7 @@ def frame(document: str) -> str:
     return f'<iframe class="snellen-report" title="the report" sandbox="" srcdoc="{html.escape(document)}"></iframe>'
 
 
-def _table(table: Table) -> str:
+def _table(table: TabTable) -> str:
     numeric = [all(_is_number(row[column]) for row in table.rows) for column in range(len(table.columns))]
 
     def row(cells: Sequence[str], tag: str) -> str:

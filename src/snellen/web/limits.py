@@ -16,17 +16,17 @@ class Limits:
     """What one visitor, and all of them together, may take.
 
     Attributes:
-        upload_bytes: of one photograph.
-        pixels: of one photograph.
-        photographs: of one report.
-        categories: that a photograph is sorted into.
-        epsilon: of an attack, in steps of 1/255.
-        steps: of an attack.
-        text: characters of a class name, a title, a name.
-        waiting: visitors in the queue.
-        sessions: visitors that Gradio remembers; it makes itself a copy of the page's settings for each.
-        kept_seconds: how long uploads and results are kept.
-        kept_bytes: of all uploads and results together.
+        upload_bytes: size of one photograph's file.
+        pixels: number of pixels of one photograph.
+        photographs: number of photographs in one report.
+        categories: number of categories shown for a photograph.
+        epsilon: bound of an attack, in steps of 1/255.
+        steps: number of steps of an attack.
+        text: number of characters of a class name, a title, a name.
+        waiting: number of visitors in the queue.
+        sessions: number of visitors that Gradio remembers; it makes itself a copy of the page's settings for each.
+        kept_seconds: time that uploads and results are kept.
+        kept_bytes: size of all uploads and results together.
     """
 
     upload_bytes: int = 25 << 20

@@ -40,8 +40,8 @@ class GuardMiddleware:
     """An ASGI application before another one.
 
     Args:
-        application: the one behind.
-        upload_bytes: the largest upload.
+        application: application behind it.
+        upload_bytes: size of the largest upload.
         hosts: names under which the page may be asked for; empty allows any. A foreign site whose name is made to
             point at this machine asks under its own.
     """

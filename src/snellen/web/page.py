@@ -17,8 +17,8 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import SnellenError
 from snellen.exam.parts import PARTS
 from snellen.web import tabs
-from snellen.web.content import CANCELLED, TabResult, Work, details, frame, status
-from snellen.web.report import LONG, report
+from snellen.web.content import CANCELLED, TabResult, Work, details, frame, status, without_backquotes
+from snellen.web.report import report
 from snellen.web.state import NO_PROBE, AppState
 
 _PACE = 0.3
@@ -50,11 +50,12 @@ CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 # One calm look, by day and by night: the figures are made for white paper.
 LIGHT = "() => document.body.classList.remove('dark')"
 
-Outputs = tuple[Any, Any, Any]
+Updates = tuple[Any, Any, Any]
+"""Of a tab's status, answer and files."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Result:
+class _Outputs:
     """Where a tab shows its progress, its answer and its files."""
 
     status: gr.HTML
@@ -62,7 +63,7 @@ class _Result:
     files: gr.File
 
     @property
-    def outputs(self) -> list[Any]:
+    def components(self) -> list[Any]:
         return [self.status, self.answer, self.files]
 
 
@@ -101,8 +102,8 @@ def build_page(state: AppState) -> gr.Blocks:
 
 
 def _classify_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
-    def classify(photograph: str | None, model: str, categories: float) -> Iterator[Outputs]:
-        yield from _told(tabs.classify(state, _path(photograph), model, categories))
+    def classify(photograph: str | None, model: str, categories: float) -> Iterator[Updates]:
+        yield from _updates(tabs.classify(state, _path(photograph), model, categories))
 
     with gr.Tab("Classify"):
         _lead("What it sees: the most probable categories of the photograph.")
@@ -111,19 +112,19 @@ def _classify_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> 
 
 
 def _features_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
-    def features(photograph: str | None, model: str) -> Iterator[Outputs]:
-        yield from _told(tabs.features(state, _path(photograph), model))
+    def features(photograph: str | None, model: str) -> Iterator[Updates]:
+        yield from _updates(tabs.features(state, _path(photograph), model))
 
     with gr.Tab("Features"):
-        _lead("How it sees: fifteen feature maps from early, the middle and late, and what speaks for the answer.")
+        _lead("How it sees: fifteen feature maps from early, the middle and late, and what supports the answer.")
         _wire("Show the maps", features, [photograph, model], "features")
 
 
 def _attack_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def attack(
         photograph: str | None, model: str, target: str, epsilon: float, steps: float, robust: bool
-    ) -> Iterator[Outputs]:
-        yield from _told(tabs.attack(state, _path(photograph), model, target, epsilon, steps, robust))
+    ) -> Iterator[Updates]:
+        yield from _updates(tabs.attack(state, _path(photograph), model, target, epsilon, steps, robust))
 
     with gr.Tab("Attack"):
         _lead("Fooling it: noise too faint to see that makes the saved file look like something else to the model.")
@@ -132,7 +133,7 @@ def _attack_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> No
                 "space shuttle", label="To be seen as", info="Empty: anything else.", max_length=state.limits.text
             )
             epsilon = gr.Slider(
-                1, state.limits.epsilon, value=4, step=1, label="Bound", info="Of each value, in steps of 1/255."
+                1, state.limits.epsilon, value=4, step=1, label="Epsilon", info="Of each value, in steps of 1/255."
             )
             steps = gr.Slider(1, state.limits.steps, value=state.limits.steps, step=1, label="Steps", info="At most.")
         robust = gr.Checkbox(label="Made to survive mirror, crop, rotation and grayscale: takes minutes")
@@ -140,21 +141,21 @@ def _attack_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> No
 
 
 def _stress_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
-    def stress(photograph: str | None, model: str, original: str | None) -> Iterator[Outputs]:
-        yield from _told(tabs.stress(state, _path(photograph), model, _path(original)))
+    def stress(photograph: str | None, model: str, original: str | None) -> Iterator[Updates]:
+        yield from _updates(tabs.stress(state, _path(photograph), model, _path(original)))
 
     with gr.Tab("Stress"):
-        _lead("A turn of the head: twelve manipulations, mild to strong, and where each changes the answer.")
+        _lead("A turn of the head: twelve transforms, mild to strong, and where each changes the answer.")
         with gr.Accordion("The photograph was attacked: compare with its original", open=False):
             original = _upload(
                 gr.Image(label="Original", type="filepath", sources=["upload"], height=200, elem_classes="snellen-drop")
             )
-        _wire("Manipulate", stress, [photograph, model, original], "stress")
+        _wire("Stress", stress, [photograph, model, original], "stress")
 
 
 def _probe_tab(state: AppState, photograph: gr.Image) -> None:
-    def probe(photograph: str | None, probe: str | None) -> Iterator[Outputs]:
-        yield from _told(tabs.probe(state, _path(photograph), probe))
+    def probe(photograph: str | None, probe: str | None) -> Iterator[Updates]:
+        yield from _updates(tabs.probe(state, _path(photograph), probe))
 
     with gr.Tab("Probe"):
         _lead("What it can learn from few: a linear classifier that was trained on the network's features.")
@@ -168,18 +169,18 @@ def _probe_tab(state: AppState, photograph: gr.Image) -> None:
 def _report_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:
     def exam(
         photographs: list[str] | None, photograph: str | None, model: str, parts: list[str], title: str, author: str
-    ) -> Iterator[Outputs]:
+    ) -> Iterator[Updates]:
         chosen = [*map(Path, photographs or ([photograph] if photograph else []))]
-        yield from _told(report(state, chosen, model, parts, title, author))
+        yield from _updates(report(state, chosen, model, parts, title, author))
 
     with gr.Tab("Report"):
         _lead("All of it, as a PDF to hand in. Several photographs go here; without them, the one on the left is used.")
         many = _upload(gr.File(label="Photographs", file_count="multiple", height=140, elem_classes="snellen-drop"))
         parts = gr.CheckboxGroup(
             [(part.title, name) for name, part in PARTS.items()],
-            value=[name for name in PARTS if name not in LONG],
+            value=[name for name, part in PARTS.items() if not part.long],
             label="Parts",
-            info="The two that learn from a data set take minutes.",
+            info="Those that learn from a data set take minutes.",
         )
         with gr.Row():
             title = gr.Textbox("An eye exam", label="Title", max_length=state.limits.text)
@@ -191,13 +192,13 @@ def _lead(text: str) -> None:
     gr.HTML(f'<p class="snellen-lead">{text}</p>')
 
 
-def _wire(label: str, run: Callable[..., Iterator[Outputs]], inputs: Sequence[Any], name: str) -> None:
+def _wire(label: str, run: Callable[..., Iterator[Updates]], inputs: Sequence[Any], name: str) -> None:
     """Two buttons and a place for the result; pressing the one runs, pressing the other stops it."""
     with gr.Row(elem_classes="snellen-buttons"):
         start = gr.Button(label, variant="primary", scale=0, min_width=160, elem_id=f"{name}-run")
         cancel = gr.Button("Cancel", scale=0, min_width=100, elem_id=f"{name}-cancel")
-    result = _Result(
-        gr.HTML(elem_id=f"{name}-status", elem_classes="snellen-doing"),
+    outputs = _Outputs(
+        gr.HTML(elem_id=f"{name}-status", elem_classes="snellen-progress"),
         gr.HTML(elem_id=f"{name}-answer"),
         gr.File(
             label="Files",
@@ -210,49 +211,49 @@ def _wire(label: str, run: Callable[..., Iterator[Outputs]], inputs: Sequence[An
     running = start.click(
         run,
         list(inputs),
-        result.outputs,
+        outputs.components,
         api_name=name,
         api_description=_FILES_FIRST,
         show_progress="full",
-        show_progress_on=[result.status],
+        show_progress_on=[outputs.status],
         **_ONE_AT_A_TIME,
     )
-    cancel.click(lambda: CANCELLED, None, result.status, cancels=[running], queue=False, api_visibility="private")
+    cancel.click(lambda: CANCELLED, None, outputs.status, cancels=[running], queue=False, api_visibility="private")
 
 
 _FILES_FIRST = "Gives a line and the rest of the answer, both as HTML, and the files that can be downloaded."
 
 
-def _told(doing: Work) -> Iterator[Outputs]:
-    """What the visitor is shown of some work; trouble as one sentence."""
+def _updates(work: Work) -> Iterator[Updates]:
+    """What the visitor is shown of some work; an error as one sentence."""
     last = 0.0
     try:
-        for seen in doing:
-            if isinstance(seen, TabResult):
-                yield status(seen.headline), _answer(seen), [str(path) for path in seen.files]
+        for step in work:
+            if isinstance(step, TabResult):
+                yield status(step.headline), _answer(step), [str(path) for path in step.files]
             elif time.monotonic() - last > _PACE:
                 first, last = last == 0.0, time.monotonic()
-                shown = ("", None) if first else (gr.skip(), gr.skip())
-                yield status(seen.text, seen.done, seen.of), *shown
+                rest = ("", None) if first else (gr.skip(), gr.skip())
+                yield status(step.text, step.done, step.total), *rest
     except SnellenError as error:
-        raise gr.Error(str(error), duration=None, print_exception=False) from error
+        raise gr.Error(without_backquotes(str(error)), duration=None, print_exception=False) from error
     except Exception as error:
         # What went wrong inside is for who runs the page, not for who visits it.
         traceback.print_exc()
         raise gr.Error("Something is wrong with this page, not with your photograph.", print_exception=False) from error
     finally:
         # Now, not when it is collected: a process may be behind it.
-        doing.close()
+        work.close()
 
 
-def _answer(shown: TabResult) -> str:
+def _answer(result: TabResult) -> str:
     pictures = "".join(
         f'<a href="{address}" target="_blank"><img class="snellen-figure" src="{address}" alt="{path.stem}"></a>'
-        for path in shown.figures
+        for path in result.figures
         for address in [f"gradio_api/file={quote(str(path))}"]
     )
-    document = frame(shown.document.read_text(encoding="utf-8")) if shown.document else ""
-    return f'<div class="snellen-answer">{pictures}{details(shown)}{document}</div>'
+    document = frame(result.document.read_text(encoding="utf-8")) if result.document else ""
+    return f'<div class="snellen-answer">{pictures}{details(result)}{document}</div>'
 
 
 def _upload(component: Any) -> Any:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from snellen.errors import InputError, SnellenError
-from snellen.runs.memory import return_freed_memory
+from snellen.runs.process import return_freed_memory
 from snellen.web.folder import swept
 from snellen.web.middleware import GuardMiddleware
 from snellen.web.state import open_state
@@ -32,12 +32,13 @@ def serve(
     """Serve the page until Ctrl-C or SIGTERM.
 
     Args:
-        models: offered on the page, as :func:`snellen.load` takes them; empty takes the embedded ones.
-        probes: folders that ``snellen probe --out`` wrote.
+        models: names or paths of the models on the page, as :func:`snellen.load` takes them; empty takes the bundled
+            ones.
+        probes: run folders of probes.
         host: address to listen at.
-        port: to listen at.
-        device: where the networks run.
-        opened: told the page's address.
+        port: port to listen at.
+        device: device that the networks run on.
+        opened: function that is told the page's address.
 
     Raises:
         SnellenError: Gradio is not installed, a model cannot be loaded, or the address cannot be listened at.
@@ -94,7 +95,7 @@ def serve(
                     _frontend=False,
                 )
             except OSError as error:
-                raise InputError(f"cannot listen at {host}, port {port}", "another --port or --host") from error
+                raise InputError(f"cannot listen at {host}, port {port}", "another `port` or `host`") from error
             opened(address)
             try:
                 _wait_for_the_end()

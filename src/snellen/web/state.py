@@ -24,12 +24,12 @@ NO_PROBE = (
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
+class OfferedModel:
     """A classifier that the page examines.
 
     Attributes:
-        source: as :func:`snellen.load` takes it.
-        classifier: loaded.
+        source: name or path, as :func:`snellen.load` takes it.
+        classifier: loaded classifier.
     """
 
     source: str
@@ -37,13 +37,13 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Probe:
-    """What a run of ``snellen probe`` holds.
+class OfferedProbe:
+    """What a probe's run folder holds.
 
     Attributes:
-        classifier: loaded.
-        discussion: its sentences; empty where the run holds no result.
-        confusion: its confusion matrix as a PNG file; None where the run holds none.
+        classifier: loaded classifier.
+        discussion: sentences on its result; empty where the run holds none.
+        confusion: confusion matrix as a PNG file; None where the run holds none.
     """
 
     classifier: Classifier
@@ -56,16 +56,16 @@ class AppState:
     """Everything a tab works with. All is loaded before the first visitor, so that memory does not grow with use.
 
     Attributes:
-        folder: where results are written.
-        models: by the name that the page shows.
-        probes: by the name that the page shows.
-        limits: of what a visitor may ask for.
-        device: where the networks run.
+        folder: folder of all results.
+        models: offered models by the name that the page shows.
+        probes: offered probes by the name that the page shows.
+        limits: limits of what a visitor may ask for.
+        device: device that the networks run on.
     """
 
     folder: Path
-    models: Mapping[str, Model]
-    probes: Mapping[str, Probe] = field(default_factory=dict)
+    models: Mapping[str, OfferedModel]
+    probes: Mapping[str, OfferedProbe] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     device: str = "auto"
 
@@ -77,7 +77,7 @@ class AppState:
         """
         return _offered("model", name, self.models).classifier
 
-    def probe(self, name: str | None) -> Probe:
+    def probe(self, name: str | None) -> OfferedProbe:
         """The probe of that name.
 
         Raises:
@@ -98,11 +98,11 @@ def open_state(
     """Load what the page is to examine.
 
     Args:
-        folder: where results are written.
-        models: as :func:`snellen.load` takes them; empty takes the embedded ones that are installed.
-        probes: folders that ``snellen probe --out`` wrote.
-        device: where the networks run.
-        limits: of what a visitor may ask for.
+        folder: folder of all results.
+        models: names or paths, as :func:`snellen.load` takes them; empty takes the bundled ones that are installed.
+        probes: run folders of probes.
+        device: device that the networks run on.
+        limits: limits of what a visitor may ask for.
 
     Raises:
         InputError: one of them cannot be loaded, or two have one name.
@@ -110,21 +110,21 @@ def open_state(
     sources = list(models) or [name for name in BUNDLED if is_offline(name)]
     return AppState(
         folder=folder,
-        models=_named((_shown_name(source), Model(source, load(source, device=device))) for source in sources),
-        probes=_named((_shown_name(probe), _open_probe(probe, device)) for probe in probes),
+        models=_named((_display_name(source), OfferedModel(source, load(source, device=device))) for source in sources),
+        probes=_named((_display_name(probe), _open_probe(probe, device)) for probe in probes),
         limits=limits or Limits(),
         device=device,
     )
 
 
-def _open_probe(run: Path, device: str) -> Probe:
+def _open_probe(run: Path, device: str) -> OfferedProbe:
     result, confusion = run / RESULT, run / CONFUSION
-    said = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
+    plain = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
     picture = confusion.read_bytes() if confusion.is_file() else None
-    return Probe(load_probe(run, device=device), said.get("discussion", ()), picture)
+    return OfferedProbe(load_probe(run, device=device), plain.get("discussion", ()), picture)
 
 
-def _shown_name(source: str | Path) -> str:
+def _display_name(source: str | Path) -> str:
     """A path's last part, so that the page says nothing of the folders of this machine; any other name as it is."""
     path = Path(source)
     return path.resolve().name if path.exists() else str(source)

@@ -11,29 +11,27 @@ from pathlib import Path
 
 from PIL import Image
 
-from snellen.attacks.attack import Step, attack_steps, png_bytes
+from snellen.attacks.attack import attack_steps, png_bytes
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.figures import AttackPicture, draw_attacks
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, AttackExample
-from snellen.attacks.success_rates import discuss as discuss_attacks
 from snellen.attacks.success_rates import summarise
-from snellen.data.images import Failure, read_image, to_pixels
-from snellen.data.transforms import TRANSFORMS
+from snellen.data.images import Photo
+from snellen.data.transforms import all_transforms, assignment_transforms, describe_transform
+from snellen.errors import InputError
 from snellen.inspect.categories import Classification
-from snellen.inspect.categories import classify as classify_images
-from snellen.inspect.discussion import discuss as discuss_maps
+from snellen.inspect.categories import classify as classify_image
+from snellen.inspect.discussion import discuss_feature_maps
 from snellen.inspect.feature_maps import feature_maps
-from snellen.inspect.figures import draw_categories
 from snellen.inspect.files import write_feature_maps, write_heatmap
+from snellen.inspect.heatmap import heatmap
 from snellen.models.classifier import Classifier
-from snellen.robustness.discussion import discuss as discuss_stress
-from snellen.robustness.figures import draw_acuity, draw_stress
-from snellen.robustness.files import stress_report, to_csv
-from snellen.robustness.stress import Pair, StressResult, Trial, all_transforms, assignment_transforms, stress_steps
+from snellen.robustness.files import to_csv
+from snellen.robustness.report import stress_report
+from snellen.robustness.stress import StressPair, StressResult, stress_steps
 from snellen.runs.files import write_bytes, write_figure, write_json, write_text
 from snellen.runs.provenance import Provenance, fingerprint
-from snellen.web.content import StageProgress, Table, TabResult, Work
+from snellen.web.content import StageProgress, TabResult, TabTable, Work
 from snellen.web.folder import job_folder
 from snellen.web.state import AppState
 
@@ -79,22 +77,22 @@ def probe(state: AppState, photograph: Path | None, name: str | None) -> Work:
 
 
 def features(state: AppState, photograph: Path | None, model: str) -> Work:
-    """Feature maps of a photograph, and what speaks for its answer."""
+    """Feature maps of a photograph, and what supports its answer."""
     classifier = state.model(model)
     image, name = state.limits.photograph(photograph), _name(photograph)
-    pixels, folder = to_pixels(image), job_folder(state.folder)
+    folder = job_folder(state.folder)
     yield StageProgress("Reading and weighing the maps", 0, 3)
-    result = feature_maps(classifier, pixels)
-    yield StageProgress("Asking what speaks for the answer", 1, 3)
-    heat = write_heatmap(classifier, image, pixels, None, folder)
+    result = dataclasses.replace(feature_maps(classifier, image), image=name)
+    yield StageProgress("Asking what supports the answer", 1, 3)
+    heat = dataclasses.replace(heatmap(classifier, image), image=name)
     yield StageProgress("Drawing", 2, 3)
-    more = {"heatmap": heat, "provenance": _provenance(classifier, image)}
-    write_feature_maps(classifier, image, name, result, folder, more)
+    write_heatmap(heat, folder)
+    write_feature_maps(result, folder, {"heatmap": heat, "provenance": _provenance(classifier, image)})
     figures = [folder / f"{stem}.png" for stem in ("features", "overlay", "heatmap")]
     yield TabResult(
         headline=f"{name}: {result.top.label}, {_percent(result.top.probability)}, from {len(result.maps)} maps",
         figures=figures,
-        paragraphs=discuss_maps(result),
+        paragraphs=discuss_feature_maps(result),
         files=[folder / "result.json", folder / "maps.npz", *figures],
     )
 
@@ -112,7 +110,7 @@ def attack(
     classifier, limits = state.model(model), state.limits
     most = limits.number("steps", steps, limits.steps)
     most = min(most, ROBUST_STEPS) if robust else most
-    plan = AttackConfig(
+    config = AttackConfig(
         target=limits.words("target", target) or None,
         epsilon=f"{limits.number('epsilon', epsilon, limits.epsilon)}/255",
         robust=bool(robust),
@@ -127,129 +125,111 @@ def attack(
         write_bytes(file, png_bytes(attacked))
         return file
 
-    for found in attack_steps(classifier, [AttackExample(name, image)], plan, save):
-        if isinstance(found, Step):
+    for _, reached in attack_steps(classifier, [AttackExample(Photo(name, image))], config, save):
+        if isinstance(reached, int):
             # A robust attack comes after a plain one.
-            yield StageProgress(f"Step {found.gradients}", found.gradients, most * (2 if robust else 1))
+            yield StageProgress(f"Step {reached}", reached, most * (2 if robust else 1))
             continue
+        if isinstance(reached, InputError):
+            raise reached
         # Of the server's folders the visitor need not know.
-        result = dataclasses.replace(found[2], file=file.name)
+        result = dataclasses.replace(reached, file=file.name)
         yield StageProgress("Drawing")
-        yield _attacked(folder, image, result, plan, classifier)
+        yield _attacked(folder, image, result, config, classifier)
 
 
 def _attacked(
-    folder: Path, image: Image.Image, result: AttackResult, plan: AttackConfig, classifier: Classifier
+    folder: Path, image: Image.Image, result: AttackResult, config: AttackConfig, classifier: Classifier
 ) -> TabResult:
-    accounts = summarise([result], smallest=False)
-    provenance = _provenance(classifier, image)
-    write_json(
-        folder / "result.json",
-        {"plan": plan, "accounts": accounts, "attacks": [result], "failures": [], "provenance": provenance},
-    )
+    parts = {"config": config, "success_rates": summarise([result], smallest=False), "attacks": [result]}
+    write_json(folder / "result.json", {**parts, "failures": [], "provenance": _provenance(classifier, image)})
     figure = folder / "attack.png"
-    write_figure(figure, draw_attacks([AttackPicture(result, image, read_image(folder / result.file))]))
+    write_figure(figure, result.plot())
     seen = (("the photograph", result.original), ("the attacked file", result.attacked.top))
     control = ("uniform noise of the same bound", result.control.top)
-    sentences = [result.reason] if result.reason else []
     return TabResult(
         headline=(
             f"{result.original.label} is now seen as {result.attacked.top.label}, "
-            f"{_percent(result.attacked.top.probability)}" + ("" if result.attacked.hit else ": not what was asked for")
+            f"{_percent(result.attacked.top.probability)}" + ("" if result.attacked.success else ": not what was asked for")
         ),
         figures=[figure],
-        table=Table(
+        table=TabTable(
             ("read from", "most likely", "probability"),
             [(what, one.label, f"{one.probability:.4f}") for what, one in (*seen, control)],
         ),
         paragraphs=[
             f"No value of the file differs by more than {result.norm}/255 from the photograph's; "
             f"{result.gradients} gradients were taken. The file below is the one that was measured, byte for byte.",
-            *sentences,
-            discuss_attacks(accounts),
+            result.discussion(),
         ],
         files=[folder / result.file, folder / "result.json", figure],
     )
 
 
 def stress(state: AppState, photograph: Path | None, model: str, original: Path | None = None) -> Work:
-    """The answer under twelve manipulations, mild to strong; beside the original's where one is given."""
+    """The answer under twelve transforms, mild to strong; beside the original's where one is given."""
     classifier, limits = state.model(model), state.limits
     image, name = limits.photograph(photograph), _name(photograph)
     clean = None if original is None else limits.photograph(original)
-    yield StageProgress("Manipulating")
-    steps = stress_steps(
-        classifier,
-        to_pixels(image),
-        None if clean is None else to_pixels(clean),
-        name=name,
-        original_name="" if original is None else original.name,
-    )
+    yield StageProgress("Transforming")
+    steps = stress_steps(classifier, Photo(name, image), None if clean is None else Photo(_name(original), clean))
     total = (1 + len(all_transforms())) * (1 if clean is None else 2)
     done = 0
     while True:
         try:
-            trial = next(steps)
+            transform = next(steps)
         except StopIteration as end:
             yield StageProgress("Drawing")
             yield _stressed(state, image, end.value, classifier)
             return
         done += 1
-        yield StageProgress(_manipulation(trial).capitalize(), done, total)
+        yield StageProgress(describe_transform(transform).capitalize(), done, total)
 
 
-def _stressed(state: AppState, image: Image.Image, pair: Pair, classifier: Classifier) -> TabResult:
+def _stressed(state: AppState, image: Image.Image, pair: StressPair, classifier: Classifier) -> TabResult:
     folder = job_folder(state.folder)
-    stressed, clean = pair
-    result = stress_report([stressed], [] if clean is None else [clean], [], fingerprint(image.tobytes()))
-    write_json(folder / "result.json", {"examination": result, "provenance": _provenance(classifier, image)})
-    write_text(folder / "stress.csv", to_csv(result))
-    write_figure(folder / "stress.png", draw_stress([(image, stressed)]))
-    write_figure(folder / "acuity.png", draw_acuity(result.charts))
+    stressed = pair[0]
+    report = stress_report([pair], [], fingerprint(image.tobytes()))
+    write_json(folder / "result.json", {"examination": report, "provenance": _provenance(classifier, image)})
+    write_text(folder / "stress.csv", to_csv(report))
+    write_figure(folder / "stress.png", stressed.plot())
+    write_figure(folder / "acuity.png", report.plot())
     figures = [folder / "stress.png", folder / "acuity.png"]
     return TabResult(
         headline=_fate(stressed),
         figures=figures,
-        table=Table(
-            ("manipulation", "most likely", "probability"),
+        table=TabTable(
+            ("transform", "most likely", "probability"),
             [
-                (_manipulation((a.manipulation, a.strength)), a.top.label, f"{a.top.probability:.4f}")
-                for a in (stressed.before, *(stressed.answer(*trial) for trial in assignment_transforms()))
+                (outcome.title, outcome.top.label, f"{outcome.top.probability:.4f}")
+                for outcome in (stressed.before, *(stressed.outcome(*asked) for asked in assignment_transforms()))
             ],
         ),
-        paragraphs=[discuss_stress(result.photographs)],
+        paragraphs=[report.discussion()],
         files=[folder / "result.json", folder / "stress.csv", *figures],
     )
 
 
 def _fate(stressed: StressResult) -> str:
-    kept = sum(map(stressed.keeps, stressed.answers))
-    return f"{stressed.before.top.label}: {kept} of {len(stressed.answers)} manipulations leave the answer as it is"
-
-
-def _manipulation(trial: Trial) -> str:
-    name, strength = trial
-    return TRANSFORMS[name].describe(strength) if name else "as it is"
+    kept = sum(map(stressed.keeps, stressed.outcomes))
+    return f"{stressed.before.top.label}: {kept} of {len(stressed.outcomes)} transforms leave the answer as it is"
 
 
 def _classified(classifier: Classifier, photograph: Path | None, k: int) -> Classification:
     assert photograph is not None  # it was read before
-    (result,) = classify_images(classifier, [photograph], k)
-    if isinstance(result, Failure):
-        raise AssertionError(result.error)
-    return dataclasses.replace(result, image=photograph.name)
+    return dataclasses.replace(classify_image(classifier, photograph, k), image=photograph.name)
 
 
 def _write_classified(folder: Path, image: Image.Image, result: Classification, classifier: Classifier) -> list[Path]:
     figure, numbers = folder / "categories.png", folder / "result.json"
     write_json(numbers, {"results": [result], "provenance": _provenance(classifier, image)})
-    write_figure(figure, draw_categories([(image, result)]))
+    write_figure(figure, result.plot())
     return [figure, numbers]
 
 
-def _categories(result: Classification) -> Table:
+def _categories(result: Classification) -> TabTable:
     rows: Sequence[Sequence[str]] = [(p.label, str(p.index), f"{p.probability:.4f}") for p in result.predictions]
-    return Table(("category", "index", "probability"), rows)
+    return TabTable(("category", "index", "probability"), rows)
 
 
 def _provenance(classifier: Classifier, image: Image.Image) -> Provenance:

@@ -26,9 +26,9 @@ class Example:
     """One image of a data set, still encoded.
 
     Attributes:
-        source: a path, or the bytes of an image file.
+        source: path, or the bytes of an image file.
         label: index of its class; None where the set has no labels.
-        name: what results call it: its image id, its path in the set, or its split and row.
+        name: name in results: its image id, its path in the set, or its split and row.
     """
 
     source: Source
@@ -40,7 +40,7 @@ class Rows(Protocol):
     """A split: examples in a fixed order."""
 
     def __len__(self) -> int:
-        """How many examples there are."""
+        """Number of examples."""
 
     def targets(self) -> Targets | None:
         """The class of each example (N,), read without its image; None where there are no labels."""
@@ -54,19 +54,19 @@ class ImageSet:
     """A data set: its splits in order and the names of its classes.
 
     Attributes:
-        name: as it was asked for.
-        labels: one name for each class; None where there are none.
-        splits: by name; ``all`` is the one split of a set that has no others.
-        fingerprint: tells its content from another's: of the files' names and sizes, and of the footers and
-            labels of parquet files; the images themselves are not read for it.
-        about: what a report must say of it; empty for an ordinary set.
+        name: name, as it was asked for.
+        labels: names of the classes; None where there are none.
+        splits: splits by name; ``all`` is the one split of a set that has no others.
+        fingerprint: fingerprint of its content: of the files' names and sizes, and of the footers and labels of
+            parquet files; the images themselves are not read for it.
+        note: what a report must say of it; empty for an ordinary set.
     """
 
     name: str
     labels: Labels | None
     splits: Mapping[str, Rows]
     fingerprint: str
-    about: str = ""
+    note: str = ""
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.splits.values())
@@ -88,15 +88,15 @@ class TrainTest:
     """A data set as training and test split.
 
     Attributes:
-        train, test: the two.
-        labels: one name for each class.
-        how: one sentence on where the split comes from.
+        train, test: the two splits.
+        labels: names of the classes.
+        description: one sentence on where they come from.
     """
 
     train: Rows
     test: Rows
     labels: Labels
-    how: str
+    description: str
 
 
 def train_test(dataset: ImageSet, seed: int = 0) -> TrainTest:
@@ -143,11 +143,11 @@ def _stratified(name: str, rows: Rows, labels: Labels, seed: int) -> TrainTest:
         test.extend(members[: max(1, round(TEST_SHARE * len(members)))].tolist())
     chosen = np.zeros(len(rows), dtype=bool)
     chosen[test] = True
-    how = (
+    description = (
         f"The set has no training and test split of its own: {TEST_SHARE:.0%} of each class, drawn with seed {seed}, "
         "test what the rest teaches."
     )
-    return TrainTest(_Chosen(rows, ~chosen), _Chosen(rows, chosen), labels, how)
+    return TrainTest(_Chosen(rows, ~chosen), _Chosen(rows, chosen), labels, description)
 
 
 def known_targets(rows: Rows) -> Targets:

@@ -46,7 +46,7 @@ def digits() -> ImageSet:
 
     bunch = load_digits()
     order = np.concatenate([np.flatnonzero(bunch.target == digit)[:DIGITS_PER_CLASS] for digit in range(10)])
-    about = (
+    note = (
         f"These are the first {DIGITS_PER_CLASS} of each class of the 8 x 8 handwritten digits that scikit-learn ships "
         "(Alpaydin and Kaynak 1998), enlarged: they stand in where no data set was given, and say little about "
         "photographs."
@@ -56,5 +56,5 @@ def digits() -> ImageSet:
         Labels(tuple(str(digit) for digit in range(10))),
         {"all": _Digits(bunch.images[order], bunch.target[order].astype(np.int64))},
         fingerprint(f"{DIGITS} {DIGITS_PER_CLASS} {importlib.metadata.version('scikit-learn')}"),
-        about,
+        note,
     )

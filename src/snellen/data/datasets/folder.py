@@ -48,10 +48,10 @@ def from_folder(root: Path) -> ImageSet:
     if here or not folders:
         paths = _images_below(root, "")
         if not paths:
-            raise InputError(f"{root}: holds no images and no parquet files", f"endings: {', '.join(EXTENSIONS)}")
-        return ImageSet(str(root), None, {"all": _Files(root, paths, None)}, _print_of(root, paths))
+            raise InputError(f"{root}: holds no images and no parquet files", f"extensions: {', '.join(EXTENSIONS)}")
+        return ImageSet(str(root), None, {"all": _Files(root, paths, None)}, _fingerprint_of(root, paths))
     rows = _class_folders(root, "", folders)
-    return ImageSet(str(root), Labels(tuple(folders)), {"all": rows}, _print_of(root, rows.paths))
+    return ImageSet(str(root), Labels(tuple(folders)), {"all": rows}, _fingerprint_of(root, rows.paths))
 
 
 def _from_split_folders(root: Path, by_split: Mapping[str, str]) -> ImageSet:
@@ -72,8 +72,8 @@ def _from_split_folders(root: Path, by_split: Mapping[str, str]) -> ImageSet:
         splits = {name: _Files(root, _images_below(root, folder), None) for name, folder in by_split.items()}
     paths = [path for rows in splits.values() for path in rows.paths]
     if not paths:
-        raise InputError(f"{root}: holds no images", f"endings: {', '.join(EXTENSIONS)}")
-    return ImageSet(str(root), Labels(tuple(labels)) if labels else None, splits, _print_of(root, paths))
+        raise InputError(f"{root}: holds no images", f"extensions: {', '.join(EXTENSIONS)}")
+    return ImageSet(str(root), Labels(tuple(labels)) if labels else None, splits, _fingerprint_of(root, paths))
 
 
 def _class_folders(root: Path, below: str, classes: Sequence[str]) -> _Files:
@@ -96,5 +96,5 @@ def _images_below(root: Path, folder: str) -> list[str]:
     return sorted(file.relative_to(root).as_posix() for file in files if file.suffix.lower() in EXTENSIONS)
 
 
-def _print_of(root: Path, paths: Sequence[str]) -> str:
+def _fingerprint_of(root: Path, paths: Sequence[str]) -> str:
     return fingerprint("\n".join(f"{path} {(root / path).stat().st_size}" for path in paths))

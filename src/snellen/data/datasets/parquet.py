@@ -77,11 +77,11 @@ class _Parquet:
 
     def _rows(self, file: Any, number: int, start: int, stop: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """The file's rows in [start, stop), with their numbers; row groups outside are not read."""
-        wanted = [name for name in (self.columns.image, self.columns.label, self.columns.id) if name is not None]
+        columns = [name for name in (self.columns.image, self.columns.label, self.columns.id) if name is not None]
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if number + count > start and number < stop:
-                for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=wanted):
+                for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group], columns=columns):
                     for offset in range(batch.num_rows):
                         if start <= number + offset < stop:
                             yield number + offset, batch.slice(offset, 1).to_pylist()[0]
@@ -111,7 +111,7 @@ def from_parquet(name: str, files: Sequence[Path]) -> ImageSet:
 
     by_split: dict[str, list[Path]] = {}
     counts: dict[Path, int] = {}
-    prints: list[str] = []
+    fingerprints: list[str] = []
     columns: Columns | None = None
     for path in files:
         try:
@@ -119,7 +119,7 @@ def from_parquet(name: str, files: Sequence[Path]) -> ImageSet:
                 found = columns_of(path, file.schema_arrow)
                 counts[path] = file.metadata.num_rows
                 labels = "" if found.label is None else fingerprint(str(file.read([found.label]).to_pydict()))
-                prints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {labels}")
+                fingerprints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {labels}")
         except (pyarrow.ArrowException, OSError) as error:
             raise InputError(f"{path}: not a sound parquet file: {error}") from error
         if columns is not None and found != columns:
@@ -136,7 +136,7 @@ def from_parquet(name: str, files: Sequence[Path]) -> ImageSet:
         split: _Parquet(split, by_split[split], columns, names, [counts[path] for path in by_split[split]])
         for split in order
     }
-    return ImageSet(name, labels_of(splits, columns, names), splits, fingerprint("\n".join(prints)))
+    return ImageSet(name, labels_of(splits, columns, names), splits, fingerprint("\n".join(fingerprints)))
 
 
 def difference(one: Columns, other: Columns) -> str:

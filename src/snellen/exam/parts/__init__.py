@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from snellen.exam.context import Context
 from snellen.exam.parts import attack, categories, features, probe, stress, training
-from snellen.exam.report.document import Answer
+from snellen.exam.report.document import Answer, Picture
 
 
 @dataclass(frozen=True)
@@ -15,14 +16,20 @@ class Part:
     """One part of the exam.
 
     Attributes:
-        title: of its section.
-        assignment: the item of the assignment that it answers.
-        asked: what the assignment asks for there: the problem, what, and the heading it stands under (empty for the
-            section's beginning).
-        inputs: what decides its answer, beside the model, the seed and the program.
-        run: examines, and writes results and figures below ``context.folder``.
-        sources: the modules that hold its method, printed in the code appendix.
-        references: what it rests on, one entry each.
+        title: heading of its section.
+        assignment: item of the assignment that it answers.
+        asked: tasks of the assignment there: the problem, the task, and the heading it is answered under (empty for
+            the section's beginning).
+        inputs: function that gives all that decides its answer, apart from model, seed, program and needs.
+        run: function that examines, and writes results and figures below ``context.folder``.
+        seconds: function that estimates how long ``run`` takes, from the context and the seconds that the network
+            takes for one photograph; decoding and drawing are not counted.
+        sources: modules that hold its method, printed in the code appendix.
+        references: publications that it rests on, one entry each.
+        cover: function that gives a picture for the report's first page from the part's folder; None where the part
+            has none.
+        needs: names of the parts whose results it works on. It makes them itself where they were not asked for.
+        long: whether it takes minutes, since it learns from a data set.
     """
 
     title: str
@@ -30,8 +37,12 @@ class Part:
     asked: Sequence[tuple[str, str, str]]
     inputs: Callable[[Context], object]
     run: Callable[[Context], Answer]
+    seconds: Callable[[Context, float], float]
     sources: tuple[str, ...]
     references: tuple[str, ...]
+    cover: Callable[[Path], Picture] | None = None
+    needs: tuple[str, ...] = ()
+    long: bool = False
 
 
 PARTS: Mapping[str, Part] = {
@@ -41,7 +52,13 @@ PARTS: Mapping[str, Part] = {
         asked=categories.ASKED,
         inputs=categories.inputs,
         run=categories.run,
-        sources=("snellen.data.preprocessing", "snellen.models.classifier", "snellen.inspect.categories"),
+        seconds=categories.seconds,
+        sources=(
+            "snellen.data.preprocessing",
+            "snellen.models.classifier",
+            "snellen.inspect.batches",
+            "snellen.inspect.categories",
+        ),
         references=categories.REFERENCES,
     ),
     "features": Part(
@@ -50,10 +67,12 @@ PARTS: Mapping[str, Part] = {
         asked=features.ASKED,
         inputs=features.inputs,
         run=features.run,
+        seconds=features.seconds,
         sources=(
             "snellen.models.layers",
             "snellen.models.receptive_field",
             "snellen.inspect.activations",
+            "snellen.inspect.batches",
             "snellen.inspect.feature_maps",
             "snellen.inspect.heatmap",
         ),
@@ -65,8 +84,10 @@ PARTS: Mapping[str, Part] = {
         asked=probe.ASKED,
         inputs=probe.inputs,
         run=probe.run,
-        sources=("snellen.transfer.features", "snellen.transfer.linear", "snellen.transfer.scores"),
+        seconds=probe.seconds,
+        sources=("snellen.transfer.features", "snellen.transfer.linear", "snellen.models.scores"),
         references=probe.REFERENCES,
+        long=True,
     ),
     "training": Part(
         title="Learning from scratch",
@@ -74,6 +95,7 @@ PARTS: Mapping[str, Part] = {
         asked=training.ASKED,
         inputs=training.inputs,
         run=training.run,
+        seconds=training.seconds,
         sources=(
             "snellen.models.networks",
             "snellen.training.initialise",
@@ -83,6 +105,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.filters",
         ),
         references=training.REFERENCES,
+        long=True,
     ),
     "attack": Part(
         title="Fooling it",
@@ -90,6 +113,7 @@ PARTS: Mapping[str, Part] = {
         asked=attack.ASKED,
         inputs=attack.inputs,
         run=attack.run,
+        seconds=attack.seconds,
         sources=(
             "snellen.attacks.search",
             "snellen.attacks.gradient_ascent",
@@ -105,7 +129,10 @@ PARTS: Mapping[str, Part] = {
         asked=stress.ASKED,
         inputs=stress.inputs,
         run=stress.run,
+        seconds=stress.seconds,
         sources=("snellen.data.transforms", "snellen.robustness.stress", "snellen.robustness.spectrum"),
         references=stress.REFERENCES,
+        cover=stress.cover,
+        needs=("attack",),
     ),
 }

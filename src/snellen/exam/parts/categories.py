@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.data.images import read_image
 from snellen.exam.context import Context, fingerprints, names_of
 from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Table
-from snellen.inspect.categories import Classification, classify
-from snellen.inspect.figures import draw_categories
+from snellen.inspect.categories import Classification, classify_each
+from snellen.inspect.figures import draw_classifications
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
@@ -31,10 +30,15 @@ def inputs(context: Context) -> object:
     return [fingerprints(context.photographs), context.expected]
 
 
+def seconds(context: Context, seconds_of_pass: float) -> float:
+    """Seconds that :func:`run` takes, roughly: a pass for each photograph."""
+    return len(context.photographs) * seconds_of_pass
+
+
 def run(context: Context) -> Answer:
     """Classify every photograph; write ``result.json`` and the figures."""
     classifier = context.classifier
-    results = [r for r in classify(classifier, list(context.photographs)) if isinstance(r, Classification)]
+    results = [r for r in classify_each(classifier, context.photographs) if isinstance(r, Classification)]
     write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
     blocks: Sequence[Block] = (
         Paragraph(
@@ -64,7 +68,7 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
     for start in range(0, len(results), _ROWS_OF_A_PICTURE):
         rows = results[start : start + _ROWS_OF_A_PICTURE]
         path = context.folder / f"categories-{len(pictures) + 1}.png"
-        write_figure(path, draw_categories([(read_image(result.image), result) for result in rows]))
+        write_figure(path, draw_classifications(rows))
         caption = "Each photograph, and the three most probable categories with their probabilities."
         pictures.append(Picture(path, caption, 0.85))
     return pictures
@@ -88,8 +92,10 @@ def _discussion(context: Context, results: Sequence[Classification]) -> str:
             f"{Path(doubtful.image).name}, ahead of {doubtful.predictions[1].label} by {margin:.3f}."
         )
     if named:
-        right = sum(label == result.top.label for label, result in named)
-        sentences.append(f"Of {len(named)} photographs with a label chosen by a person, {right} are named by it.")
+        correct = sum(label == result.top.label for label, result in named)
+        sentences.append(
+            f"Of {len(named)} photographs with a label chosen by a person, the top category of {correct} is correct."
+        )
     sentences.append(
         "A probability near one says that the network prefers this class to its other classes, not that the "
         "answer is right: the softmax is not calibrated, and a photograph of none of the classes still gets one."

@@ -1,16 +1,17 @@
-"""The exam's second part: feature maps of the first photograph, and what speaks for its answer."""
+"""The exam's second part: feature maps of the first photograph, and what supports its answer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.data.images import read_image, to_pixels
 from snellen.exam.context import Context, fingerprints
 from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Table
-from snellen.inspect.discussion import discuss
+from snellen.figures import percent
+from snellen.inspect.discussion import discuss_feature_maps
 from snellen.inspect.feature_maps import feature_maps
 from snellen.inspect.files import write_feature_maps, write_heatmap
+from snellen.inspect.heatmap import heatmap
 
 REFERENCES = (
     "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
@@ -32,16 +33,18 @@ def inputs(context: Context) -> object:
     return fingerprints(context.photographs[:1])
 
 
+def seconds(_: Context, seconds_of_pass: float) -> float:
+    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, and those of the gradients."""
+    return 40 * seconds_of_pass
+
+
 def run(context: Context) -> Answer:
-    """Show how the first photograph is seen; write ``result.json``, the maps and their figures."""
+    """Examine how the first photograph is seen; write ``result.json``, the maps and their figures."""
     classifier, name = context.classifier, context.photographs[0]
-    photograph = read_image(name)
-    pixels = to_pixels(photograph)
-    result = feature_maps(classifier, pixels)
-    heat = write_heatmap(classifier, photograph, pixels, None, context.folder)
-    more = {"heatmap": heat, "provenance": context.provenance}
-    write_feature_maps(classifier, photograph, name, result, context.folder, more)
-    *discussion, limits = discuss(result)
+    result, heat = feature_maps(classifier, name), heatmap(classifier, name)
+    write_heatmap(heat, context.folder)
+    write_feature_maps(result, context.folder, {"heatmap": heat, "provenance": context.provenance})
+    *discussion, limits = discuss_feature_maps(result)
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
@@ -61,7 +64,7 @@ def run(context: Context) -> Answer:
             "The same maps over the photograph, stretched to where they belong; what the crop leaves out is pale.",
         ),
         Table(
-            ("layer", "channel", "depth", "map", "interest", "dead", "edges", "colour", "silenced"),
+            ("layer", "channel", "depth", "map", "interest", "zero fraction", "edges", "colour", "ablated"),
             [
                 (
                     feature.layer,
@@ -77,15 +80,15 @@ def run(context: Context) -> Answer:
                 for feature in result.maps
             ],
             "The maps: share of values at zero or below, multiple correlation with the photograph's edges and with "
-            "its colour, and the change of the top probability when silenced.",
+            "its colour, and the change of the top probability when the channel is ablated.",
         ),
         Heading("What the maps show"),
         *(Paragraph(text) for text in discussion),
-        Heading("Which part of the photograph speaks for the answer"),
+        Heading("Which part of the photograph supports the answer"),
         Picture(
             context.folder / "heatmap.png",
-            f"Grad-CAM for {heat['label']} at {heat['layer']}: half of the heat lies on "
-            f"{100 * heat['area_of_half']:.0f} % of what the network sees.",
+            f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
+            "the network's input.",
         ),
         Heading("Limits"),
         Paragraph(limits),
@@ -93,10 +96,8 @@ def run(context: Context) -> Answer:
     zero_fraction = sum(feature.zero_fraction for feature in result.maps) / len(result.maps)
     matters = min(result.maps, key=lambda feature: feature.importance)
     facts = (
-        Fact("values at zero or below in the maps shown", f"{zero_fraction:.0%}"),
-        Fact(
-            "the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when silenced"
-        ),
-        Fact(f"half of the heat for {heat['label']}", f"on {heat['area_of_half']:.0%} of what the network sees"),
+        Fact("values at zero or below in the maps shown", percent(zero_fraction, 0)),
+        Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
+        Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
     return Answer(Path(name).name, facts, blocks)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.data.datasets import open_dataset
-from snellen.exam.context import Context, short_name
+from snellen.exam.context import Context
 from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs.files import Run
 from snellen.transfer.discussion import discuss
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
-from snellen.transfer.probe import ClassScore, ProbeResult, probe
+from snellen.transfer.probe import ProbeResult, probe
 from snellen.transfer.published import PETS_BASELINES, is_pets
 
 REFERENCES = (
@@ -34,71 +34,76 @@ def inputs(context: Context) -> object:
     return [(name, open_dataset(name).fingerprint) for name in context.datasets]
 
 
+def seconds(context: Context, seconds_of_pass: float) -> float:
+    """Seconds that :func:`run` takes, roughly: a pass for each image of the data sets."""
+    return seconds_of_pass * sum(len(open_dataset(name)) for name in context.datasets)
+
+
 def run(context: Context) -> Answer:
     """Train and test a probe on each data set; write what ``snellen probe --out`` writes."""
-    results: list[ProbeResult] = []
+    facts: list[Fact] = []
+    data: list[str] = []
     blocks: list[Block] = []
-    for name in context.datasets:
-        single = len(context.datasets) == 1
-        folder = context.folder if single else context.folder / short_name(name)
-        probed = probe(context.classifier, name, seed=context.seed)
-        files = save_run(Run(folder), probed)
-        results.append(probed.result)
-        if not single:
-            blocks.append(Heading(short_name(name)))
-        blocks += _blocks(probed.result, folder, files)
-    facts = [
-        Fact(
-            f"mean-per-class accuracy on {short_name(one.dataset)}",
-            "{}, 95% interval {}, n = {}".format(
-                *_score(one.mean_per_class_accuracy, one.mean_per_class_interval, one)
-            ),
-        )
-        for one in results
-    ]
-    data = ", ".join(f"{short_name(one.dataset)} ({one.n_train:,} to learn from, {one.n:,} to test)" for one in results)
-    return Answer(data, facts, blocks)
+    names = distinct_names(context.datasets)
+    for dataset, name in names.items():
+        folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
+        result = probe(context.classifier, dataset, seed=context.seed)
+        files = save_run(Run(folder), result)
+        if len(names) > 1:
+            blocks.append(Heading(name))
+        blocks += _blocks(result, name, folder, files)
+        accuracy = result.mean_per_class_accuracy
+        value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
+        facts.append(Fact(f"mean-per-class accuracy on {name}", value))
+        data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
+    return Answer(", ".join(data), facts, blocks)
 
 
-def _blocks(result: ProbeResult, folder: Path, files: Sequence[str]) -> list[Block]:
+def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
+    """What a report calls each data set: as much of the end of its path or id as tells it from the others."""
+    parts: dict[tuple[str, ...], str] = {}
+    for one in datasets:
+        path = Path(one).resolve() if Path(one).exists() else Path(one)
+        parts.setdefault(tuple(part for part in path.parts if part != path.anchor), one)  # each set once
+    names = dict.fromkeys(parts.values(), "")
+    for depth in range(max(map(len, parts)), 0, -1):
+        ends = ["/".join(part[-depth:]) for part in parts]
+        names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
+    return names
+
+
+def _blocks(result: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:
     """What there is to say and to show of one probe."""
+    mean, top1 = result.mean_per_class_accuracy, result.accuracy
     blocks: list[Block] = [
         Paragraph(
             f"The features of the layer before the classifier of {result.model} are scaled to unit length; a linear "
-            f"classifier learns the {len(result.per_class)} classes of {short_name(result.dataset)} from them. "
+            f"classifier learns the {len(result.labels)} classes of {name} from them. "
             f"{result.split}"
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
             [
-                (
-                    "mean-per-class accuracy",
-                    *_score(result.mean_per_class_accuracy, result.mean_per_class_interval, result),
-                ),
-                ("top-1 accuracy", *_score(result.top1_accuracy, result.top1_interval, result)),
+                _row("mean-per-class accuracy", mean.value, mean.low, mean.high, result.n),
+                _row("top-1 accuracy", top1.share, top1.low, top1.high, result.n),
             ],
-            "Accuracy on the test images, with stratified bootstrap intervals.",
+            "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
         Points(discuss(result)),
         Picture(
             folder / CONFUSION,
-            "Which class (rows) is given which name (columns), as a share of the class.",
+            "Confusion matrix: true classes (rows) and predicted ones (columns), as a share of the class.",
             0.8,
         ),
         Table(
             ("class", "accuracy", "n"),
-            [(one.label.replace("_", " "), f"{one.accuracy:.3f}", str(one.n)) for one in _hardest(result)],
-            f"The {min(_HARDEST, len(result.per_class))} classes with the lowest accuracy; result.json has all.",
+            [(label.replace("_", " "), f"{rate.share:.3f}", str(rate.n)) for label, rate in result.hardest(_HARDEST)],
+            f"The {min(_HARDEST, len(result.labels))} classes with the lowest accuracy; result.json has all.",
         ),
     ]
     if CONFUSED in files:
-        blocks.append(
-            Picture(
-                folder / CONFUSED,
-                "The most confused pairs: a photograph of the answer, and those mistaken.",
-                0.8,
-            )
-        )
+        caption = "The most confused pairs: a photograph of the predicted class, and those that were taken for it."
+        blocks.append(Picture(folder / CONFUSED, caption, 0.8))
     if is_pets(result.labels):
         blocks.append(
             Table(
@@ -110,10 +115,5 @@ def _blocks(result: ProbeResult, folder: Path, files: Sequence[str]) -> list[Blo
     return blocks
 
 
-def _score(value: float, interval: tuple[float, float], result: ProbeResult) -> tuple[str, str, str]:
-    low, high = interval
-    return f"{value:.3f}", f"{low:.3f} to {high:.3f}", str(result.n)
-
-
-def _hardest(result: ProbeResult) -> list[ClassScore]:
-    return sorted(result.per_class, key=lambda one: (one.accuracy, one.label))[:_HARDEST]
+def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:
+    return measure, f"{value:.3f}", f"{low:.3f} to {high:.3f}", str(n)

@@ -1,17 +1,24 @@
-"""The exam's stress test: the attacked photographs, and the originals, under manipulations."""
+"""The exam's stress test: the attacked photographs, and the originals, under transforms."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from snellen.data.transforms import TRANSFORMS
+from snellen.data.transforms import (
+    ASSIGNMENT,
+    TRANSFORMS,
+    TransformStrength,
+    all_transforms,
+    assignment_transforms,
+    describe_transform,
+)
 from snellen.exam.context import Context, names_of
 from snellen.exam.parts import attack
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.report.document import Answer, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.robustness.discussion import discuss
-from snellen.robustness.files import StressReport, stress_files, write_results
-from snellen.robustness.stress import assignment_transforms
+from snellen.robustness.files import stress_files, write_results
+from snellen.robustness.report import StressReport
 from snellen.runs.files import write_json
 
 REFERENCES = (
@@ -23,7 +30,7 @@ REFERENCES = (
 ASKED = (
     (
         "Problem 4, part 2",
-        "The attacked photographs mirrored, cropped, turned, grayscale: new classes, probabilities",
+        "The attacked photographs mirrored, cropped, rotated, grayscale: new classes, probabilities",
         "",
     ),
     ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not"),
@@ -31,41 +38,56 @@ ASKED = (
 CHART = "acuity.png"
 
 
-def inputs(context: Context) -> object:
-    """What decides the answer: what decides the attack's."""
-    return attack.inputs(context)
+def inputs(_: Context) -> object:
+    """Nothing but what decides the attack's answer."""
+    return ()
+
+
+def cover(folder: Path) -> Picture:
+    """The acuity chart that :func:`run` drew into ``folder``."""
+    return Picture(
+        folder / CHART,
+        "The acuity chart: a line for each transform of the photographs, mild to strong. The bluer a letter, the more "
+        "of the photographs keep their class.",
+    )
+
+
+def seconds(context: Context, seconds_of_pass: float) -> float:
+    """Seconds that :func:`run` takes, roughly: a pass for each transform of each attacked file and its original."""
+    attacked = min(len(context.photographs), attack.PHOTOGRAPHS)
+    return 2 * attacked * len(all_transforms()) * seconds_of_pass
 
 
 def run(context: Context) -> Answer:
     """Stress the files of the exam's attack; write ``result.json``, ``stress.csv`` and the figures."""
     classifier, folder = context.classifier, context.folder
-    attacked = context.folder.parent / "attack"
+    attacked = context.needed["attack"]
     attacks = attack_photographs(context, attacked).attacks
-    result = stress_files(classifier, [str(attacked / a.file) for a in attacks], [a.image for a in attacks])
+    result = stress_files(classifier, [str(attacked / a.file) for a in attacks], [a.name for a in attacks])
     write_results(result, folder)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
     blocks = (
-        Paragraph("The attacked files of the previous section, each manipulated at its own size and classified again."),
+        Paragraph("The attacked files of the previous section, each transformed at its own size and classified again."),
         Points([TRANSFORMS[name].definition for name, _ in assignment_transforms()]),
         Picture(
             folder / "stress.png",
-            "The attacked photographs under the four manipulations, with the new most likely class: blue where it is "
+            "The attacked photographs under the four transforms, with the new most likely class: blue where it is "
             "the photograph's own again, vermilion where the attack's survives, gray where it is a third.",
         ),
         Table(
-            ("photograph", "manipulation", "most likely", "probability", "original class", "target"),
+            ("photograph", "transform", "most likely", "probability", "original class", "target"),
             [
                 (
                     Path(one.image).stem.removesuffix("-adversarial") if number == 0 else "",
-                    TRANSFORMS[answer.manipulation].describe(answer.strength) if number else "as it is",
-                    answer.top.label,
-                    f"{answer.top.probability:.4f}",
-                    f"{answer.label:.4f}",
-                    "" if answer.target is None else f"{answer.target:.4f}",
+                    outcome.title,
+                    outcome.top.label,
+                    f"{outcome.top.probability:.4f}",
+                    f"{outcome.label_probability:.4f}",
+                    "" if outcome.target_probability is None else f"{outcome.target_probability:.4f}",
                 )
                 for one in result.photographs
-                for number, answer in enumerate(
-                    (one.before, *(one.answer(*trial) for trial in assignment_transforms()))
+                for number, outcome in enumerate(
+                    (one.before, *(one.outcome(*asked) for asked in assignment_transforms()))
                 )
             ],
             "The new most likely class and its probability, and what became of the original class's and the target's.",
@@ -75,26 +97,25 @@ def run(context: Context) -> Answer:
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, each line grows harder to read from left to right. "
-            + " ".join(f"{name.capitalize()}: {t.definition}" for name, t in TRANSFORMS.items() if name not in _FOUR)
+            + " ".join(
+                f"{name.capitalize()}: {t.definition}" for name, t in TRANSFORMS.items() if name not in ASSIGNMENT
+            )
         ),
         Picture(
             folder / CHART,
-            "Each letter stands for one strength of one manipulation: the bluer, the more of the photographs keep the "
+            "Each letter stands for one strength of one transform: the bluer, the more of the photographs keep the "
             "answer they have without it.",
         ),
         Paragraph(discuss(result.originals)),
     )
-    facts = [_fact(result, trial) for trial in assignment_transforms()]
-    return Answer(names_of([a.image for a in attacks]), facts, blocks)
+    facts = [_fact(result, transform) for transform in assignment_transforms()]
+    return Answer(names_of([a.name for a in attacks]), facts, blocks)
 
 
-def _fact(result: StressReport, trial: tuple[str, float]) -> Fact:
-    """How many answers one manipulation leaves as they are."""
+def _fact(result: StressReport, transform: TransformStrength) -> Fact:
+    """How many answers one transform leaves as they are."""
     clean, fooled = (
-        f"{sum(one.keeps(one.answer(*trial)) for one in group)} of {len(group)}"
+        f"{sum(one.keeps(one.outcome(*transform)) for one in group)} of {len(group)}"
         for group in (result.originals, result.photographs)
     )
-    return Fact(TRANSFORMS[trial[0]].describe(trial[1]), f"class kept {clean}, fooling survives {fooled}")
-
-
-_FOUR = {name for name, _ in assignment_transforms()}
+    return Fact(describe_transform(transform), f"class kept {clean}, fooling survives {fooled}")

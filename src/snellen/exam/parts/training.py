@@ -29,7 +29,8 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
 from snellen.training.recipe import RECIPES, Augmentation, ProgressiveResizing, Recipe, read_recipe
-from snellen.training.results import TrainingResult
+from snellen.training.results import TrainingData, TrainingResult
+from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
 REFERENCES = (
@@ -62,6 +63,14 @@ def inputs(context: Context) -> object:
     return context.training, open_dataset(context.training).fingerprint
 
 
+def seconds(context: Context, _: float) -> float:
+    """Seconds that :func:`run` takes, roughly: the trainings, where none is shown in their place."""
+    if context.training_runs:
+        return 0.0
+    images = len(open_dataset(context.training))
+    return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training))
+
+
 def run(context: Context) -> Answer:
     """Train the three networks, or read their runs; show each beside those before it."""
     runs = [(Path(folder), read_results(Path(folder))) for folder in context.training_runs] or _train(context)
@@ -69,19 +78,18 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {"results": results})
     first = results[0]
     columns, rows = table([of_run for _, of_run in runs])
-    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
+    blocks: list[Block] = [Paragraph(_images(first.data, here=not context.training_runs))]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Table(columns, rows, f"Test accuracy, looked at once, after the last epoch. {where(results)}"),
+        Table(columns, rows, f"Test accuracy, measured once, after the last epoch. {where(results)}"),
     ]
     facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
-    stands_in = " in place of CIFAR-10" if first.dataset == DIGITS else ""
-    data = (
-        f"{short_name(first.dataset)}{stands_in} ({first.train_images:,} to learn from, {first.test_images:,} to test)"
-    )
-    return Answer(data, facts, blocks)
+    data = first.data
+    stands_in = " in place of CIFAR-10" if data.name == DIGITS else ""
+    images = f"{data.train_images:,} to learn from, {data.test_images:,} to test"
+    return Answer(f"{short_name(data.name)}{stands_in} ({images})", facts, blocks)
 
 
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
@@ -91,13 +99,13 @@ def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     for recipe in own:
         folder = context.folder / recipe.network
         device = str(context.classifier.device)
-        go_on = functools.partial(train, data, recipe, out=folder, seed=context.seed, resume=True, device=device)
+        resume = functools.partial(train, data, recipe, out=folder, seed=context.seed, resume=True, device=device)
         try:
-            trained = go_on()
+            trained = resume()
         except OtherRunError:
-            # Of an earlier exam that was asked for something else: as all that a part writes, it gives way.
+            # Of an earlier exam with other settings: as all that a part writes, it gives way.
             shutil.rmtree(folder)
-            trained = go_on()
+            trained = resume()
         runs.append((folder, [trained.result]))
     return runs
 
@@ -120,24 +128,22 @@ def recipes(dataset: str) -> list[Recipe]:
     ]
 
 
-def _images(result: TrainingResult, here: bool) -> str:
+def _images(data: TrainingData, here: bool) -> str:
     """Which images, and why; ``here`` are runs that the exam itself made."""
-    counts = (
-        f"{result.train_images:,} images to learn from, {result.test_images:,} to test, {len(result.labels)} classes."
-    )
-    if result.dataset != DIGITS:
-        return f"The images are {short_name(result.dataset)}: {counts} {result.how}"
+    counts = f"{data.train_images:,} images to learn from, {data.test_images:,} to test, {len(data.labels)} classes."
+    if data.name != DIGITS:
+        return f"The images are {short_name(data.name)}: {counts} {data.split_description}"
     if not here:
         return (
             "The assignment asks for CIFAR-10; the runs that were named (training_runs) are of a tiny set: what "
-            f"follows shows the method, not the assignment's numbers. {result.about} {counts}"
+            f"follows shows the method, not the assignment's numbers. {data.note} {counts}"
         )
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
         f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
         f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
-        f"{result.about} {counts}"
+        f"{data.note} {counts}"
     )
 
 
@@ -163,8 +169,8 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     said = compare(each[:-1])
     blocks.append(Points([*discuss(result), *(sentence for sentence in compare(each) if sentence not in said)]))
     if not (pictured / CONFUSION).is_file():
-        raise SnellenError(f"{pictured}: has no {CONFUSION}", "the whole folder that `snellen train` made")
-    blocks.append(Picture(pictured / CONFUSION, "Which class (rows) is given which name (columns).", 0.6))
+        raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
+    blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))
     return blocks
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -47,7 +48,7 @@ class Picture:
     """A figure from a file of the run folder, with a caption that says what to see.
 
     Attributes:
-        path: of a PNG, SVG or PDF file.
+        path: PNG, SVG or PDF file.
         caption: one or two sentences.
         width: share of the text width, in (0, 1].
     """
@@ -68,20 +69,30 @@ class Failed:
 
 @dataclass(frozen=True)
 class FigureRow:
-    """Pictures beside each other, each under its own title, with one caption."""
+    """Pictures side by side, each under its own title, with one caption."""
 
     pictures: Sequence[Picture]
     titles: Sequence[str]
     caption: str
-    kind: Literal["beside"] = field(default="beside", init=False)
+    kind: Literal["figure_row"] = field(default="figure_row", init=False)
 
 
 Block = Paragraph | Heading | Points | Table | Picture | FigureRow | Failed
 
 
+def with_paths(block: Block, path_of: Callable[[Path], Path]) -> Block:
+    """``block`` with ``path_of`` applied to the path of each of its pictures."""
+    if isinstance(block, Picture):
+        return dataclasses.replace(block, path=path_of(block.path))
+    if isinstance(block, FigureRow):
+        pictures = (dataclasses.replace(picture, path=path_of(picture.path)) for picture in block.pictures)
+        return dataclasses.replace(block, pictures=tuple(pictures))
+    return block
+
+
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was found, in short: what of, and its value with its unit and interval."""
+    """One finding in short: its name, and its value with unit and interval."""
 
     name: str
     value: str
@@ -92,9 +103,9 @@ class Answer:
     """What one part of the exam found.
 
     Attributes:
-        data: what it was found on, in a few words.
-        facts: the findings in short.
-        blocks: the findings in full.
+        data: photographs or images it was found on, in a few words.
+        facts: findings in short.
+        blocks: findings in full.
     """
 
     data: str
@@ -107,10 +118,10 @@ class Section:
     """One part of the exam, as it is printed.
 
     Attributes:
-        name: the part's; what links point at.
-        title: of the section.
-        assignment: the item of the assignment that it answers.
-        blocks: in order.
+        name: name of the part, which links point at.
+        title: heading of the section.
+        assignment: item of the assignment that it answers.
+        blocks: paragraphs, tables and figures, in order.
     """
 
     name: str
@@ -124,11 +135,11 @@ class Item:
     """One line of the checklist: something that the assignment asks for.
 
     Attributes:
-        problem: its number there.
-        asked: what is asked for.
-        section: the name of the section that answers it; empty where none does.
-        heading: the heading in that section under which the answer stands; empty for the section's beginning.
-        data: on what it was answered, or why it was not.
+        problem: number of the problem there.
+        asked: task in a few words.
+        section: name of the section that answers it; empty where none does.
+        heading: heading in that section under which the answer stands; empty for the section's beginning.
+        data: data that it was answered on, or the reason why it was not.
     """
 
     problem: str
@@ -151,16 +162,16 @@ class Report:
     """A whole report.
 
     Attributes:
-        title, author, collaborators: its head.
+        title, author, collaborators: head of the first page.
         summary: model, preprocessing, photographs.
-        cover: the picture on the first page; None where there is none.
-        checklist: what the assignment asks for, in its order.
-        findings: each part's title and what it found in short.
-        sections: the parts.
+        cover: picture on the first page; None where there is none.
+        checklist: items of the assignment, in its order.
+        findings: title of each part and its findings in short.
+        sections: one section a part.
         references: one sentence each.
-        listings: the code appendix.
-        provenance: what it takes to make the report again, for the last page.
-        paper: ``a4`` or ``us-letter``.
+        listings: source files of the code appendix.
+        provenance: facts that repeat the report, for the last page.
+        paper: size of the PDF's pages, ``a4`` or ``us-letter``.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Renders a report as one HTML file that needs nothing beside it."""
+"""Renders a report as one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from snellen.exam.report.pictures import compressed
 from snellen.runs.files import write_text
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
-_MEDIA = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+_MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 
 
 def write_html(report: Report, path: Path) -> None:
@@ -25,7 +25,7 @@ def write_html(report: Report, path: Path) -> None:
     from pygments.formatters import HtmlFormatter
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"inlined": _inlined, "anchor": _anchor, "highlighted": _highlighted}
+    environment.filters |= {"data_uri": _data_uri, "anchor": _anchor, "highlighted": _highlighted}
     environment.tests["numbers"] = _all_numbers
     template = environment.from_string(
         (resources.files("snellen.exam.report") / "report.html").read_text(encoding="utf-8")
@@ -34,14 +34,14 @@ def write_html(report: Report, path: Path) -> None:
     write_text(path, template.render(report=report, code_style=style))
 
 
-def _inlined(picture: Path) -> str:
+def _data_uri(picture: Path) -> str:
     """The file as a data URI."""
-    data, ending = compressed(picture)
-    return f"data:{_MEDIA[ending]};base64,{base64.b64encode(data).decode('ascii')}"
+    data, suffix = compressed(picture)
+    return f"data:{_MEDIA_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _anchor(section: str, heading: str = "") -> str:
-    """The id of a place in the report."""
+    """The id of a section, or of a heading in it."""
     return re.sub(r"[^a-z0-9]+", "-", f"{section} {heading}".lower()).strip("-")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import tempfile
 from importlib import resources
 from pathlib import Path
 
 from snellen.errors import SnellenError
-from snellen.exam.report.document import Report
+from snellen.exam.report.document import Report, with_paths
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import atomic_path
-from snellen.runs.serialise import to_json, to_plain
+from snellen.runs.serialise import to_json
 
 
 def write_pdf(report: Report, path: Path) -> None:
@@ -33,15 +35,21 @@ def write_pdf(report: Report, path: Path) -> None:
                 raise SnellenError(f"{path}: cannot be typeset: {error}") from error
 
 
-def _with_local_pictures(report: Report, folder: Path) -> object:
-    """The report as plain data, its pictures copied into ``folder``, which is all that Typst may read."""
-    plain = to_plain(report)
-    blocks = [block for section in plain["sections"] for block in section["blocks"]]
-    shown = [plain["cover"]] if plain["cover"] else []
-    shown += [block for block in blocks if block["kind"] == "picture"]
-    shown += [picture for block in blocks if block["kind"] == "beside" for picture in block["pictures"]]
-    for number, picture in enumerate(shown, start=1):
-        data, ending = compressed(Path(picture["path"]))
-        picture["path"] = f"{number}{ending}"
-        (folder / picture["path"]).write_bytes(data)
-    return plain
+def _with_local_pictures(report: Report, folder: Path) -> Report:
+    """The report with its pictures copied into ``folder``, which is all that Typst may read."""
+    numbers = itertools.count(1)
+
+    def copied(path: Path) -> Path:
+        data, suffix = compressed(path)
+        name = f"{next(numbers)}{suffix}"
+        (folder / name).write_bytes(data)
+        return Path(name)
+
+    return dataclasses.replace(
+        report,
+        cover=report.cover and dataclasses.replace(report.cover, path=copied(report.cover.path)),
+        sections=[
+            dataclasses.replace(section, blocks=[with_paths(block, copied) for block in section.blocks])
+            for section in report.sections
+        ],
+    )

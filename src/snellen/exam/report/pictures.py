@@ -1,4 +1,4 @@
-"""Pictures as a report holds them: light enough to be sent."""
+"""Pictures as a report holds them: small enough to be sent."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from PIL import Image
 
-_HEAVY = 200_000
+_LARGE = 200_000
 _QUALITY = 90
 
 
 def compressed(path: Path) -> tuple[bytes, str]:
-    """The file's bytes and ending; a heavy PNG of photographs as a JPEG of quality 90, where that is half as large.
+    """The file's bytes and suffix; a large PNG of photographs as a JPEG of quality 90, where that is half as large.
 
-    A report's figures show; what was verified is the files beside it.
+    A report's figures are for looking at; what was verified is the files next to it.
     """
     data = path.read_bytes()
-    if path.suffix.lower() != ".png" or len(data) < _HEAVY:
+    if path.suffix.lower() != ".png" or len(data) < _LARGE:
         return data, path.suffix.lower()
     buffer = io.BytesIO()
     Image.open(path).convert("RGB").save(buffer, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)

@@ -1,12 +1,36 @@
-"""What the C library does with freed memory; nothing changes where that is not glibc."""
+"""What holds for a whole process: for the surfaces, once, as they start; no library call changes any of it."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import importlib.util
+import logging
+import os
 import sys
+import warnings
+from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 """The parameters' numbers in glibc's malloc.h."""
+
+
+def quiet_libraries() -> None:
+    """Keep to themselves what decoders say of odd but readable files, and the hub's client of its attempts.
+
+    What comes of a file or a download is said in one line, by whoever asked for it.
+    """
+    warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    spec = importlib.util.find_spec("PIL")
+    home = Path(spec.origin).parent if spec and spec.origin else Path()
+    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
+        with contextlib.suppress(OSError, AttributeError):
+            libtiff = ctypes.CDLL(str(library))
+            libtiff.TIFFSetErrorHandler(None)
+            libtiff.TIFFSetWarningHandler(None)
 
 
 def keep_freed_memory() -> None:
@@ -30,6 +54,7 @@ def return_freed_memory() -> None:
 
 
 def _set(parameters: dict[int, int]) -> None:
+    # Nothing changes where the C library is not glibc.
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt:
         for parameter, value in parameters.items():

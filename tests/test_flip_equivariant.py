@@ -1,4 +1,4 @@
-"""Layers that do not mind mirrors: the same as ordinary layers of spelt-out filters, and exact under a mirror."""
+"""Flip-equivariant layers: the same as ordinary layers of materialised filters, and exact under a flip."""
 
 import pytest
 import torch
@@ -24,8 +24,8 @@ from snellen.training.initialise import flip_equivariant_whitening_filters, init
 EVEN = st.integers(1, 4).map(lambda half: 2 * half)
 
 
-def in_a_mirror(maps: Tensor) -> Tensor:
-    """What a mirrored image must give where the image gives ``maps``: mirrored, the two of each pair swapped."""
+def flipped(maps: Tensor) -> Tensor:
+    """What a flipped image must give where the image gives ``maps``: flipped, the two of each pair swapped."""
     return maps.flip(-1).roll(maps.shape[1] // 2, dims=1)
 
 
@@ -52,14 +52,14 @@ def test_filters_of_an_image_keep_its_colours_apart() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from([3, 2, 4, 6]), EVEN, st.integers(1, 5), st.integers(5, 12), st.booleans(), st.integers(0, 2**32))
-def test_convolutions_do_not_mind_mirrors(inputs, outputs, side, width, bias, seed) -> None:
+def test_convolutions_are_flip_equivariant(inputs, outputs, side, width, bias, seed) -> None:
     torch.manual_seed(seed)
     convolution = FlipEquivariantConv2d(inputs, outputs, side, bias=bias).double()
     maps = torch.randn(2, inputs, 7, width, dtype=torch.double)
-    mirrored = maps.flip(-1) if inputs == 3 else in_a_mirror(maps)
+    flipped_maps = maps.flip(-1) if inputs == 3 else flipped(maps)
     answers = convolution(maps)
     assert answers.shape == (2, outputs, *(size + side % 2 - 1 for size in (7, width)))
-    close(convolution(mirrored), in_a_mirror(answers))
+    close(convolution(flipped_maps), flipped(answers))
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -74,7 +74,7 @@ def test_norms_are_those_of_both_channels_together(layout: torch.memory_format) 
         normalised = norm(maps)
         close(normalised, torch.cat(side_by_side.chunk(2, dim=-1), dim=1))
         assert normalised.is_contiguous(memory_format=torch.channels_last)
-    close(norm(in_a_mirror(maps)), in_a_mirror(normalised))
+    close(norm(flipped(maps)), flipped(normalised))
     assert not norm.weight.requires_grad
 
 
@@ -93,7 +93,7 @@ def test_the_head_by_hand() -> None:
 
 @pytest.mark.parametrize("size", [16, 24, 32])
 @pytest.mark.parametrize("training", [True, False])
-def test_deep_answers_a_mirrored_image_alike(size: int, training: bool) -> None:
+def test_deep_is_flip_invariant(size: int, training: bool) -> None:
     torch.manual_seed(0)
     network = create("deep", 10, {"members": 2}).double().train(training)
     initialise(network, "whitened", torch.randn(20, 3, 32, 32, dtype=torch.double))
@@ -106,7 +106,7 @@ def test_deep_answers_a_mirrored_image_alike(size: int, training: bool) -> None:
     assert (network(images.flip(-2)) - answers).abs().max() > 1e-3  # upside down is something else
 
 
-def test_an_image_alone_may_be_mirrored_in_training() -> None:
+def test_an_image_alone_may_be_flipped_in_training() -> None:
     torch.manual_seed(0)
     network = create("deep", 10, {"widths": [8, 8, 8]}).double().train()
     images = torch.randn(4, 3, 32, 32, dtype=torch.double)
@@ -114,7 +114,7 @@ def test_an_image_alone_may_be_mirrored_in_training() -> None:
     close(network(mixed), network(images))
 
 
-def test_spelt_out_it_is_the_same_network() -> None:
+def test_materialised_it_is_the_same_network() -> None:
     torch.manual_seed(0)
     network = create("deep", 10, {"widths": [8, 16, 16]}).double()
     network(torch.randn(20, 3, 32, 32, dtype=torch.double))  # for averages that are not the first ones
@@ -145,16 +145,16 @@ def test_deep_asks_for_pairs(options, message) -> None:
 def test_deep_asks_for_even_first_filters() -> None:
     with pytest.raises(InputError, match=r"deep: first filters of 3 x 3 \(an even side, so that the maps' widths"):
         create("deep", 10, {"first": 3})
-    with pytest.raises(InputError, match=r"whitened: mirrored filters of 3 x 3 \(an even side\)"):
+    with pytest.raises(InputError, match=r"whitened: flip-equivariant filters of 3 x 3 \(an even side\)"):
         flip_equivariant_whitening_filters(torch.randn(2, 3, 8, 8), 3)
 
 
-def test_layers_see_what_ordinary_ones_would() -> None:
-    mirrored, ordinary = (create("deep", 10, {"widths": [8, 8, 8]}) for _ in range(2))
+def test_layers_have_the_receptive_fields_of_ordinary_ones() -> None:
+    equivariant, ordinary = (create("deep", 10, {"widths": [8, 8, 8]}) for _ in range(2))
     materialise(ordinary)
     shape, labels = Preprocessing((32, 32), 1.0, "bicubic", (0.0,) * 3, (1.0,) * 3), Labels(tuple("abcdefghij"))
-    seen = [Classifier(network, shape, labels, name="deep").layers for network in (mirrored, ordinary)]
-    one, other = ([(place.name, place.rows, place.columns) for place in places] for places in seen)
+    found = [Classifier(network, shape, labels, name="deep").layers for network in (equivariant, ordinary)]
+    one, other = ([(layer.name, layer.rows, layer.columns) for layer in layers] for layers in found)
     assert one == other
 
 

@@ -1,4 +1,4 @@
-"""The swift copy computes the same function and the same gradient, and leaves the network as it is."""
+"""The fused copy computes the same function and the same gradient, and leaves the network as it is."""
 
 import copy
 
@@ -24,7 +24,7 @@ def with_trained_statistics(network: nn.Module) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def slope(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def logits_and_gradient(network: nn.Module, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     inputs = inputs.clone().requires_grad_()
     logits = network(inputs)
     weights = torch.linspace(-1, 1, logits.shape[1])
@@ -42,7 +42,7 @@ def test_same_logits_and_gradients(name, folds, size) -> None:
     network = with_trained_statistics(timm.create_model(name, num_classes=7))
     inputs = torch.rand(2, 3, size, size)
     fused = fused_network(network, "float32")
-    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
+    for expected, found in zip(logits_and_gradient(network, inputs), logits_and_gradient(fused, inputs), strict=True):
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
     if folds:
         assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
@@ -53,7 +53,7 @@ def test_filters_made_of_others_are_made_once() -> None:
     network = with_trained_statistics(create("deep", 7, {"widths": [8, 8, 8]}))
     inputs = torch.rand(2, 3, 32, 32)
     fused = fused_network(network, "float32")
-    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
+    for expected, found in zip(logits_and_gradient(network, inputs), logits_and_gradient(fused, inputs), strict=True):
         assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
     assert not any(isinstance(module, FlipEquivariantConv2d) for module in fused.modules())
     # A pooling stands between the others and their convolutions.
@@ -106,14 +106,14 @@ def test_what_is_not_recognised_stays(network) -> None:
     fused = fused_network(network, "float32")
     assert any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
     inputs = torch.rand(2, 3, 9, 12)
-    for expected, found in zip(slope(network, inputs), slope(fused, inputs), strict=True):
+    for expected, found in zip(logits_and_gradient(network, inputs), logits_and_gradient(fused, inputs), strict=True):
         assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_bfloat16_points_the_same_way(lite0) -> None:
     inputs = torch.rand(2, 3, 224, 224)
     fused = fused_network(lite0.network, "bfloat16")
-    (_, exact), (logits, rough) = slope(lite0.network, inputs), slope(fused, inputs)
+    (_, exact), (logits, rough) = logits_and_gradient(lite0.network, inputs), logits_and_gradient(fused, inputs)
     assert logits.dtype == torch.float32
     assert torch.cosine_similarity(exact.flatten(1), rough.flatten(1)).min() > 0.8
 

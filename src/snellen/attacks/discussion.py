@@ -1,0 +1,70 @@
+"""Says what attacks did, in sentences computed from the numbers, and what that does not prove."""
+
+from __future__ import annotations
+
+from snellen.attacks.result import AttackResult
+from snellen.attacks.success_rates import AttackSummary
+
+_LIMITS = (
+    "This is a white-box attack on one network: it does not say how another network would see these files, and a "
+    "failed attack does not prove that no noise within the bound would do."
+)
+
+
+def discuss_attack(attack: AttackResult) -> str:
+    """Sentences about one attack."""
+    original, attacked, control = attack.original, attack.attacked.top, attack.control.top
+    sentences = [
+        f"{attack.name} is seen as {original.label}, {original.probability:.1%}; with noise of at most "
+        f"{attack.norm}/255 its file is seen as {attacked.label}, {attacked.probability:.1%}. Uniform noise of at "
+        f"most {attack.epsilon}/255 leaves it {control.label}, {control.probability:.1%}."
+    ]
+    if not attack.correct:
+        sentences.append(
+            f"It shows {attack.label.label}: it was wrong before the attack, and changing it proves nothing."
+        )
+    if attack.reason is not None:
+        sentences.append(f"The attack failed: {attack.reason}.")
+    if attack.held_out:
+        successes, plain, draws = (
+            sum(getattr(one, key) for one in attack.held_out) for key in ("successes", "plain_successes", "draws")
+        )
+        sentences.append(
+            f"Under transforms that the attack did not see, {successes} of {draws} draws still meet the criterion, of "
+            f"the plain attack's {plain}."
+        )
+    return " ".join([*sentences, _LIMITS])
+
+
+def discuss(summary: AttackSummary) -> str:
+    """Sentences about many attacks."""
+    correct, wrong = summary.correct, summary.wrong
+    sentences = []
+    if correct.n:
+        sentences.append(
+            f"Of the attacked files, read back from disk, {correct.success} meet the criterion; the label is no longer "
+            f"on top in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_success} and "
+            f"moves the label from the top in {correct.control_changed}."
+        )
+    if correct.held_out.n:
+        sentences.append(
+            f"Under transforms that the attack did not see, {correct.held_out} of the draws still meet the criterion, "
+            f"of the plain attack's {correct.held_out_plain}."
+        )
+    if summary.curve:
+        sentences.append(_half(summary))
+    if wrong.n:
+        sentences.append(
+            f"Kept apart: {wrong.n} photographs that were wrong before any attack, of which {wrong.success} meet the "
+            "criterion."
+        )
+    return " ".join([*sentences, _LIMITS])
+
+
+def _half(summary: AttackSummary) -> str:
+    half = next((steps for steps, rate in summary.curve if rate.share >= 0.5), None)
+    if half is None:
+        return "No bound that was tried fools half of the photographs."
+    return (
+        f"Half of the photographs are fooled within {half}/255, all that are fooled within {summary.curve[-1][0]}/255."
+    )

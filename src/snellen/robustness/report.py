@@ -1,0 +1,51 @@
+"""What a stress test of several photographs adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from snellen.data.images import Failure
+from snellen.robustness.acuity import AcuityChart, acuity
+from snellen.robustness.stress import StressPair, StressResult
+from snellen.runs.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class StressReport(Result):
+    """A stress test of several photographs.
+
+    Attributes:
+        photographs: results of those that could be read.
+        originals: results of what the attacked ones were made from, in the same order; empty where none were given.
+        acuity: their acuity chart.
+        failures: photographs that could not be read, or not together with their originals.
+        data: fingerprint of the photographs.
+    """
+
+    photographs: tuple[StressResult, ...]
+    originals: tuple[StressResult, ...]
+    acuity: AcuityChart
+    failures: tuple[Failure, ...]
+    data: str
+
+    def plot(self) -> Figure:
+        """The acuity chart."""
+        return self.acuity.plot()
+
+    def discussion(self) -> str:
+        """What the transforms did to the photographs, in sentences; empty where none could be read."""
+        from snellen.robustness.discussion import discuss
+
+        return discuss(self.photographs) if self.photographs else ""
+
+
+def stress_report(pairs: Sequence[StressPair], failures: Sequence[Failure], data: str) -> StressReport:
+    """The report of photographs, each with its original where it has one."""
+    photographs = tuple(photograph for photograph, _ in pairs)
+    originals = tuple(original for _, original in pairs if original is not None)
+    return StressReport(photographs, originals, acuity((*photographs, *originals)), tuple(failures), data)
