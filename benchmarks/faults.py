@@ -110,7 +110,7 @@ def begun(process: subprocess.Popen[bytes], folder: Path) -> float:
     began = time.time()
     while process.poll() is None:
         with contextlib.suppress(FileNotFoundError):  # of an earlier process, and gone again
-            if any(path.stat().st_mtime >= began for path in (folder / RUN).rglob(".lock")):
+            if any(path.stat().st_mtime >= began for path in (folder / RUN).rglob(".snellen.lock")):
                 break
         time.sleep(0.01)
     return time.perf_counter()

@@ -17,6 +17,8 @@ def pytest_configure() -> None:
     # Workers of a parallel run share the processor instead of each taking all of it.
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)
+        # So do the processes that tests start; threads that wait for each other are not to spin meanwhile.
+        os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @pytest.fixture(scope="session")

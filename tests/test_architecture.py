@@ -1,11 +1,13 @@
 """Imports point down only, and siblings on a floor do not know each other."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 import snellen
+from snellen.cli.output import as_options
 
 PACKAGE = Path(snellen.__file__).parent
 # Of the root only these files may be: a further one would be a room without a name.
@@ -55,9 +57,7 @@ def wrong_imports(module: str, source: str) -> list[str]:
         target = unit_of(imported)
         if target not in FLOORS:
             wrong.append(f"{module} imports {imported}, which stands on no floor")
-        elif target != unit and FLOORS[target] >= FLOORS[unit] and (FLOORS[unit] or unit == "_torchvision"):
-            wrong.append(f"{module} imports {imported}")
-        elif not FLOORS[unit] and FLOORS[target]:
+        elif FLOORS[target] > FLOORS[unit] or (target != unit and FLOORS[target] == FLOORS[unit] > 0):
             wrong.append(f"{module} imports {imported}")
     return wrong
 
@@ -67,15 +67,14 @@ def modules() -> list[str]:
     return sorted(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths)
 
 
+def source_of(module: str) -> str:
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("module", [m for m in modules() if m not in ("snellen", "snellen.__main__")])
 def test_imports_point_down(module: str) -> None:
-    relative = Path(*module.split(".")[1:])
-    path = (
-        PACKAGE / relative.with_suffix(".py")
-        if not (PACKAGE / relative).is_dir()
-        else PACKAGE / relative / "__init__.py"
-    )
-    assert wrong_imports(module, path.read_text()) == []
+    assert wrong_imports(module, source_of(module)) == []
 
 
 def test_every_folder_and_every_file_of_the_root_has_a_floor() -> None:
@@ -110,3 +109,37 @@ def test_a_capability_has_the_files_that_all_have(room: str) -> None:
 )
 def test_a_wrong_import_is_found(module: str, source: str) -> None:
     assert wrong_imports(module, source)
+
+
+def texts_of(tree: ast.AST) -> list[str]:
+    """The texts of a module that are no docstrings."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and node.body
+                  and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    docstrings |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    constants = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings)
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+LIBRARY = [m for m in modules() if m.count(".") and unit_of(m) not in ("cli", "web", "__main__")]
+
+
+@pytest.mark.parametrize("module", LIBRARY)
+def test_the_library_knows_no_command_line(module: str) -> None:
+    """Its errors name parameters; only the command line makes options of them."""
+    texts = texts_of(ast.parse(source_of(module)))
+    assert [text for text in texts if re.search(r"(^|[ `(])--[a-z]|`snellen [a-z]", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("holds a run (`resume`, or another `out`)", "holds a run (--resume, or another --out)"),
+        ("`adamw_learning_rate` is 0", "--adamw-learning-rate is 0"),
+        ("`snellen.list_models()` lists the names", "`snellen models` lists the names"),
+        ("`classifier.layers` lists the names", "`snellen layers` lists the names"),
+        ("a folder called `it's here`", "a folder called `it's here`"),
+    ],
+)
+def test_the_command_line_makes_options_of_parameters(said: str, shown: str) -> None:
+    assert as_options(said) == shown

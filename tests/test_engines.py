@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from snellen.data.images import read_array, read_image
-from snellen.data.preprocessing import Preprocessing
+from snellen.data.preprocessing import Preprocessing, _on_device
 from snellen.errors import ImageError, InputError, SnellenError
 from snellen.models.classifier import Classifier
 from snellen.transfer import engines
@@ -63,6 +63,13 @@ def test_the_network_is_left_as_found(engine) -> None:
 def test_openvino_is_chosen_on_a_cpu() -> None:
     assert choose_engine(toy_classifier()).name == "openvino"
     assert choose_engine(toy_classifier(), "torch").name == "torch"
+
+
+@needs_openvino
+def test_openvino_is_chosen_in_a_fresh_process() -> None:
+    """A first pass caches the mean and the deviation: the tracer must not take that for part of the network."""
+    _on_device.cache_clear()
+    assert choose_engine(toy_classifier()).name == "openvino"
 
 
 def test_without_openvino(monkeypatch) -> None:

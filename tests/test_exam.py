@@ -627,9 +627,10 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_first_look(snellen_command, tmp_path: Path) -> None:
     """All parts on what is bundled: every item of the checklist answered, in both renderings."""
-    done = snellen_command("exam", "--quick", "--out", tmp_path / "look")
+    done = snellen_command("exam", "--quick", "--out", tmp_path / "look", timeout=900)
     assert done.returncode == 0, done.stderr
     text = text_of(tmp_path / "look" / "report.pdf")
     page = Page(tmp_path / "look" / "report.html")

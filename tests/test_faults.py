@@ -66,7 +66,7 @@ def last_line(stderr: str) -> str:
 def held(folder: Path, process: subprocess.Popen) -> None:
     """Wait until the command holds its folder."""
     end = time.monotonic() + 120
-    while not list((folder / OUT).rglob(".lock")):
+    while not list((folder / OUT).rglob(".snellen.lock")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -94,7 +94,7 @@ def test_sound_files_are_read(file) -> None:
 def test_a_wrong_header_length(file, length: int) -> None:
     header, body = parts(file[0])
     write(file[0], header, body, length)
-    refused(file, "longer than the file|header cannot be read|Expecting|Extra data|Unterminated|Invalid")
+    refused(file, "not a sound safetensors file: .*(invalid JSON|header)")
 
 
 def test_overlapping_tensors(file) -> None:
@@ -102,7 +102,7 @@ def test_overlapping_tensors(file) -> None:
     entry = first(header)
     entry["data_offsets"] = [place - 4 for place in entry["data_offsets"]]
     write(file[0], header, body)
-    refused(file, "overlap, leave gaps or lie|end elsewhere")
+    refused(file, "invalid offset|not fully covered")
 
 
 def test_a_missing_tensor(file) -> None:
@@ -112,7 +112,7 @@ def test_a_missing_tensor(file) -> None:
     name = next(key for key, entry in header.items() if entry.get("data_offsets") == [start, stop])
     del header[name]
     write(file[0], header, body)
-    refused(file, "end elsewhere than the file")
+    refused(file, "not fully covered")
     write(file[0], header, body[:start])
     refused(file, "is absent, expected|do not match their digest")
 
@@ -133,7 +133,7 @@ def test_a_shape_that_lies(file, shape) -> None:
         write(file[0], header, body)
     finally:
         sys.set_int_max_str_digits(4300)
-    refused(file, "lie about their shape|not of whole numbers|cannot be read|Exceeds the limit")
+    refused(file, "invalid shape|overflow|invalid JSON")
 
 
 def test_another_shape_of_as_many_numbers(file) -> None:
@@ -149,7 +149,7 @@ def test_a_type_that_is_wrong(file, dtype) -> None:
     header, body = parts(file[0])
     first(header)["dtype"] = dtype
     write(file[0], header, body)
-    refused(file, "is of type I32, expected torch.float32|header cannot be read")
+    refused(file, "is of type .*, expected torch.float32|invalid shape, data type|invalid JSON")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -160,10 +160,14 @@ def test_weights_that_are_not_numbers(tmp_path: Path, kind: str, value: float) -
 
 
 def test_a_name_that_stands_there_twice(file) -> None:
+    """What is looked at is what is loaded: the second entry counts for both, or for neither."""
     header, body = parts(file[0])
     name, entry = next((key, entry) for key, entry in header.items() if key[0] != "_")
     write(file[0], json.dumps(header)[:-1] + f", {json.dumps(name)}: {json.dumps(entry)}}}", body)
-    refused(file, "a name that stands in it twice")
+    file[1](file[0])
+    lie = entry | {"shape": [1, *entry["shape"]]}
+    write(file[0], json.dumps(header)[:-1] + f", {json.dumps(name)}: {json.dumps(lie)}}}", body)
+    refused(file, "not a sound safetensors file|is \\(1,|do not match their digest")
 
 
 def test_a_pickle_under_another_name(file, tmp_path: Path) -> None:

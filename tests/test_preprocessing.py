@@ -36,7 +36,7 @@ def noise_image(width: int, height: int, seed: int = 0) -> Image.Image:
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
 @pytest.mark.parametrize("crop_mode", ["center", "squash"])
 @pytest.mark.parametrize("size", [(500, 375), (333, 517), (90, 90), (200, 700), (300, 280)])
-def test_the_input_of_an_image_equals_timms_transform_and_that_of_pixels_is_within_a_step(interpolation, crop_mode, size) -> None:
+def test_inputs_equal_timms_transform_and_those_of_pixels_are_within_a_step(interpolation, crop_mode, size) -> None:
     config = configuration(interpolation, crop_mode)
     preprocessing = Preprocessing.from_timm(config)
     image = noise_image(*size)

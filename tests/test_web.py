@@ -232,7 +232,7 @@ def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) 
     verdict, norm = verify(
         lite0, shown.files[0], np.asarray(snellen.read_image(COFFEE)), Criterion(said["label"]["index"], 812), "image"
     )
-    assert verdict.hit
+    assert verdict.success
     assert said["attacked"] == to_plain(verdict)
     assert said["norm"] == norm <= 4
     assert said["file"] == shown.files[0].name == tabs.ADVERSARIAL
@@ -476,7 +476,7 @@ def test_the_downloaded_attack_is_the_verified_file_byte_for_byte(client, server
     (said,) = json.loads(Path(files[1]).read_text())["attacks"]
     original = np.asarray(snellen.read_image(COFFEE))
     verdict, norm = verify(lite0, downloaded, original, Criterion(said["label"]["index"], 812), "image")
-    assert (verdict.hit, norm) == (True, said["norm"])
+    assert (verdict.success, norm) == (True, said["norm"])
     assert verdict.top.probability == pytest.approx(said["attacked"]["top"]["probability"], abs=1e-5)
 
 

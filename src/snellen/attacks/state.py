@@ -117,12 +117,13 @@ class PhotographState:
         return AttackJob(search, self.criterion, objective, self._preprocess, confidence=config.confidence)
 
     def _robust_job(self, ball: Ball) -> AttackJob:
+        height, width = self.original.shape[:2]
         return AttackJob(
             momentum_iterative(ball, self.config.steps or ROBUST_STEPS),
             self.criterion,
             log_probability_or_margin,
             self._preprocess,
-            EOTSampler(self.classifier.preprocessing, *self.original.shape[:2], EOT_SAMPLES, self.seed),
+            EOTSampler(self.classifier.preprocessing, height, width, EOT_SAMPLES, self.seed),
             self.config.confidence,
             _ROBUST_PATIENCE,
         )

@@ -36,9 +36,12 @@ def exam(
 
     from snellen.exam.config import ExamConfig, read_exam_config
     from snellen.exam.run import run_exam
+    from snellen.runs.process import keep_freed_memory
 
+    # Trainings are among its parts.
+    keep_freed_memory()
     settings = ExamConfig() if config is None else read_exam_config(config)
-    with output.progress_bar() as progress:
+    with output.progress_bar(announced=True) as progress:
         result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)

@@ -19,7 +19,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Embedded model, timm name with its tag, hf-hub:owner/name, a .safetensors file, or a trained run.",
+        help="Bundled model, timm name with its tag, hf-hub:owner/name, a .safetensors file, or a trained run.",
     ),
 ]
 Architecture = Annotated[

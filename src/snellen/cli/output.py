@@ -26,10 +26,10 @@ stderr = Console(stderr=True, highlight=False, emoji=False)
 
 
 @contextlib.contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar(announced: bool = False) -> Iterator[Progress]:
     """A bar for each stage of some work, with count, rate and time left; the lines that it notes stay.
 
-    Nothing but those lines is shown where standard error is not a terminal.
+    Where standard error is not a terminal, only those lines are shown, and the name of each stage if ``announced``.
     """
     from rich.progress import (
         BarColumn,
@@ -59,6 +59,8 @@ def progress_bar() -> Iterator[Progress]:
 
     class Shown(Progress):
         def begin(self, stage: str, total: int | None = None) -> None:
+            if announced and not stderr.is_terminal:
+                self.note(f"{stage} ...")
             bar.reset(task, description=stage, total=total, completed=0, metrics="", visible=True)
 
         def advance(self, count: int = 1, **metrics: float) -> None:

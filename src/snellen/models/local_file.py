@@ -44,11 +44,11 @@ def _named_architecture(path: Path, metadata: Mapping[str, str]) -> str:
     """The architecture that a file's metadata name; never one that would run a program of somebody's."""
     named = metadata.get("architecture")
     if not named:
-        raise ModelError(f"{path}: which architecture?", "give --architecture NAME, as timm names it")
+        raise ModelError(f"{path}: which architecture?", "give its `architecture`, as timm names it")
     if is_python_file(named):
         raise ModelError(
             f"{path}: its network is a program of its owner's, {named}, which is not run unasked",
-            f"give --architecture with the path of {named}",
+            f"give as `architecture` the path of {named}",
         )
     return named
 
@@ -56,7 +56,7 @@ def _named_architecture(path: Path, metadata: Mapping[str, str]) -> str:
 def _classes_of(path: Path, architecture: str, header: SafetensorsHeader) -> int:
     """The number of classes, read off the shape of a timm architecture's classifier."""
     if not timm.is_model(architecture.partition(".")[0]):
-        hint = did_you_mean(architecture, timm.list_models()) or "`snellen models` lists the names"
+        hint = did_you_mean(architecture, timm.list_models()) or "`snellen.list_models()` lists the names"
         raise ModelError(f"{path}: no architecture named {architecture!r}", hint)
     key = classifier_weight(timm.get_pretrained_cfg(architecture, allow_unregistered=True))
     if key not in header.shapes:
@@ -71,7 +71,7 @@ def _labelled_classes(path: Path, metadata: Mapping[str, str]) -> int:
     try:
         return len(json.loads(metadata["labels"]))
     except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: its metadata hold no labels", "weights that `snellen train` made") from error
+        raise ModelError(f"{path}: its metadata hold no labels", "weights of a training run") from error
 
 
 def _given_mapping(path: Path, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
@@ -79,9 +79,9 @@ def _given_mapping(path: Path, metadata: Mapping[str, str], key: str) -> dict[st
     try:
         value = json.loads(metadata.get(key, "{}"))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: its {key} are not JSON", "weights that `snellen train` made") from error
+        raise ModelError(f"{path}: its {key} are not JSON", "weights of a training run") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path}: its {key} are not a JSON object", "weights that `snellen train` made")
+        raise ModelError(f"{path}: its {key} are not a JSON object", "weights of a training run")
     return value
 
 

@@ -39,11 +39,12 @@ def check_fit(what: str, header: SafetensorsHeader, expected: Mapping[str, Tenso
         wanted = tuple(expected[key].shape) if key in expected else "absent"
         raise ModelError(f"{what}: {key} is {seen}, expected {wanted}")
     for key, tensor in expected.items():
-        if (header.dtypes[key] in _FRACTIONS) != tensor.is_floating_point():
+        if header.dtypes[key] not in (_FRACTIONS if tensor.is_floating_point() else _WHOLE):
             raise ModelError(f"{what}: {key} is of type {header.dtypes[key]}, expected {tensor.dtype}")
 
 
 _FRACTIONS = ("F64", "F32", "F16", "BF16")
+_WHOLE = ("I64", "I32", "I16", "I8", "U8", "BOOL")
 
 
 def read_header(path: Path) -> SafetensorsHeader:

@@ -20,7 +20,7 @@ def from_timm(name: str) -> Pretrained:
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
         known = [*BUNDLED, *timm.list_models(), *timm.list_pretrained()]
-        hint = did_you_mean(name, known) or "`snellen models` lists the names"
+        hint = did_you_mean(name, known) or "`snellen.list_models()` lists the names"
         raise ModelError(f"no model named {name!r}", hint)
     config = timm.get_pretrained_cfg(name, allow_unregistered=False) if _has_pretrained(base, tag) else None
     if config is None:
@@ -33,7 +33,7 @@ def from_timm(name: str) -> Pretrained:
     if not config.hf_hub_id:
         raise ModelError(
             f"{name}: its weights are published only as a pickle, which is refused",
-            "convert them to .safetensors where you trust them, and give the file and --architecture",
+            "convert them to .safetensors where you trust them, and give the file and its `architecture`",
         )
     filename = config.hf_hub_filename or "model.safetensors"
     path = fetch(name, config.hf_hub_id, filename if filename.endswith(".safetensors") else "model.safetensors")

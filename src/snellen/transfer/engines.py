@@ -181,9 +181,10 @@ def _converted(classifier: Classifier) -> Any:
         with frozen(classifier.network), torch.no_grad(), warnings.catch_warnings():
             # The tracer warns of each constant: mean and deviation are constants.
             warnings.simplefilter("ignore")
-            decoder = TorchScriptPythonDecoder(
-                _EmbedBytes(classifier).eval(), example_input=torch.zeros(shape, dtype=torch.uint8)
-            )
+            network, example = _EmbedBytes(classifier).eval(), torch.zeros(shape, dtype=torch.uint8)
+            # What a first pass makes and caches must not be made while the tracer records.
+            network(example)
+            decoder = TorchScriptPythonDecoder(network, example_input=example)
             front_end = FrontEndManager().load_by_framework("pytorch")
             model = front_end.convert(front_end.load(decoder))
         model.reshape(list(shape))

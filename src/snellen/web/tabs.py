@@ -150,7 +150,7 @@ def _attacked(
     return TabResult(
         headline=(
             f"{result.original.label} is now seen as {result.attacked.top.label}, "
-            f"{_percent(result.attacked.top.probability)}" + ("" if result.attacked.success else ": not what was asked for")
+            f"{_percent(result.attacked.top.probability)}{'' if result.reason is None else ': not what was asked for'}"
         ),
         figures=[figure],
         table=TabTable(

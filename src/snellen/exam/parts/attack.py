@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.attacks.config import AttackConfig
+from snellen.attacks.figures import draw_attacks
 from snellen.attacks.folder import FolderResult, attack_folder
 from snellen.attacks.result import AttackResult
 from snellen.errors import SnellenError
@@ -59,7 +60,7 @@ def run(context: Context) -> Answer:
     attacks = result.attacks
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
     picture = context.folder / "attacks.png"
-    write_figure(picture, result.plot())
+    write_figure(picture, draw_attacks(attacks))
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
