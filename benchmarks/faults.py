@@ -79,7 +79,7 @@ class Outcome:
 
 
 def prepare(folder: Path, photographs: int) -> None:
-    """What the commands read, in ``folder``: small crops of the embedded photographs, and a configuration."""
+    """What the commands read, in ``folder``: small crops of the bundled photographs, and a configuration."""
     (folder / "photographs").mkdir(parents=True)
     (folder / "exam.toml").write_text(EXAM)
     for number in range(photographs):

@@ -1,4 +1,4 @@
-"""What several tests share: the real data, the embedded classifier, the command line."""
+"""What several tests share: the real data, the bundled classifier, the command line."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def peppers(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def lite0():
-    """The embedded classifier, with its real weights."""
+    """The bundled classifier, with its real weights."""
     import snellen
 
     return snellen.load("tf_efficientnet_lite0", device="cpu")

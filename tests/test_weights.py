@@ -41,7 +41,7 @@ def tiny_file(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"])
-def test_embedded_models_know_an_espresso(name) -> None:
+def test_bundled_models_know_an_espresso(name) -> None:
     from snellen.data.photographs import bundled_photographs
 
     (result,) = snellen.classify(snellen.load(name), [bundled_photographs()[0].path])

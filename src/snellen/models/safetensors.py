@@ -44,6 +44,7 @@ def check_fit(what: str, header: SafetensorsHeader, expected: Mapping[str, Tenso
 
 
 _FRACTIONS = ("F64", "F32", "F16", "BF16")
+_LONGEST_HEADER = 16 << 20
 _WHOLE = ("I64", "I32", "I16", "I8", "U8", "BOOL")
 
 
@@ -58,6 +59,9 @@ def read_header(path: Path) -> SafetensorsHeader:
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     try:
+        with path.open("rb") as start:
+            if int.from_bytes(start.read(8), "little") > _LONGEST_HEADER:
+                raise _unsound(path, ValueError("header too large: more than 16 MiB"))
         with safe_open(path, framework="numpy") as file:
             slices = {key: file.get_slice(key) for key in file.keys()}  # noqa: SIM118  # it is no mapping
             shapes = {key: tuple(one.get_shape()) for key, one in slices.items()}
