@@ -13,13 +13,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812  # PyTorch's own name for it
 from PIL import Image
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from snellen.data.images import to_image, to_pixels
 from snellen.errors import InputError, did_you_mean
 
 # ITU-R BT.601, as Pillow's conversion to "L".
@@ -175,11 +175,10 @@ def _jpeg(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
 
 
 def _recompressed(image: Tensor, quality: int) -> Tensor:
-    array = image.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
     file = io.BytesIO()
-    Image.fromarray(array).save(file, format="JPEG", quality=quality)
+    to_image(image[None]).save(file, format="JPEG", quality=quality)
     with Image.open(file) as decoded:
-        return torch.from_numpy(np.array(decoded)).permute(2, 0, 1).float().div(255)
+        return to_pixels(decoded)[0]
 
 
 def _brightness(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:

@@ -12,7 +12,7 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, apply_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, styled
+from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, styled
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
 
@@ -68,7 +68,7 @@ def _draw_panel(axes: Axes, lines: Sequence[AcuityLine]) -> None:
                 fontweight="bold",
                 color=_blend(rate.share),
             )
-            below = f"{strength:g}\n{rate.share:.0%}".replace("%", " %") if several else f"{strength:g}"
+            below = f"{strength:g}\n{percent(rate.share, 0)}" if several else f"{strength:g}"
             axes.text(column, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
     axes.set_xlim(-0.6, most - 0.4)
     axes.set_ylim(len(lines) - 0.4, -0.6)
@@ -112,7 +112,7 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
                 if number == 0:
                     _head(axes, outcome.title)
                 name = outcome.top.label if len(outcome.top.label) < 20 else outcome.top.label[:18] + "…"
-                probability = f"{outcome.top.probability:.1%}".replace("%", " %")
+                probability = percent(outcome.top.probability)
                 axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome))
     return figure
 

@@ -19,6 +19,7 @@ from snellen.attacks.success_rates import summarise
 from snellen.data.images import Photo
 from snellen.data.transforms import all_transforms, assignment_transforms, describe_transform
 from snellen.errors import InputError
+from snellen.figures import percent
 from snellen.inspect.categories import Classification
 from snellen.inspect.categories import classify as classify_image
 from snellen.inspect.discussion import discuss_feature_maps
@@ -48,7 +49,7 @@ def classify(state: AppState, photograph: Path | None, model: str, count: float 
     folder = job_folder(state.folder)
     files = _write_classified(folder, image, result, classifier)
     yield TabResult(
-        headline=f"{name}: {result.top.label}, {_percent(result.top.probability)}",
+        headline=f"{name}: {result.top.label}, {percent(result.top.probability)}",
         figures=files[:1],
         table=_categories(result),
         files=files,
@@ -68,7 +69,7 @@ def probe(state: AppState, photograph: Path | None, name: str | None) -> Work:
         write_bytes(folder / "confusion.png", chosen.confusion)
         figures = [*figures, folder / "confusion.png"]
     yield TabResult(
-        headline=f"{result.image}: {result.top.label}, {_percent(result.top.probability)}, says {name}",
+        headline=f"{result.image}: {result.top.label}, {percent(result.top.probability)}, says {name}",
         figures=figures,
         table=_categories(result),
         paragraphs=chosen.discussion,
@@ -90,7 +91,7 @@ def features(state: AppState, photograph: Path | None, model: str) -> Work:
     write_feature_maps(result, folder, {"heatmap": heat, "provenance": _provenance(classifier, image)})
     figures = [folder / f"{stem}.png" for stem in ("features", "overlay", "heatmap")]
     yield TabResult(
-        headline=f"{name}: {result.top.label}, {_percent(result.top.probability)}, from {len(result.maps)} maps",
+        headline=f"{name}: {result.top.label}, {percent(result.top.probability)}, from {len(result.maps)} maps",
         figures=figures,
         paragraphs=discuss_feature_maps(result),
         files=[folder / "result.json", folder / "maps.npz", *figures],
@@ -150,7 +151,7 @@ def _attacked(
     return TabResult(
         headline=(
             f"{result.original.label} is now seen as {result.attacked.top.label}, "
-            f"{_percent(result.attacked.top.probability)}{'' if result.reason is None else ': not what was asked for'}"
+            f"{percent(result.attacked.top.probability)}{'' if result.reason is None else ': not what was asked for'}"
         ),
         figures=[figure],
         table=TabTable(
@@ -238,7 +239,3 @@ def _provenance(classifier: Classifier, image: Image.Image) -> Provenance:
 
 def _name(photograph: Path | None) -> str:
     return "" if photograph is None else photograph.name
-
-
-def _percent(probability: float) -> str:
-    return f"{probability:.1%}".replace("%", " %")
