@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import forked
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
@@ -51,7 +53,13 @@ def lite0():
 
 @pytest.fixture
 def snellen_command():
-    """Runs the installed ``snellen`` command as a user does and gives the finished process."""
+    """Runs ``snellen`` by its entry point, as a process of its own, and gives the finished process."""
+    return forked.run
+
+
+@pytest.fixture
+def snellen_program():
+    """The same from nothing, as a user starts it: for what the program does as it is imported."""
 
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess:
         program = Path(sysconfig.get_path("scripts")) / "snellen"

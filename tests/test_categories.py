@@ -182,9 +182,9 @@ def test_a_bad_batch_as_a_table(snellen_command, mixed_folder, tmp_path) -> None
 def test_standard_input_and_its_figure(snellen_command, mixed_folder, tmp_path) -> None:
     data = (mixed_folder / "first.png").read_bytes()
     figure = tmp_path / "figure.png"
-    done = snellen_command("classify", "-", "-", "--figure", figure, "--csv", input=data, text=False)
+    done = snellen_command("classify", "-", "-", "--figure", figure, "--csv", input=data)
     assert done.returncode == 0, done
-    assert done.stdout.count(b"\n-,1,") == 2
+    assert done.stdout.count("\n-,1,") == 2
     assert figure.stat().st_size > 1000
 
 

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import snellen
+from forked import Forked
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure
@@ -257,14 +257,7 @@ def test_constant_memory(tmp_path: Path) -> None:
     assert peak - few < 60
 
 
-def snellen_process(*arguments: object) -> subprocess.Popen:
-    program = Path(sysconfig.get_path("scripts")) / "snellen"
-    return subprocess.Popen(
-        [sys.executable, program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-
-
-def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+def wait_for(condition, process: Forked, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
@@ -276,7 +269,7 @@ def test_killed_and_started_again(tmp_path: Path, snellen_command, lite0) -> Non
     """Nothing is lost and nothing done twice: the shard from before the kill is not touched."""
     out = tmp_path / "f.parquet"
     work = tmp_path / "f.parquet.partial"
-    process = snellen_process("embed", "digits", "--out", out, "--size", 64)
+    process = Forked("embed", "digits", "--out", out, "--size", 64)
     wait_for(lambda: (work / "shard-000000.parquet").exists(), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import forked
+from forked import Forked
 from snellen.data.photographs import bundled_photographs
 
 ROOT = Path(__file__).parents[1]
-PROGRAM = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "snellen")]
 OUT = "run"
 TRAIN = "train digits --recipe plain --epochs 5000 --size 8 --batch 64 --device cpu --resume --out run"
 COMMANDS = {
@@ -43,17 +43,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def started(command: str, folder: Path) -> subprocess.Popen:
-    def obey() -> None:
-        # A shell's background jobs, and so perhaps these tests, are deaf to Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*PROGRAM, *command.split()], cwd=folder, preexec_fn=obey, **pipes)
+def started(command: str, folder: Path) -> Forked:
+    return Forked(*command.split(), cwd=folder)
 
 
 def ran(command: str, folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run([*PROGRAM, *command.split()], cwd=folder, capture_output=True, text=True, timeout=240)
+    return forked.run(*command.split(), cwd=folder)
 
 
 def last_line(stderr: str) -> str:
@@ -63,7 +58,7 @@ def last_line(stderr: str) -> str:
     return last
 
 
-def held(folder: Path, process: subprocess.Popen) -> None:
+def held(folder: Path, process: Forked) -> None:
     """Wait until the command holds its folder."""
     end = time.monotonic() + 120
     while not list((folder / OUT).rglob(".snellen.lock")):

@@ -387,11 +387,11 @@ def test_bad_arguments_are_one_line(arguments: list[str], message: str, snellen_
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_offline_the_hub_is_one_line(snellen_command) -> None:
+def test_offline_the_hub_is_one_line(snellen_program) -> None:
     import os
 
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}
-    done = snellen_command("probe", "timm/oxford-iiit-pet", env=offline)
+    done = snellen_program("probe", "timm/oxford-iiit-pet", env=offline)
     assert (done.returncode, done.stdout) == (2, "")
     assert "the hub cannot be reached (download it where there is a network" in done.stderr
     assert len(done.stderr.splitlines()) == 1

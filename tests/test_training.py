@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 import snellen
+from forked import Forked
 from snellen.data.images import pixels_from_bytes
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError, SnellenError
@@ -1003,15 +1003,13 @@ def test_command_mistakes(snellen_command, tmp_path: Path, arguments, message) -
 
 def killed_command(out: Path, after: float, *arguments: str) -> None:
     """Run ``snellen train``; kill it with SIGKILL ``after`` seconds from when it has written its first checkpoint."""
-    program = Path(sysconfig.get_path("scripts")) / "snellen"
-    command = [sys.executable, program, "train", "digits", *QUICK, "--out", out, "--resume", *arguments]
     checkpoint = out / CHECKPOINT
 
     def written() -> int:
         return checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
 
     before = written()
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+    with Forked("train", "digits", *QUICK, "--out", out, "--resume", *arguments) as process:
         while process.poll() is None and written() == before:
             time.sleep(0.005)
         time.sleep(after)

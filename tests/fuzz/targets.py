@@ -11,6 +11,7 @@ import numpy as np
 from snellen.data.images import FORMATS, read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.runs.process import quiet_libraries
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
@@ -85,7 +86,8 @@ def _read_recipe(path: Path) -> None:
 
 
 def targets() -> dict[str, Target]:
-    """All of them by name."""
+    """All of them by name, read as the command line and the page read: what decoders say is kept to themselves."""
+    quiet_libraries()
     pools = seeds()
     images = [Target(kind, kind.lower(), pools[kind], (), _read_image, ImageError) for kind in FORMATS]
     exam = Target("exam", "toml", pools["exam"], TOML_TOKENS, _read_exam, InputError)

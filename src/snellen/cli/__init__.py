@@ -25,7 +25,7 @@ from snellen.cli.serve import serve
 from snellen.cli.stress import stress
 from snellen.cli.train import train
 from snellen.errors import SnellenError
-from snellen.runs.process import quiet_libraries
+from snellen.runs.process import quiet_libraries, start_and_end_quickly
 
 _INTERRUPTED = 130
 
@@ -60,6 +60,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line: status 0, 2 for bad input, 1 for failure, 130 for Ctrl-C; failures are one line."""
+    start_and_end_quickly()
     quiet_libraries()
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments

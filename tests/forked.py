@@ -1,0 +1,179 @@
+"""The ``snellen`` command as a process of its own that need not import PyTorch first: a fork of one that has.
+
+Its own are the file descriptors 0 to 2, the working directory, the signals and the exit status. What the program does
+as it is imported, and what it reads from the environment then, needs a process that starts from nothing.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import weakref
+from pathlib import Path
+from typing import NoReturn, Self
+
+_PIPES = ("stdin", "stdout", "stderr")
+_PRELOADED = (
+    "snellen.cli", "snellen.data.datasets", "snellen.exam.compare", "snellen.exam.run", "snellen.exam.compose",
+    "snellen.models.listing", "snellen.inspect.figures", "snellen.transfer.files", "snellen.training.files",
+    "rich.progress", "rich.table", "sklearn.datasets",
+)  # fmt: skip
+
+
+class Forked:
+    """What :class:`subprocess.Popen` is for a program, as far as these tests use it."""
+
+    def __init__(self, *arguments: object, cwd: Path | None = None, input: bytes = b"") -> None:  # noqa: A002
+        self._folder = Path(tempfile.mkdtemp(prefix="forked-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        (self._folder / "stdin").write_bytes(input)
+        task = {
+            "argv": ["snellen", *map(str, arguments)],
+            "cwd": str(cwd or Path.cwd()),
+            "environment": dict(os.environ),
+            "folder": str(self._folder),
+        }
+        pipe = _server().stdin
+        assert pipe is not None
+        pipe.write(json.dumps(task) + "\n")
+        pipe.flush()
+        self.args = task["argv"]
+        self.pid = int(self._said("pid"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+    def poll(self) -> int | None:
+        status = self._folder / "status"
+        return int(status.read_text()) if status.exists() else None
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def output(self) -> tuple[str, str]:
+        """Standard output and standard error so far."""
+        return (self._folder / "stdout").read_text(), (self._folder / "stderr").read_text()
+
+    def wait(self, timeout: float = 280) -> int:
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > end:
+                self.kill()
+                raise subprocess.TimeoutExpired(self.args, timeout, *self.output())
+            time.sleep(0.01)
+        return self.poll() or 0
+
+    def communicate(self, timeout: float = 280) -> tuple[str, str]:
+        self.wait(timeout)
+        return self.output()
+
+    def _said(self, name: str) -> str:
+        path, end = self._folder / name, time.monotonic() + 120
+        while not path.exists():
+            assert _server().poll() is None, "the server of forks has ended"
+            assert time.monotonic() < end
+            time.sleep(0.005)
+        return path.read_text()
+
+
+def run(*arguments: object, timeout: float = 280, **options: object) -> subprocess.CompletedProcess:
+    """What :func:`subprocess.run` is for a program."""
+    process = Forked(*arguments, **options)
+    stdout, stderr = process.communicate(timeout)
+    return subprocess.CompletedProcess(process.args, process.poll(), stdout, stderr)
+
+
+@functools.cache
+def _server() -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _serve() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    tasks = os.fdopen(os.dup(0))
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    # Who watches a command is not waited for.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in tasks:
+        if os.fork() == 0:
+            os.close(tasks.fileno())
+            _watch(json.loads(line))
+
+
+def _watch(task: dict) -> NoReturn:
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    folder = Path(task["folder"])
+    pid = os.fork()
+    if pid == 0:
+        _run(task, folder)
+    _leave(folder / "pid", pid)
+    _leave(folder / "status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    os._exit(0)
+
+
+def _leave(path: Path, number: int) -> None:
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(str(number))
+    unfinished.replace(path)
+
+
+def _run(task: dict, folder: Path) -> NoReturn:
+    os.setsid()
+    for descriptor, name in enumerate(_PIPES):
+        flags = os.O_RDONLY if name == "stdin" else os.O_CREAT | os.O_WRONLY | os.O_APPEND
+        opened = os.open(folder / name, flags, 0o600)
+        os.dup2(opened, descriptor)
+        os.close(opened)
+    os.chdir(task["cwd"])
+    os.environ.clear()
+    os.environ.update(task["environment"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv = task["argv"]
+    from snellen.cli import main
+
+    status: object = 1
+    try:
+        main()
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+    # What ends a program, but for taking apart the modules, which takes longer than most commands.
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+if __name__ == "__main__":
+    _serve()
