@@ -38,9 +38,10 @@ def test_programs_and_promises(bench) -> None:
 
 
 def test_goals(bench) -> None:
-    (goal,) = next(one for one in bench["BENCHMARKS"] if one.name == "start").goals
-    assert goal.judged({"ratio": 2.5}) == "ratio 2.5, promised at most 3: kept"
-    assert goal.judged({"ratio": 3.5}) == "ratio 3.5, promised at most 3: falls short"
+    goal, *_ = next(one for one in bench["BENCHMARKS"] if one.name == "start").goals
+    ratio = "help_over_its_imports"
+    assert goal.judged({ratio: 2.5}) == "help over its imports 2.5, promised at most 3: kept"
+    assert goal.judged({ratio: 3.5}) == "help over its imports 3.5, promised at most 3: falls short"
 
 
 def test_a_result_of_other_versions_is_measured_again(bench) -> None:

@@ -375,9 +375,9 @@ def test_compare_lays_models_side_by_side(tmp_path: Path, snellen_command) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--classifier", "forest"], "no classifier 'forest' (logistic, svm, ridge)"),
+        (["--classifier", "forest"], "Invalid value for '--classifier': 'forest' is not one of 'logistic', 'svm', 'ridge'"),
         (["--compare", "tf_efficientnet_lite0"], "1 model"),
-        (["--engine", "tpu"], "no engine 'tpu'"),
+        (["--engine", "tpu"], "Invalid value for '--engine': 'tpu' is not one of 'auto', 'torch', 'openvino'"),
     ],
 )
 def test_bad_arguments_are_one_line(arguments: list[str], message: str, snellen_command) -> None:

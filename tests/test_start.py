@@ -25,6 +25,39 @@ def test_help_answers(snellen_command, arguments: list[str]) -> None:
     assert done.stdout
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["probe", "digits", "--engine", "tpu"], ["train", "digits", "--device", "tpu"], ["attack", "a.png", "--out", "b"]],
+)
+def test_refused_options_import_nothing_heavy(arguments: list[str]) -> None:
+    program = f"""
+import sys, snellen.cli
+sys.argv = ["snellen", *{arguments!r}]
+try:
+    snellen.cli.main()
+except SystemExit as end:
+    print(end.code, [name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 []", done.stderr
+
+
+def test_the_compiler_comes_when_it_is_called() -> None:
+    """Importing timm leaves it out; afterwards it, and what stood in for it, work as ever."""
+    program = """
+import sys, snellen._torchvision, torch, timm, torchvision.ops
+print("torch._dynamo" in sys.modules)
+double = torch.compile(lambda x: 2 * x, backend="eager")
+print(double(torch.ones(1)).item(), "torch._dynamo" in sys.modules)
+disabled = [f for f in vars(timm.models.naflexvit).values() if getattr(f, "__module__", "") == timm.models.naflexvit.__name__]
+print(bool(disabled), torchvision.ops.roi_align.__name__, sys.modules["torch._dynamo"].__file__ is not None)
+from torchvision.ops.roi_align import is_compile_supported
+print(is_compile_supported("cpu") in (True, False))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "2.0 True", "True roi_align True", "True"]
+
+
 def test_public_names_exist_and_are_documented() -> None:
     for name in snellen.__all__:
         assert getattr(snellen, name).__doc__, name

@@ -989,7 +989,8 @@ def test_tensorboard_keeps_seeds_apart(snellen_command, tmp_path: Path) -> None:
     [
         (["digits", "--recipe", "plainn"], "no recipe 'plainn'"),
         (["digits", "--network", "plan"], "no architecture named 'plan'"),
-        (["digits", "--epochs", "0"], "epochs is 0"),
+        (["digits", "--epochs", "0"], "Invalid value for '--epochs'"),
+        (["digits", "--seed", "-1"], "Invalid value for '--seed'"),
         (["digits", "--holdout", "2"], "--holdout 2.0"),
         (["nowhere/at/all"], "nowhere/at/all: no such file or folder"),
     ],

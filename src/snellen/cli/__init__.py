@@ -69,7 +69,7 @@ def main() -> NoReturn:
     try:
         status = app(arguments, standalone_mode=False)
     except typer.TyperException as error:
-        _fail(error.format_message(), error.exit_code, debug)
+        _fail(error.format_message().replace("Value error, ", ""), error.exit_code, debug)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", _INTERRUPTED, debug)
     except SnellenError as error:

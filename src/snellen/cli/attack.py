@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.attacks.config import Method, Space
     from snellen.attacks.folder import FolderResult
     from snellen.attacks.result import AttackResult
 
@@ -31,15 +30,17 @@ def attack(
         typer.Option(help="The class shown. Without it, what a WordNet folder name says, else the clean answer."),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="apgd (signed, adapting steps) or gradient_ascent (the assignment's own rule).")
+        Literal["apgd", "gradient_ascent"],
+        typer.Option(help="apgd: signed, adapting steps. gradient_ascent: the assignment's own rule."),
     ] = "apgd",
     space: Annotated[
-        str, typer.Option(help="image: the photograph's own pixels. input: the network's input.")
+        Literal["image", "input"],
+        typer.Option(help="image: the photograph's own pixels. input: the network's input."),
     ] = "image",
     robust: Annotated[bool, typer.Option("--robust", help="Survive mirror, crop, rotation and grayscale.")] = False,
-    steps: Annotated[int | None, typer.Option(help="Largest number of gradients for each photograph.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Largest number of gradients for each photograph.", min=1)] = None,
     step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of random targets, robust draws and the control.")] = 0,
+    seed: options.Seed = 0,
     model: options.Model = options.DEFAULT_MODEL,
     json: options.Json = False,
     csv: options.Csv = False,
@@ -54,8 +55,6 @@ def attack(
 
     if target is None and not untargeted:
         raise InputError("what is to be seen?", "--target NAME, or --untargeted")
-    from typing import cast
-
     from snellen.attacks.config import AttackConfig
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
@@ -66,8 +65,8 @@ def attack(
     config = AttackConfig(
         target=target,
         epsilon=epsilon,
-        method=cast("Method", method),
-        space=cast("Space", space),
+        method=method,
+        space=space,
         robust=robust,
         steps=steps,
         step_size=step_size,

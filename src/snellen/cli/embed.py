@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,7 +19,9 @@ def embed(
     model: options.Model = options.DEFAULT_MODEL,
     size: options.Size = None,
     mirrored: options.Mirrored = False,
-    engine: Annotated[str, typer.Option("--engine", help="auto, torch, openvino, or ray for many machines.")] = "auto",
+    engine: Annotated[
+        Literal["auto", "torch", "openvino", "ray"], typer.Option("--engine", help="ray is for many machines.")
+    ] = "auto",
     precision: options.Precision = "float32",
     json: options.Json = False,
     architecture: options.Architecture = None,

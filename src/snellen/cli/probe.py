@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 def probe(
     dataset: options.Dataset,
     model: options.Model = options.DEFAULT_MODEL,
-    classifier: Annotated[str, typer.Option("--classifier", help="logistic, svm or ridge.")] = "logistic",
+    classifier: Annotated[
+        options.ClassifierKind, typer.Option("--classifier", help="What learns from the features.")
+    ] = "logistic",
     compare: Annotated[
         str | None, typer.Option("--compare", help="Several models, separated by commas, side by side.")
     ] = None,
     size: options.Size = None,
     mirrored: options.Mirrored = False,
-    engine: Annotated[str, typer.Option("--engine", help="auto, torch or openvino.")] = "auto",
+    engine: Annotated[options.Engine, typer.Option("--engine", help="What runs the network.")] = "auto",
     precision: options.Precision = "float32",
     seed: options.Seed = 0,
     json: options.Json = False,
@@ -35,11 +37,8 @@ def probe(
     device: options.Device = "auto",
 ) -> None:
     """What it can learn from few: a linear classifier of a data set on the network's features."""
-    from snellen.transfer.linear import check_kind
-
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
     _check_comparison(compare, models, architecture)
-    kind = check_kind(classifier)
 
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
@@ -54,7 +53,7 @@ def probe(
         for name in models:
             network = with_size(load(name, architecture=architecture, device=device), size)
             with output.progress_bar() as progress:
-                result = probe_one(network, images, kind=kind, features=features, seed=seed, progress=progress)
+                result = probe_one(network, images, kind=classifier, features=features, seed=seed, progress=progress)
             results.append(result)
             if run is not None:
                 save_run(run if compare is None else Run(run.path / name.replace("/", "_")), result)

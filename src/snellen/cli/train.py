@@ -32,8 +32,8 @@ def train(
             help="In place of the recipe's: a timm name, or a Python file with a function network(classes).",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.")] = None,
-    batch: Annotated[int | None, typer.Option("--batch", help="In place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="In place of the recipe's.", min=1)] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="In place of the recipe's.", min=1)] = None,
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the images, in pixels, in place of the recipe's.")
     ] = None,
