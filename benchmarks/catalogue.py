@@ -284,7 +284,12 @@ BENCHMARKS = (
         (
             Goal("help over its imports", lambda result: result["help_over_its_imports"], 3, most=True),
             Goal("seconds of a refused option", lambda result: result["refused_seconds"], 0.5, most=True),
-            Goal("classify over importing torch and timm", lambda result: result["classify_over_its_imports"], 1.5, most=True),
+            Goal(
+                "classify over importing torch and timm",
+                lambda result: result["classify_over_its_imports"],
+                1.5,
+                most=True,
+            ),
         ),
     ),
     Benchmark(

@@ -375,7 +375,10 @@ def test_compare_lays_models_side_by_side(tmp_path: Path, snellen_command) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--classifier", "forest"], "Invalid value for '--classifier': 'forest' is not one of 'logistic', 'svm', 'ridge'"),
+        (
+            ["--classifier", "forest"],
+            "Invalid value for '--classifier': 'forest' is not one of 'logistic', 'svm', 'ridge'",
+        ),
         (["--compare", "tf_efficientnet_lite0"], "1 model"),
         (["--engine", "tpu"], "Invalid value for '--engine': 'tpu' is not one of 'auto', 'torch', 'openvino'"),
     ],

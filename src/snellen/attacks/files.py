@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from snellen.runs.serialise import from_plain, to_plain
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
+_LONGEST_STEM = 200
 
 
 @dataclass(frozen=True)
@@ -73,18 +75,25 @@ def attacked_names(sources: Sequence[str]) -> dict[str, str]:
         raise InputError(f"{twice[0]}: named twice", "each photograph once")
     if len(sources) == 1:
         return {sources[0]: "adversarial.png"}
-    stems = {source: Path(source).stem for source in sources}
+    stems = {source: _shortened(Path(source).stem) for source in sources}
     shared = {stem for stem, times in Counter(stems.values()).items() if times > 1}
     names: dict[str, str] = {}
     taken: set[str] = set()
     for source, stem in stems.items():
-        plain = f"{Path(source).parent.name}-{stem}" if stem in shared else stem
+        plain = _shortened(f"{Path(source).parent.name}-{stem}") if stem in shared else stem
         name, number = plain, 2
         while name in taken:
             name, number = f"{plain}-{number}", number + 1
         taken.add(name)
         names[source] = f"{name}-adversarial.png"
     return names
+
+
+def _shortened(stem: str) -> str:
+    """As much of ``stem`` as leaves room for what is added to it: a name has at most 255 bytes."""
+    while len(os.fsencode(stem)) > _LONGEST_STEM:
+        stem = stem[:-1]
+    return stem
 
 
 _COLUMNS = (

@@ -5,8 +5,11 @@ Commands import what they need when they run, so that ``snellen --help`` answers
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -60,6 +63,7 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line: status 0, 2 for bad input, 1 for failure, 130 for Ctrl-C; failures are one line."""
+    _use_any_encoding()
     start_and_end_quickly()
     quiet_libraries()
     arguments = sys.argv[1:]
@@ -87,6 +91,17 @@ def main() -> NoReturn:
         # Typer turns Ctrl-C into this status of its own accord.
         _fail("interrupted", _INTERRUPTED, debug)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _use_any_encoding() -> None:
+    """Let what the terminal's encoding does not know be shown as an escape, rather than lose a result over it."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open as long as the process runs
+    if sys.stdout is None:
+        _fail("standard output is closed", 1, debug=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, status: int, debug: bool) -> NoReturn:

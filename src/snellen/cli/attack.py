@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -55,6 +54,12 @@ def attack(
 
     if target is None and not untargeted:
         raise InputError("what is to be seen?", "--target NAME, or --untargeted")
+    from snellen.runs.ledger import check_output
+
+    # Attacked files are photographs too: beside the others, the next run would attack them.
+    beside = [parent for image in images if (parent := Path(image).parent).resolve() == out.resolve()]
+    check_output(out, [*images, *beside])
+
     from snellen.attacks.config import AttackConfig
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
@@ -82,9 +87,9 @@ def attack(
         _draw(result, out)
         run.write_manifest(classifier.provenance(result.data, seed=seed))
     if json:
-        sys.stdout.write(to_json(result))
+        output.write(to_json(result))
     elif csv:
-        sys.stdout.write((out / "attacks.csv").read_text(encoding="utf-8"))
+        output.write((out / "attacks.csv").read_text(encoding="utf-8"))
     else:
         _print(result)
     for failure in result.failures:
@@ -107,27 +112,24 @@ def _draw(result: FolderResult, out: Path) -> None:
 def _print(result: FolderResult) -> None:
     if not result.attacks:
         return
-    from rich.table import Table
-
-    table = Table("image", "was", "is now", "norm", "success", box=None, pad_edge=False)
+    table = output.PlainTable("image", "was", "is now", "norm", "success")
     table.columns[0].overflow = "fold"
     for one in result.attacks:
         was, now = (f"{p.label} {p.probability:.3f}" for p in (one.original, one.attacked.top))
         table.add_row(one.name, was, now, f"{one.norm}/255", _outcome(one))
-    output.stdout.print(table, markup=False)
+    output.stdout.print(table)
     for one in result.attacks:
         for held_out in one.held_out:
             output.stdout.print(
                 f"{one.name}: {held_out.transform}: {held_out.successes} of {held_out.draws} held-out draws, "
                 f"plain {held_out.plain_successes}",
-                markup=False,
                 soft_wrap=True,
             )
         if one.reason is not None:
             output.complain(f"{one.name}: {one.reason}")
-    output.stdout.print(result.discussion(), markup=False)
+    output.stdout.print(result.discussion())
     if result.resumed:
-        output.stderr.print(f"{result.resumed} of them were done before and not attacked again", markup=False)
+        output.stderr.print(f"{result.resumed} of them were done before and not attacked again")
 
 
 def _outcome(one: AttackResult) -> str:

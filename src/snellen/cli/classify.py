@@ -36,8 +36,10 @@ def classify(
     from snellen.data.images import Failure, expand
     from snellen.errors import InputError
     from snellen.runs.files import check_figure_path
+    from snellen.runs.ledger import check_output
 
     if figure is not None:
+        check_output(figure, images)
         check_figure_path(figure)
     sources = expand(images)
     if figure is not None and len(sources) > _MOST_ROWS_OF_A_FIGURE:
@@ -58,7 +60,7 @@ def classify(
             results.append(result)
             progress.advance()
     if json:
-        sys.stdout.write(to_json(results))
+        output.write(to_json(results))
     elif csv:
         _print_csv(results)
     else:
@@ -83,11 +85,9 @@ def _print_csv(results: list[Classification | Failure]) -> None:
 
 
 def _print_table(results: list[Classification | Failure]) -> None:
-    from rich.table import Table
-
     from snellen.data.images import Failure
 
-    table = Table("image", "category", "index", "probability", box=None, pad_edge=False)
+    table = output.PlainTable("image", "category", "index", "probability")
     table.columns[0].overflow = "fold"
     for column in table.columns[2:]:
         column.justify = "right"
@@ -99,7 +99,7 @@ def _print_table(results: list[Classification | Failure]) -> None:
             image = output.printable(result.image) if rank == 0 else ""
             table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
     if table.row_count:
-        output.stdout.print(table, markup=False)
+        output.stdout.print(table)
 
 
 def _draw(results: list[Classification], path: Path) -> None:

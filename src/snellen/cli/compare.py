@@ -31,12 +31,10 @@ def compare(
         for row in (columns, ["---"] * len(columns), *rows):
             typer.echo(f"| {' | '.join(row)} |")
     else:
-        from rich.table import Table
-
-        shown = Table(*columns, box=None, pad_edge=False)
+        shown = output.PlainTable(*columns)
         for row in rows:
             shown.add_row(*row)
-        output.stdout.print(shown, markup=False)
-    output.stdout.print(comparison.discussion(), markup=False, soft_wrap=True)
+        output.stdout.print(shown)
+    output.stdout.print(comparison.discussion(), soft_wrap=True)
     if figure is not None:
         write_figure(figure, comparison.plot())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -36,6 +35,10 @@ def embed(
     if out.suffix != ".parquet":
         raise InputError(f"{out}: cannot write a {out.suffix or 'nameless'} file", "a name that ends in .parquet")
 
+    from snellen.runs.ledger import check_output
+
+    check_output(out, [dataset])
+
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
     from snellen.runs.serialise import to_json
@@ -52,7 +55,7 @@ def embed(
     for failure in result.failures:
         output.complain(failure.error)
     if json:
-        sys.stdout.write(to_json(result))
+        output.write(to_json(result))
     else:
         sign = "none negative" if result.non_negative else "some negative"
         used = result.features
@@ -60,7 +63,6 @@ def embed(
         output.stdout.print(
             f"{result.path}: {result.rows:,} images of {result.width:,} features, {sign}; {result.embedded:,} embedded "
             f"now, {rate}",
-            markup=False,
             soft_wrap=True,
         )
     output.finish(len(result.failures))

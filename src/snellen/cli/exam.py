@@ -52,4 +52,4 @@ def exam(
 
 
 def _print(report: Path, page: Path) -> None:
-    output.stdout.print(f"The report is {report}, and as a page {page}", soft_wrap=True, markup=False)
+    output.stdout.print(f"The report is {report}, and as a page {page}", soft_wrap=True)

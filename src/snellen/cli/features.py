@@ -44,6 +44,10 @@ def features(
     device: options.Device = "auto",
 ) -> None:
     """How it sees: feature maps from early, the middle and late, chosen, weighed and discussed."""
+    from snellen.runs.ledger import check_output
+
+    check_output(out, [image, *([] if examples is None else [examples])])
+
     from snellen.data.images import read_image
 
     photograph = read_image(image)
@@ -88,5 +92,5 @@ def _top_patches(classifier: Classifier, result: FeatureMaps, name: str) -> tupl
 def _print(result: FeatureMaps, out: Path, errors: list[str]) -> None:
     for error in errors:
         output.complain(error)
-    output.stdout.print(result.discussion(), markup=False)
-    output.stdout.print(f"\nThe figures are in {out}", soft_wrap=True, markup=False)
+    output.stdout.print(result.discussion())
+    output.stdout.print(f"\nThe figures are in {out}", soft_wrap=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from snellen.cli import options, output
 
@@ -28,9 +26,9 @@ def layers(
 
     classifier = load(model, architecture=architecture, device=device)
     if json:
-        sys.stdout.write(to_json([_record(layer) for layer in classifier.layers]))
+        output.write(to_json([_record(layer) for layer in classifier.layers]))
         return
-    table = Table("name", "depth", "channels", "map", "receptive field", "activated", "kind", box=None, pad_edge=False)
+    table = output.PlainTable("name", "depth", "channels", "map", "receptive field", "activated", "kind")
     # A name is there to be copied: it is never cut.
     table.columns[0].min_width = max((len(layer.name) for layer in classifier.layers), default=0)
     for column in table.columns[1:5]:
@@ -46,7 +44,7 @@ def layers(
             "yes" if layer.activated else "",
             layer.kind,
         )
-    output.stdout.print(table, markup=False)
+    output.stdout.print(table)
 
 
 def _record(layer: Layer) -> dict[str, Any]:

@@ -23,13 +23,13 @@ def models(
         known = list_models()
         raise InputError(f"no model matches {pattern!r}", did_you_mean(str(pattern), known) or "a part of a timm name")
     widest = max(len(name) for name in names)
-    output.stdout.print(f"{'name':{widest}}  parameters  input      offline  licence", markup=False)
+    output.stdout.print(f"{'name':{widest}}  parameters  input      offline  licence")
     for name in names:
         model = describe_model(name)
         size = f"{model.parameters / 1e6:.1f} M"
         shape = "{} x {}".format(*model.input_size)
         offline = "yes" if model.offline else "no"
         line = f"{model.name:{widest}}  {size:>10}  {shape:9}  {offline:7}  {model.license}"
-        output.stdout.print(line.rstrip(), markup=False, soft_wrap=True)
+        output.stdout.print(line.rstrip(), soft_wrap=True)
     if pattern is None:
-        output.stderr.print(f"{len(list_models())} names in all: snellen models PATTERN", markup=False)
+        output.stderr.print(f"{len(list_models())} names in all: snellen models PATTERN")

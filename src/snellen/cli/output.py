@@ -6,9 +6,11 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from snellen.errors import InputError
 from snellen.runs.progress import Progress
@@ -21,8 +23,48 @@ _COMMANDS = {
     "snellen.list_models()": "snellen models",
     "classifier.layers": "snellen layers",
 }
-stdout = Console(highlight=False, emoji=False, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
-stderr = Console(stderr=True, highlight=False, emoji=False)
+
+
+class _Plain(Console):
+    """Shows text as it is: no markup in it is obeyed, and no control character reaches the terminal.
+
+    Names of files and classes, and what a damaged file says, can hold any.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """As the base class, of escaped texts."""
+        super().print(*(escaped(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+class PlainTable(Table):
+    """A table of lines without rules, whose cells are texts."""
+
+    def __init__(self, *columns: str) -> None:
+        super().__init__(*map(printable, columns), box=None, pad_edge=False)
+
+    def add_row(self, *cells: str) -> None:  # type: ignore[override]
+        """As the base class, of escaped texts."""
+        super().add_row(*map(printable, cells))
+
+
+def escaped(text: str) -> str:
+    """``text`` with its control characters escaped, but for the ends of its lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, its control characters escaped."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+_OPTIONS: Any = {"highlight": False, "emoji": False, "markup": False}
+stdout = _Plain(**_OPTIONS, width=None if sys.stdout and sys.stdout.isatty() else _WIDE)
+stderr = _Plain(**_OPTIONS, stderr=True)
+
+
+def write(text: str) -> None:
+    """JSON or CSV on standard output, byte for byte; on a terminal, without what the terminal would obey."""
+    sys.stdout.write(escaped(text) if sys.stdout.isatty() else text)
 
 
 @contextlib.contextmanager
@@ -68,7 +110,7 @@ def progress_bar(announced: bool = False) -> Iterator[Progress]:
             bar.update(task, advance=count, metrics=shown)
 
         def note(self, line: str) -> None:
-            stderr.print(printable(line), markup=False, soft_wrap=True)
+            stderr.print(printable(line), soft_wrap=True)
 
     with Bar(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
         task = bar.add_task("", total=None, visible=False, metrics="")
@@ -87,12 +129,7 @@ def as_options(text: str) -> str:
 
 def complain(message: str) -> None:
     """One line about one bad input; the command goes on."""
-    stderr.print(f"snellen: {printable(as_options(message))}", style="red", markup=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """``text`` on one line, its control characters escaped: file names can hold any."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    stderr.print(f"snellen: {printable(as_options(message))}", style="red", soft_wrap=True)
 
 
 def exclusive(*flags: tuple[str, bool]) -> None:

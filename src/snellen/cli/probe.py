@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,8 +36,12 @@ def probe(
     device: options.Device = "auto",
 ) -> None:
     """What it can learn from few: a linear classifier of a data set on the network's features."""
+    from snellen.runs.ledger import check_output
+
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
     _check_comparison(compare, models, architecture)
+    if out is not None:
+        check_output(out, [dataset])
 
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
@@ -81,7 +84,7 @@ def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
 
     if json:
         written = [result.to_dict() for result in results]
-        sys.stdout.write(to_json(written[0] if single else written))
+        output.write(to_json(written[0] if single else written))
     elif single:
         _print_one(results[0])
     else:
@@ -97,21 +100,19 @@ def _print_one(result: ProbeResult) -> None:
         ("mean-per-class accuracy", mean.value, mean.low, mean.high),
         ("top-1 accuracy", top1.share, top1.low, top1.high),
     ):
-        output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}", markup=False)
+        output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}")
     for sentence in discuss(result):
-        output.stdout.print(sentence, markup=False, soft_wrap=True)
+        output.stdout.print(sentence, soft_wrap=True)
     if is_pets(result.labels):
         for baseline in PETS_BASELINES:
             line = f"published: {baseline.model}, {baseline.accuracy:.3f} ({baseline.source}; {baseline.protocol})"
-            output.stdout.print(line, markup=False, soft_wrap=True)
+            output.stdout.print(line, soft_wrap=True)
 
 
 def _print_comparison(results: list[ProbeResult]) -> None:
-    from rich.table import Table
-
     from snellen.transfer.discussion import compare_sentence
 
-    table = Table("model", "mean per class", "95%", "top-1", "seconds", "MB", box=None, pad_edge=False)
+    table = output.PlainTable("model", "mean per class", "95%", "top-1", "seconds", "MB")
     for column in table.columns[1:]:
         column.justify = "right"
     for result in results:
@@ -120,5 +121,5 @@ def _print_comparison(results: list[ProbeResult]) -> None:
             result.model, f"{mean.value:.3f}", f"{mean.low:.3f} to {mean.high:.3f}",
             f"{result.accuracy.share:.3f}", f"{result.seconds:.1f}", f"{result.parameter_bytes / 1e6:.0f}",
         )  # fmt: skip
-    output.stdout.print(table, markup=False)
-    output.stdout.print(compare_sentence(results), markup=False, soft_wrap=True)
+    output.stdout.print(table)
+    output.stdout.print(compare_sentence(results), soft_wrap=True)

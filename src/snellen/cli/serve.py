@@ -31,6 +31,6 @@ def serve(
     from snellen.web.server import serve as serve_page
 
     def opened(address: str) -> None:
-        output.stdout.print(f"The page is {address}\nCtrl-C ends it.", soft_wrap=True, markup=False)
+        output.stdout.print(f"The page is {address}\nCtrl-C ends it.", soft_wrap=True)
 
     serve_page(model or [], probe or [], host, port, device, opened)

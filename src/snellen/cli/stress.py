@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +31,10 @@ def stress(
 ) -> None:
     """A turn of the head: the answer under transforms of each photograph, mild to strong."""
     output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.runs.ledger import check_output
+
+    check_output(out, [*images, *(original or [])])
+
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
     from snellen.robustness.files import stress_files, to_csv, write_results
@@ -49,9 +52,9 @@ def stress(
         write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
         run.write_manifest(classifier.provenance(report.data))
     if json:
-        sys.stdout.write(to_json(report))
+        output.write(to_json(report))
     elif csv:
-        sys.stdout.write(to_csv(report))
+        output.write(to_csv(report))
     else:
         _print(report)
     for failure in report.failures:
@@ -60,13 +63,11 @@ def stress(
 
 
 def _print(report: StressReport) -> None:
-    from rich.table import Table
-
     from snellen.data.transforms import assignment_transforms
 
     if not report.photographs:
         return
-    table = Table("image", "transform", "is seen as", "probability", "label", "target", box=None, pad_edge=False)
+    table = output.PlainTable("image", "transform", "is seen as", "probability", "label", "target")
     table.columns[0].overflow = "fold"
     for column in table.columns[3:]:
         column.justify = "right"
@@ -80,5 +81,5 @@ def _print(report: StressReport) -> None:
                 f"{outcome.label_probability:.4f}",
                 "" if outcome.target_probability is None else f"{outcome.target_probability:.4f}",
             )
-    output.stdout.print(table, markup=False)
-    output.stdout.print(report.discussion(), markup=False)
+    output.stdout.print(table)
+    output.stdout.print(report.discussion())

@@ -52,14 +52,16 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Learning from scratch: trains by a recipe, tests once, draws curves and first filters."""
+    from snellen.runs.ledger import check_output
     from snellen.runs.process import keep_freed_memory
     from snellen.training.recipe import read_recipe
     from snellen.training.trainer import train as train_once
     from snellen.training.trainer import train_seeds
 
+    folder = out or Path("runs") / Path(recipe).stem
+    check_output(folder, [dataset])
     keep_freed_memory()
     chosen = read_recipe(recipe, network, epochs=epochs, batch=batch, size=size)
-    folder = out or Path("runs") / Path(recipe).stem
     with _progress(folder if tensorboard else None) as progress:
         common: dict[str, Any] = {
             "holdout": holdout,
@@ -78,7 +80,6 @@ def train(
 
 
 def _report(results: list[Any], folder: Path, json: bool) -> None:
-    import sys
 
     from snellen.runs.serialise import to_json
     from snellen.training.discussion import discuss, seeds_sentence
@@ -87,10 +88,10 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
     for failure in failures:
         output.complain(f"left out: {failure}")
     if json:
-        sys.stdout.write(to_json(results if len(results) > 1 else results[0]))
+        output.write(to_json(results if len(results) > 1 else results[0]))
     else:
         for sentence in discuss(results[0]) if len(results) == 1 else [seeds_sentence(results)]:
-            output.stdout.print(sentence, markup=False, soft_wrap=True)
+            output.stdout.print(sentence, soft_wrap=True)
         output.stderr.print(f"The run is in {folder}; --model {_model_in(folder, results)} takes it.", soft_wrap=True)
     output.finish(len(failures))
 

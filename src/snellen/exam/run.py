@@ -25,6 +25,7 @@ from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep
+from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 
@@ -66,10 +67,12 @@ def run_exam(
         progress: told which parts are cached, about how long the others take, and when each begins.
 
     Raises:
-        InputError: another run is writing to ``out``, or the configuration names a part that there is not.
+        InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
+            or it lies among the photographs; or the configuration names a part that there is not.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
+    check_output(out, [*config.photographs, *config.dataset, config.training])
     config = first_look(config) if config.quick else config
     with Run(Path(out)) as run:
         context, unreadable = _context_of(config, run.path)

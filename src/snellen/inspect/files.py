@@ -16,6 +16,7 @@ from snellen.inspect.figures import draw_feature_maps, draw_overlays, draw_top_p
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
 from snellen.runs.files import write_bytes, write_figure, write_json
+from snellen.runs.ledger import remove
 
 _ENDINGS = (".png", ".svg")
 _EXTRAS = {"heatmap", "top_patches"}
@@ -33,7 +34,7 @@ def write_feature_maps(result: FeatureMaps, folder: Path, more: Mapping[str, Any
     """
     for stem in _EXTRAS - more.keys():
         for ending in _ENDINGS:
-            (folder / f"{stem}{ending}").unlink(missing_ok=True)
+            remove(folder / f"{stem}{ending}")
     _write_both(folder, "features", draw_feature_maps(result))
     _write_both(folder, "overlay", draw_overlays(result))
     values = io.BytesIO()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from filelock import FileLock, Timeout
 
 from snellen.errors import InputError, SnellenError
+from snellen.runs import ledger
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
 
@@ -29,6 +30,8 @@ _LOCK = ".snellen.lock"
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What a file system that knows no locks answers."""
 _FIGURE_EXTENSIONS = (".png", ".svg", ".pdf")
+_MARK = "Snellen, an eye exam for image classifiers"
+"""Stands in the metadata of every figure, so that a figure of ours may be drawn again and no other file is replaced."""
 
 
 @contextlib.contextmanager
@@ -42,10 +45,13 @@ def atomic_path(path: Path, folder: Path | None = None) -> Iterator[Path]:
         folder: where the temporary one is made, on the same disk; beside ``path`` where not given.
 
     Raises:
+        InputError: ``path`` is in a run's folder, and something is there that no run made; see
+            :func:`snellen.runs.ledger.claim`.
         SnellenError: the file cannot be written: disk full, no permission, a file where a folder should be.
     """
     folder = folder or path.parent
     try:
+        ledger.claim(path)
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=_UNFINISHED, suffix=path.suffix, dir=folder)
     except OSError as error:
@@ -98,7 +104,8 @@ def only_writer(folder: Path) -> Iterator[None]:
             raise _cannot_write(folder, error) from error
     try:
         sweep(folder)
-        yield
+        with ledger.kept(folder):
+            yield
     finally:
         # While it is held: whoever opened it meanwhile sees that it is gone, and makes a new one.
         path.unlink(missing_ok=True)
@@ -135,8 +142,8 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write a UTF-8 text file whole or not at all; of a file name that is not UTF-8, its odd bytes as JSON has them."""
+    write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -145,28 +152,46 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def check_figure_path(path: Path) -> None:
-    """Refuse a figure file whose extension is not one that is written.
+    """Refuse a figure file whose extension is not one that is written, or that would replace somebody else's.
 
     Raises:
-        InputError: names the accepted extensions.
+        InputError: names the accepted extensions, or the file that is there and was not drawn here.
     """
+    _check_extension(path)
+    if path.exists() and not _is_drawn_here(path):
+        raise InputError(f"{path}: is there already, and was not drawn here", "move it away, or another name")
+
+
+def _check_extension(path: Path) -> None:
     if path.suffix.lower() not in _FIGURE_EXTENSIONS:
         accepted = f"extensions: {', '.join(_FIGURE_EXTENSIONS)}"
         raise InputError(f"{path}: cannot draw a {path.suffix or 'nameless'} file", accepted)
+
+
+def _is_drawn_here(path: Path) -> bool:
+    """Whether a file bears the mark that :func:`write_figure` leaves; what is no file is for the writing to refuse."""
+    return not path.is_file() or _MARK.encode() in path.read_bytes()
 
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, SVG or PDF, by its extension, whole or not at all."""
     from snellen.figures import styled
 
-    check_figure_path(path)
-    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {"Software": None}}
+    metadata: dict[str, dict[str, str | None]] = {
+        ".svg": {"Creator": _MARK, "Date": None},
+        ".pdf": {"Creator": _MARK, "CreationDate": None},
+        ".png": {"Software": _MARK},
+    }
+    _check_extension(path)
     with styled(), atomic_path(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=dates[path.suffix.lower()])
+        figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=metadata[path.suffix.lower()])
 
 
 class Run:
-    """A folder that holds what one command made; in a ``with`` block nobody else writes there (:func:`only_writer`).
+    """A folder that holds what one command made.
+
+    In a ``with`` block nobody else writes there (:func:`only_writer`), and no file is replaced or removed that no run
+    made (:mod:`snellen.runs.ledger`).
 
     Args:
         path: the folder; made when the first file is written.
@@ -174,7 +199,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._started = time.time()
+        self._started, self._began = time.time(), time.monotonic()
         self._held = only_writer(path)
         if path.exists() and not path.is_dir():
             raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
@@ -189,15 +214,14 @@ class Run:
         return self._held.__exit__(kind, error, trace)
 
     def write_manifest(self, provenance: Provenance | None) -> None:
-        """Write ``manifest.json``: the provenance, the files that are there, when and how long."""
-        files = (path for path in self.path.rglob("*") if path.is_file() and not path.name.startswith("."))
+        """Write ``manifest.json``: the provenance, the files that runs made here, when and how long."""
         started = datetime.datetime.fromtimestamp(self._started, datetime.UTC)
         write_json(
-            self.path / "manifest.json",
+            self.path / ledger.MANIFEST,
             {
                 "started": started.isoformat(timespec="seconds"),
-                "seconds": round(time.time() - self._started, 1),
+                "seconds": round(time.monotonic() - self._began, 1),
                 "provenance": provenance,
-                "files": sorted(str(path.relative_to(self.path)) for path in files if path.name != "manifest.json"),
+                "files": ledger.files_below(self.path),
             },
         )

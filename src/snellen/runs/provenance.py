@@ -91,4 +91,6 @@ def cores() -> int:
 
 def fingerprint(data: bytes | str) -> str:
     """A short SHA-256 (16 hexadecimal digits) that tells one input from another."""
-    return hashlib.sha256(data.encode() if isinstance(data, str) else data).hexdigest()[:16]
+    # The name of a file need not be UTF-8.
+    content = data.encode(errors="surrogateescape") if isinstance(data, str) else data
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -132,8 +132,11 @@ def begin(path: Path, job: Job) -> list[int]:
     """Start or resume the job of a file; gives the shards that are still to do.
 
     Raises:
-        InputError: the folder beside it holds another job's shards, or nobody can say whose.
+        InputError: a file of somebody else's is in its place, or the folder beside it holds another job's shards, or
+            nobody can say whose.
     """
+    if path.exists() and _read_metadata(path) is None:
+        raise InputError(f"{path}: is there already, and holds no features of ours", "another `out`")
     found = _work(path) / "job.json"
     if found.is_file():
         _check_same(_work(path), _read_job(found), job)

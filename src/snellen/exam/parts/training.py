@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from snellen.errors import SnellenError
 from snellen.exam.context import Context, short_name
 from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs.files import write_figure, write_json
+from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
@@ -104,7 +104,7 @@ def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
             trained = resume()
         except OtherRunError:
             # Of an earlier exam with other settings: as all that a part writes, it gives way.
-            shutil.rmtree(folder)
+            remove_run(folder)
             trained = resume()
         runs.append((folder, [trained.result]))
     return runs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -12,7 +13,7 @@ from snellen.errors import SnellenError
 from snellen.exam.report.document import Report, with_paths
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import atomic_path
-from snellen.runs.serialise import to_json
+from snellen.runs.serialise import to_plain
 
 
 def write_pdf(report: Report, path: Path) -> None:
@@ -27,7 +28,9 @@ def write_pdf(report: Report, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="snellen-") as name:
         folder = Path(name)
         (folder / "report.typ").write_text(template.read_text(encoding="utf-8"), encoding="utf-8")
-        (folder / "report.json").write_text(to_json(_with_local_pictures(report, folder)), encoding="utf-8")
+        told = json.dumps(to_plain(_with_local_pictures(report, folder)), ensure_ascii=False)
+        # Typst reads nothing but UTF-8, which the name of a photograph need not be.
+        (folder / "report.json").write_bytes(told.encode(errors="replace"))
         with atomic_path(path) as temporary:
             try:
                 typst.compile(folder / "report.typ", output=temporary, root=folder)

@@ -1,0 +1,183 @@
+"""Which files of a folder its runs made: these are replaced and removed, and no others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from snellen.errors import InputError
+
+MANIFEST = "manifest.json"
+_JOURNAL = ".snellen.files"
+"""Names the files of a run that has not written its manifest yet, one a line, as JSON."""
+
+
+class Ledger:
+    """The files that runs into one folder made: by its manifest, and by the journal of one that did not end.
+
+    Args:
+        folder: the folder, which exists.
+
+    Raises:
+        InputError: something that is no journal bears the journal's name.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._journal = self.folder / _JOURNAL
+        self._listed = _listed_in(self.folder / MANIFEST)
+        self._own = self._listed | set(self._read_journal())
+
+    def owns(self, path: Path) -> bool:
+        """Whether a run into this folder made the file at ``path``."""
+        return _relative(path, self.folder) in self._own
+
+    def add(self, path: Path) -> None:
+        """Note that the file at ``path``, about to be there, is a run's."""
+        name = _relative(path, self.folder)
+        if name is None or name in self._own:
+            return
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        with os.fdopen(os.open(self._journal, flags, 0o600), "a", encoding="utf-8") as journal:
+            journal.write(json.dumps(name) + "\n")
+        self._own.add(name)
+
+    def files_below(self, folder: Path) -> list[str]:
+        """The files in and below ``folder`` that are a run's and are there, relative to it, sorted."""
+        below = _relative(folder, self.folder)
+        prefix = "" if below == "." else f"{below}/"
+        names = (name.removeprefix(prefix) for name in self._own if name.startswith(prefix))
+        return sorted(name for name in names if (folder / name).is_file() and name != MANIFEST)
+
+    def close(self) -> None:
+        """Forget the journal where the manifest says as much, or where nothing came of what it names."""
+        listed = _listed_in(self.folder / MANIFEST)
+        if all(name in listed or not os.path.lexists(self.folder / name) for name in self._own):
+            with contextlib.suppress(OSError):
+                self._journal.unlink(missing_ok=True)
+
+    def _read_journal(self) -> Iterator[str]:
+        if not os.path.lexists(self._journal):
+            return
+        if not stat.S_ISREG(self._journal.lstat().st_mode):
+            raise InputError(f"{self._journal}: is no list of ours", "another name for it, or another `out`")
+        for line in self._journal.read_text(encoding="utf-8", errors="replace").splitlines():
+            # What a kill cut off in the middle of a line names no file.
+            with contextlib.suppress(ValueError):
+                name = json.loads(line)
+                if isinstance(name, str):
+                    yield name
+
+
+_open: list[Ledger] = []
+
+
+@contextlib.contextmanager
+def kept(folder: Path) -> Iterator[None]:
+    """While the block runs, files in and below ``folder`` are written by the rule that :func:`claim` states."""
+    ledger = Ledger(folder)
+    _open.append(ledger)
+    try:
+        yield
+    finally:
+        _open.remove(ledger)
+        ledger.close()
+
+
+def claim(path: Path) -> None:
+    """Note that the file at ``path`` is about to be a run's; nothing where no run holds a folder above it.
+
+    Raises:
+        InputError: there is a file that no run here made, or a link leads out of the run's folder.
+    """
+    ledgers = _ledgers_of(path)
+    if os.path.lexists(path) and ledgers and not any(ledger.owns(path) for ledger in ledgers):
+        raise InputError(f"{path}: is there already, and no run here made it", "move it away, or another `out`")
+    for ledger in ledgers:
+        ledger.add(path)
+
+
+def remove(path: Path) -> None:
+    """Remove the file at ``path`` where a run made it, or where no run holds a folder above it."""
+    ledgers = _ledgers_of(path)
+    if not ledgers or any(ledger.owns(path) for ledger in ledgers):
+        path.unlink(missing_ok=True)
+
+
+def remove_run(folder: Path) -> None:
+    """Remove what runs made in and below ``folder``, and the folders that this leaves empty; all else stays."""
+    ledgers = _ledgers_of(folder)
+    if not ledgers:
+        shutil.rmtree(folder)
+        return
+    for name in files_below(folder):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (folder / MANIFEST).unlink()
+    for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        with contextlib.suppress(OSError):
+            below.rmdir()
+
+
+def files_below(folder: Path) -> list[str]:
+    """The files in and below ``folder`` that runs made, relative to it; all of them where no run holds it."""
+    ledgers = _ledgers_of(folder / MANIFEST)
+    if ledgers:
+        return sorted({name for ledger in ledgers for name in ledger.files_below(folder)})
+    found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return sorted(path.relative_to(folder).as_posix() for path in found if path != folder / MANIFEST)
+
+
+def check_output(out: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse an output that is an input, or that the next run would take for one.
+
+    Args:
+        out: file or folder that results are written to.
+        inputs: files and folders that are read; what is no path (a data set's name, ``-``) is passed over.
+
+    Raises:
+        InputError: names the input.
+    """
+    place = Path(out).resolve()
+    for given in inputs:
+        if str(given) == "-" or not os.path.exists(given):
+            continue
+        source = Path(given).resolve()
+        same = place.exists() and place.samefile(source)
+        if same and source.is_file():
+            raise InputError(f"{out}: is what is read", "another place for the result")
+        if same or (source.is_dir() and source in place.parents):
+            raise InputError(
+                f"{out}: lies in {given}, from where the next run would read it", "a place outside of that folder"
+            )
+
+
+def _ledgers_of(path: Path) -> list[Ledger]:
+    """The ledgers of the folders above ``path``."""
+    ledgers = [ledger for ledger in _open if _relative(path, ledger.folder) is not None]
+    asked = path.absolute()
+    for ledger in _open:
+        if ledger not in ledgers and ledger.folder in asked.parents:
+            raise InputError(f"{path}: a link leads out of {ledger.folder.name}", "another `out`")
+    return ledgers
+
+
+def _relative(path: Path, folder: Path) -> str | None:
+    """``path`` as it is called from ``folder``, links in its parents followed; None where it lies elsewhere."""
+    real = path.parent.resolve() / path.name
+    return real.relative_to(folder).as_posix() if real.is_relative_to(folder) else None
+
+
+def _listed_in(manifest: Path) -> set[str]:
+    """The files that a manifest of ours lists, itself among them; none where it is not ours."""
+    try:
+        said = json.loads(manifest.read_text(encoding="utf-8"))
+        files = said["files"] if "provenance" in said else []
+        return {MANIFEST, *(str(name) for name in files)} if "provenance" in said else set()
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+        return set()
