@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from snellen.data.images import Failure
 from snellen.errors import InputError
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import from_plain, to_plain
+from snellen.runs.serialise import read_json, to_plain
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
@@ -47,9 +46,9 @@ def read_report(out: Path, file: str, cache_key: str) -> AttackResult | None:
     """The result kept for ``file``, where it was made by what ``cache_key`` stands for and the file is intact."""
     path = _report_path(out, file)
     try:
-        report = from_plain(AttackReport, json.loads(path.read_text(encoding="utf-8")), str(path))
+        report = read_json(AttackReport, path)
         intact = report.attack.file == file and report.file == _fingerprint_of(out / file)
-    except (OSError, ValueError, InputError):
+    except (OSError, InputError):
         return None
     return report.attack if intact and report.cache_key == cache_key else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -15,7 +14,7 @@ from snellen.exam.parts import Part
 from snellen.exam.report.document import Answer, with_paths
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import read_json
 
 _FILE = "answer.json"
 
@@ -64,18 +63,22 @@ def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
 
 
 def load_cached(part: str, run: Path) -> CachedAnswer | None:
-    """The cached answer of ``part`` below ``run``; None where there is none, or it is damaged, or a picture is gone."""
+    """The cached answer of ``part`` below ``run``.
+
+    None where there is none, or it is damaged, or a picture is gone or lies outside of ``run``, links followed: a run
+    may be a stranger's.
+    """
+    home = run.resolve()
 
     def existing(path: Path) -> Path:
-        if not (run / path).is_file():
+        picture = (run / path).resolve()
+        if not picture.is_file() or not picture.is_relative_to(home):
             raise FileNotFoundError(path)
         return run / path
 
-    file = run / part / _FILE
     try:
-        cached = from_plain(CachedAnswer, json.loads(file.read_text(encoding="utf-8")), str(file))
-        return _with_paths(cached, existing)
-    except (OSError, ValueError, RecursionError, InputError):
+        return _with_paths(read_json(CachedAnswer, run / part / _FILE), existing)
+    except (OSError, InputError):
         return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.runs.files import Run
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import from_plain, read_plain_json
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,8 @@ def compare_exams(
 def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
     file = folder / "manifest.json"
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        provenance = from_plain(Provenance, manifest["provenance"], str(file))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError) as error:
+        provenance = from_plain(Provenance, read_plain_json(file)["provenance"], str(file))
+    except (KeyError, TypeError, InputError) as error:
         raise InputError(f"{folder}: holds no finished exam", "an exam's run folder") from error
     answers = {name: answer for name in parts if (answer := load_cached(name, folder)) is not None}
     return FinishedExam(folder, answers, provenance)

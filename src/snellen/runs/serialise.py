@@ -52,6 +52,30 @@ def serialised_fields(kind: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(kind) if field.metadata.get("serialise", True)]
 
 
+def read_json(kind: type[T], path: Path) -> T:
+    """The dataclass ``kind`` that the file at ``path`` holds as JSON.
+
+    Raises:
+        InputError: it cannot be read, is no JSON, or :func:`from_plain` refuses what it holds; names the file.
+    """
+    return from_plain(kind, read_plain_json(path), str(path))
+
+
+def read_plain_json(path: Path) -> Any:
+    """What the file at ``path`` holds as JSON.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise InputError(f"{path}: is no JSON: {reason}") from error
+
+
 def from_plain(kind: type[T], value: Any, where: str) -> T:
     """The dataclass ``kind`` that :func:`to_plain` made ``value`` of, or that a person wrote as TOML.
 
@@ -150,7 +174,10 @@ def _number_or_text(kind: Any, value: Any, where: str, key: str) -> Any:
     )  # fmt: skip
     if not fits:
         raise InputError(f"{where}: {key} is {shown(value)}", _ACCEPTED.get(kind, kind.__name__))
-    return float(value) if kind is float else value
+    try:
+        return float(value) if kind is float else value
+    except OverflowError as error:
+        raise InputError(f"{where}: {key} is beyond all numbers", "at most 1.8e308") from error
 
 
 def differences(one: Any, other: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

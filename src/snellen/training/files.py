@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from snellen.errors import InputError
 from snellen.runs.files import atomic_path, write_figure, write_json
-from snellen.runs.serialise import from_plain, serialised_fields, to_plain
+from snellen.runs.serialise import from_plain, read_plain_json, serialised_fields, to_plain
 from snellen.training.figures import draw_confusion
 from snellen.training.filters import filters_image
 from snellen.training.results import TrainingResult, rate_at
@@ -111,12 +110,9 @@ class _Summary:
 
 def _read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / METRICS
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{folder}: no finished training run: no {METRICS}", "a training run's folder") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: damaged: {error}") from error
+    if not path.is_file():
+        raise InputError(f"{folder}: no finished training run: no {METRICS}", "a training run's folder")
+    values = read_plain_json(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}: not the metrics of a training run")
     return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from snellen.models.classifier import Classifier, load
 from snellen.models.safetensors import check_fit, file_digest, read_header, read_safetensors
 from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import from_plain, read_plain_json
 from snellen.transfer.discussion import compare_sentence
 from snellen.transfer.features import width_of, with_size
 from snellen.transfer.figures import draw_comparison, draw_confused
@@ -152,12 +151,7 @@ def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
 
 
 def _read_description(path: Path) -> Description:
-    try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", _ACCEPTED) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: does not describe a probe") from error
+    values: Any = read_plain_json(path)
     written = values.get("format") if isinstance(values, dict) else None
     if written != _FORMAT:
         raise InputError(f"{path}: format {written}", f"format {_FORMAT}: train the probe again")
