@@ -44,7 +44,8 @@ def serve(
     ] = None,
 ) -> None:
     """All of it, in a browser: opens a page on this machine."""
-    from snellen.web.server import ServeConfig, serve as serve_page
+    from snellen.web.server import ServeConfig
+    from snellen.web.server import serve as serve_page
 
     def opened(address: str) -> None:
         output.stdout.print(f"The page is {address}\nCtrl-C ends it.", soft_wrap=True, markup=False)

@@ -144,7 +144,9 @@ class Page:
             layers = [layer.name for layer in classifier.layers]
         height, width = classifier.preprocessing.size
         return {
-            "classes": [[label, list(others), wordnet] for label, others, wordnet in zip(labels, synonyms, ids, strict=True)],
+            "classes": [
+                [label, list(others), wordnet] for label, others, wordnet in zip(labels, synonyms, ids, strict=True)
+            ],
             "layers": layers,
             "input": [width, height],
         }

@@ -106,6 +106,8 @@ class Choice:
             InputError: none of the options.
         """
         known = [value for value, _ in self.options]
+        if not known:
+            raise InputError(self.help)
         if given not in known:
             hint = did_you_mean(str(given)[:100], known) or f"one of {', '.join(known) or 'none'}"
             raise InputError(f"{self.label}: {shown(given)}", hint)

@@ -37,13 +37,14 @@ class Access:
             at this machine asks under its own.
         credentials: ``user:password`` that everybody must know; empty where nobody must.
         frames: addresses of pages that may show this one in a frame, such as ``https://huggingface.co``.
-        proxied: whether a proxy stands before the page and tells who asks.
+        root_path: path under which a proxy offers the page, which tells who asks; empty where there is none. A proxy
+            may leave it in the path or take it away.
     """
 
     hosts: frozenset[str] = frozenset()
     credentials: str = ""
     frames: tuple[str, ...] = ()
-    proxied: bool = False
+    root_path: str = ""
 
 
 class GuardMiddleware:
@@ -84,6 +85,8 @@ class GuardMiddleware:
         if refusal is not None:
             await self._refuse(send, *refusal)
             return
+        if self._access.root_path and scope["path"].startswith(f"{self._access.root_path}/"):
+            scope["path"] = scope["path"].removeprefix(self._access.root_path)
         # Whole files only: of a part nobody has need, and odd ones are easily misread.
         scope["headers"] = [(n, v) for n, v in scope["headers"] if n.lower() not in (b"range", b"if-range")]
 
@@ -120,7 +123,7 @@ class GuardMiddleware:
     def _own(self, headers: MutableMapping[bytes, str]) -> set[str]:
         """The names, with ports, under which this page is asked now."""
         names = [headers.get(b"host", "")]
-        if self._access.proxied:
+        if self._access.root_path:
             names.append(headers.get(b"x-forwarded-host", ""))
         return {name.lower() for name in names if name}
 
@@ -134,7 +137,7 @@ class GuardMiddleware:
 
     def _visitor(self, scope: Scope, headers: MutableMapping[bytes, str]) -> str:
         """The address of whoever asks: as the nearest proxy says, where there is one."""
-        if self._access.proxied and b"x-forwarded-for" in headers:
+        if self._access.root_path and b"x-forwarded-for" in headers:
             return headers[b"x-forwarded-for"].rpartition(",")[2].strip()[:64]
         client = scope.get("client")
         return str(client[0]) if client else ""

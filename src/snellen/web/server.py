@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import ipaddress
 import multiprocessing
+import re
 import shutil
 import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,12 +68,12 @@ def serve(config: ServeConfig, opened: Callable[[str], None], warned: Callable[[
     _check(config)
     return_freed_memory()
     with _listening(config.host, config.port) as listener, _temporary_folder() as folder:
-        opened(address_of(config))
         if not is_local(config.host) and not config.credentials:
             warned(
                 f"whoever reaches {config.host}, port {config.port} can use this page and its processor: there is no "
                 "password, and nothing is encrypted; `auth` asks for one"
             )
+        opened(address_of(config))
         asyncio.run(_serve(config, listener, folder))
 
 
@@ -85,8 +86,16 @@ async def _serve(config: ServeConfig, listener: socket.socket, folder: Path) -> 
 
     limits = Limits()
     page = Page(folder, limits)
-    access = Access(hosts_of(config.host), config.credentials, tuple(config.frames), bool(config.root_path))
-    server = uvicorn.Server(
+    access = Access(hosts_of(config.host), config.credentials, tuple(config.frames), config.root_path)
+
+    class Server(uvicorn.Server):
+        """Ends when it is told: uvicorn's own handlers do not know SIGHUP, and raise the signal anew at the end."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
+    server = Server(
         uvicorn.Config(
             build_app(page, access),
             http=patient(limits),
@@ -95,13 +104,10 @@ async def _serve(config: ServeConfig, listener: socket.socket, folder: Path) -> 
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            root_path=config.root_path,
             timeout_graceful_shutdown=2,
             h11_max_incomplete_event_size=1 << 14,
         )
     )
-    # Not by uvicorn, which does not know SIGHUP and raises the signal anew when it has ended.
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
     loop = asyncio.get_running_loop()
     failed: list[BaseException] = []
 
@@ -172,6 +178,9 @@ def _check(config: ServeConfig) -> None:
         raise InputError(f"port {config.port}", "1 to 65535")
     if config.root_path and (not config.root_path.startswith("/") or config.root_path.endswith("/")):
         raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen")
+    for site in config.frames:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?", site):
+            raise InputError(f"`frame` is {site!r}", "a site such as https://huggingface.co")
     user, colon, password = config.credentials.partition(":")
     if config.credentials and not (user and colon and password):
         raise InputError("`auth` holds no user and password", "user:password")

@@ -77,7 +77,7 @@ function acuity(block, _job, chosen) {
   const all = block.lines.flatMap((line) => line.letters);
   const kept = all.filter((letter) => letter.kept).length;
   return h(
-    "section", { class: "block wide" },
+    "section", { class: "block" },
     heading(block.title),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "The acuity chart; scrolls sideways" },
       h("table", { class: "acuity" },
@@ -100,7 +100,10 @@ function table(block) {
   );
 }
 
-const text = (block) => h("section", { class: "block prose" }, heading(block.title), ...block.paragraphs.flatMap((one) => one.split("\n\n")).map((one) => h("p", {}, one)));
+function text(block) {
+  const paragraphs = block.paragraphs.flatMap((one) => one.split("\n\n"));
+  return h("section", { class: paragraphs.length > 2 ? "block prose wide" : "block prose" }, heading(block.title), ...paragraphs.map((one) => h("p", {}, one)));
+}
 
 // A page of its own at an address of its own, so that its table of contents leads into itself; no script runs in it.
 const page = (block, job) =>

@@ -18,12 +18,31 @@ from snellen.figures import percent
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_bytes, write_figure, write_json
 from snellen.web.content import (
-    Bar, Bars, Block, Comparison, Count, Counts, Next, StageProgress, TabResult, Text, Work,
+    Bar,
+    Bars,
+    Block,
+    Comparison,
+    Count,
+    Counts,
+    Next,
+    StageProgress,
+    TabResult,
+    Text,
+    Work,
 )  # fmt: skip
 from snellen.web.fields import Choice, ClassName, Field, Number, Switch
 from snellen.web.state import AppState
 from snellen.web.tabs.base import (
-    Asked, Plan, Tab, command_of, megapixels, memory, provenance, side_field, slowness, write_picture,
+    Asked,
+    Plan,
+    Tab,
+    command_of,
+    megapixels,
+    memory,
+    provenance,
+    side_field,
+    slowness,
+    write_picture,
 )  # fmt: skip
 
 ADVERSARIAL = "adversarial.png"
@@ -108,7 +127,7 @@ def _result(asked: Asked, image: Image.Image, result: AttackResult, config: Atta
     parts = {"config": config, "success_rates": summarise([result], smallest=False), "attacks": [result]}
     write_json(
         asked.folder / "result.json",
-        {**parts, "failures": [], "provenance": provenance(asked, classifier, image, command)},
+        {**parts, "failures": [], "provenance": provenance(classifier, image, command)},
     )
     write_figure(asked.folder / "attack.png", result.plot())
     amplified = _write_noise(asked, image, result)

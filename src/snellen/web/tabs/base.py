@@ -183,7 +183,7 @@ def write_picture(path: Path, image: Image.Image) -> None:
     write_bytes(path, file.getvalue())
 
 
-def provenance(asked: Asked, classifier: Classifier, image: Image.Image, command: str) -> Provenance:
+def provenance(classifier: Classifier, image: Image.Image, command: str) -> Provenance:
     """What makes an answer repeatable; of the server's own command line a visitor need not know."""
     return dataclasses.replace(classifier.provenance(fingerprint(image.tobytes())), command=command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snellen.figures import percent
 from snellen.inspect.categories import classify
 from snellen.runs.files import write_figure, write_json
-from snellen.web.content import StageProgress, TabResult, Text, Work
+from snellen.web.content import Block, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Number
 from snellen.web.state import AppState
 from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, command_of, named, provenance, seen_picture, slowness
@@ -26,12 +26,12 @@ def _work(asked: Asked) -> Work:
     image = photograph.read()
     # From the file, as the command line does.
     result = named(classify(classifier, photograph.path, asked.settings["categories"]), photograph)
-    blocks = [bars_of("Most probable", result.predictions), seen_picture(asked, image)]
+    blocks: list[Block] = [bars_of("Most probable", result.predictions), seen_picture(asked, image)]
     yield StageProgress("Drawing", blocks=blocks)
     command = command_of("classify", asked, "-k", asked.settings["categories"])
     write_json(
         asked.folder / "result.json",
-        {"results": [result], "provenance": provenance(asked, classifier, image, command)},
+        {"results": [result], "provenance": provenance(classifier, image, command)},
     )
     write_figure(asked.folder / "categories.png", result.plot())
     yield TabResult(

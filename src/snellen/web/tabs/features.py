@@ -75,9 +75,7 @@ def _work(asked: Asked, channels: Sequence[int]) -> Work:
     arguments += [word for channel in channels for word in ("--channel", str(channel))]
     command = command_of("features", asked, *arguments, "--out", "features")
     write_heatmap(heat, asked.folder)
-    write_feature_maps(
-        maps, asked.folder, {"heatmap": heat, "provenance": provenance(asked, classifier, image, command)}
-    )
+    write_feature_maps(maps, asked.folder, {"heatmap": heat, "provenance": provenance(classifier, image, command)})
     yield TabResult(
         headline=f"{maps.top.label}, {percent(maps.top.probability)}, and what its {len(maps.maps)} maps show",
         blocks=[*blocks, Text("What the maps say", [heat.discussion(), *discuss_feature_maps(maps)])],
@@ -120,8 +118,8 @@ def _map_blocks(asked: Asked, maps: FeatureMaps) -> Pictures:
             Picture(
                 file,
                 f"channel {one.channel}; without it {change}",
-                f"Map of channel {one.channel} of {one.layer}: values from {one.low:.2f} to {one.high:.2f}; set to zero, "
-                f"the answer's probability changes by {change}",
+                f"Map of channel {one.channel} of {one.layer}: values from {one.low:.2f} to {one.high:.2f}; set to "
+                f"zero, the answer's probability changes by {change}",
                 f"{one.layer}: {one.height} x {one.width} values, depth {percent(one.depth, 0)}",
             )
         )
@@ -132,7 +130,8 @@ TAB = Tab(
     title="Features",
     lead="How it sees: what supports the answer, and what single channels respond to on the way there.",
     action="Show the maps",
-    empty="A heat map of what supports the answer, then fifteen feature maps: five each from early, the middle and late.",
+    empty="A heat map of what supports the answer, then fifteen feature maps: five each from early, the middle and "
+    "late.",
     fields=_fields,
     plan=_plan,
 )

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from snellen.errors import InputError
+from snellen.data.datasets.base import Targets
 from snellen.data.labels import Labels
+from snellen.errors import InputError
 from snellen.figures import percent
 from snellen.models.classifier import Classifier
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
 from snellen.transfer.files import Description, save_probe
-from snellen.transfer.linear import LinearProbe, fit_linear
+from snellen.transfer.linear import LinearProbe, Matrix, fit_linear
 from snellen.transfer.network import ProbeNetwork
 from snellen.web.content import Count, Counts, Next, StageProgress, TabResult, Text, Work
 from snellen.web.fields import ClassesField, Field
@@ -63,7 +64,7 @@ def _work(asked: Asked, photographs: Mapping[str, Sequence[Photograph]]) -> Work
     asked.state.learned.add(name, learned)
     data = fingerprint("".join(one.number for one in every))
     description = Description(
-        model=asked.state.models[asked.model].source if asked.model == classifier.name else classifier.name,
+        model=classifier.name,
         weights=classifier.digest,
         preprocessing=classifier.preprocessing,
         mirrored=False,
@@ -80,7 +81,7 @@ def _work(asked: Asked, photographs: Mapping[str, Sequence[Photograph]]) -> Work
     yield _result(photographs, right, [*files, "result.json"], name)
 
 
-def _left_out(features: np.ndarray, targets: np.ndarray, classes: int) -> list[int]:
+def _left_out(features: Matrix, targets: Targets, classes: int) -> list[int]:
     """How many photographs of each class a probe of all the others names rightly: leave-one-out."""
     right = [0] * classes
     for row, target in enumerate(targets):
@@ -104,9 +105,9 @@ def _result(
     counts = [Count(label, count, len(some)) for (label, some), count in zip(photographs.items(), right, strict=True)]
     n = sum(len(some) for some in photographs.values())
     said = (
-        f"Each of the {n} photographs was left out once and named by a probe of the others; the mean over the classes is "
-        f"{percent(sum(shares) / len(shares), 0)}. So few photographs, perhaps of one scene, say little of others: drop "
-        "a new one and classify it."
+        f"Each of the {n} photographs was left out once and named by a probe of the others; the mean over the classes "
+        f"is {percent(sum(shares) / len(shares), 0)}. So few photographs, perhaps of one scene, say little of others: "
+        "drop a new one and classify it."
     )
     first = next(iter(photographs.values()))[0]
     return TabResult(

@@ -29,9 +29,7 @@ def _work(asked: Asked) -> Work:
     image = photograph.read()
     result = named(classify(classifier, photograph.path, min(5, len(classifier.labels))), photograph)
     command = command_of("classify", asked, "--probe", asked.settings["probe"])
-    write_json(
-        folder / "result.json", {"results": [result], "provenance": provenance(asked, classifier, image, command)}
-    )
+    write_json(folder / "result.json", {"results": [result], "provenance": provenance(classifier, image, command)})
     write_figure(folder / "categories.png", result.plot())
     blocks: list[Block] = [bars_of("Most probable", result.predictions)]
     files = ["result.json", "categories.png"]

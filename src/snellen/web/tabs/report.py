@@ -23,7 +23,14 @@ from snellen.web.content import Document, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Choices, Field, TextLine
 from snellen.web.state import AppState
 from snellen.web.tabs.base import (
-    Asked, Plan, Tab, megapixels, memory, side_field, slowness, write_picture,
+    Asked,
+    Plan,
+    Tab,
+    megapixels,
+    memory,
+    side_field,
+    slowness,
+    write_picture,
 )  # fmt: skip
 
 _CONFIG = "exam.toml"
@@ -33,7 +40,7 @@ _SECONDS = {"categories": 2.0, "features": 9.0, "attack": 14.0, "stress": 9.0}
 """Seconds that a part takes for one photograph, beside what its pixels cost."""
 
 
-def _fields(state: AppState) -> tuple[Field, ...]:
+def _fields(_: AppState) -> tuple[Field, ...]:
     options = [(name, part.title) for name, part in PARTS.items()]
     value = [name for name, part in PARTS.items() if not part.long]
     return (
@@ -52,12 +59,11 @@ def _plan(asked: Asked) -> Plan:
     if len(asked.photographs) > limits.photographs:
         raise InputError(f"{len(asked.photographs)} photographs", f"at most {limits.photographs} in one report")
     size = sum(megapixels(asked, one) for one in asked.photographs)
-    seconds = _STARTING + sum(
-        _LEARNING
-        if PARTS[name].long
-        else _SECONDS.get(name, 5.0) * len(asked.photographs) * slowness(asked) + 12 * size
-        for name in asked.settings["parts"]
-    )
+    slow = slowness(asked)
+    each = len(asked.photographs) * slow
+    learning = sum(_LEARNING for name in asked.settings["parts"] if PARTS[name].long)
+    quick = sum(_SECONDS.get(name, 5.0) for name in asked.settings["parts"] if not PARTS[name].long)
+    seconds = _STARTING + learning + quick * each + 20 * size
     return Plan(_work(asked), seconds, memory(900 + 100 * size), asked.photographs)
 
 

@@ -19,7 +19,16 @@ from snellen.web.fields import Field, PhotographField
 from snellen.web.photographs import Photograph
 from snellen.web.state import AppState
 from snellen.web.tabs.base import (
-    Asked, Plan, Tab, command_of, megapixels, memory, provenance, side_field, slowness, worked_size,
+    Asked,
+    Plan,
+    Tab,
+    command_of,
+    megapixels,
+    memory,
+    provenance,
+    side_field,
+    slowness,
+    worked_size,
 )  # fmt: skip
 
 _SECONDS_OF_NETWORK, _SECONDS_OF_MEGAPIXEL, _DRAWING = 4.0, 11.0, 2.5
@@ -110,7 +119,7 @@ def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_block
     folder, classifier, (stressed, original) = asked.folder, asked.classifier, pair
     arguments = [] if original is None else ["--original", original.image]
     command = command_of("stress", asked, *arguments, "--out", "stress")
-    made = provenance(asked, classifier, image, command)
+    made = provenance(classifier, image, command)
     report = stress_report([pair], [], made.data)
     write_json(folder / "result.json", {"examination": report, "provenance": made})
     write_text(folder / "stress.csv", to_csv(report))
