@@ -11,6 +11,7 @@ benchmarks/results/load.json; ends with status 1 where a request went wrong.
 import argparse
 import contextlib
 import http.client
+import io
 import json
 import os
 import random
@@ -28,13 +29,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 import snellen
 from snellen.data.photographs import bundled_photographs
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
 
 MODEL = "tf_efficientnet_lite0"
-API = "/gradio_api"
 BOMB = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200007530000075300802000000e9456f"
     "ed0000000849444154789c030000000001480689d20000000049454e44ae426082"
@@ -42,6 +44,9 @@ BOMB = bytes.fromhex(
 """A PNG that claims to hold 900 million pixels."""
 PATIENCE = 600
 """Seconds that a client waits for an answer, its turn in the queue included."""
+
+_client = threading.local()
+"""Each client asks from an address of its own, since each is to have its own places in the queue."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,8 @@ class Tally:
 
 def request(address: str, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
     """One request; its status and what was sent back."""
-    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
+    source = getattr(_client, "address", None)
+    connection = http.client.HTTPConnection(address, timeout=PATIENCE, source_address=source and (source, 0))
     with contextlib.closing(connection):
         connection.request(method, path, body or None, {name.replace("_", "-"): text for name, text in headers.items()})
         response = connection.getresponse()
@@ -86,43 +92,41 @@ def request(address: str, method: str, path: str, body: bytes = b"", **headers: 
 
 
 def upload(address: str, name: str, content: bytes) -> tuple[int, str]:
-    """Upload a photograph; the status, and its path on the server."""
-    edge = "-" * 20 + "snellen"
-    head = f'--{edge}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    body = head.encode() + content + f"\r\n--{edge}--\r\n".encode()
-    status, answer = request(
-        address, "POST", f"{API}/upload", body, Content_Type=f"multipart/form-data; boundary={edge}"
-    )
-    return status, json.loads(answer)[0] if status == 200 else ""
+    """Upload a photograph; the status, and its number on the page."""
+    status, answer = request(address, "POST", f"/api/photographs?name={name}", content)
+    return status, json.loads(answer)["number"] if status == 200 else ""
 
 
-def joined(address: str, tab: str, path: str, *others: object) -> tuple[int, str]:
-    """Queue for a tab's answer about a photograph that was uploaded; the status, and the number drawn."""
-    photograph = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    question = json.dumps({"data": [photograph, *others]}).encode()
-    status, answer = request(address, "POST", f"{API}/call/{tab}", question, Content_Type="application/json")
-    return status, json.loads(answer)["event_id"] if status == 200 else ""
+def joined(address: str, tab: str, number: str, model: str, settings: dict[str, object]) -> tuple[int, str]:
+    """Queue for a tab's answer about a photograph that was uploaded; the status, and the job's number."""
+    question = json.dumps({"model": model, "photographs": [number], "settings": settings}).encode()
+    status, answer = request(address, "POST", f"/api/jobs/{tab}", question, Content_Type="application/json")
+    return status, json.loads(answer)["job"] if status == 202 else ""
 
 
-def call(address: str, tab: str, path: str, *others: object) -> Reply:
-    """Ask a tab about a photograph that was uploaded."""
-    status, number = joined(address, tab, path, *others)
-    if not number:
+def call(address: str, tab: str, number: str, model: str, settings: dict[str, object]) -> Reply:
+    """Ask a tab about a photograph that was uploaded; asks again where its place in the queue is taken."""
+    status, job = joined(address, tab, number, model, settings)
+    while status == 429:
+        time.sleep(0.5)
+        status, job = joined(address, tab, number, model, settings)
+    if not job:
         return Reply((status,))
-    watched, told = request(address, "GET", f"{API}/call/{tab}/{number}")
-    events = re.findall(r"event: (\w+)\ndata: (.*)\n", told.decode())
-    done = next((json.loads(data) for event, data in events if event == "complete"), None)
-    return Reply((status, watched), re.sub("<[^>]*>", "", done[0]) if done else "")
+    watched, told = request(address, "GET", f"/api/jobs/{job}/events")
+    last = re.findall(r"data: (.*)\n", told.decode())[-1]
+    return Reply((status, watched), json.loads(last).get("result", {}).get("headline", ""))
 
 
-def asking(tab: str, name: str, content: bytes, *others: object) -> Callable[[str], Reply]:
+def asking(
+    tab: str, name: str, content: bytes, model: str = MODEL, **settings: object
+) -> Callable[[str], Reply]:  # fmt: skip
     """What uploads a photograph and asks a tab about it."""
 
     def ask(address: str) -> Reply:
-        status, path = upload(address, name, content)
-        if not path:
+        status, number = upload(address, name, content)
+        if not number:
             return Reply((status,))
-        reply = call(address, tab, path, *others)
+        reply = call(address, tab, number, model, settings)
         return Reply((status, *reply.statuses), reply.headline)
 
     return ask
@@ -149,7 +153,7 @@ def announcing(size: int) -> Callable[[str], Reply]:
     def ask(address: str) -> Reply:
         connection = http.client.HTTPConnection(address, timeout=PATIENCE)
         with contextlib.closing(connection):
-            connection.putrequest("POST", f"{API}/upload")
+            connection.putrequest("POST", "/api/photographs?name=x.png")
             connection.putheader("Content-Length", str(size))
             connection.endheaders()
             return Reply((connection.getresponse().status,))
@@ -161,8 +165,8 @@ def leaving(name: str, content: bytes) -> Callable[[str], Reply]:
     """What queues and goes away; nothing is to come of it but the statuses."""
 
     def ask(address: str) -> Reply:
-        status, path = upload(address, name, content)
-        return Reply((status, joined(address, "classify", path, MODEL, 3)[0]))
+        status, number = upload(address, name, content)
+        return Reply((status, joined(address, "classify", number, MODEL, {})[0]))
 
     return ask
 
@@ -171,27 +175,38 @@ def questions() -> list[tuple[Question, int]]:
     """What clients ask, and how often."""
     photographs = [(photograph.path.name, photograph.path.read_bytes()) for photograph in bundled_photographs()]
     name, content = photographs[0]
-    attack = ("space shuttle", 4, 5, False)
-    classify = [(Question(f"classify {n}", asking("classify", n, c, MODEL, 3), True), 6) for n, c in photographs]
+    attack = {"target": "space shuttle", "epsilon": 4, "steps": 5}
+    classify = [(Question(f"classify {n}", asking("classify", n, c), True), 6) for n, c in photographs]
+    large = large_photograph()
     return [
         *classify,
-        (Question("features", asking("features", name, content, MODEL), True), 1),
-        (Question("attack of 5 steps", asking("attack", name, content, MODEL, *attack), True), 1),
+        (Question("features", asking("features", name, content), True), 1),
+        (Question("attack of 5 steps", asking("attack", name, content, **attack), True), 1),
+        (Question("attack of 5 steps on 48 megapixels", asking("attack", "phone.jpg", large, **attack), True), 1),
+        (Question("classify 48 megapixels", asking("classify", "phone.jpg", large), True), 1),
         (Question("the page itself", reading("/"), True), 4),
-        (Question("no image", asking("classify", "photo.png", b"no image", MODEL, 3), False), 2),
-        (Question("empty", asking("classify", "photo.png", b"", MODEL, 3), False), 1),
-        (Question("cut short", asking("classify", "photo.png", content[: len(content) // 2], MODEL, 3), False), 2),
-        (Question("900 megapixels in 65 bytes", asking("classify", "photo.png", BOMB, MODEL, 3), False), 2),
-        (Question("26 MiB", announcing(26 << 20), False), 1),
-        (Question("a model not offered", asking("classify", name, content, "/etc/passwd", 3), False), 1),
-        (Question("1,000 categories", asking("classify", name, content, MODEL, 1000), False), 1),
-        (Question("a bound of 255", asking("attack", name, content, MODEL, "cup", 255, 5, False), False), 1),
-        (Question("not uploaded", lambda address: call(address, "classify", "/etc/passwd", MODEL, 3), False), 1),
-        (Question("a file of the machine", reading(f"{API}/file=/etc/passwd"), False), 1),
-        (Question("a path upwards", reading(f"{API}/file=../../../../etc/passwd"), False), 1),
-        (Question("no JSON", posting(f"{API}/call/classify", b"{"), False), 1),
+        (Question("no image", asking("classify", "photo.png", b"no image"), False), 2),
+        (Question("empty", asking("classify", "photo.png", b""), False), 1),
+        (Question("cut short", asking("classify", "photo.png", content[: len(content) // 2]), False), 2),
+        (Question("900 megapixels in 65 bytes", asking("classify", "photo.png", BOMB), False), 2),
+        (Question("101 MiB", announcing(101 << 20), False), 1),
+        (Question("a model not offered", asking("classify", name, content, "/etc/passwd"), False), 1),
+        (Question("1,000 categories", asking("classify", name, content, categories=1000), False), 1),
+        (Question("a bound of 255", asking("attack", name, content, epsilon=255), False), 1),
+        (Question("not uploaded", lambda address: call(address, "classify", "/etc/passwd", MODEL, {}), False), 1),
+        (Question("a file of the machine", reading("/api/jobs/x/files/%2fetc%2fpasswd"), False), 1),
+        (Question("a path upwards", reading("/static/..%2f..%2f..%2fetc%2fpasswd"), False), 1),
+        (Question("no JSON", posting("/api/jobs/classify", b"{"), False), 1),
         (Question("asked and gone", leaving(name, content), False), 1),
-    ]  # fmt: skip
+    ]
+
+
+def large_photograph() -> bytes:
+    """A photograph of 48 megapixels, as phones of today take them."""
+    file = io.BytesIO()
+    with Image.open(bundled_photographs()[0].path) as image:
+        image.convert("RGB").resize((8064, 6048)).save(file, format="JPEG", quality=80)
+    return file.getvalue()
 
 
 def expected_alone(address: str, asked: Sequence[Question]) -> dict[str, str]:
@@ -248,6 +263,7 @@ def load(address: str, process: int, clients: int, seconds: float, seed: int) ->
 
     def client(number: int) -> None:
         draw = random.Random(seed * 1000 + number)
+        _client.address = f"127.0.1.{number % 250 + 1}" if sys.platform == "linux" else None
         kinds, weights = [question for question, _ in mix], [weight for _, weight in mix]
         while time.monotonic() - start < seconds:
             (question,) = draw.choices(kinds, weights)

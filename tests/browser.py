@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 SLOW = 120_000
 """Milliseconds that a step of the page may take on a busy machine."""
@@ -70,7 +70,8 @@ def find_chromium() -> str | None:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium that resolves no name: it can reach this machine and nothing else."""
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+                 "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # fmt: skip
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
         yield browser
@@ -79,24 +80,24 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """Somebody at the page, and every address that their browser asked for."""
+    """Somebody at the page, every address that their browser asked for, and what it complained of."""
 
     page: Page
     context: BrowserContext
     asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
 
     def look_at(self, tab: str) -> None:
         self.page.get_by_role("tab", name=tab, exact=True).click()
 
-    def choose(self, photograph: Path) -> None:
-        """Give the page a photograph; waits until it has it."""
-        with self.page.expect_response("**/gradio_api/upload*", timeout=SLOW):
-            self.page.locator(".snellen-side input[type=file]").set_input_files(photograph)
-        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
+    def choose(self, *photographs: Path) -> None:
+        """Give the page photographs; waits until it has the last."""
+        self.page.locator("#photograph-file").set_input_files(photographs)
+        self.page.locator(".side .about").filter(has_text=photographs[-1].name).wait_for()
 
     def click_example(self, number: int) -> None:
-        self.page.locator(".snellen-side .gallery-item").nth(number).click()
-        self.page.locator(".snellen-side button[aria-label='Remove Image']").first.wait_for(timeout=SLOW)
+        self.page.locator(".examples button").nth(number).click()
+        self.page.locator(".side img.chosen").wait_for()
 
     def press(self, name: str) -> None:
         self.page.locator(f"#{name}-run").click()
@@ -104,39 +105,50 @@ class Visitor:
     def cancel(self, name: str) -> None:
         self.page.locator(f"#{name}-cancel").click()
 
-    def status(self, name: str) -> str:
-        return self.page.locator(f"#{name}-status").inner_text()
+    def answer(self, name: str) -> Locator:
+        """The place of a tab's answer."""
+        return self.page.locator(f".answer[data-tab={name}]")
 
     def wait_for_answer(self, name: str) -> str:
-        """The answer's text."""
-        answer = self.page.locator(f"#{name}-answer .snellen-answer")
-        answer.wait_for(timeout=SLOW)
-        return answer.inner_text()
+        """The answer's text, its headline first."""
+        answer = self.answer(name)
+        answer.locator(".headline").first.wait_for()
+        return answer.first.locator(".body").inner_text()
 
     def wait_for_pictures(self, name: str) -> int:
         """How many figures the answer shows, all of them loaded."""
         self.page.wait_for_function(
-            "name => [...document.querySelectorAll(`#${name}-answer img`)].every(i => i.naturalWidth > 0)",
+            """name => [...document.querySelectorAll(`.answer[data-tab=${name}] .body img`)].every(image => {
+                image.loading = "eager";
+                return image.complete && image.naturalWidth > 0;
+            })""",
             arg=name,
-            timeout=SLOW,
         )
-        return self.page.locator(f"#{name}-answer img").count()
+        return self.answer(name).locator(".body img").count()
 
-    def complaint(self) -> str:
-        """What the page complains of."""
-        toast = self.page.locator(".toast-body.error").first
-        toast.wait_for(timeout=SLOW)
-        return toast.inner_text()
+    def download(self, name: str, file: str, to: Path) -> Path:
+        """Download one of the answer's files."""
+        with self.page.expect_download() as started:
+            self.answer(name).locator(f".files a[download='{file}']").click()
+        started.value.save_as(to)
+        return to
 
 
 @contextmanager
-def visit(browser: Browser, url: str, width: int = 1280, height: int = 900) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+def visit(browser: Browser, url: str, width: int = 1280, height: int = 900, dark: bool = False) -> Iterator[Visitor]:
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        accept_downloads=True,
+        color_scheme="dark" if dark else "light",
+        permissions=["camera", "clipboard-read", "clipboard-write"],
+    )
     context.set_default_timeout(SLOW)
     page = context.new_page()
     visitor = Visitor(page, context)
     context.on("request", lambda request: visitor.asked.append(request.url))
+    page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+    page.on("console", lambda said: visitor.complaints.append(said.text) if said.type == "error" else None)
     page.goto(url, timeout=SLOW)
-    page.locator("#classify-run").wait_for(timeout=SLOW)
+    page.locator("#classify-run").wait_for()
     yield visitor
     context.close()

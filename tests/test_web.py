@@ -1,16 +1,18 @@
-"""The page's plain functions, and its endpoints as programs call them."""
+"""The page's plain functions, and its addresses as programs call them."""
 
-import contextlib
-import http.client
 import importlib.util
 import io
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -22,24 +24,26 @@ from snellen.attacks.search import Criterion
 from snellen.attacks.verify import verify
 from snellen.data.images import Photo
 from snellen.data.photographs import bundled_photographs
-from snellen.data.transforms import TRANSFORMS, all_transforms
-from snellen.errors import ImageError, InputError
+from snellen.data.transforms import TRANSFORMS
+from snellen.errors import ImageError, InputError, SnellenError
 from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
-from snellen.transfer.files import Description, save_probe
+from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
-from snellen.web import tabs
-from snellen.web.content import StageProgress, TabResult, TabTable, Work, details, frame, status, without_backquotes
-from snellen.web.folder import sweep
+from snellen.web.content import StageProgress, TabResult, Work, without_backquotes
+from snellen.web.fields import Choice, Choices, ClassesField, Number, Switch, TextLine, check_settings
+from snellen.web.folder import Folder, sweep
+from snellen.web.jobs import BusyError, Job, Jobs, Turns
 from snellen.web.limits import Limits
-from snellen.web.middleware import GuardMiddleware
+from snellen.web.photographs import shown_name
 from snellen.web.state import AppState, OfferedModel, open_state
+from snellen.web.tabs import TABS, Asked, attack
 from test_images import bomb
 
 MODEL = "tf_efficientnet_lite0"
 COFFEE = bundled_photographs()[0].path
 
-needs_gradio = pytest.mark.skipif(importlib.util.find_spec("gradio") is None, reason="Gradio is not installed")
+needs_server = pytest.mark.skipif(importlib.util.find_spec("uvicorn") is None, reason="uvicorn is not installed")
 
 
 def write_probe(folder: Path, network: snellen.Classifier) -> Path:
@@ -57,9 +61,8 @@ def write_probe(folder: Path, network: snellen.Classifier) -> Path:
 
 @pytest.fixture
 def state(tmp_path: Path, lite0) -> AppState:
-    folder = tmp_path / "page"
-    folder.mkdir()
-    return AppState(folder, {MODEL: OfferedModel(MODEL, lite0)})
+    (tmp_path / "page").mkdir()
+    return AppState(Folder(tmp_path / "page", Limits()), {MODEL: OfferedModel(MODEL, lite0)})
 
 
 @pytest.fixture
@@ -69,6 +72,13 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
+def asked(state: AppState, tab: str, *photographs: Path, model: str = MODEL, **settings: object) -> Asked:
+    folder = state.folder.path / "job"
+    folder.mkdir(exist_ok=True)
+    stored = [state.photographs.add(path.read_bytes(), path.name) for path in photographs]
+    return Asked(state, folder, stored, model, check_settings(TABS[tab].fields(state), settings))
+
+
 def finished(work: Work) -> TabResult:
     *steps, last = work
     assert all(isinstance(step, StageProgress) for step in steps)
@@ -76,180 +86,179 @@ def finished(work: Work) -> TabResult:
     return last
 
 
+def answered(state: AppState, tab: str, *photographs: Path, **settings: object) -> tuple[TabResult, Path]:
+    """A tab's answer and the folder of its files."""
+    question = asked(state, tab, *photographs, **settings)
+    return finished(TABS[tab].plan(question).work), question.folder
+
+
 # What a visitor may ask for
 
 
-@pytest.mark.parametrize("value", [0, 21, 2.5, float("nan"), float("inf")])
-def test_a_number_outside_its_range_is_refused(value: float) -> None:
-    with pytest.raises(InputError, match="categories: .* whole number from 1 to 20"):
-        Limits().number("categories", value, 20)
-
-
-def test_too_long_a_text_is_refused() -> None:
-    assert Limits().words("target", "  cup ") == "cup"
-    assert Limits().words("target", None) == ""
-    with pytest.raises(InputError, match="target: 101 characters"):
-        Limits().words("target", "x" * 101)
+@pytest.mark.parametrize("value", [0, 21, 2.5, float("nan"), float("inf"), "3", None, True, [1], 10**400])
+def test_a_number_outside_its_range_is_refused(value: object) -> None:
+    with pytest.raises(InputError, match="Categories: .* whole number from 1 to 20"):
+        Number("k", "Categories", 1, 20, 3).check(value)
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("field", "value", "reason"),
     [
-        (b"no image", "not an image"),
-        (b"", "empty"),
-        (bomb(), "pixels .at most 20 million"),
-        (b"x" * (25 << 20) + b"x", "larger than 25 MiB"),
+        (TextLine("t", "Title"), "x" * 101, "Title: 101 characters .at most 100"),
+        (TextLine("t", "Title"), 3, "Title: 3 .a text"),
+        (Switch("s", "Robust"), "yes", "Robust: 'yes' .true or false"),
+        (Choice("m", "Method", "a", [("a", "A"), ("b", "B")]), "c", "Method: 'c' .one of a, b"),
+        (Choices("p", "Parts", [], [("a", "A")]), [], "Parts: none"),
+        (Choices("p", "Parts", [], [("a", "A")]), [["a"]], "Parts: .* some of a|Parts: .*some of a"),
+        (ClassesField("c", "Classes", 3, 9), {"a": ["1", "2"]}, "Classes: 1 classes .2 to 3 classes"),
+        (ClassesField("c", "Classes", 3, 9), {"a": ["1"], "b": ["1", "2"]}, "a: 1 photographs"),
+        (ClassesField("c", "Classes", 3, 9), {"a": 3, "b": 4}, "a: 3 .2 to 3"),
     ],
 )
-def test_a_bad_upload_is_refused_by_its_name_alone(tmp_path: Path, content: bytes, reason: str) -> None:
-    path = tmp_path / "photo.png"
-    path.write_bytes(content)
+def test_a_setting_that_cannot_be_is_refused(field, value: object, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        field.check(value)
+
+
+def test_a_setting_that_nobody_asks_for_is_refused() -> None:
+    with pytest.raises(InputError, match="no setting 'epsilom' here .did you mean epsilon"):
+        check_settings([Number("epsilon", "Epsilon", 1, 32, 4)], {"epsilom": 4})
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(b"no image", "not an image"), (b"", "empty"), (bomb(), "pixels .at most 64 million")]
+)
+def test_a_bad_upload_is_refused_by_its_name_alone(state: AppState, content: bytes, reason: str) -> None:
     with pytest.raises(ImageError, match=reason) as caught:
-        Limits().photograph(path)
+        state.photographs.add(content, "../../photo.png")
     assert str(caught.value).startswith("photo.png: ")
-    assert str(tmp_path) not in str(caught.value)
+    assert not list(state.folder.path.rglob("photo*/*"))
 
 
-def test_the_page_decodes_fewer_pixels_than_the_command_line(small: Path) -> None:
-    assert Limits(pixels=96 * 64).photograph(small).size == (96, 64)
-    with pytest.raises(ImageError, match="96 x 64 pixels"):
-        Limits(pixels=96 * 64 - 1).photograph(small)
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("a\x1b[2J\nb.png", "a_[2J_b.png"),
+        ("C:\\photos\\x.jpg", "x.jpg"),
+        ("", "photograph"),
+        ("é" * 300 + ".jpeg", "é" * 80 + ".jpeg"),
+    ],
+)
+def test_a_file_is_called_by_the_last_part_of_its_name(given: str, shown: str) -> None:
+    assert shown_name(given) == shown
+
+
+def test_phones_of_today_are_taken(state: AppState) -> None:
+    """48 megapixels, as a JPEG of a phone."""
+    file = io.BytesIO()
+    Image.new("RGB", (8064, 6048), "teal").save(file, format="JPEG")
+    photograph = state.photographs.add(file.getvalue(), "phone.jpg")
+    assert (photograph.width, photograph.height) == (8064, 6048)
+    assert max(photograph.reduced(1024).size) == 1024
 
 
 # Its folder
 
 
-def test_what_is_old_is_swept_and_what_stays_stays(tmp_path: Path) -> None:
-    for name in ("old/photo.png", "example.png"):
+def test_what_is_old_is_swept_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    for name in ("old/photo.png", "used/photo.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     later = time.time() + 100
-    assert sweep(tmp_path, 200, 100, now=later) == []
-    assert sweep(tmp_path, 50, 100, {tmp_path / "example.png"}, now=later) == [tmp_path / "old/photo.png"]
-    assert [path.name for path in tmp_path.rglob("*")] == ["example.png"]
+    assert sweep(tmp_path, 200, 100, now=later) == 10
+    assert sweep(tmp_path, 50, 100, {tmp_path / "used"}, now=later) == 5
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["photo.png", "used"]
 
 
-def test_of_too_much_the_oldest_are_swept(tmp_path: Path) -> None:
+def test_of_too_much_the_oldest_are_swept_before_anything_more_comes(tmp_path: Path) -> None:
     now = time.time()
     for age in range(1, 5):
         path = tmp_path / f"{age}.png"
         path.write_bytes(b"12345")
         # In the future, since the moment of writing counts too.
         os.utime(path, (now + 100 - age, now + 100 - age))
-    swept = sweep(tmp_path, 1000, 12, now=now + 100)
-    assert {path.name for path in swept} == {"3.png", "4.png"}
-
-
-# What stands before it
-
-
-def refused(guard: GuardMiddleware, method: str, path: str, **headers: str) -> int:
-    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "path": path, "headers": named}
-    return guard.refusal(scope)[0]
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "length", "status"),
-    [
-        ("GET", "/", "", 0),
-        ("GET", "/config", "", 0),
-        ("GET", "/gradio_api/file=/tmp/x.png", "", 0),
-        ("GET", "/gradio_api/file=https://example.org/x.png", "", 404),
-        ("GET", "/gradio_api/proxy=https://example.org", "", 404),
-        ("GET", "/monitoring", "", 404),
-        ("GET", "/docs", "", 404),
-        ("GET", "/configuration", "", 404),
-        ("POST", "/gradio_api/queue/join", "100", 0),
-        ("POST", "/gradio_api/queue/join", str(2 << 20), 413),
-        ("POST", "/gradio_api/upload", str(25 << 20), 0),
-        ("POST", "/gradio_api/upload", str(26 << 20), 413),
-        ("POST", "/gradio_api/upload", "", 411),
-        ("POST", "/gradio_api/upload", "-1", 411),
-        ("POST", "/gradio_api/process_recording", "10", 404),
-        ("POST", "/gradio_api/vibe-edit", "10", 404),
-        ("PUT", "/gradio_api/upload", "10", 404),
-    ],
-)
-def test_only_what_the_page_needs_is_let_through(method: str, path: str, length: str, status: int) -> None:
-    guard = GuardMiddleware(None, 25 << 20)
-    assert refused(guard, method, path, **({"content_length": length} if length else {})) == status
-
-
-def test_a_local_page_is_not_known_under_a_foreign_name() -> None:
-    guard = GuardMiddleware(None, 1, frozenset({"127.0.0.1", "localhost", "[::1]"}))
-    assert [refused(guard, "GET", "/", host=name) for name in ("localhost:7860", "127.0.0.1", "[::1]:80")] == [0, 0, 0]
-    assert refused(guard, "GET", "/", host="evil.example:7860") == 421
-    assert refused(guard, "GET", "/") == 421
-    assert refused(GuardMiddleware(None, 1), "GET", "/", host="machine.example") == 0
-
-
-# What it shows
-
-
-def test_names_are_text_whatever_they_hold() -> None:
-    evil = "<img src=x onerror=alert(1)>"
-    result = TabResult("", table=TabTable((evil,), [(evil,)]), paragraphs=[evil])
-    for written in (details(result), status(evil), frame(f'"{evil}')):
-        assert "<img" not in written
-
-
-def test_numbers_are_aligned_to_the_right() -> None:
-    written = details(TabResult("", table=TabTable(("what", "much"), [("a", "0.5"), ("b", "1")])))
-    assert "<td>a</td><td class=number>0.5</td>" in written
-
-
-def test_a_bar_is_drawn_where_it_is_known_how_far() -> None:
-    assert '<progress value="2" max="8">' in status("x", 2, 8)
-    assert "<progress" not in status("x")
+    assert sweep(tmp_path, 1000, 12, now=now + 100) == 10
+    assert {path.name for path in tmp_path.iterdir()} == {"1.png", "2.png"}
+    Folder(tmp_path, Limits(kept_bytes=20)).make_room(12)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.png"]
+    with pytest.raises(SnellenError, match="no room left"):
+        Folder(tmp_path, Limits(kept_bytes=20), lambda: [tmp_path / "1.png"]).make_room(16)
 
 
 # What its tabs do
 
 
 def test_classify_says_what_the_command_line_says(state: AppState, lite0) -> None:
-    shown = finished(tabs.classify(state, COFFEE, MODEL, 4))
-    said = json.loads(shown.files[1].read_text())["results"]
+    shown, folder = answered(state, "classify", COFFEE, categories=4)
+    said = json.loads((folder / "result.json").read_text())
     (expected,) = snellen.classify(lite0, [COFFEE], 4)
-    assert said == [to_plain(expected) | {"image": "coffee.png"}]
-    assert shown.headline.startswith("coffee.png: ")
-    assert expected.top.label in shown.headline
-    assert str(state.folder) not in shown.files[1].read_text()
+    assert said["results"] == [to_plain(expected) | {"image": "coffee.png"}]
+    assert said["provenance"]["command"] == f"snellen classify coffee.png -k 4 --model {MODEL}"
+    assert shown.headline.startswith(f"{expected.top.label}, ")
+    assert str(state.folder.path) not in (folder / "result.json").read_text()
 
 
-def test_features_draws_fifteen_maps(state: AppState) -> None:
-    shown = finished(tabs.features(state, COFFEE, MODEL))
-    said = json.loads(shown.files[0].read_text())
+def test_features_draws_fifteen_maps_and_the_heat_map_first(state: AppState, small: Path) -> None:
+    shown, folder = answered(state, "features", small)
+    said = json.loads((folder / "result.json").read_text())
     assert len(said["maps"]) == 15
-    assert said["image"] == "coffee.png"
-    assert [path.name for path in shown.figures] == ["features.png", "overlay.png", "heatmap.png"]
-    assert shown.paragraphs == said["discussion"]
+    assert said["image"] == "small.png"
+    heat, maps, prose = shown.blocks
+    assert "What supports" in heat.title
+    assert len(maps.pictures) == 15
+    assert prose.paragraphs[1:] == said["discussion"]
+    assert all((folder / picture.file).is_file() for picture in (*heat.pictures, *maps.pictures))
 
 
 def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) -> None:
-    *steps, shown = tabs.attack(state, COFFEE, MODEL, "space shuttle", 4, 100)
-    (said,) = json.loads(shown.files[1].read_text())["attacks"]
-    verdict, norm = verify(
-        lite0, shown.files[0], np.asarray(snellen.read_image(COFFEE)), Criterion(said["label"]["index"], 812), "image"
-    )
+    question = asked(state, "attack", COFFEE)
+    *steps, shown = TABS["attack"].plan(question).work
+    (said,) = json.loads((question.folder / "result.json").read_text())["attacks"]
+    file = question.folder / attack.ADVERSARIAL
+    criterion = Criterion(said["label"]["index"], 812)
+    verdict, norm = verify(lite0, file, np.asarray(snellen.read_image(COFFEE)), criterion, "image")
     assert verdict.success
     assert said["attacked"] == to_plain(verdict)
     assert said["norm"] == norm <= 4
-    assert said["file"] == shown.files[0].name == tabs.ADVERSARIAL
+    assert said["file"] == file.name
     assert [step.done for step in steps if step.total] == list(range(1, said["gradients"]))
+    # What comes next takes that very file.
+    onward = {next_.tab: state.photographs.find(next_.photograph).path.read_bytes() for next_ in shown.onward}
+    assert set(onward.values()) == {file.read_bytes()}
+
+
+def test_a_large_photograph_is_reduced_and_the_answer_says_so(state: AppState, tmp_path: Path) -> None:
+    Image.open(COFFEE).convert("RGB").resize((1500, 900)).save(tmp_path / "large.png")
+    shown, folder = answered(state, "attack", tmp_path / "large.png", steps=2, side="512")
+    assert snellen.read_image(folder / attack.ADVERSARIAL).size == (512, 307)
+    assert "reduced from 1500 x 900 pixels" in shown.blocks[-1].paragraphs[0]
+
+
+def test_more_pixels_than_the_page_works_on_are_refused_with_a_way_out(state: AppState, tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 3000)).save(tmp_path / "large.jpg")
+    question = asked(state, "attack", tmp_path / "large.jpg", side="0")
+    with pytest.raises(InputError, match="large.jpg: 4000 x 3000 pixels .*at most 6 million; choose 2,048 pixels"):
+        TABS["attack"].plan(question)
+    forecasts = [
+        TABS["stress"].plan(asked(state, "stress", tmp_path / "large.jpg", side=side)) for side in ("512", "2048")
+    ]
+    assert forecasts[0].seconds < forecasts[1].seconds
+    assert forecasts[0].mebibytes < forecasts[1].mebibytes
 
 
 def test_a_cancelled_attack_takes_no_further_step(state: AppState, monkeypatch) -> None:
     taken = []
     monkeypatch.setattr(type(state.model(MODEL)), "logits_from_inputs", counted(taken))
-    work = tabs.attack(state, COFFEE, MODEL, "space shuttle", 1, 100)
+    question = asked(state, "attack", COFFEE, epsilon=1)
+    work = TABS["attack"].plan(question).work
     while not (isinstance(step := next(work), StageProgress) and step.done == 2):
         pass
     passes = len(taken)
     work.close()
     assert list(work) == []
     assert len(taken) == passes
-    assert not list(state.folder.rglob(tabs.ADVERSARIAL))
+    assert not (question.folder / attack.ADVERSARIAL).exists()
 
 
 def counted(taken: list[int]):
@@ -265,19 +274,38 @@ def counted(taken: list[int]):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason"),
+    ("tab", "wrong", "reason"),
     [
-        ({"model": "/etc/passwd"}, "no model '/etc/passwd' on this page"),
-        ({"target": "space shutle"}, "did you mean space shuttle"),
-        ({"epsilon": 33}, "epsilon: 33 .*1 to 32"),
-        ({"steps": 101}, "steps: 101 .*1 to 100"),
-        ({"photograph": None}, "no photograph .*drop one"),
+        ("attack", {"model": "/etc/passwd"}, "no model '/etc/passwd' on this page"),
+        ("attack", {"target": "space shutle"}, "did you mean space shuttle"),
+        ("attack", {"epsilon": 33}, "Epsilon: 33 .*1 to 32"),
+        ("attack", {"steps": 101}, "Steps: 101 .*1 to 100"),
+        ("attack", {"robust": True, "smallest": True}, "no smallest epsilon"),
+        ("features", {"target": "cofee mug"}, "did you mean coffee mug"),
+        ("features", {"layer": "block.1"}, "block"),
+        ("features", {"channels": "one"}, "Channels: 'one'"),
+        ("features", {"layer": "blocks.0.0.bn1.act", "channels": "99"}, "no channel 99 .0 to 31"),
+        ("stress", {"original": "nobody"}, "no longer here"),
+        ("probe", {}, "snellen probe DATASET --out RUN.*snellen serve --probe RUN"),
+        ("report", {"parts": ["everything"]}, "Parts: .'everything'"),
+        ("report", {"parts": []}, "Parts: none"),
+        ("learn", {}, "no classes .two or more"),
     ],
 )
-def test_an_attack_that_cannot_be_is_one_sentence(state: AppState, wrong: dict, reason: str) -> None:
-    asked = {"photograph": COFFEE, "model": MODEL} | wrong
+def test_what_cannot_be_is_refused_before_any_work(state: AppState, tab: str, wrong: dict, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        finished(tabs.attack(state, **asked))
+        TABS[tab].plan(asked(state, tab, COFFEE, **wrong))
+
+
+@pytest.mark.parametrize("tab", ["classify", "features", "attack", "stress", "report"])
+def test_without_a_photograph_a_tab_asks_for_one(state: AppState, tab: str) -> None:
+    with pytest.raises(InputError, match="no photograph .*drop one"):
+        TABS[tab].plan(asked(state, tab))
+
+
+def test_too_many_photographs_for_one_report_are_refused(state: AppState) -> None:
+    with pytest.raises(InputError, match="9 photographs .at most 8"):
+        TABS["report"].plan(asked(state, "report", *[COFFEE] * 9))
 
 
 def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Path, tmp_path: Path) -> None:
@@ -285,59 +313,64 @@ def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Pat
     noise = np.random.default_rng(0).integers(-4, 5, size=(64, 96, 3))
     changed = (np.asarray(Image.open(small)).astype(int) + noise).clip(0, 255).astype(np.uint8)
     Image.fromarray(changed).save(attacked)
-    *steps, shown = tabs.stress(state, attacked, MODEL, small)
-    said = json.loads(shown.files[0].read_text())["examination"]
-    photos = (Photo(path.name, snellen.read_image(path)) for path in (attacked, small))
-    expected = stress_pair(lite0, *photos)
-    assert [*said["photographs"], *said["originals"]] == to_plain(expected)
-    assert [len(lines) for lines in said["acuity"].values()] == [len(TRANSFORMS)] * 2
-    assert [step.done for step in steps if step.total] == list(range(1, 2 * len(all_transforms()) + 3))
-    assert str(state.folder) not in shown.files[0].read_text()
-
-
-def test_a_page_without_a_probe_says_how_to_make_one(state: AppState) -> None:
-    with pytest.raises(InputError, match="snellen probe DATASET --out RUN.*snellen serve --probe RUN"):
-        finished(tabs.probe(state, COFFEE, None))
+    number = state.photographs.add(small.read_bytes(), small.name).number
+    question = asked(state, "stress", attacked, original=number)
+    *steps, shown = TABS["stress"].plan(question).work
+    said = json.loads((question.folder / "result.json").read_text())["examination"]
+    expected = stress_pair(lite0, *(Photo(path.name, snellen.read_image(path)) for path in (attacked, small)))
+    for found, wanted in zip([*said["photographs"], *said["originals"]], to_plain(expected), strict=True):
+        assert [one["top"]["index"] for one in found["outcomes"]] == [one["top"]["index"] for one in wanted["outcomes"]]
+        probabilities = [[one["top"]["probability"] for one in some["outcomes"]] for some in (found, wanted)]
+        # Another order of the same inputs in their batches.
+        np.testing.assert_allclose(*probabilities, atol=1e-5)
+        assert found["image"] == wanted["image"]
+    assert len(shown.blocks[0].lines) == len(TRANSFORMS)
+    # The chart fills while it runs.
+    filled = [len(step.blocks[0].lines) for step in steps if step.blocks]
+    assert filled[0] == 1
+    assert filled == sorted(filled)
+    assert str(state.folder.path) not in (question.folder / "result.json").read_text()
 
 
 def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path) -> None:
     run = write_probe(tmp_path / "toys", lite0)
-    state = open_state(tmp_path, [MODEL], [run], "cpu")
-    shown = finished(tabs.probe(state, small, "toys"))
-    assert shown.table is not None
-    assert {row[0] for row in shown.table.rows} == {"cat", "cup", "rocket"}
-    assert shown.paragraphs == ["Mean-per-class accuracy is 0.333, n = 30."]
-    assert [path.name for path in shown.figures] == ["categories.png", "confusion.png"]
+    folder = Folder(tmp_path / "page", Limits())
+    folder.path.mkdir()
+    state = open_state(folder, [MODEL], [run], "cpu")
+    shown, _ = answered(state, "probe", small)
+    bars, picture, text = shown.blocks
+    assert {bar.label for bar in bars.bars} == {"cat", "cup", "rocket"}
+    assert text.paragraphs == ["Mean-per-class accuracy is 0.333, n = 30."]
+    assert picture.file == "confusion.png"
 
 
 def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) -> None:
     runs = [write_probe(tmp_path / name / "toys", lite0) for name in "ab"]
     with pytest.raises(InputError, match="two are called 'toys'"):
-        open_state(tmp_path, [MODEL], runs, "cpu")
+        open_state(Folder(tmp_path, Limits()), [MODEL], runs, "cpu")
 
 
-@pytest.mark.parametrize(
-    ("photographs", "parts", "reason"),
-    [
-        ([COFFEE] * 9, ["categories"], "9 photographs .at most 8"),
-        ([COFFEE], ["everything"], "unknown part 'everything'"),
-        ([COFFEE], [], "no part"),
-        ([], ["categories"], "no photograph"),
-    ],
-)
-def test_a_report_that_cannot_be_is_one_sentence(state: AppState, photographs, parts, reason: str) -> None:
-    from snellen.web.report import report
-
-    with pytest.raises(InputError, match=reason):
-        finished(report(state, photographs, MODEL, parts))
+def test_learning_makes_a_model_that_can_be_asked_and_taken_home(state: AppState, tmp_path: Path) -> None:
+    classes: dict[str, list[str]] = {"coffee": [], "cat": []}
+    for name, source in zip(classes, bundled_photographs()[:2], strict=True):
+        for number in range(3):
+            image = Image.open(source.path).convert("RGB").crop((10 * number, 0, 250 + 10 * number, 240))
+            image.save(tmp_path / f"{name}{number}.png")
+            data = (tmp_path / f"{name}{number}.png").read_bytes()
+            classes[name].append(state.photographs.add(data, f"{name}{number}.png").number)
+    shown, folder = answered(state, "learn", classes=classes)
+    assert [(one.count, one.of) for one in shown.blocks[0].counts] == [(3, 3), (3, 3)]
+    result, _ = answered(state, "classify", tmp_path / "cat0.png", model=shown.model)
+    assert result.headline.startswith("cat, ")
+    assert load_probe(folder, device="cpu").labels.names == ("coffee", "cat")
+    with pytest.raises(InputError, match="no model"):
+        state.model("learned-by-nobody")
 
 
 def test_a_cancelled_exam_is_gone(state: AppState, small: Path) -> None:
     import multiprocessing
 
-    from snellen.web.report import report
-
-    work = report(state, [small], MODEL, ["categories"])
+    work = TABS["report"].plan(asked(state, "report", small, parts=["categories"])).work
     next(work)
     next(work)
     (process,) = multiprocessing.active_children()
@@ -347,40 +380,430 @@ def test_a_cancelled_exam_is_gone(state: AppState, small: Path) -> None:
         process.is_alive()
 
 
-# What a visitor is told
-
-
 def test_parameters_are_named_without_backquotes() -> None:
-    assert without_backquotes("wait, or another `out`: `snellen.list_models()`") == (
-        "wait, or another out: snellen.list_models()"
-    )
-    assert "another out" in details(TabResult("", paragraphs=["another `out`"]))
+    said = without_backquotes("wait, or another `out`: `snellen.list_models()`")
+    assert said == "wait, or another out: snellen.list_models()"
 
 
-@needs_gradio
-def test_an_error_is_one_sentence(capsys) -> None:
-    import gradio as gr
+# The queue
 
-    from snellen.web.page import _updates
 
-    def refusing():
+class Tape:
+    """Work that goes on until it is told, and keeps what was done."""
+
+    def __init__(self, steps: int = 1) -> None:
+        self.steps, self.closed, self.go = steps, False, threading.Event()
+
+    def work(self) -> Work:
+        try:
+            for number in range(self.steps):
+                yield StageProgress("step", number + 1, self.steps)
+                assert self.go.wait(30)
+            yield TabResult("done")
+        finally:
+            self.closed = True
+
+
+@pytest.fixture
+def queue():
+    jobs = Jobs(Limits(waiting=4, waiting_each=2, abandoned_seconds=60), Turns())
+    yield jobs
+    jobs.close()
+
+
+def put(jobs: Jobs, tmp_path: Path, visitor: str, tape: Tape, seconds: float = 10) -> Job:
+    job = Job("classify", visitor, {}, tmp_path / "job", seconds, tape.work())
+    jobs.put(job)
+    return job
+
+
+def until(condition) -> None:
+    for _ in range(3000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came")
+
+
+def test_visitors_take_turns_and_are_told_truly_how_long_it_takes(queue: Jobs, tmp_path: Path) -> None:
+    tapes = [Tape() for _ in range(4)]
+    first = put(queue, tmp_path, "a", tapes[0], 30)
+    until(lambda: first.stage == "running")
+    second, third = put(queue, tmp_path, "a", tapes[1], 5), put(queue, tmp_path, "a", tapes[2], 5)
+    other = put(queue, tmp_path, "b", tapes[3], 1)
+    told = [queue.describe(job) for job in (second, third, other)]
+    # Whoever has had no turn yet comes first.
+    assert [one["ahead"] for one in told] == [2, 3, 1]
+    assert [one["wait"] for one in told] == pytest.approx([31, 36, 30], abs=2)
+    with pytest.raises(BusyError, match="2 of your questions are waiting"):
+        put(queue, tmp_path, "a", Tape())
+    for tape in tapes:
+        tape.go.set()
+    until(lambda: all(job.stage == "done" for job in (first, second, third, other)))
+    assert other.began < second.began < third.began
+
+
+def test_a_full_queue_refuses(queue: Jobs, tmp_path: Path) -> None:
+    running = Tape()
+    job = put(queue, tmp_path, "a", running)
+    until(lambda: job.stage == "running")
+    for visitor in "bcde":
+        put(queue, tmp_path, visitor, Tape())
+    with pytest.raises(BusyError, match="too many people are waiting"):
+        put(queue, tmp_path, "f", Tape())
+    running.go.set()
+
+
+def test_a_cancelled_job_makes_room_and_its_files_go(queue: Jobs, tmp_path: Path) -> None:
+    tapes = [Tape(steps=100), Tape()]
+    (tmp_path / "job").mkdir()
+    running = put(queue, tmp_path, "a", tapes[0])
+    until(lambda: running.stage == "running")
+    waiting = put(queue, tmp_path, "b", tapes[1])
+    queue.cancel(running)
+    tapes[0].go.set()
+    tapes[1].go.set()
+    until(lambda: waiting.stage == "done")
+    assert running.stage == "cancelled"
+    assert tapes[0].closed
+    assert queue.describe(running)["stage"] == "cancelled"
+
+
+def test_a_job_that_nobody_asks_about_ends(tmp_path: Path) -> None:
+    jobs = Jobs(Limits(abandoned_seconds=0.2), Turns())
+    tape = Tape(steps=1000)
+    tape.go.set()
+    monotonic = time.monotonic()
+    job = Job("classify", "a", {}, tmp_path / "job", 1, slow(tape.work()))
+    jobs.put(job)
+    until(lambda: job.stage == "cancelled")
+    assert time.monotonic() - monotonic < 20
+    jobs.close()
+
+
+def slow(work: Work) -> Work:
+    for step in work:
+        time.sleep(0.01)
+        yield step
+
+
+def test_what_fails_is_one_sentence_and_the_log_says_why(queue: Jobs, tmp_path: Path, capfd) -> None:
+    def refusing() -> Work:
         yield StageProgress("x")
         raise InputError("a.png: empty", "an `image`")
 
-    def broken():
+    def broken() -> Work:
         yield StageProgress("x")
         raise KeyError("/secret/path")
 
-    with pytest.raises(gr.Error, match="a.png: empty .an image."):
-        list(_updates(refusing()))
-    assert "Traceback" not in capsys.readouterr().err
-    with pytest.raises(gr.Error) as caught:
-        list(_updates(broken()))
-    assert "secret" not in str(caught.value)
-    assert "KeyError: '/secret/path'" in capsys.readouterr().err
+    jobs = [Job("classify", "a", {}, tmp_path / "job", 1, work) for work in (refusing(), broken())]
+    for job in jobs:
+        queue.put(job)
+    until(lambda: all(job.over for job in jobs))
+    assert jobs[0].error == "a.png: empty (an image)"
+    assert "secret" not in jobs[1].error
+    errors = capfd.readouterr().err
+    assert "KeyError: '/secret/path'" in errors
+    assert "a.png" not in errors
 
 
-@needs_gradio
+def test_a_short_question_goes_before_the_next_step() -> None:
+    turns, order, begun = Turns(), [], threading.Event()
+
+    def step() -> None:
+        with turns.step():
+            order.append("step")
+
+    def short() -> None:
+        begun.set()
+        with turns.short():
+            order.append("short")
+
+    with turns.step():
+        asker = threading.Thread(target=short)
+        asker.start()
+        begun.wait(10)
+        time.sleep(0.05)
+        stepper = threading.Thread(target=step)
+        stepper.start()
+        time.sleep(0.05)
+    asker.join(10)
+    stepper.join(10)
+    assert order == ["short", "step"]
+
+
+# The running page
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, lite0):
+    pytest.importorskip("uvicorn")
+    from browser import serving
+
+    home = tmp_path_factory.mktemp("page")
+    probe = write_probe(home / "toys", lite0)
+    with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu") as running:
+        yield running
+        # As a terminal that is closed ends what runs in it.
+        running.process.send_signal(signal.SIGHUP)
+        running.process.wait(60)
+    assert running.process.returncode == 0
+    assert not running.folder.exists()
+    # Nor does it leave anything where it was started.
+    assert list((home / "work").iterdir()) == []
+    assert (home / "errors.txt").read_text() == ""
+
+
+def answer_of(
+    server, path: str, data: bytes | None = None, method: str | None = None, **headers: str
+) -> tuple[int, dict, bytes]:  # fmt: skip
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(server.url + path, data, named, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, dict(response.headers), response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read()
+
+
+def uploaded(server, path: Path) -> str:
+    status, _, body = answer_of(server, f"/api/photographs?name={path.name}", path.read_bytes())
+    assert status == 200, body
+    return json.loads(body)["number"]
+
+
+def ask(server, tab: str, *photographs: str, **settings: object) -> tuple[int, dict]:
+    question = {"model": MODEL, "photographs": photographs, "settings": settings}
+    status, _, body = answer_of(server, f"/api/jobs/{tab}", json.dumps(question).encode())
+    return status, json.loads(body)
+
+
+def wait_for(server, job: str) -> dict:
+    while True:
+        said = json.loads(answer_of(server, f"/api/jobs/{job}")[2])
+        if said["stage"] in ("done", "failed", "cancelled"):
+            return said
+        time.sleep(0.2)
+
+
+@needs_server
+def test_a_program_is_answered_as_a_person_is(server, lite0) -> None:
+    _, _, described = answer_of(server, "/api/page")
+    assert {tab["name"] for tab in json.loads(described)["tabs"]} == set(TABS)
+    status, job = ask(server, "attack", uploaded(server, COFFEE), target="space shuttle", epsilon=4)
+    assert status == 202
+    said = wait_for(server, job["job"])
+    assert said["stage"] == "done"
+    assert "space shuttle" in said["result"]["headline"]
+    _, headers, downloaded = answer_of(server, f"/api/jobs/{job['job']}/files/adversarial.png?download")
+    assert "attachment" in headers["content-disposition"]
+    (written,) = server.folder.rglob("adversarial.png")
+    assert downloaded == written.read_bytes()
+    (attacked,) = json.loads(answer_of(server, f"/api/jobs/{job['job']}/files/result.json")[2])["attacks"]
+    original = np.asarray(snellen.read_image(COFFEE))
+    verdict, norm = verify(lite0, downloaded, original, Criterion(attacked["label"]["index"], 812), "image")
+    assert (verdict.success, norm) == (True, attacked["norm"])
+    events = answer_of(server, f"/api/jobs/{job['job']}/events")[2].decode()
+    assert json.loads(events.removeprefix("data: "))["stage"] == "done"
+
+
+@needs_server
+def test_bad_input_is_refused_at_once_with_one_sentence(server) -> None:
+    photograph = uploaded(server, COFFEE)
+    for settings, reason in (({"target": "space shutle"}, "did you mean space shuttle"), ({"epsilon": 255}, "1 to 32")):
+        status, said = ask(server, "attack", photograph, **settings)
+        assert status == 422
+        assert reason in said["error"]
+    status, _, body = answer_of(server, "/api/photographs?name=photo.png", b"no image")
+    assert (status, json.loads(body)["error"].startswith("photo.png: not an image")) == (422, True)
+    assert ask(server, "nothing", photograph)[0] == 404
+
+
+@needs_server
+def test_a_forecast_offers_a_cheaper_way(server, peppers: Path) -> None:
+    question = {
+        "model": MODEL,
+        "photographs": [uploaded(server, peppers)],
+        "settings": {"side": "2048", "robust": True},
+    }
+    status, _, body = answer_of(server, "/api/forecast/attack", json.dumps(question).encode())
+    said = json.loads(body)
+    assert status == 200
+    assert said["cheaper"]["seconds"] < said["seconds"]
+    question["settings"] = {"side": "0"}
+    status, _, body = answer_of(server, "/api/forecast/attack", json.dumps(question).encode())
+    assert status == 422
+    assert "choose 2,048 pixels" in json.loads(body)["error"]
+
+
+@needs_server
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "/static/..%2f..%2fserver.py",
+        "/static/../app.py",
+        "/static/",
+        "/api/photographs/..%2f..%2fx/preview",
+        "/api/jobs/x/files/result.json",
+        "/api/jobs/..%2f..%2f/files/x",
+        "/api/models/%2fetc%2fpasswd",
+        "/docs",
+        "/openapi.json",
+    ],
+)
+def test_nothing_but_the_page_is_given_out(server, path: str) -> None:
+    status, _, body = answer_of(server, path)
+    assert status in (404, 422)
+    assert b"root:" not in body
+    assert b"import" not in body
+
+
+@needs_server
+def test_files_of_an_answer_alone_are_given_out(server) -> None:
+    _, job = ask(server, "classify", uploaded(server, COFFEE))
+    wait_for(server, job["job"])
+    assert answer_of(server, f"/api/jobs/{job['job']}/files/result.json")[0] == 200
+    assert answer_of(server, f"/api/jobs/{job['job']}/files.zip")[2].startswith(b"PK")
+    for name in ("..%2f..%2f..%2fetc%2fpasswd", ".hidden", "", "result.json%00"):
+        assert answer_of(server, f"/api/jobs/{job['job']}/files/{name}")[0] == 404
+
+
+@needs_server
+@pytest.mark.parametrize(
+    "value", ["bytes=0-0", "bytes=-", "bytes=9-1", "bytes=0-1,2-3", "lines=1", "bytes=a-b", "x" * 900]
+)
+def test_odd_ranges_are_nothing_special(server, value: str) -> None:
+    status, _, body = answer_of(server, "/static/icon.svg", Range=value)
+    assert status == 200
+    assert body.startswith(b"<svg")
+
+
+@needs_server
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"[]", b"null", b"[" * 60000, b"\xff\xfe", b'{"settings": 3}', b'{"photographs": "x"}'),
+        *(b'{"photographs": [1]}', b'{"model": 1}', b'{"settings": {"epsilon": 1e999}}', b'{"photographs": ["x"]}'),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/jobs/attack", "/api/forecast/learn", "/api/live", "/api/transformed"])
+def test_malformed_questions_are_refused(server, path: str, body: bytes) -> None:
+    status, _, said = answer_of(server, path, body)
+    assert 400 <= status < 500
+    assert json.loads(said)["error"]
+
+
+def raw(server, request: bytes, patience: float = 60) -> bytes:
+    """What comes back for some bytes, until the connection is closed."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with closing(socket.create_connection((host, int(port)), timeout=patience)) as connection:
+        received = b""
+        try:
+            connection.sendall(request)
+            while piece := connection.recv(1 << 16):
+                received += piece
+        except ConnectionError:
+            pass
+        return received
+
+
+@needs_server
+def test_too_large_a_body_is_refused_however_its_length_is_told(server) -> None:
+    head = b"POST /api/jobs/classify HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    assert b" 413 " in raw(server, head + b"Content-Length: 999999999\r\n\r\n")
+    piece = b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
+    for told in (b"", b"Content-Length: 10\r\n"):
+        answer = raw(server, head + told + b"Transfer-Encoding: chunked\r\n\r\n" + piece * 8)
+        assert b" 413 " in answer or b" 400 " in answer or answer == b""
+    assert answer_of(server, "/")[0] == 200
+
+
+@needs_server
+def test_half_a_request_is_hung_up_on_and_many_silent_ones_do_not_silence_the_page(server) -> None:
+    begun = time.monotonic()
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    silent = [socket.create_connection((host, int(port)), timeout=30) for _ in range(300)]
+    try:
+        silent[-1].sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        # Beyond 128 the oldest make room, at once.
+        assert silent[0].recv(1) == b""
+        assert answer_of(server, "/")[0] == 200
+        assert silent[-1].recv(1) == b""
+    except ConnectionResetError:
+        pass
+    finally:
+        for one in silent:
+            one.close()
+    assert time.monotonic() - begun < 30
+
+
+@needs_server
+def test_nobody_else_is_asked_and_nobody_else_may_ask(server) -> None:
+    status, headers, _ = answer_of(server, "/")
+    assert status == 200
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "access-control-allow-origin" not in headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert answer_of(server, "/", host="evil.example")[0] == 421
+    photograph = COFFEE.read_bytes()
+    for origin, expected in (
+        ("https://evil.example", 403),
+        ("http://127.0.0.1:1", 403),
+        ("null", 403),
+        (server.url, 200),
+    ):
+        assert answer_of(server, "/api/photographs?name=x.png", photograph, origin=origin)[0] == expected
+    _, headers, _ = answer_of(server, "/api/page", origin="http://localhost:3000")
+    assert not [name for name in headers if name.lower().startswith("access-control")]
+    assert answer_of(server, "/", method="OPTIONS")[0] == 405
+    assert answer_of(server, "/api/page", b"x", method="PUT")[0] == 405
+
+
+@needs_server
+def test_a_first_load_is_small(server) -> None:
+    index = answer_of(server, "/")[2]
+    static = Path(snellen.__file__).parent / "web" / "static"
+    total = len(index) + sum(len(answer_of(server, f"/static/{path.name}")[2]) for path in static.iterdir())
+    total += len(answer_of(server, "/api/page")[2]) + len(answer_of(server, f"/api/models/{MODEL}")[2])
+    pictures = json.loads(answer_of(server, "/api/page")[2])["examples"]
+    total += sum(len(answer_of(server, f"/api/photographs/{one['number']}/preview")[2]) for one in pictures)
+    assert total < 600_000
+
+
+@needs_server
+def test_a_port_that_is_taken_is_one_line(server, snellen_command) -> None:
+    result = snellen_command("serve", "--model", MODEL, "--port", server.url.rpartition(":")[2])
+    assert result.returncode == 2
+    assert "cannot listen at 127.0.0.1" in result.stderr
+
+
+@needs_server
+def test_an_unknown_model_is_one_line(snellen_command) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = snellen_command("serve", "--model", "resnet5", "--port", port)
+    assert result.returncode == 2
+    assert "resnet5" in result.stderr.splitlines()[-1]
+
+
+@needs_server
+def test_an_image_is_uploaded_as_it_is(server, lite0, tmp_path: Path) -> None:
+    """Even where its bytes are of a kind that would be decoded otherwise: a turned JPEG is upright to us."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.jpg"
+    Image.open(COFFEE).convert("RGB").save(path, format="JPEG", exif=exif)
+    _, job = ask(server, "classify", uploaded(server, path), categories=1)
+    wait_for(server, job["job"])
+    said = json.loads(answer_of(server, f"/api/jobs/{job['job']}/files/result.json")[2])
+    (expected,) = snellen.classify(lite0, [path], 1)
+    assert said["results"][0]["predictions"][0]["probability"] == pytest.approx(expected.top.probability, abs=1e-6)
+
+
+@needs_server
 def test_several_clients_at_once(tmp_path: Path) -> None:
     """A short form of the program that loads the page for minutes."""
     program = Path(__file__).parents[1] / "benchmarks" / "load.py"
@@ -392,186 +815,79 @@ def test_several_clients_at_once(tmp_path: Path) -> None:
     assert not [status for status in result["statuses"] if status.startswith("5")]
 
 
-@needs_gradio
-def test_whoever_stops_listening_stops_the_work() -> None:
-    from snellen.web.page import _updates
-
-    ended = []
-
-    def endless():
-        try:
-            while True:
-                yield StageProgress("x")
-        finally:
-            ended.append(True)
-
-    updates = _updates(endless())
-    next(updates)
-    updates.close()
-    assert ended == [True]
+# Where it listens, and for whom
 
 
-# The running page
+@needs_server
+@pytest.mark.parametrize(
+    ("host", "local", "names"),
+    [
+        ("127.0.0.1", True, {"127.0.0.1", "localhost", "[::1]"}),
+        ("127.0.0.2", True, {"127.0.0.1", "localhost", "[::1]", "127.0.0.2"}),
+        ("::1", True, {"127.0.0.1", "localhost", "[::1]"}),
+        ("Localhost", True, {"127.0.0.1", "localhost", "[::1]"}),
+        ("0.0.0.0", False, set()),
+        ("192.168.1.5", False, set()),
+    ],
+)
+def test_who_reaches_an_address(host: str, local: bool, names: set[str]) -> None:
+    from snellen.web.server import ServeConfig, address_of, hosts_of, is_local
+
+    assert is_local(host) is local
+    assert hosts_of(host) == names
+    address = address_of(ServeConfig(host=host, root_path="/eye"))
+    assert address == {"::1": "http://[::1]:7860/eye/", "0.0.0.0": "http://127.0.0.1:7860/eye/"}.get(
+        host, f"http://{host}:7860/eye/"
+    )
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, lite0):
-    pytest.importorskip("gradio")
+@needs_server
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"port": 0}, "port 0"),
+        ({"root_path": "eye"}, "`root_path` is 'eye'"),
+        ({"credentials": "secret"}, "`auth` holds no user and password"),
+        ({"frames": ["https://a.example; script-src *"]}, "`frame` is"),
+        ({"host": "no.such.host.example"}, "cannot listen at"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(wrong: dict, reason: str) -> None:
+    from snellen.web.server import ServeConfig, serve
+
+    with pytest.raises(InputError, match=reason):
+        serve(ServeConfig(**{"port": 7860} | wrong), print, print)
+
+
+@needs_server
+def test_behind_a_proxy_with_a_password(tmp_path: Path, monkeypatch) -> None:
+    import base64
+
     from browser import serving
 
-    home = tmp_path_factory.mktemp("page")
-    probe = write_probe(home / "toys", lite0)
-    with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu") as running:
-        yield running
-    assert running.process.returncode == 0
-    assert not running.folder.exists()
-    # Nor does it leave anything where it was started.
-    assert list((home / "work").iterdir()) == []
-    # What Gradio itself refuses it writes to the log; our own refusals are for the visitor alone.
-    assert "snellen/web" not in (home / "errors.txt").read_text()
+    monkeypatch.setenv("SNELLEN_AUTH", "anna:s3cret")
+    frame = ("--frame", "https://huggingface.co")
+    with serving(tmp_path, "--model", MODEL, "--root-path", "/eye", "--host", "0.0.0.0", *frame) as running:
+        running.url = running.url.removesuffix("/eye")
+        known = {"authorization": "Basic " + base64.b64encode(b"anna:s3cret").decode()}
+        wrong = {"authorization": "Basic " + base64.b64encode(b"anna:guess").decode()}
+        assert [answer_of(running, "/", **headers)[0] for headers in ({}, wrong, known)] == [401, 401, 200]
+        # Whether the proxy leaves the path as it is or takes its own part away.
+        assert [answer_of(running, path, **known)[0] for path in ("/eye/", "/eye/api/started", "/api/started")] == [
+            200
+        ] * 3
+        _, headers, _ = answer_of(running, "/", **known)
+        assert "frame-ancestors https://huggingface.co" in headers["content-security-policy"]
+    # With a password there is nothing to warn of.
+    assert (tmp_path / "errors.txt").read_text() == ""
 
 
-@pytest.fixture(scope="module")
-def client(server, tmp_path_factory: pytest.TempPathFactory):
-    from gradio_client import Client
+@needs_server
+def test_a_public_page_is_served_with_a_warning(tmp_path: Path) -> None:
+    from browser import serving
 
-    with_files = tmp_path_factory.mktemp("downloads")
-    client = Client(server.url, verbose=False, download_files=with_files)
-    yield client
-    client.close()
-
-
-def answer_of(server, path: str, data: bytes | None = None, **headers: str) -> tuple[int, dict, bytes]:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(server.url + path, data, named)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:
-            return response.status, dict(response.headers), response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, dict(error.headers), error.read()
-
-
-def test_every_tab_is_an_endpoint(client) -> None:
-    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/classify", "/features", "/attack", "/stress", "/probe", "/report"}
-
-
-def test_the_page_is_called_as_its_documentation_says(client) -> None:
-    from gradio_client import handle_file
-
-    said, answer, files = client.predict(handle_file(COFFEE), MODEL, 3, api_name="/classify")
-    assert "coffee.png: espresso" in said
-    assert "<table" in answer
-    assert json.loads(Path(files[1]).read_text())["results"][0]["predictions"][0]["label"] == "espresso"
-
-
-def test_the_downloaded_attack_is_the_verified_file_byte_for_byte(client, server, lite0) -> None:
-    from gradio_client import handle_file
-
-    *_, files = client.predict(handle_file(COFFEE), MODEL, "space shuttle", 4, 100, False, api_name="/attack")
-    downloaded = Path(files[0]).read_bytes()
-    (written,) = server.folder.rglob(tabs.ADVERSARIAL)
-    assert downloaded == written.read_bytes()
-    (said,) = json.loads(Path(files[1]).read_text())["attacks"]
-    original = np.asarray(snellen.read_image(COFFEE))
-    verdict, norm = verify(lite0, downloaded, original, Criterion(said["label"]["index"], 812), "image")
-    assert (verdict.success, norm) == (True, said["norm"])
-    assert verdict.top.probability == pytest.approx(said["attacked"]["top"]["probability"], abs=1e-5)
-
-
-def test_the_probe_answers(client) -> None:
-    from gradio_client import handle_file
-
-    _, answer, files = client.predict(handle_file(COFFEE), "toys", api_name="/probe")
-    assert "rocket" in answer
-    assert [Path(file).name for file in files] == ["categories.png", "result.json"]
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", str(COFFEE), "https://example.org/photo.jpg"])
-def test_a_file_that_was_not_uploaded_is_refused(server, path: str) -> None:
-    # Gradio's client would upload it first.
-    photograph = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    question = json.dumps({"data": [photograph, MODEL, 3]}).encode()
-    status, _, body = answer_of(server, "/gradio_api/call/classify", question, content_type="application/json")
-    assert status == 200
-    _, _, events = answer_of(server, f"/gradio_api/call/classify/{json.loads(body)['event_id']}")
-    assert b"event: error" in events
-    assert b"event: complete" not in events
-
-
-def test_a_model_that_is_not_offered_is_refused(client) -> None:
-    from gradio_client import handle_file
-    from gradio_client.exceptions import AppError
-
-    with pytest.raises(AppError, match="not in the list of choices"):
-        client.predict(handle_file(COFFEE), "/etc/model.safetensors", 3, api_name="/classify")
-
-
-def test_more_than_the_page_offers_is_refused(client) -> None:
-    from gradio_client import handle_file
-    from gradio_client.exceptions import AppError
-
-    with pytest.raises(AppError, match="less than or equal to 32|maximum value 32|greater than maximum"):
-        client.predict(handle_file(COFFEE), MODEL, "cup", 255, 100, False, api_name="/attack")
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", str(COFFEE), "../../../../etc/passwd", "pyproject.toml"])
-def test_no_file_of_this_machine_is_given_out(server, path: str) -> None:
-    status, _, body = answer_of(server, f"/gradio_api/file={path}")
-    assert status in (403, 404)
-    assert b"root:" not in body
-
-
-def test_too_large_an_upload_is_refused_before_it_is_sent(server) -> None:
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
-    with contextlib.closing(connection):
-        connection.putrequest("POST", "/gradio_api/upload")
-        connection.putheader("Content-Length", str(26 << 20))
-        connection.endheaders()
-        assert connection.getresponse().status == 413
-
-
-def test_nobody_passes_the_queue(server) -> None:
-    question = json.dumps({"data": [None, MODEL, 3]}).encode()
-    status, _, _ = answer_of(server, "/gradio_api/run/classify", question, content_type="application/json")
-    assert status >= 400
-
-
-def test_a_browser_is_told_to_ask_nobody_else(server) -> None:
-    status, headers, _ = answer_of(server, "/")
-    assert status == 200
-    assert headers["content-security-policy"].startswith("default-src 'self'")
-    assert headers["x-content-type-options"] == "nosniff"
-
-
-def test_a_foreign_name_is_refused(server) -> None:
-    assert answer_of(server, "/", host="evil.example")[0] == 421
-
-
-def test_a_port_that_is_taken_is_one_line(server, snellen_command) -> None:
-    result = snellen_command("serve", "--model", MODEL, "--port", server.url.rpartition(":")[2])
-    assert result.returncode == 2
-    assert "cannot listen at 127.0.0.1" in result.stderr
-
-
-def test_an_unknown_model_is_one_line(snellen_command) -> None:
-    result = snellen_command("serve", "--model", "resnet5", "--port", "1")
-    assert result.returncode == 2
-    assert "resnet5" in result.stderr
-
-
-def test_an_image_is_uploaded_as_it_is(client, server) -> None:
-    """Even where its bytes are of a kind that would be decoded otherwise: a turned JPEG is upright to us."""
-    from gradio_client import handle_file
-
-    turned = io.BytesIO()
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.open(COFFEE).convert("RGB").save(turned, format="JPEG", exif=exif)
-    path = server.folder.parent / "turned.jpg"
-    path.write_bytes(turned.getvalue())
-    *_, files = client.predict(handle_file(path), MODEL, 1, api_name="/classify")
-    said = json.loads(Path(files[1]).read_text())["results"][0]["predictions"][0]
-    (expected,) = snellen.classify(snellen.load(MODEL, device="cpu"), [path], 1)
-    assert said["probability"] == pytest.approx(expected.top.probability, abs=1e-6)
+    with serving(tmp_path, "--model", MODEL, "--host", "0.0.0.0") as running:
+        assert running.url.startswith("http://127.0.0.1:")
+    assert (
+        "there is no password, and nothing is encrypted; --auth asks for one" in (tmp_path / "errors.txt").read_text()
+    )

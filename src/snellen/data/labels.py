@@ -90,6 +90,11 @@ def label_of_folder(labels: Labels, source: str) -> int | None:
     return _wordnet_ids().get(folder) if labels == imagenet_labels() else None
 
 
+def wordnet_ids(labels: Labels) -> tuple[str, ...]:
+    """The WordNet id of each class, where the classes are ImageNet's; else empty."""
+    return tuple(_wordnet_ids()) if labels == imagenet_labels() else ()
+
+
 @functools.cache
 def _wordnet_ids() -> dict[str, int]:
     from timm.data import ImageNetInfo

@@ -77,7 +77,7 @@ def _frequencies(attacked: Sequence[StressResult]) -> str:
     if not noisy:
         return ""
     losses = ", ".join(
-        f"{name} {1 - mean(one.outcome(name, strength).high_frequency_kept or 0.0 for one in noisy):.0%}"
+        f"{name} {_whole_percent(1 - mean(one.outcome(name, strength).high_frequency_kept or 0.0 for one in noisy))}"
         for name, strength in _assignments(noisy)
     )
     still = [one for one in attacked if one not in noisy]
@@ -122,7 +122,15 @@ def _mirrored(attacked: Sequence[StressResult]) -> str:
     )
 
 
+def _whole_percent(share: float) -> str:
+    """``12%``; what rounds to nothing has no sign."""
+    written = f"{share:.0%}"
+    return "0%" if written == "-0%" else written
+
+
 def _clean(clean: Sequence[StressResult]) -> str:
+    if len(clean) == 1:
+        return _clean_one(clean[0])
     counts = ", ".join(
         f"{describe_transform(transform)} {sum(one.keeps(one.outcome(*transform)) for one in clean)}"
         for transform in _assignments(clean)
@@ -132,6 +140,17 @@ def _clean(clean: Sequence[StressResult]) -> str:
     )
 
 
+def _clean_one(one: StressResult) -> str:
+    """Which of the assignment's transforms leave one photograph's class, and which change it."""
+    kept = [describe_transform(t) for t in _assignments([one]) if one.keeps(one.outcome(*t))]
+    lost = [describe_transform(t) for t in _assignments([one]) if not one.keeps(one.outcome(*t))]
+    parts = [
+        *([f"keeps its class under {_listed(kept)}"] if kept else []),
+        *([f"loses it under {_listed(lost)}"] if lost else []),
+    ]
+    return f"The photograph {' and '.join(parts)}." if parts else ""
+
+
 def _limits(lines: Sequence[AcuityLine], what: str) -> str:
     """The mildest strength at which at most half of a group keeps its answer, for each transform that has one."""
     listed = "; ".join(
@@ -139,8 +158,12 @@ def _limits(lines: Sequence[AcuityLine], what: str) -> str:
         for line in lines
         for mildest in [s for s, rate in zip(line.strengths, line.kept, strict=True) if rate.share <= 0.5][:1]
     )
+    if not listed and lines[0].kept[0].n == 1:
+        return f"No transform changes the {what} photograph's answer at any strength tried."
     if not listed:
         return f"No transform takes its answer from half of the {what} photographs at any strength tried."
+    if lines[0].kept[0].n == 1:
+        return f"The mildest strengths that change the {what} photograph's answer: {listed}."
     return f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed}."
 
 

@@ -9,12 +9,15 @@ import gc
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 """The parameters' numbers in glibc's malloc.h."""
+_PR_SET_PDEATHSIG = 1
+"""The number in Linux's prctl.h."""
 
 
 def quiet_libraries() -> None:
@@ -72,3 +75,12 @@ def _set(parameters: dict[int, int]) -> None:
     if mallopt:
         for parameter, value in parameters.items():
             mallopt(parameter, value)
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, however that came about (Linux only).
+
+    Where a server is killed, what it started would go on for nobody.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,1 +1,5 @@
-"""The page: the exam in a browser. ``tabs.py`` is what its tabs do, ``page.py`` how they look."""
+"""The page: the exam in a browser.
+
+``tabs/`` is what its tabs do, plain functions that know no network; ``app.py`` the addresses that it answers at;
+``static/`` what the browser makes of the answers.
+"""

@@ -1,12 +1,15 @@
-"""What a tab of the page shows: progress while the work goes on, the result when it is done."""
+"""What a tab gives: progress while the work goes on, then a result made of blocks that the browser draws.
+
+A block is data, never markup: the browser writes whatever a name or a label holds as text.
+"""
 
 from __future__ import annotations
 
-import html
+import dataclasses
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,19 +20,171 @@ class StageProgress:
         text: stage in a few words.
         done: number of steps done.
         total: number of all steps; 0 where nobody knows.
+        blocks: what is known of the answer already; empty leaves in place what was shown before.
     """
 
     text: str
     done: int = 0
     total: int = 0
+    blocks: Sequence[Block] = ()
 
 
 @dataclass(frozen=True)
-class TabTable:
+class Bar:
+    """One bar: a share in [0, 1] with its name; ``index`` is the class that it stands for, where it stands for one."""
+
+    label: str
+    share: float
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Bars of shares, the longest first."""
+
+    title: str
+    bars: Sequence[Bar]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often something held: ``count`` of ``of``."""
+
+    label: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts side by side, each drawn as a row of dots."""
+
+    title: str
+    counts: Sequence[Count]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture.
+
+    Attributes:
+        file: name of a file of the job.
+        title: heading below it.
+        alt: what it shows, for those who do not see it.
+        group: pictures of one group stand in one row.
+    """
+
+    file: str
+    title: str
+    alt: str
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Several pictures, in rows by their group."""
+
+    title: str
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A photograph before and after, laid over each other, and the difference amplified.
+
+    Attributes:
+        before, after, noise: names of files of the job.
+        before_title, after_title: what each is.
+        amplified: by how much the noise is.
+    """
+
+    before: str
+    after: str
+    noise: str
+    before_title: str
+    after_title: str
+    amplified: float
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One letter of the acuity chart: a transform at a strength.
+
+    Attributes:
+        strength: amount of the transform, in its unit.
+        title: transform at that strength, in words.
+        kept: whether the answer is kept.
+        label: answer there.
+        share: its probability.
+    """
+
+    strength: float
+    title: str
+    kept: bool
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
+class ChartLine:
+    """One line of the acuity chart: a transform, mild to strong."""
+
+    transform: str
+    letters: Sequence[Letter]
+
+
+@dataclass(frozen=True)
+class Acuity:
+    """An acuity chart of one photograph; ``photograph`` is the one that a letter's picture is made of."""
+
+    title: str
+    photograph: str
+    lines: Sequence[ChartLine]
+
+
+@dataclass(frozen=True)
+class Table:
     """A table; columns whose cells are all numbers are aligned to the right."""
 
+    title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Paragraphs."""
+
+    title: str
+    paragraphs: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A page of its own, shown in a frame without scripts; ``file`` is a file of the job."""
+
+    file: str
+    title: str
+
+
+Block = Bars | Counts | Picture | Pictures | Comparison | Acuity | Table | Text | Document
+
+
+@dataclass(frozen=True)
+class Next:
+    """What can be done with an answer: a tab with a photograph that the answer made, and its original.
+
+    Attributes:
+        label: what a button says.
+        tab: name of the tab.
+        photograph: number of the photograph, as the store knows it.
+        original: of what it was made from; empty where that does not matter.
+    """
+
+    label: str
+    tab: str
+    photograph: str
+    original: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,33 +193,23 @@ class TabResult:
 
     Attributes:
         headline: answer in one line.
-        figures: PNG files.
-        table: numbers of the answer.
-        paragraphs: discussion.
-        files: files that can be downloaded.
-        document: web page in one file, shown as it is; None where there is none.
+        blocks: answer, the most important first.
+        files: names of the job's files that can be downloaded, the most important first.
+        command: command that does the same.
+        onward: what can be done next.
+        model: name under which the page now offers a model that the job made; empty where it made none.
     """
 
     headline: str
-    figures: Sequence[Path] = ()
-    table: TabTable | None = None
-    paragraphs: Sequence[str] = field(default=())
-    files: Sequence[Path] = ()
-    document: Path | None = None
+    blocks: Sequence[Block] = ()
+    files: Sequence[str] = ()
+    command: str = ""
+    onward: Sequence[Next] = ()
+    model: str = ""
 
 
 Work = Generator[StageProgress | TabResult, None, None]
 """What is done for one visitor, step by step, the result last. Whoever stops asking stops the work."""
-
-
-def status(text: str, done: int = 0, total: int = 0) -> str:
-    """A line of text, with a bar where it is known how far the work is."""
-    bar = f'<progress value="{done}" max="{total}"></progress>' if total else ""
-    return f'<div class="snellen-status" role="status">{html.escape(text)}{bar}</div>'
-
-
-CANCELLED = f'<div class="snellen-cancelled">{status("Cancelled.")}</div>'
-"""The line of text that takes the place of work that was stopped."""
 
 
 def without_backquotes(text: str) -> str:
@@ -72,34 +217,11 @@ def without_backquotes(text: str) -> str:
     return re.sub("`(.*?)`", r"\1", text)
 
 
-def details(result: TabResult) -> str:
-    """The table and the discussion."""
-    table = "" if result.table is None else _table(result.table)
-    return table + "".join(f"<p>{html.escape(without_backquotes(text))}</p>" for text in result.paragraphs)
+def plain_blocks(blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    """Blocks as what JSON knows, each with its kind."""
+    return [{"kind": type(block).__name__.lower()} | dataclasses.asdict(block) for block in blocks]
 
 
-def frame(document: str) -> str:
-    """A web page inside the page, without scripts and without access to it."""
-    return f'<iframe class="snellen-report" title="the report" sandbox="" srcdoc="{html.escape(document)}"></iframe>'
-
-
-def _table(table: TabTable) -> str:
-    numeric = [all(_is_number(row[column]) for row in table.rows) for column in range(len(table.columns))]
-
-    def row(cells: Sequence[str], tag: str) -> str:
-        written = (
-            f"<{tag}{' class=number' if right else ''}>{html.escape(cell)}</{tag}>"
-            for cell, right in zip(cells, numeric, strict=True)
-        )
-        return f"<tr>{''.join(written)}</tr>"
-
-    head, body = row(table.columns, "th"), "".join(row(cells, "td") for cells in table.rows)
-    return f'<table class="snellen-table"><thead>{head}</thead><tbody>{body}</tbody></table>'
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.replace(",", "").removesuffix("/255") or 0)
-    except ValueError:
-        return False
-    return True
+def plain_result(result: TabResult) -> dict[str, Any]:
+    """A result as what JSON knows."""
+    return dataclasses.asdict(result) | {"blocks": plain_blocks(result.blocks)}

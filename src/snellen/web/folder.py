@@ -1,75 +1,80 @@
-"""The page's own folder: all that it reads and writes, swept while it runs."""
+"""The page's own folder: all that it reads and writes, kept below a size and swept by age."""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-_PAUSE = 60.0
+from snellen.errors import SnellenError
+from snellen.web.limits import Limits
 
 
-@contextlib.contextmanager
-def swept(
-    folder: Path, seconds: float, most_bytes: int, forget: Callable[[set[str]], None] = lambda _: None
-) -> Iterator[None]:
-    """Once a minute, :func:`sweep` away what has come into ``folder`` since; ``forget`` is told the paths."""
-    stays, ended = frozenset(folder.rglob("*")), threading.Event()
+class Folder:
+    """A folder that stays below a size: room is made before anything is written.
 
-    def tidy() -> None:
-        while not ended.wait(_PAUSE):
-            forget({str(path) for path in sweep(folder, seconds, most_bytes, stays)})
+    Args:
+        path: the folder.
+        limits: limits of the page.
+        in_use: function that gives the paths, files or folders, that stay whatever their age.
+    """
 
-    thread = threading.Thread(target=tidy, name="sweep", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    def __init__(self, path: Path, limits: Limits, in_use: Callable[[], Collection[Path]] = tuple) -> None:
+        self.path = path
+        self._limits = limits
+        self.in_use = in_use
+        self._lock = threading.Lock()
 
+    def make_room(self, size: int = 0) -> None:
+        """Delete what is too old, and of the rest the oldest, until ``size`` bytes more may come.
 
-def job_folder(folder: Path) -> Path:
-    """A new folder for one result."""
-    return Path(tempfile.mkdtemp(prefix="result-", dir=folder))
+        Raises:
+            SnellenError: what is in use leaves no room, or the disk does.
+        """
+        limits = self._limits
+        with self._lock:
+            left = sweep(self.path, limits.kept_seconds, limits.kept_bytes - size, self.in_use())
+        free = shutil.disk_usage(self.path).free
+        if left + size > limits.kept_bytes or free < size + limits.free_bytes:
+            raise SnellenError("this page has no room left for now", "try again in some minutes")
 
 
 def sweep(
     folder: Path, seconds: float, most_bytes: int, stays: Collection[Path] = (), now: float | None = None
-) -> list[Path]:
+) -> int:  # fmt: skip
     """Delete what is older than ``seconds``, and of the rest the oldest until at most ``most_bytes`` are left.
 
     Args:
         folder: below which files are deleted, and then the folders that are left empty.
         seconds: since a file came or was last written.
         most_bytes: of all files together.
-        stays: files that are left alone.
+        stays: files that are left alone, and folders whose files are; they count.
         now: the time, in seconds since 1970.
 
     Returns:
-        The files that were deleted.
+        The bytes that are left.
     """
     now = time.time() if now is None else now
-    found: list[tuple[float, int, Path]] = []
+    found: list[tuple[bool, float, int, Path]] = []
     for path in folder.rglob("*"):
         # Another thread may delete it meanwhile.
         with contextlib.suppress(OSError):
-            if path not in stays and path.is_file():
+            if path.is_file():
                 about = path.stat()
-                found.append((max(about.st_mtime, about.st_ctime), about.st_size, path))
-    kept, swept = 0, []
-    for written, size, path in sorted(found, reverse=True):
-        if now - written > seconds or kept + size > most_bytes:
+                kept = path in stays or any(parent in stays for parent in path.parents)
+                found.append((kept, max(about.st_mtime, about.st_ctime), about.st_size, path))
+    left = 0
+    for kept, written, size, path in sorted(found, reverse=True):
+        if not kept and (now - written > seconds or left + size > most_bytes):
             path.unlink(missing_ok=True)
-            swept.append(path)
         else:
-            kept += size
+            left += size
     for path in sorted(folder.rglob("*"), reverse=True):
         with contextlib.suppress(OSError):
-            if path.is_dir() and now - path.stat().st_mtime > seconds:
+            if path.is_dir() and path not in stays and now - path.stat().st_mtime > seconds:
                 # Fails where something is left in it.
                 path.rmdir()
-    return swept
+    return left

@@ -1,14 +1,8 @@
-"""What a visitor may ask for, so that the page can be left running."""
+"""What visitors may ask for, so that the page can be left running."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from PIL import Image
-
-from snellen.data.images import read_image
-from snellen.errors import ImageError, InputError
 
 
 @dataclass(frozen=True)
@@ -18,62 +12,49 @@ class Limits:
     Attributes:
         upload_bytes: size of one photograph's file.
         pixels: number of pixels of one photograph.
+        worked_pixels: number of pixels at which a photograph is attacked or transformed; a larger one is reduced, and
+            the page says so.
         photographs: number of photographs in one report.
         categories: number of categories shown for a photograph.
         epsilon: bound of an attack, in steps of 1/255.
         steps: number of steps of an attack.
-        text: number of characters of a class name, a title, a name.
-        waiting: number of visitors in the queue.
-        sessions: number of visitors that Gradio remembers; it makes itself a copy of the page's settings for each.
+        classes, examples: number of classes to learn, and of photographs of each.
+        question_bytes: size of a question: some names and numbers.
+        waiting: number of jobs in the queue.
+        waiting_each: number of jobs in the queue from one address.
+        learned: number of models that visitors made and the page keeps; the oldest goes first.
+        abandoned_seconds: time after which a job that nobody asks about ends.
         kept_seconds: time that uploads and results are kept.
         kept_bytes: size of all uploads and results together.
+        free_bytes: space on the disk that is left to others.
+        connections: number of connections without a request on them.
+        requests: number of requests at a time.
+        requests_each: number of requests at a time from one address.
+        header_seconds: time for a request's headers.
+        body_seconds: time between two pieces of a request's body.
+        upload_seconds: time for a whole body.
     """
 
-    upload_bytes: int = 25 << 20
-    pixels: int = 20_000_000
+    upload_bytes: int = 100 << 20
+    pixels: int = 64_000_000
+    worked_pixels: int = 6_000_000
     photographs: int = 8
     categories: int = 20
     epsilon: int = 32
     steps: int = 100
-    text: int = 100
+    classes: int = 8
+    examples: int = 30
+    question_bytes: int = 1 << 16
     waiting: int = 64
-    sessions: int = 128
-    kept_seconds: int = 3600
+    waiting_each: int = 8
+    learned: int = 16
+    abandoned_seconds: float = 120
+    kept_seconds: float = 3600
     kept_bytes: int = 2 << 30
-
-    def number(self, what: str, value: float, most: int) -> int:
-        """``value`` as a whole number from 1 to ``most``.
-
-        Raises:
-            InputError: it is none, or outside.
-        """
-        if value != value or not float(value).is_integer() or not 1 <= value <= most:
-            raise InputError(f"{what}: {value:g}", f"a whole number from 1 to {most}")
-        return int(value)
-
-    def words(self, what: str, value: str | None) -> str:
-        """``value`` without the spaces around it.
-
-        Raises:
-            InputError: it is too long.
-        """
-        text = (value or "").strip()
-        if len(text) > self.text:
-            raise InputError(f"{what}: {len(text)} characters", f"at most {self.text}")
-        return text
-
-    def photograph(self, path: Path | None) -> Image.Image:
-        """An uploaded photograph, decoded; refusals name the file as the visitor does, without the server's folders.
-
-        Raises:
-            InputError: there is none.
-            ImageError: too large, or nothing that can be read.
-        """
-        if path is None:
-            raise InputError("no photograph", "drop one on the page, or click one of the examples")
-        if path.is_file() and path.stat().st_size > self.upload_bytes:
-            raise ImageError(f"{path.name}: larger than {self.upload_bytes >> 20} MiB")
-        try:
-            return read_image(path, self.pixels)
-        except ImageError as error:
-            raise ImageError(error.message.replace(str(path), path.name), error.hint) from error
+    free_bytes: int = 256 << 20
+    connections: int = 128
+    requests: int = 256
+    requests_each: int = 64
+    header_seconds: float = 10
+    body_seconds: float = 20
+    upload_seconds: float = 300

@@ -1,9 +1,19 @@
-"""Stands before the page: lets through what the page needs, and nothing else."""
+"""Stands before the page: lets through what the page needs, from whom it knows, and nothing else."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
+
+from snellen.web.limits import Limits
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -11,29 +21,30 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_API = "/gradio_api"
-_READ = (
-    "/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", "/static/", "/assets/", "/svelte/",
-    f"{_API}/info", f"{_API}/theme.css", f"{_API}/startup-events", f"{_API}/app_id", f"{_API}/heartbeat/",
-    f"{_API}/queue/data", f"{_API}/queue/status", f"{_API}/call/", f"{_API}/file=", f"{_API}/upload_progress",
-)  # fmt: skip
-_WRITTEN = (f"{_API}/queue/join", f"{_API}/run/", f"{_API}/call/", f"{_API}/upload", f"{_API}/cancel", f"{_API}/reset")
-_UPLOAD = f"{_API}/upload"
-_QUESTION_BYTES = 1 << 20
-"""The largest question: some names and numbers. Photographs come as uploads."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "frame-src 'self'; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
+)
+"""A browser that obeys it runs the page's own scripts alone, and asks nobody else for anything."""
 
-# A browser that obeys these asks nobody else for anything. The page's library makes functions of its templates.
-_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
-_HEADERS = (
-    (b"content-security-policy", _POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-)
+
+@dataclass(frozen=True)
+class Access:
+    """Who may ask.
+
+    Attributes:
+        hosts: names under which the page may be asked for; empty allows any. A foreign site whose name is made to point
+            at this machine asks under its own.
+        credentials: ``user:password`` that everybody must know; empty where nobody must.
+        frames: addresses of pages that may show this one in a frame, such as ``https://huggingface.co``.
+        root_path: path under which a proxy offers the page, which tells who asks; empty where there is none. A proxy
+            may leave it in the path or take it away.
+    """
+
+    hosts: frozenset[str] = frozenset()
+    credentials: str = ""
+    frames: tuple[str, ...] = ()
+    root_path: str = ""
 
 
 class GuardMiddleware:
@@ -41,66 +52,103 @@ class GuardMiddleware:
 
     Args:
         application: application behind it.
-        upload_bytes: size of the largest upload.
-        hosts: names under which the page may be asked for; empty allows any. A foreign site whose name is made to
-            point at this machine asks under its own.
+        limits: limits of the page.
+        access: who may ask.
     """
 
-    def __init__(self, application: Application, upload_bytes: int, hosts: frozenset[str] = frozenset()) -> None:
-        self._application = application
-        self._upload_bytes = upload_bytes
-        self._hosts = hosts
+    def __init__(self, application: Application, limits: Limits, access: Access) -> None:
+        self._application, self._limits, self._access = application, limits, access
+        self._asking: Counter[str] = Counter()
+        frames = " ".join(access.frames) or "'none'"
+        self._headers = [
+            (b"content-security-policy", POLICY.format(frames=frames).encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"referrer-policy", b"no-referrer"),
+            (b"cross-origin-resource-policy", b"same-origin"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
-        if scope["type"] == "lifespan":
-            await self._application(scope, receive, send)
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await receive()
+                await send({"type": "websocket.close", "code": 1000})
             return
-        status, reason = self.refusal(scope)
-        if status:
-            await _refuse(send, status, reason)
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self.refusal(scope["method"], headers)
+        visitor = scope["visitor"] = self._visitor(scope, headers)
+        full = self._asking.total() >= self._limits.requests or self._asking[visitor] >= self._limits.requests_each
+        if refusal is None and full:
+            refusal = 503, "too many requests at a time (try again in a moment)"
+        if refusal is not None:
+            await self._refuse(send, *refusal)
             return
+        if self._access.root_path and scope["path"].startswith(f"{self._access.root_path}/"):
+            scope["path"] = scope["path"].removeprefix(self._access.root_path)
+        # Whole files only: of a part nobody has need, and odd ones are easily misread.
+        scope["headers"] = [(n, v) for n, v in scope["headers"] if n.lower() not in (b"range", b"if-range")]
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
-            await send(message)
+                given = {name for name, _ in message.get("headers", ())}
+                added = [(name, value) for name, value in self._headers if name not in given]
+                message["headers"] = [*message.get("headers", ()), *added]
+            # Who does not take an answer does not hold the place for ever.
+            await asyncio.wait_for(send(message), self._limits.upload_seconds)
 
-        await self._application(scope, receive, headed)
+        self._asking[visitor] += 1
+        try:
+            await self._application(scope, receive, headed)
+        finally:
+            self._asking[visitor] -= 1
+            if not self._asking[visitor]:
+                del self._asking[visitor]
 
-    def refusal(self, scope: Scope) -> tuple[int, str]:
-        """The status with which a request is refused, and why; 0 where it is not."""
-        if scope["type"] != "http":
-            return 404, "Not found."
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if self._hosts and _hostname(headers.get(b"host", "")) not in self._hosts:
-            return 421, "This page is not known under that name."
-        path, method = scope["path"], scope["method"]
-        if method in ("GET", "HEAD", "OPTIONS"):
-            known = path == "/" or any(_under(path, allowed) for allowed in _READ)
-            remote = path.startswith(f"{_API}/file=") and "://" in path
-            return (0, "") if known and not remote else (404, "Not found.")
-        if method != "POST" or not any(_under(path, allowed) for allowed in _WRITTEN):
-            return 404, "Not found."
-        most = self._upload_bytes + (1 << 16) if _under(path, _UPLOAD) else _QUESTION_BYTES
-        length = headers.get(b"content-length", "")
-        if not length.isdecimal():
-            return 411, "How long is it?"
-        return (413, f"Larger than {most >> 20} MiB.") if int(length) > most else (0, "")
+    def refusal(self, method: str, headers: MutableMapping[bytes, str]) -> tuple[int, str] | None:
+        """The status with which a request is refused, and why; None where it is not."""
+        host = headers.get(b"host", "")
+        if self._access.hosts and hostname(host) not in self._access.hosts:
+            return 421, "this page is not known under that name"
+        if method not in ("GET", "HEAD", "POST"):
+            return 405, "GET, HEAD or POST"
+        if self._access.credentials and not self._knows(headers.get(b"authorization", "")):
+            return 401, "user and password"
+        origin = headers.get(b"origin")
+        if method == "POST" and origin is not None and urlsplit(origin).netloc.lower() not in self._own(headers):
+            return 403, "another site's page may not ask"
+        return None
+
+    def _own(self, headers: MutableMapping[bytes, str]) -> set[str]:
+        """The names, with ports, under which this page is asked now."""
+        names = [headers.get(b"host", "")]
+        if self._access.root_path:
+            names.append(headers.get(b"x-forwarded-host", ""))
+        return {name.lower() for name in names if name}
+
+    def _knows(self, authorization: str) -> bool:
+        kind, _, given = authorization.partition(" ")
+        try:
+            decoded = base64.b64decode(given, validate=True) if kind.lower() == "basic" else b""
+        except (binascii.Error, ValueError):
+            return False
+        return hmac.compare_digest(decoded, self._access.credentials.encode())
+
+    def _visitor(self, scope: Scope, headers: MutableMapping[bytes, str]) -> str:
+        """The address of whoever asks: as the nearest proxy says, where there is one."""
+        if self._access.root_path and b"x-forwarded-for" in headers:
+            return headers[b"x-forwarded-for"].rpartition(",")[2].strip()[:64]
+        client = scope.get("client")
+        return str(client[0]) if client else ""
+
+    async def _refuse(self, send: Send, status: int, reason: str) -> None:
+        asked = [(b"www-authenticate", b'Basic realm="Snellen", charset="UTF-8"')] if status == 401 else []
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *asked, *self._headers]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps({"error": reason}).encode()})
 
 
-def _under(path: str, allowed: str) -> bool:
-    if allowed.endswith(("/", "=")) and allowed != "/":
-        return path.startswith(allowed)
-    return path.rstrip("/") == allowed.rstrip("/")
-
-
-def _hostname(host: str) -> str:
+def hostname(host: str) -> str:
     """``localhost`` of ``localhost:7860``, ``[::1]`` of ``[::1]:7860``."""
     return host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0].lower()
-
-
-async def _refuse(send: Send, status: int, reason: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *_HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})

@@ -2,128 +2,210 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import multiprocessing
-import os
+import re
+import shutil
 import signal
+import socket
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from snellen.errors import InputError, SnellenError
 from snellen.runs.process import return_freed_memory
-from snellen.web.folder import swept
-from snellen.web.middleware import GuardMiddleware
-from snellen.web.state import open_state
+from snellen.web.limits import Limits
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_SWEEP_SECONDS = 60.0
 
 
-def serve(
-    models: Sequence[str],
-    probes: Sequence[Path],
-    host: str,
-    port: int,
-    device: str,
-    opened: Callable[[str], None],
-) -> None:
-    """Serve the page until Ctrl-C or SIGTERM.
+@dataclass(frozen=True)
+class ServeConfig:
+    """What a page offers and where it listens.
 
-    Args:
+    Attributes:
         models: names or paths of the models on the page, as :func:`snellen.load` takes them; empty takes the bundled
             ones.
         probes: run folders of probes.
+        device: device that the networks run on.
         host: address to listen at.
         port: port to listen at.
-        device: device that the networks run on.
-        opened: function that is told the page's address.
+        root_path: path under which a proxy offers the page; not empty means that a proxy stands before it.
+        credentials: ``user:password`` that everybody must know; empty where nobody must.
+        frames: addresses of pages that may show this one in a frame.
+    """
+
+    models: Sequence[str] = ()
+    probes: Sequence[Path] = ()
+    device: str = "auto"
+    host: str = "127.0.0.1"
+    port: int = 7860
+    root_path: str = ""
+    credentials: str = ""
+    frames: Sequence[str] = ()
+
+
+def serve(config: ServeConfig, opened: Callable[[str], None], warned: Callable[[str], None]) -> None:
+    """Serve the page until Ctrl-C, SIGTERM or SIGHUP; models load while it listens already.
+
+    Args:
+        config: what to offer, and where.
+        opened: function that is told the page's address as soon as it listens.
+        warned: function that is told what who serves should know.
 
     Raises:
-        SnellenError: Gradio is not installed, a model cannot be loaded, or the address cannot be listened at.
+        SnellenError: what the page needs is not installed, a model cannot be loaded, or the address cannot be listened
+            at.
     """
-    if find_spec("gradio") is None:
-        raise SnellenError("the page needs Gradio, which is not installed", "see docs/page.md")
-    if not 1 <= port <= 65535:
-        raise InputError(f"port {port}", "1 to 65535")
+    if any(find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise SnellenError("the page needs starlette and uvicorn, which are not installed", "see docs/page.md")
+    _check(config)
     return_freed_memory()
-    with tempfile.TemporaryDirectory(prefix="snellen-page-", ignore_cleanup_errors=True) as name:
-        folder = Path(name).resolve()
-        # Read when Gradio is imported: it is to write nowhere else, to ask nobody, to tell nobody.
-        os.environ["GRADIO_TEMP_DIR"] = str(folder)
-        os.environ["GRADIO_EXAMPLES_CACHE"] = str(folder / "examples")
-        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        _reach_directly(host)
-        state = open_state(folder, models, probes, device)
-        from starlette.middleware import Middleware
-
-        from snellen.web.page import CSS, LIGHT, THEME, build_page
-
-        page = build_page(state)
-
-        def forget(paths: set[str]) -> None:
-            for known in (*page.temp_file_sets, page.upload_file_set):
-                known -= paths
-
-        guard = Middleware(GuardMiddleware, upload_bytes=state.limits.upload_bytes, hosts=_names_of(host))
-        with swept(folder, state.limits.kept_seconds, state.limits.kept_bytes, forget):
-            try:
-                _, address, _ = page.launch(
-                    server_name=host,
-                    server_port=port,
-                    app_kwargs={"middleware": [guard]},
-                    max_file_size=state.limits.upload_bytes,
-                    state_session_capacity=state.limits.sessions,
-                    allowed_paths=[],
-                    blocked_paths=[],
-                    theme=THEME,
-                    css=CSS,
-                    js=LIGHT,
-                    footer_links=["api"],
-                    prevent_thread_lock=True,
-                    quiet=True,
-                    share=False,
-                    show_error=False,
-                    enable_monitoring=False,
-                    run_history=False,
-                    mcp_server=False,
-                    pwa=False,
-                    ssr_mode=False,
-                    num_workers=0,
-                    # Else it calls itself and gives up where a busy machine does not answer within seconds.
-                    _frontend=False,
-                )
-            except OSError as error:
-                raise InputError(f"cannot listen at {host}, port {port}", "another `port` or `host`") from error
-            opened(address)
-            try:
-                _wait_for_the_end()
-            finally:
-                for child in multiprocessing.active_children():
-                    child.kill()
-                page.close(verbose=False)
+    with _listening(config.host, config.port) as listener, _temporary_folder() as folder:
+        if not is_local(config.host) and not config.credentials:
+            warned(
+                f"whoever reaches {config.host}, port {config.port} can use this page and its processor: there is no "
+                "password, and nothing is encrypted; `auth` asks for one"
+            )
+        opened(address_of(config))
+        asyncio.run(_serve(config, listener, folder))
 
 
-def _names_of(host: str) -> frozenset[str]:
-    """The names under which a page that only this machine can reach is asked for; any where others can reach it."""
+async def _serve(config: ServeConfig, listener: socket.socket, folder: Path) -> None:
+    import uvicorn
+
+    from snellen.web.app import Page, build_app
+    from snellen.web.middleware import Access
+    from snellen.web.protocol import patient
+
+    limits = Limits()
+    page = Page(folder, limits)
+    access = Access(hosts_of(config.host), config.credentials, tuple(config.frames), config.root_path)
+
+    class Server(uvicorn.Server):
+        """Ends when it is told: uvicorn's own handlers do not know SIGHUP, and raise the signal anew at the end."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
+    server = Server(
+        uvicorn.Config(
+            build_app(page, access),
+            http=patient(limits),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=1 << 14,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    failed: list[BaseException] = []
+
+    def end() -> None:
+        page.closing = server.should_exit = True
+
+    def load() -> None:
+        try:
+            from snellen.web.state import open_state
+
+            def told(text: str) -> None:
+                page.loading = text
+
+            page.opened(open_state(page.folder, config.models, config.probes, config.device, limits, told))
+            loop.call_soon_threadsafe(page.set_ready)
+        except BaseException as error:
+            failed.append(error)
+            loop.call_soon_threadsafe(end)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
+            loop.add_signal_handler(getattr(signal, name), end)
+    threading.Thread(target=load, name="load", daemon=True).start()
+    sweeping = loop.create_task(_sweep(page))
     try:
-        local = ipaddress.ip_address(host).is_loopback
+        await server.serve(sockets=[listener])
+    finally:
+        sweeping.cancel()
+        for child in multiprocessing.active_children():
+            child.kill()
+        await asyncio.to_thread(page.jobs.close)
+    if failed:
+        raise failed[0]
+
+
+async def _sweep(page: object) -> None:
+    from snellen.web.app import Page
+
+    assert isinstance(page, Page)
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        with contextlib.suppress(SnellenError, OSError):
+            await asyncio.to_thread(page.folder.make_room)
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="snellen-page-")).resolve()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=512)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"cannot listen at {host}, port {port}", "another `port` or `host`") from error
+    with listener:
+        yield listener
+
+
+def _check(config: ServeConfig) -> None:
+    if not 1 <= config.port <= 65535:
+        raise InputError(f"port {config.port}", "1 to 65535")
+    if config.root_path and (not config.root_path.startswith("/") or config.root_path.endswith("/")):
+        raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen")
+    for site in config.frames:
+        if not re.fullmatch(r"https?://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?", site):
+            raise InputError(f"`frame` is {site!r}", "a site such as https://huggingface.co")
+    user, colon, password = config.credentials.partition(":")
+    if config.credentials and not (user and colon and password):
+        raise InputError("`auth` holds no user and password", "user:password")
+
+
+def is_local(host: str) -> bool:
+    """Whether only this machine reaches what listens at ``host``."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
-        local = host == "localhost"
-    return _LOOPBACK if local else frozenset()
+        return host.lower() == "localhost"
 
 
-def _reach_directly(host: str) -> None:
-    """Gradio starts by a request to itself, which must not go by way of a proxy."""
-    for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost", host)))
+def hosts_of(host: str) -> frozenset[str]:
+    """The names under which a page that only this machine can reach is asked for; any where others can reach it."""
+    if not is_local(host):
+        return frozenset()
+    return _LOOPBACK | {_bracketed(host.lower())}
 
 
-def _wait_for_the_end() -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
+def address_of(config: ServeConfig) -> str:
+    """What to type into a browser on this machine."""
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::", "") else config.host  # noqa: S104  # compared, not bound
+    return f"http://{_bracketed(host)}:{config.port}{config.root_path}/"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -1,25 +1,32 @@
-"""What all tabs share: the classifiers that the page examines, its folder, its limits."""
+"""What all tabs share: the classifiers that the page examines, its photographs, its limits."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.models.bundled import BUNDLED
 from snellen.models.classifier import Classifier, load
 from snellen.models.listing import is_offline
 from snellen.transfer.files import CONFUSION, RESULT, load_probe
+from snellen.web.folder import Folder
 from snellen.web.limits import Limits
+from snellen.web.photographs import Photograph, Photographs
 
 T = TypeVar("T")
 
 NO_PROBE = (
     "This page was started without a probe. Make one with `snellen probe DATASET --out RUN`, then start the page with "
-    "`snellen serve --probe RUN`."
+    "`snellen serve --probe RUN`; or show the network a few pictures of your own under Learn."
 )
 
 
@@ -51,31 +58,62 @@ class OfferedProbe:
     confusion: bytes | None
 
 
+class Learned:
+    """The classifiers that visitors made on the page; who does not know a name cannot guess it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[str, Classifier] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, classifier: Classifier) -> None:
+        """Keep one; the oldest goes where there are too many."""
+        with self._lock:
+            self._known[name] = classifier
+            while len(self._known) > self._most:
+                del self._known[next(iter(self._known))]
+
+    def find(self, name: str) -> Classifier | None:
+        """The one of that name; None where there is none, or no more."""
+        return self._known.get(name)
+
+
 @dataclass(frozen=True, eq=False)
 class AppState:
-    """Everything a tab works with. All is loaded before the first visitor, so that memory does not grow with use.
+    """Everything a tab works with.
 
     Attributes:
-        folder: folder of all results.
+        folder: folder of all that the page writes.
         models: offered models by the name that the page shows.
         probes: offered probes by the name that the page shows.
         limits: limits of what a visitor may ask for.
         device: device that the networks run on.
+        pass_seconds: seconds that the first model takes for one photograph.
+        learned: classifiers that visitors made.
+        photographs: photographs that visitors gave and that the page made.
     """
 
-    folder: Path
+    folder: Folder
     models: Mapping[str, OfferedModel]
     probes: Mapping[str, OfferedProbe] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     device: str = "auto"
+    pass_seconds: float = 0.05
+    learned: Learned = field(init=False)
+    photographs: Photographs = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "learned", Learned(self.limits.learned))
+        object.__setattr__(self, "photographs", Photographs(self.folder, self.limits))
 
     def model(self, name: str) -> Classifier:
-        """The classifier of that name.
+        """The classifier of that name, a visitor's own among them.
 
         Raises:
             InputError: the page does not offer it.
         """
-        return _offered("model", name, self.models).classifier
+        learned = self.learned.find(name)
+        return _offered("model", name, self.models).classifier if learned is None else learned
 
     def probe(self, name: str | None) -> OfferedProbe:
         """The probe of that name.
@@ -87,34 +125,59 @@ class AppState:
             raise InputError(NO_PROBE)
         return _offered("probe", name, self.probes)
 
+    def examples(self) -> list[Photograph]:
+        """The bundled photographs, as if a visitor had given them."""
+        return [self.photographs.add(one.path.read_bytes(), one.path.name) for one in bundled_photographs()]
+
 
 def open_state(
-    folder: Path,
+    folder: Folder,
     models: Sequence[str] = (),
     probes: Sequence[Path] = (),
     device: str = "auto",
     limits: Limits | None = None,
+    told: Callable[[str], None] = lambda _: None,
 ) -> AppState:
     """Load what the page is to examine.
 
     Args:
-        folder: folder of all results.
+        folder: folder of all that the page writes.
         models: names or paths, as :func:`snellen.load` takes them; empty takes the bundled ones that are installed.
         probes: run folders of probes.
         device: device that the networks run on.
         limits: limits of what a visitor may ask for.
+        told: function that is told what is being loaded.
 
     Raises:
         InputError: one of them cannot be loaded, or two have one name.
     """
     sources = list(models) or [name for name in BUNDLED if is_offline(name)]
+
+    def loaded(source: str) -> OfferedModel:
+        told(f"Loading {_display_name(source)}")
+        return OfferedModel(source, load(source, device=device))
+
+    offered = _named((_display_name(source), loaded(source)) for source in sources)
     return AppState(
         folder=folder,
-        models=_named((_display_name(source), OfferedModel(source, load(source, device=device))) for source in sources),
+        models=offered,
         probes=_named((_display_name(probe), _open_probe(probe, device)) for probe in probes),
         limits=limits or Limits(),
         device=device,
+        pass_seconds=_seconds_of_pass(next(iter(offered.values())).classifier),
     )
+
+
+def _seconds_of_pass(classifier: Classifier) -> float:
+    """Seconds that the network takes for one photograph; the first pass, which warms up, is not counted."""
+    blank = torch.full((1, 3, *classifier.preprocessing.size), 0.5)
+    seconds = 0.0
+    for _ in range(2):
+        begun = time.perf_counter()
+        with torch.inference_mode():
+            classifier.logits_from_inputs(blank)
+        seconds = time.perf_counter() - begun
+    return seconds
 
 
 def _open_probe(run: Path, device: str) -> OfferedProbe:

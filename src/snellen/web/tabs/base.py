@@ -1,0 +1,194 @@
+"""What a tab is, and what several of them do alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from snellen.errors import InputError
+from snellen.inspect.categories import Classification
+from snellen.models.classifier import Classifier
+from snellen.models.predictions import Prediction
+from snellen.runs.files import write_bytes
+from snellen.runs.provenance import Provenance, fingerprint
+from snellen.web.content import Bar, Bars, Picture, Work
+from snellen.web.fields import Choice, Field
+from snellen.web.photographs import Photograph
+from snellen.web.state import AppState
+
+DEFAULT_SIDE = 1024
+SIDES = (512, DEFAULT_SIDE, 2048)
+"""Longer sides that a photograph can be reduced to before it is attacked or transformed, in pixels."""
+_REFERENCE_PASS = 0.05
+"""Seconds that the bundled network takes for one photograph where the forecasts were measured."""
+_OWN_MEMORY = 550
+"""MiB that the page takes with the bundled network, before any question."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a visitor asks a tab for, with the settings checked.
+
+    Attributes:
+        state: what all tabs share.
+        folder: folder of the job's files; it is there before the work begins.
+        photographs: photographs that it is asked about.
+        model: name of the model, as the page shows it.
+        settings: value of each of the tab's fields.
+    """
+
+    state: AppState
+    folder: Path
+    photographs: Sequence[Photograph]
+    model: str
+    settings: Mapping[str, Any]
+
+    @property
+    def photograph(self) -> Photograph:
+        """The first photograph.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not self.photographs:
+            raise InputError("no photograph", "drop one on the page, or choose one of the examples")
+        return self.photographs[0]
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier.
+
+        Raises:
+            InputError: the page does not offer it.
+        """
+        return self.state.model(self.model)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Work that was checked and has not begun.
+
+    Attributes:
+        work: the work.
+        seconds: seconds that it takes at most, roughly.
+        mebibytes: MiB that the page takes meanwhile, roughly.
+        uses: photographs that must stay until it has ended.
+    """
+
+    work: Work
+    seconds: float
+    mebibytes: float = _OWN_MEMORY
+    uses: Sequence[Photograph] = ()
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One tab of the page.
+
+    Attributes:
+        title: what the tab says.
+        lead: one sentence on what it is for.
+        action: what its button says.
+        empty: what will stand where the answer comes.
+        fields: function that gives what it asks for.
+        plan: function that checks what is asked, refuses or gives the work.
+        several: whether it takes several photographs.
+        model: whether it is asked about one of the page's models.
+    """
+
+    title: str
+    lead: str
+    action: str
+    empty: str
+    fields: Callable[[AppState], Sequence[Field]]
+    plan: Callable[[Asked], Plan]
+    several: bool = False
+    model: bool = True
+
+
+def side_field() -> Choice:
+    """At what size a photograph is worked on."""
+    return Choice(
+        "side",
+        "Work at",
+        str(DEFAULT_SIDE),
+        (*((str(side), f"{side:,} pixels at most") for side in SIDES), ("0", "the photograph's own size")),
+        "The longer side; a larger photograph is reduced first. Time and memory grow with the number of pixels.",
+    )
+
+
+def worked_size(asked: Asked, photograph: Photograph) -> tuple[int, int]:
+    """(width, height) at which a photograph is worked on.
+
+    Raises:
+        InputError: its own size is too large for this page.
+    """
+    side, most = int(asked.settings["side"]), asked.state.limits.worked_pixels
+    factor = min(1.0, side / max(photograph.width, photograph.height)) if side else 1.0
+    width, height = round(photograph.width * factor), round(photograph.height * factor)
+    if width * height > most:
+        raise InputError(
+            f"{photograph.name}: {photograph.width} x {photograph.height} pixels",
+            f"this page works on at most {most // 1_000_000} million; choose {SIDES[-1]:,} pixels under 'Work at', or "
+            "run the command on your own machine",
+        )
+    return width, height
+
+
+def megapixels(asked: Asked, photograph: Photograph) -> float:
+    """Millions of pixels at which a photograph is worked on."""
+    width, height = worked_size(asked, photograph)
+    return width * height / 1e6
+
+
+def slowness(asked: Asked) -> float:
+    """How much slower the networks are here than where the forecasts were measured."""
+    return max(asked.state.pass_seconds / _REFERENCE_PASS, 0.2)
+
+
+def memory(mebibytes: float) -> float:
+    """MiB of the whole page while a job takes ``mebibytes``."""
+    return _OWN_MEMORY + mebibytes
+
+
+def bars_of(title: str, predictions: Sequence[Prediction]) -> Bars:
+    """A bar for each of some classes."""
+    return Bars(title, [Bar(one.label, one.probability, one.index) for one in predictions])
+
+
+def named(result: Classification, photograph: Photograph) -> Classification:
+    """A result under the name that the visitor's file has."""
+    return dataclasses.replace(result, image=photograph.name)
+
+
+def seen_picture(asked: Asked, image: Image.Image) -> Picture:
+    """Writes what the network sees of a photograph: resized and cropped."""
+    classifier = asked.classifier
+    write_picture(asked.folder / "input.png", Image.fromarray(classifier.preprocessing.preprocess_image(image)))
+    height, width = classifier.preprocessing.size
+    return Picture("input.png", f"What the network sees: {width} x {height} pixels", "The photograph as it was cropped")
+
+
+def write_picture(path: Path, image: Image.Image) -> None:
+    """Write a PNG."""
+    file = io.BytesIO()
+    image.save(file, format="PNG", compress_level=1)
+    write_bytes(path, file.getvalue())
+
+
+def provenance(classifier: Classifier, image: Image.Image, command: str) -> Provenance:
+    """What makes an answer repeatable; of the server's own command line a visitor need not know."""
+    return dataclasses.replace(classifier.provenance(fingerprint(image.tobytes())), command=command)
+
+
+def command_of(name: str, asked: Asked, *arguments: object) -> str:
+    """The command that does the same on one's own machine."""
+    photographs = [one.name for one in asked.photographs]
+    return shlex.join(["snellen", name, *photographs, *map(str, arguments), "--model", asked.model])

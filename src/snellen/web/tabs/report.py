@@ -1,0 +1,191 @@
+"""All of it: the exam of a visitor's photographs, in a process of its own; cancelled, it is gone."""
+
+from __future__ import annotations
+
+import glob
+import json
+import multiprocessing
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from snellen.errors import InputError, SnellenError
+from snellen.exam.config import ExamConfig
+from snellen.exam.parts import PARTS
+from snellen.exam.run import ExamResult, run_exam
+from snellen.runs.files import write_bytes, write_text
+from snellen.runs.process import end_with_parent, quiet_libraries
+from snellen.runs.progress import Progress
+from snellen.web.content import Document, StageProgress, TabResult, Text, Work
+from snellen.web.fields import Choices, Field, TextLine
+from snellen.web.state import AppState
+from snellen.web.tabs.base import (
+    Asked,
+    Plan,
+    Tab,
+    megapixels,
+    memory,
+    side_field,
+    slowness,
+    write_picture,
+)  # fmt: skip
+
+_CONFIG = "exam.toml"
+_POLL = 0.1
+_STARTING, _LEARNING = 12.0, 240.0
+_SECONDS = {"categories": 2.0, "features": 9.0, "attack": 14.0, "stress": 9.0}
+"""Seconds that a part takes for one photograph, beside what its pixels cost."""
+
+
+def _fields(_: AppState) -> tuple[Field, ...]:
+    options = [(name, part.title) for name, part in PARTS.items()]
+    value = [name for name, part in PARTS.items() if not part.long]
+    return (
+        Choices("parts", "Parts", value, options, "Those that learn from a data set take minutes."),
+        TextLine("title", "Title", "An eye exam"),
+        TextLine("author", "Author"),
+        side_field(),
+    )
+
+
+def _plan(asked: Asked) -> Plan:
+    limits = asked.state.limits
+    if asked.model not in asked.state.models:
+        raise InputError(f"no model {asked.model!r} for a report", f"one of {', '.join(asked.state.models)}")
+    assert asked.photograph is not None
+    if len(asked.photographs) > limits.photographs:
+        raise InputError(f"{len(asked.photographs)} photographs", f"at most {limits.photographs} in one report")
+    size = sum(megapixels(asked, one) for one in asked.photographs)
+    slow = slowness(asked)
+    each = len(asked.photographs) * slow
+    learning = sum(_LEARNING for name in asked.settings["parts"] if PARTS[name].long)
+    quick = sum(_SECONDS.get(name, 5.0) for name in asked.settings["parts"] if not PARTS[name].long)
+    seconds = _STARTING + learning + quick * each + 20 * size
+    return Plan(_work(asked), seconds, memory(900 + 100 * size), asked.photographs)
+
+
+def _work(asked: Asked) -> Work:
+    stage, begun = "Starting", 0
+    yield StageProgress(stage)
+    config = ExamConfig(
+        title=asked.settings["title"] or ExamConfig.title,
+        author=asked.settings["author"],
+        model=asked.state.models[asked.model].source,
+        device=asked.state.device,
+        photographs=tuple(_reduced(asked)),
+        parts=asked.settings["parts"],
+    )
+    write_text(asked.folder / _CONFIG, _toml(asked))
+    command = f"snellen exam {_CONFIG} --out exam"
+    with _exam(config, asked.folder / "exam", command) as receiver:
+        while True:
+            if not receiver.poll(_POLL):
+                # Asked often, so that a visitor who cancels need not wait.
+                yield StageProgress(stage, begun, len(config.parts) + 1)
+                continue
+            message = _received(receiver)
+            if not isinstance(message, str):
+                break
+            stage, begun = message, begun + 1
+    if isinstance(message, SnellenError):
+        raise message
+    yield _tab_result(asked, message)
+
+
+def _reduced(asked: Asked) -> Iterator[str]:
+    """The paths of the photographs, at the size at which they are worked on, under their own names."""
+    for number, photograph in enumerate(asked.photographs):
+        path = asked.folder / "photographs" / str(number) / photograph.name
+        path.parent.mkdir(parents=True)
+        side = int(asked.settings["side"])
+        if side and max(photograph.width, photograph.height) > side:
+            path = path.with_suffix(".png")
+            write_picture(path, photograph.reduced(side))
+        else:
+            write_bytes(path, photograph.path.read_bytes())
+        yield glob.escape(str(path))
+
+
+def _toml(asked: Asked) -> str:
+    """The exam's configuration, for the photographs as the visitor has them. TOML's texts are JSON's."""
+    settings = {"model": asked.model, "photographs": [one.name for one in asked.photographs]}
+    settings |= {name: asked.settings[name] for name in ("title", "author", "parts")}
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+
+
+def _received(receiver: Connection) -> str | ExamResult | SnellenError:
+    try:
+        message: str | ExamResult | SnellenError = receiver.recv()
+    except EOFError:
+        return SnellenError("the exam ended without a report", "less memory is needed for fewer parts")
+    return message
+
+
+def _tab_result(asked: Asked, result: ExamResult) -> TabResult:
+    """The report's two files, and what failed, without the folders of this machine."""
+    for path in (result.report, result.page):
+        path.rename(asked.folder / path.name)
+    failures = [line.replace(f"{asked.folder}/", "") for line in (*result.unreadable, *result.failed)]
+    return TabResult(
+        headline="The report is ready." if not result.failed else "The report is ready; some parts failed.",
+        blocks=[
+            *([Text("What failed", failures)] if failures else []),
+            Document(result.page.name, "The report"),
+        ],
+        files=[result.report.name, result.page.name, _CONFIG],
+        command=f"snellen exam {_CONFIG} --out exam",
+    )
+
+
+@contextmanager
+def _exam(config: ExamConfig, out: Path, command: str) -> Iterator[Connection]:
+    """Take the exam elsewhere; gives a pipe's end: the title of each part as it begins, then how it ended."""
+    # Forked, a process inherits locks that threads of this one hold.
+    elsewhere = multiprocessing.get_context("spawn")
+    receiver, sender = elsewhere.Pipe(duplex=False)
+    process = elsewhere.Process(target=_take, args=(config, out, command, sender))
+    process.start()
+    # So that its end is heard.
+    sender.close()
+    try:
+        yield receiver
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+        receiver.close()
+
+
+class _PipeProgress(Progress):
+    """Sends the title of each stage through a pipe."""
+
+    def __init__(self, sender: Connection) -> None:
+        self._sender = sender
+
+    def begin(self, stage: str, total: int | None = None) -> None:  # noqa: ARG002
+        self._sender.send(stage)
+
+
+def _take(config: ExamConfig, out: Path, command: str, sender: Connection) -> None:
+    end_with_parent()
+    quiet_libraries()
+    # Of the server's own command line, with its folders, a visitor's report says nothing.
+    sys.argv = shlex.split(command)
+    try:
+        sender.send(run_exam(config, out, progress=_PipeProgress(sender)))
+    except SnellenError as error:
+        sender.send(error)
+
+
+TAB = Tab(
+    title="Report",
+    lead="All of it, as a PDF to hand in, for up to eight photographs at once.",
+    action="Take the exam",
+    empty="The report, to read here and to download as a PDF and as a page in one file.",
+    fields=_fields,
+    plan=_plan,
+    several=True,
+)

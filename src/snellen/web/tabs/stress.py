@@ -1,0 +1,151 @@
+"""A turn of the head: twelve transforms, mild to strong, and where each changes the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from PIL import Image
+
+from snellen.data.images import Photo
+from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_transforms
+from snellen.errors import ImageError
+from snellen.robustness.files import to_csv
+from snellen.robustness.report import stress_report
+from snellen.robustness.stress import StressPair, StressResult, stress_steps
+from snellen.runs.files import write_figure, write_json, write_text
+from snellen.web.content import Acuity, Bar, Bars, Block, ChartLine, Letter, Next, StageProgress, TabResult, Text, Work
+from snellen.web.fields import Field, PhotographField
+from snellen.web.photographs import Photograph
+from snellen.web.state import AppState
+from snellen.web.tabs.base import (
+    Asked,
+    Plan,
+    Tab,
+    command_of,
+    megapixels,
+    memory,
+    provenance,
+    side_field,
+    slowness,
+    worked_size,
+)  # fmt: skip
+
+_SECONDS_OF_NETWORK, _SECONDS_OF_MEGAPIXEL, _DRAWING = 4.0, 11.0, 2.5
+
+
+def _fields(_: AppState) -> tuple[Field, ...]:
+    return (
+        PhotographField("original", "It was attacked: its original", help="Both are then put to the same transforms."),
+        side_field(),
+    )
+
+
+def _plan(asked: Asked) -> Plan:
+    assert asked.classifier is not None
+    photograph, original = asked.photograph, _original(asked)
+    if original is not None and worked_size(asked, original) != worked_size(asked, photograph):
+        sizes = [f"{one.width} x {one.height}" for one in (photograph, original)]
+        raise ImageError(f"{photograph.name}: {sizes[0]} pixels, its original {sizes[1]}", "one size")
+    size = megapixels(asked, photograph)
+    seconds = _SECONDS_OF_NETWORK * slowness(asked) + _SECONDS_OF_MEGAPIXEL * size
+    both = [photograph, *([original] if original else [])]
+    return Plan(_work(asked, original), _DRAWING + seconds * len(both), memory(350 + 60 * size * len(both)), both)
+
+
+def _original(asked: Asked) -> Photograph | None:
+    number = asked.settings["original"]
+    return asked.state.photographs.find(number) if number else None
+
+
+def _work(asked: Asked, original: Photograph | None) -> Work:
+    classifier, side = asked.classifier, int(asked.settings["side"])
+    yield StageProgress("Reading")
+    image = asked.photograph.reduced(side)
+    photo = Photo(asked.photograph.name, image)
+    clean = None if original is None else Photo(original.name, original.reduced(side))
+    pairs: list[StressPair] = []
+    done, total = 0, (len(all_transforms()) + len(TRANSFORMS)) * (1 if clean is None else 2)
+    # A transform at a time, so that the chart fills line by line.
+    for transform in TRANSFORMS.values():
+        steps = stress_steps(classifier, photo, clean, transforms=[(transform.name, s) for s in transform.ladder])
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                pairs.append(end.value)
+                break
+            done += 1
+            yield StageProgress(transform.name.capitalize(), done, total, _blocks(asked, pairs))
+    yield StageProgress("Drawing the figures to keep", done, total, _blocks(asked, pairs))
+    yield _result(asked, image, _merged(pairs), classifier_blocks=_blocks(asked, pairs))
+
+
+def _merged(pairs: Sequence[StressPair]) -> StressPair:
+    """One result of those of each transform."""
+
+    def merge(results: Sequence[StressResult]) -> StressResult:
+        outcomes = tuple(outcome for one in results for outcome in one.outcomes)
+        return dataclasses.replace(results[0], outcomes=outcomes)
+
+    originals = [original for _, original in pairs if original is not None]
+    return merge([one for one, _ in pairs]), merge(originals) if originals else None
+
+
+def _blocks(asked: Asked, pairs: Sequence[StressPair]) -> list[Block]:
+    if not pairs:
+        return []
+    stressed, original = _merged(pairs)
+    blocks: list[Block] = [_chart("Answer kept" if original is None else "Still fooled", asked.photograph, stressed)]
+    before = asked.state.photographs.find(asked.settings["original"]) if original else None
+    if original is not None and before is not None:
+        blocks.append(_chart("Its original: answer kept", before, original))
+    return blocks
+
+
+def _chart(title: str, photograph: Photograph, stressed: StressResult) -> Acuity:
+    lines = []
+    for transform in TRANSFORMS.values():
+        outcomes = [one for one in stressed.outcomes if one.transform == transform.name]
+        letters = [
+            Letter(one.strength, one.title, stressed.keeps(one), one.top.label, one.top.probability) for one in outcomes
+        ]
+        if letters:
+            lines.append(ChartLine(transform.name, letters))
+    return Acuity(title, photograph.number, lines)
+
+
+def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_blocks: Sequence[Block]) -> TabResult:
+    folder, classifier, (stressed, original) = asked.folder, asked.classifier, pair
+    arguments = [] if original is None else ["--original", original.image]
+    command = command_of("stress", asked, *arguments, "--out", "stress")
+    made = provenance(classifier, image, command)
+    report = stress_report([pair], [], made.data)
+    write_json(folder / "result.json", {"examination": report, "provenance": made})
+    write_text(folder / "stress.csv", to_csv(report))
+    write_figure(folder / "stress.png", stressed.plot())
+    write_figure(folder / "acuity.png", report.plot())
+    kept = sum(map(stressed.keeps, stressed.outcomes))
+    asked_for = (stressed.before, *(stressed.outcome(*one) for one in assignment_transforms()))
+    bars = [Bar(f"{one.title}: {one.top.label}", one.top.probability, one.top.index) for one in asked_for]
+    return TabResult(
+        headline=f"{stressed.before.top.label}: {kept} of {len(stressed.outcomes)} transforms leave it so",
+        blocks=[
+            *classifier_blocks,
+            Bars("Most probable", bars),
+            Text("What this says", [report.discussion()]),
+        ],
+        files=["result.json", "stress.csv", "acuity.png", "stress.png"],
+        command=command,
+        onward=[] if original is None else [Next("Stress the original alone", "stress", asked.settings["original"])],
+    )
+
+
+TAB = Tab(
+    title="Stress",
+    lead="A turn of the head: twelve transforms, mild to strong, and where each changes the answer.",
+    action="Stress",
+    empty="An acuity chart: a line for each transform, a letter for each strength. Press a letter to see that picture.",
+    fields=_fields,
+    plan=_plan,
+)
