@@ -70,6 +70,37 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     return result
 
 
+_LARGEST_FILE = 64 << 20
+
+
+def read_json(path: Path, accepted: str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        InputError: no such file, one of over 64 MiB, or no JSON in UTF-8; ``accepted`` says what would be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", accepted) from error
+    if len(data) > _LARGEST_FILE:
+        raise InputError(f"{path}: more than {_LARGEST_FILE >> 20} MiB", accepted)
+    return parse_json(data, str(path), accepted)
+
+
+def parse_json(text: str | bytes, where: str, accepted: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        InputError: no JSON; ``where`` begins the message, and ``accepted`` says what would be read.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON", accepted) from error
+
+
 def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _dataclass_from(kind, value, where, key)
@@ -109,7 +140,10 @@ def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
     for name in [name for name, field in fields.items() if name in read and not field.init]:
         if read.pop(name) != fields[name].default:
             raise InputError(f"{place}: {name} is {shown(value[name])}", str(fields[name].default))
-    return kind(**read)
+    try:
+        return kind(**read)
+    except InputError as error:  # what the class itself refuses
+        raise InputError(f"{place}: {error.message}", error.hint) from error
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
