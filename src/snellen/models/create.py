@@ -39,6 +39,12 @@ def is_program(architecture: str) -> bool:
     )
 
 
+def program_file(architecture: str) -> Path | None:
+    """The Python file that ``architecture`` names; None where it names something else."""
+    found = _file_and_function(architecture)
+    return None if found is None else found[0]
+
+
 def torchvision_name(architecture: str) -> str | None:
     """What torchvision calls an architecture of its own; None where the architecture is another's."""
     name = architecture.removeprefix(TORCHVISION)

@@ -83,10 +83,10 @@ def from_file(path: Path, architecture: str | None) -> Found:
     # timm's options could name another file to be read; those of a weights file are for our own networks only.
     options = metadata.options if program or architecture in OWN else {}
     try:
-        make = maker(architecture, options)
+        built = build(str(path), shown(architecture).strip("'"), path, maker(architecture, options), allocates=program)
     except ModelError as error:
-        raise ModelError(f"{path}: {error.message}", error.hint) from error
-    built = build(str(path), shown(architecture).strip("'"), path, make, allocates=program)
+        where = "" if error.message.startswith(str(path)) else f"{path}: "
+        raise ModelError(f"{where}{error.message}", error.hint) from error
     preprocessing, notes = metadata.preprocessing, built.notes
     published = None if program else _published_preprocessing(architecture)
     if published is not None and preprocessing.missing():

@@ -262,6 +262,9 @@ def _labels(name: str, config: HubConfig) -> Labels | None:
     names = config.pretrained_cfg.label_names or config.label_names
     if not names:
         return None
-    labels = checked_labels(name, names)
+    try:
+        labels = checked_labels(name, names)
+    except InputError as error:
+        raise ModelError(error.message, error.hint) from error
     descriptions = config.pretrained_cfg.label_descriptions or config.label_descriptions
     return described_labels(names, [descriptions.get(one, one) for one in names]) if descriptions else labels

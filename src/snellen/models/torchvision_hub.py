@@ -58,7 +58,7 @@ def from_torchvision(name: str) -> Found:
         raise ModelError(f"{name}: it has no classes", f"another of {base}'s weights; these only give features")
     path = _fetch(name, weights.url)
     network = torchvision_network(base, **_ARGUMENTS.get(base, {}))
-    _fill(name, network, torch.load(path, map_location="cpu", weights_only=True))
+    _fill(name, network, _read(name, path))
     return Found(
         network,
         len(categories),
@@ -130,6 +130,18 @@ def _fetch(name: str, url: str) -> Path:
     if not file_digest(path).startswith(published[1]):
         raise ModelError(f"{name}: {path} is not the file that was published", "delete it: it is downloaded again")
     return path
+
+
+def _read(name: str, path: Path) -> dict[str, Tensor]:
+    """The tensors in a published pickle; nothing that it may ask for is run."""
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # Of what is no such file, the reader raises whatever it likes.
+        raise ModelError(f"{name}: {path} holds things that are not weights, which is refused") from error
+    if not isinstance(tensors, dict):
+        raise ModelError(f"{name}: {path} holds {type(tensors).__name__}", "tensors by name")
+    return tensors
 
 
 def _fill(name: str, network: nn.Module, tensors: dict[str, Tensor]) -> None:

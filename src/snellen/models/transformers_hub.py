@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+import snellen._torchvision  # noqa: F401  # before transformers
 from snellen.data.labels import Labels, checked_labels, described_labels
 from snellen.data.preprocessing import (
     LARGEST_INPUT,
