@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from snellen.data.hub import fetch
-from snellen.errors import InputError, ModelError
+from snellen.errors import ModelError
 from snellen.runs.serialise import read_json
 
 CONFIG = "config.json"
@@ -81,15 +81,11 @@ def read_repository_config(name: str, repository: Repository) -> Mapping[str, An
     """The repository's ``config.json``, as a JSON object.
 
     Raises:
-        ModelError: there is none, or it is none.
+        ModelError: there is none, or it is no object.
+        InputError: it is no JSON.
     """
     accepted = "a repository saved by timm or transformers"
-    try:
-        plain = read_json(repository.file(CONFIG), accepted)
-    except ModelError:
-        raise
-    except InputError as error:
-        raise ModelError(f"{name}: {error.message}", error.hint) from error
+    plain = read_json(repository.file(CONFIG), accepted)
     if not isinstance(plain, Mapping):
         raise ModelError(f"{name}: its {CONFIG} is no JSON object", accepted)
     return plain

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from snellen.data.hub import HubUnreachableError
-from snellen.errors import ModelError
+from snellen.errors import InputError, ModelError
 from snellen.models.bundled import BUNDLED, from_package
 from snellen.models.listing import offline_models
 from snellen.models.local_file import from_file
@@ -50,7 +50,13 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
             and is not.
     """
     options = options or LoadOptions()
-    return complete(name, _find(name, options), options)
+    try:
+        return complete(name, _find(name, options), options)
+    except ModelError:
+        raise
+    except InputError as error:
+        where = "" if error.message.startswith(name) else f"{name}: "
+        raise ModelError(f"{where}{error.message}", error.hint) from error
 
 
 def named_on_the_hub(name: str) -> bool:

@@ -228,11 +228,7 @@ def _only(kind: Any, plain: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_timm_repository(name: str, repository: Repository, plain: Mapping[str, Any], *, train_size: bool) -> Found:
     """A repository, or a folder, that timm saved; see :func:`snellen.models.resolve.resolve`."""
-    where = f"{name}: its config.json"
-    try:
-        config = read_config(plain, where)
-    except InputError as error:
-        raise ModelError(error.message, error.hint) from error
+    config = read_config(plain, f"{name}: its config.json")
     architecture, arguments = config.architecture, config.model_args.given()
     classes = config.num_classes or config.pretrained_cfg.num_classes
     labels = _labels(name, config)
@@ -262,9 +258,6 @@ def _labels(name: str, config: HubConfig) -> Labels | None:
     names = config.pretrained_cfg.label_names or config.label_names
     if not names:
         return None
-    try:
-        labels = checked_labels(name, names)
-    except InputError as error:
-        raise ModelError(error.message, error.hint) from error
+    labels = checked_labels(name, names)
     descriptions = config.pretrained_cfg.label_descriptions or config.label_descriptions
     return described_labels(names, [descriptions.get(one, one) for one in names]) if descriptions else labels
