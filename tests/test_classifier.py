@@ -167,7 +167,7 @@ def test_wrong_logits_are_named() -> None:
 
 def test_no_linear_layer() -> None:
     with pytest.raises(ModelError, match="no linear layer"):
-        penultimate(nn.Conv2d(3, 2, 1), torch.zeros(1, 3, 4, 4))
+        penultimate(nn.AvgPool2d(4), torch.zeros(1, 3, 4, 4))
 
 
 def test_devices() -> None:

@@ -18,6 +18,7 @@ import snellen
 from snellen.errors import ModelError
 from snellen.models import bundled
 from snellen.models.listing import list_models
+from snellen.models.pretrained import LoadOptions
 from snellen.models.resolve import resolve
 from snellen.models.safetensors import read_header
 
@@ -74,7 +75,7 @@ def test_names_that_are_refused(name, message) -> None:
 
 def test_an_architecture_is_for_files_only() -> None:
     with pytest.raises(ModelError, match=r"only a \.safetensors file needs one"):
-        resolve("tf_efficientnet_lite0", "resnet18")
+        resolve("tf_efficientnet_lite0", LoadOptions("resnet18"))
 
 
 def test_a_missing_package_says_how_to_install_it(monkeypatch) -> None:
@@ -112,28 +113,28 @@ def test_local_files_that_do_not_fit(tmp_path) -> None:
     with pytest.raises(ModelError, match="which architecture"):
         resolve(str(save(tmp_path, good)))
     with pytest.raises(ModelError, match="no architecture named 'resnet1' .*did you mean"):
-        resolve(str(save(tmp_path, good)), "resnet1")
-    with pytest.raises(ModelError, match=r"has no tensor 'fc\.weight'"):
-        resolve(str(save(tmp_path, good)), "resnet18")
+        resolve(str(save(tmp_path, good)), LoadOptions("resnet1"))
+    with pytest.raises(ModelError, match=r"does not fit resnet18: "):
+        resolve(str(save(tmp_path, good)), LoadOptions("resnet18"))
     missing = {key: value for key, value in good.items() if key != "conv_stem.weight"}
     with pytest.raises(ModelError, match=r"does not fit test_efficientnet: conv_stem\.weight is absent, expected \("):
-        resolve(str(save(tmp_path, missing)), TINY)
+        resolve(str(save(tmp_path, missing)), LoadOptions(TINY))
     with pytest.raises(ModelError, match=r"extra is \(2,\), expected absent"):
-        resolve(str(save(tmp_path, good | {"extra": torch.zeros(2)})), TINY)
+        resolve(str(save(tmp_path, good | {"extra": torch.zeros(2)})), LoadOptions(TINY))
     with pytest.raises(ModelError, match=r"conv_stem\.weight is \(1, 1\), expected"):
-        resolve(str(save(tmp_path, good | {"conv_stem.weight": torch.zeros(1, 1)})), TINY)
+        resolve(str(save(tmp_path, good | {"conv_stem.weight": torch.zeros(1, 1)})), LoadOptions(TINY))
     with pytest.raises(ModelError, match=r"classifier\.bias holds NaN"):
-        resolve(str(save(tmp_path, good | {"classifier.bias": torch.full((3,), torch.nan)})), TINY)
+        resolve(str(save(tmp_path, good | {"classifier.bias": torch.full((3,), torch.nan)})), LoadOptions(TINY))
 
 
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("[", "labels are not JSON"),
+        ("[", "labels: not JSON"),
         ("5", "not a list of texts"),
         ('{"a": 1, "b": 2, "c": 3}', "not a list of texts"),
-        ('["a", "b"]', "2 distinct labels for 3 classes"),
-        ('["a", "a", "b"]', "2 distinct labels for 3 classes"),
+        ('["a", "b"]', "2 labels for 3 classes"),
+        ('["a", "a", "b"]', "two classes are named 'a'"),
     ],
 )
 def test_wrong_labels_in_a_file(tmp_path, labels, message) -> None:
@@ -179,7 +180,7 @@ def test_hostile_headers(tmp_path, header, body, length, message) -> None:
     with pytest.raises(ModelError, match=f"not a sound safetensors file: .*({message})"):
         read_header(path)
     with pytest.raises(ModelError):
-        resolve(str(path), TINY)
+        resolve(str(path), LoadOptions(TINY))
 
 
 def test_truncated_file(tmp_path) -> None:
@@ -255,6 +256,7 @@ def hub(tmp_path_factory):
         "/someone/pickled/resolve/main/config.json": json.dumps(config).encode(),
         "/someone/pickled/resolve/main/pytorch_model.bin": b"pickle",
         "/someone/foreign/resolve/main/config.json": b'{"model_type": "bert"}',
+        "/someone/other/resolve/main/config.json": b'{"kind": "other"}',
     }
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandInHub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -307,7 +309,9 @@ def test_a_users_model_from_the_hub(hub) -> None:
     ("name", "message"),
     [
         ("hf-hub:someone/pickled", "has no model.safetensors (a pickle is refused"),
-        ("hf-hub:someone/foreign", "its config.json is not timm's"),
+        ("hf-hub:someone/foreign", "its model_type is 'bert', no image classifier of transformers"),
+        ("hf-hub:someone/other", "its config.json is not timm's"),
+        ("someone/nothing", "the hub has no repository someone/nothing"),
         ("hf-hub:someone/nothing", "the hub has no repository someone/nothing"),
     ],
 )

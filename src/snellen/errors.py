@@ -50,12 +50,18 @@ _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
 
 
+_LONGEST_NAME = 200
+"""Letters; what is longer is nobody's slip, and comparing it would take long."""
+
+
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     """The candidates most like ``name``, best first; empty where none is near.
 
     Case is ignored. A candidate that contains ``name`` counts as near even where its length differs
     too much for the ratio of :mod:`difflib`.
     """
+    if len(name) > _LONGEST_NAME:
+        return []
     by_folded: dict[str, str] = {}
     for candidate in candidates:
         by_folded.setdefault(candidate.casefold(), candidate)

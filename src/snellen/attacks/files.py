@@ -15,7 +15,7 @@ from snellen.data.images import Failure
 from snellen.errors import InputError
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import read_json, to_plain
+from snellen.runs.serialise import read_dataclass, to_plain
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
@@ -46,7 +46,7 @@ def read_report(out: Path, file: str, cache_key: str) -> AttackResult | None:
     """The result kept for ``file``, where it was made by what ``cache_key`` stands for and the file is intact."""
     path = _report_path(out, file)
     try:
-        report = read_json(AttackReport, path)
+        report = read_dataclass(AttackReport, path)
         intact = report.attack.file == file and report.file == _fingerprint_of(out / file)
     except (OSError, InputError):
         return None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snellen.attacks.result import AttackResult
 
 
+@options.describes_a_model
 def attack(
     images: options.Images,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the attacked files.", file_okay=False)],
@@ -46,6 +47,8 @@ def attack(
     probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """Fooling it: noise that makes each saved file look like something else to the model."""
     output.exclusive(("--json", json), ("--csv", csv))
@@ -79,7 +82,7 @@ def attack(
     )
     with Run(out) as run:
         sources = expand(images)
-        classifier = load_classifier(model, probe, architecture, device)
+        classifier = load_classifier(model, probe, architecture, device, described)
         with output.progress_bar() as progress:
             labels = [label] * len(sources)
             result = attack_folder(classifier, sources, config, out, labels=labels, progress=progress)

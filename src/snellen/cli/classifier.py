@@ -5,26 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from snellen.cli import options
+from snellen.cli import options, output
 
 if TYPE_CHECKING:
     from snellen.models.classifier import Classifier
 
 
-def load_classifier(model: str, probe: Path | None, architecture: str | None, device: str) -> Classifier:
-    """The classifier of ``--model`` and ``--architecture``, or that of ``--probe``.
+def load_classifier(
+    model: str,
+    probe: Path | None,
+    architecture: str | None,
+    device: str,
+    described: options.Description = options.NOTHING_SAID,
+) -> Classifier:
+    """The classifier of ``--model`` and what is said of it, or that of ``--probe``; says what was assumed.
+
+    A probe names the network that it learned from. ``--model`` beside it repeats that name, which is asked for where
+    it is somebody's repository on the hub; ``--architecture`` names the program that the network is made by.
 
     Raises:
-        InputError: both are given, or it cannot be loaded.
+        InputError: they contradict each other, or it cannot be loaded.
     """
-    from snellen.errors import InputError
-
     if probe is None:
         from snellen.models.classifier import load
 
-        return load(model, architecture=architecture, device=device)
-    if model != options.DEFAULT_MODEL or architecture is not None:
-        raise InputError("--probe names its own model", "leave --model and --architecture out")
-    from snellen.transfer.files import load_probe
+        classifier = load(model, architecture=architecture, device=device, **described.as_arguments())
+    else:
+        if described != options.NOTHING_SAID:
+            from snellen.errors import InputError
 
-    return load_probe(probe, device=device)
+            raise InputError("--probe knows its own labels and preprocessing", "leave those options out")
+        from snellen.transfer.files import load_probe
+
+        named = None if model == options.DEFAULT_MODEL else model
+        classifier = load_probe(probe, model=named, architecture=architecture, device=device)
+    for note in classifier.notes:
+        output.stderr.print(f"{classifier.name}: {output.printable(note)}", markup=False, soft_wrap=True)
+    return classifier

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MOST_ROWS_OF_A_FIGURE = 50
 
 
+@options.describes_a_model
 def classify(
     images: options.Images,
     model: options.Model = options.DEFAULT_MODEL,
@@ -30,6 +31,8 @@ def classify(
     probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """What it sees: the top categories of each photograph and their probabilities."""
     output.exclusive(("--json", json), ("--csv", csv))
@@ -49,7 +52,7 @@ def classify(
     from snellen.inspect.categories import Classification, classify_each
     from snellen.runs.serialise import to_json
 
-    classifier = load_classifier(model, probe, architecture, device)
+    classifier = load_classifier(model, probe, architecture, device, described)
     if probe is not None:
         # A probe may know fewer classes than are shown by default.
         k = min(k, len(classifier.labels))

@@ -12,11 +12,11 @@ import typer
 from snellen.cli import options, output
 
 
+@options.describes_a_model
 def embed(
     dataset: options.Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="The parquet file to write.", dir_okay=False)],
     model: options.Model = options.DEFAULT_MODEL,
-    size: options.Size = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[
         Literal["auto", "torch", "openvino", "ray"], typer.Option("--engine", help="ray is for many machines.")
@@ -25,6 +25,8 @@ def embed(
     json: options.Json = False,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """Features at scale: embeds a data set, or a folder of photographs, into a parquet file.
 
@@ -39,14 +41,14 @@ def embed(
 
     check_output(out, [dataset])
 
+    from snellen.cli.classifier import load_classifier
     from snellen.data.datasets import open_dataset
-    from snellen.models.classifier import load
     from snellen.runs.serialise import to_json
     from snellen.transfer.embed_dataset import RAY, embed_dataset
-    from snellen.transfer.features import FeatureConfig, with_size
+    from snellen.transfer.features import FeatureConfig
 
     images = open_dataset(dataset)
-    classifier = with_size(load(model, architecture=architecture, device=device), size)
+    classifier = load_classifier(model, None, architecture, device, described)
     if engine == RAY:
         _quiet_ray()
     features = FeatureConfig(engine, precision, mirrored)

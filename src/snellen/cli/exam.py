@@ -10,6 +10,7 @@ import typer
 from snellen.cli import options, output
 
 
+@options.describes_a_model
 def exam(
     config: Annotated[
         Path | None, typer.Argument(help="The exam's configuration; without it, the bundled model and photographs.")
@@ -18,12 +19,18 @@ def exam(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: the bundled digits stand in for every data set.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="In place of the configuration's, and named as elsewhere.")
+    ] = None,
+    architecture: options.Architecture = None,
     compare: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
             "--compare", help="Lay two finished exams side by side, in place of taking one.", metavar="RUN RUN"
         ),
     ] = None,
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
     if compare is not None:
@@ -41,6 +48,7 @@ def exam(
     # Trainings are among its parts.
     keep_freed_memory()
     settings = ExamConfig() if config is None else read_exam_config(config)
+    settings = settings.with_model(model, architecture, **described.as_arguments())
     with output.progress_bar(announced=True) as progress:
         result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, progress=progress)
     for failure in (*result.unreadable, *result.failed):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST_PROBABLE = "top"
 
 
+@options.describes_a_model
 def features(
     image: Annotated[str, typer.Argument(help="A photograph: a file, or - for standard input.", metavar="IMAGE")],
     out: options.Out = Path("features"),
@@ -42,6 +43,8 @@ def features(
     model: options.Model = options.DEFAULT_MODEL,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """How it sees: feature maps from early, the middle and late, chosen, weighed and discussed."""
     from snellen.runs.ledger import check_output
@@ -52,15 +55,15 @@ def features(
 
     photograph = read_image(image)
 
+    from snellen.cli.classifier import load_classifier
     from snellen.inspect.feature_maps import feature_maps
     from snellen.inspect.files import write_feature_maps, write_heatmap, write_top_patches
     from snellen.inspect.heatmap import heatmap as grad_cam
-    from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.runs.provenance import fingerprint
 
     with Run(out) as run:
-        classifier = load(model, architecture=architecture, device=device)
+        classifier = load_classifier(model, None, architecture, device, described)
         result = replace(feature_maps(classifier, photograph, layer, channel, count), image=image)
         more: dict[str, Any] = {"provenance": classifier.provenance(fingerprint(photograph.tobytes()))}
         failures: list[Failure] = []

@@ -12,19 +12,25 @@ if TYPE_CHECKING:
     from snellen.models.layers import Layer
 
 
+@options.describes_a_model
 def layers(
     model: Annotated[
-        str, typer.Argument(help="Bundled model, timm name, hf-hub:owner/name, or a .safetensors file.")
+        str,
+        typer.Argument(
+            help="A bundled, timm or torchvision model, hf-hub:owner/name, a .safetensors file or a folder."
+        ),
     ] = options.DEFAULT_MODEL,
     json: options.Json = False,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """Every layer whose feature maps can be shown: its depth, its maps' size, and each value's receptive field."""
-    from snellen.models.classifier import load
+    from snellen.cli.classifier import load_classifier
     from snellen.runs.serialise import to_json
 
-    classifier = load(model, architecture=architecture, device=device)
+    classifier = load_classifier(model, None, architecture, device, described)
     if json:
         output.write(to_json([_record(layer) for layer in classifier.layers]))
         return

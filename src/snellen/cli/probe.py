@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from snellen.transfer.probe import ProbeResult
 
 
+@options.describes_a_model
 def probe(
     dataset: options.Dataset,
     model: options.Model = options.DEFAULT_MODEL,
@@ -23,7 +24,6 @@ def probe(
     compare: Annotated[
         str | None, typer.Option("--compare", help="Several models, separated by commas, side by side.")
     ] = None,
-    size: options.Size = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[options.Engine, typer.Option("--engine", help="What runs the network.")] = "auto",
     precision: options.Precision = "float32",
@@ -34,19 +34,21 @@ def probe(
     ] = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """What it can learn from few: a linear classifier of a data set on the network's features."""
     from snellen.runs.ledger import check_output
 
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
-    _check_comparison(compare, models, architecture)
+    _check_comparison(compare, models)
     if out is not None:
         check_output(out, [dataset])
 
+    from snellen.cli.classifier import load_classifier
     from snellen.data.datasets import open_dataset
-    from snellen.models.classifier import load
     from snellen.runs.files import Run
-    from snellen.transfer.features import FeatureConfig, with_size
+    from snellen.transfer.features import FeatureConfig
     from snellen.transfer.files import save_comparison, save_run
     from snellen.transfer.probe import probe as probe_one
 
@@ -54,7 +56,7 @@ def probe(
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
-            network = with_size(load(name, architecture=architecture, device=device), size)
+            network = load_classifier(name, None, _architecture_of(name, architecture), device, described)
             with output.progress_bar() as progress:
                 result = probe_one(network, images, kind=classifier, features=features, seed=seed, progress=progress)
             results.append(result)
@@ -68,15 +70,18 @@ def probe(
     output.finish(len(results[0].failures))
 
 
-def _check_comparison(compare: str | None, models: list[str], architecture: str | None) -> None:
+def _architecture_of(model: str, architecture: str | None) -> str | None:
+    """``--architecture`` for the weights files among several models, which other names do not need."""
+    return architecture if model.lower().endswith(".safetensors") else None
+
+
+def _check_comparison(compare: str | None, models: list[str]) -> None:
     from snellen.errors import InputError
 
     if compare is None:
         return
     if len(set(models)) < 2:
         raise InputError(f"--compare {compare}: {len(set(models))} model", "two or more, separated by commas")
-    if architecture is not None:
-        raise InputError("--compare and --architecture cannot go together", "files whose metadata holds architecture")
 
 
 def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:

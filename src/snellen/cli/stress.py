@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MOST_ROWS_OF_A_FIGURE = 8
 
 
+@options.describes_a_model
 def stress(
     images: options.Images,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)],
@@ -28,6 +29,8 @@ def stress(
     probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """A turn of the head: the answer under transforms of each photograph, mild to strong."""
     output.exclusive(("--json", json), ("--csv", csv))
@@ -46,7 +49,7 @@ def stress(
     originals = expand(original or [])
     check_originals(len(sources), len(originals) or len(sources))
     with Run(out) as run:
-        classifier = load_classifier(model, probe, architecture, device)
+        classifier = load_classifier(model, probe, architecture, device, described)
         with output.progress_bar() as progress:
             report = stress_files(classifier, sources, originals, progress=progress)
         write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)

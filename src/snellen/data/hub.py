@@ -69,11 +69,18 @@ def hub_reachable() -> bool:
     """Whether a connection to the hub opens within three seconds; the hub's own client tries for far longer."""
     from huggingface_hub import constants
 
+    return reachable(constants.ENDPOINT)
+
+
+def reachable(url: str) -> bool:
+    """Whether a connection to the host of ``url`` opens within three seconds; not where the hub is set to offline."""
+    from huggingface_hub import constants
+
     if constants.HF_HUB_OFFLINE:
         return False
     if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True
-    endpoint = urlparse(constants.ENDPOINT)
+    endpoint = urlparse(url)
     port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
     try:
         socket.create_connection((endpoint.hostname or "", port), timeout=3).close()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from snellen.errors import InputError, did_you_mean
+from snellen.errors import InputError, did_you_mean, shown
+
+IMAGENET, NUMBERED = "imagenet", "numbered"
+"""What `labels` can say in place of a file: ImageNet-1k's 1,000 classes, or numbers for names."""
 
 # ImageNet-1k gives these names to two classes each, but for their case.
 _AMBIGUOUS = {
@@ -18,6 +23,9 @@ _AMBIGUOUS = {
     638: "maillot (tights)",
     639: "maillot (tank suit)",
 }
+_WORDNET_ID = re.compile("n[0-9]{8}")
+_LARGEST_FILE = 64 << 20
+_MOST_CLASSES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,7 @@ class Labels(Sequence[str]):
 
     Attributes:
         names: one distinct name for each class.
-        synonyms: further names of each class, in the same order; empty where there are none.
+        synonyms: further names of each class, in the same order, its WordNet id among them; empty where there are none.
     """
 
     names: tuple[str, ...]
@@ -74,34 +82,128 @@ class Labels(Sequence[str]):
 @functools.cache
 def imagenet_labels() -> Labels:
     """The 1,000 classes of ImageNet-1k (Russakovsky et al. 2015), named by their first WordNet lemma."""
+    labels = imagenet_subset(1000)
+    assert labels is not None
+    names = tuple(_AMBIGUOUS.get(index, lemmas[0]) for index, lemmas in enumerate(labels.synonyms))
+    return Labels(names=names, synonyms=labels.synonyms)
+
+
+@functools.cache
+def imagenet_subset(classes: int) -> Labels | None:
+    """The classes of the part of ImageNet that has so many, as timm knows them; None where there is none.
+
+    These are ImageNet-1k, 12k, 21k in two selections, and 22k in two orders.
+    """
+    import snellen._torchvision  # noqa: F401  # before timm
+
+    from timm.data import ImageNetInfo, infer_imagenet_subset  # isort: skip
+
+    subset = infer_imagenet_subset({"num_classes": classes})
+    return None if subset is None else described_labels(ImageNetInfo(subset).label_names())
+
+
+def described_labels(names: Sequence[str], descriptions: Sequence[str] | None = None) -> Labels:
+    """Labels of classes that are named as data sets name them: by WordNet ids, or by all of their lemmas.
+
+    The first lemma is the name; where two classes share it, what tells them apart stands behind it.
+
+    Args:
+        names: for each class a WordNet id, or lemmas between commas (``tench, Tinca tinca``), or just a name.
+        descriptions: for each class its lemmas, where ``names`` are ids of another kind.
+    """
+    lemmas_of_id = _wordnet_lemmas()
+    lemmas = [lemmas_of_id.get(one, one) for one in names] if descriptions is None else descriptions
+    synonyms = [tuple(part for part in text.split(", ") if part) or (text,) for text in lemmas]
+    shown_names = [each[0] for each in synonyms]
+    for number in range(1, 3):
+        shared = Counter(name.casefold() for name in shown_names)
+        for index, name in enumerate(shown_names):
+            if shared[name.casefold()] > 1:
+                more = synonyms[index][1:2] if number == 1 else (str(names[index]) if descriptions else str(index),)
+                shown_names[index] = f"{synonyms[index][0]} ({more[0]})" if more else name
+    ids = [(one,) if one not in known else () for one, known in zip(names, synonyms, strict=True)]
+    return Labels(tuple(shown_names), tuple((*known, *one) for known, one in zip(synonyms, ids, strict=True)))
+
+
+@functools.cache
+def _wordnet_lemmas() -> dict[str, str]:
+    """The lemmas, between commas, of each WordNet id that timm knows."""
     import snellen._torchvision  # noqa: F401  # before timm
 
     from timm.data import ImageNetInfo  # isort: skip
 
-    info = ImageNetInfo("imagenet-1k")
-    lemmas = [tuple(info.index_to_description(index).split(", ")) for index in range(1000)]
-    names = tuple(_AMBIGUOUS.get(index, lemma[0]) for index, lemma in enumerate(lemmas))
-    return Labels(names=names, synonyms=tuple(lemmas))
+    lemmas: dict[str, str] = ImageNetInfo("imagenet-22k").label_descriptions(as_dict=True)
+    return lemmas
 
 
 def label_of_folder(labels: Labels, source: str) -> int | None:
-    """The class of a photograph in a folder named by an ImageNet WordNet id, as ``n02085620/dog.jpg``; else None."""
+    """The class of a photograph in a folder named by its WordNet id, as ``n02085620/dog.jpg``; else None."""
     folder = Path(source).parent.name
-    return _wordnet_ids().get(folder) if labels == imagenet_labels() else None
+    return _classes_by_wordnet_id(labels).get(folder) if _WORDNET_ID.fullmatch(folder) else None
 
 
 def wordnet_ids(labels: Labels) -> tuple[str, ...]:
-    """The WordNet id of each class, where the classes are ImageNet's; else empty."""
-    return tuple(_wordnet_ids()) if labels == imagenet_labels() else ()
+    """The WordNet id of each class, where all classes have one; else empty."""
+    found = {index: one for one, index in _classes_by_wordnet_id(labels).items()}
+    return tuple(found[index] for index in range(len(labels))) if len(found) == len(labels) else ()
 
 
-@functools.cache
-def _wordnet_ids() -> dict[str, int]:
-    from timm.data import ImageNetInfo
-
-    return {name: index for index, name in enumerate(ImageNetInfo("imagenet-1k").label_names())}
+@functools.lru_cache(maxsize=16)
+def _classes_by_wordnet_id(labels: Labels) -> dict[str, int]:
+    known = zip(labels.names, labels.synonyms or ((),) * len(labels), strict=True)
+    return {
+        one: index
+        for index, (name, others) in enumerate(known)
+        for one in (name, *others)
+        if _WORDNET_ID.fullmatch(one)
+    }
 
 
 def numbered_labels(count: int) -> Labels:
     """Names for classes of which only the number is known: ``class 0``, ``class 1``, ..."""
     return Labels(names=tuple(f"class {index}" for index in range(count)))
+
+
+def read_labels(path: Path) -> Labels:
+    """Class names from a text file with one on each line, or a JSON list, in the order of the logits.
+
+    WordNet ids, where all are, become the names that they stand for.
+
+    Raises:
+        InputError: no such file, not text, no list of texts, or two classes of one name.
+    """
+    accepted = f"a text file with a class on each line, a JSON list, {IMAGENET} or {NUMBERED}"
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError(f"{path}: {path.stat().st_size >> 20} MiB of labels", f"at most {_LARGEST_FILE >> 20} MiB")
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}", accepted) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8", accepted) from error
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            names = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: its labels are not JSON", accepted) from error
+    else:
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+    return checked_labels(str(path), names)
+
+
+def checked_labels(where: str, names: object) -> Labels:
+    """``names`` as labels: a list of texts, each once.
+
+    Raises:
+        InputError: something else; ``where`` begins the message.
+    """
+    if not isinstance(names, list | tuple) or not all(isinstance(each, str) and each.strip() for each in names):
+        raise InputError(f"{where}: its labels are not a list of texts", 'such as ["cat", "dog"]')
+    if not 1 <= len(names) <= _MOST_CLASSES:
+        raise InputError(f"{where}: {len(names):,} labels", f"1 to {_MOST_CLASSES:,}")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{where}: two classes are named {shown(twice[0])}", "a name of its own for each")
+    # Ids are read for people; names that people chose stay as they are.
+    ids = all(_WORDNET_ID.fullmatch(name) for name in names)
+    return described_labels(names) if ids else Labels(tuple(names))

@@ -12,12 +12,14 @@ Shape letters used throughout Snellen: N images, C channels, H height, W width.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +30,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from snellen.errors import InputError, ModelError
+from snellen.runs.serialise import from_plain, read_json
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
-CropMode = Literal["center", "squash"]
+CropMode = Literal["center", "squash", "border"]
 
 # Pillow filters with integers of this many fractional bits.
 _PILLOW_COEFFICIENT_BITS = 22
@@ -39,6 +42,8 @@ _TOLERANCE = 1e-6
 # only the crop is computed.
 _LARGEST_RESIZE = 1 << 26
 _LARGEST_MATRIX = 1 << 27
+LARGEST_INPUT = 2048
+"""Pixels on a side of a network's input; a file that asks for more is mistaken or hostile."""
 
 
 def _triangle(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -185,7 +190,11 @@ class Preprocessing:
         crop_fraction: crop size over resized size, in (0, 1].
         interpolation: filter of the resize, antialiased.
         mean, std: per-channel normalisation of pixels in [0, 1].
-        crop_mode: ``center`` keeps the photograph's proportions, ``squash`` does not.
+        crop_mode: ``center`` keeps the photograph's proportions and loses its margins; ``squash`` keeps the margins
+            and loses the proportions; ``border`` keeps both, between margins of the mean's colour.
+
+    Raises:
+        InputError: a number that makes no sense; says what would.
     """
 
     size: tuple[int, int]
@@ -194,6 +203,21 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_mode: CropMode = "center"
+
+    def __post_init__(self) -> None:
+        if not all(1 <= side <= LARGEST_INPUT for side in self.size):
+            raise InputError(f"`size` is {self.size[0]} x {self.size[1]}", f"1 to {LARGEST_INPUT} pixels a side")
+        if not 0 < self.crop_fraction <= 1:
+            raise InputError(f"`crop` is {self.crop_fraction:g}", "more than 0, at most 1")
+        if max(self.size) / self.crop_fraction > 4 * LARGEST_INPUT:
+            raise InputError(
+                f"`crop` is {self.crop_fraction:g} of a larger image", f"at most {4 * LARGEST_INPUT} pixels"
+            )
+        if not all(-1 <= value <= 1 for value in self.mean):
+            # NaN is refused too: it is in no interval.
+            raise InputError(f"`mean` is {_numbers(self.mean)}", "-1 to 1: pixels are in [0, 1], so divide by 255")
+        if not all(1e-4 <= value <= 10 for value in self.std):
+            raise InputError(f"`std` is {_numbers(self.std)}", "0.0001 to 10: pixels are in [0, 1], so divide by 255")
 
     @classmethod
     def from_timm(cls, config: Mapping[str, Any]) -> Preprocessing:
@@ -208,10 +232,8 @@ class Preprocessing:
             raise ModelError(f"the model takes {channels} channels", "Snellen examines networks of RGB photographs")
         if interpolation not in _FILTERS:
             raise ModelError(f"the model's interpolation is {interpolation!r}", f"one of {', '.join(_FILTERS)}")
-        if crop_mode not in ("center", "squash"):
-            raise ModelError(f"the model's crop mode is {crop_mode!r}", "center or squash")
-        if crop_mode == "center" and height != width:
-            raise ModelError(f"the model's input is {height} x {width} with a centre crop", "a square input or squash")
+        if crop_mode not in get_args(CropMode):
+            raise ModelError(f"the model's crop mode is {crop_mode!r}", f"one of {', '.join(get_args(CropMode))}")
         return cls(
             size=(height, width),
             crop_fraction=float(config["crop_pct"]),
@@ -223,19 +245,32 @@ class Preprocessing:
 
     def geometry(self, height: int, width: int) -> Geometry:
         """The resize and crop of a photograph of ``height`` x ``width`` pixels, as timm rounds them."""
-        scaled = tuple(math.floor(side / self.crop_fraction) for side in self.size)
-        if self.crop_mode == "squash":
-            resized = (scaled[0], scaled[1])
-        elif height <= width:
-            resized = (scaled[0], int(scaled[0] * width / height))
-        else:
-            resized = (int(scaled[0] * height / width), scaled[0])
-        top = round((resized[0] - self.size[0]) / 2.0)
-        left = round((resized[1] - self.size[1]) / 2.0)
+        resized = self._resized(height, width)
+        top, left = (_start_of_crop(*sides) for sides in zip(resized, self.size, strict=True))
         down, across = height / resized[0], width / resized[1]
         box = (left * across, top * down, (left + self.size[1]) * across, (top + self.size[0]) * down)
         vertical_first = _pillow_resizes_columns_first((height, width), resized)
         return Geometry(resized, top, left, box, vertical_first)
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) after the resize."""
+        scaled = tuple(math.floor(side / self.crop_fraction) for side in self.size)
+        if self.crop_mode == "squash":
+            return scaled[0], scaled[1]
+        if self.crop_mode == "center" and scaled[0] == scaled[1]:
+            # torchvision's rounding; where the sides differ, timm has its own.
+            if height <= width:
+                return scaled[0], int(scaled[0] * width / height)
+            return int(scaled[0] * height / width), scaled[0]
+        ratios = height / scaled[0], width / scaled[1]
+        ratio = max(ratios) if self.crop_mode == "border" else min(ratios)
+        return max(1, round(height / ratio)), max(1, round(width / ratio))
+
+    @property
+    def _fill(self) -> tuple[int, int, int]:
+        """The colour of a border: the mean, in bytes."""
+        red, green, blue = (min(max(round(255 * value), 0), 255) for value in self.mean)
+        return red, green, blue
 
     def preprocess(self, pixels: Tensor) -> Tensor:
         """The network's inputs (N, 3, *size) in [0, 1] for ``pixels`` (N, 3, H, W), differentiable; not normalised."""
@@ -258,13 +293,29 @@ class Preprocessing:
         seen = _resize_axis(seen.transpose(2, 3), across, across_t).transpose(2, 3)
         if not vertical_first:
             seen = _resize_axis(seen, down, down_t)
-        return seen.contiguous().div(255)
+        return self._bordered(seen, height, width).contiguous().div(255)
 
     def _operators(self, height: int, width: int, device: torch.device) -> tuple[_Operators, _Operators]:
         geometry = self.geometry(height, width)
-        down = _resize_operators(height, geometry.resized[0], geometry.top, self.size[0], self.interpolation, device)
-        across = _resize_operators(width, geometry.resized[1], geometry.left, self.size[1], self.interpolation, device)
+        down, across = (
+            # Of a resized photograph that is smaller than the input, all is seen.
+            _resize_operators(before, after, max(start, 0), min(length, after), self.interpolation, device)
+            for before, after, start, length in (
+                (height, geometry.resized[0], geometry.top, self.size[0]),
+                (width, geometry.resized[1], geometry.left, self.size[1]),
+            )
+        )
         return down, across
+
+    def _bordered(self, seen: Tensor, height: int, width: int) -> Tensor:
+        """``seen`` (N, 3, h, w), in bytes, in the middle of an input whose border has the mean's colour."""
+        down, across = self.size[0] - seen.shape[2], self.size[1] - seen.shape[3]
+        if not down and not across:
+            return seen
+        geometry = self.geometry(height, width)
+        top, left = max(-geometry.top, 0), max(-geometry.left, 0)
+        fill = _on_device(tuple(map(float, self._fill)), seen.device)
+        return functional.pad(seen - fill, (left, across - left, top, down - top)) + fill
 
     def preprocess_image(self, image: Image.Image) -> npt.NDArray[np.uint8]:
         """The network's input for an RGB Pillow image: bytes (height, width, 3)."""
@@ -274,6 +325,10 @@ class Preprocessing:
             return np.array(image.resize(self.size[::-1], resampling, box=geometry.box))
         resized = image.resize(geometry.resized[::-1], resampling)
         right, bottom = geometry.left + self.size[1], geometry.top + self.size[0]
+        if self.crop_mode == "border":
+            canvas = Image.new("RGB", self.size[::-1], self._fill)
+            canvas.paste(resized, (-geometry.left, -geometry.top))
+            return np.array(canvas)
         return np.array(resized.crop((geometry.left, geometry.top, right, bottom)))
 
     def preprocess_fast(self, array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -282,7 +337,8 @@ class Preprocessing:
         PyTorch's resize of bytes is vectorised and keeps the coefficients in 16 bits where Pillow has 32.
         """
         geometry = self.geometry(*array.shape[:2])
-        if self.interpolation not in ("bilinear", "bicubic") or math.prod(geometry.resized) > _LARGEST_RESIZE:
+        vectorised = self.interpolation in ("bilinear", "bicubic") and self.crop_mode != "border"
+        if not vectorised or math.prod(geometry.resized) > _LARGEST_RESIZE:
             return self.preprocess_image(Image.fromarray(array))
         pixels = torch.from_numpy(array).permute(2, 0, 1)[None]
         resized = functional.interpolate(pixels, size=geometry.resized, mode=self.interpolation, antialias=True)
@@ -298,13 +354,130 @@ class Preprocessing:
     def describe(self) -> str:
         """One sentence for a report."""
         height, width = self.size
-        how = "to" if self.crop_mode == "squash" else "the shorter side to"
-        resize = math.floor(height / self.crop_fraction)
+        down, across = (math.floor(side / self.crop_fraction) for side in self.size)
+        both = f"{down}" if down == across else f"{down} x {across}"
+        how = {
+            "center": f"the shorter side to {both} pixels" if down == across else f"to cover {both} pixels",
+            "squash": f"to {both} pixels",
+            "border": f"to fit into {both} pixels, on a border of the mean's colour",
+        }[self.crop_mode]
         mean, std = (", ".join(f"{value:.3g}" for value in values) for values in (self.mean, self.std))
         return (
-            f"Resize {how} {resize} pixels ({self.interpolation}, antialiased), crop the central {height} x {width}, "
+            f"Resize {how} ({self.interpolation}, antialiased), crop the central {height} x {width}, "
             f"scale to [0, 1], subtract ({mean}), divide by ({std})."
         )
+
+
+IMAGENET_PREPROCESSING = Preprocessing((224, 224), 0.875, "bilinear", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""What most networks of ImageNet are tested with: the centre 224 of the shorter side's 256."""
+
+_TIMM_KEYS = {"input_size": "size", "crop_pct": "crop"}
+
+
+@dataclass(frozen=True)
+class PreprocessingConfig:
+    """A preprocessing as a person or a file gives it; what is None is left to something else to say.
+
+    Attributes:
+        size: side of the input in pixels, or its height and width; timm's (3, height, width) too.
+        crop: crop size over resized size, in (0, 1].
+        interpolation: filter of the resize.
+        mean, std: one number for each channel, or one for all, of pixels in [0, 1].
+        crop_mode: see :class:`Preprocessing`.
+    """
+
+    size: int | tuple[int, int] | tuple[int, int, int] | None = None
+    crop: float | None = None
+    interpolation: Interpolation | None = None
+    mean: float | tuple[float, float, float] | None = None
+    std: float | tuple[float, float, float] | None = None
+    crop_mode: CropMode | None = None
+
+    @classmethod
+    def of(cls, preprocessing: Preprocessing) -> PreprocessingConfig:
+        """All that ``preprocessing`` says."""
+        one = preprocessing
+        return cls(one.size, one.crop_fraction, one.interpolation, one.mean, one.std, one.crop_mode)
+
+    @classmethod
+    def from_plain(cls, values: Any, where: str) -> PreprocessingConfig:
+        """What a JSON or TOML table says, in these words or timm's (``input_size``, ``crop_pct``).
+
+        Raises:
+            InputError: an unknown key or a value of another type; ``where`` begins the message.
+        """
+        if isinstance(values, Mapping):
+            values = {_TIMM_KEYS.get(str(key), key): value for key, value in values.items()}
+        return from_plain(cls, values, where)
+
+    def over(self, other: PreprocessingConfig) -> PreprocessingConfig:
+        """What this says, and where it says nothing what ``other`` does."""
+        names = [field.name for field in dataclasses.fields(self)]
+        said = {name: getattr(other, name) if getattr(self, name) is None else getattr(self, name) for name in names}
+        return PreprocessingConfig(**said)
+
+    def missing(self) -> list[str]:
+        """The names of what is needed and not said."""
+        return [name for name in ("mean", "std", "size", "crop", "interpolation") if getattr(self, name) is None]
+
+    def complete(self) -> Preprocessing:
+        """The preprocessing, nothing of which is guessed but that a crop is of the centre.
+
+        Raises:
+            InputError: something is missing, by name, or makes no sense.
+        """
+        missing = self.missing()
+        if self.crop is None or self.interpolation is None or missing:
+            raise InputError(
+                "which preprocessing?",
+                f"give {', '.join(f'`{name}`' for name in missing)}, or `preprocessing`: a JSON file, or imagenet",
+            )
+        return Preprocessing(
+            size=_height_and_width(self.size),
+            crop_fraction=self.crop,
+            interpolation=self.interpolation,
+            mean=_per_channel(self.mean),
+            std=_per_channel(self.std),
+            crop_mode=self.crop_mode or "center",
+        )
+
+
+def read_preprocessing(path: Path) -> PreprocessingConfig:
+    """What a JSON file says of a preprocessing; see :meth:`PreprocessingConfig.from_plain`.
+
+    Raises:
+        InputError: no such file, no JSON object, an unknown key, a value of another type.
+    """
+    return PreprocessingConfig.from_plain(read_json(path, "a JSON object with mean, std, size, crop"), str(path))
+
+
+def crop_fraction_of(size: int, resized: int) -> float:
+    """The crop fraction by which ``size`` pixels are resized to exactly ``resized``, however the division rounds."""
+    fraction = size / resized
+    return fraction if math.floor(size / fraction) == resized else math.nextafter(fraction, 0)
+
+
+def _start_of_crop(resized: int, size: int) -> int:
+    """The first row of the central ``size`` of ``resized``, as timm rounds it; negative where a border is needed."""
+    return round((resized - size) / 2.0) if resized >= size else -((size - resized) // 2)
+
+
+def _height_and_width(size: int | tuple[int, ...] | None) -> tuple[int, int]:
+    if not isinstance(size, tuple):
+        assert size is not None
+        return size, size
+    if len(size) == 3 and size[0] != 3:
+        raise InputError(f"`size` is {size}: {size[0]} channels", "3: Snellen examines networks of RGB photographs")
+    return size[-2], size[-1]
+
+
+def _per_channel(value: float | tuple[float, float, float] | None) -> tuple[float, float, float]:
+    assert value is not None
+    return value if isinstance(value, tuple) else (value, value, value)
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def check_pixels(pixels: Tensor, operation: str) -> None:

@@ -14,7 +14,7 @@ from snellen.exam.parts import Part
 from snellen.exam.report.document import Answer, with_paths
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import read_json
+from snellen.runs.serialise import read_dataclass
 
 _FILE = "answer.json"
 
@@ -77,7 +77,7 @@ def load_cached(part: str, run: Path) -> CachedAnswer | None:
         return run / path
 
     try:
-        return _with_paths(read_json(CachedAnswer, run / part / _FILE), existing)
+        return _with_paths(read_dataclass(CachedAnswer, run / part / _FILE), existing)
     except (OSError, InputError):
         return None
 

@@ -15,7 +15,7 @@ from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.runs.files import Run
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import from_plain, read_plain_json
+from snellen.runs.serialise import from_plain, read_json
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def compare_exams(
 def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
     file = folder / "manifest.json"
     try:
-        provenance = from_plain(Provenance, read_plain_json(file)["provenance"], str(file))
+        provenance = from_plain(Provenance, read_json(file)["provenance"], str(file))
     except (KeyError, TypeError, InputError) as error:
         raise InputError(f"{folder}: holds no finished exam", "an exam's run folder") from error
     answers = {name: answer for name in parts if (answer := load_cached(name, folder)) is not None}

@@ -76,7 +76,7 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     classifier = context.classifier
     credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in bundled_photographs()}
     facts = [
-        Fact("Model", f"{classifier.name} ({classifier.source})"),
+        Fact("Model", f"{classifier.name} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
         Fact("Photographs", "; ".join(credited.get(p, Path(p).name) for p in context.photographs)),
     ]

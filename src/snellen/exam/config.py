@@ -14,8 +14,11 @@ from typing import Any, Literal
 from snellen.attacks.config import epsilon_steps
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.photographs import bundled_photographs
+from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError, did_you_mean
 from snellen.exam.parts import PARTS
+from snellen.models.classifier import given_preprocessing
+from snellen.models.create import is_program
 from snellen.runs.serialise import from_plain
 
 Paper = Literal["a4", "us-letter"]
@@ -30,7 +33,15 @@ class ExamConfig:
         author: author of the report; empty leaves it out.
         collaborators: people worked with, as the assignment asks.
         model: model to examine, as :func:`snellen.load` takes it.
-        architecture: timm architecture of a ``.safetensors`` model.
+        architecture: architecture of a ``.safetensors`` model, by timm's or torchvision's name. A program is named on
+            the command line only: a configuration runs nothing.
+        model_labels: names of the model's classes, where it does not say them: a file relative to the configuration's
+            folder (a line each, or a JSON list), ``imagenet`` or ``numbered``.
+        preprocessing: table of ``mean``, ``std``, ``size``, ``crop``, ``interpolation`` and ``crop_mode``, as far as
+            they are not the model's own; or a JSON file of them, relative to the configuration's folder, or
+            ``imagenet``.
+        train_size: whether to take the size and crop that a timm model was trained with, in place of those of its
+            published accuracy.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         photographs: files, folders or patterns, relative to the configuration's folder, and names of bundled
             photographs; empty takes all of those.
@@ -54,6 +65,9 @@ class ExamConfig:
     collaborators: tuple[str, ...] = ()
     model: str = "tf_efficientnet_lite0"
     architecture: str | None = None
+    model_labels: str | None = None
+    preprocessing: PreprocessingConfig | str = field(default_factory=PreprocessingConfig)
+    train_size: bool = False
     device: str = "auto"
     photographs: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -66,6 +80,34 @@ class ExamConfig:
     seed: int = 0
     paper: Paper = "a4"
     quick: bool = False
+
+    def with_model(
+        self,
+        model: str | None,
+        architecture: str | None,
+        labels: str | None,
+        preprocessing: PreprocessingConfig,
+        train_size: bool,
+    ) -> ExamConfig:
+        """The same exam with what the command line says of the model in place of what the configuration does."""
+        if model is not None:
+            # What the configuration says, it says of its own model.
+            plain = ExamConfig()
+            return dataclasses.replace(
+                self,
+                model=model,
+                architecture=architecture,
+                model_labels=labels or plain.model_labels,
+                preprocessing=preprocessing,
+                train_size=train_size,
+            )
+        return dataclasses.replace(
+            self,
+            architecture=architecture or self.architecture,
+            model_labels=labels or self.model_labels,
+            preprocessing=preprocessing.over(given_preprocessing(self.preprocessing or None)),
+            train_size=train_size or self.train_size,
+        )
 
 
 def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamConfig:
@@ -89,6 +131,12 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     config = from_plain(ExamConfig, values, str(path))
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    if config.architecture is not None and is_program(config.architecture):
+        raise InputError(
+            f"{path}, line {_line_of_key(text, 'architecture')}: architecture is {config.architecture!r}, a program, "
+            "which no configuration may run",
+            "name it as `architecture` yourself",
+        )
     try:
         epsilon_steps(config.epsilon)
     except InputError as error:
@@ -132,6 +180,10 @@ def _relative_to(base: Path, config: ExamConfig) -> ExamConfig:
         config,
         photographs=tuple(_photograph(base, name) for name in config.photographs),
         model=str(base / config.model) if file else config.model,
+        model_labels=config.model_labels and _below(base, config.model_labels),
+        preprocessing=_below(base, config.preprocessing)
+        if isinstance(config.preprocessing, str)
+        else config.preprocessing,
         dataset=tuple(_below(base, name) for name in config.dataset),
         training=_below(base, config.training),
         training_runs=tuple(str(base / run) for run in config.training_runs),

@@ -76,6 +76,8 @@ def run_exam(
     config = first_look(config) if config.quick else config
     with Run(Path(out)) as run:
         context, unreadable = _context_of(config, run.path)
+        for note in context.classifier.notes:
+            progress.note(f"{context.classifier.name}: {note}")
         finished = _finished_parts(config.parts or tuple(parts), context, parts, progress)
         report = compose(config, context, finished, parts)
         write_pdf(report, run.path / "report.pdf")
@@ -88,7 +90,14 @@ def run_exam(
 def _context_of(config: ExamConfig, out: Path) -> tuple[Context, tuple[str, ...]]:
     """What all parts are given, and a line for each photograph that cannot be read."""
     photographs, expected, unreadable = _readable_photographs(config)
-    classifier = load(config.model, architecture=config.architecture, device=config.device)
+    classifier = load(
+        config.model,
+        architecture=config.architecture,
+        labels=config.model_labels,
+        preprocessing=config.preprocessing or None,
+        train_size=config.train_size,
+        device=config.device,
+    )
     provenance = classifier.provenance(
         fingerprint("".join(content for _, content in fingerprints(photographs))), seed=config.seed
     )

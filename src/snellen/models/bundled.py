@@ -11,11 +11,13 @@ import torch
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.data.labels import imagenet_labels
+from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
 from snellen.errors import ModelError
-from snellen.models.pretrained import Pretrained, finish
+from snellen.models.pretrained import Found
 from snellen.models.safetensors import file_digest
 
 import timm  # isort: skip
+from timm.data import resolve_data_config  # isort: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ BUNDLED: Mapping[str, _Bundled] = {
 }
 
 
-def from_package(name: str) -> Pretrained:
+def from_package(name: str) -> Found:
     """The bundled model, its weights checked against their published digest.
 
     Raises:
@@ -69,4 +71,6 @@ def from_package(name: str) -> Pretrained:
     if any(mine.shape != theirs.shape for (_, mine), theirs in pairs):
         raise ModelError(f"{name}: the package's weights do not fit timm {timm.__version__}'s architecture")
     network.load_state_dict({key: theirs for (key, _), theirs in pairs})
-    return finish(name, network, imagenet_labels(), digest, f"package {bundled.package}")
+    config = resolve_data_config({}, model=network, use_test_size=True)
+    preprocessing = PreprocessingConfig.of(Preprocessing.from_timm(config))
+    return Found(network, 1000, imagenet_labels(), preprocessing, digest, f"package {bundled.package}")

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snellen.data.labels import Labels
-from snellen.data.preprocessing import Preprocessing, check_pixels
+from snellen.data.labels import IMAGENET, NUMBERED, Labels, checked_labels, imagenet_labels, read_labels
+from snellen.data.preprocessing import (
+    IMAGENET_PREPROCESSING,
+    Preprocessing,
+    PreprocessingConfig,
+    check_pixels,
+    read_preprocessing,
+)
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
 from snellen.models.layers import Layer, find_layers
+from snellen.models.pretrained import LoadOptions
 from snellen.models.resolve import DEFAULT_MODEL, resolve
 from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.provenance import Provenance, fingerprint
@@ -53,6 +61,7 @@ class Classifier:
         labels: K class names.
         name: what a report calls it.
         source: where the weights came from.
+        notes: a sentence for each thing that was assumed or changed when it was loaded.
         device: where it runs.
     """
 
@@ -65,6 +74,7 @@ class Classifier:
         name: str,
         digest: str = "",
         source: str = "given by the caller",
+        notes: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
         self.device = choose_device(device)
@@ -74,6 +84,7 @@ class Classifier:
         self.labels = labels
         self.name = name
         self.source = source
+        self.notes = tuple(notes)
         self._file_digest = digest
 
     def __repr__(self) -> str:
@@ -98,6 +109,7 @@ class Classifier:
             name=self.name,
             digest=self._file_digest,
             source=self.source,
+            notes=self.notes,
             device=str(self.device),
         )
 
@@ -151,7 +163,14 @@ class Classifier:
             data: fingerprint of the input data.
             seed: of every random choice; None where there is none.
         """
-        return Provenance.collect(model=self.name, weights=self.digest, data=data, seed=seed, device=str(self.device))
+        return Provenance.collect(
+            model=self.name,
+            weights=self.digest,
+            preprocessing=self.preprocessing.describe(),
+            data=data,
+            seed=seed,
+            device=str(self.device),
+        )
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         check_pixels(inputs, "inputs")
@@ -165,45 +184,77 @@ class Classifier:
 
 
 def penultimate(network: nn.Module, inputs: Tensor) -> Tensor:
-    """What the network's last linear layer receives (N, D), from normalised ``inputs`` (N, 3, h, w).
+    """What the layer that makes the logits receives (N, D), from normalised ``inputs`` (N, 3, h, w).
 
-    timm's networks say it themselves (``forward_head(..., pre_logits=True)``); of any other network it
-    is the input of its last :class:`torch.nn.Linear`.
+    timm's networks say it themselves (``forward_head(..., pre_logits=True)``). Of any other network it is the input of
+    the last linear layer or convolution that runs. Where that layer is laid over a map whose values are averaged
+    afterwards, as in networks that end in a convolution and pooling, it is the mean over the map.
 
     Raises:
-        ModelError: the network has no linear layer.
+        ModelError: the network has no such layer.
     """
     if hasattr(network, "forward_features") and hasattr(network, "forward_head"):
         timm_network: Any = network
         features: Tensor = timm_network.forward_head(timm_network.forward_features(inputs), pre_logits=True)
         return features.flatten(1)
-    linear = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise ModelError("the network has no linear layer", "a network that ends in torch.nn.Linear")
-    received: list[Tensor] = []
-    handle = linear[-1].register_forward_pre_hook(lambda _, arguments: received.append(arguments[0]))
+    received: list[tuple[nn.Module, Tensor]] = []
+
+    def note(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        received[:] = [(module, arguments[0])]
+
+    weighted = [module for module in network.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    handles = [module.register_forward_pre_hook(note) for module in weighted]
     try:
         network(inputs)
     finally:
-        handle.remove()
-    return received[-1].flatten(1)
+        for handle in handles:
+            handle.remove()
+    if not received:
+        raise ModelError("the network has no linear layer and no convolution", "one whose logits such a layer makes")
+    return _vector(*received[0])
 
 
-def load(name: str | Path = DEFAULT_MODEL, *, architecture: str | None = None, device: str = "auto") -> Classifier:
+def _vector(layer: nn.Module, received: Tensor) -> Tensor:
+    """What a layer receives as one vector (N, D) for each image."""
+    if isinstance(layer, nn.Linear):
+        return received if received.ndim == 2 else received.flatten(1, -2).mean(dim=1)
+    if tuple(received.shape[2:]) == layer.kernel_size:
+        return received.flatten(1)
+    return received.mean(dim=(2, 3))
+
+
+def load(
+    name: str | Path = DEFAULT_MODEL,
+    *,
+    architecture: str | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    preprocessing: str | Path | Mapping[str, Any] | Preprocessing | PreprocessingConfig | None = None,
+    train_size: bool = False,
+    device: str = "auto",
+) -> Classifier:
     """The pretrained classifier that ``name`` stands for.
 
     Args:
-        name: a bundled model (``tf_efficientnet_lite0``), any timm model with its pretrained tag,
-            ``hf-hub:owner/name``, or the path of a ``.safetensors`` file.
-        architecture: the timm architecture of a ``.safetensors`` file.
+        name: a bundled model (``tf_efficientnet_lite0``); any timm model with its pretrained tag; any of torchvision's
+            (``torchvision:vgg16``); ``hf-hub:owner/name``; the path of a ``.safetensors`` file, of a training run or of
+            a folder that timm or transformers saved.
+        architecture: architecture of a ``.safetensors`` file: a name of timm's or torchvision's; or a program, which
+            is run: ``net.py``, ``net.py:function`` or ``package.module:function``.
+        labels: names of the classes: a sequence, a file (see :func:`snellen.data.labels.read_labels`), ``imagenet``, or
+            ``numbered``, for names that do not matter. The model's own where not given.
+        preprocessing: preprocessing, or as much of it as differs from the model's own: keys ``mean``, ``std``,
+            ``size``, ``crop``, ``interpolation`` and ``crop_mode``, a JSON file of them, or ``imagenet``.
+        train_size: whether to take the size and crop of the training, where a timm model's published accuracy was
+            measured with others.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
     Raises:
         ModelError: see :func:`snellen.models.resolve.resolve`.
-        InputError: no such device.
+        InputError: no such device, labels or preprocessing.
     """
     chosen = choose_device(device)
-    found = resolve(str(name), architecture)
+    options = LoadOptions(architecture, _given_labels(labels), given_preprocessing(preprocessing), train_size)
+    found = resolve(str(name), options)
     return Classifier(
         found.network,
         found.preprocessing,
@@ -211,5 +262,33 @@ def load(name: str | Path = DEFAULT_MODEL, *, architecture: str | None = None, d
         name=found.name,
         digest=found.digest,
         source=found.source,
+        notes=found.notes,
         device=str(chosen),
     )
+
+
+def _given_labels(labels: str | Path | Sequence[str] | None) -> Labels | str | None:
+    if labels is None or isinstance(labels, Labels) or labels == NUMBERED:
+        return labels if isinstance(labels, Labels | None) else NUMBERED
+    if labels == IMAGENET:
+        return imagenet_labels()
+    return read_labels(Path(labels)) if isinstance(labels, str | Path) else checked_labels("labels", list(labels))
+
+
+def given_preprocessing(
+    given: str | Path | Mapping[str, Any] | Preprocessing | PreprocessingConfig | None,
+) -> PreprocessingConfig:
+    """A preprocessing as :func:`load` takes it, as far as it is given.
+
+    Raises:
+        InputError: a file that cannot be read, an unknown key, a value of another type.
+    """
+    if given is None or isinstance(given, PreprocessingConfig):
+        return given or PreprocessingConfig()
+    if isinstance(given, Preprocessing):
+        return PreprocessingConfig.of(given)
+    if isinstance(given, Mapping):
+        return PreprocessingConfig.from_plain(given, "preprocessing")
+    if given == IMAGENET:
+        return PreprocessingConfig.of(IMAGENET_PREPROCESSING)
+    return read_preprocessing(Path(given))

@@ -2,50 +2,117 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import snellen._torchvision  # noqa: F401  # before timm
-from snellen.data.labels import Labels
-from snellen.errors import ModelError, did_you_mean
-from snellen.models.create import create, is_python_file
-from snellen.models.networks import OWN as OWN_NETWORKS
-from snellen.models.pretrained import Pretrained, build, checked_labels, finish, labels_of
-from snellen.models.safetensors import SafetensorsHeader, file_digest, read_header
+from snellen.data.labels import Labels, checked_labels
+from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
+from snellen.errors import InputError, ModelError, shown
+from snellen.models.create import is_program, maker, torchvision_name
+from snellen.models.networks import OWN
+from snellen.models.pretrained import Found, build
+from snellen.models.safetensors import file_digest, read_header
+from snellen.models.torchvision_hub import published_preprocessing, published_weights
+from snellen.runs.serialise import from_plain, parse_json
 
 import timm  # isort: skip
+from timm.data import resolve_data_config  # isort: skip
 
 
-def from_file(path: Path, architecture: str | None) -> Pretrained:
+@dataclass(frozen=True)
+class Metadata:
+    """What a weights file says of its network. All of it is somebody's word, and none of it runs anything.
+
+    Attributes:
+        architecture: name of the architecture; None where the file does not say.
+        labels: names of the classes; None where it does not.
+        preprocessing: as far as it does.
+        options: keyword arguments of the architecture.
+    """
+
+    architecture: str | None = None
+    labels: Labels | None = None
+    preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """The keyword arguments of Snellen's own networks and of a user's program."""
+
+    options: Mapping[str, Any]
+
+
+def read_metadata(path: Path) -> Metadata:
+    """The metadata in a safetensors file's header, each value checked.
+
+    Raises:
+        ModelError: no sound file, or metadata that make no sense; says which.
+    """
+    said = read_header(path).metadata
+    try:
+        plain = {
+            key: parse_json(said[key], f"{path}: its {key}", f"weights whose {key} are JSON, or none")
+            for key in ("labels", "preprocessing", "options")
+            if key in said
+        }
+        preprocessing = PreprocessingConfig.from_plain(plain.get("preprocessing", {}), f"{path}: its preprocessing")
+        if not preprocessing.missing():
+            preprocessing.complete()
+        return Metadata(
+            said.get("architecture") or None,
+            checked_labels(str(path), plain["labels"]) if "labels" in plain else None,
+            preprocessing,
+            from_plain(_Options, {"options": plain.get("options", {})}, f"{path}: its metadata").options,
+        )
+    except InputError as error:
+        where = "" if error.message.startswith(str(path)) else f"{path}: its preprocessing: "
+        raise ModelError(f"{where}{error.message}", error.hint) from error
+
+
+def from_file(path: Path, architecture: str | None) -> Found:
     """The classifier in a ``.safetensors`` file; see :func:`snellen.models.resolve.resolve`."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
-    header = read_header(path)
-    metadata = header.metadata
+    metadata = read_metadata(path)
     architecture = architecture or _named_architecture(path, metadata)
-    own = architecture in OWN_NETWORKS or is_python_file(architecture)
-    classes = _labelled_classes(path, metadata) if own else _classes_of(path, architecture, header)
+    program = is_program(architecture)
     # timm's options could name another file to be read; those of a weights file are for our own networks only.
-    options = _given_mapping(path, metadata, "options") if own else {}
-    preprocessing = _given_mapping(path, metadata, "preprocessing")
-    network = build(str(path), architecture, path, lambda: create(architecture, classes, options))
-    found: Any = network  # timm, too, keeps the preprocessing at the network
-    found.pretrained_cfg = dict(getattr(network, "pretrained_cfg", None) or {}) | preprocessing
-    labels = _given_labels(str(path), metadata["labels"], classes) if "labels" in metadata else labels_of(network)
+    options = metadata.options if program or architecture in OWN else {}
     try:
-        return finish(str(path), network, labels, file_digest(path), "local file")
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: its preprocessing makes no sense: {error}") from error
+        built = build(str(path), shown(architecture).strip("'"), path, maker(architecture, options), allocates=program)
+    except ModelError as error:
+        where = "" if error.message.startswith(str(path)) else f"{path}: "
+        raise ModelError(f"{where}{error.message}", error.hint) from error
+    preprocessing, notes = metadata.preprocessing, built.notes
+    published = None if program else _published_preprocessing(architecture)
+    if published is not None and preprocessing.missing():
+        preprocessing = preprocessing.over(published)
+        missing = ", ".join(metadata.preprocessing.missing())
+        notes = (*notes, f"where nothing else is said, {missing} are those of the published {architecture}")
+    return Found(
+        built.network,
+        None if program else built.classes,
+        metadata.labels,
+        preprocessing,
+        file_digest(path),
+        "local file",
+        notes,
+    )
 
 
-def _named_architecture(path: Path, metadata: Mapping[str, str]) -> str:
+def _named_architecture(path: Path, metadata: Metadata) -> str:
     """The architecture that a file's metadata name; never one that would run a program of somebody's."""
-    named = metadata.get("architecture")
-    if not named:
-        raise ModelError(f"{path}: which architecture?", "give its `architecture`, as timm names it")
-    if is_python_file(named):
+    named = metadata.architecture
+    if named is None:
+        raise ModelError(
+            f"{path}: which architecture?", "give its `architecture`, as timm or torchvision names it, or a .py file"
+        )
+    if is_program(named):
+        named = shown(named).strip("'")
         raise ModelError(
             f"{path}: its network is a program of its owner's, {named}, which is not run unasked",
             f"give as `architecture` the path of {named}",
@@ -53,50 +120,14 @@ def _named_architecture(path: Path, metadata: Mapping[str, str]) -> str:
     return named
 
 
-def _classes_of(path: Path, architecture: str, header: SafetensorsHeader) -> int:
-    """The number of classes, read off the shape of a timm architecture's classifier."""
-    if not timm.is_model(architecture.partition(".")[0]):
-        hint = did_you_mean(architecture, timm.list_models()) or "`snellen.list_models()` lists the names"
-        raise ModelError(f"{path}: no architecture named {architecture!r}", hint)
-    key = classifier_weight(timm.get_pretrained_cfg(architecture, allow_unregistered=True))
-    if key not in header.shapes:
-        raise ModelError(f"{path}: has no tensor {key!r}", f"weights of {architecture} with its classifier")
-    if not header.shapes[key]:
-        raise ModelError(f"{path}: {key} is a single number", f"weights of {architecture} with its classifier")
-    return header.shapes[key][0]
-
-
-def _labelled_classes(path: Path, metadata: Mapping[str, str]) -> int:
-    """The number of classes of a network that is not timm's, read off its labels."""
-    try:
-        return len(json.loads(metadata["labels"]))
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
-        raise ModelError(f"{path}: its metadata hold no labels", "weights of a training run") from error
-
-
-def _given_mapping(path: Path, metadata: Mapping[str, str], key: str) -> dict[str, Any]:
-    """What a file's metadata hold under ``key`` as a JSON object; empty where they hold nothing."""
-    try:
-        value = json.loads(metadata.get(key, "{}"))
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: its {key} are not JSON", "weights of a training run") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path}: its {key} are not a JSON object", "weights of a training run")
-    return value
-
-
-def _given_labels(name: str, text: str, classes: int) -> Labels:
-    """The class names that a file's metadata holds as a JSON list."""
-    try:
-        names = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{name}: its labels are not JSON", "a list of names") from error
-    return checked_labels(name, names, classes)
-
-
-def classifier_weight(config: Any) -> str:
-    """The name of the classifier's weight in the state dict of a timm architecture."""
-    classifier = getattr(config, "classifier", None)
-    if isinstance(classifier, tuple | list):
-        classifier = classifier[0]
-    return f"{classifier or 'classifier'}.weight"
+def _published_preprocessing(architecture: str) -> PreprocessingConfig | None:
+    """The preprocessing of the weights that an architecture was published with; None of one that never was."""
+    if architecture in OWN:
+        return None
+    theirs = torchvision_name(architecture)
+    if theirs is not None:
+        return published_preprocessing(published_weights(theirs))
+    config = timm.get_pretrained_cfg(architecture, allow_unregistered=True)
+    if config is None:
+        return None
+    return PreprocessingConfig.of(Preprocessing.from_timm(resolve_data_config({}, pretrained_cfg=config.to_dict())))

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from snellen.errors import InputError
+from snellen.errors import InputError, shown
 from snellen.models.ensemble import Ensemble
 from snellen.models.flip_equivariant import FlipEquivariantBatchNorm2d, FlipEquivariantConv2d, PairedMaxPool2d
+
+# A file of weights may ask for any; nothing is made before they are looked at.
+_MOST_MEMBERS, _WIDEST, _LARGEST_FILTER = 64, 8192, 32
 
 
 def plain(classes: int) -> nn.Module:
@@ -94,8 +97,13 @@ def deep(
         raise InputError(f"deep: no activation {activation!r}", " or ".join(activations))
     if first % 2:
         raise InputError(f"deep: first filters of {first} x {first}", "an even side, so that the maps' widths are odd")
-    if members < 1:
-        raise InputError(f"deep: {members} members", "at least 1")
+    if not 1 <= members <= _MOST_MEMBERS:
+        raise InputError(f"deep: {members} members", f"1 to {_MOST_MEMBERS}")
+    if not all(2 <= width <= _WIDEST for width in widths) or first > _LARGEST_FILTER:
+        raise InputError(
+            f"deep: widths {shown(widths)}, first filters of {first} x {first}",
+            f"widths of at most {_WIDEST}, filters of at most {_LARGEST_FILTER}",
+        )
     each = [_deep_member(widths, first, activations[activation]) for _ in range(members)]
     return Ensemble(each, widths[-1] // 2, classes)
 

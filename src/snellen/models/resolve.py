@@ -1,43 +1,70 @@
 """From a name to a network with its trained weights, or an error; never to random weights.
 
-A name is a bundled model, a timm model, ``hf-hub:owner/name``, a local ``.safetensors`` file, or the folder
-of a training run. Weights come from safetensors. The one exception are the bundled packages, whose ``.pth``
-is read with ``torch.load(weights_only=True)``, which runs no code, after its digest is checked.
+A name is a bundled model, a timm or torchvision model, a repository of the hub, a local ``.safetensors`` file, or a
+folder: of a training run, or such as timm and transformers save. Weights come from safetensors. The exceptions are
+pickles from known publishers, the bundled packages' and torchvision's ``.pth``: they are read with
+``torch.load(weights_only=True)``, which runs no code, after their published digest is checked.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from snellen.data.hub import HubUnreachableError
-from snellen.errors import ModelError
+from snellen.errors import InputError, ModelError
 from snellen.models.bundled import BUNDLED, from_package
 from snellen.models.listing import offline_models
 from snellen.models.local_file import from_file
-from snellen.models.pretrained import Pretrained
-from snellen.models.timm_hub import from_hub, from_timm
+from snellen.models.pretrained import Found, LoadOptions, Pretrained, complete
+from snellen.models.repository import CONFIG, HubRepository, LocalRepository, Repository, read_repository_config
+from snellen.models.timm_hub import from_timm, from_timm_repository
+from snellen.models.torchvision_hub import from_torchvision, is_torchvision
+from snellen.models.transformers_hub import from_transformers, is_transformers_config
+
+import timm  # isort: skip
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
 MODEL_FILE = "model.safetensors"
 """The weights in a folder that ``snellen train`` made."""
 
 _PICKLES = (".pth", ".pt", ".bin", ".pkl", ".ckpt", ".tar")
+_HUB = ("hf-hub:", "hf_hub:")
+_OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
-def resolve(name: str, architecture: str | None = None) -> Pretrained:
+def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
     """The trained network that ``name`` stands for.
 
     Args:
-        name: a bundled model, a timm name with or without its pretrained tag, ``hf-hub:owner/name``,
-            the path of a ``.safetensors`` file, or the folder of a training run.
-        architecture: the architecture of a ``.safetensors`` file, as :func:`snellen.models.create.create` takes it;
-            not needed where the file's metadata holds ``architecture``, unless that is a Python file: a
-            program is run only where the caller names it.
+        name: a bundled model; a timm name with or without its pretrained tag, or ``timm/`` before it; a torchvision
+            name with or without its weights' name, ``torchvision:`` before it where timm has that name too;
+            ``hf-hub:owner/name`` or ``owner/name``; the path of a ``.safetensors`` file, of the folder of a training
+            run, or of a folder that timm or transformers saved.
+        options: what the caller says of it beyond its name. A weights file needs an architecture where its metadata
+            name none, or name a program: a program is run only where the caller names it.
 
     Raises:
-        ModelError: an unknown name (with the nearest ones), weights that are not here and cannot be
-            fetched, a pickle, or weights that do not fit the architecture.
+        ModelError: an unknown name (with the nearest ones), weights that are not here and cannot be fetched, a
+            pickle of nobody known, weights that do not fit the architecture, or something that has to be said of it
+            and is not.
     """
+    options = options or LoadOptions()
+    try:
+        return complete(name, _find(name, options), options)
+    except ModelError:
+        raise
+    except InputError as error:
+        where = "" if error.message.startswith(name) else f"{name}: "
+        raise ModelError(f"{where}{error.message}", error.hint) from error
+
+
+def named_on_the_hub(name: str) -> bool:
+    """Whether ``name`` is a repository of somebody's on the hub, and nothing that lies on this machine."""
+    return name.startswith(_HUB) or (_OWNER_AND_NAME.fullmatch(name) is not None and not _exists(name))
+
+
+def _find(name: str, options: LoadOptions) -> Found:
     if name.lower().endswith(_PICKLES):
         raise ModelError(
             f"{name}: a pickle can run code when it is opened, so it is refused",
@@ -45,14 +72,52 @@ def resolve(name: str, architecture: str | None = None) -> Pretrained:
             "'model.safetensors')",
         )
     if name.lower().endswith(".safetensors"):
-        return from_file(Path(name), architecture)
-    if (Path(name) / MODEL_FILE).is_file():
-        return from_file(Path(name) / MODEL_FILE, architecture)
-    if architecture is not None:
+        return from_file(Path(name), options.architecture)
+    folder = Path(name)
+    if _exists(name) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
+        return from_file(folder / MODEL_FILE, options.architecture)
+    if options.architecture is not None:
         raise ModelError(f"{name}: an architecture was given", "only a .safetensors file needs one")
+    if _exists(name) and (folder / CONFIG).is_file():
+        return _from_repository(name, LocalRepository(folder), options)
     if name in BUNDLED:
         return from_package(name)
     try:
-        return from_hub(name) if name.startswith("hf-hub:") else from_timm(name)
+        return _from_publisher(name, options)
     except HubUnreachableError as error:
-        raise ModelError(error.message, f"offline works: {', '.join(offline_models())}") from error
+        missing = f"{name}: no such folder, and the hub cannot be reached" if _is_bare(name) else error.message
+        raise ModelError(missing, f"offline works: {', '.join(offline_models())}") from error
+
+
+def _from_publisher(name: str, options: LoadOptions) -> Found:
+    repository = next((name.removeprefix(prefix) for prefix in _HUB if name.startswith(prefix)), None)
+    if repository is None and _is_bare(name):
+        repository = name
+    if repository is not None:
+        theirs = repository.removeprefix("timm/")
+        if repository.startswith("timm/") and timm.is_model(theirs.partition(".")[0]):
+            return from_timm(theirs, train_size=options.train_size)
+        return _from_repository(name, HubRepository(name, repository), options)
+    return from_torchvision(name) if is_torchvision(name) else from_timm(name, train_size=options.train_size)
+
+
+def _from_repository(name: str, repository: Repository, options: LoadOptions) -> Found:
+    plain = read_repository_config(name, repository)
+    if is_transformers_config(plain):
+        return from_transformers(name, repository, plain)
+    if "architecture" not in plain:
+        raise ModelError(f"{name}: its {CONFIG} is not timm's", "a repository saved by timm or transformers")
+    return from_timm_repository(name, repository, plain, train_size=options.train_size)
+
+
+def _is_bare(name: str) -> bool:
+    """Whether a name is ``owner/name`` without a word that it is the hub's."""
+    return _OWNER_AND_NAME.fullmatch(name) is not None
+
+
+def _exists(name: str) -> bool:
+    """Whether a file or folder has that name; one that can be no path, too long or with a null character, has not."""
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):
+        return False

@@ -30,6 +30,7 @@ class Provenance:
         device: where the network ran.
         hardware: processor, its family and model, and cores.
         versions: of Python and the packages that matter.
+        preprocessing: the classifier's, in a sentence; empty where there is none.
     """
 
     command: str
@@ -40,13 +41,22 @@ class Provenance:
     device: str
     hardware: str
     versions: Mapping[str, str]
+    preprocessing: str = ""
 
     @classmethod
     def collect(
-        cls, *, model: str = "", weights: str = "", data: str = "", seed: int | None = None, device: str = "cpu"
+        cls,
+        *,
+        model: str = "",
+        weights: str = "",
+        preprocessing: str = "",
+        data: str = "",
+        seed: int | None = None,
+        device: str = "cpu",
     ) -> Provenance:
         """The provenance of a result that is being made now."""
-        return cls(command_line(), model, weights, data, seed, device, hardware(), versions())
+        made = command_line(), model, weights, data, seed, device, hardware(), versions()
+        return cls(*made, preprocessing=preprocessing)
 
 
 def command_line() -> str:

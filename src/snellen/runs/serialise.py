@@ -52,28 +52,13 @@ def serialised_fields(kind: Any) -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(kind) if field.metadata.get("serialise", True)]
 
 
-def read_json(kind: type[T], path: Path) -> T:
+def read_dataclass(kind: type[T], path: Path, accepted: str = "") -> T:
     """The dataclass ``kind`` that the file at ``path`` holds as JSON.
 
     Raises:
-        InputError: it cannot be read, is no JSON, or :func:`from_plain` refuses what it holds; names the file.
+        InputError: :func:`read_json` or :func:`from_plain` refuses it; names the file.
     """
-    return from_plain(kind, read_plain_json(path), str(path))
-
-
-def read_plain_json(path: Path) -> Any:
-    """What the file at ``path`` holds as JSON.
-
-    Raises:
-        InputError: it cannot be read, or is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else " ".join(str(error).split())
-        raise InputError(f"{path}: is no JSON: {reason}") from error
+    return from_plain(kind, read_json(path, accepted), str(path))
 
 
 def from_plain(kind: type[T], value: Any, where: str) -> T:
@@ -92,6 +77,37 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     """
     result: T = _from_plain(kind, value, where, "")
     return result
+
+
+_LARGEST_FILE = 64 << 20
+
+
+def read_json(path: Path, accepted: str = "") -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        InputError: no such file, one of over 64 MiB, or no JSON in UTF-8; ``accepted`` says what would be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}", accepted) from error
+    if len(data) > _LARGEST_FILE:
+        raise InputError(f"{path}: more than {_LARGEST_FILE >> 20} MiB", accepted)
+    return parse_json(data, str(path), accepted)
+
+
+def parse_json(text: str | bytes, where: str, accepted: str) -> Any:
+    """What a JSON text holds.
+
+    Raises:
+        InputError: no JSON; ``where`` begins the message, and ``accepted`` says what would be read.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not JSON", accepted) from error
 
 
 def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
@@ -133,7 +149,10 @@ def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
     for name in [name for name, field in fields.items() if name in read and not field.init]:
         if read.pop(name) != fields[name].default:
             raise InputError(f"{place}: {name} is {shown(value[name])}", str(fields[name].default))
-    return kind(**read)
+    try:
+        return kind(**read)
+    except InputError as error:  # what the class itself refuses
+        raise InputError(f"{place}: {error.message}", error.hint) from error
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str, key: str) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snellen.errors import InputError
 from snellen.runs.files import atomic_path, write_figure, write_json
-from snellen.runs.serialise import from_plain, read_plain_json, serialised_fields, to_plain
+from snellen.runs.serialise import from_plain, read_json, serialised_fields, to_plain
 from snellen.training.figures import draw_confusion
 from snellen.training.filters import filters_image
 from snellen.training.results import TrainingResult, rate_at
@@ -112,7 +112,7 @@ def _read_metrics(folder: Path) -> dict[str, Any]:
     path = folder / METRICS
     if not path.is_file():
         raise InputError(f"{folder}: no finished training run: no {METRICS}", "a training run's folder")
-    values = read_plain_json(path)
+    values = read_json(path)
     if not isinstance(values, dict):
         raise InputError(f"{path}: not the metrics of a training run")
     return values

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from snellen.errors import InputError, did_you_mean
-from snellen.models.create import is_python_file
+from snellen.models.create import program_file
 from snellen.runs.serialise import from_plain
 
 RECIPES = ("plain", "batchnorm", "deep")
@@ -140,7 +140,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{name}: not TOML: {error}") from error
     recipe = from_plain(Recipe, values, name)
-    if is_python_file(recipe.network):
+    if program_file(recipe.network) is not None:
         recipe = dataclasses.replace(recipe, network=str(path.parent / recipe.network))
     if network is not None:
         recipe = dataclasses.replace(recipe, network=network, network_options={}, initialisation="own")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
-from snellen.models.create import create, is_python_file
+from snellen.models.create import create, program_file
 from snellen.models.networks import first_filters, parameter_count
 from snellen.models.resolve import MODEL_FILE
 from snellen.models.safetensors import file_digest
@@ -284,9 +284,10 @@ class _State:
         )
         if (smallest := len(split) // training.steps) < processes.num_processes:
             raise InputError(f"{processes.num_processes} processes for batches of {smallest}", "fewer")
+        program = program_file(recipe.network)
         identity = {
             "recipe": recipe,
-            "network file": file_digest(Path(recipe.network)) if is_python_file(recipe.network) else "",
+            "network file": "" if program is None else file_digest(program),
             "data": data.fingerprint,
             "seed": seed,
             "holdout": call.holdout,
@@ -391,7 +392,7 @@ def _metadata(recipe: Recipe, data: InMemoryDataset) -> dict[str, str]:
     """What :func:`snellen.models.resolve.resolve` needs to make a classifier of the weights."""
     preprocessing = data.preprocessing
     return {
-        "architecture": Path(recipe.network).name if is_python_file(recipe.network) else recipe.network,
+        "architecture": recipe.network if program_file(recipe.network) is None else Path(recipe.network).name,
         "options": json.dumps(recipe.network_options),
         "labels": json.dumps(list(data.labels)),
         "preprocessing": json.dumps(

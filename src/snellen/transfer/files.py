@@ -10,16 +10,17 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from snellen.data.labels import Labels
+from snellen.data.labels import NUMBERED, Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
 from snellen.models.classifier import Classifier, load
+from snellen.models.resolve import named_on_the_hub
 from snellen.models.safetensors import check_fit, file_digest, read_header, read_safetensors
 from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
-from snellen.runs.serialise import from_plain, read_plain_json
+from snellen.runs.serialise import from_plain, read_json
 from snellen.transfer.discussion import compare_sentence
-from snellen.transfer.features import width_of, with_size
+from snellen.transfer.features import width_of
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.linear import ClassifierKind, LinearProbe
 from snellen.transfer.network import ProbeNetwork
@@ -108,15 +109,24 @@ def describe_probe(result: ProbeResult) -> Description:
     )
 
 
-def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
+def load_probe(
+    folder: str | Path, *, model: str | None = None, architecture: str | None = None, device: str = "auto"
+) -> Classifier:
     """The classifier in a probe's run folder: its network, the unit length, the probe; its labels.
 
     It is a :class:`~snellen.Classifier` as any other: it classifies, and it can be attacked. Of a logistic
     probe the softmax of its logits are the probabilities that it learned; of ``svm`` and ``ridge`` the order
     of the classes is right, the probabilities are not calibrated.
 
+    Args:
+        folder: run folder.
+        model: name of the network that the probe learned from. Its file says it too, but somebody's repository on the
+            hub is gone to only where the caller names it.
+        architecture: architecture of a network in a ``.safetensors`` file that does not say it.
+        device: device to run on.
+
     Raises:
-        InputError: the folder holds no sound probe.
+        InputError: the folder holds no sound probe, or one of another network.
         ModelError: its network is not here, or has other weights or another preprocessing than the probe learned from.
     """
     folder = Path(folder)
@@ -125,15 +135,10 @@ def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file", _ACCEPTED)
     header = read_header(weights)
-    base = load(said.model, device=device)
-    if said.preprocessing.size != base.preprocessing.size:
-        base = with_size(base, said.preprocessing.size[0])
-    for what, learned, now in (
-        ("weights", said.weights, base.digest),
-        ("preprocessing", said.preprocessing, base.preprocessing),
-    ):
-        if learned != now:
-            raise ModelError(f"{folder}: its probe learned from other {what} of {said.model}", "train the probe again")
+    _check_named(folder, said.model, model)
+    base = _base(said, architecture, device)
+    if said.weights != base.digest:
+        raise ModelError(f"{folder}: its probe learned from other weights of {said.model}", "train the probe again")
     classes = len(said.labels)
     expected = {"weight": torch.empty(classes, width_of(base), device="meta"), "bias": torch.empty(classes)}
     check_fit(f"{weights}: does not fit its probe.json", header, expected)
@@ -150,8 +155,23 @@ def load_probe(folder: str | Path, *, device: str = "auto") -> Classifier:
     )
 
 
+def _check_named(folder: Path, said: str, named: str | None) -> None:
+    """Refuse a probe of another network than the caller names, and one of a repository that the caller does not."""
+    if named is not None and named != said:
+        raise InputError("`probe` names its own model", f"leave `model` out, or give {said}")
+    if named is None and named_on_the_hub(said):
+        raise InputError(
+            f"{folder}: its probe learned from {said}, of somebody's on the hub", f"give it as `model`: {said}"
+        )
+
+
+def _base(said: Description, architecture: str | None, device: str) -> Classifier:
+    """The network that a probe learned from, preprocessed for as it was then; its own classes do not matter."""
+    return load(said.model, architecture=architecture, labels=NUMBERED, preprocessing=said.preprocessing, device=device)
+
+
 def _read_description(path: Path) -> Description:
-    values: Any = read_plain_json(path)
+    values: Any = read_json(path, _ACCEPTED)
     written = values.get("format") if isinstance(values, dict) else None
     if written != _FORMAT:
         raise InputError(f"{path}: format {written}", f"format {_FORMAT}: train the probe again")
