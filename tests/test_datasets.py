@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS_PER_CLASS
-from snellen.data.datasets.folder import _Files
+from snellen.data.datasets.files import Files
 from snellen.data.datasets.hub import from_dataset_dict
+from snellen.data.datasets.tree import folder_tree
 from snellen.data.images import read_image
 from snellen.data.labels import numbered_labels
 from snellen.errors import InputError
@@ -144,10 +145,16 @@ def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
         train_test(found)
 
 
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory) -> Path:
+    """An empty folder."""
+    return tmp_path_factory.mktemp("nowhere")
+
+
 @given(st.lists(st.integers(3, 30), min_size=2, max_size=6), st.integers(0, 5))
-def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], seed: int) -> None:
+def test_the_stratified_split_takes_a_quarter_of_each_class(nowhere: Path, counts: list[int], seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
-    rows = _Files(Path(), [f"{i}.png" for i in range(len(labels))], labels)
+    rows = Files(folder_tree(nowhere), [f"{i}.png" for i in range(len(labels))], labels)
     names = numbered_labels(len(counts))
     found = ImageSet("toy", names, {"all": rows}, "f")
     split, again = train_test(found, seed), train_test(found, seed)
@@ -167,7 +174,7 @@ def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], s
     [
         ({"cat": 5}, "has one class only, cat"),
         ({"cat": 5, "dog": 2}, r"class dog has 2 labelled images \(at least 3 of each class\)"),
-        ({"cat": 5, "dog": 0}, "class dog has 0 labelled images"),
+        ({"cat": 5, "dog": 0}, "has one class only, cat"),
     ],
 )
 def test_too_little_to_learn_from(tmp_path: Path, classes: dict[str, int], message: str) -> None:
@@ -191,14 +198,16 @@ def test_splits_that_differ(tmp_path: Path) -> None:
         open_dataset(str(tmp_path / "q"))
 
 
-def test_a_class_without_test_images_and_labels_out_of_range(tmp_path: Path) -> None:
-    write_parquet(tmp_path / "p" / "train.parquet", IMAGES[:4], [0, 0, 1, 1], ["cat", "dog"])
-    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, 0], ["cat", "dog"])
-    with pytest.raises(InputError, match="class dog has 0 test images"):
-        train_test(open_dataset(str(tmp_path / "p")))
-    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, -1], ["cat", "dog"])
-    with pytest.raises(InputError, match=r"label -1 among its test images \(0 to 1\)"):
-        train_test(open_dataset(str(tmp_path / "p")))
+def test_a_class_that_the_test_lacks_is_said_and_never_shifts_the_others(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train.parquet", IMAGES[:6], [0, 0, 1, 1, 2, 2], ["ant", "bee", "cat"])
+    write_parquet(tmp_path / "test.parquet", IMAGES[:3], [0, 2, 2], ["ant", "bee", "cat"])
+    split = train_test(open_dataset(str(tmp_path)))
+    assert split.test.targets().tolist() == [0, 2, 2]
+    assert list(split.labels) == ["ant", "bee", "cat"]
+    assert "The test split has no image of 1 of the 3 classes (bee)" in split.description
+    write_parquet(tmp_path / "test.parquet", IMAGES[:2], [0, 3], ["ant", "bee", "cat"])
+    with pytest.raises(InputError, match=r"label 3 among its test images \(0 to 2\)"):
+        train_test(open_dataset(str(tmp_path)))
 
 
 def test_what_is_no_data_set(tmp_path: Path) -> None:

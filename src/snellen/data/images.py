@@ -12,7 +12,7 @@ import importlib.util
 import io
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,8 +33,21 @@ from snellen.runs.provenance import cores
 S = TypeVar("S")
 T = TypeVar("T")
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif",
+)  # fmt: skip
+HEIF_EXTENSIONS = (".heic", ".heif", ".hif")
+"""Endings of what telephones write; taken where ``pillow-heif`` is installed."""
+HEIF_EXTRA = "pip install 'snellen[heif]'"
+_NOT_TAKEN = {
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), "raw: export them as JPEG"),
+    **dict.fromkeys((".jxl", ".jp2", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".ppm", ".pgm", ".tga"), "export as PNG"),
+    **dict.fromkeys((".mov", ".mp4", ".avi", ".mkv", ".webm", ".m4v"), "films: take frames of them"),
+}
+LEFT_BEHIND = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "Thumbs.db",
+               "desktop.ini")  # fmt: skip
+"""Names of files and folders that machines leave among photographs; hidden ones begin with a dot."""
 MAX_BYTES = 100 << 20
 """The largest file that is read, in bytes."""
 MAX_PIXELS = 80_000_000
@@ -65,11 +78,16 @@ class Failure:
     error: str
 
 
-def expand(arguments: Iterable[str | Path]) -> list[str]:
+def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None = None) -> list[str]:
     """The image sources that command-line arguments stand for, in order.
 
-    A folder stands for the images below it, sorted; a pattern for what it matches, sorted; ``-`` for
-    standard input. What cannot be expanded stays as it is: reading it says what is wrong with it.
+    A folder stands for the images below it, sorted, without what machines leave behind (:func:`is_left_behind`); a
+    pattern for what it matches, sorted; ``-`` for standard input. What cannot be expanded stays as it is: reading it
+    says what is wrong with it.
+
+    Args:
+        arguments: files, folders, patterns, ``-``.
+        note: told of each folder with files that look like photographs and are not taken, and why.
     """
     sources: list[str] = []
     for argument in map(str, arguments):
@@ -77,15 +95,61 @@ def expand(arguments: Iterable[str | Path]) -> list[str]:
         if not os.path.exists(argument) and glob.has_magic(argument):
             found = sorted(glob.glob(argument, recursive=True)) or found
         for path in found:
-            sources.extend(_images_below(path) or [path])
+            if not os.path.isdir(path):
+                sources.append(path)
+                continue
+            below = _files_below(path)
+            sources.extend(filter(is_image_name, below) if any(map(is_image_name, below)) else [path])
+            others = not_taken(below)
+            if note is not None and others:
+                note(f"{path}: not taken: {others}")
     return sources
 
 
-def _images_below(folder: str) -> list[str]:
-    """The images in and below a folder, sorted; none where it is no folder."""
-    if not os.path.isdir(folder):
-        return []
-    return sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+def _files_below(folder: str) -> list[str]:
+    """The files in and below a folder, sorted, without what machines leave behind; links to folders are followed."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for base, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(base)
+        folders[:] = [] if real in seen else [name for name in folders if not is_left_behind(name)]
+        if real not in seen:
+            files = (Path(base, name) for name in names if not is_left_behind(name))
+            found.extend(str(file) for file in files if file.is_file())
+        seen.add(real)
+    return sorted(found)
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left by a machine: never data."""
+    return name.startswith(".") or name in LEFT_BEHIND
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file's name ends as that of an image that can be read here."""
+    extension = Path(name).suffix.lower()
+    return extension in EXTENSIONS or (extension in HEIF_EXTENSIONS and has_heif())
+
+
+def not_taken(names: Iterable[str]) -> str:
+    """How many files that look like photographs cannot be taken, and why: ``12 .HEIC (pip install ...)``, or nothing.
+
+    Args:
+        names: names of all files of a folder; those that can be read, or are no kind of picture, count for nothing.
+    """
+    counts: Counter[str] = Counter()
+    for name in names:
+        extension = Path(name).suffix
+        if extension.lower() in _NOT_TAKEN or (extension.lower() in HEIF_EXTENSIONS and not has_heif()):
+            counts[extension] += 1
+    reasons = _NOT_TAKEN | dict.fromkeys(HEIF_EXTENSIONS, HEIF_EXTRA)
+    return ", ".join(f"{count} {extension} ({reasons[extension.lower()]})" for extension, count in counts.most_common())
+
+
+@functools.cache
+def has_heif() -> bool:
+    """Whether HEIC can be decoded."""
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 class Photo:
