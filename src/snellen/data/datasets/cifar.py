@@ -29,7 +29,7 @@ _PIXELS = 3 * _SIDE * _SIDE
 Images = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """One of the forms in which they are published.
 
