@@ -17,6 +17,7 @@ def embed(
     dataset: options.Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="The parquet file to write.", dir_okay=False)],
     model: options.Model = options.DEFAULT_MODEL,
+    label: options.Label = None,
     size: options.Size = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[str, typer.Option("--engine", help="auto, torch, openvino, or ray for many machines.")] = "auto",
@@ -40,7 +41,7 @@ def embed(
     from snellen.transfer.embed_dataset import RAY, embed_dataset
     from snellen.transfer.features import FeatureConfig, with_size
 
-    images = open_dataset(dataset)
+    images = open_dataset(dataset, label=label)
     classifier = with_size(load(model, architecture=architecture, device=device), size)
     if engine == RAY:
         _quiet_ray()

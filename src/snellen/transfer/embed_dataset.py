@@ -134,7 +134,7 @@ def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig)
     if features.engine == RAY:
         from snellen.transfer.ray_workers import RayWorkers
 
-        return RayWorkers(classifier, dataset.name, features.precision)
+        return RayWorkers(classifier, dataset, features.precision)
     return LocalWorkers(choose_engine(classifier, features.engine, features.precision), classifier, dataset)
 
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snellen.data.datasets.pets import is_pets
-
-
-__all__ = ["OFFICIAL_SIZES", "PETS_BASELINES", "Baseline", "is_pets"]
-
 
 @dataclass(frozen=True)
 class Baseline:
@@ -41,4 +36,3 @@ PETS_BASELINES = (
 
 OFFICIAL_SIZES = (3680, 3669)
 """Training and test images of its official split."""
-

@@ -22,7 +22,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _ACCEPTED = f"a folder, an archive ({', '.join(ENDINGS)}), a .parquet file or a hub id such as owner/name"
 
 
-def open_dataset(name: str, *, label: str | None = None) -> ImageSet:
+def open_dataset(name: str, *, label: str | None = None, group: str | None = None) -> ImageSet:
     """The data set that ``name`` stands for; no image is read.
 
     Args:
@@ -31,6 +31,8 @@ def open_dataset(name: str, *, label: str | None = None) -> ImageSet:
             CIFAR-100 as published, packed or unpacked; an archive of any of these; a parquet file; a hub id such as
             ``timm/oxford-iiit-pet``, or ``owner/name:config``; or ``digits``, which scikit-learn ships.
         label: the column of labels, where a table or a parquet file has several.
+        group: what belongs together, such as the frames of one film, and stays on one side of a split that is drawn: a
+            column, or a regular expression in the images' names.
 
     Raises:
         InputError: there is no such set, it holds no images, or the hub cannot be reached.
@@ -53,7 +55,7 @@ def open_dataset(name: str, *, label: str | None = None) -> ImageSet:
     if label is not None and found.label_column != label:
         have = f"its columns are {', '.join(found.columns)}" if found.columns else "its labels are in no table"
         raise InputError(f"{name}: no column {label!r} for `label`", have)
-    return dataclasses.replace(found, name=name)
+    return dataclasses.replace(found, name=name, group=group)
 
 
 def _from_folder(path: Path, label: str | None) -> ImageSet:

@@ -74,6 +74,9 @@ class ImageSet:
         note: what a report must say of it; empty for an ordinary set.
         columns: names of the columns of its own table, of which one may be asked for as the label or the group.
         label_column: the column that was asked for as the label; None where nobody asked.
+        group: what belongs together and stays on one side of a split that is drawn: one of the columns, or a regular
+            expression whose first group, or all of what it finds, in an image's name is what those that belong
+            together share; None where every image stands for itself.
     """
 
     name: str
@@ -83,6 +86,7 @@ class ImageSet:
     note: str = ""
     columns: tuple[str, ...] = ()
     label_column: str | None = None
+    group: str | None = None
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.splits.values())
@@ -115,7 +119,7 @@ class TrainTest:
     description: str
 
 
-def train_test(dataset: ImageSet, seed: int = 0, group: str | None = None) -> TrainTest:
+def train_test(dataset: ImageSet, seed: int = 0) -> TrainTest:
     """The set's own training and test split, or a seeded, stratified one where it has none.
 
     Images without a class are in neither; where a split has no others, as the hidden test splits of competitions, the
@@ -124,15 +128,12 @@ def train_test(dataset: ImageSet, seed: int = 0, group: str | None = None) -> Tr
     Args:
         dataset: labelled photographs.
         seed: seed of the split that is drawn.
-        group: what belongs together and stays on one side of the split that is drawn: a column of the set, or a regular
-            expression whose first group, or all of what it finds, in an image's name is what those that belong together
-            share.
 
     Raises:
         InputError: no labels, one class only, a class with too few images to learn from, splits without a training
-            one, or a ``group`` where no split is drawn, or that is no regular expression or not found in a name.
+            one, or a group where no split is drawn, or that is no regular expression or not found in a name.
     """
-    labels = _labels_of(dataset)
+    labels, group = _labels_of(dataset), dataset.group
     labelled = {name: _labelled(rows) for name, rows in dataset.splits.items()}
     usable = {name: rows for name, rows in labelled.items() if len(rows)}
     if not usable:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from snellen.data.datasets.base import UNLABELLED, ImageSet, Targets
+from snellen.data.datasets.base import TRAIN_NAMES, UNLABELLED, ImageSet, Targets
 from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of, listed, split_folders
 from snellen.data.datasets.tree import Tree
@@ -246,7 +246,7 @@ def _splits(tree: Tree, images: Sequence[str], cells: Mapping[str, Sequence[str]
         if by_column is not None and by_column[number]:
             split = by_column[number].lower()
         found.setdefault(split, []).append(number)
-    return found
+    return {split: found[split] for split in sorted(found, key=lambda split: (split not in TRAIN_NAMES, split))}
 
 
 def _part(
