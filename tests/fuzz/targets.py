@@ -8,7 +8,8 @@ from random import Random
 
 import numpy as np
 
-from snellen.data.images import FORMATS, read_array, read_image
+from snellen.data.decode import FORMATS
+from snellen.data.images import read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.training.recipe import Recipe, read_recipe

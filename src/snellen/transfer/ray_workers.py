@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib.util
 import pickle
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet
+from snellen.data.reading import ignore_profiles
 from snellen.errors import InputError, SnellenError
 from snellen.models.classifier import Classifier, load
 from snellen.runs.progress import SILENT, Progress
@@ -99,5 +101,6 @@ class _Worker:
         self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
-        return {"done": np.array([pickle.dumps(shard) for shard in shards], dtype=object)}
+        with ignore_profiles() if self._job.ignore_profiles else nullcontext():
+            shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
+            return {"done": np.array([pickle.dumps(shard) for shard in shards], dtype=object)}
