@@ -44,7 +44,8 @@ MAX_RUN_LENGTH_PIXELS = 8_000_000
 _PIXELS_A_BYTE = 100
 """Beyond :data:`WHOLE_PIXELS`, a file with fewer bytes for its pixels is no photograph but a decompression bomb."""
 _HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
-_BITS_A_SAMPLE, _LARGEST_SAMPLE = 258, 281  # TIFF tags
+_BITS_A_SAMPLE, _LARGEST_SAMPLE, _SAMPLE_FORMAT = 258, 281, 339  # TIFF tags
+_FLOAT = 3
 
 _one_large = threading.Lock()
 
@@ -134,7 +135,7 @@ def _identified(data: bytes, name: str) -> Image.Image:
             return opener[0](io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error) as error:
             reason = f"; as {kind}: {' '.join(str(error).split())[:100]}"
-    if data[:4] in (b"II*\0", b"MM\0*"):
+    if _holds_floats(data):
         return _float_tiff(data, name)
     raise ImageError(f"{name}: not an image{reason}", f"accepted: {', '.join((*FORMATS, 'HEIC'))}")
 
@@ -257,6 +258,27 @@ def _from_unit(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     if not (low >= 0 and high <= 1):
         raise ImageError(f"{name}: 32-bit samples from {low:g} to {high:g}", "floats in [0, 1]")
     return np.round(values.astype(np.float32) * 255).astype(np.uint8)
+
+
+def _holds_floats(data: bytes) -> bool:
+    """Whether a file is a TIFF whose first directory says of three samples that they are floats."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None:
+        return False
+    try:
+        (at,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, at)
+        entries = [struct.unpack_from(f"{order}HHI", data, at + 2 + 12 * number) for number in range(count)]
+        formats = [(number, entry) for number, entry in enumerate(entries) if entry[0] == _SAMPLE_FORMAT]
+        if not formats or formats[0][1][1:] not in ((3, 1), (3, 3)):
+            return False
+        number, (_, _, values) = formats[0]
+        place = at + 2 + 12 * number + 8
+        if values > 2:  # they do not fit into the entry, which says where they are
+            (place,) = struct.unpack_from(f"{order}I", data, place)
+        return bool(struct.unpack_from(f"{order}H", data, place)[0] == _FLOAT)
+    except struct.error:
+        return False
 
 
 def _float_tiff(data: bytes, name: str) -> Image.Image:

@@ -21,7 +21,6 @@ import threading
 import time
 import weakref
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
@@ -40,7 +39,6 @@ _ALWAYS_ALLOWED = 1 << 30
 _LARGEST_HEADER = 16 << 20
 """No header of a member is longer, whatever it says of itself."""
 _WORTH_KEEPING_SECONDS = 1.0
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
 
 Members = dict[str, tuple[int, int]]
 """Offset and size of each file by its path, in the order in which they lie."""
@@ -69,7 +67,9 @@ def _open(path: Path, size: int, changed: int) -> Tree:
         store = kind(path, size, changed)
     except InputError:
         raise
-    except _DAMAGED as error:
+    except Exception as error:
+        # The libraries raise whatever a damaged archive provokes: TarError, BadZipFile, EOFError, OSError, zlib.error,
+        # LZMAError, NotImplementedError, IndexError, struct.error, and more.
         raise _damaged(path, error) from error
     files, folders = {}, dict.fromkeys(store.folders)
     for name, (_, length) in store.members.items():
@@ -119,7 +119,7 @@ class _Tar:
         stream = self._stream(offset)
         try:
             return _read_at(stream, offset, size)
-        except _DAMAGED as error:
+        except Exception as error:
             raise _damaged(self._path, error) from error
         finally:
             self._put_back(stream)
@@ -172,7 +172,7 @@ class _Zip:
         """See :meth:`snellen.data.datasets.tree.Store.read`."""
         try:
             return self._read(path, self.members[path][1])
-        except _DAMAGED as error:
+        except Exception as error:
             raise _damaged(self._path, error) from error
 
     def _read(self, path: str, size: int) -> bytes:
@@ -187,7 +187,7 @@ def _member(path: Path, name: str, size: int, read: Any) -> bytes:
         return bytes(MAX_BYTES + 1)
     try:
         return cast("bytes", read(size))
-    except _DAMAGED as error:
+    except Exception as error:
         raise _damaged(path, f"{name}: {error}") from error
 
 

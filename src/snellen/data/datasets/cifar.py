@@ -184,7 +184,7 @@ def _binary_batch(where: str, data: bytes, layout: Layout) -> _Batch:
 
 
 def _pickled_batch(where: str, data: bytes, layout: Layout) -> _Batch:
-    values = _unpickled(where, data)
+    values = unpickled(where, data)
     images = values.get("data")
     if not isinstance(images, np.ndarray) or images.ndim != 2 or images.shape[1] != _PIXELS:
         raise InputError(f"{where}: holds no images of {_SIDE} x {_SIDE}", f"{layout.title} as published")
@@ -200,7 +200,7 @@ def _names(tree: Tree, layout: Layout, kind: str) -> tuple[str, ...]:
     if file not in tree.files:
         raise InputError(f"{tree.name}: {layout.title} without {file}", f"{layout.title} as published")
     names = (
-        _unpickled(f"{tree.name}/{file}", tree.read(file)).get(key)
+        unpickled(f"{tree.name}/{file}", tree.read(file)).get(key)
         if layout.pickled
         else [line.strip() for line in tree.read_text(file).splitlines() if line.strip()]
     )
@@ -255,7 +255,7 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED[module, name]
 
 
-def _unpickled(where: str, data: bytes) -> dict[str, Any]:
+def unpickled(where: str, data: bytes) -> dict[str, Any]:
     """The dictionary in a pickle: texts as str, arrays as NumPy's.
 
     Raises:
