@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS_PER_CLASS
-from snellen.data.datasets.folder import _Files
+from snellen.data.datasets.files import Files
 from snellen.data.datasets.hub import from_dataset_dict
-from snellen.data.images import read_image
+from snellen.data.datasets.tree import folder_tree
+from snellen.data.images import expand, read_image
 from snellen.data.labels import numbered_labels
 from snellen.errors import InputError
 from transfer_toys import class_folders, colours, encoded, write_parquet
@@ -144,10 +145,16 @@ def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
         train_test(found)
 
 
+@pytest.fixture(scope="module")
+def nowhere(tmp_path_factory) -> Path:
+    """An empty folder."""
+    return tmp_path_factory.mktemp("nowhere")
+
+
 @given(st.lists(st.integers(3, 30), min_size=2, max_size=6), st.integers(0, 5))
-def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], seed: int) -> None:
+def test_the_stratified_split_takes_a_quarter_of_each_class(nowhere: Path, counts: list[int], seed: int) -> None:
     labels = np.repeat(np.arange(len(counts)), counts)
-    rows = _Files(Path(), [f"{i}.png" for i in range(len(labels))], labels)
+    rows = Files(folder_tree(nowhere), [f"{i}.png" for i in range(len(labels))], labels)
     names = numbered_labels(len(counts))
     found = ImageSet("toy", names, {"all": rows}, "f")
     split, again = train_test(found, seed), train_test(found, seed)
@@ -167,7 +174,7 @@ def test_the_stratified_split_takes_a_quarter_of_each_class(counts: list[int], s
     [
         ({"cat": 5}, "has one class only, cat"),
         ({"cat": 5, "dog": 2}, r"class dog has 2 labelled images \(at least 3 of each class\)"),
-        ({"cat": 5, "dog": 0}, "class dog has 0 labelled images"),
+        ({"cat": 5, "dog": 0}, "has one class only, cat"),
     ],
 )
 def test_too_little_to_learn_from(tmp_path: Path, classes: dict[str, int], message: str) -> None:
@@ -191,14 +198,16 @@ def test_splits_that_differ(tmp_path: Path) -> None:
         open_dataset(str(tmp_path / "q"))
 
 
-def test_a_class_without_test_images_and_labels_out_of_range(tmp_path: Path) -> None:
-    write_parquet(tmp_path / "p" / "train.parquet", IMAGES[:4], [0, 0, 1, 1], ["cat", "dog"])
-    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, 0], ["cat", "dog"])
-    with pytest.raises(InputError, match="class dog has 0 test images"):
-        train_test(open_dataset(str(tmp_path / "p")))
-    write_parquet(tmp_path / "p" / "test.parquet", IMAGES[:2], [0, -1], ["cat", "dog"])
-    with pytest.raises(InputError, match=r"label -1 among its test images \(0 to 1\)"):
-        train_test(open_dataset(str(tmp_path / "p")))
+def test_a_class_that_the_test_lacks_is_said_and_never_shifts_the_others(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train.parquet", IMAGES[:6], [0, 0, 1, 1, 2, 2], ["ant", "bee", "cat"])
+    write_parquet(tmp_path / "test.parquet", IMAGES[:3], [0, 2, 2], ["ant", "bee", "cat"])
+    split = train_test(open_dataset(str(tmp_path)))
+    assert split.test.targets().tolist() == [0, 2, 2]
+    assert list(split.labels) == ["ant", "bee", "cat"]
+    assert "The test split has no image of 1 of the 3 classes (bee)" in split.description
+    write_parquet(tmp_path / "test.parquet", IMAGES[:2], [0, 3], ["ant", "bee", "cat"])
+    with pytest.raises(InputError, match=r"label 3 among its test images \(0 to 2\)"):
+        train_test(open_dataset(str(tmp_path)))
 
 
 def test_what_is_no_data_set(tmp_path: Path) -> None:
@@ -249,3 +258,130 @@ def test_the_real_pets(shared: Path) -> None:
     assert (len(split.train), len(split.test), len(split.labels)) == (222, 148, 37)
     assert next(split.train.read()).name == "Abyssinian_101"
     assert np.bincount(split.test.targets()).tolist() == [4] * 37
+
+
+# Folders as machines leave them
+
+
+def write(root: Path, *paths: str) -> Path:
+    """Images of distinct colours at ``paths``; anything else where the name is no image's."""
+    for path, colour in zip(paths, colours(len(paths)), strict=True):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(encoded(colour))
+    return root
+
+
+LEFT_BEHIND = (
+    ".ipynb_checkpoints/a-checkpoint.png", ".DS_Store", "cat/._1.png", "@eaDir/1.png", "__MACOSX/cat/1.png",
+    "cat/Thumbs.db", ".git/x.png", "cat/.hidden/1.png", "cat/@eaDir/1.png", "desktop.ini",
+)  # fmt: skip
+
+
+def test_what_machines_leave_behind_is_no_data(tmp_path: Path) -> None:
+    write(tmp_path, "cat/1.png", "cat/2.png", "dog/1.png", *LEFT_BEHIND)
+    found = open_dataset(str(tmp_path))
+    assert list(found.labels) == ["cat", "dog"]
+    assert [e.name for e in found.splits["all"].read()] == ["cat/1.png", "cat/2.png", "dog/1.png"]
+    photographs = [str(tmp_path / path) for path in ("cat/1.png", "cat/2.png", "dog/1.png")]
+    assert expand([tmp_path]) == photographs
+
+
+def test_strangers_beside_the_splits_are_named_and_no_classes(tmp_path: Path) -> None:
+    write(tmp_path, "Train/a/1.png", "Train/b/1.png", "TEST/a/1.png", "TEST/b/1.png", "extra/x.png", "montage.png")
+    found = open_dataset(str(tmp_path))
+    assert (list(found.labels), list(found.splits)) == (["a", "b"], ["train", "test"])
+    assert found.note == "Left out, since they stand beside the splits: extra, montage.png."
+    write(tmp_path / "valid", "train/a/1.png", "valid/a/1.png")
+    assert list(open_dataset(str(tmp_path / "valid")).splits) == ["train", "valid"]
+
+
+def test_a_train_is_a_vehicle_beside_cars(tmp_path: Path) -> None:
+    write(tmp_path / "a", "bus/1.png", "car/1.png", "train/1.png")
+    assert list(open_dataset(str(tmp_path / "a")).labels) == ["bus", "car", "train"]
+    write(tmp_path / "b", "bus/1.png", "train/steam/1.png")
+    with pytest.raises(InputError, match="is train a split, or a class beside bus?"):
+        open_dataset(str(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("test", ["test/{}.png", "test/unknown/{}.png"])
+def test_a_competition_has_a_test_without_labels(tmp_path: Path, test: str) -> None:
+    write(
+        tmp_path,
+        *(f"train/{name}/{n}.png" for name in ("cat", "dog") for n in range(4)),
+        test.format(1),
+        test.format(2),
+    )
+    found = open_dataset(str(tmp_path))
+    assert list(found.labels) == ["cat", "dog"]
+    assert [example.label for _, example in found.read(8)] == [None, None]
+    split = train_test(found)
+    assert (len(split.train), len(split.test)) == (6, 2)
+    assert "2 of 2 images of the split test have no label and are left out." in split.description
+    assert "drawn with seed 0" in split.description
+
+
+def test_class_folders_that_are_links_or_empty(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "1.png", "2.png")
+    write(tmp_path / "set", "cat/1.png", "cat/deeper/2.png")
+    (tmp_path / "set" / "dog").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "cat" / "round").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "cow").mkdir()
+    (tmp_path / "set" / "emu").mkdir()
+    found = open_dataset(str(tmp_path / "set"))
+    assert found.splits["all"].names() == ["cat/1.png", "cat/deeper/2.png", "dog/1.png", "dog/2.png"]
+    assert found.splits["all"].targets().tolist() == [0, 0, 1, 1]
+    assert found.note == "Without images, so no classes: cow, emu."
+    assert len(expand([tmp_path / "set"])) == 4
+
+
+def test_folders_within_one_folder(tmp_path: Path) -> None:
+    write(tmp_path, "images/cat/1.png", "images/dog/1.png")
+    found = open_dataset(str(tmp_path))
+    assert list(found.labels) == ["cat", "dog"]
+    assert found.note == "Its classes are the folders in images."
+    assert (tmp_path / next(found.splits["all"].read()).source).is_file()
+
+
+def test_a_folder_says_what_it_does_not_take(tmp_path: Path, monkeypatch) -> None:
+    write(tmp_path, "cat/1.png", "dog/1.png")
+    for name in ("cat/2.HEIC", "dog/2.HEIC", "dog/3.cr2", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.setattr("snellen.data.images.has_heif", lambda: False)
+    why = "2 .HEIC (pip install 'snellen[heif]'), 1 .cr2 (raw: export them as JPEG)"
+    assert open_dataset(str(tmp_path)).note == f"Not taken: {why}."
+    notes: list[str] = []
+    assert len(expand([tmp_path], notes.append)) == 2
+    assert notes == [f"{tmp_path}: not taken: {why}"]
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "1.heic").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"holds no images; not taken: 1 \.heic \(pip install 'snellen\[heif\]'\)"):
+        open_dataset(str(tmp_path / "only"))
+
+
+@given(st.integers(0, 5))
+def test_groups_stay_on_one_side(tmp_path_factory, seed: int) -> None:
+    """Five films of each class, four frames each: no film is in both splits, and about a quarter of the frames test."""
+    root = tmp_path_factory.getbasetemp() / "films"
+    names = [f"{kind}/film{film}_{frame}.png" for kind in ("cat", "dog") for film in range(5) for frame in range(4)]
+    if not root.exists():
+        write(root, *names)
+    split = train_test(open_dataset(str(root), group=r"^(.*)_\d+"), seed)
+    train, test = ({name.rpartition("_")[0] for name in rows.names()} for rows in (split.train, split.test))
+    assert not train & test
+    assert len(train | test) == 10
+    assert 4 <= len(split.test) <= 16
+    assert r"Images that share what ^(.*)_\d+ finds in its name stay on one side." in split.description
+
+
+def test_groups_that_cannot_be(tmp_path: Path) -> None:
+    write(tmp_path / "a", *(f"{kind}/{n}.png" for kind in ("cat", "dog") for n in range(6)))
+    for group, message in (
+        ("(", "no regular expression"),
+        ("film", "`group` film: not found in cat/0.png"),
+        ("cat|dog", r"gives 2 groups \(at least 4\)"),
+    ):
+        with pytest.raises(InputError, match=message):
+            train_test(open_dataset(str(tmp_path / "a"), group=group))
+    write(tmp_path / "b", "train/cat/1.png", "train/dog/1.png", "test/cat/1.png", "test/dog/1.png")
+    with pytest.raises(InputError, match="has splits of its own"):
+        train_test(open_dataset(str(tmp_path / "b"), group="cat"))

@@ -331,7 +331,7 @@ job = shards.Job(
     classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "digits", images.fingerprint,
     500, 50,
 )
-workers = ray_workers.RayWorkers(classifier, "digits", "float32", workers=2)
+workers = ray_workers.RayWorkers(classifier, images, "float32", workers=2)
 done = []
 for shard in workers.shards(job, shards.begin(folder / "ray.parquet", job)):
     shards.write_shard(folder / "ray.parquet", job, shard)

@@ -152,10 +152,10 @@ BAD_FILES = {
     "mislabelled.jpg": (b"<html>not found</html>", "not an image .*accepted: JPEG, PNG"),
     "truncated.jpg": (JPEG[: len(JPEG) // 2], "damaged image: .*[Tt]runcated"),
     "noise.png": (b"\x89PNG\r\n\x1a\n" + bytes(range(200)), "damaged image|not an image"),
-    "bomb.png": (bomb(), "too many pixels .*at most 80 million"),
-    "large.png": (large(), "10000 x 8001 pixels .*at most 80 million"),
+    "bomb.png": (bomb(), "60000 x 60000 pixels .*at most 256 million"),
+    "large.png": (large(), "10000 x 8001 pixels in 10 kB .*decompression bombs"),
     "vector.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
-    "float.tif": (encode(Image.new("F", (2, 2), 0.5), "TIFF"), "32-bit samples"),
+    "float.tif": (encode(Image.new("F", (2, 2), 1.5), "TIFF"), "32-bit samples from 1.5 to 1.5"),
     "deep.tif": (encode(Image.fromarray(np.full((2, 2), 70_000, np.int32)), "TIFF"), "32-bit samples"),
 }
 

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import normalize
 
 import snellen
+from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS
@@ -37,7 +38,7 @@ from snellen.transfer.linear import (
 )
 from snellen.transfer.network import ProbeNetwork
 from snellen.transfer.probe import probe
-from snellen.transfer.published import PETS, PETS_BASELINES, is_pets
+from snellen.transfer.published import PETS_BASELINES
 from transfer_toys import class_folders, encoded, toy_classifier
 
 TORCH = FeatureConfig(engine="torch")

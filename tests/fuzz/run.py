@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from snellen.runs.files import write_json
+from snellen.runs.process import quiet_libraries
 
 from .targets import BrokenRuleError, Target
 
@@ -151,6 +152,7 @@ class _Block:
 
 def _work(target: Target, seed: int, start: int, end: int, seen: Any, pipe: Any) -> None:
     """Try files; all that is found goes through the pipe, the rest is written to ``seen``."""
+    quiet_libraries()
     before = _quietly_limited()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 2)

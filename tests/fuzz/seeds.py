@@ -1,11 +1,16 @@
 """The files that mutation starts from: small, of every kind that a format has, made here."""
 
+import importlib.util
 import io
+import pickle
 import struct
+import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageCms, PngImagePlugin
 
 WIDTH, HEIGHT = 13, 9
@@ -57,7 +62,7 @@ def _png() -> Iterator[bytes]:
 def _deep_png(*, interlaced: bool) -> bytes:
     """One pixel of three times 16 bits, which Pillow reads but does not write."""
     header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, interlaced)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + bytes(range(6)))), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + bytes(range(200, 206)))), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks)
 
 
@@ -91,6 +96,56 @@ def _tiff() -> Iterator[bytes]:
     yield encoded(RGB, "TIFF", exif=_exif(5))
     yield encoded(RGB, "TIFF", big_tiff=True)
     yield encoded(RGB, "TIFF", save_all=True, append_images=[GREY])
+
+    floats = io.BytesIO()
+    tifffile.imwrite(floats, _RAMP.astype(np.float32) / 255, photometric="rgb")
+    yield floats.getvalue()
+
+
+def _avif() -> Iterator[bytes]:
+    for image in (RGB, RGBA, GREY):
+        yield encoded(image, "AVIF", quality=60)
+    yield encoded(RGB, "AVIF", exif=_exif(6))
+
+
+def _heic() -> Iterator[bytes]:
+    import pillow_heif
+
+    for image in (RGB, RGBA):
+        file = io.BytesIO()
+        pillow_heif.from_pillow(image.resize((64, 64))).save(file, quality=60)
+        yield file.getvalue()
+
+
+def _tar() -> Iterator[bytes]:
+    for mode in ("w:", "w:gz", "w:bz2", "w:xz"):
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode=mode) as tar:
+            for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+                data = encoded(GREY, "PNG")
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+        yield file.getvalue()
+
+
+def _zip() -> Iterator[bytes]:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as packed:
+            for name in ("cat/1.png", "dog/1.png"):
+                packed.writestr(name, encoded(GREY, "PNG"))
+        yield file.getvalue()
+
+
+def _pickle() -> Iterator[bytes]:
+    for keys in ((b"data", b"labels"), ("data", "fine_labels")):
+        yield pickle.dumps(dict(zip(keys, (np.zeros((2, 3072), np.uint8), [1, 2]), strict=True)), 2)
+
+
+def _csv() -> Iterator[bytes]:
+    yield b'file_name,label,remark\n1.png,cat,"long, quoted"\n2.png,dog,\n'
+    yield "id\tbreed\n1\tcat\n2\tdüg\n".encode()
 
 
 def _bmp() -> Iterator[bytes]:
@@ -161,5 +216,10 @@ TOML_TOKENS = (
 
 def seeds() -> dict[str, list[bytes]]:
     """The seeds by target."""
-    images = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp}
-    return {kind: list(make()) for kind, make in images.items()} | {"exam": [EXAM], "recipe": [RECIPE]}
+    made = {
+        "JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp, "AVIF": _avif,
+        "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv,
+    }  # fmt: skip
+    if importlib.util.find_spec("pillow_heif") is not None:
+        made["HEIC"] = _heic
+    return {kind: list(make()) for kind, make in made.items()} | {"exam": [EXAM], "recipe": [RECIPE]}

@@ -8,7 +8,12 @@ from random import Random
 
 import numpy as np
 
-from snellen.data.images import FORMATS, read_array, read_image
+from snellen.data.datasets.archive import open_archive
+from snellen.data.datasets.cifar import unpickled
+from snellen.data.datasets.tables import read_table
+from snellen.data.datasets.tree import folder_tree
+from snellen.data.decode import FORMATS
+from snellen.data.images import read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.runs.process import quiet_libraries
@@ -16,6 +21,11 @@ from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
 from .seeds import TOML_TOKENS, seeds
+
+PICKLE_TOKENS = (
+    b"cposix\nsystem\n", b"cbuiltins\neval\n", b"X\x02\0\0\0ls", b"(R", b"\x85R", b"b", b"\x81", b"cnumpy\ndtype\n",
+    b"cnumpy.core.multiarray\n_reconstruct\n", b"\x82\x01", b"P1\n", b"Q", b"."
+)  # fmt: skip
 
 
 class BrokenRuleError(AssertionError):
@@ -75,6 +85,28 @@ def _read_image(path: Path) -> None:
         raise BrokenRuleError("read_array and read_image differ")
 
 
+def _read_archive(path: Path) -> None:
+    tree = open_archive(path)
+    for name in tree.files:
+        if name.startswith("/") or ".." in name.split("/"):
+            raise BrokenRuleError(f"a member {name!r}")
+    for source in tree.sources(list(tree.files)):
+        if not isinstance(source, bytes):
+            raise BrokenRuleError(f"a member as {type(source).__name__}")
+
+
+def _read_pickle(path: Path) -> None:
+    for key, value in unpickled(str(path), path.read_bytes()).items():
+        if not isinstance(value, str | bytes | int | float | list | dict | tuple | set | np.ndarray | None):
+            raise BrokenRuleError(f"{key!r} is a {type(value).__name__}")
+
+
+def _read_table(path: Path) -> None:
+    table = read_table(str(path), folder_tree(path.parent).read_text(path.name))
+    if any(len(row) != len(table.columns) for row in table.rows):
+        raise BrokenRuleError("rows of several lengths")
+
+
 def _read_exam(path: Path) -> None:
     if not isinstance(read_exam_config(path), ExamConfig):
         raise BrokenRuleError("no configuration")
@@ -89,10 +121,14 @@ def targets() -> dict[str, Target]:
     """All of them by name, read as the command line and the page read: what decoders say is kept to themselves."""
     quiet_libraries()
     pools = seeds()
-    images = [Target(kind, kind.lower(), pools[kind], (), _read_image, ImageError) for kind in FORMATS]
+    kinds = (*FORMATS, *(["HEIC"] if "HEIC" in pools else []))
+    images = [Target(kind, kind.lower(), pools[kind], (), _read_image, ImageError) for kind in kinds]
+    archives = [Target(kind, kind, pools[kind], (), _read_archive, InputError) for kind in ("tar", "zip")]
+    pickles = Target("pickle", "pickle", pools["pickle"], PICKLE_TOKENS, _read_pickle, InputError)
+    tables = Target("csv", "csv", pools["csv"], (), _read_table, InputError)
     exam = Target("exam", "toml", pools["exam"], TOML_TOKENS, _read_exam, InputError)
     recipe = Target("recipe", "toml", pools["recipe"], TOML_TOKENS, _read_recipe, InputError)
-    return {target.name: target for target in (*images, exam, recipe)}
+    return {target.name: target for target in (*images, *archives, pickles, tables, exam, recipe)}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:

@@ -5,10 +5,12 @@ Commands import what they need when they run, so that ``snellen --help`` answers
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -27,10 +29,13 @@ from snellen.cli.probe import probe
 from snellen.cli.serve import serve
 from snellen.cli.stress import stress
 from snellen.cli.train import train
+from snellen.data.reading import ignore_profiles as without_profiles
+from snellen.data.reading import reading_log
 from snellen.errors import SnellenError
 from snellen.runs.process import quiet_libraries, start_and_end_quickly
 
 _INTERRUPTED = 130
+_IGNORE_PROFILES = "--ignore-profiles"
 
 app = typer.Typer(
     name="snellen",
@@ -51,14 +56,32 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+@contextlib.contextmanager
+def _reading(ignored: bool) -> Iterator[None]:
+    """With or without colour profiles; says at the end what was done to photographs while they were read."""
+    with without_profiles() if ignored else contextlib.nullcontext(), reading_log() as log:
+        try:
+            yield
+        finally:
+            for sentence in log.sentences():
+                output.stderr.print(sentence, markup=False, soft_wrap=True)
+
+
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001  # an eager option acts by itself
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on failure.")] = False,
+    ignore_profiles: Annotated[
+        bool, typer.Option(_IGNORE_PROFILES, help="Take all photographs for sRGB, whatever their colour profile.")
+    ] = False,
+    debug: Annotated[  # noqa: ARG001  # for help; `main` acts on it
+        bool, typer.Option("--debug", help="Show a traceback on failure.")
+    ] = False,
 ) -> None:
-    """The options that stand before any command; ``main`` acts on ``--debug``."""
+    """The options that stand before any command, or anywhere; ``main`` acts on ``--debug``."""
+    context.with_resource(_reading(ignore_profiles))
 
 
 def main() -> NoReturn:
@@ -69,7 +92,9 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in options
-    arguments = [a for a in options if a != "--debug"] + arguments[len(options) :] or ["--help"]
+    everywhere = [option for option in (_IGNORE_PROFILES,) if option in options]
+    own = [option for option in options if option not in ("--debug", _IGNORE_PROFILES)]
+    arguments = everywhere + own + arguments[len(options) :] or ["--help"]
     try:
         status = app(arguments, standalone_mode=False)
     except typer.TyperException as error:

@@ -81,7 +81,7 @@ def attack(
         seed=seed,
     )
     with Run(out) as run:
-        sources = expand(images)
+        sources = expand(images, output.complain)
         classifier = load_classifier(model, probe, architecture, device, described)
         with output.progress_bar() as progress:
             labels = [label] * len(sources)

@@ -44,7 +44,7 @@ def classify(
     if figure is not None:
         check_output(figure, images)
         check_figure_path(figure)
-    sources = expand(images)
+    sources = expand(images, output.complain)
     if figure is not None and len(sources) > _MOST_ROWS_OF_A_FIGURE:
         raise InputError(f"--figure: {len(sources)} photographs", f"at most {_MOST_ROWS_OF_A_FIGURE} in one figure")
 

@@ -17,6 +17,7 @@ def embed(
     dataset: options.Dataset,
     out: Annotated[Path, typer.Option("--out", "-o", help="The parquet file to write.", dir_okay=False)],
     model: options.Model = options.DEFAULT_MODEL,
+    label: options.Label = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[
         Literal["auto", "torch", "openvino", "ray"], typer.Option("--engine", help="ray is for many machines.")
@@ -47,7 +48,7 @@ def embed(
     from snellen.transfer.embed_dataset import RAY, embed_dataset
     from snellen.transfer.features import FeatureConfig
 
-    images = open_dataset(dataset)
+    images = open_dataset(dataset, label=label)
     classifier = load_classifier(model, None, architecture, device, described)
     if engine == RAY:
         _quiet_ray()

@@ -54,8 +54,18 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 Dataset = Annotated[
     str,
     typer.Argument(
-        help="Hub id (timm/oxford-iiit-pet), folder of class folders or parquet files, .parquet file, or digits.",
+        help="Folder of class folders, archive, published data set, table and images, .parquet, hub id, or digits.",
         metavar="DATASET",
+    ),
+]
+Label = Annotated[
+    str | None, typer.Option("--label", help="The column of labels, where a table of the data set has several.")
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        help="What stays on one side of a split that is drawn: a column, or a regular expression in the images' names.",
     ),
 ]
 Mirrored = Annotated[bool, typer.Option("--mirrored", help="Average the features over each photograph's mirror image.")]

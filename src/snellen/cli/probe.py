@@ -24,6 +24,8 @@ def probe(
     compare: Annotated[
         str | None, typer.Option("--compare", help="Several models, separated by commas, side by side.")
     ] = None,
+    label: options.Label = None,
+    group: options.Group = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[options.Engine, typer.Option("--engine", help="What runs the network.")] = "auto",
     precision: options.Precision = "float32",
@@ -52,7 +54,8 @@ def probe(
     from snellen.transfer.files import save_comparison, save_run
     from snellen.transfer.probe import probe as probe_one
 
-    images, features = open_dataset(dataset), FeatureConfig(engine, precision, mirrored)
+    images = open_dataset(dataset, label=label, group=group)
+    features = FeatureConfig(engine, precision, mirrored)
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
@@ -97,8 +100,9 @@ def _print(results: list[ProbeResult], json: bool, *, single: bool) -> None:
 
 
 def _print_one(result: ProbeResult) -> None:
+    from snellen.data.datasets.pets import is_pets
     from snellen.transfer.discussion import discuss
-    from snellen.transfer.published import PETS_BASELINES, is_pets
+    from snellen.transfer.published import PETS_BASELINES
 
     mean, top1 = result.mean_per_class_accuracy, result.accuracy
     for name, value, low, high in (

@@ -45,7 +45,7 @@ def stress(
     from snellen.runs.files import Run
     from snellen.runs.serialise import to_json
 
-    sources = expand(images)
+    sources = expand(images, output.complain)
     originals = expand(original or [])
     check_originals(len(sources), len(originals) or len(sources))
     with Run(out) as run:

@@ -37,6 +37,8 @@ def train(
     size: Annotated[
         int | None, typer.Option("--size", help="Side of the images, in pixels, in place of the recipe's.")
     ] = None,
+    label: options.Label = None,
+    group: options.Group = None,
     seed: options.Seed = 0,
     seeds: Annotated[int, typer.Option("--seeds", help="Repeat with so many seeds; mean and deviation.", min=1)] = 1,
     holdout: Annotated[
@@ -52,6 +54,7 @@ def train(
     device: options.Device = "auto",
 ) -> None:
     """Learning from scratch: trains by a recipe, tests once, draws curves and first filters."""
+    from snellen.data.datasets import open_dataset
     from snellen.runs.ledger import check_output
     from snellen.runs.process import keep_freed_memory
     from snellen.training.recipe import read_recipe
@@ -62,6 +65,7 @@ def train(
     check_output(folder, [dataset])
     keep_freed_memory()
     chosen = read_recipe(recipe, network, epochs=epochs, batch=batch, size=size)
+    images = open_dataset(dataset, label=label, group=group)
     with _progress(folder if tensorboard else None) as progress:
         common: dict[str, Any] = {
             "holdout": holdout,
@@ -71,9 +75,9 @@ def train(
             "progress": progress,
         }
         if seeds > 1:
-            trained = train_seeds(dataset, chosen, out=folder, seeds=range(seed, seed + seeds), **common)
+            trained = train_seeds(images, chosen, out=folder, seeds=range(seed, seed + seeds), **common)
         else:
-            trained = [train_once(dataset, chosen, out=folder, seed=seed, **common)]
+            trained = [train_once(images, chosen, out=folder, seed=seed, **common)]
     # Of the processes that `accelerate launch` may have started, one speaks for all.
     if os.environ.get("RANK", "0") == "0":
         _report([one.result for one in trained], folder, json)

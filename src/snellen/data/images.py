@@ -12,9 +12,10 @@ import importlib.util
 import io
 import os
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,9 +24,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 from torch import Tensor
 
+from snellen.data.colour import to_srgb
+from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, finished, has_heif
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
@@ -33,17 +36,21 @@ from snellen.runs.provenance import cores
 S = TypeVar("S")
 T = TypeVar("T")
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
-MAX_BYTES = 100 << 20
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif",
+)  # fmt: skip
+HEIF_EXTENSIONS = (".heic", ".heif", ".hif")
+"""Endings of what telephones write; taken where ``pillow-heif`` is installed."""
+_NOT_TAKEN = {
+    **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), "raw: export them as JPEG"),
+    **dict.fromkeys((".jxl", ".jp2", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".ppm", ".pgm", ".tga"), "export as PNG"),
+    **dict.fromkeys((".mov", ".mp4", ".avi", ".mkv", ".webm", ".m4v"), "films: take frames of them"),
+}
+LEFT_BEHIND = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "Thumbs.db",
+               "desktop.ini")  # fmt: skip
+"""Names of files and folders that machines leave among photographs; hidden ones begin with a dot."""
+MAX_BYTES = 256 << 20
 """The largest file that is read, in bytes."""
-MAX_PIXELS = 80_000_000
-"""The largest photograph that is decoded, in pixels: 240 MB as bytes, 960 MB as float32."""
-
-MAX_SIDE = 65_535
-"""The longest side, in pixels: a JPEG's. Pillow gathers a row piece by piece, each time copying what it has."""
-MAX_RUN_LENGTH_PIXELS = 8_000_000
-"""The largest BMP in run lengths: Pillow decodes these pixel by pixel in Python, and 80 bytes can ask for them all."""
 
 STDIN = "-"
 Source = str | Path | bytes
@@ -65,11 +72,16 @@ class Failure:
     error: str
 
 
-def expand(arguments: Iterable[str | Path]) -> list[str]:
+def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None = None) -> list[str]:
     """The image sources that command-line arguments stand for, in order.
 
-    A folder stands for the images below it, sorted; a pattern for what it matches, sorted; ``-`` for
-    standard input. What cannot be expanded stays as it is: reading it says what is wrong with it.
+    A folder stands for the images below it, sorted, without what machines leave behind (:func:`is_left_behind`); a
+    pattern for what it matches, sorted; ``-`` for standard input. What cannot be expanded stays as it is: reading it
+    says what is wrong with it.
+
+    Args:
+        arguments: files, folders, patterns, ``-``.
+        note: told of each folder with files that look like photographs and are not taken, and why.
     """
     sources: list[str] = []
     for argument in map(str, arguments):
@@ -77,15 +89,55 @@ def expand(arguments: Iterable[str | Path]) -> list[str]:
         if not os.path.exists(argument) and glob.has_magic(argument):
             found = sorted(glob.glob(argument, recursive=True)) or found
         for path in found:
-            sources.extend(_images_below(path) or [path])
+            if not os.path.isdir(path):
+                sources.append(path)
+                continue
+            below = _files_below(path)
+            sources.extend(filter(is_image_name, below) if any(map(is_image_name, below)) else [path])
+            others = not_taken(below)
+            if note is not None and others:
+                note(f"{path}: not taken: {others}")
     return sources
 
 
-def _images_below(folder: str) -> list[str]:
-    """The images in and below a folder, sorted; none where it is no folder."""
-    if not os.path.isdir(folder):
-        return []
-    return sorted(str(path) for path in Path(folder).rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+def _files_below(folder: str) -> list[str]:
+    """The files in and below a folder, sorted, without what machines leave behind; links to folders are followed."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for base, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(base)
+        folders[:] = [] if real in seen else [name for name in folders if not is_left_behind(name)]
+        if real not in seen:
+            files = (Path(base, name) for name in names if not is_left_behind(name))
+            found.extend(str(file) for file in files if file.is_file())
+        seen.add(real)
+    return sorted(found)
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a file or folder of this name is hidden, or left by a machine: never data."""
+    return name.startswith(".") or name in LEFT_BEHIND
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file's name ends as that of an image that can be read here."""
+    extension = Path(name).suffix.lower()
+    return extension in EXTENSIONS or (extension in HEIF_EXTENSIONS and has_heif())
+
+
+def not_taken(names: Iterable[str]) -> str:
+    """How many files that look like photographs cannot be taken, and why: ``12 .HEIC (pip install ...)``, or nothing.
+
+    Args:
+        names: names of all files of a folder; those that can be read, or are no kind of picture, count for nothing.
+    """
+    counts: Counter[str] = Counter()
+    for name in names:
+        extension = Path(name).suffix
+        if extension.lower() in _NOT_TAKEN or (extension.lower() in HEIF_EXTENSIONS and not has_heif()):
+            counts[extension] += 1
+    reasons = _NOT_TAKEN | dict.fromkeys(HEIF_EXTENSIONS, HEIF_EXTRA)
+    return ", ".join(f"{count} {extension} ({reasons[extension.lower()]})" for extension, count in counts.most_common())
 
 
 class Photo:
@@ -150,7 +202,9 @@ def open_photo(image: Any, operation: str = "open_photo", number: int = 0) -> Ph
     if isinstance(image, str | Path | bytes):
         return Photo(source_name(image), read_image(image))
     if isinstance(image, Image.Image):
-        return Photo(f"image {number}", _upright_rgb(image, f"image {number}"))
+        # Only its copy loses the profile that it is converted from.
+        image = image.copy() if "icc_profile" in image.info else image
+        return Photo(f"image {number}", finished(image, f"image {number}"))
     if isinstance(image, np.ndarray):
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise InputError(f"{operation}: got an array {image.dtype} of shape {image.shape}", _ACCEPTED)
@@ -186,19 +240,20 @@ def pixels_from_bytes(values: npt.NDArray[np.uint8] | Tensor) -> Tensor:
 
 
 def read_image(source: Source, most_pixels: int = MAX_PIXELS) -> Image.Image:
-    """The photograph as an upright RGB image of bytes.
+    """The photograph as an upright RGB image of bytes in sRGB.
 
-    Obeys the EXIF orientation; takes the first frame of GIF and TIFF; lays transparency over white; keeps
-    the high byte of 16-bit samples.
+    Obeys the EXIF orientation; takes the first frame of GIF and TIFF; lays transparency over white; scales deeper
+    samples to 8 bits; converts from the file's colour profile, but not within
+    :func:`snellen.data.reading.ignore_profiles`. One of more than 80 million pixels is read at half its size.
 
     Args:
         source: a path, ``-`` for standard input, or the bytes of a file.
-        most_pixels: the largest photograph that is decoded; at most :data:`MAX_PIXELS`.
+        most_pixels: the largest photograph that is decoded; at most 256 million pixels.
 
     Raises:
-        ImageError: missing, empty, too large, truncated, or not an image of :data:`FORMATS`.
+        ImageError: missing, empty, too large, truncated, or not an image of :data:`snellen.data.decode.FORMATS`.
     """
-    return _decode(_read_bytes(source), source_name(source), most_pixels)
+    return decode(_read_bytes(source), source_name(source), most_pixels)
 
 
 def read_array(source: Source) -> npt.NDArray[np.uint8]:
@@ -209,32 +264,7 @@ def read_array(source: Source) -> npt.NDArray[np.uint8]:
     """
     data = _read_bytes(source)
     array = _plain_jpeg(data) if _has_simplejpeg() else None
-    return np.array(_decode(data, source_name(source))) if array is None else array
-
-
-def _decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if any(tile[0] == "bmp_rle" for tile in image.tile):
-                most_pixels = min(most_pixels, MAX_RUN_LENGTH_PIXELS)
-            if image.width * image.height > most_pixels:
-                raise _too_many_pixels(name, f"{image.width} x {image.height} pixels", most_pixels)
-            if max(image.size) > MAX_SIDE:
-                raise ImageError(f"{name}: {image.width} x {image.height} pixels", f"sides of at most {MAX_SIDE}")
-            return _upright_rgb(image, name)
-    except ImageError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_many_pixels(name, "too many pixels", most_pixels) from error
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image", f"accepted: {', '.join(FORMATS)}") from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: not enough memory to decode it") from error
-    except Exception as error:
-        # Pillow's decoders raise whatever a damaged file provokes: OSError, ValueError, SyntaxError,
-        # struct.error, IndexError, and more.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{name}: damaged image: {reason}") from error
+    return np.array(decode(data, source_name(source))) if array is None else array
 
 
 @functools.cache
@@ -245,16 +275,19 @@ def _has_simplejpeg() -> bool:
 def _plain_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
     """An upright colour JPEG decoded without Pillow's copies; None for all else, of which Pillow shall say what it is.
 
-    Both decode with libjpeg-turbo, at the same settings.
+    Both decode with libjpeg-turbo, at the same settings, and convert colours alike.
     """
     import simplejpeg
 
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-            if image.mode != "RGB" or not upright or image.width * image.height > MAX_PIXELS:
+            if image.mode != "RGB" or not upright or image.width * image.height > WHOLE_PIXELS:
                 return None
+            profile = image.info.get("icc_profile")
         decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
+        if profile:
+            decoded = np.asarray(to_srgb(Image.fromarray(decoded), profile))
     except Exception:
         # Whatever is wrong with it, the ordinary way says it properly.
         return None
@@ -306,7 +339,8 @@ def map_images(
         if isinstance(source, str) and source == STDIN:
             # Here Ctrl-C can interrupt the wait; in a worker it could not.
             _standard_input()
-        return source, pool.submit(one, source)
+        # The threads read as the caller does: with or without colour profiles, noted by the same log.
+        return source, pool.submit(copy_context().run, one, source)
 
     remaining = iter(sources)
     with ThreadPoolExecutor(workers) as pool:
@@ -364,25 +398,3 @@ def _standard_input() -> bytes:
     while len(data) <= MAX_BYTES and (piece := os.read(sys.stdin.fileno(), 1 << 16)):
         data += piece
     return bytes(data)
-
-
-def _too_many_pixels(name: str, seen: str, most: int) -> ImageError:
-    return ImageError(f"{name}: {seen}", f"at most {most // 1_000_000} million, against decompression bombs")
-
-
-def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        # Pillow would clip 16-bit grey at 255 instead of scaling it.
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ImageError(f"{name}: 32-bit samples have no defined white", "8 or 16 bits a sample")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image)
-        return white
-    # A file's own image is loaded in place and outlives its file; a copy would only cost time.
-    image.load()
-    return image if image.mode == "RGB" else image.convert("RGB")

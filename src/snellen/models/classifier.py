@@ -18,6 +18,7 @@ from snellen.data.preprocessing import (
     check_pixels,
     read_preprocessing,
 )
+from snellen.data.reading import profiles_ignored
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
 from snellen.models.layers import Layer, find_layers
@@ -96,9 +97,10 @@ class Classifier:
         return self._file_digest or digest_of_tensors(self.network.state_dict())
 
     def cache_key(self) -> str:
-        """A fingerprint of all of the classifier that decides an answer: weights as they are now, geometry, labels."""
+        """A fingerprint of all that decides an answer: weights as they are now, geometry, colours, labels."""
         weights = digest_of_tensors(self.network.state_dict())
-        return fingerprint(repr((self.name, weights, self.preprocessing, self.labels.names, self.device.type)))
+        seen = (self.name, weights, self.preprocessing, profiles_ignored(), self.labels.names, self.device.type)
+        return fingerprint(repr(seen))
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Classifier:
         """The same network behind another preprocessing."""

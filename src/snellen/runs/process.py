@@ -27,13 +27,14 @@ def quiet_libraries() -> None:
     """
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
-    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    for library in ("PIL", "tifffile"):
+        logging.getLogger(library).addHandler(logging.NullHandler())
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     spec = importlib.util.find_spec("PIL")
     home = Path(spec.origin).parent if spec and spec.origin else Path()
-    for library in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
+    for file in (*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")):
         with contextlib.suppress(OSError, AttributeError):
-            libtiff = ctypes.CDLL(str(library))
+            libtiff = ctypes.CDLL(str(file))
             libtiff.TIFFSetErrorHandler(None)
             libtiff.TIFFSetWarningHandler(None)
 

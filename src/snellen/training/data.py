@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import Rows, train_test
+from snellen.data.datasets.base import ImageSet, Rows, train_test
 from snellen.data.images import Source, read_each
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
@@ -66,18 +66,19 @@ class InMemoryDataset:
     failures: tuple[str, ...]
 
 
-def load_data(name: str, size: int, progress: Progress = SILENT) -> InMemoryDataset:
+def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -> InMemoryDataset:
     """Decode all images of a data set to ``size`` x ``size`` pixels.
 
     Args:
-        name: name, as :func:`snellen.data.datasets.open_dataset` takes it.
+        dataset: data set, or its name as :func:`snellen.data.datasets.open_dataset` takes it.
         size: side of the square images, in pixels.
         progress: told of each image.
 
     Raises:
         InputError: no such set, no labels, or more images than the memory holds.
     """
-    found = open_dataset(name)
+    found = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    name = found.name
     # The split of a set that has none of its own is the same whatever the seed of the training, so that
     # runs with several seeds are tested on the same images.
     split = train_test(found)

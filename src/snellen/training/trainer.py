@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from snellen.data.datasets.base import ImageSet
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
@@ -61,7 +62,7 @@ class Trained:
 
 
 def train(
-    dataset: str | InMemoryDataset,
+    dataset: str | ImageSet | InMemoryDataset,
     recipe: str | Recipe = "plain",
     *,
     out: str | Path,
@@ -79,8 +80,8 @@ def train(
     gives the same bits, also where the run was killed and resumed. A GPU may add in another order each time.
 
     Args:
-        dataset: data set, as :func:`snellen.data.datasets.open_dataset` takes it, or one in memory, of the recipe's
-            size.
+        dataset: data set, its name as :func:`snellen.data.datasets.open_dataset` takes it, or one in memory, of the
+            recipe's size.
         recipe: name of a recipe, a TOML file, or the recipe itself.
         out: folder of the run.
         seed: seed of every random choice.
@@ -104,7 +105,7 @@ def train(
 
 
 def train_seeds(
-    dataset: str | InMemoryDataset,
+    dataset: str | ImageSet | InMemoryDataset,
     recipe: str | Recipe = "plain",
     *,
     out: str | Path,
@@ -187,10 +188,10 @@ class _Call:
             self.processes.wait_for_everyone()
             yield run
 
-    def load(self, dataset: str | InMemoryDataset) -> InMemoryDataset:
+    def load(self, dataset: str | ImageSet | InMemoryDataset) -> InMemoryDataset:
         """The data set in memory, of the recipe's size."""
         size = self.recipe.size
-        data = load_data(dataset, size, self.progress) if isinstance(dataset, str) else dataset
+        data = dataset if isinstance(dataset, InMemoryDataset) else load_data(dataset, size, self.progress)
         height, width = data.preprocessing.size
         if (height, width) != (size, size):
             raise InputError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from snellen.data.datasets.pets import is_pets
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
-from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, is_pets
+from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
 _METHOD: dict[ClassifierKind, str] = {
     "logistic": (

@@ -14,6 +14,7 @@ from typing import Protocol
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure
+from snellen.data.reading import profiles_ignored
 from snellen.models.classifier import Classifier
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -103,6 +104,7 @@ def embed_dataset(
         dataset=dataset.name,
         data=dataset.fingerprint,
         rows=len(dataset),
+        ignore_profiles=profiles_ignored(),
     )
     provenance = classifier.provenance(dataset.fingerprint)
     started = time.perf_counter()
@@ -134,7 +136,7 @@ def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig)
     if features.engine == RAY:
         from snellen.transfer.ray_workers import RayWorkers
 
-        return RayWorkers(classifier, dataset.name, features.precision)
+        return RayWorkers(classifier, dataset, features.precision)
     return LocalWorkers(choose_engine(classifier, features.engine, features.precision), classifier, dataset)
 
 

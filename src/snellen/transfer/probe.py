@@ -11,6 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, Targets, TrainTest, train_test
+from snellen.data.datasets.pets import is_pets
 from snellen.data.images import Failure
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
@@ -135,7 +136,7 @@ class ProbeResult(Result):
     def to_dict(self) -> dict[str, Any]:
         """The result as what JSON knows, with its discussion and, for pets, the published numbers."""
         from snellen.transfer.discussion import discuss
-        from snellen.transfer.published import PETS_BASELINES, is_pets
+        from snellen.transfer.published import PETS_BASELINES
 
         published = PETS_BASELINES if is_pets(self.labels) else ()
         return super().to_dict() | {"discussion": discuss(self), "published": to_plain(published)}

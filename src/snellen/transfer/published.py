@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -35,19 +34,5 @@ PETS_BASELINES = (
     Baseline("DINOv2 ViT-g/14", 0.967, _DINOV2, _DINO),
 )
 
-_BREEDS = """
-abyssinian american_bulldog american_pit_bull_terrier basset_hound beagle bengal birman bombay boxer
-british_shorthair chihuahua egyptian_mau english_cocker_spaniel english_setter german_shorthaired great_pyrenees
-havanese japanese_chin keeshond leonberger maine_coon miniature_pinscher newfoundland persian pomeranian pug ragdoll
-russian_blue saint_bernard samoyed scottish_terrier shiba_inu siamese sphynx staffordshire_bull_terrier
-wheaten_terrier yorkshire_terrier
-"""
-PETS = frozenset(_BREEDS.split())
-"""The 37 breeds of Oxford-IIIT Pet (Parkhi et al. 2012)."""
 OFFICIAL_SIZES = (3680, 3669)
 """Training and test images of its official split."""
-
-
-def is_pets(labels: Iterable[str]) -> bool:
-    """Whether all classes are breeds of Oxford-IIIT Pet."""
-    return all(label.lower().replace(" ", "_") in PETS for label in labels)

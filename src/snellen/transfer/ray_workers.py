@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib.util
 import pickle
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import ImageSet
+from snellen.data.reading import ignore_profiles
 from snellen.errors import InputError, SnellenError
 from snellen.models.classifier import Classifier, load
 from snellen.runs.progress import SILENT, Progress
@@ -27,14 +30,14 @@ class RayWorkers:
 
     Args:
         classifier: network that gives the features; workers load it by its name.
-        dataset: name of the data set, by which workers open it.
+        dataset: data set; workers open it by its name.
         precision: precision of the arithmetic.
         workers: largest number of workers; None lets Ray fill the cluster, one to a processor core.
     """
 
     name = "ray"
 
-    def __init__(self, classifier: Classifier, dataset: str, precision: str, workers: int | None = None) -> None:
+    def __init__(self, classifier: Classifier, dataset: ImageSet, precision: str, workers: int | None = None) -> None:
         if importlib.util.find_spec("ray") is None:
             raise InputError("Ray is not installed", "pip install 'snellen[scale]'")
         self.precision: Precision = check_precision(precision)
@@ -59,7 +62,13 @@ class RayWorkers:
         blocks = ray.data.from_items([{"shard": number} for number in numbers], override_num_blocks=len(numbers))
         computed = blocks.map_batches(
             _Worker,
-            fn_constructor_args=(self._classifier.name, self._dataset, job, str(self._classifier.device)),
+            fn_constructor_args=(
+                self._classifier.name,
+                self._dataset.name,
+                self._dataset.label_column,
+                job,
+                str(self._classifier.device),
+            ),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(most, len(numbers))),
             num_cpus=1,
@@ -80,17 +89,18 @@ class RayWorkers:
 class _Worker:
     """One actor of the pool: opens data set and network once, then computes the shards that it is given."""
 
-    def __init__(self, model: str, dataset: str, job: Job, device: str) -> None:
+    def __init__(self, model: str, dataset: str, label: str | None, job: Job, device: str) -> None:
         classifier = load(model, device=device)
         if classifier.digest != job.weights:
             raise SnellenError(f"{model}: has other weights on this machine", "the same weights on every machine")
         classifier = classifier.with_preprocessing(job.preprocessing)
-        images = open_dataset(dataset)
+        images = open_dataset(dataset, label=label)
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job
         self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
-        return {"done": np.array([pickle.dumps(shard) for shard in shards], dtype=object)}
+        with ignore_profiles() if self._job.ignore_profiles else nullcontext():
+            shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
+            return {"done": np.array([pickle.dumps(shard) for shard in shards], dtype=object)}

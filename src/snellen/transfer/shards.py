@@ -47,6 +47,7 @@ class Job:
         data: its fingerprint.
         rows: number of its images.
         shard_rows: number of images of a shard.
+        ignore_profiles: whether all images are taken for sRGB.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Job:
     data: str
     rows: int
     shard_rows: int = SHARD_ROWS
+    ignore_profiles: bool = False
 
     @property
     def shards(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,9 +16,13 @@ from snellen.data.labels import Labels
 from snellen.errors import InputError
 
 Targets = npt.NDArray[np.int64]
+UNLABELLED = -1
+"""The class of an image whose class nobody says: a null, or what the hub writes for a hidden label."""
 
 TRAIN_NAMES = ("train", "training", "trainval")
 TEST_NAMES = ("test", "testing", "validation", "valid", "val")
+MOST_NAMED = 5
+"""How many names a sentence lists before it stops."""
 TEST_SHARE = 0.25
 """The share of each class that becomes the test split of a set that has none."""
 
@@ -43,7 +49,13 @@ class Rows(Protocol):
         """Number of examples."""
 
     def targets(self) -> Targets | None:
-        """The class of each example (N,), read without its image; None where there are no labels."""
+        """The class of each example (N,), read without its image; -1 where it has none, None where none has one."""
+
+    def names(self) -> Sequence[str]:
+        """The name of each example (N,), read without its image."""
+
+    def column(self, name: str) -> Sequence[str] | None:
+        """What a column of the set's own table says of each example, as text; None where there is no such column."""
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         """The examples from ``start`` up to ``stop``, in constant memory."""
@@ -60,6 +72,11 @@ class ImageSet:
         fingerprint: fingerprint of its content: of the files' names and sizes, and of the footers and labels of
             parquet files; the images themselves are not read for it.
         note: what a report must say of it; empty for an ordinary set.
+        columns: names of the columns of its own table, of which one may be asked for as the label or the group.
+        label_column: the column that was asked for as the label; None where nobody asked.
+        group: what belongs together and stays on one side of a split that is drawn: one of the columns, or a regular
+            expression whose first group, or all of what it finds, in an image's name is what those that belong
+            together share; None where every image stands for itself.
     """
 
     name: str
@@ -67,6 +84,9 @@ class ImageSet:
     splits: Mapping[str, Rows]
     fingerprint: str
     note: str = ""
+    columns: tuple[str, ...] = ()
+    label_column: str | None = None
+    group: str | None = None
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.splits.values())
@@ -102,52 +122,147 @@ class TrainTest:
 def train_test(dataset: ImageSet, seed: int = 0) -> TrainTest:
     """The set's own training and test split, or a seeded, stratified one where it has none.
 
+    Images without a class are in neither; where a split has no others, as the hidden test splits of competitions, the
+    set is taken as if it had no such split. Each is said in the description.
+
+    Args:
+        dataset: labelled photographs.
+        seed: seed of the split that is drawn.
+
     Raises:
-        InputError: no labels, one class only, a class with too few images in a split, or splits without a
-            training one.
+        InputError: no labels, one class only, a class with too few images to learn from, splits without a training
+            one, or a group where no split is drawn, or that is no regular expression or not found in a name.
     """
-    labels = dataset.labels
-    if labels is None:
-        raise InputError(
-            f"{dataset.name}: has no labels", "a folder with one folder of images a class, or a label column"
-        )
-    if len(labels) < 2:
-        raise InputError(f"{dataset.name}: has one class only, {labels[0]}", "at least two classes")
-    train_name = next((name for name in TRAIN_NAMES if name in dataset.splits), None)
-    test_name = next((name for name in TEST_NAMES if name in dataset.splits), None)
+    labels, group = _labels_of(dataset), dataset.group
+    labelled = {name: _labelled(rows) for name, rows in dataset.splits.items()}
+    usable = {name: rows for name, rows in labelled.items() if len(rows)}
+    if not usable:
+        raise InputError(f"{dataset.name}: none of its {len(dataset)} images has a label", "labelled images")
+    train_name = next((name for name in TRAIN_NAMES if name in usable), None)
+    test_name = next((name for name in TEST_NAMES if name in usable), None)
     if train_name and test_name:
-        split = TrainTest(
-            dataset.splits[train_name],
-            dataset.splits[test_name],
-            labels,
-            f"The set's own splits: {train_name} to learn from, {test_name} to test.",
-        )
-    elif len(dataset.splits) == 1:
-        split = _stratified(dataset.name, next(iter(dataset.splits.values())), labels, seed)
+        if group is not None:
+            raise InputError(f"`group` {group}: {dataset.name} has splits of its own", "a set whose split is drawn")
+        train, test = usable[train_name], usable[test_name]
+        description = f"The set's own splits: {train_name} to learn from, {test_name} to test."
+    elif len(usable) == 1:
+        (rows,) = usable.values()
+        _check_counts(dataset.name, "labelled", rows, labels, at_least=3)
+        chosen = _stratified(rows, labels, seed) if group is None else _grouped(dataset.name, rows, group, seed)
+        train, test = _Chosen(rows, ~chosen), _Chosen(rows, chosen)
+        description = _drawn(dataset, seed, group)
     else:
         have = ", ".join(dataset.splits)
         raise InputError(f"{dataset.name}: its splits are {have}", "a train and a test split, or one split to be cut")
-    _check_counts(dataset.name, "training", split.train, labels, at_least=2)
-    _check_counts(dataset.name, "test", split.test, labels, at_least=1)
-    return split
+    _check_counts(dataset.name, "training", train, labels, at_least=2)
+    _check_counts(dataset.name, "test", test, labels, at_least=0)
+    said = [description, *_unlabelled(dataset, usable), *_absent(test, labels)]
+    return TrainTest(train, test, labels, " ".join(said))
 
 
-def _stratified(name: str, rows: Rows, labels: Labels, seed: int) -> TrainTest:
-    """A quarter of each class, at least one image, drawn for testing; the order of the set is kept."""
-    _check_counts(name, "labelled", rows, labels, at_least=3)
+def _labels_of(dataset: ImageSet) -> Labels:
+    """The names of at least two classes."""
+    if dataset.labels is None:
+        columns = ", ".join(dataset.columns)
+        raise InputError(
+            f"{dataset.name}: has no labels" + (f"; its columns are {columns}" if columns else ""),
+            "name the column by `label`"
+            if columns
+            else "a folder with one folder of images a class, or a label column",
+        )
+    if len(dataset.labels) < 2:
+        raise InputError(f"{dataset.name}: has one class only, {dataset.labels[0]}", "at least two classes")
+    return dataset.labels
+
+
+def _labelled(rows: Rows) -> Rows:
+    """The examples of a split that have a class."""
+    targets = rows.targets()
+    known = np.zeros(len(rows), dtype=bool) if targets is None else targets != UNLABELLED
+    return rows if known.all() else _Chosen(rows, known)
+
+
+def _unlabelled(dataset: ImageSet, usable: Mapping[str, Rows]) -> list[str]:
+    """A sentence for each split with images that nobody labelled."""
+    sentences = []
+    for name, rows in dataset.splits.items():
+        count = len(rows) - (len(usable[name]) if name in usable else 0)
+        if count:
+            where = f"the split {name}" if len(dataset.splits) > 1 else "the set"
+            sentences.append(f"{count:,} of {len(rows):,} images of {where} have no label and are left out.")
+    return sentences
+
+
+def _absent(test: Rows, labels: Labels) -> list[str]:
+    """A sentence where the test split lacks classes."""
+    counts = np.bincount(known_targets(test), minlength=len(labels))
+    absent = [labels[index] for index in np.flatnonzero(counts == 0)]
+    if not absent:
+        return []
+    names = ", ".join(absent[:MOST_NAMED]) + (", ..." if len(absent) > MOST_NAMED else "")
+    return [
+        f"The test split has no image of {len(absent)} of the {len(labels)} classes ({names}): they are learned, and "
+        "are in no mean."
+    ]
+
+
+def _drawn(dataset: ImageSet, seed: int, group: str | None) -> str:
+    have = "The set has no training and test split of its own"
+    if group is None:
+        return f"{have}: {TEST_SHARE:.0%} of each class, drawn with seed {seed}, test what the rest teaches."
+    what = group if group in dataset.columns else f"what {group} finds in its name"
+    return (
+        f"{have}: about {TEST_SHARE:.0%} of each class, drawn with seed {seed}, test what the rest teaches. Images "
+        f"that share {what} stay on one side."
+    )
+
+
+def _stratified(rows: Rows, labels: Labels, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows (N,) test: a quarter of each class, at least one image, drawn; the order of the set is kept."""
     targets = known_targets(rows)
     random = np.random.default_rng(seed)
-    test: list[int] = []
+    chosen = np.zeros(len(rows), dtype=bool)
     for label in range(len(labels)):
         members = random.permutation(np.flatnonzero(targets == label))
-        test.extend(members[: max(1, round(TEST_SHARE * len(members)))].tolist())
+        chosen[members[: max(1, round(TEST_SHARE * len(members)))]] = True
+    return chosen
+
+
+def _grouped(name: str, rows: Rows, group: str, seed: int) -> npt.NDArray[np.bool_]:
+    """Which rows (N,) test: whole groups, drawn so that each class has about a quarter of its images among them."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = groups_of(rows, group)
+    folds = round(1 / TEST_SHARE)
+    if len(set(groups)) < folds:
+        raise InputError(f"{name}: `group` {group} gives {len(set(groups))} groups", f"at least {folds}")
+    cut = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    _, test = next(cut.split(np.zeros(len(rows)), known_targets(rows), groups))
     chosen = np.zeros(len(rows), dtype=bool)
     chosen[test] = True
-    description = (
-        f"The set has no training and test split of its own: {TEST_SHARE:.0%} of each class, drawn with seed {seed}, "
-        "test what the rest teaches."
-    )
-    return TrainTest(_Chosen(rows, ~chosen), _Chosen(rows, chosen), labels, description)
+    return chosen
+
+
+def groups_of(rows: Rows, group: str) -> list[str]:
+    """What each example (N,) belongs to, by a column or by a regular expression in its name.
+
+    Raises:
+        InputError: neither a column nor a regular expression, or not found in a name.
+    """
+    column = rows.column(group)
+    if column is not None:
+        return list(column)
+    try:
+        pattern = re.compile(group)
+    except re.error as error:
+        raise InputError(f"`group` {group}: no regular expression: {error}", "such as '^(.*)_[0-9]+'") from error
+    found = []
+    for name in rows.names():
+        match = pattern.search(name)
+        if match is None:
+            raise InputError(f"`group` {group}: not found in {name}", "a column, or an expression that all names have")
+        found.append(match[1] if pattern.groups and match[1] is not None else match[0])
+    return found
 
 
 def known_targets(rows: Rows) -> Targets:
@@ -172,7 +287,7 @@ def _check_counts(name: str, kind: str, rows: Rows, labels: Labels, at_least: in
 
 @dataclass(frozen=True, eq=False)
 class _Chosen:
-    """Those rows of a split that a mask (N,) chooses."""
+    """Those rows of a split that a mask (N,) chooses; every split of the set has targets."""
 
     rows: Rows
     mask: npt.NDArray[np.bool_]
@@ -182,6 +297,13 @@ class _Chosen:
 
     def targets(self) -> Targets | None:
         return known_targets(self.rows)[self.mask]
+
+    def names(self) -> Sequence[str]:
+        return list(itertools.compress(self.rows.names(), self.mask))
+
+    def column(self, name: str) -> Sequence[str] | None:
+        values = self.rows.column(name)
+        return None if values is None else list(itertools.compress(values, self.mask))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         positions = np.flatnonzero(self.mask)[start:stop]

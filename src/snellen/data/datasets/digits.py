@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,12 @@ class _Digits:
 
     def targets(self) -> Targets | None:
         return self.labels
+
+    def names(self) -> Sequence[str]:
+        return [f"digit {index}" for index in range(len(self))]
+
+    def column(self, _: str) -> Sequence[str] | None:
+        return None
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         for index in range(len(self))[start:stop]:

@@ -1,7 +1,7 @@
 """Data sets in parquet files, as Hugging Face `datasets` lays them out.
 
-An image column (a struct of ``bytes`` and ``path``), a label column whose names stand in the features, and where there
-is one an ``image_id`` column.
+An image column (a struct of ``bytes`` and ``path``, or bytes alone), a label column whose names stand in the features,
+or that holds text, truth values or whole numbers, and where there is one an ``image_id`` column.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, Example, ImageSet, Rows, Targets, known_targets
+from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, UNLABELLED, Example, ImageSet, Rows, Targets
+from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
 from snellen.data.images import Source
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
@@ -37,30 +38,34 @@ class Columns:
 
 @dataclass(frozen=True, eq=False)
 class _Parquet:
-    """The rows of parquet files, one after another."""
+    """The rows of parquet files, one after another; ``labels`` (N,) are their classes."""
 
     split: str
     files: Sequence[Path]
     columns: Columns
-    names: tuple[str, ...] | None
+    labels: Targets | None
     counts: Sequence[int] = field(default=())
 
     def __len__(self) -> int:
         return sum(self.counts)
 
     def targets(self) -> Targets | None:
-        if self.columns.label is None:
-            return None
+        return self.labels
+
+    def names(self) -> Sequence[str]:
+        if self.columns.id is None:
+            return [f"{self.split}/{row}" for row in range(len(self))]
+        return [str(value) for value in self._values(self.columns.id)]
+
+    def column(self, name: str) -> Sequence[str] | None:
         import pyarrow.parquet
 
-        columns = [pyarrow.parquet.read_table(file, columns=[self.columns.label]) for file in self.files]
-        values = [value for column in columns for value in column[self.columns.label].to_pylist()]
-        return np.array([self._index(value) for value in values], dtype=np.int64)
+        if name == self.columns.image or name not in pyarrow.parquet.read_schema(self.files[0]).names:
+            return None
+        return [str(value) for value in self._values(name)]
 
-    def _index(self, value: Any) -> int:
-        if isinstance(value, str) and self.names is not None:
-            return self.names.index(value)
-        return -1 if value is None else int(value)
+    def _values(self, column: str) -> list[Any]:
+        return [value for file in self.files for value in _column(file, column)]
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         import pyarrow.parquet
@@ -77,7 +82,7 @@ class _Parquet:
 
     def _rows(self, file: Any, number: int, start: int, stop: int) -> Iterator[tuple[int, dict[str, Any]]]:
         """The file's rows in [start, stop), with their numbers; row groups outside are not read."""
-        columns = [name for name in (self.columns.image, self.columns.label, self.columns.id) if name is not None]
+        columns = [name for name in (self.columns.image, self.columns.id) if name is not None]
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if number + count > start and number < stop:
@@ -95,31 +100,38 @@ class _Parquet:
         source: Source = inside.get("bytes") or b""
         if not source and inside.get("path"):
             source = str(path.parent / inside["path"])
-        label = None if self.columns.label is None else self._index(cells[self.columns.label])
         name = f"{self.split}/{row}" if self.columns.id is None else str(cells[self.columns.id])
-        return Example(source, label, name)
+        return Example(source, label_at(self.labels, row), name)
 
 
-def from_parquet(name: str, files: Sequence[Path]) -> ImageSet:
-    """The data set in parquet files, whose names tell their splits.
+def label_at(labels: Targets | None, row: int) -> int | None:
+    """The class of a row; None where it has none."""
+    return None if labels is None or labels[row] == UNLABELLED else int(labels[row])
+
+
+def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> ImageSet:
+    """The data set in parquet files, whose names tell their splits; ``label`` is the column of labels.
 
     Raises:
-        InputError: a file that is not sound, without images, or with other columns than the first.
+        InputError: a file that is not sound, without images, or with other columns than the first; no such column.
     """
     import pyarrow
     import pyarrow.parquet
 
     by_split: dict[str, list[Path]] = {}
     counts: dict[Path, int] = {}
+    values: dict[Path, list[Any]] = {}
     fingerprints: list[str] = []
     columns: Columns | None = None
     for path in files:
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
-                found = columns_of(path, file.schema_arrow)
+                found = columns_of(path, file.schema_arrow, label)
                 counts[path] = file.metadata.num_rows
-                labels = "" if found.label is None else fingerprint(str(file.read([found.label]).to_pydict()))
-                fingerprints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {labels}")
+                names = [one for one in file.schema_arrow.names if one != found.image]
+            values[path] = [] if found.label is None else _column(path, found.label)
+            said = "" if found.label is None else fingerprint(str({found.label: values[path]}))
+            fingerprints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {said}")
         except (pyarrow.ArrowException, OSError) as error:
             raise InputError(f"{path}: not a sound parquet file: {error}") from error
         if columns is not None and found != columns:
@@ -131,12 +143,57 @@ def from_parquet(name: str, files: Sequence[Path]) -> ImageSet:
         by_split.setdefault(_split_of(path), []).append(path)
     assert columns is not None
     order = sorted(by_split, key=lambda split: (split not in TRAIN_NAMES, split))
-    names = columns.names or _spelled_labels(files, columns)
-    splits = {
-        split: _Parquet(split, by_split[split], columns, names, [counts[path] for path in by_split[split]])
-        for split in order
-    }
-    return ImageSet(name, labels_of(splits, columns, names), splits, fingerprint("\n".join(fingerprints)))
+    in_order = [path for split in order for path in by_split[split]]
+    labels, targets = classes_of(name, columns, [value for path in in_order for value in values[path]])
+    splits: dict[str, Rows] = {}
+    for split in order:
+        count = sum(counts[path] for path in by_split[split])
+        own, targets = (None, None) if targets is None else (targets[:count], targets[count:])
+        splits[split] = _Parquet(split, by_split[split], columns, own, [counts[path] for path in by_split[split]])
+    return ImageSet(
+        name, labels, splits, fingerprint("\n".join(fingerprints)), columns=tuple(names), label_column=label
+    )
+
+
+def _column(path: Path, name: str) -> list[Any]:
+    """The values of one column."""
+    import pyarrow.parquet
+
+    values: list[Any] = pyarrow.parquet.read_table(path, columns=[name])[name].to_pylist()
+    return values
+
+
+def classes_of(name: str, columns: Columns, values: Sequence[Any]) -> tuple[Labels | None, Targets | None]:
+    """The names of the classes, and the class of each value of the label column (N,): -1 of nulls and negative numbers.
+
+    Whole numbers that are not 0 to K - 1 are names, as texts are.
+
+    Raises:
+        InputError: values of another kind, or a number without a name.
+    """
+    if columns.label is None:
+        return None, None
+    if all(value is None or (isinstance(value, int) and not isinstance(value, bool)) for value in values):
+        numbers = np.array(
+            [UNLABELLED if value is None else max(value, UNLABELLED) for value in values], dtype=np.int64
+        )
+        if columns.names is not None:
+            return Labels(columns.names), numbers
+        known = np.unique(numbers[numbers != UNLABELLED])
+        if len(known) and known[-1] == len(known) - 1:
+            return numbered_labels(len(known)), numbers
+        values = [None if number == UNLABELLED else int(number) for number in numbers]
+    elif not all(value is None or isinstance(value, str | bool) for value in values):
+        odd = next(value for value in values if value is not None and not isinstance(value, str | bool | int))
+        raise InputError(
+            f"{name}: the column {columns.label} holds {type(odd).__name__}, not labels", "texts or numbers"
+        )
+    spelled = [None if value is None else str(value) for value in values]
+    if columns.names is not None:
+        index = {label: number for number, label in enumerate(columns.names)}
+        return Labels(columns.names), np.array([index.get(one or "", UNLABELLED) for one in spelled], dtype=np.int64)
+    names, targets = text_labels(spelled)
+    return Labels(names), targets
 
 
 def difference(one: Columns, other: Columns) -> str:
@@ -154,54 +211,40 @@ def _split_of(path: Path) -> str:
     return found[0] if found else "all"
 
 
-def columns_of(path: Path, schema: Any) -> Columns:
-    """The image, label and id columns, by the features where the file has them, else by type and name."""
-    import pyarrow
+def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:
+    """The image, label and id columns, by the features where the file has them, else by type and name.
 
+    Raises:
+        InputError: no column holds images, or none has the name ``label``.
+    """
     features: dict[str, Any] = {}
     if b"huggingface" in (schema.metadata or {}):
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
     kinds = {name: feature.get("_type") for name, feature in features.items() if isinstance(feature, Mapping)}
     images = [name for name in schema.names if kinds.get(name) == "Image"] or [
-        entry.name
-        for entry in schema
-        if pyarrow.types.is_binary(entry.type)
-        or (pyarrow.types.is_struct(entry.type) and entry.type.get_field_index("bytes") >= 0)
+        entry.name for entry in schema if _may_hold_images(entry.type)
     ]
     if not images:
         raise InputError(f"{path}: no column holds images; it has {', '.join(schema.names)}", "an image column")
+    if label is not None and label not in schema.names:
+        raise InputError(f"{path}: no column {label!r} for `label`", f"its columns are {', '.join(schema.names)}")
     classes = [name for name in schema.names if kinds.get(name) == "ClassLabel"]
-    named = [name for name in ("label", "labels", "fine_label", "class") if name in schema.names]
-    label = next(iter([name for name in named if name in classes] or classes or named), None)
+    named = [name for name in LABEL_COLUMNS if name in schema.names]
+    label = label or next(iter([name for name in named if name in classes] or classes or named), None)
     ids = [name for name in ("image_id", "id", "file_name", "filename") if name in schema.names]
     names = tuple(features[label]["names"]) if label is not None and label in classes else None
     return Columns(images[0], label, ids[0] if ids else None, names)
 
 
-def _spelled_labels(files: Sequence[Path], columns: Columns) -> tuple[str, ...] | None:
-    """The classes of a label column that holds them as text."""
+def _may_hold_images(kind: Any) -> bool:
+    """Whether a column's type is bytes of any width, or a struct with such a field ``bytes``."""
     import pyarrow
-    import pyarrow.compute
-    import pyarrow.parquet
 
-    if columns.label is None or not pyarrow.types.is_string(
-        pyarrow.parquet.read_schema(files[0]).field(columns.label).type
-    ):
-        return None
-    found: set[str] = set()
-    for path in files:
-        table = pyarrow.parquet.read_table(path, columns=[columns.label])
-        found.update(pyarrow.compute.unique(table[columns.label]).to_pylist())
-    return tuple(sorted(found))
-
-
-def labels_of(splits: Mapping[str, Rows], columns: Columns, names: tuple[str, ...] | None) -> Labels | None:
-    """The names of the classes; numbered where the files tell none."""
-    if columns.label is None:
-        return None
-    if names is not None:
-        return Labels(names)
-    return numbered_labels(1 + max(int(known_targets(rows).max(initial=0)) for rows in splits.values()))
+    if pyarrow.types.is_struct(kind):
+        return bool(kind.get_field_index("bytes") >= 0)
+    return bool(
+        pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind) or pyarrow.types.is_binary_view(kind)
+    )
 
 
 def _footer(path: Path) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.data.datasets import open_dataset
+from snellen.data.datasets.pets import is_pets
 from snellen.exam.context import Context
 from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs.files import Run
 from snellen.transfer.discussion import discuss
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.probe import ProbeResult, probe
-from snellen.transfer.published import PETS_BASELINES, is_pets
+from snellen.transfer.published import PETS_BASELINES
 
 REFERENCES = (
     "Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.",

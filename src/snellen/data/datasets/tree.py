@@ -1,0 +1,137 @@
+"""A tree of files that is read in place: a folder, or an archive (see :mod:`snellen.data.datasets.archive`).
+
+What machines leave behind is never data: hidden files and folders, and :data:`snellen.data.images.LEFT_BEHIND`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from snellen.data.images import Source, is_left_behind
+from snellen.errors import InputError
+
+MAX_TEXT_BYTES = 256 << 20
+"""The largest list, table or pickle of a data set that is read, in bytes."""
+
+
+class Store(Protocol):
+    """Where a tree's bytes are."""
+
+    def sources(self, paths: Iterable[str]) -> Iterator[Source]:
+        """Each file, as what :func:`snellen.data.images.read_image` takes."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of one small file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """The files below a root, without what machines leave behind.
+
+    Attributes:
+        name: what messages call it.
+        files: size in bytes of each file by its path from the root, with forward slashes, in the order in which they
+            are best read.
+        folders: paths of all folders, also of those that hold nothing.
+        store: where the bytes are.
+        prefix: path of the root in the store; empty, or ending in a slash.
+    """
+
+    name: str
+    files: Mapping[str, int]
+    folders: tuple[str, ...]
+    store: Store
+    prefix: str = ""
+
+    def below(self, folder: str) -> Tree:
+        """The tree below one of its folders."""
+        start = f"{folder}/"
+        return Tree(
+            f"{self.name}/{folder}",
+            {path.removeprefix(start): size for path, size in self.files.items() if path.startswith(start)},
+            tuple(path.removeprefix(start) for path in self.folders if path.startswith(start)),
+            self.store,
+            self.prefix + start,
+        )
+
+    def top_folders(self) -> list[str]:
+        """Names of the folders at the root, sorted."""
+        return sorted(path for path in self.folders if "/" not in path)
+
+    def top_files(self) -> list[str]:
+        """Names of the files at the root, sorted."""
+        return sorted(path for path in self.files if "/" not in path)
+
+    def sources(self, paths: Iterable[str]) -> Iterator[Source]:
+        """Each file, as what :func:`snellen.data.images.read_image` takes; constant memory."""
+        return self.store.sources(self.prefix + path for path in paths)
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a list, a table or a pickle.
+
+        Raises:
+            InputError: it cannot be read, or is too large for one.
+        """
+        if self.files[path] > MAX_TEXT_BYTES:
+            raise InputError(f"{self.name}/{path}: larger than {MAX_TEXT_BYTES >> 20} MiB")
+        return self.store.read(self.prefix + path)
+
+    def read_text(self, path: str) -> str:
+        """The text of a list or a table, in UTF-8.
+
+        Raises:
+            InputError: as :meth:`read`, or it is no such text.
+        """
+        try:
+            return self.read(path).decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.name}/{path}: not a text file in UTF-8") from error
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """Files on disk below ``root``."""
+
+    root: Path
+
+    def sources(self, paths: Iterable[str]) -> Iterator[Source]:
+        """See :meth:`Store.sources`: paths, of files that are not opened yet."""
+        return (str(self.root / path) for path in paths)
+
+    def read(self, path: str) -> bytes:
+        """See :meth:`Store.read`."""
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.root / path}: cannot be read: {error.strerror}") from error
+
+
+def folder_tree(root: Path) -> Tree:
+    """The tree of a folder; links are followed, each folder once on the way down, so that none leads round."""
+    files: dict[str, int] = {}
+    folders: list[str] = []
+
+    def walk(folder: str, above: tuple[str, ...]) -> None:
+        here = root / folder
+        try:
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            raise InputError(f"{here}: cannot be read: {error.strerror}") from error
+        for entry in entries:
+            if is_left_behind(entry.name):
+                continue
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir():
+                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                if real not in above:
+                    folders.append(path)
+                    walk(path, (*above, os.path.realpath(entry.path)))
+            elif entry.is_file():
+                files[path] = entry.stat().st_size
+
+    walk("", (os.path.realpath(root),))
+    return Tree(str(root), files, tuple(folders), FolderStore(root))

@@ -1,0 +1,84 @@
+"""How photographs are read in a stretch of a program, and what was done to them: settings that reach its threads too.
+
+They are context variables: whoever sets one sets it for the block and nobody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+_ignored: ContextVar[bool] = ContextVar("ignored", default=False)
+_log: ContextVar[ReadingLog | None] = ContextVar("log", default=None)
+
+
+@dataclass
+class ReadingLog:
+    """What was done to photographs while they were read.
+
+    Attributes:
+        converted: number of photographs converted to sRGB, by the name of their profile.
+        halved: number of photographs read at half their size or less, since they were too large.
+        lock: held while one of the numbers changes, since several threads read.
+    """
+
+    converted: Counter[str] = field(default_factory=Counter)
+    halved: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def sentences(self) -> list[str]:
+        """What a reader of results should know; empty where nothing was done."""
+        said = []
+        if self.converted:
+            profiles = ", ".join(f"{name} ({count})" for name, count in self.converted.most_common())
+            count = self.converted.total()
+            said.append(f"{count} photograph{'s were' if count > 1 else ' was'} converted to sRGB from {profiles}.")
+        if self.halved:
+            said.append(f"{self.halved} of more than 80 million pixels were read at half their size.")
+        return said
+
+
+@contextlib.contextmanager
+def reading_log() -> Iterator[ReadingLog]:
+    """Notes what is done to the photographs that are read within the block, also by the threads that it starts."""
+    log = ReadingLog()
+    token = _log.set(log)
+    try:
+        yield log
+    finally:
+        _log.reset(token)
+
+
+@contextlib.contextmanager
+def ignore_profiles() -> Iterator[None]:
+    """Takes all photographs that are read within the block for sRGB, as pipelines do that know of no profiles."""
+    token = _ignored.set(True)
+    try:
+        yield
+    finally:
+        _ignored.reset(token)
+
+
+def profiles_ignored() -> bool:
+    """Whether photographs are read within :func:`ignore_profiles`."""
+    return _ignored.get()
+
+
+def note_converted(profile: str) -> None:
+    """Note a photograph that was converted to sRGB from the profile of that name."""
+    log = _log.get()
+    if log is not None:
+        with log.lock:
+            log.converted[profile] += 1
+
+
+def note_halved() -> None:
+    """Note a photograph that was too large to be read at its full size."""
+    log = _log.get()
+    if log is not None:
+        with log.lock:
+            log.halved += 1
