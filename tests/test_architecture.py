@@ -13,16 +13,17 @@ PACKAGE = Path(snellen.__file__).parent
 # Of the root only these files may be: a further one would be a room without a name.
 ROOT = {"errors", "intervals", "figures", "_torchvision"}
 FLOORS = {
-    "cli": 7,
-    "web": 6,
-    "exam": 5,
-    **dict.fromkeys(("inspect", "transfer", "training", "attacks", "robustness"), 4),
+    "cli": 8,
+    "web": 7,
+    "exam": 6,
+    **dict.fromkeys(("inspect", "transfer", "training", "attacks", "robustness", "evaluation"), 5),
+    "inference": 4,
     "models": 3,
     "data": 2,
     "runs": 1,
     **dict.fromkeys(ROOT, 0),
 }
-CAPABILITIES = [room for room, floor in FLOORS.items() if floor == 4]
+CAPABILITIES = [room for room, floor in FLOORS.items() if floor == 5]
 
 
 def unit_of(module: str) -> str:

@@ -22,6 +22,9 @@ from .exam.config import ExamConfig as ExamConfig
 from .exam.config import read_exam_config as read_exam_config
 from .exam.run import ExamResult as ExamResult
 from .exam.run import run_exam as run_exam
+from .inference.embed_dataset import EmbeddingResult as EmbeddingResult
+from .inference.embed_dataset import embed_dataset as embed_dataset
+from .inference.features import FeatureConfig as FeatureConfig
 from .inspect.categories import Classification as Classification
 from .inspect.categories import classify as classify
 from .inspect.feature_maps import FeatureMap as FeatureMap
@@ -46,9 +49,6 @@ from .training.results import TrainingResult as TrainingResult
 from .training.trainer import Trained as Trained
 from .training.trainer import train as train
 from .training.trainer import train_seeds as train_seeds
-from .transfer.embed_dataset import EmbeddingResult as EmbeddingResult
-from .transfer.embed_dataset import embed_dataset as embed_dataset
-from .transfer.features import FeatureConfig as FeatureConfig
 from .transfer.files import load_probe as load_probe
 from .transfer.probe import ProbeResult as ProbeResult
 from .transfer.probe import probe as probe

@@ -35,10 +35,10 @@ def embed(
         raise InputError(f"{out}: cannot write a {out.suffix or 'nameless'} file", "a name that ends in .parquet")
 
     from snellen.data.datasets import open_dataset
+    from snellen.inference.embed_dataset import RAY, embed_dataset
+    from snellen.inference.features import FeatureConfig, with_size
     from snellen.models.classifier import load
     from snellen.runs.serialise import to_json
-    from snellen.transfer.embed_dataset import RAY, embed_dataset
-    from snellen.transfer.features import FeatureConfig, with_size
 
     images = open_dataset(dataset)
     classifier = with_size(load(model, architecture=architecture, device=device), size)

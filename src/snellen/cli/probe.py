@@ -42,9 +42,9 @@ def probe(
     kind = check_kind(classifier)
 
     from snellen.data.datasets import open_dataset
+    from snellen.inference.features import FeatureConfig, with_size
     from snellen.models.classifier import load
     from snellen.runs.files import Run
-    from snellen.transfer.features import FeatureConfig, with_size
     from snellen.transfer.files import save_comparison, save_run
     from snellen.transfer.probe import probe as probe_one
 

@@ -14,13 +14,13 @@ from safetensors.torch import save
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
+from snellen.inference.features import width_of, with_size
 from snellen.models.classifier import Classifier, load
 from snellen.models.safetensors import check_fit, file_digest, read_header, read_safetensors
 from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import from_plain
 from snellen.transfer.discussion import compare_sentence
-from snellen.transfer.features import width_of, with_size
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.linear import ClassifierKind, LinearProbe
 from snellen.transfer.network import ProbeNetwork

@@ -85,7 +85,7 @@ PARTS: Mapping[str, Part] = {
         inputs=probe.inputs,
         run=probe.run,
         seconds=probe.seconds,
-        sources=("snellen.transfer.features", "snellen.transfer.linear", "snellen.models.scores"),
+        sources=("snellen.inference.features", "snellen.transfer.linear", "snellen.models.scores"),
         references=probe.REFERENCES,
         long=True,
     ),

@@ -15,11 +15,11 @@ import numpy as np
 
 from snellen.data.datasets import open_dataset
 from snellen.errors import InputError, SnellenError
+from snellen.inference.embed_dataset import LocalWorkers
+from snellen.inference.engines import Precision, check_precision, choose_engine
+from snellen.inference.shards import Job, Shard
 from snellen.models.classifier import Classifier, load
 from snellen.runs.progress import SILENT, Progress
-from snellen.transfer.embed_dataset import LocalWorkers
-from snellen.transfer.engines import Precision, check_precision, choose_engine
-from snellen.transfer.shards import Job, Shard
 
 
 class RayWorkers:
@@ -43,7 +43,7 @@ class RayWorkers:
         self._workers = workers
 
     def shards(self, job: Job, numbers: Sequence[int], progress: Progress = SILENT) -> Iterator[Shard]:
-        """See :meth:`snellen.transfer.embed_dataset.Workers.shards`; in the order in which they are done.
+        """See :meth:`snellen.inference.embed_dataset.Workers.shards`; in the order in which they are done.
 
         Raises:
             SnellenError: the workers cannot go on.
@@ -89,7 +89,7 @@ class _Worker:
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job
-        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
+        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision, job.output), classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         shards = self._local.shards(self._job, [int(number) for number in batch["shard"]])
