@@ -104,7 +104,7 @@ def test_a_capability_has_the_files_that_all_have(room: str) -> None:
         ("snellen.data.images", "from snellen.models import layers"),
         ("snellen.runs.files", "from snellen.data import images"),
         ("snellen.intervals", "from snellen.runs import files"),
-        ("snellen.models.resolve", "from snellen.transfer import engines"),
+        ("snellen.models.resolve", "from snellen.inference import engines"),
         ("snellen.models.resolve", "from snellen import attic"),
     ],
 )

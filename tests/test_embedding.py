@@ -319,7 +319,7 @@ import os, signal, sys
 from pathlib import Path
 import ray, snellen
 from snellen.data.datasets import open_dataset
-from snellen.transfer import ray_workers, shards
+from snellen.inference import ray_workers, shards
 from snellen.inference.features import with_size
 
 folder = Path(sys.argv[1])
@@ -336,10 +336,11 @@ ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
 classifier = with_size(snellen.load(device="cpu"), 64)
 images = open_dataset("digits")
 job = shards.Job(
-    classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "digits", images.fingerprint,
+    classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "features", "digits",
+    images.fingerprint,
     500, 50,
 )
-workers = ray_workers.RayWorkers(classifier, "digits", "float32", workers=2)
+workers = ray_workers.RayWorkers(classifier, images, "float32", workers=2)
 done = []
 for shard in workers.shards(job, shards.begin(folder / "ray.parquet", job)):
     shards.write_shard(folder / "ray.parquet", job, shard)

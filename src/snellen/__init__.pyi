@@ -17,6 +17,10 @@ from .errors import ImageError as ImageError
 from .errors import InputError as InputError
 from .errors import ModelError as ModelError
 from .errors import SnellenError as SnellenError
+from .evaluation.comparison import ModelComparison as ModelComparison
+from .evaluation.comparison import compare_models as compare_models
+from .evaluation.evaluate import EvaluationResult as EvaluationResult
+from .evaluation.evaluate import evaluate as evaluate
 from .exam.compare import compare_exams as compare_exams
 from .exam.config import ExamConfig as ExamConfig
 from .exam.config import read_exam_config as read_exam_config

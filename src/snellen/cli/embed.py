@@ -43,7 +43,7 @@ def embed(
     images = open_dataset(dataset)
     classifier = with_size(load(model, architecture=architecture, device=device), size)
     if engine == RAY:
-        _quiet_ray()
+        quiet_ray()
     features = FeatureConfig(engine, precision, mirrored)
     with output.progress_bar() as progress:
         result = embed_dataset(classifier, images, out, features=features, progress=progress)
@@ -64,7 +64,7 @@ def embed(
     output.finish(len(result.failures))
 
 
-def _quiet_ray() -> None:
+def quiet_ray() -> None:
     """Keep what Ray says of its own progress from standard error."""
     with contextlib.suppress(ImportError):
         import ray.data

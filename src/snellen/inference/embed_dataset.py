@@ -11,9 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import torch
+
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example, ImageSet
-from snellen.data.images import Failure
+from snellen.data.images import Failure, pixels_from_bytes, read_image
 from snellen.inference.engines import Engine, Output, Precision, choose_engine
 from snellen.inference.features import DEFAULT_FEATURES, EmbeddedExample, FeatureConfig, embed_each, width_of
 from snellen.inference.shards import Job, Shard, StoredRow, begin, discard, finished, locked, merge, write_shard
@@ -23,6 +26,8 @@ from snellen.runs.provenance import Provenance
 
 RAY = "ray"
 """The name of the engine that spreads the work over many machines."""
+CLOSE = 0.25
+"""A difference of logits within which the plain way decides; the fast way's were found to differ by up to 0.065."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig,
     if features.engine == RAY:
         from snellen.inference.ray_workers import RayWorkers
 
-        return RayWorkers(classifier, dataset.name, features.precision)
+        return RayWorkers(classifier, dataset, features.precision)
     engine = choose_engine(classifier, features.engine, features.precision, output)
     return LocalWorkers(engine, classifier, dataset)
 
@@ -172,9 +177,26 @@ class LocalWorkers:
                 if isinstance(result, Failure):
                     failures.append(result)
                 else:
+                    if job.output == "logits":
+                        result = settle_close_call(self._classifier, result)
                     rows.append(_stored(result, split, self._dataset))
                 progress.advance()
             yield Shard(number, rows, failures)
+
+
+def settle_close_call(classifier: Classifier, result: EmbeddedExample) -> EmbeddedExample:
+    """Logits whose two largest lie close, computed again by the plain way: Pillow's resize, PyTorch in float32.
+
+    So the most probable class is the same as that of any ordinary pipeline, photograph by photograph: the fast way's
+    logits differ from the plain way's by less than :data:`CLOSE` / 2.
+    """
+    second, first = np.partition(result.features, -2)[-2:] if len(result.features) > 1 else (-np.inf, 0.0)
+    if first - second >= CLOSE:
+        return result
+    inputs = classifier.preprocessing.preprocess_image(read_image(result.example.source))
+    with torch.inference_mode():
+        logits = classifier.logits_from_inputs(pixels_from_bytes(inputs))[0]
+    return EmbeddedExample(result.example, logits.float().cpu().numpy())
 
 
 def _stored(result: EmbeddedExample, split: str, dataset: ImageSet) -> StoredRow:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import ImageSet, with_splits
 from snellen.errors import InputError, SnellenError
 from snellen.inference.embed_dataset import LocalWorkers
 from snellen.inference.engines import Precision, check_precision, choose_engine
@@ -27,14 +28,14 @@ class RayWorkers:
 
     Args:
         classifier: network that gives the features; workers load it by its name.
-        dataset: name of the data set, by which workers open it.
+        dataset: the data set; workers open it by its name, and keep the splits that it has here.
         precision: precision of the arithmetic.
         workers: largest number of workers; None lets Ray fill the cluster, one to a processor core.
     """
 
     name = "ray"
 
-    def __init__(self, classifier: Classifier, dataset: str, precision: str, workers: int | None = None) -> None:
+    def __init__(self, classifier: Classifier, dataset: ImageSet, precision: str, workers: int | None = None) -> None:
         if importlib.util.find_spec("ray") is None:
             raise InputError("Ray is not installed", "pip install 'snellen[scale]'")
         self.precision: Precision = check_precision(precision)
@@ -59,7 +60,13 @@ class RayWorkers:
         blocks = ray.data.from_items([{"shard": number} for number in numbers], override_num_blocks=len(numbers))
         computed = blocks.map_batches(
             _Worker,
-            fn_constructor_args=(self._classifier.name, self._dataset, job, str(self._classifier.device)),
+            fn_constructor_args=(
+                self._classifier.name,
+                self._dataset.name,
+                tuple(self._dataset.splits),
+                job,
+                str(self._classifier.device),
+            ),
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(most, len(numbers))),
             num_cpus=1,
@@ -80,12 +87,12 @@ class RayWorkers:
 class _Worker:
     """One actor of the pool: opens data set and network once, then computes the shards that it is given."""
 
-    def __init__(self, model: str, dataset: str, job: Job, device: str) -> None:
+    def __init__(self, model: str, dataset: str, splits: Sequence[str], job: Job, device: str) -> None:
         classifier = load(model, device=device)
         if classifier.digest != job.weights:
             raise SnellenError(f"{model}: has other weights on this machine", "the same weights on every machine")
         classifier = classifier.with_preprocessing(job.preprocessing)
-        images = open_dataset(dataset)
+        images = with_splits(open_dataset(dataset), splits)
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job

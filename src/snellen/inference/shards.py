@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -246,6 +247,32 @@ def finished(path: Path, job: Job) -> StoredFeatures | None:
         smallest = min((float(values.to_numpy().min()) for values in batches), default=float("nan"))
         return StoredFeatures(found[1], found[0].failures, smallest)
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class RowBatch:
+    """Some rows of a finished file.
+
+    Attributes:
+        image_ids: image id of each of N.
+        splits: split of each.
+        labels: class name of each, None where there is none.
+        values: features or logits (N, D).
+    """
+
+    image_ids: Sequence[str]
+    splits: Sequence[str]
+    labels: Sequence[str | None]
+    values: npt.NDArray[np.float32]
+
+
+def read_batches(path: Path) -> Iterator[RowBatch]:
+    """The rows of a finished file, in order and in constant memory."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(SHARD_ROWS):
+            image_ids, splits, labels, values = batch.columns
+            matrix = values.flatten().to_numpy().reshape(batch.num_rows, -1)
+            yield RowBatch(image_ids.to_pylist(), splits.to_pylist(), labels.to_pylist(), matrix)
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
