@@ -1,6 +1,7 @@
 """Evaluation: exact answers on toys, scikit-learn and brute force as oracles, the command as a person meets it."""
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -36,6 +37,11 @@ from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.matching import ClassMatch, match_classes, read_mapping
 from snellen.evaluation.requirements import judge, measured, read_requirement
+from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.context import Context
+from snellen.exam.parts import PARTS
+from snellen.exam.report.document import Picture
+from snellen.exam.run import _asked_parts
 from snellen.inference.embed_dataset import CLOSE, settle_close_call
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, embed_each
@@ -373,6 +379,51 @@ def test_requirements(result) -> None:
 def test_what_is_no_requirement(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_requirement(text)
+
+
+# The exam
+
+
+def context_of(classifier, folder: Path, dataset: Path) -> Context:
+    return Context(
+        classifier=classifier, photographs=(), expected=(), provenance=classifier.provenance("d"), target=0,
+        epsilon="4/255", datasets=("digits",), training="digits", training_runs=(), folder=folder, seed=0,
+        evaluate=(str(dataset),),
+    )  # fmt: skip
+
+
+def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: Path) -> None:
+    part = PARTS["evaluation"]
+    right, swapped = tmp_path / "a", tmp_path / "b"
+    context = context_of(colour_classifier(), right, colours)
+    answer = part.run(context)
+    assert answer.facts[0].name == "accuracy of the model itself"
+    assert answer.facts[0].value.startswith("0.800, 95% interval 0.376 to 0.964, n = 5")
+    assert answer.data == "colours (5 photographs, 3 classes: red, green, blue)"
+    assert all(block.path.is_file() for block in answer.blocks if isinstance(block, Picture))
+    assert part.seconds(context, 2.0) == 2 * len(open_dataset(str(colours)))
+    assert (right / "photographs.csv").is_file()
+    part.run(context_of(colour_classifier(("green", "red", "blue"), name="swapped"), swapped, colours))
+    paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c")
+    assert "one is ahead by 40.0 %" in paragraph.text
+    assert table.rows == [("one right", "1", "3"), ("one wrong", "1", "0")]
+    assert picture.path.is_file()
+    (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c")
+    assert "Not compared photograph by photograph" in refused.text
+    with pytest.raises(InputError, match="none of the data set's classes"):
+        part.run(dataclasses.replace(context, evaluate=()))  # the digits are no colours
+
+
+def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "exam.toml").write_text('evaluate = "set"\nmapping = "m.csv"\n')
+    config = read_exam_config(tmp_path / "exam.toml")
+    assert (config.evaluate, config.mapping) == ((str(tmp_path / "set"),), "m.csv")
+    assert _asked_parts(config, PARTS) == tuple(PARTS)
+    assert _asked_parts(ExamConfig(), PARTS) == tuple(name for name in PARTS if name != "evaluation")
+    assert _asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
+    chosen = dataclasses.replace(config, parts=("categories",))
+    assert _asked_parts(chosen, PARTS) == ("categories", "evaluation")
 
 
 # The command

@@ -14,9 +14,8 @@ from sklearn.preprocessing import normalize
 
 import snellen
 from snellen.errors import ImageError, InputError, ModelError
-from snellen.exam.context import Context
+from snellen.exam.context import Context, distinct_names
 from snellen.exam.parts import PARTS
-from snellen.exam.parts.probe import distinct_names
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate

@@ -177,8 +177,8 @@ def _report_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> No
         _lead("All of it, as a PDF to hand in. Several photographs go here; without them, the one on the left is used.")
         many = _upload(gr.File(label="Photographs", file_count="multiple", height=140, elem_classes="snellen-drop"))
         parts = gr.CheckboxGroup(
-            [(part.title, name) for name, part in PARTS.items()],
-            value=[name for name, part in PARTS.items() if not part.long],
+            [(part.title, name) for name, part in PARTS.items() if not part.wanted_by],
+            value=[name for name, part in PARTS.items() if not (part.long or part.wanted_by)],
             label="Parts",
             info="Those that learn from a data set take minutes.",
         )
