@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss
 
 import snellen
 from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
+from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import pixels_from_bytes, read_image
 from snellen.data.labels import Labels, imagenet_labels
