@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snellen.evaluation.calibration import BINS, Calibration, TemperatureScaling
 from snellen.evaluation.comparison import ModelComparison
+from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.figures import percent
 
@@ -130,3 +131,46 @@ def discuss_comparison(comparison: ModelComparison) -> str:
         f"one class, right or wrong, to {comparison.agreement}. What this does not prove: a difference that may be "
         "chance is no proof that there is none, and more than two models tried on one set need a stricter test."
     )
+
+
+def discuss_corruptions(result: CorruptionResult) -> str:
+    """Which corruptions cost most."""
+    means: dict[str, list[float]] = {}
+    for one in result.outcomes:
+        means.setdefault(one.corruption, []).append(one.accuracy.share)
+    ranked = sorted(means, key=lambda name: sum(means[name]) / len(means[name]))
+    listed = [f"{name.replace('_', ' ')} ({percent(sum(means[name]) / len(means[name]), 0)})" for name in ranked]
+    where = (
+        f"on the {result.size[0]} x {result.size[1]} pixels that the network sees, as ImageNet-C was made"
+        if result.at == "network"
+        else "on the photograph at its own size, though the corruptions' constants are made for 224 pixels"
+    )
+    mean = result.mean_error
+    sentences = [
+        f"Corrupted {where}, {result.model} falls from {result.clean} to a mean accuracy of {1 - mean.value:.3f} "
+        f"({1 - mean.high:.3f} to {1 - mean.low:.3f}). {result.sampled}",
+        f"Of the corruptions, averaged over severity, these cost most: {', '.join(listed[:3])}; these least: "
+        f"{', '.join(listed[:-4:-1])}.",
+    ]
+    if result.against_alexnet is not None:
+        mce, relative = result.against_alexnet.mean, result.against_alexnet.relative
+        left = (
+            "" if not result.left_out else f" over the {len(result.against_alexnet.by_corruption)} that could be made"
+        )
+        sentences.append(
+            f"Against AlexNet's published errors its mean corruption error{left} is {100 * mce.value:.1f} "
+            f"({100 * mce.low:.1f} to {100 * mce.high:.1f}), the relative one {100 * relative.value:.1f} "
+            f"({100 * relative.low:.1f} to {100 * relative.high:.1f}); AlexNet's are 100. Published numbers are of all "
+            "50,000 validation photographs, saved as JPEG after corruption: beside them these are a guide."
+        )
+    worst = max(result.outcomes, key=lambda one: one.calibration_error)
+    sentences.append(
+        f"Its calibration error goes from {result.clean_calibration_error:.3f} to {worst.calibration_error:.3f} under "
+        f"{worst.corruption.replace('_', ' ')} of severity {worst.severity}."
+    )
+    sentences += [f"Left out: {reason}." for reason in result.left_out]
+    sentences.append(
+        "What this does not prove: these are computed stand-ins for fog, frost and the like, each alone and at five "
+        "strengths; weather on a lens is another thing, and a network may have been trained on these very ones."
+    )
+    return " ".join(sentences)

@@ -244,7 +244,7 @@ def evaluate(
     Raises:
         InputError: no such data set or split, no labels, no class that the model knows, or no readable photograph.
     """
-    images, splits = _chosen_splits(open_dataset(dataset) if isinstance(dataset, str) else dataset, split)
+    images, splits = chosen_splits(open_dataset(dataset) if isinstance(dataset, str) else dataset, split)
     if images.labels is None:
         raise InputError(
             f"{images.name}: has no labels", "a folder with one folder of images a class, or a label column"
@@ -258,7 +258,7 @@ def evaluate(
         return _result(classifier, images, splits, matches, embedded, rows, seed)
 
 
-def _chosen_splits(dataset: ImageSet, split: str | None) -> tuple[ImageSet, str]:
+def chosen_splits(dataset: ImageSet, split: str | None) -> tuple[ImageSet, str]:
     """The splits to score, and one sentence on why these."""
     if split is not None:
         return with_splits(dataset, [split]), f"The split {split}, as asked for."

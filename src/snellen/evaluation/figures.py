@@ -15,6 +15,8 @@ from snellen.data.images import read_image
 from snellen.errors import ImageError
 from snellen.evaluation.calibration import Calibration
 from snellen.evaluation.comparison import ModelComparison
+from snellen.evaluation.corrupted import CorruptionResult
+from snellen.evaluation.corruptions import CORRUPTIONS
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.figures import BLUE, GREEN, GREY, VERMILION, new_figure, percent, styled
 
@@ -192,3 +194,23 @@ def photographs_of(source: ImageSet, names: Collection[str]) -> dict[str, Image.
 
 def _short(label: str) -> str:
     return textwrap.shorten(label.replace("_", " "), 28, placeholder="...")
+
+
+def draw_corruptions(result: CorruptionResult) -> Figure:
+    """Accuracy against severity, a panel for each group of corruptions; severity 0 is the photograph as it is."""
+    names = list(dict.fromkeys(one.corruption for one in result.outcomes))
+    groups = list(dict.fromkeys(CORRUPTIONS[name].group for name in names))
+    with styled():
+        figure = new_figure(max(3.0, 2.1 * len(groups)), 2.9)
+        panels = figure.subplots(1, max(1, len(groups)), sharey=True, squeeze=False)[0]
+        for axes, group in zip(panels, groups, strict=False):
+            for name in (name for name in names if CORRUPTIONS[name].group == group):
+                rates = {one.severity: one.accuracy.share for one in result.outcomes if one.corruption == name}
+                points = {0: result.clean.share} | rates
+                axes.plot(list(points), [100 * share for share in points.values()], "o-", markersize=3, label=name)
+            axes.set_title(group, loc="left")
+            axes.set_ylim(0, 102)
+            axes.set_xlabel("severity")
+            axes.legend(fontsize=5.5, loc="lower left")
+        panels[0].set_ylabel("accuracy, %")
+    return figure
