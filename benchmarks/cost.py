@@ -25,10 +25,10 @@ from snellen.data.datasets.base import Example
 from snellen.data.images import expand, map_images, read_array, read_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.figures import GREY, new_figure, styled
+from snellen.inference.engines import choose_engine
+from snellen.inference.features import embed_each
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.provenance import cores, hardware, versions
-from snellen.transfer.engines import choose_engine
-from snellen.transfer.features import embed_each
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "cost.json"

@@ -23,10 +23,10 @@ import torch
 import snellen
 from snellen.data.datasets.base import Example
 from snellen.data.images import map_images, read_array
+from snellen.inference.engines import choose_engine
+from snellen.inference.features import EmbeddedExample, embed_each
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
-from snellen.transfer.engines import choose_engine
-from snellen.transfer.features import EmbeddedExample, embed_each
 
 BATCH = 16
 SLOW = ("timm, eager", "Hugging Face pipeline")
@@ -97,9 +97,9 @@ def main() -> None:
     contenders: dict[str, Contender] = {
         "timm, eager": timm_eager(classifier),
         "snellen": ours(engine),
-        "engine alone": lambda paths: list(engine.features(inputs * (len(paths) // len(inputs)))),
+        "engine alone": lambda paths: list(engine.run(inputs * (len(paths) // len(inputs)))),
         "snellen, bfloat16": ours(rough),
-        "engine alone, bfloat16": lambda paths: list(rough.features(inputs * (len(paths) // len(inputs)))),
+        "engine alone, bfloat16": lambda paths: list(rough.run(inputs * (len(paths) // len(inputs)))),
         "decoding alone": lambda paths: list(map_images(paths, read)),
     }
     absent = ""

@@ -20,11 +20,11 @@ from sklearn.preprocessing import normalize
 import snellen
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import train_test
+from snellen.inference.engines import choose_engine
+from snellen.inference.features import FeatureSet, embed_rows, with_size
 from snellen.models.scores import score
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
-from snellen.transfer.engines import choose_engine
-from snellen.transfer.features import FeatureSet, embed_rows, with_size
 from snellen.transfer.linear import fit_linear, train_probe
 
 LITE0, LITE2 = "tf_efficientnet_lite0", "tf_efficientnet_lite2"

@@ -53,7 +53,10 @@ def exam_parts() -> str:
     """The parts of the exam."""
     return _table(
         ("part", "section of the report", "of the assignment"),
-        [(f"`{name}`", part.title, part.assignment) for name, part in PARTS.items()],
+        [
+            (f"`{name}`", part.title, part.assignment or f"beyond it, where `{part.wanted_by}` is set")
+            for name, part in PARTS.items()
+        ],
     )
 
 

@@ -13,16 +13,17 @@ PACKAGE = Path(snellen.__file__).parent
 # Of the root only these files may be: a further one would be a room without a name.
 ROOT = {"errors", "intervals", "figures", "_torchvision"}
 FLOORS = {
-    "cli": 7,
-    "web": 6,
-    "exam": 5,
-    **dict.fromkeys(("inspect", "transfer", "training", "attacks", "robustness"), 4),
+    "cli": 8,
+    "web": 7,
+    "exam": 6,
+    **dict.fromkeys(("inspect", "transfer", "training", "attacks", "robustness", "evaluation"), 5),
+    "inference": 4,
     "models": 3,
     "data": 2,
     "runs": 1,
     **dict.fromkeys(ROOT, 0),
 }
-CAPABILITIES = [room for room, floor in FLOORS.items() if floor == 4]
+CAPABILITIES = [room for room, floor in FLOORS.items() if floor == 5]
 
 
 def unit_of(module: str) -> str:
@@ -103,7 +104,7 @@ def test_a_capability_has_the_files_that_all_have(room: str) -> None:
         ("snellen.data.images", "from snellen.models import layers"),
         ("snellen.runs.files", "from snellen.data import images"),
         ("snellen.intervals", "from snellen.runs import files"),
-        ("snellen.models.resolve", "from snellen.transfer import engines"),
+        ("snellen.models.resolve", "from snellen.inference import engines"),
         ("snellen.models.resolve", "from snellen import attic"),
     ],
 )

@@ -20,11 +20,11 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure
 from snellen.errors import InputError, SnellenError
-from snellen.transfer import shards
-from snellen.transfer.embed_dataset import LocalWorkers, embed_dataset
-from snellen.transfer.engines import TorchEngine
-from snellen.transfer.features import EmbeddedExample, FeatureConfig, embed_each, width_of, with_size
-from snellen.transfer.shards import Job, begin, discard, locked, merge, write_shard
+from snellen.inference import shards
+from snellen.inference.embed_dataset import LocalWorkers, embed_dataset
+from snellen.inference.engines import TorchEngine
+from snellen.inference.features import EmbeddedExample, FeatureConfig, embed_each, width_of, with_size
+from snellen.inference.shards import Job, begin, discard, locked, merge, write_shard
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
@@ -91,7 +91,7 @@ def test_only_bad_images(tmp_path: Path) -> None:
 def test_mirrored_is_the_mean_of_both(lite0, imagenet) -> None:
     engine = TorchEngine(lite0)
     inputs = lite0.preprocessing.preprocess_fast(np.array(snellen.read_image(imagenet[0])))
-    plain, mirror = engine.features([inputs, np.ascontiguousarray(inputs[:, ::-1])])
+    plain, mirror = engine.run([inputs, np.ascontiguousarray(inputs[:, ::-1])])
     (found,) = embed_each(engine, lite0, [Example(str(imagenet[0]), None, "a")], mirrored=True)
     assert isinstance(found, EmbeddedExample)
     assert np.allclose(found.features, (plain + mirror) / 2, atol=1e-5)
@@ -110,7 +110,8 @@ def test_another_size(lite0) -> None:
 def job_of(rows: int, **changes: object) -> Job:
     values = {
         "model": "toy", "weights": "d1", "preprocessing": toy_classifier().preprocessing, "mirrored": False,
-        "precision": "float32", "width": 3, "dataset": "d", "data": "f", "rows": rows, "shard_rows": 4,
+        "precision": "float32", "width": 3, "output": "features", "dataset": "d", "data": "f", "rows": rows,
+        "shard_rows": 4,
     }  # fmt: skip
     return Job(**(values | changes))
 
@@ -218,8 +219,8 @@ _MEMORY_PROGRAM = """
 import resource, sys
 from pathlib import Path
 from transfer_toys import toy_classifier
-from snellen.transfer.embed_dataset import embed_dataset
-from snellen.transfer.features import FeatureConfig
+from snellen.inference.embed_dataset import embed_dataset
+from snellen.inference.features import FeatureConfig
 TORCH = FeatureConfig(engine="torch")
 folder = Path(sys.argv[1])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -311,8 +312,8 @@ import os, signal, sys
 from pathlib import Path
 import ray, snellen
 from snellen.data.datasets import open_dataset
-from snellen.transfer import ray_workers, shards
-from snellen.transfer.features import with_size
+from snellen.inference import ray_workers, shards
+from snellen.inference.features import with_size
 
 folder = Path(sys.argv[1])
 
@@ -328,7 +329,8 @@ ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False)
 classifier = with_size(snellen.load(device="cpu"), 64)
 images = open_dataset("digits")
 job = shards.Job(
-    classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "digits", images.fingerprint,
+    classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "features", "digits",
+    images.fingerprint,
     500, 50,
 )
 workers = ray_workers.RayWorkers(classifier, images, "float32", workers=2)

@@ -10,9 +10,9 @@ from torch import nn
 from snellen.data.images import read_array, read_image
 from snellen.data.preprocessing import Preprocessing, _on_device
 from snellen.errors import ImageError, InputError, SnellenError
+from snellen.inference import engines
+from snellen.inference.engines import OpenVINOEngine, TorchEngine, choose_engine
 from snellen.models.classifier import Classifier
-from snellen.transfer import engines
-from snellen.transfer.engines import OpenVINOEngine, TorchEngine, choose_engine
 from transfer_toys import SIDE, toy_classifier
 
 needs_openvino = pytest.mark.skipif(
@@ -28,7 +28,7 @@ def some_inputs(count: int) -> list[np.ndarray]:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_features_come_in_order_and_are_right(engine) -> None:
     inputs = some_inputs(41)
-    features = list(engine(toy_classifier()).features(inputs))
+    features = list(engine(toy_classifier()).run(inputs))
     assert np.allclose(features, [one.reshape(-1, 3).mean(axis=0) / 255 for one in inputs], atol=1e-6)
     assert features[0].dtype == np.float32
 
@@ -44,7 +44,7 @@ def test_few_inputs_are_held(engine) -> None:
             asked += 1
             yield one
 
-    features = engine(toy_classifier()).features(inputs())
+    features = engine(toy_classifier()).run(inputs())
     for done in range(1, 101):
         next(features)
         assert asked <= done + 64
@@ -54,7 +54,7 @@ def test_few_inputs_are_held(engine) -> None:
 def test_the_network_is_left_as_found(engine) -> None:
     classifier = toy_classifier()
     classifier.network.train()
-    list(engine(classifier).features(some_inputs(3)))
+    list(engine(classifier).run(some_inputs(3)))
     assert classifier.network.training
     assert all(parameter.requires_grad for parameter in classifier.network.parameters())
 
@@ -125,7 +125,7 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
         batch = torch.stack([transform(image) for image in images])
         expected = lite0.network.forward_head(lite0.network.forward_features(batch), pre_logits=True).numpy()
     inputs = [lite0.preprocessing.preprocess_fast(np.array(image)) for image in images]
-    found = np.stack(list(engine(lite0).features(inputs)))
+    found = np.stack(list(engine(lite0).run(inputs)))
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert cosines.min() > 0.9995
     assert found.min() >= 0
@@ -134,8 +134,8 @@ def test_real_features_against_timm(engine, lite0, imagenet) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_bfloat16_is_near_but_not_the_same(engine, lite0, imagenet) -> None:
     inputs = [lite0.preprocessing.preprocess_fast(read_array(path)) for path in imagenet[:4]]
-    exact = np.stack(list(engine(lite0).features(inputs)))
-    rough = np.stack(list(engine(lite0, "bfloat16").features(inputs)))
+    exact = np.stack(list(engine(lite0).run(inputs)))
+    rough = np.stack(list(engine(lite0, "bfloat16").run(inputs)))
     cosines = (rough * exact).sum(1) / np.linalg.norm(rough, axis=1) / np.linalg.norm(exact, axis=1)
     assert cosines.min() > 0.99
     assert rough.dtype == np.float32

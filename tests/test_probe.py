@@ -15,16 +15,15 @@ from sklearn.preprocessing import normalize
 import snellen
 from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
-from snellen.exam.context import Context
+from snellen.exam.context import Context, distinct_names
 from snellen.exam.parts import PARTS
-from snellen.exam.parts.probe import distinct_names
 from snellen.exam.report.document import Heading, Picture, Table
+from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
 from snellen.transfer.discussion import discuss
-from snellen.transfer.features import FeatureConfig, with_size
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
 from snellen.transfer.linear import (

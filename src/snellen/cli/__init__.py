@@ -21,6 +21,7 @@ from snellen.cli.attack import attack
 from snellen.cli.classify import classify
 from snellen.cli.compare import compare
 from snellen.cli.embed import embed
+from snellen.cli.evaluate import evaluate
 from snellen.cli.exam import exam
 from snellen.cli.features import features
 from snellen.cli.layers import layers
@@ -44,7 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 # The order in which help lists them.
-for command in (classify, features, layers, embed, probe, train, compare, attack, stress, exam, serve, models):
+for command in (
+    classify, evaluate, features, layers, embed, probe, train, compare, attack, stress, exam, serve, models,
+):  # fmt: skip
     app.command()(command)
 
 

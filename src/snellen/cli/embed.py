@@ -44,14 +44,14 @@ def embed(
 
     from snellen.cli.classifier import load_classifier
     from snellen.data.datasets import open_dataset
+    from snellen.inference.embed_dataset import RAY, embed_dataset
+    from snellen.inference.features import FeatureConfig
     from snellen.runs.serialise import to_json
-    from snellen.transfer.embed_dataset import RAY, embed_dataset
-    from snellen.transfer.features import FeatureConfig
 
     images = open_dataset(dataset, label=label)
     classifier = load_classifier(model, None, architecture, device, described)
     if engine == RAY:
-        _quiet_ray()
+        quiet_ray()
     features = FeatureConfig(engine, precision, mirrored)
     with output.progress_bar() as progress:
         result = embed_dataset(classifier, images, out, features=features, progress=progress)
@@ -71,7 +71,7 @@ def embed(
     output.finish(len(result.failures))
 
 
-def _quiet_ray() -> None:
+def quiet_ray() -> None:
     """Keep what Ray says of its own progress from standard error."""
     with contextlib.suppress(ImportError):
         import ray.data

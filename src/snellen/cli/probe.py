@@ -49,8 +49,8 @@ def probe(
 
     from snellen.cli.classifier import load_classifier
     from snellen.data.datasets import open_dataset
+    from snellen.inference.features import FeatureConfig
     from snellen.runs.files import Run
-    from snellen.transfer.features import FeatureConfig
     from snellen.transfer.files import save_comparison, save_run
     from snellen.transfer.probe import probe as probe_one
 

@@ -52,7 +52,23 @@ def compare_exams(
     if not shared:
         raise InputError(f"{one} and {other}: share no part", f"{', '.join(left.answers)}; {', '.join(right.answers)}")
     names = _names(left, right)
-    report = Report(
+    with Run(Path(out)) as run:
+        report = _report(left, right, shared, names, parts, run.path)
+        write_pdf(report, run.path / "report.pdf")
+        write_html(report, run.path / "report.html")
+        run.write_manifest(Provenance.collect())
+    return run.path / "report.pdf", run.path / "report.html"
+
+
+def _report(
+    left: FinishedExam,
+    right: FinishedExam,
+    shared: Sequence[str],
+    names: tuple[str, str],
+    parts: Mapping[str, Part],
+    out: Path,
+) -> Report:
+    return Report(
         title=f"{names[0]} and {names[1]}",
         author="",
         collaborators=(),
@@ -61,8 +77,7 @@ def compare_exams(
         checklist=(),
         findings=(),
         sections=[
-            Section(name, parts[name].title, "", _blocks(left.answers[name], right.answers[name], names))
-            for name in shared
+            Section(name, parts[name].title, "", _section(name, left, right, names, parts, out)) for name in shared
         ],
         references=(),
         listings=(),
@@ -73,11 +88,24 @@ def compare_exams(
         ],
         paper="a4",
     )
-    with Run(Path(out)) as run:
-        write_pdf(report, run.path / "report.pdf")
-        write_html(report, run.path / "report.html")
-        run.write_manifest(Provenance.collect())
-    return run.path / "report.pdf", run.path / "report.html"
+
+
+def _section(
+    name: str,
+    left: FinishedExam,
+    right: FinishedExam,
+    names: tuple[str, str],
+    parts: Mapping[str, Part],
+    out: Path,
+) -> list[Block]:
+    """What both found in short, what the part itself has to say of the two, and the figures that both have."""
+    blocks = _blocks(left.answers[name], right.answers[name], names)
+    own = parts[name].compare
+    if own is None:
+        return blocks
+    pictured = next((place for place, block in enumerate(blocks) if isinstance(block, FigureRow)), len(blocks))
+    compared = own(left.folder / name, right.folder / name, names, out / name)
+    return [*blocks[:pictured], *compared, *blocks[pictured:]]
 
 
 def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:

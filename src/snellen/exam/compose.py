@@ -19,8 +19,8 @@ from snellen.runs.provenance import Provenance
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
 _QUICK = (
-    "This is a first look: scikit-learn's digits stand in for every data set, and at most four photographs were "
-    "examined."
+    "This is a first look: scikit-learn's digits stand in for every data set to learn from, and at most four "
+    "photographs were examined."
 )
 
 

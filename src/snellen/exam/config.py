@@ -51,6 +51,9 @@ class ExamConfig:
         epsilon: bound of the attack, such as ``4/255``.
         dataset: labelled photographs to learn from, one set or several: folders or parquet files relative to the
             configuration's folder, hub ids, or ``digits``, which need no download.
+        evaluate: labelled photographs on which the model itself is scored, one set or several, named as a ``dataset``
+            is; where this is set, the part ``evaluation`` is among those that are run.
+        mapping: CSV or JSON file, relative to the configuration's folder: for a class of those sets, the model's class.
         training: images to train networks on from scratch, named as a ``dataset`` is.
         training_runs: run folders of trainings, relative to the configuration's folder, shown in place of training.
         parts: names of the parts to run; empty runs all.
@@ -74,6 +77,8 @@ class ExamConfig:
     target: str = ""
     epsilon: str = "4/255"
     dataset: tuple[str, ...] = (DIGITS,)
+    evaluate: tuple[str, ...] = ()
+    mapping: str = ""
     training: str = DIGITS
     training_runs: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
@@ -123,8 +128,9 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     """
     path = Path(path)
     text, values = _read_toml(path)
-    if isinstance(values.get("dataset"), str):
-        values["dataset"] = [values["dataset"]]
+    for key in ("dataset", "evaluate"):
+        if isinstance(values.get(key), str):
+            values[key] = [values[key]]
     for key, value in values.items():
         # Each by itself, since that tells its line.
         from_plain(ExamConfig, {key: value}, f"{path}, line {_line_of_key(text, key)}")
@@ -185,6 +191,8 @@ def _relative_to(base: Path, config: ExamConfig) -> ExamConfig:
         if isinstance(config.preprocessing, str)
         else config.preprocessing,
         dataset=tuple(_below(base, name) for name in config.dataset),
+        evaluate=tuple(_below(base, name) for name in config.evaluate),
+        mapping=_below(base, config.mapping) if config.mapping else "",
         training=_below(base, config.training),
         training_runs=tuple(str(base / run) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),

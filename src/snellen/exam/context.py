@@ -27,6 +27,8 @@ class Context:
         folder: folder that the part writes to.
         seed: seed of every random choice.
         needed: folders of the parts that this one needs, by name.
+        evaluate: names of the labelled photographs that the model itself is scored on.
+        mapping: file that says which class of those is which of the model's; empty where none does.
     """
 
     classifier: Classifier
@@ -41,6 +43,8 @@ class Context:
     folder: Path
     seed: int
     needed: Mapping[str, Path] = field(default_factory=dict)
+    evaluate: Sequence[str] = ()
+    mapping: str = ""
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
@@ -57,3 +61,16 @@ def names_of(files: Sequence[str], most: int = 4) -> str:
 def short_name(dataset: str) -> str:
     """What a report calls a data set: the last part of its path or id."""
     return dataset.rstrip("/").rpartition("/")[2]
+
+
+def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
+    """What a report calls each data set: as much of the end of its path or id as tells it from the others."""
+    parts: dict[tuple[str, ...], str] = {}
+    for one in datasets:
+        path = Path(one).resolve() if Path(one).exists() else Path(one)
+        parts.setdefault(tuple(part for part in path.parts if part != path.anchor), one)  # each set once
+    names = dict.fromkeys(parts.values(), "")
+    for depth in range(max(map(len, parts)), 0, -1):
+        ends = ["/".join(part[-depth:]) for part in parts]
+        names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
+    return names

@@ -78,13 +78,23 @@ def run_exam(
         context, unreadable = _context_of(config, run.path)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
-        finished = _finished_parts(config.parts or tuple(parts), context, parts, progress)
+        finished = _finished_parts(_asked_parts(config, parts), context, parts, progress)
         report = compose(config, context, finished, parts)
         write_pdf(report, run.path / "report.pdf")
         write_html(report, run.path / "report.html")
         run.write_manifest(context.provenance)
     failed = tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None)
     return ExamResult(run.path / "report.pdf", run.path / "report.html", unreadable, failed)
+
+
+def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]:
+    """The parts that are named; where none are, those of every exam and those that a key of the configuration asks for.
+
+    A key that is set asks for its part beside parts that are named, too.
+    """
+    keys = {name for name, part in parts.items() if part.wanted_by and getattr(config, part.wanted_by)}
+    chosen = config.parts or tuple(name for name, part in parts.items() if not part.wanted_by)
+    return tuple(name for name in parts if name in chosen or name in keys)
 
 
 def _context_of(config: ExamConfig, out: Path) -> tuple[Context, tuple[str, ...]]:
@@ -113,6 +123,8 @@ def _context_of(config: ExamConfig, out: Path) -> tuple[Context, tuple[str, ...]
         training_runs=config.training_runs,
         folder=out,
         seed=config.seed,
+        evaluate=config.evaluate,
+        mapping=config.mapping,
     )
     return context, tuple(unreadable)
 

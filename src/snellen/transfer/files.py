@@ -13,6 +13,7 @@ from safetensors.torch import save
 from snellen.data.labels import NUMBERED, Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
+from snellen.inference.features import width_of
 from snellen.models.classifier import Classifier, load
 from snellen.models.resolve import named_on_the_hub
 from snellen.models.safetensors import check_fit, file_digest, read_header, read_safetensors
@@ -20,7 +21,6 @@ from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import from_plain, read_json
 from snellen.transfer.discussion import compare_sentence
-from snellen.transfer.features import width_of
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.linear import ClassifierKind, LinearProbe
 from snellen.transfer.network import ProbeNetwork

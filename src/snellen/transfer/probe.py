@@ -16,6 +16,8 @@ from snellen.data.images import Failure
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
+from snellen.inference.engines import choose_engine
+from snellen.inference.features import DEFAULT_FEATURES, FeatureConfig, FeatureSet, embed_rows
 from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier
 from snellen.models.scores import Scores, most_confused, score
@@ -23,8 +25,6 @@ from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED, to_plain
-from snellen.transfer.engines import choose_engine
-from snellen.transfer.features import DEFAULT_FEATURES, FeatureConfig, FeatureSet, embed_rows
 from snellen.transfer.linear import ClassifierKind, CrossValidation, LinearProbe, check_kind, train_probe
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from sklearn.utils import Tags
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure, Source, one_or_many, open_photo
 from snellen.errors import ImageError
+from snellen.inference.engines import Engine, choose_engine
+from snellen.inference.features import embed_each, width_of, with_size
 from snellen.models.classifier import Classifier, load
 from snellen.models.resolve import DEFAULT_MODEL
-from snellen.transfer.engines import Engine, choose_engine
-from snellen.transfer.features import embed_each, width_of, with_size
 
 
 class CNNFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from snellen.data.images import Source
 from snellen.data.labels import Labels
 from snellen.errors import InputError
+from snellen.runs.provenance import fingerprint
 
 Targets = npt.NDArray[np.int64]
 UNLABELLED = -1
@@ -101,6 +103,23 @@ class ImageSet:
                 for example in rows.read(first, last):
                     yield split, example
             before += len(rows)
+
+
+def with_splits(dataset: ImageSet, splits: Sequence[str]) -> ImageSet:
+    """The data set with some of its splits only.
+
+    Raises:
+        InputError: it has no such split.
+    """
+    for name in splits:
+        if name not in dataset.splits:
+            raise InputError(f"{dataset.name}: no split {name!r}", f"its splits are {', '.join(dataset.splits)}")
+    if list(splits) == list(dataset.splits):
+        return dataset
+    chosen = {name: dataset.splits[name] for name in splits}
+    return dataclasses.replace(
+        dataset, splits=chosen, fingerprint=fingerprint(f"{dataset.fingerprint} {', '.join(splits)}")
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.exam.context import Context
-from snellen.exam.parts import attack, categories, features, probe, stress, training
-from snellen.exam.report.document import Answer, Picture
+from snellen.exam.parts import attack, categories, evaluation, features, probe, stress, training
+from snellen.exam.report.document import Answer, Block, Picture
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Part:
             has none.
         needs: names of the parts whose results it works on. It makes them itself where they were not asked for.
         long: whether it takes minutes, since it learns from a data set.
+        wanted_by: key of the configuration that asks for it where it is set and no parts are named; empty for a part of
+            every exam.
+        compare: function that holds two answers against each other, from their folders, the names of the two exams and
+            a folder to draw into; None where their findings and figures side by side are all.
     """
 
     title: str
@@ -43,6 +47,8 @@ class Part:
     cover: Callable[[Path], Picture] | None = None
     needs: tuple[str, ...] = ()
     long: bool = False
+    wanted_by: str = ""
+    compare: Callable[[Path, Path, tuple[str, str], Path], list[Block]] | None = None
 
 
 PARTS: Mapping[str, Part] = {
@@ -60,6 +66,18 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.categories",
         ),
         references=categories.REFERENCES,
+    ),
+    "evaluation": Part(
+        title="How well it does its job",
+        assignment="",
+        asked=(),
+        inputs=evaluation.inputs,
+        run=evaluation.run,
+        seconds=evaluation.seconds,
+        sources=("snellen.evaluation.matching", "snellen.evaluation.calibration", "snellen.evaluation.comparison"),
+        references=evaluation.REFERENCES,
+        wanted_by="evaluate",
+        compare=evaluation.compare,
     ),
     "features": Part(
         title="How it sees",
@@ -85,7 +103,7 @@ PARTS: Mapping[str, Part] = {
         inputs=probe.inputs,
         run=probe.run,
         seconds=probe.seconds,
-        sources=("snellen.transfer.features", "snellen.transfer.linear", "snellen.models.scores"),
+        sources=("snellen.inference.features", "snellen.transfer.linear", "snellen.models.scores"),
         references=probe.REFERENCES,
         long=True,
     ),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.pets import is_pets
-from snellen.exam.context import Context
+from snellen.exam.context import Context, distinct_names
 from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs.files import Run
 from snellen.transfer.discussion import discuss
@@ -58,19 +58,6 @@ def run(context: Context) -> Answer:
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     return Answer(", ".join(data), facts, blocks)
-
-
-def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
-    """What a report calls each data set: as much of the end of its path or id as tells it from the others."""
-    parts: dict[tuple[str, ...], str] = {}
-    for one in datasets:
-        path = Path(one).resolve() if Path(one).exists() else Path(one)
-        parts.setdefault(tuple(part for part in path.parts if part != path.anchor), one)  # each set once
-    names = dict.fromkeys(parts.values(), "")
-    for depth in range(max(map(len, parts)), 0, -1):
-        ends = ["/".join(part[-depth:]) for part in parts]
-        names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
-    return names
 
 
 def _blocks(result: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:

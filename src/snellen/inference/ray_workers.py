@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import ImageSet
+from snellen.data.datasets.base import ImageSet, with_splits
 from snellen.data.reading import ignore_profiles
 from snellen.errors import InputError, SnellenError
+from snellen.inference.embed_dataset import LocalWorkers
+from snellen.inference.engines import Precision, check_precision, choose_engine
+from snellen.inference.shards import Job, Shard
 from snellen.models.classifier import Classifier, load
 from snellen.runs.progress import SILENT, Progress
-from snellen.transfer.embed_dataset import LocalWorkers
-from snellen.transfer.engines import Precision, check_precision, choose_engine
-from snellen.transfer.shards import Job, Shard
 
 
 class RayWorkers:
@@ -30,7 +30,7 @@ class RayWorkers:
 
     Args:
         classifier: network that gives the features; workers load it by its name.
-        dataset: data set; workers open it by its name.
+        dataset: the data set; workers open it by its name, and keep the splits that it has here.
         precision: precision of the arithmetic.
         workers: largest number of workers; None lets Ray fill the cluster, one to a processor core.
     """
@@ -46,7 +46,7 @@ class RayWorkers:
         self._workers = workers
 
     def shards(self, job: Job, numbers: Sequence[int], progress: Progress = SILENT) -> Iterator[Shard]:
-        """See :meth:`snellen.transfer.embed_dataset.Workers.shards`; in the order in which they are done.
+        """See :meth:`snellen.inference.embed_dataset.Workers.shards`; in the order in which they are done.
 
         Raises:
             SnellenError: the workers cannot go on.
@@ -66,6 +66,7 @@ class RayWorkers:
                 self._classifier.name,
                 self._dataset.name,
                 self._dataset.label_column,
+                tuple(self._dataset.splits),
                 job,
                 str(self._classifier.device),
             ),
@@ -89,16 +90,18 @@ class RayWorkers:
 class _Worker:
     """One actor of the pool: opens data set and network once, then computes the shards that it is given."""
 
-    def __init__(self, model: str, dataset: str, label: str | None, job: Job, device: str) -> None:
+    def __init__(
+        self, model: str, dataset: str, label: str | None, splits: Sequence[str], job: Job, device: str
+    ) -> None:
         classifier = load(model, device=device)
         if classifier.digest != job.weights:
             raise SnellenError(f"{model}: has other weights on this machine", "the same weights on every machine")
         classifier = classifier.with_preprocessing(job.preprocessing)
-        images = open_dataset(dataset, label=label)
+        images = with_splits(open_dataset(dataset, label=label), splits)
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job
-        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision), classifier, images)
+        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision, job.output), classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         with ignore_profiles() if self._job.ignore_profiles else nullcontext():

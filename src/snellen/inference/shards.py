@@ -5,7 +5,8 @@ from what, and one file a shard, written whole or not at all. A shard is a fixed
 so nothing is lost and nothing done twice. When all are there they are merged, in order, and the folder goes.
 
 Columns of the file: ``image_id``, ``split``, ``label`` (the class's name; null where there is none) and
-``features`` (a list of D float32). The images that could not be read and the provenance stand in its metadata.
+``features`` or ``logits`` (a list of float32). The images that could not be read and the provenance stand in its
+metadata.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, SnellenError
+from snellen.inference.engines import Output
 from snellen.runs.files import atomic_path, only_writer, write_json
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import differences, from_plain, to_json, to_plain
@@ -42,7 +45,8 @@ class Job:
         preprocessing: its preprocessing.
         mirrored: whether mirror images are averaged in.
         precision: precision of the arithmetic.
-        width: number of features, D.
+        width: number of features, D, or of logits.
+        output: what is computed, ``features`` or ``logits``; the name of the file's column.
         dataset: name of the data set.
         data: its fingerprint.
         rows: number of its images.
@@ -56,6 +60,7 @@ class Job:
     mirrored: bool
     precision: str
     width: int
+    output: Output
     dataset: str
     data: str
     rows: int
@@ -216,7 +221,7 @@ def merge(path: Path, job: Job, provenance: Provenance) -> StoredFeatures:
                 raise _damaged(_shard(path, shard)) from error
             rows += table.num_rows
             if table.num_rows:
-                smallest = min(smallest, float(table["features"].combine_chunks().flatten().to_numpy().min()))
+                smallest = min(smallest, float(table[job.output].combine_chunks().flatten().to_numpy().min()))
             yield table.replace_schema_metadata(schema.metadata)
 
     # In the folder of shards, which the next run sweeps should this one be killed.
@@ -243,10 +248,36 @@ def finished(path: Path, job: Job) -> StoredFeatures | None:
     if found is None or found[0].job != job:
         return None
     with contextlib.suppress(pa.ArrowException, OSError), pq.ParquetFile(path) as file:
-        batches = (batch.column(0).flatten() for batch in file.iter_batches(SHARD_ROWS, columns=["features"]))
+        batches = (batch.column(0).flatten() for batch in file.iter_batches(SHARD_ROWS, columns=[job.output]))
         smallest = min((float(values.to_numpy().min()) for values in batches), default=float("nan"))
         return StoredFeatures(found[1], found[0].failures, smallest)
     return None
+
+
+@dataclass(frozen=True, eq=False)
+class RowBatch:
+    """Some rows of a finished file.
+
+    Attributes:
+        image_ids: image id of each of N.
+        splits: split of each.
+        labels: class name of each, None where there is none.
+        values: features or logits (N, D).
+    """
+
+    image_ids: Sequence[str]
+    splits: Sequence[str]
+    labels: Sequence[str | None]
+    values: npt.NDArray[np.float32]
+
+
+def read_batches(path: Path) -> Iterator[RowBatch]:
+    """The rows of a finished file, in order and in constant memory."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(SHARD_ROWS):
+            image_ids, splits, labels, values = batch.columns
+            matrix = values.flatten().to_numpy().reshape(batch.num_rows, -1)
+            yield RowBatch(image_ids.to_pylist(), splits.to_pylist(), labels.to_pylist(), matrix)
 
 
 def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
@@ -260,9 +291,9 @@ def _write(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
 
 
 def _schema(metadata: Metadata) -> pa.Schema:
-    features = pa.list_(pa.float32(), metadata.job.width)
-    columns = [("image_id", pa.string()), ("split", pa.string()), ("label", pa.string()), ("features", features)]
-    return pa.schema(columns, {_METADATA: to_json(metadata).encode()})
+    values = pa.list_(pa.float32(), metadata.job.width)
+    texts = [(name, pa.string()) for name in ("image_id", "split", "label")]
+    return pa.schema([*texts, (metadata.job.output, values)], {_METADATA: to_json(metadata).encode()})
 
 
 def _work(path: Path) -> Path:

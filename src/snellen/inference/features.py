@@ -17,9 +17,9 @@ import torch
 from snellen.data.datasets.base import Example, Rows, Targets
 from snellen.data.images import Failure, Source, map_images, read_array
 from snellen.errors import ImageError, InputError
+from snellen.inference.engines import Engine, Features, InputBytes
 from snellen.models.classifier import Classifier
 from snellen.runs.progress import SILENT, Progress
-from snellen.transfer.engines import Engine, Features, InputBytes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ DEFAULT_FEATURES = FeatureConfig()
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedExample:
-    """One image's features (D,)."""
+    """One image's features (D,), or whatever else the engine gives."""
 
     example: Example
     features: Features
@@ -88,7 +88,7 @@ def with_size(classifier: Classifier, size: int | None) -> Classifier:
 def embed_each(
     engine: Engine, classifier: Classifier, examples: Iterable[Example], mirrored: bool = False
 ) -> Iterator[EmbeddedExample | Failure]:
-    """The features of each example, in order and in constant memory; decoding overlaps with the network.
+    """The engine's output for each example, in order and in constant memory; decoding overlaps with the network.
 
     An image that cannot be read gives a :class:`~snellen.data.images.Failure` in its place.
     """
@@ -114,7 +114,7 @@ def embed_each(
             if mirrored:
                 yield np.ascontiguousarray(one[:, ::-1])
 
-    computed = engine.features(inputs())
+    computed = engine.run(inputs())
     for features in _mean_of_pairs(computed) if mirrored else computed:
         example = waiting.popleft()
         while isinstance(example, Failure):

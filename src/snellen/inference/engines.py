@@ -1,6 +1,6 @@
-"""Engines: who computes the features of many photographs, and how fast.
+"""Engines: who computes the features, or the logits, of many photographs, and how fast.
 
-One interface, :class:`Engine`: inputs go in one by one, features come out in the same order while the next photographs
+One interface, :class:`Engine`: inputs go in one by one, outputs come out in the same order while the next photographs
 are still being decoded. All engines compute in float32 unless bfloat16 is asked for, which is about twice as fast and
 whose features stand at a cosine of 0.996 and more to the exact ones.
 """
@@ -28,15 +28,17 @@ from snellen.models.frozen import frozen
 InputBytes = npt.NDArray[np.uint8]
 """One photograph as resized and cropped for the network: (h, w, 3), bytes."""
 Features = npt.NDArray[np.float32]
-"""The features of one photograph: (D,)."""
+"""What the network gives for one photograph: D features, or K logits."""
 
 EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
+Output = Literal["features", "logits"]
+"""What an engine computes: the layer before the classifier, or the classifier's own answer."""
 _BATCH = 16
 
 
 class Engine(Protocol):
-    """Computes features.
+    """Computes features or logits.
 
     Attributes:
         name: name for a report.
@@ -46,18 +48,21 @@ class Engine(Protocol):
     name: str
     precision: Precision
 
-    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
-        """The features of each input, in order; a bounded number of inputs is held at a time."""
+    def run(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
+        """The output of each input, in order; a bounded number of inputs is held at a time."""
 
 
-def choose_engine(classifier: Classifier, name: str = "auto", precision: str = "float32") -> Engine:
+def choose_engine(
+    classifier: Classifier, name: str = "auto", precision: str = "float32", output: Output = "features"
+) -> Engine:
     """The engine that ``name`` stands for.
 
     Args:
-        classifier: network that gives the features.
+        classifier: network that gives the output.
         name: ``torch``; ``openvino``, for CPUs; ``auto`` takes OpenVINO where the classifier is on a CPU,
             OpenVINO is installed and can convert the network, else PyTorch.
         precision: ``float32`` or ``bfloat16``.
+        output: what is computed.
 
     Raises:
         InputError: an unknown name or precision, OpenVINO is not installed or the classifier is not on a CPU.
@@ -73,12 +78,12 @@ def choose_engine(classifier: Classifier, name: str = "auto", precision: str = "
             raise InputError("OpenVINO is not installed", "pip install openvino")
         if not on_cpu:
             raise InputError(f"OpenVINO runs on CPUs, the classifier is on {classifier.device}", "`device` cpu")
-        return OpenVINOEngine(classifier, chosen)
+        return OpenVINOEngine(classifier, chosen, output)
     if name == "auto" and installed and on_cpu:
         # What was chosen is in the result's provenance, so this is not silent.
         with contextlib.suppress(SnellenError):
-            return OpenVINOEngine(classifier, chosen)
-    return TorchEngine(classifier, chosen)
+            return OpenVINOEngine(classifier, chosen, output)
+    return TorchEngine(classifier, chosen, output)
 
 
 def check_precision(name: str) -> Precision:
@@ -99,12 +104,13 @@ class TorchEngine:
 
     name = "torch"
 
-    def __init__(self, classifier: Classifier, precision: Precision = "float32") -> None:
+    def __init__(self, classifier: Classifier, precision: Precision = "float32", output: Output = "features") -> None:
         self.precision = precision
         self._classifier = classifier
+        self._network = _FromBytes(classifier, output)
 
-    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
-        """See :meth:`Engine.features`."""
+    def run(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
+        """See :meth:`Engine.run`."""
         device = self._classifier.device
         remaining = iter(inputs)
         while batch := list(islice(remaining, _BATCH)):
@@ -113,8 +119,8 @@ class TorchEngine:
                 torch.inference_mode(),
                 torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
             ):
-                features = _EmbedBytes(self._classifier)(bytes_)
-            yield from features.float().cpu().numpy()
+                found = self._network(bytes_)
+            yield from found.float().cpu().numpy()
 
 
 class OpenVINOEngine:
@@ -122,7 +128,7 @@ class OpenVINOEngine:
 
     name = "openvino"
 
-    def __init__(self, classifier: Classifier, precision: Precision = "float32") -> None:
+    def __init__(self, classifier: Classifier, precision: Precision = "float32", output: Output = "features") -> None:
         import openvino
 
         self.precision = precision
@@ -130,21 +136,21 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
-        self._compiled = openvino.Core().compile_model(_converted(classifier), "CPU", options)
+        self._compiled = openvino.Core().compile_model(_converted(classifier, output), "CPU", options)
         # A second request for each stream waits in line, so that no stream waits for Python.
         self._requests = 2 * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
-    def features(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
-        """See :meth:`Engine.features`."""
+    def run(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
+        """See :meth:`Engine.run`."""
         idle = [self._compiled.create_infer_request() for _ in range(self._requests)]
         busy: deque[Any] = deque()
 
         def finish() -> Features:
             request = busy.popleft()
             request.wait()
-            features: Features = request.get_output_tensor(0).data[0].copy()
+            found: Features = request.get_output_tensor(0).data[0].copy()
             idle.append(request)
-            return features
+            return found
 
         for one in inputs:
             if not idle:
@@ -156,20 +162,20 @@ class OpenVINOEngine:
             yield finish()
 
 
-class _EmbedBytes(nn.Module):
-    """From bytes (N, h, w, 3) to features (N, D): a classifier's ``embed_inputs`` as a network."""
+class _FromBytes(nn.Module):
+    """From bytes (N, h, w, 3) to features (N, D) or logits (N, K): what a classifier does, as a network."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, output: Output) -> None:
         super().__init__()
         self.network = classifier.network
-        self._classifier = classifier
+        self._run = classifier.embed_inputs if output == "features" else classifier.logits_from_inputs
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self._classifier.embed_inputs(pixels_from_bytes(inputs))
+        return self._run(pixels_from_bytes(inputs))
 
 
-def _converted(classifier: Classifier) -> Any:
-    """The classifier's way from bytes to features as an OpenVINO model of one photograph.
+def _converted(classifier: Classifier, output: Output) -> Any:
+    """The classifier's way from bytes to its output as an OpenVINO model of one photograph.
 
     The front end is used as such: ``openvino.convert_model`` asks for consent to telemetry, and reports.
     """
@@ -181,7 +187,7 @@ def _converted(classifier: Classifier) -> Any:
         with frozen(classifier.network), torch.no_grad(), warnings.catch_warnings():
             # The tracer warns of each constant: mean and deviation are constants.
             warnings.simplefilter("ignore")
-            network, example = _EmbedBytes(classifier).eval(), torch.zeros(shape, dtype=torch.uint8)
+            network, example = _FromBytes(classifier, output).eval(), torch.zeros(shape, dtype=torch.uint8)
             # What a first pass makes and caches must not be made while the tracer records.
             network(example)
             decoder = TorchScriptPythonDecoder(network, example_input=example)

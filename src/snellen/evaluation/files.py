@@ -1,0 +1,123 @@
+"""A run folder of an evaluation: its numbers, a table by photograph, its figures, a model card; and how it is read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snellen.errors import InputError
+from snellen.evaluation.comparison import ModelComparison
+from snellen.evaluation.evaluate import EvaluatedPhotograph, EvaluationResult
+from snellen.evaluation.figures import draw_classes, draw_confusion, draw_errors
+from snellen.evaluation.model_card import model_card
+from snellen.models.predictions import Prediction
+from snellen.runs.files import write_figure, write_json, write_text
+
+RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv", "confusion.csv", "README.md"
+CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
+COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.png"
+
+_COLUMNS = (
+    "image", "split", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
+    "correct", "error",
+)  # fmt: skip
+
+
+def write_evaluation(result: EvaluationResult, out: Path) -> list[str]:
+    """Write everything about an evaluation to ``out``; gives the names of the figures that there are."""
+    write_json(out / RESULT, result.to_dict())
+    write_text(out / PHOTOGRAPHS, to_csv(result))
+    write_text(out / CONFUSION_TABLE, confusion_csv(result))
+    write_text(out / CARD, model_card(result))
+    figures = {
+        CALIBRATION: result.plot(),
+        CLASSES: draw_classes(result),
+        CONFUSION: draw_confusion(result),
+        ERRORS: draw_errors(result),
+    }
+    for name, figure in figures.items():
+        if figure is not None:
+            write_figure(out / name, figure)
+        else:
+            # Of an earlier evaluation in this folder.
+            (out / name).unlink(missing_ok=True)
+    return [name for name, figure in figures.items() if figure is not None]
+
+
+def write_comparison(comparison: ModelComparison, out: Path) -> None:
+    """Write the numbers and the pictures of a comparison."""
+    write_json(out / COMPARISON, {**comparison.to_dict(), "discussion": comparison.discussion()})
+    write_figure(out / DISAGREEMENTS, comparison.plot())
+
+
+def to_csv(result: EvaluationResult) -> str:
+    """A line for each photograph; those that are in no number last, with the reason."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for one in result.photographs:
+        writer.writerow(
+            [
+                one.image, one.split, one.label.label, one.label.index, f"{one.label.probability:.6g}", one.top.label,
+                one.top.index, f"{one.top.probability:.6g}", one.rank, one.correct, "",
+            ]
+        )  # fmt: skip
+    for failure in (*result.unscored, *result.failures):
+        writer.writerow([failure.image, *[""] * (len(_COLUMNS) - 2), failure.error])
+    return text.getvalue()
+
+
+def confusion_csv(result: EvaluationResult) -> str:
+    """The confusion matrix, a line for each of its cells that is not zero."""
+    cells: dict[tuple[str, str], int] = {}
+    for one in result.photographs:
+        cell = one.label.label, one.top.label
+        cells[cell] = cells.get(cell, 0) + 1
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["true", "predicted", "count"])
+    writer.writerows([*cell, count] for cell, count in sorted(cells.items(), key=lambda one: (-one[1], one[0])))
+    return text.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEvaluation:
+    """What a run folder holds of an evaluation.
+
+    Attributes:
+        model: name of the model.
+        dataset: name of the data set.
+        data: its fingerprint.
+        photographs: what was answered for each photograph.
+    """
+
+    model: str
+    dataset: str
+    data: str
+    photographs: Sequence[EvaluatedPhotograph]
+
+
+def read_evaluation(folder: Path) -> StoredEvaluation:
+    """What :func:`write_evaluation` wrote.
+
+    Raises:
+        InputError: there is no evaluation, or it is damaged.
+    """
+    try:
+        about = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        table = (folder / PHOTOGRAPHS).read_text(encoding="utf-8")
+        rows = [row for row in csv.DictReader(io.StringIO(table)) if not row["error"]]
+        photographs = [_photograph(row) for row in rows]
+        return StoredEvaluation(about["model"], about["dataset"], about["provenance"]["data"], photographs)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
+        raise InputError(f"{folder}: holds no evaluation", "the run folder of one") from error
+
+
+def _photograph(row: dict[str, str]) -> EvaluatedPhotograph:
+    label = Prediction(row["label"], int(row["label_index"]), float(row["label_probability"]))
+    top = Prediction(row["top"], int(row["top_index"]), float(row["probability"]))
+    return EvaluatedPhotograph(row["image"], row["split"], label, top, int(row["rank"]))

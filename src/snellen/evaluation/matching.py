@@ -1,0 +1,162 @@
+"""Which of the model's classes each class of a data set is: by a mapping, a name, a WordNet id, or its number."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from snellen.data.labels import Labels, label_of_folder, numbered_labels
+from snellen.errors import InputError
+
+MatchBy = Literal["auto", "name", "wordnet", "index"]
+How = Literal["mapping", "name", "wordnet", "index", ""]
+
+_WAYS_ON = "a `mapping` file of two columns, the data set's class and the model's; or `match_by` index"
+
+
+@dataclass(frozen=True)
+class ClassMatch:
+    """One class of a data set, and which of the model's it is.
+
+    Attributes:
+        name: name in the data set.
+        index: index among the model's classes; None where none was found.
+        how: what it was found by; empty where it was not.
+        reason: why it was not found; empty where it was.
+    """
+
+    name: str
+    index: int | None
+    how: How
+    reason: str = ""
+
+
+def match_classes(
+    classes: Sequence[str],
+    model: Labels,
+    *,
+    match_by: MatchBy = "auto",
+    mapping: Mapping[str, str | int] | None = None,
+) -> tuple[ClassMatch, ...]:
+    """The model's class for each class of a data set.
+
+    A class that the mapping names is what it says there. Any other is looked for by name (spaces and underscores are
+    one, case does not matter), then by WordNet id. By its number a class is only taken where that was asked for, or
+    where no name is known and there are as many classes as the model has: a number that is meant otherwise would be a
+    wrong answer without a word.
+
+    Args:
+        classes: names of the data set's classes, in its order.
+        model: names of the model's.
+        match_by: ``auto`` as above; or one way only: ``name``, ``wordnet``, ``index``.
+        mapping: the model's class, by name, WordNet id or index, for names of the data set's.
+
+    Raises:
+        InputError: an unknown way, a mapping that names no class, or not one class that can be matched.
+    """
+    if match_by not in get_args(MatchBy):
+        raise InputError(f"`match_by` is {match_by!r}", ", ".join(get_args(MatchBy)))
+    mapping = mapping or {}
+    strange = [name for name in mapping if name not in classes]
+    if strange:
+        raise InputError(f"mapping: the data set has no class {strange[0]!r}", ", ".join(classes[:8]))
+    numbered = match_by == "index" or (match_by == "auto" and _numbers_alone(classes, model))
+    matches = tuple(
+        _mapped(name, mapping[name], model) if name in mapping else _match(number, name, model, match_by, numbered)
+        for number, name in enumerate(classes)
+    )
+    if all(match.index is None for match in matches):
+        ours, theirs = (", ".join(names[:3]) for names in (classes, model.names))
+        raise InputError(
+            f"none of the data set's classes ({ours}, ...) is one of the model's ({theirs}, ...)", _WAYS_ON
+        )
+    return matches
+
+
+def read_mapping(path: str | Path) -> dict[str, str | int]:
+    """A mapping file: a JSON object, or a CSV of two columns without a head: the data set's class, the model's.
+
+    Raises:
+        InputError: it cannot be read, or is neither.
+    """
+    path = Path(path)
+    accepted = "a JSON object {class: class of the model}, or a CSV of two columns"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}", accepted) from error
+    if path.suffix.lower() == ".json":
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: not JSON: {error}", accepted) from error
+        if not isinstance(found, dict) or not all(isinstance(v, str | int) for v in found.values()):
+            raise InputError(f"{path}: not a mapping", accepted)
+        return found
+    mapping: dict[str, str | int] = {}
+    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+        if not row:
+            continue
+        if len(row) != 2:
+            raise InputError(f"{path}, line {number}: {len(row)} columns", accepted)
+        mapping[row[0].strip()] = row[1].strip()
+    return mapping
+
+
+def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:
+    by_id = label_of_folder(model, f"{target}/image")
+    try:
+        return ClassMatch(name, model.find(target) if by_id is None else by_id, "mapping")
+    except InputError as error:
+        raise InputError(f"mapping: {name!r}: {error.message}", error.hint) from error
+
+
+def _match(number: int, name: str, model: Labels, match_by: MatchBy, numbered: bool) -> ClassMatch:
+    reason = "the model has no class of that name or WordNet id"
+    if numbered:
+        index = int(name) if name.isdecimal() else number
+        if index < len(model):
+            return ClassMatch(name, index, "index")
+        return ClassMatch(name, None, "", f"the model has {len(model)} classes only")
+    if match_by in ("auto", "name"):
+        try:
+            return ClassMatch(name, _find_name(name, model), "name")
+        except InputError as error:
+            reason = str(error)
+    if match_by in ("auto", "wordnet"):
+        by_id = label_of_folder(model, f"{name}/image")
+        if by_id is not None:
+            return ClassMatch(name, by_id, "wordnet")
+    return ClassMatch(name, None, "", reason)
+
+
+def _find_name(name: str, model: Labels) -> int:
+    """The index of the class called ``name``; never that of which it is only the number.
+
+    Raises:
+        InputError: none, or several, are called so.
+    """
+    plain = _plain(name)
+    own = {_plain(one): index for index, one in enumerate(model.names)}
+    if plain in own:
+        return own[plain]
+    if plain.isdecimal():
+        raise InputError(f"no class named {name!r}", "`match_by` index takes it as a number")
+    return model.find(name.replace("_", " "))
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
+def _numbers_alone(classes: Sequence[str], model: Labels) -> bool:
+    """Whether classes are only known by number, and are as many as the model's."""
+    if len(classes) != len(model) or {_plain(one) for one in classes} & {_plain(one) for one in model.names}:
+        return False
+    return tuple(classes) == numbered_labels(len(classes)).names or {
+        int(name) for name in classes if name.isdecimal()
+    } == set(range(len(classes)))

@@ -1,0 +1,454 @@
+"""Evaluation: exact answers on toys, scikit-learn and brute force as oracles, the command as a person meets it."""
+
+import csv
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import log_loss
+
+import snellen
+from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import Example
+from snellen.data.images import pixels_from_bytes, read_image
+from snellen.data.labels import Labels, imagenet_labels
+from snellen.errors import InputError
+from snellen.evaluation.calibration import (
+    Scored,
+    area_under_risk_coverage,
+    calibration_error,
+    fit_temperature,
+    probability_scores,
+    reliability,
+    risk_coverage,
+    score_logits,
+)
+from snellen.evaluation.comparison import compare_models
+from snellen.evaluation.evaluate import evaluate
+from snellen.evaluation.files import read_evaluation, write_evaluation
+from snellen.evaluation.label_order import label_order_warning
+from snellen.evaluation.matching import ClassMatch, match_classes, read_mapping
+from snellen.evaluation.requirements import judge, measured, read_requirement
+from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.context import Context
+from snellen.exam.parts import PARTS
+from snellen.exam.report.document import Picture
+from snellen.exam.run import _asked_parts
+from snellen.inference.embed_dataset import CLOSE, settle_close_call
+from snellen.inference.engines import choose_engine
+from snellen.inference.features import FeatureConfig, embed_each
+from snellen.intervals import Rate
+
+TORCH = FeatureConfig(engine="torch")
+
+
+def some_logits(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return random.normal(0, 2, (n, classes)), random.integers(0, classes, n)
+
+
+# Calibration
+
+
+def test_proper_scores_are_those_of_scikit_learn() -> None:
+    logits, targets = some_logits(200, 7)
+    scored = score_logits(logits, targets)
+    probabilities = softmax(logits, axis=1)
+    assert -scored.log_likelihood.mean() == pytest.approx(log_loss(targets, probabilities, labels=range(7)))
+    squares = ((probabilities - np.eye(7)[targets]) ** 2).sum(axis=1)
+    assert np.allclose(scored.brier, squares)
+    assert np.allclose(scored.confidence, probabilities.max(axis=1))
+    assert np.array_equal(scored.correct, probabilities.argmax(axis=1) == targets)
+
+
+def test_calibration_error_by_hand() -> None:
+    """Two bins: confidences .6, .6 with one right; .9, .9 with both right."""
+    confidence = np.array([0.9, 0.6, 0.9, 0.6])
+    correct = np.array([True, True, True, False])
+    assert calibration_error(confidence, correct, bins=2) == pytest.approx((2 * 0.1 + 2 * 0.1) / 4)
+    bins = reliability(Scored(confidence, correct, confidence, confidence), 2)
+    assert [(one.n, one.accuracy) for one in bins] == [(2, 0.5), (2, 1.0)]
+    assert [one.confidence for one in bins] == pytest.approx([0.6, 0.9])
+
+
+def test_bins_of_equal_mass_are_those_of_scikit_learn() -> None:
+    logits, targets = some_logits(150, 4)
+    scored = score_logits(logits, targets)
+    true, mean = calibration_curve(scored.correct, scored.confidence, n_bins=15, strategy="quantile")
+    bins = reliability(scored)
+    assert [one.accuracy for one in bins] == pytest.approx(true)
+    assert [one.confidence for one in bins] == pytest.approx(mean)
+    expected = sum(10 * abs(t - m) for t, m in zip(true, mean, strict=True)) / 150
+    assert calibration_error(scored.confidence, scored.correct) == pytest.approx(expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.01, 1), st.booleans()), min_size=1, max_size=40))
+def test_scores_keep_their_bounds(photographs: list[tuple[float, bool]]) -> None:
+    confidence, correct = (np.array(column) for column in zip(*photographs, strict=True))
+    error = calibration_error(confidence, correct)
+    assert abs(correct.mean() - confidence.mean()) - 1e-9 <= error <= 1
+    assert sum(one.n for one in reliability(Scored(confidence, correct, confidence, confidence))) == len(photographs)
+    risks = risk_coverage(Scored(confidence, correct, confidence, confidence))
+    assert risks[-1] == pytest.approx(1 - correct.mean())
+    assert risks.min() >= -1e-12
+    assert risks.max() <= 1 + 1e-12
+
+
+def test_risk_coverage_by_hand() -> None:
+    confidence = np.array([0.9, 0.8, 0.8, 0.5])
+    scored = Scored(confidence, np.array([True, False, True, False]), confidence, confidence)
+    # The two of 0.8 count half a mistake each.
+    assert risk_coverage(scored) == pytest.approx([0, 0.25, 1 / 3, 0.5])
+    assert area_under_risk_coverage(scored) == pytest.approx((0.25 + 1 / 3 + 0.5) / 4)
+
+
+def test_the_temperature_is_found_again() -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(0, 2, (4000, 5))
+    targets = np.array([random.choice(5, p=row) for row in softmax(logits, axis=1)])
+    found = fit_temperature(3 * logits, targets)
+    assert found == pytest.approx(3, rel=0.06)
+    grid = np.exp(np.linspace(np.log(2), np.log(4.5), 400))
+    losses = [-score_logits(3 * logits, targets, t).log_likelihood.mean() for t in grid]
+    assert found == pytest.approx(grid[int(np.argmin(losses))], rel=0.01)
+
+
+def test_a_calibrated_network_shows_the_error_of_chance() -> None:
+    random = np.random.default_rng(0)
+    confidence = random.uniform(0.3, 1, 300)
+    scored = Scored(confidence, random.random(300) < confidence, -confidence, confidence)
+    scores = probability_scores(scored)
+    assert 0.02 < scores.chance_error < 0.1
+    assert scores.calibration_error.value == pytest.approx(scores.chance_error, abs=0.03)
+    # What resampling adds is taken off, so that the interval reaches below what chance alone shows.
+    assert scores.calibration_error.low < scores.chance_error < scores.calibration_error.high
+    assert scores.brier.low < scores.brier.value < scores.brier.high
+
+
+# Which class is which
+
+
+def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
+    model = imagenet_labels()
+    matches = match_classes(["Tiger_Cat", "n02085620", "goldfish", "no such thing", "7", "crane"], model)
+    assert [(one.index, one.how) for one in matches] == [
+        (282, "name"), (151, "wordnet"), (1, "name"), (None, ""), (None, ""), (None, ""),
+    ]  # fmt: skip
+    assert "crane (bird)" in matches[5].reason
+    assert "index" in matches[4].reason
+    mapped = match_classes(["mine", "goldfish"], model, mapping={"mine": "n02085620"})
+    assert [(one.index, one.how) for one in mapped] == [(151, "mapping"), (1, "name")]
+    numbers = match_classes(["10", "2", "x"], model, match_by="index")
+    assert [one.index for one in numbers] == [10, 2, 2]
+    own = Labels(("0", "1", "2"))
+    assert [(one.index, one.how) for one in match_classes(["2", "0"], own)] == [(2, "name"), (0, "name")]
+    three = Labels(("a", "b", "c"))
+    assert [(one.index, one.how) for one in match_classes(["2", "0", "1"], three)] == [
+        (2, "index"), (0, "index"), (1, "index"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("classes", "options", "message"),
+    [
+        (["x", "y"], {}, r"none of the data set's classes \(x, y, ...\) is one of the model's \(red, .*`mapping` file"),
+        (["0", "1"], {}, "none of the data set's classes"),  # two numbers, three classes: not taken for an order
+        (["red"], {"match_by": "sound"}, "`match_by` is 'sound'"),
+        (["red"], {"mapping": {"pink": "red"}}, "the data set has no class 'pink'"),
+        (["red"], {"mapping": {"red": "grene"}}, "mapping: 'red': no class named 'grene'.*did you mean green"),
+    ],
+)
+def test_what_cannot_be_matched(classes, options, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        match_classes(classes, Labels(COLOURS), **options)
+
+
+def test_mapping_files(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("a, red\n\nb,1\n")
+    assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
+    (tmp_path / "m.json").write_text('{"a": "red", "b": 1}')
+    assert read_mapping(tmp_path / "m.json") == {"a": "red", "b": 1}
+    for name, text, message in (
+        ("n.csv", "a,b,c", "line 1: 3 columns"),
+        ("n.json", "[1]", "not a mapping"),
+        ("o.json", "{", "not JSON"),
+        ("absent.csv", None, "cannot be read"),
+    ):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_mapping(tmp_path / name)
+
+
+def test_a_shifted_label_order_is_noticed() -> None:
+    labels = Labels(tuple(f"c{number}" for number in range(10)))
+    targets = np.arange(60) % 10
+    matches = [ClassMatch(name, number, "name") for number, name in enumerate(labels)]
+    assert label_order_warning(targets, targets, labels, matches) == ()
+    (warning,) = label_order_warning(targets, (targets + 1) % 10, labels, matches)
+    assert "shifted by -1: 60 of 60" in warning
+    assert "0 are as it is" in warning
+    # As text sorts them: 0, 1, 10, 2, ...
+    order = np.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7])
+    (warning,) = label_order_warning(targets, order[targets], labels, matches)
+    assert "looks wrong: 60 of 60" in warning
+    random = np.random.default_rng(0).integers(0, 10, 60)
+    assert label_order_warning(targets, random, labels, matches) == ()
+    assert label_order_warning(targets[:10], order[targets[:10]], labels, matches) == ()  # one of each: no telling
+
+
+# From photographs to numbers
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory) -> Path:
+    """Red: right, right, seen as green; green: right; blue: right; one class that the network does not know."""
+    folder = tmp_path_factory.mktemp("set") / "colours"
+    return colour_folders(
+        folder,
+        {
+            "red": [pure(0), pure(0, 100), pure(1, 200)],
+            "green": [pure(1, 128)],
+            "blue": [pure(2)],
+            "pink": [(250, 150, 150), (240, 150, 150)],
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def result(colours: Path):
+    (colours / "green" / "broken.png").write_bytes(b"no image")
+    return evaluate(colour_classifier(), str(colours), features=TORCH)
+
+
+def test_every_number_of_a_toy(result) -> None:
+    assert (result.accuracy, result.top5) == (Rate.of_count(4, 5), None)
+    assert result.mean_per_class.value == pytest.approx((2 / 3 + 1 + 1) / 3)
+    assert [(one.label, one.accuracy.count, one.accuracy.n, one.precision.n) for one in result.per_class] == [
+        ("red", 2, 3, 2), ("green", 1, 1, 2), ("blue", 1, 1, 1),
+    ]  # fmt: skip
+    assert [(one.true, one.predicted, one.count, one.images) for one in result.confused] == [
+        ("red", "green", 1, ("red/2.png",))
+    ]
+    (mistake,) = result.wrong_and_sure
+    sure = math.exp(4 * 200 / 255)
+    assert (mistake.image, mistake.label.label, mistake.top.label, mistake.rank) == ("red/2.png", "red", "green", 2)
+    assert mistake.top.probability == pytest.approx(sure / (sure + 2))
+    assert [one.image for one in result.right_and_unsure[:2]] == ["red/1.png", "green/0.png"]
+    probabilities = [math.exp(4 * s / 255) / (math.exp(4 * s / 255) + 2) for s in (255, 100, 128, 255)]
+    wrong = 1 / (sure + 2)
+    assert result.calibration.scores.log_loss.value == pytest.approx(-np.log([*probabilities, wrong]).mean(), rel=1e-5)
+    assert result.calibration.temperature is None  # of five photographs
+    assert result.matched_by == {"name": 3}
+    assert [(one.name, one.count) for one in result.unmatched] == [("pink", 2)]
+    assert [one.image for one in result.unscored] == ["pink/0.png", "pink/1.png"]
+    assert [one.image for one in result.failures] == ["green/broken.png"]
+    text = result.discussion()
+    assert "colours is right on 80% (4 of 5" in text
+    assert "2 photographs are in no number, since the model does not know their class: pink (2)" in text
+    assert "1 photographs could not be read" in text
+    assert "What this does not prove" in text
+
+
+def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
+    figures = write_evaluation(result, tmp_path)
+    assert set(figures) == {"calibration.png", "classes.png", "confusion.png", "errors.png"}
+    stored = read_evaluation(tmp_path)
+    assert (stored.model, stored.data) == ("colours", result.provenance.data)
+    assert [one.image for one in stored.photographs] == [one.image for one in result.photographs]
+    assert [one.top.index for one in stored.photographs] == [one.top.index for one in result.photographs]
+    rows = list(csv.DictReader((tmp_path / "photographs.csv").read_text().splitlines()))
+    assert [row["error"][:20] for row in rows if row["error"]][:2] == ["its class 'pink' is "] * 2
+    assert len(rows) == 8
+    assert (tmp_path / "confusion.csv").read_text().splitlines() == [
+        "true,predicted,count", "red,red,2", "blue,blue,1", "green,green,1", "red,green,1",
+    ]  # fmt: skip
+    card = (tmp_path / "README.md").read_text()
+    assert card.startswith("---\n")
+    from huggingface_hub import ModelCard
+
+    data = ModelCard(card).data
+    assert (data.eval_results[0].metric_type, data.eval_results[0].metric_value) == ("accuracy", 0.8)
+    assert "| accuracy (top-1) | 80% (4 of 5; 95% interval 38% to 96%) |" in card
+    assert str(tmp_path.parent) not in card
+    (tmp_path / "evaluation.json").write_text("{}")
+    with pytest.raises(InputError, match="holds no evaluation"):
+        read_evaluation(tmp_path)
+
+
+def test_two_models_by_hand(colours: Path, result) -> None:
+    """The second takes red for green and green for red; both see blue."""
+    other = evaluate(colour_classifier(("green", "red", "blue"), name="swapped"), str(colours), features=TORCH)
+    comparison = compare_models(result, other)
+    assert (comparison.both_right, comparison.only_first, comparison.only_second, comparison.both_wrong) == (1, 3, 1, 0)
+    assert comparison.p_value == pytest.approx(2 * (1 + 4) / 16)  # binomial of 4: at most one of the rarer, twice
+    assert comparison.difference.value == pytest.approx(-2 / 5)
+    assert comparison.agreement == Rate.of_count(1, 5)
+    assert [one.image for one in comparison.second_right] == ["red/2.png"]
+    assert {one.image for one in comparison.first_right} == {"red/0.png", "red/1.png", "green/0.png"}
+    assert comparison.plot().axes
+    assert "colours is ahead by 40.0 %, which may well be chance" in comparison.discussion()
+    same = compare_models(result, result)
+    assert (same.p_value, same.difference.value, same.agreement.share) == (1.0, 0.0, 1.0)
+    assert same.plot().axes
+    with pytest.raises(InputError, match="not the same photographs"):
+        compare_models(result, evaluate(colour_classifier(), "digits", mapping={"0": "red"}, features=TORCH))
+
+
+def test_the_right_split_is_scored(tmp_path: Path) -> None:
+    colour_folders(tmp_path / "train", {"red": [pure(1)], "green": [pure(1)]})
+    colour_folders(tmp_path / "val", {"red": [pure(0)], "green": [pure(1)]})
+    tested = evaluate(colour_classifier(), str(tmp_path), features=TORCH)
+    assert (tested.accuracy, tested.splits[:38]) == (Rate.of_count(2, 2), "The set's own test split (val); the ot")
+    assert evaluate(colour_classifier(), str(tmp_path), split="train", features=TORCH).accuracy == Rate.of_count(1, 2)
+    with pytest.raises(InputError, match="no split 'test' .its splits are train, val"):
+        evaluate(colour_classifier(), str(tmp_path), split="test")
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "flat" / "a.png").write_bytes((tmp_path / "val" / "red" / "0.png").read_bytes())
+    with pytest.raises(InputError, match="has no labels"):
+        evaluate(colour_classifier(), str(tmp_path / "flat"))
+
+
+def test_called_again_nothing_is_classified_twice(colours: Path, result, tmp_path: Path) -> None:
+    first = evaluate(colour_classifier(), str(colours), features=TORCH, out=tmp_path)
+    again = evaluate(colour_classifier(), str(colours), features=TORCH, out=tmp_path)
+    assert (first.classified, again.classified) == (8, 0)
+    assert first.accuracy == again.accuracy == result.accuracy
+    other = evaluate(colour_classifier(scale=2.0), str(colours), features=TORCH, out=tmp_path)
+    assert other.classified == 8
+
+
+def test_a_close_call_is_decided_by_the_plain_way(lite0, imagenet) -> None:
+    example = Example(str(imagenet[0]), None, "a")
+    (fast,) = embed_each(choose_engine(lite0, output="logits"), lite0, [example])
+    with torch.inference_mode():
+        plain = lite0.logits_from_inputs(
+            pixels_from_bytes(lite0.preprocessing.preprocess_image(read_image(example.source)))
+        )[0].numpy()
+    assert np.abs(fast.features - plain).max() < CLOSE / 2
+    top = np.sort(fast.features)[-2:]
+    assert top[1] - top[0] > CLOSE
+    assert settle_close_call(lite0, fast) is fast
+    fast.features[np.argsort(fast.features)[-2]] = top[1] - CLOSE / 2
+    assert np.array_equal(settle_close_call(lite0, fast).features, plain)
+
+
+def test_top_one_is_that_of_classify(lite0, imagenet) -> None:
+    """Twelve real photographs: the same class, and the same probability to a hundredth."""
+    folder = imagenet[0].parents[1]
+    paths = imagenet[:12]
+    plain = snellen.classify(lite0, [str(path) for path in paths], k=1)
+    examples = [Example(str(path), None, path.name) for path in paths]
+    engine = choose_engine(lite0, output="logits")
+    found = [settle_close_call(lite0, one).features for one in embed_each(engine, lite0, examples)]
+    assert [int(logits.argmax()) for logits in found] == [one.top.index for one in plain]
+    assert [softmax(logits).max() for logits in found] == pytest.approx(
+        [one.top.probability for one in plain], abs=0.02
+    )
+    assert match_classes([path.name for path in folder.iterdir()], lite0.labels)[0].how == "wordnet"
+
+
+# Pass or fail
+
+
+def test_requirements(result) -> None:
+    texts = ["accuracy>=0.8", "accuracy.low>=0.5", "calibration_error<=1", "top5>=0.1"]
+    verdicts = judge([read_requirement(text) for text in texts], measured(result))
+    assert [one.met for one in verdicts] == [True, False, True, False]
+    assert verdicts[1].value == pytest.approx(result.accuracy.low)
+    assert math.isnan(verdicts[3].value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("accuracy", "not a requirement .such as accuracy>=0.9"),
+        ("acuracy>=0.5", "no number 'acuracy' .did you mean accuracy"),
+        ("accuracy>=1e", "'1e' is not a number"),
+    ],
+)
+def test_what_is_no_requirement(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_requirement(text)
+
+
+# The exam
+
+
+def context_of(classifier, folder: Path, dataset: Path) -> Context:
+    return Context(
+        classifier=classifier, photographs=(), expected=(), provenance=classifier.provenance("d"), target=0,
+        epsilon="4/255", datasets=("digits",), training="digits", training_runs=(), folder=folder, seed=0,
+        evaluate=(str(dataset),),
+    )  # fmt: skip
+
+
+def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: Path) -> None:
+    part = PARTS["evaluation"]
+    right, swapped = tmp_path / "a", tmp_path / "b"
+    context = context_of(colour_classifier(), right, colours)
+    answer = part.run(context)
+    assert answer.facts[0].name == "accuracy of the model itself"
+    assert answer.facts[0].value.startswith("0.800, 95% interval 0.376 to 0.964, n = 5")
+    assert answer.data == "colours (5 photographs, 3 classes: red, green, blue)"
+    assert all(block.path.is_file() for block in answer.blocks if isinstance(block, Picture))
+    assert part.seconds(context, 2.0) == 2 * len(open_dataset(str(colours)))
+    assert (right / "photographs.csv").is_file()
+    part.run(context_of(colour_classifier(("green", "red", "blue"), name="swapped"), swapped, colours))
+    paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c")
+    assert "one is ahead by 40.0 %" in paragraph.text
+    assert table.rows == [("one right", "1", "3"), ("one wrong", "1", "0")]
+    assert picture.path.is_file()
+    (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c")
+    assert "Not compared photograph by photograph" in refused.text
+    with pytest.raises(InputError, match="none of the data set's classes"):
+        part.run(dataclasses.replace(context, evaluate=()))  # the digits are no colours
+
+
+def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "exam.toml").write_text('evaluate = "set"\nmapping = "m.csv"\n')
+    config = read_exam_config(tmp_path / "exam.toml")
+    assert (config.evaluate, config.mapping) == ((str(tmp_path / "set"),), "m.csv")
+    assert _asked_parts(config, PARTS) == tuple(PARTS)
+    assert _asked_parts(ExamConfig(), PARTS) == tuple(name for name in PARTS if name != "evaluation")
+    assert _asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
+    chosen = dataclasses.replace(config, parts=("categories",))
+    assert _asked_parts(chosen, PARTS) == ("categories", "evaluation")
+
+
+# The command
+
+
+def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
+    """Four real photographs, one broken, a class that nobody knows: what is said, what is written, the status."""
+    for path in imagenet[:4]:
+        (tmp_path / "set" / path.parent.name).mkdir(parents=True)
+        (tmp_path / "set" / path.parent.name / path.name).symlink_to(path)
+    (tmp_path / "set" / imagenet[0].parent.name / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "set" / "stranger").mkdir()
+    (tmp_path / "set" / "stranger" / "a.jpg").symlink_to(imagenet[5])
+    run = snellen_command("evaluate", tmp_path / "set", "--json", "--out", tmp_path / "out")
+    assert run.returncode == 2
+    assert "stranger: 1 photographs not scored: " in run.stderr
+    assert "broken.jpg: not an image" in run.stderr
+    found = json.loads(run.stdout)
+    assert (found["accuracy"]["n"], found["matched_by"], found["comparison"]) == (4, {"wordnet": 4}, None)
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json", "calibration.png"}
+    required = snellen_command(
+        "evaluate", tmp_path / "set", "--out", tmp_path / "out", "--require", "accuracy.low>=0.99"
+    )
+    assert required.returncode == 1
+    assert "required accuracy.low>=0.99: it is " in required.stderr
+    assert "accuracy (top-1)" in required.stdout
