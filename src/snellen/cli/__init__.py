@@ -67,7 +67,7 @@ def _reading(ignored: bool) -> Iterator[None]:
             yield
         finally:
             for sentence in log.sentences():
-                output.stderr.print(sentence, markup=False, soft_wrap=True)
+                output.stderr.print(sentence, soft_wrap=True)
 
 
 @app.callback()

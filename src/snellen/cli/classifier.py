@@ -40,5 +40,5 @@ def load_classifier(
         named = None if model == options.DEFAULT_MODEL else model
         classifier = load_probe(probe, model=named, architecture=architecture, device=device)
     for note in classifier.notes:
-        output.stderr.print(f"{classifier.name}: {output.printable(note)}", markup=False, soft_wrap=True)
+        output.stderr.print(output.printable(f"{classifier.name}: {note}"), soft_wrap=True)
     return classifier

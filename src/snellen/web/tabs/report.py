@@ -41,8 +41,8 @@ _SECONDS = {"categories": 2.0, "features": 9.0, "attack": 14.0, "stress": 9.0}
 
 
 def _fields(_: AppState) -> tuple[Field, ...]:
-    options = [(name, part.title) for name, part in PARTS.items()]
-    value = [name for name, part in PARTS.items() if not part.long]
+    options = [(name, part.title) for name, part in PARTS.items() if not part.wanted_by]
+    value = [name for name, part in PARTS.items() if not (part.long or part.wanted_by)]
     return (
         Choices("parts", "Parts", value, options, "Those that learn from a data set take minutes."),
         TextLine("title", "Title", "An eye exam"),
