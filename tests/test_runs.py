@@ -214,7 +214,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
     with Run(tmp_path / "run"):
         write_text(tmp_path / "run" / "a", "")
-    assert names_in(tmp_path / "run") == ["a"]
+    assert names_in(tmp_path / "run") == [".snellen.files", "a"]
 
 
 def test_a_lock_whose_file_is_gone_is_not_held(tmp_path: Path, monkeypatch) -> None:

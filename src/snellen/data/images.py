@@ -109,7 +109,8 @@ def _files_below(folder: str) -> list[str]:
         folders[:] = [] if real in seen else [name for name in folders if not is_left_behind(name)]
         if real not in seen:
             files = (Path(base, name) for name in names if not is_left_behind(name))
-            found.extend(str(file) for file in files if file.is_file())
+            # A link that leads nowhere is one to name, when its turn comes.
+            found.extend(str(file) for file in files if file.is_file() or (file.is_symlink() and not file.exists()))
         seen.add(real)
     return sorted(found)
 

@@ -20,7 +20,19 @@ from snellen.data.images import Failure, pixels_from_bytes, read_image
 from snellen.data.reading import profiles_ignored
 from snellen.inference.engines import Engine, Output, Precision, choose_engine
 from snellen.inference.features import DEFAULT_FEATURES, EmbeddedExample, FeatureConfig, embed_each, width_of
-from snellen.inference.shards import Job, Shard, StoredRow, begin, discard, finished, locked, merge, write_shard
+from snellen.inference.shards import (
+    DamagedShardError,
+    Job,
+    Shard,
+    StoredFeatures,
+    StoredRow,
+    begin,
+    discard,
+    finished,
+    locked,
+    merge,
+    write_shard,
+)
 from snellen.models.classifier import Classifier
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -125,7 +137,7 @@ def embed_dataset(
             progress.advance(job.rows - embedded)
             for shard in workers.shards(job, missing, progress):
                 write_shard(path, job, shard)
-            stored = merge(path, job, provenance)
+            stored = _merged(path, job, workers, progress, provenance)
         discard(path)
     return EmbeddingResult(
         path=str(path),
@@ -138,6 +150,18 @@ def embed_dataset(
         features=FeatureConfig(workers.name, workers.precision, features.mirrored),
         provenance=provenance,
     )
+
+
+def _merged(path: Path, job: Job, workers: Workers, progress: Progress, provenance: Provenance) -> StoredFeatures:
+    """The file of all shards; those that turn out to be damaged are made again, each once."""
+    for _ in range(job.shards):
+        try:
+            return merge(path, job, provenance)
+        except DamagedShardError as error:
+            progress.note(str(error))
+            for shard in workers.shards(job, begin(path, job), SILENT):
+                write_shard(path, job, shard)
+    return merge(path, job, provenance)
 
 
 def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig, output: Output) -> Workers:

@@ -29,7 +29,7 @@ from snellen.errors import InputError, SnellenError
 from snellen.inference.engines import Output
 from snellen.runs.files import atomic_path, only_writer, write_json
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import differences, from_plain, to_json, to_plain
+from snellen.runs.serialise import differences, from_plain, read_dataclass, to_json, to_plain
 
 SHARD_ROWS = 256
 _METADATA = b"snellen"
@@ -126,6 +126,10 @@ class StoredFeatures:
     smallest: float
 
 
+class DamagedShardError(SnellenError):
+    """A shard is not what was written; it is removed."""
+
+
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other jobs away from the file; see :func:`snellen.runs.files.only_writer`."""
@@ -139,24 +143,25 @@ def begin(path: Path, job: Job) -> list[int]:
     """Start or resume the job of a file; gives the shards that are still to do.
 
     Raises:
-        InputError: a file of somebody else's is in its place, or the folder beside it holds another job's shards, or
-            nobody can say whose.
+        InputError: a file of somebody else's is in its place, or the folder beside it holds another job's shards.
     """
     if path.exists() and _read_metadata(path) is None:
         raise InputError(f"{path}: is there already, and holds no features of ours", "another `out`")
     found = _work(path) / "job.json"
-    if found.is_file():
-        _check_same(_work(path), _read_job(found), job)
-    else:
+    earlier = _read_job(found)
+    if earlier is None:
         write_json(found, job)
+    else:
+        _check_same(_work(path), earlier, job)
     return [shard for shard in range(job.shards) if not _is_done(path, job, shard)]
 
 
-def _read_job(path: Path) -> Job:
+def _read_job(path: Path) -> Job | None:
+    """The job that was begun; None where there is none, or its file is damaged: each shard says itself whose it is."""
     try:
-        return from_plain(Job, json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError, RecursionError, InputError) as error:
-        raise InputError(f"{path}: does not describe a job", "delete its folder, or choose another `out`") from error
+        return read_dataclass(Job, path)
+    except InputError:
+        return None
 
 
 def _check_same(work: Path, old: Job, new: Job) -> None:
@@ -188,20 +193,26 @@ def write_shard(path: Path, job: Job, shard: Shard) -> None:
     schema = _schema(Metadata(job, tuple(shard.failures)))
     matrix = np.stack([row.features for row in rows]) if rows else np.empty((0, job.width), np.float32)
     columns = [
-        pa.array([row.image_id for row in rows], pa.string()),
-        pa.array([row.split for row in rows], pa.string()),
-        pa.array([row.label for row in rows], pa.string()),
+        _texts([row.image_id for row in rows]),
+        _texts([row.split for row in rows]),
+        _texts([row.label for row in rows]),
         pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), job.width),
     ]
     with atomic_path(_shard(path, shard.number)) as temporary:
         _write(temporary, schema, [pa.Table.from_arrays(columns, schema=schema)])
 
 
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    """A column of texts; of the name of a file that is not UTF-8, its odd bytes as JSON has them."""
+    sound = [None if value is None else value.encode(errors="backslashreplace").decode() for value in values]
+    return pa.array(sound, pa.string())
+
+
 def merge(path: Path, job: Job, provenance: Provenance) -> StoredFeatures:
     """Make the file of all shards, in order and one at a time.
 
     Raises:
-        SnellenError: a shard is missing or damaged; it is removed, so that the next call makes it again.
+        DamagedShardError: a shard is missing or damaged; it is removed, so that it can be made again.
     """
     failures: list[Failure] = []
     for shard in range(job.shards):
@@ -230,9 +241,9 @@ def merge(path: Path, job: Job, provenance: Provenance) -> StoredFeatures:
     return StoredFeatures(rows, tuple(failures), smallest if rows else float("nan"))
 
 
-def _damaged(shard: Path) -> SnellenError:
+def _damaged(shard: Path) -> DamagedShardError:
     shard.unlink(missing_ok=True)
-    return SnellenError(f"{shard}: was damaged and is removed", "embed again: what is sound is kept")
+    return DamagedShardError(f"{shard}: was damaged, and is made again")
 
 
 def discard(path: Path) -> None:
