@@ -23,6 +23,9 @@ from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
 from snellen.runs.provenance import fingerprint
 
+_MOST_UNPACKED, _MOST_TIMES = 64 << 20, 100
+_SOUND = "a file without them, or a sound one"
+_LARGEST = np.iinfo(np.int64).max
 _ROWS_AT_ONCE = 16
 
 
@@ -99,9 +102,16 @@ class _Parquet:
         inside = cell if isinstance(cell, Mapping) else {"bytes": cell}
         source: Source = inside.get("bytes") or b""
         if not source and inside.get("path"):
-            source = str(path.parent / inside["path"])
+            source = _beside(path, str(inside["path"]))
         name = f"{self.split}/{row}" if self.columns.id is None else str(cells[self.columns.id])
         return Example(source, label_at(self.labels, row), name)
+
+
+def _beside(file: Path, name: str) -> Source:
+    """The image that a row names by path; nothing where that leads out of the folder of its file."""
+    home = file.parent.resolve()
+    image = (home / name).resolve()
+    return str(image) if image.is_relative_to(home) else b""
 
 
 def label_at(labels: Targets | None, row: int) -> int | None:
@@ -127,6 +137,7 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
         try:
             with pyarrow.parquet.ParquetFile(path) as file:
                 found = columns_of(path, file.schema_arrow, label)
+                _check_size(path, file, found.image)
                 counts[path] = file.metadata.num_rows
                 names = [one for one in file.schema_arrow.names if one != found.image]
             values[path] = [] if found.label is None else _column(path, found.label)
@@ -155,6 +166,20 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
     )
 
 
+def _check_size(path: Path, file: Any, image: str) -> None:
+    """Refuse images that unpack to far more than they are: image files are compressed already."""
+    index = file.schema_arrow.get_field_index(image)
+    paths = [file.schema.column(number).path for number in range(len(file.schema))]
+    numbers = [number for number, one in enumerate(paths) if one.partition(".")[0] == file.schema_arrow.names[index]]
+    for group in map(file.metadata.row_group, range(file.num_row_groups)):
+        for column in map(group.column, numbers):
+            packed, unpacked = column.total_compressed_size, column.total_uncompressed_size
+            if unpacked > _MOST_UNPACKED and unpacked > _MOST_TIMES * packed:
+                raise InputError(
+                    f"{path}: {packed:,} bytes of images unpack to {unpacked:,}", f"at most {_MOST_TIMES} times as many"
+                )
+
+
 def _column(path: Path, name: str) -> list[Any]:
     """The values of one column."""
     import pyarrow.parquet
@@ -174,15 +199,19 @@ def classes_of(name: str, columns: Columns, values: Sequence[Any]) -> tuple[Labe
     if columns.label is None:
         return None, None
     if all(value is None or (isinstance(value, int) and not isinstance(value, bool)) for value in values):
-        numbers = np.array(
-            [UNLABELLED if value is None else max(value, UNLABELLED) for value in values], dtype=np.int64
-        )
+        # Numbers beyond those that an array holds are names in any case.
+        capped = (UNLABELLED if value is None else min(max(value, UNLABELLED), _LARGEST) for value in values)
+        numbers = np.fromiter(capped, dtype=np.int64, count=len(values))
         if columns.names is not None:
+            if len(numbers) and numbers.max() >= len(columns.names):
+                raise InputError(
+                    f"{name}: class {numbers.max()}, of {len(columns.names)} names", "a name for each class"
+                )
             return Labels(columns.names), numbers
         known = np.unique(numbers[numbers != UNLABELLED])
         if len(known) and known[-1] == len(known) - 1:
             return numbered_labels(len(known)), numbers
-        values = [None if number == UNLABELLED else int(number) for number in numbers]
+        values = [None if value is None or value < 0 else value for value in values]
     elif not all(value is None or isinstance(value, str | bool) for value in values):
         odd = next(value for value in values if value is not None and not isinstance(value, str | bool | int))
         raise InputError(
@@ -217,9 +246,7 @@ def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:
     Raises:
         InputError: no column holds images, or none has the name ``label``.
     """
-    features: dict[str, Any] = {}
-    if b"huggingface" in (schema.metadata or {}):
-        features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
+    features = _hub_features(path, schema)
     kinds = {name: feature.get("_type") for name, feature in features.items() if isinstance(feature, Mapping)}
     images = [name for name in schema.names if kinds.get(name) == "Image"] or [
         entry.name for entry in schema if _may_hold_images(entry.type)
@@ -232,8 +259,42 @@ def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:
     named = [name for name in LABEL_COLUMNS if name in schema.names]
     label = label or next(iter([name for name in named if name in classes] or classes or named), None)
     ids = [name for name in ("image_id", "id", "file_name", "filename") if name in schema.names]
-    names = tuple(features[label]["names"]) if label is not None and label in classes else None
+    names = _hub_names(path, features[label].get("names")) if label is not None and label in classes else None
     return Columns(images[0], label, ids[0] if ids else None, names)
+
+
+def _hub_features(path: Path, schema: Any) -> Mapping[str, Any]:
+    """What the hub's metadata say of each column; empty where the file has none.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    text = (schema.metadata or {}).get(b"huggingface")
+    if text is None:
+        return {}
+    try:
+        features = json.loads(text)["info"]["features"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: its metadata for the hub are damaged", "a file without them, or a sound one"
+        ) from error
+    if not isinstance(features, Mapping):
+        raise InputError(f"{path}: its metadata for the hub list no columns", _SOUND)
+    return features
+
+
+def _hub_names(path: Path, names: Any) -> tuple[str, ...]:
+    """The names of the classes, as the hub's metadata have them.
+
+    Raises:
+        InputError: they are none, or two are the same.
+    """
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        raise InputError(f"{path}: its metadata for the hub name no classes", "a list of names")
+    twice = [one for one in names if names.count(one) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise InputError(f"{path}: two classes are called {twice[0]!r}", "a name of its own for each class")
+    return tuple(names)
 
 
 def _may_hold_images(kind: Any) -> bool:

@@ -1,0 +1,109 @@
+"""Hostile parquet files: whatever the columns and metadata say, labels are right or the file is refused in a line."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from snellen.data.datasets import open_dataset
+from snellen.errors import InputError
+
+
+def png(grey: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4), (grey, grey, grey)).save(file, "PNG")
+    return file.getvalue()
+
+
+IMAGES = pa.array([{"bytes": png(number), "path": None} for number in range(4)])
+
+
+def written(folder: Path, hub: object = None, **columns: object) -> str:
+    table = pa.table({"image": IMAGES} | columns)
+    if hub is not None:
+        table = table.replace_schema_metadata({b"huggingface": hub if isinstance(hub, bytes) else json.dumps(hub)})
+    pq.write_table(table, folder / "train.parquet")
+    return str(folder)
+
+
+def hub(names: object) -> dict:
+    return {"info": {"features": {"label": {"_type": "ClassLabel", "names": names}}}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (pa.array([0, 1, 10**9, 1]), ["0", "1", "1000000000"]),
+        (pa.array([0, 1, 2**64 - 1, 1], pa.uint64()), ["0", "1", "18446744073709551615"]),
+        (pa.array([0, 1, -5, 1]), ["0", "1"]),
+        (pa.array([False, True, None, True]), ["False", "True"]),
+    ],
+    ids=["10^9", "beyond 64 bits", "negative", "boolean"],
+)
+def test_odd_labels(tmp_path: Path, labels: pa.Array, classes: list[str]) -> None:
+    """No array of classes is as long as the largest number, and the images keep the class that their row names."""
+    images = open_dataset(written(tmp_path, label=labels))
+    assert images.labels is not None
+    assert len(images.labels) == len(classes)
+    found = [example.label for _, example in images.read()]
+    assert found[:2] == [0, 1]
+    assert found[3] == 1
+    assert found[2] == (2 if len(classes) == 3 else None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "metadata", "message"),
+    [
+        ({"label": pa.array([[1], [2], [0], [1]])}, None, "the column label holds list, not labels"),
+        ({"label": pa.array([0.0, 1.0, 0.0, 1.0])}, None, "the column label holds float, not labels"),
+        ({"label": pa.array([0, 1, 0, 5])}, hub(["a", "b"]), "class 5, of 2 names"),
+        ({"label": pa.array([0, 1, 0, 1])}, hub(["a", "a"]), "two classes are called 'a'"),
+        ({"label": pa.array([0, 1, 0, 1])}, hub([1, 2]), "name no classes"),
+        ({"label": pa.array([0, 1, 0, 1])}, hub(None), "name no classes"),
+        ({"label": pa.array([0, 1, 0, 1])}, b"[[[", "metadata for the hub are damaged"),
+        ({"label": pa.array([0, 1, 0, 1])}, {"info": {"features": []}}, "list no columns"),
+        ({"label": pa.array([0, 1, 0, 1])}, b"[" * 100_000, "metadata for the hub are damaged"),
+        ({"image": pa.array([1, 2, 3, 4])}, None, "no column holds images; it has image"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, columns: dict, metadata: object, message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        open_dataset(written(tmp_path, metadata, **columns))
+    assert message in str(refused.value)
+    assert str(tmp_path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_zeros_that_unpack_to_much(tmp_path: Path) -> None:
+    zeros = pa.array([bytes(1 << 27)], pa.large_binary())
+    pq.write_table(pa.table({"image": zeros, "label": [0]}), tmp_path / "train.parquet", compression="zstd")
+    assert (tmp_path / "train.parquet").stat().st_size < 100_000
+    with pytest.raises(InputError, match=r"bytes of images unpack to 134,2.* \(at most 100 times as many\)"):
+        open_dataset(str(tmp_path))
+
+
+def test_no_row_names_a_file_elsewhere(tmp_path: Path) -> None:
+    """A path in a row leads to an image beside its file, and to nothing above it."""
+    (tmp_path / "secret.png").write_bytes(png(9))
+    folder = tmp_path / "set"
+    (folder / "more").mkdir(parents=True)
+    (folder / "more" / "own.png").write_bytes(png(1))
+    paths = ["more/own.png", "../secret.png", str(tmp_path / "secret.png"), None]
+    images = pa.array([{"bytes": None, "path": path} for path in paths])
+    found = [example.source for _, example in open_dataset(written(folder, image=images, label=[0, 1, 0, 1])).read()]
+    assert found == [str((folder / "more" / "own.png").resolve()), b"", b"", b""]
+
+
+def test_many_rows_of_little(tmp_path: Path) -> None:
+    """A file of some kilobytes may hold a million rows; its labels are read, its images only when asked for."""
+    count = 1_000_000
+    images = IMAGES.take(pa.array(np.zeros(count, np.int32)))
+    pq.write_table(pa.table({"image": images, "label": np.zeros(count, np.int8)}), tmp_path / "train.parquet")
+    opened = open_dataset(str(tmp_path))
+    assert len(opened) == count
+    assert next(iter(opened.read(count - 1)))[1].label == 0
