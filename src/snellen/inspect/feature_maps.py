@@ -36,7 +36,7 @@ from snellen.inspect.activations import read_activations, read_activations_and_g
 from snellen.inspect.batches import Named, one_or_each, reader
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Hook, Layer, find_layer, hooked
-from snellen.models.predictions import Prediction, top_predictions
+from snellen.models.predictions import Prediction, softmax, top_predictions
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED
 
@@ -369,7 +369,7 @@ def ablate(
             hooks[selections[number].layer] = _ablation(selections[number].layer, ablated)
         with torch.no_grad(), hooked(classifier.network, hooks):
             logits = classifier.logits_from_inputs(inputs.expand(len(batch), -1, -1, -1))
-        probabilities = logits.double().softmax(dim=1)[:, top.index].tolist()
+        probabilities = softmax(logits)[:, top.index].tolist()
         for (number, _), probability in zip(batch, probabilities, strict=True):
             changes[number].append(probability - top.probability)
     return changes
@@ -471,7 +471,7 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:
     layer = selection.layer
     varying = _deviation(selection.maps.flatten(1)) > 0
-    support = contributions[contributions > 0].sort(descending=True).values.double().cumsum(0)
+    support = contributions[contributions > 0].sort(descending=True).values.cpu().double().cumsum(0)
     half = int((support < support[-1] / 2).sum()) + 1 if len(support) else 0
     return LayerSummary(
         name=layer.name,

@@ -23,6 +23,7 @@ from snellen.inspect.activations import read_activations_and_gradients
 from snellen.inspect.batches import Named, one_or_each, reader
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Layer, find_layer
+from snellen.models.predictions import softmax
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED
 
@@ -117,7 +118,7 @@ def _heatmaps(
     classifier: Classifier, photographs: Sequence[Named], layer: Layer, logits: Tensor, heat: Tensor, index: int | None
 ) -> list[Heatmap]:
     indices = _targets(logits, index)
-    probabilities = logits.double().softmax(dim=1).gather(1, indices[:, None])[:, 0]
+    probabilities = softmax(logits).gather(1, indices.cpu()[:, None])[:, 0]
     peaks = heat.amax(dim=(1, 2))
     scaled = heat / torch.where(peaks > 0, peaks, 1.0)[:, None, None]
     return [

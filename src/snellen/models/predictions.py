@@ -24,6 +24,14 @@ class Prediction:
     probability: float
 
 
+def softmax(logits: Tensor) -> Tensor:
+    """Probabilities (N, K), float64 on the CPU, of logits (N, K) of any precision on any device.
+
+    Some devices, Apple's among them, have no float64.
+    """
+    return logits.detach().cpu().double().softmax(dim=1)
+
+
 def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:
     """The ``k`` most probable categories of each row of ``logits`` (N, K); all K where k is larger.
 
@@ -32,7 +40,7 @@ def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tupl
     """
     if not isinstance(k, int) or k < 1:
         raise InputError(f"k is {k!r}", "a whole number above 0")
-    probabilities, indices = logits.detach().double().softmax(dim=1).topk(min(k, logits.shape[1]), dim=1)
+    probabilities, indices = softmax(logits).topk(min(k, logits.shape[1]), dim=1)
     return [
         tuple(Prediction(classifier.labels[index], index, value) for value, index in zip(row, column, strict=True))
         for row, column in zip(probabilities.tolist(), indices.tolist(), strict=True)
@@ -47,4 +55,4 @@ def probabilities_of(classifier: Classifier, image: Image.Image) -> Tensor:
 def probabilities_of_inputs(classifier: Classifier, inputs: npt.NDArray[np.uint8]) -> Tensor:
     """Softmax probabilities (K,), float64, of the bytes (h, w, 3) of one photograph at the network's input size."""
     with torch.inference_mode():
-        return classifier.logits_from_inputs(pixels_from_bytes(inputs))[0].double().softmax(dim=0).cpu()
+        return softmax(classifier.logits_from_inputs(pixels_from_bytes(inputs)))[0]

@@ -14,10 +14,12 @@ def high_frequency_energy(images: Tensor) -> Tensor:
 
     The sum of the squares of what is left of each image when the lower frequencies are taken out.
     """
+    # Not every device has float64.
+    images = images.detach().cpu().double()
     height, width = images.shape[2:]
-    down = torch.fft.fftfreq(height, device=images.device)[:, None]
-    across = torch.fft.fftfreq(width, device=images.device)[None, :]
+    down = torch.fft.fftfreq(height)[:, None]
+    across = torch.fft.fftfreq(width)[None, :]
     high = torch.hypot(down, across) >= CUTOFF
-    spectrum = torch.fft.fft2(images.double())
+    spectrum = torch.fft.fft2(images)
     energy: Tensor = (spectrum.abs().square() * high).sum(dim=(1, 2, 3)) / (height * width)
     return energy

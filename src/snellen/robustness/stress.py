@@ -17,7 +17,7 @@ from snellen.data.images import Failure, ImageLike, Photo, Source, one_or_many, 
 from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, describe_transform
 from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction
+from snellen.models.predictions import Prediction, softmax
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.result import Result
@@ -287,7 +287,7 @@ def _inputs(
 def _probabilities(classifier: Classifier, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
         logits = torch.cat([classifier.logits_from_inputs(some) for some in inputs.split(_BATCH)])
-    return logits.double().softmax(dim=1).cpu()
+    return softmax(logits)
 
 
 def _kept(noise: Tensor) -> Tensor:

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/cpu.max"),)
+"""Where Linux says how much of the processors' time a container may take."""
 _PACKAGES = ("snellen", "torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn", "matplotlib", "typst")
 
 
@@ -93,10 +95,14 @@ def hardware() -> str:
 
 
 def cores() -> int:
-    """The number of processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The number of processor cores that this process may use: those that it may run on, or the time of fewer."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for path in _CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            # Microseconds of processor time in a period, and the period; "max" where there is no limit.
+            share, period = map(int, path.read_text().split())
+            here = min(here, max(1, -(-share // period)))
+    return here
 
 
 def fingerprint(data: bytes | str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from PIL import Image
@@ -28,6 +28,7 @@ from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_plain
 from snellen.training.augment import resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint, save_tensors, tensors_of
+from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
 from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
@@ -277,7 +278,7 @@ class _State:
         training = Training(
             recipe,
             seed,
-            _fast(processes.prepare(classifier.network), processes.device),
+            _fast(processes.prepare(classifier.network), processes.device, call.progress),
             make_optimisers(classifier.network, recipe.optimiser),
             split.to(processes.device),
             data.preprocessing,
@@ -382,11 +383,9 @@ def _check_takes(network: nn.Module, inputs: Tensor, name: str) -> None:
         ) from error
 
 
-def _fast(network: nn.Module, device: torch.device) -> nn.Module:
+def _fast(network: nn.Module, device: torch.device, progress: Progress) -> nn.Module:
     """The same network, compiled where that pays: on CUDA."""
-    if device.type != "cuda":
-        return network
-    return cast(nn.Module, torch.compile(network, mode="max-autotune-no-cudagraphs"))
+    return network if device.type != "cuda" else CompiledNetwork(network, progress)
 
 
 def _metadata(recipe: Recipe, data: InMemoryDataset) -> dict[str, str]:
