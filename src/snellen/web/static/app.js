@@ -408,17 +408,18 @@ async function start() {
   const loading = byId("loading");
   const state = recall();
   const begun = performance.now();
-  for (;;) {
+  let page = null;
+  while (!page) {
     try {
       const said = await get("api/started");
-      if (said.ready) break;
       loading.textContent = `${said.text} \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
+      if (said.ready) page = await get("api/page");
+      else await new Promise((resolve) => setTimeout(resolve, 400));
     } catch (error) {
       loading.textContent = error.message;
+      await new Promise((resolve) => setTimeout(resolve, 2000));
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  const page = await get("api/page");
   const present = await Promise.all(state.photographs.map((one) => get(`api/photographs/${one.number}`).catch(() => null)));
   state.photographs = present.filter(Boolean);
   if (!state.photographs.some((one) => one.number === state.selected)) state.selected = state.photographs.length ? state.photographs[0].number : "";
