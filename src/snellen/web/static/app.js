@@ -247,8 +247,16 @@ class App {
     for (const card of cards) card.waiting("Asking");
     this.cards[tab.name] = cards;
     this.drawAnswers();
-    byId("answers").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    this.bringIntoSight();
     await Promise.all(cards.map((card) => this.ask(tab, card, run)));
+  }
+
+  /** The answer is seen while it comes: on a phone it lies below all that is asked. */
+  bringIntoSight() {
+    const answers = byId("answers");
+    const low = answers.getBoundingClientRect().top > 0.6 * innerHeight;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (low) answers.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
   }
 
   async ask(tab, card, run) {
