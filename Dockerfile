@@ -1,6 +1,7 @@
 # The page on CPUs, as a user who is not root. Build and run:
 #   docker build --tag snellen .
 #   docker run --rm --publish 127.0.0.1:7860:7860 snellen
+# With a password: --env SNELLEN_AUTH=user:password. As a hub Space: docs/page.md.
 FROM python:3.11-slim
 
 # On x86 the package index's PyTorch brings CUDA along; name PyTorch's CPU index here to do without:

@@ -129,7 +129,8 @@ class Visitor:
     def download(self, name: str, file: str, to: Path) -> Path:
         """Download one of the answer's files."""
         with self.page.expect_download() as started:
-            self.answer(name).locator(f".files a[download='{file}']").click()
+            # By keyboard: a click just after a scroll may go to a frame of another process that was there before.
+            self.answer(name).locator(f".files a[download='{file}']").press("Enter")
         started.value.save_as(to)
         return to
 

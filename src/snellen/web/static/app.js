@@ -247,8 +247,16 @@ class App {
     for (const card of cards) card.waiting("Asking");
     this.cards[tab.name] = cards;
     this.drawAnswers();
-    byId("answers").scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    this.bringIntoSight();
     await Promise.all(cards.map((card) => this.ask(tab, card, run)));
+  }
+
+  /** The answer is seen while it comes: on a phone it lies below all that is asked. */
+  bringIntoSight() {
+    const answers = byId("answers");
+    const low = answers.getBoundingClientRect().top > 0.6 * innerHeight;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (low) answers.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
   }
 
   async ask(tab, card, run) {
@@ -408,17 +416,18 @@ async function start() {
   const loading = byId("loading");
   const state = recall();
   const begun = performance.now();
-  for (;;) {
+  let page = null;
+  while (!page) {
     try {
       const said = await get("api/started");
-      if (said.ready) break;
       loading.textContent = `${said.text} \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
+      if (said.ready) page = await get("api/page");
+      else await new Promise((resolve) => setTimeout(resolve, 400));
     } catch (error) {
       loading.textContent = error.message;
+      await new Promise((resolve) => setTimeout(resolve, 2000));
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
-  const page = await get("api/page");
   const present = await Promise.all(state.photographs.map((one) => get(`api/photographs/${one.number}`).catch(() => null)));
   state.photographs = present.filter(Boolean);
   if (!state.photographs.some((one) => one.number === state.selected)) state.selected = state.photographs.length ? state.photographs[0].number : "";
