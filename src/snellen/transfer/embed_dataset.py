@@ -92,7 +92,7 @@ def embed_dataset(
         SnellenError: the file cannot be written.
     """
     path, dataset = Path(out), open_dataset(dataset) if isinstance(dataset, str) else dataset
-    workers = _workers(classifier, dataset, features)
+    workers = _workers(classifier, dataset, features, progress)
     job = Job(
         model=classifier.name,
         weights=classifier.digest,
@@ -130,12 +130,12 @@ def embed_dataset(
     )
 
 
-def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig) -> Workers:
+def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig, progress: Progress) -> Workers:
     if features.engine == RAY:
         from snellen.transfer.ray_workers import RayWorkers
 
         return RayWorkers(classifier, dataset.name, features.precision)
-    return LocalWorkers(choose_engine(classifier, features.engine, features.precision), classifier, dataset)
+    return LocalWorkers(choose_engine(classifier, features.engine, features.precision, progress), classifier, dataset)
 
 
 class LocalWorkers:
