@@ -1,5 +1,7 @@
 """What is fuzzed, and the rule: a result, or an error of one line that names the file."""
 
+import atexit
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,10 +13,14 @@ import numpy as np
 from snellen.data.images import FORMATS, read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.models.pretrained import LoadOptions, complete
+from snellen.models.repository import CONFIG, read_repository_config
+from snellen.models.resolve import resolve
+from snellen.models.timm_hub import from_timm_repository
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
-from .seeds import TOML_TOKENS, seeds
+from .seeds import JSON_TOKENS, TOML_TOKENS, hub_weights, seeds
 
 
 class BrokenRuleError(AssertionError):
@@ -84,13 +90,49 @@ def _read_recipe(path: Path) -> None:
         raise BrokenRuleError("no recipe")
 
 
+@dataclass(frozen=True)
+class _OneConfig:
+    """A repository whose configuration is a fuzzed file, and whose weights are sound."""
+
+    config: Path
+    title: str = "fuzz"
+
+    def file(self, name: str) -> Path:
+        if name == CONFIG:
+            return self.config
+        path = Path(tempfile.gettempdir()) / f"snellen-fuzz-{os.getpid()}.safetensors"
+        if not path.exists():
+            path.write_bytes(hub_weights())
+            atexit.register(path.unlink, missing_ok=True)
+        return path
+
+
+def _read_hub(path: Path) -> None:
+    """As :func:`snellen.models.resolve.resolve` does once it has the repository."""
+    repository = _OneConfig(path)
+    plain = read_repository_config(str(path), repository)
+    if "architecture" not in plain:
+        raise InputError(f"{path}: is not timm's")
+    try:
+        complete(str(path), from_timm_repository(str(path), repository, plain, train_size=False), LoadOptions())
+    except InputError as error:
+        # What resolve does: nothing that is refused is without its name.
+        raise error if error.message.startswith(str(path)) else InputError(f"{path}: {error}") from error
+
+
+def _read_weights(path: Path) -> None:
+    resolve(str(path))
+
+
 def targets() -> dict[str, Target]:
     """All of them by name."""
     pools = seeds()
     images = [Target(kind, kind.lower(), pools[kind], (), _read_image, ImageError) for kind in FORMATS]
     exam = Target("exam", "toml", pools["exam"], TOML_TOKENS, _read_exam, InputError)
     recipe = Target("recipe", "toml", pools["recipe"], TOML_TOKENS, _read_recipe, InputError)
-    return {target.name: target for target in (*images, exam, recipe)}
+    hub = Target("hub", "json", pools["hub"], JSON_TOKENS, _read_hub, InputError)
+    weights = Target("weights", "safetensors", pools["weights"], JSON_TOKENS, _read_weights, InputError)
+    return {target.name: target for target in (*images, exam, recipe, hub, weights)}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:

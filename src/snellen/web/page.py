@@ -89,7 +89,8 @@ def build_page(state: AppState) -> gr.Blocks:
                     cache_examples=False,
                     api_visibility="private",
                 )
-                model = gr.Dropdown(list(state.models), value=next(iter(state.models)), label="Model", filterable=False)
+                origins = [(f"{name} ({one.classifier.source})", name) for name, one in state.models.items()]
+                model = gr.Dropdown(origins, value=next(iter(state.models)), label="Model", filterable=True)
             with gr.Column(scale=3, min_width=520), gr.Tabs():
                 _classify_tab(state, photograph, model)
                 _features_tab(state, photograph, model)
