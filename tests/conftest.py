@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
+    # What tests convert is not to lie among what the user's own networks became.
+    os.environ["SNELLEN_CACHE"] = tempfile.mkdtemp(prefix="snellen-tests-")
     # Workers of a parallel run share the processor instead of each taking all of it.
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)

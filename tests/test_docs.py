@@ -5,7 +5,7 @@ A page's blocks run from top to bottom in one folder, which holds what :func:`pr
 - ``python``: run; all of a page share their names;
 - ``bash``: each command must end with status 0;
 - ``text`` right after one of these: lines that its output must hold, numbers to a few per cent;
-- ``python``, ``toml`` with a file's name as title: written, for the commands below it;
+- ``python``, ``toml``, ``text``, ``json`` with a file's name as title: written, for the commands below it;
 - ``json`` is parsed, and other ``text`` is a drawing;
 - anything titled "Not run by the tests: REASON": not run; :data:`MOST_NOT_RUN` bounds how many there may be.
 
@@ -101,6 +101,8 @@ def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     if not any(block.language in ("bash", "python") for block in blocks):
         return
     monkeypatch.chdir(tmp_path)
+    # As a script beside the page's files would.
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     prepare(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
@@ -320,10 +322,18 @@ def prepare_troubles(folder: Path) -> None:
         draw(folder / "few" / "dog" / f"{number}.png", number)
     draw(folder / "few" / "cat" / "0.png", 0)
     (folder / "results").write_text("a file, not a folder")
+    # The probe that is refused before anything of it but its network's name is looked at.
+    learned = {"size": [64, 64], "crop_fraction": 1.0, "interpolation": "bilinear", "mean": [0] * 3, "std": [1] * 3}
+    about = {"model": "tf_efficientnet_lite0", "weights": "", "preprocessing": learned, "mirrored": False, "c": 1.0}
+    about |= {"kind": "svm", "labels": ["cat", "dog"], "dataset": "digits", "data": "", "format": 2}
+    (folder / "pets").mkdir()
+    (folder / "pets" / "probe.json").write_text(json.dumps(about))
+    save_file({"weight": torch.zeros(2, 4), "bias": torch.zeros(2)}, folder / "pets" / "probe.safetensors")
     shutil.rmtree(folder / "timm")
     configurations = {
         "wrong-key.toml": 'title = "Homework 2"\nphotograph = ["peppers.jpg"]\n',
         "no-quotes.toml": "title = Homework 2\n",
+        "runs-code.toml": 'architecture = "net.py"\n',
         "wrong-type.toml": 'seed = "0"\n',
         "wrong-part.toml": 'parts = ["atack"]\n',
         "too-fast.toml": 'network = "plain"\nepochs = 1\nbatch = 4\noptimiser = {name = "sgd", learning_rate = 1e30}\n',

@@ -7,12 +7,15 @@ import pytest
 import torch
 from torch import nn
 
+import snellen._torchvision  # noqa: F401  # before timm
 from snellen.data.images import read_array, read_image
+from snellen.data.labels import numbered_labels
 from snellen.data.preprocessing import Preprocessing, _on_device
 from snellen.errors import ImageError, InputError, SnellenError
 from snellen.inference import engines
 from snellen.inference.engines import OpenVINOEngine, TorchEngine, choose_engine
 from snellen.models.classifier import Classifier
+from snellen.runs.progress import Progress
 from transfer_toys import SIDE, toy_classifier
 
 needs_openvino = pytest.mark.skipif(
@@ -109,9 +112,61 @@ def test_a_network_that_openvino_cannot_convert() -> None:
     toy = toy_classifier()
     preprocessing: Preprocessing = toy.preprocessing
     classifier = Classifier(_Untraceable(), preprocessing, toy.labels, name="odd", device="cpu")
-    assert choose_engine(classifier).name == "torch"
+    said: list[str] = []
+
+    class Heard(Progress):
+        def note(self, line: str) -> None:
+            said.append(line)
+
+    assert choose_engine(classifier, progress=Heard()).name == "torch"
+    assert len(said) == 1
+    assert "odd: OpenVINO cannot convert it: " in said[0]
+    assert said[0].endswith("; PyTorch takes over")
     with pytest.raises(SnellenError, match=r"odd: OpenVINO cannot convert it: .*`engine` torch"):
         choose_engine(classifier, "openvino")
+
+
+def of_timm(**changes: object) -> Classifier:
+    import timm
+
+    torch.manual_seed(0)
+    network = timm.create_model("test_vit", num_classes=3, img_size=32, **changes)
+    preprocessing = Preprocessing((32, 32), 1.0, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    return Classifier(network, preprocessing, numbered_labels(3), name="kept", device="cpu")
+
+
+@needs_openvino
+def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> None:
+    """Read again for the same network; made again for other weights, other settings, damage; a program is not kept."""
+    monkeypatch.setenv("SNELLEN_CACHE", str(tmp_path))
+    made: list[str] = []
+    convert = engines._convert
+    monkeypatch.setattr(engines, "_convert", lambda one: made.append(one.name) or convert(one))
+    inputs = list(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8))
+    first = list(OpenVINOEngine(of_timm()).features(inputs))
+    (kept,) = (tmp_path / "openvino").glob("*.xml")
+    again = list(OpenVINOEngine(of_timm()).features(inputs))
+    assert len(made) == 1
+    np.testing.assert_array_equal(first, again)
+    other = of_timm()
+    with torch.no_grad():
+        other.network.norm.bias += 1
+    OpenVINOEngine(other)
+    OpenVINOEngine(of_timm(global_pool="avg", class_token=True))
+    assert len(made) == 3
+    kept.write_bytes(b"damage")
+    np.testing.assert_array_equal(list(OpenVINOEngine(of_timm()).features(inputs)), first)
+    assert len(made) == 4
+    OpenVINOEngine(toy_classifier())
+    hooked = of_timm()
+    hooked.network.norm.register_forward_hook(lambda *_: None)
+    OpenVINOEngine(hooked)
+    assert len(made) == 6
+    assert len(list((tmp_path / "openvino").iterdir())) == 2 * 3
+    file = tmp_path / "no-folder"
+    file.write_text("")
+    monkeypatch.setenv("SNELLEN_CACHE", str(file))
+    np.testing.assert_allclose(list(OpenVINOEngine(of_timm()).features(inputs)), first, atol=1e-4)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import json
 import pickle
 import struct
 import tarfile
@@ -11,7 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import tifffile
+import torch
 from PIL import Image, ImageCms, PngImagePlugin
+from safetensors.torch import save
+
+from snellen.models.create import create
 
 WIDTH, HEIGHT = 13, 9
 _NOISE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
@@ -214,11 +219,52 @@ TOML_TOKENS = (
 )  # fmt: skip
 
 
+JSON_TOKENS = (
+    b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"0.0",
+    b"20000", b"1000000000", b"9" * 5000, b"[" * 3000,
+    b'{"a":' * 2000, b'"\\ud800"', b'"' + b"x" * 5000 + b'"', b"\xff",
+    b'"checkpoint_path": "evil.pth",', b'"layers": [1000000],', b'"depth": 1000000000,', b'"members": 1000000000',
+    b'"hf-hub:someone/else"', b'"local-dir:/"', b'"net.py"', b'"os:system"', b'"test_vit"', b'"input_size": [3, 9, 9],',
+)  # fmt: skip
+
+
+def _hub() -> Iterator[bytes]:
+    """timm's ``config.json``, as it is saved today and as it was."""
+    pretrained = {
+        "input_size": [3, 32, 32], "test_input_size": [3, 32, 32], "crop_pct": 0.9, "test_crop_pct": 1.0, "tag": "mine",
+        "interpolation": "bilinear", "mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6], "crop_mode": "center",
+    }  # fmt: skip
+    common = {"architecture": "test_vit", "num_classes": 2, "label_names": ["healthy", "ill"]}
+    described = {"healthy": "healthy, well", "ill": "ill"}
+    yield json.dumps(common | {"model_args": {"img_size": 32}, "pretrained_cfg": pretrained}).encode()
+    yield json.dumps(
+        common | {"model_args": {"img_size": [32, 32]}, "label_descriptions": described} | pretrained
+    ).encode()
+
+
+def hub_weights() -> bytes:
+    """The weights that the configurations of :func:`_hub` are of."""
+    import timm
+
+    torch.manual_seed(0)
+    return save(timm.create_model("test_vit", num_classes=2, img_size=32).state_dict())
+
+
+def _weights() -> Iterator[bytes]:
+    """Weights that say of themselves what Snellen's own do."""
+    preprocessing = {"input_size": [3, 32, 32], "crop_pct": 1.0, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5],
+                     "std": [0.2, 0.2, 0.2]}  # fmt: skip
+    metadata = {"architecture": "deep", "labels": '["cat", "dog"]', "preprocessing": json.dumps(preprocessing)}
+    for widths in ([2, 2, 2], [2, 4, 2]):
+        options = {"widths": widths, "members": 1}
+        yield save(create("deep", 2, options).state_dict(), metadata | {"options": json.dumps(options)})
+
+
 def seeds() -> dict[str, list[bytes]]:
     """The seeds by target."""
     made = {
         "JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp, "AVIF": _avif,
-        "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv,
+        "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv, "hub": _hub, "weights": _weights,
     }  # fmt: skip
     if importlib.util.find_spec("pillow_heif") is not None:
         made["HEIC"] = _heic

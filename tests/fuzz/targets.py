@@ -1,5 +1,7 @@
 """What is fuzzed, and the rule: a result, or an error of one line that names the file."""
 
+import atexit
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +18,15 @@ from snellen.data.decode import FORMATS
 from snellen.data.images import read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.models.pretrained import LoadOptions, complete
+from snellen.models.repository import CONFIG, read_repository_config
+from snellen.models.resolve import resolve
+from snellen.models.timm_hub import from_timm_repository
 from snellen.runs.process import quiet_libraries
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
-from .seeds import TOML_TOKENS, seeds
+from .seeds import JSON_TOKENS, TOML_TOKENS, hub_weights, seeds
 
 PICKLE_TOKENS = (
     b"cposix\nsystem\n", b"cbuiltins\neval\n", b"X\x02\0\0\0ls", b"(R", b"\x85R", b"b", b"\x81", b"cnumpy\ndtype\n",
@@ -117,6 +123,40 @@ def _read_recipe(path: Path) -> None:
         raise BrokenRuleError("no recipe")
 
 
+@dataclass(frozen=True)
+class _OneConfig:
+    """A repository whose configuration is a fuzzed file, and whose weights are sound."""
+
+    config: Path
+    title: str = "fuzz"
+
+    def file(self, name: str) -> Path:
+        if name == CONFIG:
+            return self.config
+        path = Path(tempfile.gettempdir()) / f"snellen-fuzz-{os.getpid()}.safetensors"
+        if not path.exists():
+            path.write_bytes(hub_weights())
+            atexit.register(path.unlink, missing_ok=True)
+        return path
+
+
+def _read_hub(path: Path) -> None:
+    """As :func:`snellen.models.resolve.resolve` does once it has the repository."""
+    repository = _OneConfig(path)
+    plain = read_repository_config(str(path), repository)
+    if "architecture" not in plain:
+        raise InputError(f"{path}: is not timm's")
+    try:
+        complete(str(path), from_timm_repository(str(path), repository, plain, train_size=False), LoadOptions())
+    except InputError as error:
+        # What resolve does: nothing that is refused is without its name.
+        raise error if error.message.startswith(str(path)) else InputError(f"{path}: {error}") from error
+
+
+def _read_weights(path: Path) -> None:
+    resolve(str(path))
+
+
 def targets() -> dict[str, Target]:
     """All of them by name, read as the command line and the page read: what decoders say is kept to themselves."""
     quiet_libraries()
@@ -128,7 +168,9 @@ def targets() -> dict[str, Target]:
     tables = Target("csv", "csv", pools["csv"], (), _read_table, InputError)
     exam = Target("exam", "toml", pools["exam"], TOML_TOKENS, _read_exam, InputError)
     recipe = Target("recipe", "toml", pools["recipe"], TOML_TOKENS, _read_recipe, InputError)
-    return {target.name: target for target in (*images, *archives, pickles, tables, exam, recipe)}
+    hub = Target("hub", "json", pools["hub"], JSON_TOKENS, _read_hub, InputError)
+    weights = Target("weights", "safetensors", pools["weights"], JSON_TOKENS, _read_weights, InputError)
+    return {target.name: target for target in (*images, *archives, pickles, tables, exam, recipe, hub, weights)}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:

@@ -112,7 +112,7 @@ def embed_dataset(
         SnellenError: the file cannot be written.
     """
     path, dataset = Path(out), open_dataset(dataset) if isinstance(dataset, str) else dataset
-    workers = _workers(classifier, dataset, features, output)
+    workers = _workers(classifier, dataset, features, output, progress)
     job = Job(
         model=classifier.name,
         weights=classifier.digest,
@@ -164,12 +164,14 @@ def _merged(path: Path, job: Job, workers: Workers, progress: Progress, provenan
     return merge(path, job, provenance)
 
 
-def _workers(classifier: Classifier, dataset: ImageSet, features: FeatureConfig, output: Output) -> Workers:
+def _workers(
+    classifier: Classifier, dataset: ImageSet, features: FeatureConfig, output: Output, progress: Progress
+) -> Workers:
     if features.engine == RAY:
         from snellen.inference.ray_workers import RayWorkers
 
         return RayWorkers(classifier, dataset, features.precision)
-    engine = choose_engine(classifier, features.engine, features.precision, output)
+    engine = choose_engine(classifier, features.engine, features.precision, output, progress)
     return LocalWorkers(engine, classifier, dataset)
 
 

@@ -7,7 +7,6 @@ whose features stand at a cosine of 0.996 and more to the exact ones.
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import warnings
 from collections import deque
@@ -22,8 +21,10 @@ from torch import Tensor, nn
 
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError, SnellenError
+from snellen.inference.conversions import converted
 from snellen.models.classifier import Classifier
 from snellen.models.frozen import frozen
+from snellen.runs.progress import SILENT, Progress
 
 InputBytes = npt.NDArray[np.uint8]
 """One photograph as resized and cropped for the network: (h, w, 3), bytes."""
@@ -53,7 +54,11 @@ class Engine(Protocol):
 
 
 def choose_engine(
-    classifier: Classifier, name: str = "auto", precision: str = "float32", output: Output = "features"
+    classifier: Classifier,
+    name: str = "auto",
+    precision: str = "float32",
+    output: Output = "features",
+    progress: Progress = SILENT,
 ) -> Engine:
     """The engine that ``name`` stands for.
 
@@ -63,6 +68,7 @@ def choose_engine(
             OpenVINO is installed and can convert the network, else PyTorch.
         precision: ``float32`` or ``bfloat16``.
         output: what is computed.
+        progress: told in a line where OpenVINO cannot convert the network, so that PyTorch takes over.
 
     Raises:
         InputError: an unknown name or precision, OpenVINO is not installed or the classifier is not on a CPU.
@@ -80,9 +86,10 @@ def choose_engine(
             raise InputError(f"OpenVINO runs on CPUs, the classifier is on {classifier.device}", "`device` cpu")
         return OpenVINOEngine(classifier, chosen, output)
     if name == "auto" and installed and on_cpu:
-        # What was chosen is in the result's provenance, so this is not silent.
-        with contextlib.suppress(SnellenError):
+        try:
             return OpenVINOEngine(classifier, chosen, output)
+        except SnellenError as error:
+            progress.note(f"{error.message}; PyTorch takes over")
     return TorchEngine(classifier, chosen, output)
 
 
@@ -136,7 +143,12 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
-        self._compiled = openvino.Core().compile_model(_converted(classifier, output), "CPU", options)
+        model = converted(classifier, output, lambda: _convert(classifier, output))
+        try:
+            self._compiled = openvino.Core().compile_model(model, "CPU", options)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}", "`engine` torch") from error
         # A second request for each stream waits in line, so that no stream waits for Python.
         self._requests = 2 * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
@@ -174,7 +186,7 @@ class _FromBytes(nn.Module):
         return self._run(pixels_from_bytes(inputs))
 
 
-def _converted(classifier: Classifier, output: Output) -> Any:
+def _convert(classifier: Classifier, output: Output) -> Any:
     """The classifier's way from bytes to its output as an OpenVINO model of one photograph.
 
     The front end is used as such: ``openvino.convert_model`` asks for consent to telemetry, and reports.

@@ -65,7 +65,8 @@ def maker(architecture: str, options: Mapping[str, Any] | None = None) -> Maker:
         architecture: ``plain``, ``batchnorm``, ``deep``; a timm or torchvision architecture (``torchvision:vgg16``);
             or a program, which is run: ``net.py``, for its function ``network``, ``net.py:function``, or
             ``package.module:function``. The function, or class, gets the number of logits as ``classes`` or
-            ``num_classes``, or as its one argument; without such an argument it is called as it is.
+            ``num_classes`` (also where it takes any keyword), or as its one argument; without such an argument it is
+            called as it is.
         options: keyword arguments of Snellen's own networks, or of a program's function.
 
     Raises:
@@ -164,6 +165,9 @@ def _arguments(function: Callable[..., Any], classes: int) -> tuple[tuple[int, .
     for name in ("classes", "num_classes"):
         if name in parameters and parameters[name].kind is not inspect.Parameter.POSITIONAL_ONLY:
             return (), {name: classes}
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        # As timm's and torchvision's functions, which hand it on.
+        return (), {"num_classes": classes}
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     required = [one for one in parameters.values() if one.default is one.empty and one.kind in kinds]
     return ((classes,) if required else ()), {}

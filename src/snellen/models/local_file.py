@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import snellen._torchvision  # noqa: F401  # before timm
-from snellen.data.labels import Labels, checked_labels
+from snellen.data.labels import IMAGENET, Labels, checked_labels, imagenet_labels
 from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
 from snellen.errors import InputError, ModelError, shown
 from snellen.models.create import is_program, maker, torchvision_name
@@ -54,17 +54,18 @@ def read_metadata(path: Path) -> Metadata:
     """
     said = read_header(path).metadata
     try:
+        by_name = (said.get("labels") or "").strip('"') == IMAGENET
         plain = {
             key: parse_json(said[key], f"{path}: its {key}", f"weights whose {key} are JSON, or none")
             for key in ("labels", "preprocessing", "options")
-            if key in said
+            if key in said and not (key == "labels" and by_name)
         }
         preprocessing = PreprocessingConfig.from_plain(plain.get("preprocessing", {}), f"{path}: its preprocessing")
         if not preprocessing.missing():
             preprocessing.complete()
         return Metadata(
             said.get("architecture") or None,
-            checked_labels(str(path), plain["labels"]) if "labels" in plain else None,
+            imagenet_labels() if by_name else checked_labels(str(path), plain["labels"]) if "labels" in plain else None,
             preprocessing,
             from_plain(_Options, {"options": plain.get("options", {})}, f"{path}: its metadata").options,
         )

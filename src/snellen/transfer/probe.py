@@ -167,7 +167,7 @@ def probe(
     check_kind(kind)
     dataset = open_dataset(dataset) if isinstance(dataset, str) else dataset
     data = train_test(dataset, seed)
-    engine = choose_engine(classifier, features.engine, features.precision)
+    engine = choose_engine(classifier, features.engine, features.precision, progress=progress)
     progress.begin(f"Embedding with {classifier.name}", len(data.train) + len(data.test))
     started = time.perf_counter()
     train, test = (
