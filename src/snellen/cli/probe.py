@@ -12,6 +12,7 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
+    from snellen.transfer.few import FewShotResult
     from snellen.transfer.probe import ProbeResult
 
 
@@ -24,6 +25,10 @@ def probe(
     ] = None,
     label: options.Label = None,
     group: options.Group = None,
+    shots: Annotated[
+        str | None, typer.Option("--shots", help="Learn from so many examples a class: numbers, such as 1,2,5,10.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How often the examples of --shots are drawn.", min=1)] = 10,
     size: options.Size = None,
     mirrored: options.Mirrored = False,
     engine: Annotated[str, typer.Option("--engine", help="auto, torch or openvino.")] = "auto",
@@ -41,17 +46,30 @@ def probe(
 
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
     _check_comparison(compare, models, architecture)
-    kind = check_kind(classifier)
+    output.exclusive(("--compare", compare is not None), ("--shots", shots is not None))
+    kind, counts = check_kind(classifier), None if shots is None else _numbers(shots)
 
     from snellen.data.datasets import open_dataset
     from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.transfer.features import FeatureConfig, with_size
-    from snellen.transfer.files import save_comparison, save_run
+    from snellen.transfer.few import few_shot
+    from snellen.transfer.files import save_comparison, save_few_shot, save_run
     from snellen.transfer.probe import probe as probe_one
 
     images = open_dataset(dataset, label=label, group=group)
     features = FeatureConfig(engine, precision, mirrored)
+    if counts is not None:
+        network = with_size(load(model, architecture=architecture, device=device), size)
+        with nullcontext() if out is None else Run(out) as run:
+            with output.progress_bar() as progress:
+                few = few_shot(
+                    network, images, counts, seeds, kind=kind, features=features, seed=seed, progress=progress
+                )
+            if run is not None:
+                save_few_shot(run, few)
+        _print_few_shot(few, json)
+        return
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
@@ -67,6 +85,37 @@ def probe(
     for failure in results[0].failures:
         output.complain(failure.error)
     output.finish(len(results[0].failures))
+
+
+def _numbers(text: str) -> list[int]:
+    from snellen.errors import InputError
+
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--shots {text}", "whole numbers, separated by commas, such as 1,2,5,10")
+    return [int(number) for number in numbers]
+
+
+def _print_few_shot(result: FewShotResult, json: bool) -> None:
+    from rich.table import Table
+
+    from snellen.runs.serialise import to_json
+
+    if json:
+        sys.stdout.write(to_json(result.to_dict()))
+    else:
+        table = Table("examples a class", "mean per class", "deviation", "drawings", box=None, pad_edge=False)
+        for column in table.columns:
+            column.justify = "right"
+        for point in result.points:
+            row = (f"{point.shots}", f"{point.mean:.3f}", f"{point.deviation:.3f}", f"{len(point.accuracies)}")
+            table.add_row(*row)
+        output.stdout.print(table, markup=False)
+        for sentence in (result.split, *result.discussion().split("\n\n")):
+            output.stdout.print(sentence, markup=False, soft_wrap=True)
+    for failure in result.failures:
+        output.complain(failure.error)
+    output.finish(len(result.failures))
 
 
 def _check_comparison(compare: str | None, models: list[str], architecture: str | None) -> None:
@@ -103,7 +152,7 @@ def _print_one(result: ProbeResult) -> None:
         ("top-1 accuracy", top1.share, top1.low, top1.high),
     ):
         output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}", markup=False)
-    for sentence in discuss(result):
+    for sentence in (result.split, *discuss(result)):
         output.stdout.print(sentence, markup=False, soft_wrap=True)
     if is_pets(result.labels):
         for baseline in PETS_BASELINES:
