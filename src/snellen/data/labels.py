@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,18 @@ class Labels(Sequence[str]):
         return iter(self.names)
 
     @functools.cached_property
+    def plain_names(self) -> Mapping[str, int]:
+        """The class of each name in small letters, with spaces for underscores; not of what two are then called."""
+        plain = [_plain(name) for name in self.names]
+        counts = Counter(plain)
+        return {name: index for index, name in enumerate(plain) if counts[name] == 1}
+
+    @functools.cached_property
+    def wordnet_ids(self) -> Mapping[str, int]:
+        """The class of each WordNet id among the names and synonyms."""
+        return {name: index for name, (index, *_) in self._by_name.items() if re.fullmatch(r"n\d{8}", name)}
+
+    @functools.cached_property
     def _by_name(self) -> dict[str, list[int]]:
         table: dict[str, list[int]] = {}
         for index, others in enumerate(self.synonyms):
@@ -61,7 +74,7 @@ class Labels(Sequence[str]):
             if 0 <= int(text) < len(self):
                 return int(text)
             raise InputError(f"no class {text}", f"the classes are 0 to {len(self) - 1}")
-        indices = self._by_name.get(text.casefold())
+        indices = self._by_name.get(text.casefold()) or self._by_name.get(_plain(text))
         if indices is None:
             hint = did_you_mean(text, self._by_name) or "a class name or its index"
             raise InputError(f"no class named {text!r}", hint)
@@ -73,7 +86,10 @@ class Labels(Sequence[str]):
 
 @functools.cache
 def imagenet_labels() -> Labels:
-    """The 1,000 classes of ImageNet-1k (Russakovsky et al. 2015), named by their first WordNet lemma."""
+    """The 1,000 classes of ImageNet-1k (Russakovsky et al. 2015), named by their first WordNet lemma.
+
+    Their other lemmas and their WordNet ids, such as ``n04266014``, name them too.
+    """
     import snellen._torchvision  # noqa: F401  # before timm
 
     from timm.data import ImageNetInfo  # isort: skip
@@ -81,20 +97,24 @@ def imagenet_labels() -> Labels:
     info = ImageNetInfo("imagenet-1k")
     lemmas = [tuple(info.index_to_description(index).split(", ")) for index in range(1000)]
     names = tuple(_AMBIGUOUS.get(index, lemma[0]) for index, lemma in enumerate(lemmas))
-    return Labels(names=names, synonyms=tuple(lemmas))
+    ids = info.label_names()
+    return Labels(names=names, synonyms=tuple((*lemma, wnid) for lemma, wnid in zip(lemmas, ids, strict=True)))
 
 
 def label_of_folder(labels: Labels, source: str) -> int | None:
-    """The class of a photograph in a folder named by an ImageNet WordNet id, as ``n02085620/dog.jpg``; else None."""
+    """The class of a photograph in a folder that is named as it: ``Space_shuttle`` or ``n04266014``; None elsewhere.
+
+    A class's own name counts, in any case, with spaces or underscores, or its WordNet id; another word for it does not:
+    photographs lie in folders called ``site`` or ``web`` for other reasons.
+    """
     folder = Path(source).parent.name
-    return _wordnet_ids().get(folder) if labels == imagenet_labels() else None
+    if re.fullmatch(r"n\d{8}", folder):
+        return labels.wordnet_ids.get(folder)
+    return labels.plain_names.get(_plain(folder))
 
 
-@functools.cache
-def _wordnet_ids() -> dict[str, int]:
-    from timm.data import ImageNetInfo
-
-    return {name: index for index, name in enumerate(ImageNetInfo("imagenet-1k").label_names())}
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def numbered_labels(count: int) -> Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -177,7 +178,10 @@ def draw_shots(targets: Targets, shots: int, seed: int) -> npt.NDArray[np.intp]:
 
 def _accuracy(splits: EmbeddedSplits, shots: int, seed: int, kind: ClassifierKind) -> float:
     chosen = draw_shots(splits.train.targets, shots, seed)
-    probe = fit_linear(splits.train.features[chosen], splits.train.targets[chosen], kind, C, seed)
+    with warnings.catch_warnings():
+        # From one example of each class there are as many classes as examples, which scikit-learn wonders about.
+        warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
+        probe = fit_linear(splits.train.features[chosen], splits.train.targets[chosen], kind, C, seed)
     predicted = probe.predict(splits.test.features)
     return score(splits.test.targets, predicted, len(splits.data.labels), seed).mean_per_class.value
 
