@@ -117,7 +117,7 @@ def test_report(visitor: Visitor, small: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"no image", "photo.png: not an image"), (bomb(), "photo.png: too many pixels (at most 20 million")],
+    [(b"no image", "photo.png: not an image"), (bomb(), "photo.png: 60000 x 60000 pixels (at most 50 million")],
     ids=["no image", "bomb"],
 )
 def test_a_bad_file_and_a_bomb_are_one_sentence(

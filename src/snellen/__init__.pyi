@@ -10,6 +10,7 @@ from .data.images import read_image as read_image
 from .data.images import read_pixels as read_pixels
 from .data.labels import Labels as Labels
 from .data.preprocessing import Preprocessing as Preprocessing
+from .data.reading import ignore_profiles as ignore_profiles
 from .data.transforms import TRANSFORMS as TRANSFORMS
 from .data.transforms import Transform as Transform
 from .data.transforms import find_transform as find_transform
@@ -49,6 +50,8 @@ from .training.trainer import train_seeds as train_seeds
 from .transfer.embed_dataset import EmbeddingResult as EmbeddingResult
 from .transfer.embed_dataset import embed_dataset as embed_dataset
 from .transfer.features import FeatureConfig as FeatureConfig
+from .transfer.few import FewShotResult as FewShotResult
+from .transfer.few import few_shot as few_shot
 from .transfer.files import load_probe as load_probe
 from .transfer.probe import ProbeResult as ProbeResult
 from .transfer.probe import probe as probe

@@ -29,8 +29,8 @@ class Limits:
         kept_bytes: size of all uploads and results together.
     """
 
-    upload_bytes: int = 25 << 20
-    pixels: int = 20_000_000
+    upload_bytes: int = 50 << 20
+    pixels: int = 50_000_000
     photographs: int = 8
     categories: int = 20
     epsilon: int = 32
