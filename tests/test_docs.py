@@ -13,6 +13,7 @@ On the page of troubles each heading is an error message, and the block below it
 """
 
 import contextlib
+import gzip
 import io
 import itertools
 import json
@@ -23,10 +24,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from markdown_it import MarkdownIt
@@ -307,6 +310,17 @@ def prepare_troubles(folder: Path) -> None:
     from snellen.models.create import create
 
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "page.jpg").write_text("<html>not found</html>")
+    deep = np.full((4, 4), 4000, np.uint16)
+    Image.fromarray(deep).save(folder / "deep.png")
+    Image.new("1", (10_000, 9_000)).save(folder / "wide.png")
+    draw(folder / "table" / "0.png", 0)
+    (folder / "table" / "about.csv").write_text("id,colour,size\n0,red,1\n")
+    for part in ("images", "annotations"):
+        draw(folder / "parts" / part / "0.png", 0)
+    with tarfile.open(folder / "leads.tar", "w") as tar:
+        tar.add(folder / "deep.png", "../cat.png")
+    (folder / "cut-off.tar.gz").write_bytes(gzip.compress(bytes(20_000))[:20])
     (folder / "empty.jpg").touch()
     (folder / "cut-off.jpg").write_bytes((folder / "photo.jpg").read_bytes()[:4000])
     (folder / "holiday").mkdir()

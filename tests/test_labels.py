@@ -1,8 +1,11 @@
 """Class names, by index and by name."""
 
+from pathlib import Path
+
 import pytest
 
-from snellen.data.labels import Labels, imagenet_labels, numbered_labels
+from snellen.data.labels import Labels, imagenet_labels, label_of_folder, numbered_labels
+from snellen.data.photo_labels import photo_labels
 from snellen.errors import InputError, did_you_mean, nearest
 
 
@@ -19,6 +22,9 @@ from snellen.errors import InputError, did_you_mean, nearest
         ("crane (bird)", 134),
         ("crane (machine)", 517),
         ("tank suit", 639),
+        ("space_shuttle", 812),
+        ("n04266014", 812),
+        ("N04266014", 812),
     ],
 )
 def test_imagenet_by_name_and_by_index(query, index) -> None:
@@ -64,3 +70,47 @@ def test_numbered() -> None:
 def test_nearest_is_ranked_and_keeps_case() -> None:
     assert nearest("tabb", ["Tabby", "tiger", "TAB"])[:1] == ["Tabby"]
     assert did_you_mean("zzzz", ["Tabby"]) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "index"),
+    [
+        ("n04266014/a.jpg", 812),
+        ("my/Space_Shuttle/a.jpg", 812),
+        ("space shuttle/a.jpg", 812),
+        ("website/a.jpg", None),  # a synonym, and what a folder may be called for another reason
+        ("812/a.jpg", None),
+        ("crane/a.jpg", None),
+        ("crane (bird)/a.jpg", 134),
+        ("n99999999/a.jpg", None),
+        ("a.jpg", None),
+    ],
+)
+def test_a_folder_named_as_a_class_tells_it(path: str, index: int | None) -> None:
+    assert label_of_folder(imagenet_labels(), path) == index
+
+
+def test_folders_of_other_models_count_alike() -> None:
+    labels = Labels(("Cat", "small_dog", "small dog", "7"))
+    found = [label_of_folder(labels, f"x/{name}/1.png") for name in ("cat", "small_dog", "7", "0")]
+    assert found == [0, None, 3, None]
+
+
+def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
+    labels = Labels(("cat", "dog"))
+    sources = ["a/cat/1.jpg", "a/dog/1.jpg", "b/2.jpg", "b/3.jpg"]
+    assert photo_labels(labels, sources) == [0, 1, None, None]
+    assert photo_labels(labels, sources, {"2": "dog", "cat/1.jpg": 1, "b/3.jpg": "CAT"}) == [1, 1, 1, 0]
+    (tmp_path / "l.csv").write_text("file_name,label\n2.jpg,dog\n3,cat\ncat/1.jpg,\n")
+    assert photo_labels(labels, sources, tmp_path / "l.csv") == [0, 1, 1, 0]
+    for said, message in (
+        ({"1.jpg": "cat"}, r"labels: '1\.jpg' names 2 photographs \(more of its path: a/cat/1\.jpg, a/dog/1\.jpg\)"),
+        ({"9.jpg": "cat"}, r"labels: no photograph is called '9\.jpg'"),
+        ({"2.jpg": "cow"}, "no class named 'cow'"),
+        (tmp_path / "no.csv", "cannot be read"),
+    ):
+        with pytest.raises(InputError, match=message):
+            photo_labels(labels, sources, said)
+    (tmp_path / "l.csv").write_text("what,ever\n1,2\n")
+    with pytest.raises(InputError, match=r"its columns are what, ever \(file_name and label\)"):
+        photo_labels(labels, sources, tmp_path / "l.csv")

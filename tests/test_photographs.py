@@ -96,6 +96,7 @@ def test_a_profile_is_converted_alike_in_every_path(kind: str, profile: bytes, c
     assert np.abs(read - as_srgb(stored, colorants, gamma)).max() < 2
     assert np.abs(read.astype(int) - stored).max() > 30
     np.testing.assert_array_equal(read_array(data), read)
+    assert read_array(data).flags.writeable  # PyTorch warns of what is not
     opened = Image.open(io.BytesIO(data))
     np.testing.assert_array_equal(np.asarray(open_photo(opened).image), read)
     assert opened.info["icc_profile"] == profile

@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.preprocessing import normalize
 
 import snellen
+import snellen.cli
+from snellen.data.datasets.leaks import Leak, describe_leaks, find_leaks
 from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.context import Context, distinct_names
@@ -20,10 +25,11 @@ from snellen.exam.parts import PARTS
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
-from snellen.runs.progress import Progress
+from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
 from snellen.transfer.discussion import discuss
+from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
 from snellen.transfer.linear import (
@@ -38,6 +44,7 @@ from snellen.transfer.linear import (
 from snellen.transfer.network import ProbeNetwork
 from snellen.transfer.probe import probe
 from snellen.transfer.published import PETS_BASELINES
+from snellen.transfer.splits import embed_splits
 from transfer_toys import class_folders, encoded, toy_classifier
 
 TORCH = FeatureConfig(engine="torch")
@@ -489,3 +496,110 @@ def test_a_probe_can_be_fooled(tmp_path: Path, snellen_command) -> None:
     done = snellen_command("attack", photograph, *arguments)
     assert done.returncode in (0, 1), done.stderr
     assert "red" in done.stdout
+
+
+# The same image in both splits, and a class that the test lacks
+
+
+def split_folders(root: Path) -> Path:
+    class_folders(root / "train", {"blue": 4, "green": 4, "red": 4}, seed=1)
+    class_folders(root / "test", {"blue": 3, "green": 3}, seed=2)
+    (root / "test" / "green" / "again.png").write_bytes((root / "train" / "green" / "001.png").read_bytes())
+    with Image.open(root / "train" / "blue" / "002.png") as image:
+        image.save(root / "test" / "blue" / "other-file.bmp")  # the same pixels in another file
+    return root
+
+
+def test_leaks_are_counted_and_named_and_a_class_that_the_test_lacks_is_in_no_mean(tmp_path: Path) -> None:
+    result = probe(toy_classifier(), str(split_folders(tmp_path)), features=TORCH)
+    assert [(leak.test, leak.train) for leak in result.leaks] == [
+        ("test/blue/other-file.bmp", ("train/blue/002.png",)),
+        ("test/green/again.png", ("train/green/001.png",)),
+    ]
+    assert result.without_leaks is not None
+    text = " ".join(discuss(result))
+    assert (
+        "2 of 8 test images are training images too, pixel for pixel (test/blue/other-file.bmp is train/blue/" in text
+    )
+    assert "classes are classified without a mistake" in text
+    assert "of 2 classes" in text
+    assert result.per_class[2].n == 0
+    assert result.labels == ("blue", "green", "red")
+    occurring = [rate.share for rate in result.per_class if rate.n]
+    assert result.mean_per_class_accuracy.value == pytest.approx(np.mean(occurring))
+    assert [label for label, _ in result.hardest(5)] in (["blue", "green"], ["green", "blue"])
+    assert to_json(result.to_dict())
+    result.plot()
+
+
+def test_leaks_by_hand() -> None:
+    found = find_leaks([b"a", b"b", b"a"], ["1", "2", "3"], [b"x", b"a", b"b", b"y"], ["4", "5", "6", "7"])
+    assert found == (Leak("5", ("1", "3")), Leak("6", ("2",)))
+    assert describe_leaks(found, 4).startswith(
+        "2 of 4 test images are training images too, pixel for pixel (5 is 1, 6 is 2)"
+    )
+    assert "and 2 more)" in describe_leaks([Leak(str(n), ("1",)) for n in range(5)], 9)
+
+
+# Few examples
+
+
+@given(st.integers(0, 3), st.integers(1, 4), st.integers(0, 100))
+def test_shots_are_drawn_without_replacement_and_grow(fewer: int, more: int, seed: int) -> None:
+    targets = np.random.default_rng(seed).permutation(np.repeat(np.arange(5), 7))
+    small, large = draw_shots(targets, fewer, seed), draw_shots(targets, fewer + more, seed)
+    assert np.bincount(targets[large], minlength=5).tolist() == [fewer + more] * 5
+    assert len(set(large.tolist())) == len(large)
+    assert set(small.tolist()) <= set(large.tolist())
+
+
+def test_a_curve_over_few_examples_is_what_the_classifiers_say(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", {"blue": 4, "green": 5, "red": 6}, seed=1)
+    class_folders(tmp_path / "test", {"blue": 4, "green": 4, "red": 4}, seed=2)
+    result = few_shot(toy_classifier(), str(tmp_path), [4, 1, 1], 3, features=TORCH, seed=5)
+    assert [point.shots for point in result.points] == [1, 4]
+    splits = embed_splits(toy_classifier(), str(tmp_path), TORCH, 5, SILENT)
+    for point in result.points:
+        expected = []
+        for seed in (5, 6, 7):
+            chosen = draw_shots(splits.train.targets, point.shots, seed)
+            fitted = fit_linear(splits.train.features[chosen], splits.train.targets[chosen], "logistic", 100.0)
+            expected.append(balanced_accuracy_score(splits.test.targets, fitted.predict(splits.test.features)))
+        assert point.accuracies == pytest.approx(expected)
+        assert point.mean == pytest.approx(np.mean(expected))
+        assert point.deviation == pytest.approx(np.std(expected, ddof=1))
+    assert json.loads(to_json(result.to_dict()))["points"][1]["shots"] == 4
+    assert "over 3 drawings of the examples); guessing gives 0.333." in result.discussion()
+    result.plot()
+    for shots, seeds, message in (
+        ([5], 1, r"`shots` 5: .* has 4 training images of blue \(at most 4 a class\)"),
+        ([0], 1, "`shots` 0"),
+        ([], 1, "`shots` none"),
+        ([1], 0, "`seeds` is 0"),
+    ):
+        with pytest.raises(InputError, match=message):
+            few_shot(toy_classifier(), str(tmp_path), shots, seeds, features=TORCH)
+
+
+def test_the_command_line_of_few_examples(tmp_path: Path, monkeypatch, capsys) -> None:
+    class_folders(tmp_path / "set", {"blue": 8, "red": 8})
+
+    def run(*options: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["snellen", "probe", str(tmp_path / "set"), "--size", "64", *options])
+        with pytest.raises(SystemExit) as ended:
+            snellen.cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    status, out, err = run("--shots", "1,3", "--seeds", "2", "--out", str(tmp_path / "few"), "--engine", "torch")
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["1", "3"]
+    assert "The set has no training and test split of its own" in out
+    assert {path.name for path in (tmp_path / "few").iterdir()} == {"few.json", "few.png", "manifest.json"}
+    assert run("--shots", "1,x")[0::2] == (
+        2, "snellen: --shots 1,x (whole numbers, separated by commas, such as 1,2,5,10)\n",
+    )  # fmt: skip
+    assert (
+        run("--shots", "1", "--compare", "a,b")[2]
+        == "snellen: --compare and --shots cannot go together (one of them)\n"
+    )

@@ -10,6 +10,7 @@ from .data.images import read_image as read_image
 from .data.images import read_pixels as read_pixels
 from .data.labels import Labels as Labels
 from .data.preprocessing import Preprocessing as Preprocessing
+from .data.reading import ignore_profiles as ignore_profiles
 from .data.transforms import TRANSFORMS as TRANSFORMS
 from .data.transforms import Transform as Transform
 from .data.transforms import find_transform as find_transform
@@ -53,6 +54,8 @@ from .training.results import TrainingResult as TrainingResult
 from .training.trainer import Trained as Trained
 from .training.trainer import train as train
 from .training.trainer import train_seeds as train_seeds
+from .transfer.few import FewShotResult as FewShotResult
+from .transfer.few import few_shot as few_shot
 from .transfer.files import load_probe as load_probe
 from .transfer.probe import ProbeResult as ProbeResult
 from .transfer.probe import probe as probe

@@ -11,6 +11,7 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
+    from snellen.transfer.few import FewShotResult
     from snellen.transfer.probe import ProbeResult
 
 
@@ -26,6 +27,10 @@ def probe(
     ] = None,
     label: options.Label = None,
     group: options.Group = None,
+    shots: Annotated[
+        str | None, typer.Option("--shots", help="Learn from so many examples a class: numbers, such as 1,2,5,10.")
+    ] = None,
+    seeds: Annotated[int, typer.Option("--seeds", help="How often the examples of --shots are drawn.", min=1)] = 10,
     mirrored: options.Mirrored = False,
     engine: Annotated[options.Engine, typer.Option("--engine", help="What runs the network.")] = "auto",
     precision: options.Precision = "float32",
@@ -44,6 +49,8 @@ def probe(
 
     models = [model] if compare is None else [name.strip() for name in compare.split(",") if name.strip()]
     _check_comparison(compare, models)
+    output.exclusive(("--compare", compare is not None), ("--shots", shots is not None))
+    counts = None if shots is None else _numbers(shots)
     if out is not None:
         check_output(out, [dataset])
 
@@ -51,11 +58,23 @@ def probe(
     from snellen.data.datasets import open_dataset
     from snellen.inference.features import FeatureConfig
     from snellen.runs.files import Run
-    from snellen.transfer.files import save_comparison, save_run
+    from snellen.transfer.few import few_shot
+    from snellen.transfer.files import save_comparison, save_few_shot, save_run
     from snellen.transfer.probe import probe as probe_one
 
     images = open_dataset(dataset, label=label, group=group)
     features = FeatureConfig(engine, precision, mirrored)
+    if counts is not None:
+        network = load_classifier(model, None, architecture, device, described)
+        with nullcontext() if out is None else Run(out) as run:
+            with output.progress_bar() as progress:
+                few = few_shot(
+                    network, images, counts, seeds, kind=classifier, features=features, seed=seed, progress=progress
+                )
+            if run is not None:
+                save_few_shot(run, few)
+        _print_few_shot(few, json)
+        return
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
@@ -76,6 +95,35 @@ def probe(
 def _architecture_of(model: str, architecture: str | None) -> str | None:
     """``--architecture`` for the weights files among several models, which other names do not need."""
     return architecture if model.lower().endswith(".safetensors") else None
+
+
+def _numbers(text: str) -> list[int]:
+    from snellen.errors import InputError
+
+    numbers = [part.strip() for part in text.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(f"--shots {text}", "whole numbers, separated by commas, such as 1,2,5,10")
+    return [int(number) for number in numbers]
+
+
+def _print_few_shot(result: FewShotResult, json: bool) -> None:
+    from snellen.runs.serialise import to_json
+
+    if json:
+        output.write(to_json(result.to_dict()))
+    else:
+        table = output.PlainTable("examples a class", "mean per class", "deviation", "drawings")
+        for column in table.columns:
+            column.justify = "right"
+        for point in result.points:
+            row = (f"{point.shots}", f"{point.mean:.3f}", f"{point.deviation:.3f}", f"{len(point.accuracies)}")
+            table.add_row(*row)
+        output.stdout.print(table)
+        for sentence in (result.split, *result.discussion().split("\n\n")):
+            output.stdout.print(sentence, soft_wrap=True)
+    for failure in result.failures:
+        output.complain(failure.error)
+    output.finish(len(result.failures))
 
 
 def _check_comparison(compare: str | None, models: list[str]) -> None:
@@ -110,7 +158,7 @@ def _print_one(result: ProbeResult) -> None:
         ("top-1 accuracy", top1.share, top1.low, top1.high),
     ):
         output.stdout.print(f"{name}: {value:.3f} ({low:.3f} to {high:.3f}), n = {result.n}")
-    for sentence in discuss(result):
+    for sentence in (result.split, *discuss(result)):
         output.stdout.print(sentence, soft_wrap=True)
     if is_pets(result.labels):
         for baseline in PETS_BASELINES:

@@ -94,6 +94,9 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
     if json:
         output.write(to_json(results if len(results) > 1 else results[0]))
     else:
+        data = results[0].data
+        for sentence in filter(None, (data.split_description, data.note)):
+            output.stdout.print(sentence, markup=False, soft_wrap=True)
         for sentence in discuss(results[0]) if len(results) == 1 else [seeds_sentence(results)]:
             output.stdout.print(sentence, soft_wrap=True)
         output.stderr.print(f"The run is in {folder}; --model {_model_in(folder, results)} takes it.", soft_wrap=True)

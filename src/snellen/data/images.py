@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import torch
+import xxhash
 from PIL import ExifTags, Image
 from torch import Tensor
 
@@ -268,6 +269,14 @@ def read_array(source: Source) -> npt.NDArray[np.uint8]:
     return np.array(decode(data, source_name(source))) if array is None else array
 
 
+def pixel_digest(array: npt.NDArray[np.uint8]) -> bytes:
+    """What two photographs (H, W, 3) share only where all their pixels agree: 128 bits of XXH3, as fast as memory is.
+
+    It tells what is the same by chance or carelessness, not what somebody made to look the same.
+    """
+    return xxhash.xxh3_128(np.ascontiguousarray(array).data, seed=array.shape[1]).digest()
+
+
 @functools.cache
 def _has_simplejpeg() -> bool:
     return importlib.util.find_spec("simplejpeg") is not None
@@ -288,7 +297,9 @@ def _plain_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
             profile = image.info.get("icc_profile")
         decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
         if profile:
-            decoded = np.asarray(to_srgb(Image.fromarray(decoded), profile))
+            whole = Image.fromarray(decoded)
+            converted = to_srgb(whole, profile)
+            decoded = decoded if converted is whole else np.array(converted)
     except Exception:
         # Whatever is wrong with it, the ordinary way says it properly.
         return None

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +50,18 @@ class Labels(Sequence[str]):
         return iter(self.names)
 
     @functools.cached_property
+    def plain_names(self) -> Mapping[str, int]:
+        """The class of each name in small letters, with spaces for underscores; not of what two are then called."""
+        plain = [_plain(name) for name in self.names]
+        counts = Counter(plain)
+        return {name: index for index, name in enumerate(plain) if counts[name] == 1}
+
+    @functools.cached_property
+    def wordnet_ids(self) -> Mapping[str, int]:
+        """The class of each WordNet id among the names and synonyms."""
+        return {name: index for name, (index, *_) in self._by_name.items() if _WORDNET_ID.fullmatch(name)}
+
+    @functools.cached_property
     def _by_name(self) -> dict[str, list[int]]:
         table: dict[str, list[int]] = {}
         for index, others in enumerate(self.synonyms):
@@ -69,7 +81,7 @@ class Labels(Sequence[str]):
             if 0 <= int(text) < len(self):
                 return int(text)
             raise InputError(f"no class {text}", f"the classes are 0 to {len(self) - 1}")
-        indices = self._by_name.get(text.casefold())
+        indices = self._by_name.get(text.casefold()) or self._by_name.get(_plain(text))
         if indices is None:
             hint = did_you_mean(text, self._by_name) or "a class name or its index"
             raise InputError(f"no class named {text!r}", hint)
@@ -137,26 +149,25 @@ def _wordnet_lemmas() -> dict[str, str]:
 
 
 def label_of_folder(labels: Labels, source: str) -> int | None:
-    """The class of a photograph in a folder named by its WordNet id, as ``n02085620/dog.jpg``; else None."""
+    """The class of a photograph in a folder that is named as it: ``Space_shuttle`` or ``n04266014``; None elsewhere.
+
+    A class's own name counts, in any case, with spaces or underscores, or its WordNet id; another word for it does not:
+    photographs lie in folders called ``site`` or ``web`` for other reasons.
+    """
     folder = Path(source).parent.name
-    return _classes_by_wordnet_id(labels).get(folder) if _WORDNET_ID.fullmatch(folder) else None
+    if _WORDNET_ID.fullmatch(folder):
+        return labels.wordnet_ids.get(folder)
+    return labels.plain_names.get(_plain(folder))
 
 
 def wordnet_ids(labels: Labels) -> tuple[str, ...]:
     """The WordNet id of each class, where all classes have one; else empty."""
-    found = {index: one for one, index in _classes_by_wordnet_id(labels).items()}
+    found = {index: one for one, index in labels.wordnet_ids.items()}
     return tuple(found[index] for index in range(len(labels))) if len(found) == len(labels) else ()
 
 
-@functools.lru_cache(maxsize=16)
-def _classes_by_wordnet_id(labels: Labels) -> dict[str, int]:
-    known = zip(labels.names, labels.synonyms or ((),) * len(labels), strict=True)
-    return {
-        one: index
-        for index, (name, others) in enumerate(known)
-        for one in (name, *others)
-        if _WORDNET_ID.fullmatch(one)
-    }
+def _plain(name: str) -> str:
+    return name.replace("_", " ").casefold()
 
 
 def numbered_labels(count: int) -> Labels:

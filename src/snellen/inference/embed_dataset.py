@@ -224,7 +224,7 @@ def settle_close_call(classifier: Classifier, result: EmbeddedExample) -> Embedd
     inputs = classifier.preprocessing.preprocess_image(read_image(result.example.source))
     with torch.inference_mode():
         logits = classifier.logits_from_inputs(pixels_from_bytes(inputs))[0]
-    return EmbeddedExample(result.example, logits.float().cpu().numpy())
+    return EmbeddedExample(result.example, logits.float().cpu().numpy(), result.digest)
 
 
 def _stored(result: EmbeddedExample, split: str, dataset: ImageSet) -> StoredRow:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from snellen.data.datasets.base import Example, Rows, Targets
-from snellen.data.images import Failure, Source, map_images, read_array
+from snellen.data.images import Failure, Source, map_images, pixel_digest, read_array
 from snellen.errors import ImageError, InputError
 from snellen.inference.engines import Engine, Features, InputBytes
 from snellen.models.classifier import Classifier
@@ -42,10 +42,11 @@ DEFAULT_FEATURES = FeatureConfig()
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedExample:
-    """One image's features (D,), or whatever else the engine gives."""
+    """One image's features (D,), or whatever else the engine gives, and the digest of its pixels."""
 
     example: Example
     features: Features
+    digest: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +58,14 @@ class FeatureSet:
         targets: (N,) class of each.
         names: (N,) image id of each.
         failures: images that could not be read.
+        digests: (N,) digest of the pixels of each.
     """
 
     features: npt.NDArray[np.float32]
     targets: Targets
     names: tuple[str, ...]
     failures: tuple[Failure, ...]
+    digests: tuple[bytes, ...]
 
 
 def with_size(classifier: Classifier, size: int | None) -> Classifier:
@@ -93,10 +96,11 @@ def embed_each(
     An image that cannot be read gives a :class:`~snellen.data.images.Failure` in its place.
     """
     reading: deque[Example] = deque()
-    waiting: deque[Example | Failure] = deque()
+    waiting: deque[tuple[Example, bytes] | Failure] = deque()
 
-    def read(source: Source) -> InputBytes:
-        return classifier.preprocessing.preprocess_fast(read_array(source))
+    def read(source: Source) -> tuple[InputBytes, bytes]:
+        array = read_array(source)
+        return classifier.preprocessing.preprocess_fast(array), pixel_digest(array)
 
     def sources() -> Iterator[Source]:
         for example in examples:
@@ -104,23 +108,25 @@ def embed_each(
             yield example.source
 
     def inputs() -> Iterator[InputBytes]:
-        for _, one in map_images(sources(), read):
+        for _, prepared in map_images(sources(), read):
             example = reading.popleft()
-            if isinstance(one, ImageError):
-                waiting.append(_failure(example, one))
+            if isinstance(prepared, ImageError):
+                waiting.append(_failure(example, prepared))
                 continue
-            waiting.append(example)
+            one, digest = prepared
+            waiting.append((example, digest))
             yield one
             if mirrored:
                 yield np.ascontiguousarray(one[:, ::-1])
 
     computed = engine.run(inputs())
     for features in _mean_of_pairs(computed) if mirrored else computed:
-        example = waiting.popleft()
-        while isinstance(example, Failure):
-            yield example
-            example = waiting.popleft()
-        yield EmbeddedExample(example, features)
+        first = waiting.popleft()
+        while isinstance(first, Failure):
+            yield first
+            first = waiting.popleft()
+        example, digest = first
+        yield EmbeddedExample(example, features, digest)
     for left in waiting:
         assert isinstance(left, Failure)  # every readable example has got its features
         yield left
@@ -149,6 +155,7 @@ def embed_rows(
         np.array([-1 if one.example.label is None else one.example.label for one in done], dtype=np.int64),
         tuple(one.example.name for one in done),
         tuple(failures),
+        tuple(one.digest for one in done),
     )
 
 

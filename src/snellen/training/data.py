@@ -12,7 +12,8 @@ from torch import Tensor
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, Rows, train_test
-from snellen.data.images import Source, read_each
+from snellen.data.datasets.leaks import Leak, find_leaks
+from snellen.data.images import Source, pixel_digest, read_each
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError
@@ -53,6 +54,7 @@ class InMemoryDataset:
         split_description: one sentence on where the splits come from.
         note: what a report must say of the set; empty for an ordinary one.
         failures: lines, one for each image that could not be read and was left out.
+        leaks: test images that are training images too, once they are decoded to this size.
     """
 
     name: str
@@ -64,6 +66,7 @@ class InMemoryDataset:
     split_description: str
     note: str
     failures: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
 
 
 def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -> InMemoryDataset:
@@ -86,8 +89,8 @@ def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -
     _check_memory(name, total, size)
     shape = Preprocessing((size, size), 1.0, "bicubic", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     progress.begin("Decoding", total)
-    train, bad_train = _decode(split.train, shape, progress)
-    test, bad_test = _decode(split.test, shape, progress)
+    train, train_names, bad_train = _decode(split.train, shape, progress)
+    test, test_names, bad_test = _decode(split.test, shape, progress)
     if not len(train) or not len(test):
         raise InputError(f"{name}: none of its images can be read: {(bad_train + bad_test)[0]}")
     mean, std = _statistics(train.images)
@@ -101,6 +104,7 @@ def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -
         split_description=split.description,
         note=found.note,
         failures=tuple(bad_train + bad_test),
+        leaks=find_leaks(_digests(train), train_names, _digests(test), test_names),
     )
 
 
@@ -127,10 +131,16 @@ def _check_memory(name: str, count: int, size: int) -> None:
         )
 
 
-def _decode(rows: Rows, shape: Preprocessing, progress: Progress) -> tuple[InMemorySplit, list[str]]:
+def _digests(split: InMemorySplit) -> list[bytes]:
+    return [pixel_digest(image) for image in split.images.numpy()]
+
+
+def _decode(rows: Rows, shape: Preprocessing, progress: Progress) -> tuple[InMemorySplit, list[str], list[str]]:
+    """The images of a split in memory, their names, and a line for each that cannot be read."""
     images = np.empty((len(rows), *shape.size, 3), dtype=np.uint8)
     targets = np.empty(len(rows), dtype=np.int64)
     failures: list[str] = []
+    names: list[str] = []
     labels: list[tuple[str, int]] = []
 
     def sources() -> Iterator[Source]:
@@ -146,9 +156,10 @@ def _decode(rows: Rows, shape: Preprocessing, progress: Progress) -> tuple[InMem
             failures.append(f"{name}: {image.message.partition(': ')[2]}")
         else:
             images[kept], targets[kept] = image, label
+            names.append(name)
             kept += 1
         progress.advance()
-    return InMemorySplit(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), failures
+    return InMemorySplit(torch.from_numpy(images[:kept]), torch.from_numpy(targets[:kept])), names, failures
 
 
 def _statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from snellen.data.datasets.leaks import describe_leaks
 from snellen.intervals import Rate
 from snellen.models.scores import most_confused
 from snellen.runs.serialise import differences, to_plain
@@ -108,6 +109,8 @@ def discuss(result: TrainingResult) -> list[str]:
             f"With test-time augmentation (six variants of each image, reported apart) it is {with_tta:.2%}, "
             f"{(with_tta - test.share) * 100:+.2f} points."
         )
+    if result.data.leaks:
+        sentences.append(describe_leaks(result.data.leaks, test.n))
     return sentences
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from snellen.data.datasets.leaks import Leak
 from snellen.intervals import Rate
 from snellen.runs.provenance import Provenance
 from snellen.runs.result import Result
@@ -50,6 +51,7 @@ class TrainingData:
         labels: names of the classes.
         train_images, held_out_images, test_images: numbers of images.
         failures: lines, one for each image that could not be read and was left out.
+        leaks: test images that are training images too, as they were decoded for training.
     """
 
     name: str
@@ -60,6 +62,7 @@ class TrainingData:
     held_out_images: int
     test_images: int
     failures: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -340,6 +340,7 @@ class _State:
                 held_out_images=0 if self.held_out is None else len(self.held_out),
                 test_images=len(data.test),
                 failures=data.failures,
+                leaks=data.leaks,
             ),
             parameters=parameter_count(self.network),
             first_layer=None if filters is None else tuple(filters.shape),

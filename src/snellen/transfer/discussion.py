@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
+from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
 from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
@@ -35,6 +37,9 @@ def discuss(result: ProbeResult) -> list[str]:
     if result.confused:
         sentences.append(_confusion(result))
     sentences += [_fit(result), _METHOD[result.kind], _features(result), _regularisation(result)]
+    if result.leaks:
+        sentences.append(_leaks(result))
+    sentences += result.reading
     if result.failures:
         sentences.append(f"{len(result.failures)} images could not be read and are in no number.")
     if result.note:
@@ -91,10 +96,11 @@ def _fit(result: ProbeResult) -> str:
 
 def _classes(result: ProbeResult) -> str:
     perfect = sum(rate.share == 1 for rate in result.per_class)
+    tested = sum(rate.n > 0 for rate in result.per_class)
     hardest = ", ".join(
         f"{_plain(label)} ({rate.share:.2f} of {rate.n})" for label, rate in result.hardest(3) if rate.share < 1
     )
-    text = f"{perfect} of {len(result.labels)} classes are classified without a mistake."
+    text = f"{perfect} of {tested} classes are classified without a mistake."
     return f"{text} The hardest: {hardest}." if hardest else text
 
 
@@ -114,7 +120,7 @@ def _confusion(result: ProbeResult) -> str:
 
 def _accuracy(result: ProbeResult) -> str:
     accuracy = result.mean_per_class_accuracy
-    fewest = min(one.n for one in result.per_class)
+    fewest = min(one.n for one in result.per_class if one.n)
     text = (
         f"Mean-per-class accuracy is {accuracy.value:.3f}, with a 95% bootstrap interval from {accuracy.low:.3f} to "
         f"{accuracy.high:.3f} over {result.n:,} test images; it covers the choice of test images, not that of training "
@@ -123,6 +129,13 @@ def _accuracy(result: ProbeResult) -> str:
     if fewest < 10:
         text += f" With {fewest} images in the smallest class, one of them moves its accuracy by {1 / fewest:.2f}."
     return text
+
+
+def _leaks(result: ProbeResult) -> str:
+    text = describe_leaks(result.leaks, result.n)
+    if result.without_leaks is None:
+        return text
+    return f"{text} On the other images mean-per-class accuracy is {result.without_leaks.value:.3f}."
 
 
 def _published(result: ProbeResult) -> str:
@@ -155,6 +168,39 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
         f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take the "
         "networks as if tested on different photographs, which overstates the uncertainty of the difference."
     )
+
+
+def discuss_few_shot(result: FewShotResult) -> list[str]:
+    """What a reader should know of a curve over examples, one sentence or two each."""
+    first, last = result.points[0], result.points[-1]
+    drawings, chance = len(first.accuracies), 1 / len(result.labels)
+    over = f"over {drawings} drawings of the examples" if drawings > 1 else "with one drawing of the examples"
+    sentences = [
+        f"From {_examples(first.shots)} a class mean-per-class accuracy is {first.mean:.3f} (deviation "
+        f"{first.deviation:.3f} {over}); guessing gives {chance:.3f}."
+    ]
+    if last.shots > first.shots:
+        gain = last.mean - first.mean
+        sentences.append(
+            f"From {_examples(last.shots)} it is {last.mean:.3f} (deviation {last.deviation:.3f}), "
+            f"{abs(gain):.3f} {'more' if gain >= 0 else 'less'}."
+        )
+    sentences.append(
+        f"Every classifier is tested on the same {result.n:,} images and has C = {result.c:g}: no example is to spare "
+        "for choosing it. The deviation is what the choice of examples makes; that of the test images is not in it. "
+        "With one seed, fewer examples are the first of more."
+    )
+    if result.leaks:
+        sentences.append(describe_leaks(result.leaks, result.n))
+    if result.failures:
+        sentences.append(f"{len(result.failures)} images could not be read and are in no number.")
+    if result.note:
+        sentences.append(result.note)
+    return sentences
+
+
+def _examples(count: int) -> str:
+    return f"{count} example{'s' if count > 1 else ''}"
 
 
 def _plain(label: str) -> str:

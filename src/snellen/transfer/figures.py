@@ -13,6 +13,7 @@ from snellen.data.datasets.base import Example
 from snellen.data.images import read_image
 from snellen.errors import ImageError
 from snellen.figures import BLUE, GREY, new_figure, styled
+from snellen.transfer.few import FewShotResult
 from snellen.transfer.probe import ProbeResult
 
 _NUMBERS_UP_TO = 20
@@ -22,7 +23,7 @@ _PHOTOGRAPHS_A_PAIR = 3
 def draw_confusion(result: ProbeResult) -> Figure:
     """The confusion matrix: rows are the true classes, columns the predicted ones, shares of the row as shades."""
     counts = np.array(result.confusion)
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = counts / counts.sum(axis=1, keepdims=True).clip(1)  # a class that the test lacks has an empty row
     labels = [label.replace("_", " ") for label in result.labels]
     classes = len(labels)
     side = min(10.0, max(4.2, 2.4 + 0.2 * classes))
@@ -90,6 +91,31 @@ def draw_comparison(results: Sequence[ProbeResult]) -> Figure:
         axes.set_yticks(range(len(results)), [result.model for result in results])
         axes.set_ylim(len(results) - 0.5, -0.6)
         axes.set_xlabel("mean-per-class accuracy, with its 95% interval")
+    return figure
+
+
+def draw_few_shot(result: FewShotResult) -> Figure:
+    """Mean-per-class accuracy against the number of examples a class: each drawing, their mean and deviation."""
+    shots = [point.shots for point in result.points]
+    with styled():
+        figure = new_figure(5.4, 3.6)
+        axes = figure.subplots()
+        for point in result.points:
+            axes.plot([point.shots] * len(point.accuracies), point.accuracies, "o", color=GREY, alpha=0.4, markersize=3)
+        means, deviations = ([getattr(point, of) for point in result.points] for of in ("mean", "deviation"))
+        axes.errorbar(shots, means, yerr=deviations, fmt="o-", color=BLUE, capsize=3)
+        for point in result.points:
+            axes.annotate(
+                f"{point.mean:.3f}", (point.shots, point.mean), (6, -10), textcoords="offset points", fontsize=8
+            )
+        axes.set_xscale("log")
+        axes.set_xticks(shots, [str(count) for count in shots])
+        axes.minorticks_off()
+        axes.set_xlabel("training examples of each class")
+        axes.set_ylabel("mean-per-class accuracy")
+        axes.set_title(
+            f"What it can learn from few: {len(result.labels)} classes, {result.n:,} test images", fontsize=9
+        )
     return figure
 
 

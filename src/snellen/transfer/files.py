@@ -21,6 +21,7 @@ from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import from_plain, read_json
 from snellen.transfer.discussion import compare_sentence
+from snellen.transfer.few import FewShotResult
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.linear import ClassifierKind, LinearProbe
 from snellen.transfer.network import ProbeNetwork
@@ -84,6 +85,13 @@ def save_comparison(run: Run, results: Sequence[ProbeResult]) -> None:
     write_json(run.path / "comparison.json", values)
     write_figure(run.path / "comparison.png", draw_comparison(results))
     run.write_manifest(results[0].provenance)
+
+
+def save_few_shot(run: Run, result: FewShotResult) -> None:
+    """Write ``few.json``, ``few.png`` and the manifest of a curve over examples."""
+    write_json(run.path / "few.json", result.to_dict())
+    write_figure(run.path / "few.png", result.plot())
+    run.write_manifest(result.provenance)
 
 
 def save_probe(folder: Path, probe: LinearProbe, description: Description) -> list[str]:

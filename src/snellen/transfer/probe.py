@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import balanced_accuracy_score
 
-from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import ImageSet, Targets, TrainTest, train_test
+from snellen.data.datasets.base import ImageSet, Targets, TrainTest
+from snellen.data.datasets.leaks import Leak
 from snellen.data.datasets.pets import is_pets
 from snellen.data.images import Failure
 from snellen.data.labels import Labels
 from snellen.data.preprocessing import Preprocessing
-from snellen.errors import InputError
-from snellen.inference.engines import choose_engine
-from snellen.inference.features import DEFAULT_FEATURES, FeatureConfig, FeatureSet, embed_rows
+from snellen.inference.features import DEFAULT_FEATURES, FeatureConfig, FeatureSet
 from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier
 from snellen.models.scores import Scores, most_confused, score
@@ -26,6 +23,7 @@ from snellen.runs.provenance import Provenance
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED, to_plain
 from snellen.transfer.linear import ClassifierKind, CrossValidation, LinearProbe, check_kind, train_probe
+from snellen.transfer.splits import EmbeddedSplits, embed_splits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,6 +66,9 @@ class ProbeResult(Result):
         confusion: (K, K) number of test images of class row that are classified as column.
         confused: pairs of classes that are confused most often.
         failures: images that could not be read; they are in no number.
+        leaks: test images that are training images too, pixel for pixel.
+        without_leaks: mean-per-class accuracy on the other test images; None where all are others, or none is.
+        reading: sentences on what was done to the photographs while they were read.
         embed_seconds: time to embed both splits, from files to features.
         provenance: what makes it repeatable.
         probe: the trained linear classifier.
@@ -96,6 +97,9 @@ class ProbeResult(Result):
     confusion: tuple[tuple[int, ...], ...]
     confused: tuple[ConfusedPair, ...]
     failures: tuple[Failure, ...]
+    leaks: tuple[Leak, ...]
+    without_leaks: Estimate | None
+    reading: tuple[str, ...]
     embed_seconds: float
     provenance: Provenance
     probe: LinearProbe = field(repr=False, compare=False, metadata=NOT_SERIALISED)
@@ -117,8 +121,8 @@ class ProbeResult(Result):
         return self.embed_seconds + self.cross_validation.seconds + self.cross_validation.fit_seconds
 
     def hardest(self, most: int) -> list[tuple[str, Rate]]:
-        """The ``most`` classes with the lowest accuracy, lowest first."""
-        pairs = zip(self.labels, self.per_class, strict=True)
+        """The ``most`` classes with the lowest accuracy, lowest first, of those that the test has."""
+        pairs = ((label, rate) for label, rate in zip(self.labels, self.per_class, strict=True) if rate.n)
         return sorted(pairs, key=lambda pair: (pair[1].share, pair[0]))[:most]
 
     def plot(self) -> Figure:
@@ -165,29 +169,20 @@ def probe(
         InputError: see :func:`snellen.data.datasets.base.train_test`; or too few of a class's images can be read.
     """
     check_kind(kind)
-    dataset = open_dataset(dataset) if isinstance(dataset, str) else dataset
-    data = train_test(dataset, seed)
-    engine = choose_engine(classifier, features.engine, features.precision, progress=progress)
-    progress.begin(f"Embedding with {classifier.name}", len(data.train) + len(data.test))
-    started = time.perf_counter()
-    train, test = (
-        embed_rows(engine, classifier, rows, features.mirrored, progress) for rows in (data.train, data.test)
-    )  # fmt: skip
-    embed_seconds = time.perf_counter() - started
-    _check_readable(dataset.name, "training", train, data.labels, at_least=2)
-    _check_readable(dataset.name, "test", test, data.labels, at_least=1)
+    splits = embed_splits(classifier, dataset, features, seed, progress)
+    data, train, test = splits.data, splits.train, splits.test
     progress.begin("Choosing C")
     trained, cross_validation = train_probe(train.features, train.targets, kind, seed)
     predicted = trained.predict(test.features)
     scores = score(test.targets, predicted, len(data.labels), seed)
     return ProbeResult(
-        dataset=dataset.name,
+        dataset=splits.dataset.name,
         split=data.description,
-        note=dataset.note,
+        note=splits.dataset.note,
         model=classifier.name,
         parameters=sum(weight.numel() for weight in classifier.network.parameters()),
         preprocessing=classifier.preprocessing,
-        features=FeatureConfig(engine.name, engine.precision, features.mirrored),
+        features=splits.features,
         kind=kind,
         c=trained.c,
         cross_validation=cross_validation,
@@ -203,22 +198,23 @@ def probe(
         confusion=scores.confusion,
         confused=_confused_pairs(scores, data.labels, test, predicted),
         failures=(*train.failures, *test.failures),
-        embed_seconds=embed_seconds,
-        provenance=classifier.provenance(dataset.fingerprint, seed=seed),
+        leaks=splits.leaks,
+        without_leaks=_without_leaks(splits, predicted, seed),
+        reading=splits.reading,
+        embed_seconds=splits.seconds,
+        provenance=classifier.provenance(splits.dataset.fingerprint, seed=seed),
         probe=trained,
         data=data,
     )
 
 
-def _check_readable(name: str, kind: str, features: FeatureSet, labels: Labels, at_least: int) -> None:
-    """Refuse what :func:`train_test` let pass because it had not opened the images."""
-    counts = np.bincount(features.targets, minlength=len(labels))
-    fewest = int(counts.argmin())
-    if counts[fewest] < at_least:
-        raise InputError(
-            f"{name}: class {labels[fewest]} has {counts[fewest]} {kind} images that can be read",
-            f"at least {at_least} of each class",
-        )
+def _without_leaks(splits: EmbeddedSplits, predicted: Targets, seed: int) -> Estimate | None:
+    """Mean-per-class accuracy on the test images that are no training images."""
+    leaked = {leak.test for leak in splits.leaks}
+    fresh = np.array([name not in leaked for name in splits.test.names])
+    if fresh.all() or not fresh.any():
+        return None
+    return score(splits.test.targets[fresh], predicted[fresh], len(splits.data.labels), seed).mean_per_class
 
 
 def _confused_pairs(

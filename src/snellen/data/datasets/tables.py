@@ -27,7 +27,8 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 ENDINGS = (".csv", ".tsv", ".jsonl")
 LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "category", "target", "breed", "species")
 """Names that a column of labels goes by, where nobody says which it is; the first that is there."""
-_FILE_COLUMNS = ("file_name", "filename", "image_id", "image", "id", "file", "path", "name")
+FILE_COLUMNS = ("file_name", "filename", "image_id", "image", "id", "file", "path", "name")
+"""Names that a column of images goes by."""
 _SPLIT_COLUMN = "split"
 _MOST_CELL = 1 << 20
 
@@ -168,8 +169,8 @@ def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match 
     here = [image for image in images if image.startswith(f"{folder}/")] if folder else images
     lookup = _lookup(here, folder)
     best: _Match | None = None
-    order = sorted(range(len(table.columns)), key=lambda at: _FILE_COLUMNS.index(table.columns[at].lower())
-                   if table.columns[at].lower() in _FILE_COLUMNS else len(_FILE_COLUMNS))  # fmt: skip
+    order = sorted(range(len(table.columns)), key=lambda at: FILE_COLUMNS.index(table.columns[at].lower())
+                   if table.columns[at].lower() in FILE_COLUMNS else len(FILE_COLUMNS))  # fmt: skip
     for index in order:
         rows = {image: row for row in table.rows if (image := lookup.get(_key(row[index]))) is not None}
         if rows and (best is None or len(rows) > len(best.rows)):

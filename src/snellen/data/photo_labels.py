@@ -1,0 +1,75 @@
+"""The class that each photograph shows, where somebody says it: in a table, by its path, or by its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+
+from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from snellen.data.labels import Labels, label_of_folder
+from snellen.errors import InputError
+
+
+def photo_labels(
+    labels: Labels, sources: Sequence[str], said: Mapping[str, str | int] | str | Path | None = None
+) -> list[int | None]:
+    """The class of each photograph; None where nobody says.
+
+    What ``said`` gives counts first, then the folder (see :func:`snellen.data.labels.label_of_folder`).
+
+    Args:
+        labels: the classifier's classes.
+        sources: paths of the photographs.
+        said: class of photographs by their path, by as much of its end as tells them apart, or by its name without its
+            ending; or a .csv, .tsv or .jsonl file that says the same.
+
+    Raises:
+        InputError: no such class; a name that fits no photograph, or several; no such file.
+    """
+    given = read_labels(said) if isinstance(said, str | Path) else dict(said or {})
+    found: list[int | None] = [label_of_folder(labels, source) for source in sources]
+    for name, label in given.items():
+        fitting = [number for number, source in enumerate(sources) if _names(name, source)]
+        if not fitting:
+            raise InputError(f"labels: no photograph is called {name!r}", ", ".join(map(_short, sources[:8])))
+        if len({sources[number] for number in fitting}) > 1:
+            several = ", ".join(sources[number] for number in fitting[:4])
+            raise InputError(f"labels: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")
+        for number in fitting:
+            found[number] = labels.find(label)
+    return found
+
+
+def read_labels(path: str | Path) -> dict[str, str]:
+    """What a table says of photographs: the label of each by its name.
+
+    Raises:
+        InputError: no such file, or no table with a column of names and one of labels.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8") from error
+    table = read_table(str(path), text)
+    lowered = {column.lower(): column for column in reversed(table.columns)}
+    names, classes = (
+        next((lowered[c] for c in known if c in lowered), None) for known in (FILE_COLUMNS, LABEL_COLUMNS)
+    )
+    if names is None or classes is None:
+        raise InputError(f"{path}: its columns are {', '.join(table.columns)}", "file_name and label")
+    pairs = zip(table.column(names), table.column(classes), strict=True)
+    return {name: label for name, label in pairs if label}
+
+
+def _names(name: str, source: str) -> bool:
+    """Whether ``name`` is the end of a path, with or without the file's ending."""
+    wanted, path = PurePath(name).parts, PurePath(source)
+    count = len(wanted)
+    return bool(count) and wanted in (path.parts[-count:], path.with_suffix("").parts[-count:])
+
+
+def _short(source: str) -> str:
+    return PurePath(source).name
