@@ -41,6 +41,10 @@ def attack(
     step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of random targets, robust draws and the control.")] = 0,
     model: options.Model = options.DEFAULT_MODEL,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="Another model that is shown the attacked files; once for each."),
+    ] = None,
     json: options.Json = False,
     csv: options.Csv = False,
     probe: options.Probe = None,
@@ -56,13 +60,19 @@ def attack(
         raise InputError("what is to be seen?", "--target NAME, or --untargeted")
     from typing import cast
 
+    from snellen.attacks.carry_over import carry_over
     from snellen.attacks.config import AttackConfig
+    from snellen.attacks.discussion import discuss_carry_over
+    from snellen.attacks.files import write_carry_over
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
+    from snellen.models.classifier import load
     from snellen.runs.files import Run, write_json
     from snellen.runs.serialise import to_json
 
+    if also and space == "input":
+        raise InputError("--also and --space input cannot go together", "the network's input is nobody else's")
     config = AttackConfig(
         target=target,
         epsilon=epsilon,
@@ -81,13 +91,18 @@ def attack(
             result = attack_folder(classifier, sources, config, out, labels=labels, progress=progress)
         write_json(out / "attacks.json", result)
         _draw(result, out)
+        others = [carry_over(result.attacks, load(name, device=device)) for name in also or []]
+        if others:
+            write_carry_over(others, out)
         run.write_manifest(classifier.provenance(result.data, seed=seed))
     if json:
-        sys.stdout.write(to_json(result))
+        sys.stdout.write(to_json({**result.to_dict(), "also": others} if others else result))
     elif csv:
         sys.stdout.write((out / "attacks.csv").read_text(encoding="utf-8"))
     else:
         _print(result)
+        for other in others:
+            output.stdout.print(discuss_carry_over(other), markup=False, soft_wrap=True)
     for failure in result.failures:
         output.complain(failure.error)
     output.finish(len(result.failures))
