@@ -454,7 +454,7 @@ def answer_of(server, path: str, data: bytes | None = None, **headers: str) -> t
 
 def test_every_tab_is_an_endpoint(client) -> None:
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(named) == {"/classify", "/features", "/attack", "/stress", "/probe", "/report"}
+    assert set(named) == {"/classify", "/evaluate", "/features", "/attack", "/stress", "/probe", "/report"}
 
 
 def test_the_page_is_called_as_its_documentation_says(client) -> None:

@@ -19,6 +19,7 @@ class Limits:
         upload_bytes: size of one photograph's file.
         pixels: number of pixels of one photograph.
         photographs: number of photographs in one report.
+        labelled: number of photographs that a model is scored on.
         categories: number of categories shown for a photograph.
         epsilon: bound of an attack, in steps of 1/255.
         steps: number of steps of an attack.
@@ -32,6 +33,7 @@ class Limits:
     upload_bytes: int = 25 << 20
     pixels: int = 20_000_000
     photographs: int = 8
+    labelled: int = 64
     categories: int = 20
     epsilon: int = 32
     steps: int = 100
@@ -61,6 +63,19 @@ class Limits:
         if len(text) > self.text:
             raise InputError(f"{what}: {len(text)} characters", f"at most {self.text}")
         return text
+
+    def lines(self, what: str, value: str | None, most: int) -> list[str]:
+        """The lines of ``value`` that are not empty.
+
+        Raises:
+            InputError: too many, or one that is too long for a file's name and a class.
+        """
+        lines = [line.strip() for line in (value or "")[: 8 * self.text * most].splitlines() if line.strip()]
+        if len(lines) > most:
+            raise InputError(f"{what}: {len(lines)} lines", f"at most {most}")
+        if any(len(line) > 4 * self.text for line in lines):
+            raise InputError(f"{what}: a line of more than {4 * self.text} characters", "file name, class")
+        return lines
 
     def photograph(self, path: Path | None) -> Image.Image:
         """An uploaded photograph, decoded; refusals name the file as the visitor does, without the server's folders.

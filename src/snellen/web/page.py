@@ -92,6 +92,7 @@ def build_page(state: AppState) -> gr.Blocks:
                 model = gr.Dropdown(list(state.models), value=next(iter(state.models)), label="Model", filterable=False)
             with gr.Column(scale=3, min_width=520), gr.Tabs():
                 _classify_tab(state, photograph, model)
+                _evaluate_tab(state, model)
                 _features_tab(state, photograph, model)
                 _attack_tab(state, photograph, model)
                 _stress_tab(state, photograph, model)
@@ -109,6 +110,23 @@ def _classify_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> 
         _lead("What it sees: the most probable categories of the photograph.")
         categories = gr.Slider(1, state.limits.categories, value=3, step=1, label="Categories")
         _wire("Classify", classify, [photograph, model, categories], "classify")
+
+
+def _evaluate_tab(state: AppState, model: gr.Dropdown) -> None:
+    def evaluate(photographs: list[str] | None, labels: str, model: str) -> Iterator[Updates]:
+        yield from _updates(tabs.evaluate(state, [*map(Path, photographs or [])], labels, model))
+
+    with gr.Tab("Evaluate"):
+        _lead("How well it does its job: how often it is right on photographs whose classes you know.")
+        many = _upload(gr.File(label="Photographs", file_count="multiple", height=140, elem_classes="snellen-drop"))
+        labels = gr.Textbox(
+            "",
+            label="Their classes",
+            info="A line for each: file name, class.",
+            lines=4,
+            max_length=4 * state.limits.text * state.limits.labelled,
+        )
+        _wire("Evaluate", evaluate, [many, labels, model], "evaluate")
 
 
 def _features_tab(state: AppState, photograph: gr.Image, model: gr.Dropdown) -> None:

@@ -19,6 +19,9 @@ from snellen.attacks.success_rates import summarise
 from snellen.data.images import Photo
 from snellen.data.transforms import all_transforms, assignment_transforms, describe_transform
 from snellen.errors import InputError
+from snellen.evaluation.evaluate import evaluate as evaluate_set
+from snellen.evaluation.files import CARD, PHOTOGRAPHS, RESULT, write_evaluation
+from snellen.evaluation.labelled import named_photographs
 from snellen.figures import percent
 from snellen.inspect.categories import Classification
 from snellen.inspect.categories import classify as classify_image
@@ -74,6 +77,38 @@ def probe(state: AppState, photograph: Path | None, name: str | None) -> Work:
         table=_categories(result),
         paragraphs=chosen.discussion,
         files=files,
+    )
+
+
+def evaluate(state: AppState, photographs: Sequence[Path], labels: str | None, model: str) -> Work:
+    """How often the model is right on photographs whose classes are told, a line each: file name, class."""
+    classifier, limits = state.model(model), state.limits
+    if not photographs:
+        raise InputError("no photograph", "one or several, and a line for each")
+    if len(photographs) > limits.labelled:
+        raise InputError(f"{len(photographs)} photographs", f"at most {limits.labelled} at a time")
+    for photograph in photographs:
+        limits.photograph(photograph)
+    images = named_photographs(photographs, limits.lines("classes", labels, limits.labelled))
+    yield StageProgress("Classifying")
+    result = evaluate_set(classifier, images)
+    yield StageProgress("Drawing")
+    folder = job_folder(state.folder)
+    figures = [folder / name for name in write_evaluation(result, folder)]
+    calibration = result.calibration.scores.calibration_error
+    rows = [("accuracy (top-1)", result.accuracy.share, result.accuracy.low, result.accuracy.high)]
+    if result.top5 is not None:
+        rows.append(("accuracy (top-5)", result.top5.share, result.top5.low, result.top5.high))
+    rows.append(("calibration error", calibration.value, calibration.low, calibration.high))
+    yield TabResult(
+        headline=f"{result.accuracy.count} of {result.n} are right",
+        figures=figures,
+        table=TabTable(
+            ("measure", "value", "from", "to"),
+            [(name, *(f"{number:.3f}" for number in numbers)) for name, *numbers in rows],
+        ),
+        paragraphs=result.discussion().split("\n\n"),
+        files=[folder / RESULT, folder / PHOTOGRAPHS, folder / CARD, *figures],
     )
 
 
