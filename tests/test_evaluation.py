@@ -36,6 +36,7 @@ from snellen.evaluation.comparison import compare_models
 from snellen.evaluation.evaluate import evaluate
 from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
+from snellen.evaluation.labelled import named_photographs
 from snellen.evaluation.matching import ClassMatch, match_classes, read_mapping
 from snellen.evaluation.requirements import judge, measured, read_requirement
 from snellen.exam.config import ExamConfig, read_exam_config
@@ -47,6 +48,7 @@ from snellen.inference.embed_dataset import CLOSE, settle_close_call
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, embed_each
 from snellen.intervals import Rate
+from transfer_toys import encoded
 
 TORCH = FeatureConfig(engine="torch")
 
@@ -425,6 +427,40 @@ def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
     assert _asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
     chosen = dataclasses.replace(config, parts=("categories",))
     assert _asked_parts(chosen, PARTS) == ("categories", "evaluation")
+
+
+# The page
+
+
+def test_photographs_with_their_classes_told(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(3)]
+    for file, colour in zip(files, (pure(0), pure(1), pure(1)), strict=True):
+        file.write_bytes(encoded(colour))
+    named = named_photographs(files, ["1.png, green", "0.png,red", "2.png, blue"])
+    in_order = named_photographs(files, ["red", "green", "blue"])
+    for images in (named, in_order):
+        assert evaluate(colour_classifier(), images, features=TORCH).accuracy == Rate.of_count(2, 3)
+    with pytest.raises(InputError, match="2.png: its class is not told .a line for each"):
+        named_photographs(files, ["1.png, green", "0.png, red"])
+    with pytest.raises(InputError, match="no photograph is called '9.png'"):
+        named_photographs(files, ["9.png, green"])
+
+
+def test_the_tab(tmp_path: Path) -> None:
+    from snellen.web import tabs
+    from snellen.web.state import AppState, OfferedModel
+
+    (tmp_path / "page").mkdir()
+    state = AppState(tmp_path / "page", {"colours": OfferedModel("colours", colour_classifier())})
+    file = tmp_path / "a.png"
+    file.write_bytes(encoded(pure(0)))
+    *_, shown = tabs.evaluate(state, [file], "a.png, red", "colours")
+    assert shown.headline == "1 of 1 are right"
+    assert shown.table.rows[0] == ("accuracy (top-1)", "1.000", "0.207", "1.000")
+    assert all(path.is_file() for path in (*shown.files, *shown.figures))
+    assert not any(str(tmp_path) in path.read_text() for path in shown.files if path.suffix in (".json", ".csv", ".md"))
+    with pytest.raises(InputError, match="no photograph"):
+        next(tabs.evaluate(state, [], "", "colours"))
 
 
 # The command

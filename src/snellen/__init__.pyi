@@ -1,8 +1,13 @@
 from .attacks.attack import attack as attack
+from .attacks.carry_over import CarryOver as CarryOver
+from .attacks.carry_over import carry_over as carry_over
 from .attacks.config import AttackConfig as AttackConfig
 from .attacks.folder import FolderResult as FolderResult
 from .attacks.folder import attack_folder as attack_folder
 from .attacks.result import AttackResult as AttackResult
+from .attacks.robust_accuracy import EnsembleConfig as EnsembleConfig
+from .attacks.robust_accuracy import RobustnessResult as RobustnessResult
+from .attacks.robust_accuracy import robust_accuracy as robust_accuracy
 from .data.datasets import open_dataset as open_dataset
 from .data.datasets.base import ImageSet as ImageSet
 from .data.images import Failure as Failure
@@ -20,8 +25,11 @@ from .errors import ModelError as ModelError
 from .errors import SnellenError as SnellenError
 from .evaluation.comparison import ModelComparison as ModelComparison
 from .evaluation.comparison import compare_models as compare_models
+from .evaluation.corrupted import CorruptionResult as CorruptionResult
+from .evaluation.corrupted import evaluate_corruptions as evaluate_corruptions
 from .evaluation.evaluate import EvaluationResult as EvaluationResult
 from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.labelled import labelled_photographs as labelled_photographs
 from .exam.compare import compare_exams as compare_exams
 from .exam.config import ExamConfig as ExamConfig
 from .exam.config import read_exam_config as read_exam_config

@@ -85,14 +85,31 @@ def epsilon_steps(epsilon: str | float) -> int | None:
     """
     if epsilon == SMALLEST:
         return None
-    text = str(epsilon).replace(" ", "")
-    try:
-        # A fraction of any length or exponent would be worked out to its last digit.
-        value = Fraction(text) if _NUMBER.fullmatch(text) else Fraction("nan")
-    except (ValueError, ZeroDivisionError):
-        raise InputError(f"epsilon {epsilon!r} is not a number", _ACCEPTED) from None
+    value = _fraction(epsilon, _ACCEPTED)
     if not 0 <= value <= 1:
         guess = f"did you mean {epsilon}/255? " if 1 < value <= 255 else ""
         raise InputError(f"epsilon is {epsilon}", guess + _ACCEPTED)
     # 4 / 255 as a float lies a hair below the fraction.
     return math.floor(value * 255 + Fraction(1, 10**6))
+
+
+def epsilon_value(epsilon: str | float, at_most: float = 1.0) -> float:
+    """The bound as a number, as it was written: ``4/255`` or ``0.5``.
+
+    Raises:
+        InputError: not a number above 0 and at most ``at_most``.
+    """
+    accepted = f"such as 4/255 or 0.5, above 0 and at most {at_most:g}"
+    value = _fraction(epsilon, accepted)
+    if not 0 < value <= at_most:
+        raise InputError(f"epsilon is {epsilon}", accepted)
+    return float(value)
+
+
+def _fraction(epsilon: str | float, accepted: str) -> Fraction:
+    text = str(epsilon).replace(" ", "")
+    try:
+        # A fraction of any length or exponent would be worked out to its last digit.
+        return Fraction(text) if _NUMBER.fullmatch(text) else Fraction("nan")
+    except (ValueError, ZeroDivisionError):
+        raise InputError(f"epsilon {epsilon!r} is not a number", accepted) from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
+from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 
 _LIMITS = (
@@ -67,4 +69,43 @@ def _half(summary: AttackSummary) -> str:
         return "No bound that was tried fools half of the photographs."
     return (
         f"Half of the photographs are fooled within {half}/255, all that are fooled within {summary.curve[-1][0]}/255."
+    )
+
+
+def discuss_robust_accuracy(result: RobustnessResult) -> str:
+    """Sentences about robust accuracy."""
+    listed = "; ".join(f"within {point.epsilon} {point.accuracy}" for point in result.points)
+    first = result.points[0]
+    by_attack = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in first.felled.items())
+    norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
+    return " ".join(
+        [
+            f"{result.model} is right on {result.clean}, and under every attack of the standard ensemble ({norm}, on "
+            f"the network's input): {listed}. {result.sampled}".strip(),
+            f"Within {first.epsilon} these fell, to the first attack that succeeded: {by_attack}.",
+            _discuss_check(result.check),
+            "What this does not prove: it is an upper bound, since another attack may fell more; it holds for this "
+            "norm and for these photographs, and says nothing of rotations, of patches, or of other networks.",
+        ]
+    )
+
+
+def _discuss_check(check: GradientCheck) -> str:
+    verdict = (
+        "These are signs of masked gradients: the robust accuracy is likely to be overstated."
+        if check.suspicious
+        else "No sign of masked gradients."
+    )
+    return (
+        f"{verdict} Of {check.photographs} photographs {check.zero_gradients} have no gradient, "
+        f"{check.black_box_only} fell only to the attack that sees none, {check.one_step_only} fell to one step and "
+        f"not to twenty; within a bound that leaves nothing of the photograph, {check.unbounded} fall."
+    )
+
+
+def discuss_carry_over(other: CarryOver) -> str:
+    """What the attacked files do to a network that they were not made for."""
+    return (
+        f"{other.model}, which the attack never saw, has {other.correct} of the originals right; of these files, "
+        f"{other.changed} are no longer seen as their class and {other.success} meet the criterion."
     )

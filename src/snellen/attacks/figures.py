@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snellen.attacks.result import AttackResult
+from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
 from snellen.data.images import open_photo
@@ -92,3 +93,21 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
 
 def _title(prediction: Prediction) -> str:
     return f"{prediction.label}, {percent(prediction.probability)}"
+
+
+def draw_robust_accuracy(result: RobustnessResult) -> Figure:
+    """Robust accuracy against the bound, with its intervals; zero stands for no attack."""
+    rates = [result.clean, *(point.accuracy for point in result.points)]
+    names = ["0", *(point.epsilon for point in result.points)]
+    with styled():
+        figure = new_figure(max(3.2, 1.6 + 0.7 * len(names)), 2.8)
+        axes = figure.subplots()
+        shares = [100 * rate.share for rate in rates]
+        errors = [[100 * (r.share - r.low) for r in rates], [100 * (r.high - r.share) for r in rates]]
+        axes.errorbar(range(len(names)), shares, yerr=errors, fmt="o-", color=BLUE, capsize=3)
+        axes.set_xticks(range(len(names)), names)
+        axes.set_ylim(-2, 102)
+        norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
+        axes.set_xlabel(f"bound of the {norm}, on the network's input")
+        axes.set_ylabel("right under every attack, %")
+    return figure

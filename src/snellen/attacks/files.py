@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
+from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.data.images import Failure
 from snellen.errors import InputError
-from snellen.runs.files import write_json
+from snellen.runs.files import write_figure, write_json, write_text
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass, to_plain
 
@@ -149,3 +152,35 @@ def _row(attack: AttackResult) -> dict[str, object]:
         key: "" if value is None else f"{value:.6f}" if isinstance(value, float) else to_plain(value)
         for key, value in row.items()
     }
+
+
+def write_robustness(result: RobustnessResult, out: Path) -> None:
+    """Write ``robustness.json``, a table by photograph and the security curve."""
+    write_json(out / "robustness.json", {**result.to_dict(), "discussion": result.discussion()})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "label", "correct", "epsilon", "attack", "norm", "error"])
+    for one in result.photographs:
+        numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in (one.epsilon, one.norm)]
+        writer.writerow([one.image, one.label, one.correct, numbers[0], one.attack, numbers[1], ""])
+    for failure in result.failures:
+        writer.writerow([failure.image, *[""] * 5, failure.error])
+    write_text(out / "robustness.csv", text.getvalue())
+    write_figure(out / "robustness.png", result.plot())
+
+
+def write_carry_over(others: Sequence[CarryOver], out: Path) -> None:
+    """Write ``also.json`` and ``also.csv``: what the attacked files do to other networks."""
+    write_json(out / "also.json", others)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["model", "image", "original", "original_probability", "attacked", "attacked_probability", "correct", "changed",
+         "success"]
+    )  # fmt: skip
+    for other in others:
+        for one in other.photographs:
+            cells = ("" if value is None else value for value in (one.correct, one.changed, one.success))
+            before, after = ((p.label, f"{p.probability:.6f}") for p in (one.original, one.attacked))
+            writer.writerow([other.model, one.name, *before, *after, *cells])
+    write_text(out / "also.csv", text.getvalue())

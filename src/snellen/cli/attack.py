@@ -42,6 +42,10 @@ def attack(
     step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
     seed: options.Seed = 0,
     model: options.Model = options.DEFAULT_MODEL,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", help="Another model that is shown the attacked files; once for each."),
+    ] = None,
     json: options.Json = False,
     csv: options.Csv = False,
     probe: options.Probe = None,
@@ -63,13 +67,19 @@ def attack(
     beside = [parent for image in images if (parent := Path(image).parent).resolve() == out.resolve()]
     check_output(out, [*images, *beside])
 
+    from snellen.attacks.carry_over import carry_over
     from snellen.attacks.config import AttackConfig
+    from snellen.attacks.discussion import discuss_carry_over
+    from snellen.attacks.files import write_carry_over
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
+    from snellen.models.classifier import load
     from snellen.runs.files import Run, write_json
     from snellen.runs.serialise import to_json
 
+    if also and space == "input":
+        raise InputError("--also and --space input cannot go together", "the network's input is nobody else's")
     config = AttackConfig(
         target=target,
         epsilon=epsilon,
@@ -88,13 +98,18 @@ def attack(
             result = attack_folder(classifier, sources, config, out, labels=labels, progress=progress)
         write_json(out / "attacks.json", result)
         _draw(result, out)
+        others = [carry_over(result.attacks, load(name, device=device)) for name in also or []]
+        if others:
+            write_carry_over(others, out)
         run.write_manifest(classifier.provenance(result.data, seed=seed))
     if json:
-        output.write(to_json(result))
+        output.write(to_json({**result.to_dict(), "also": others} if others else result))
     elif csv:
         output.write((out / "attacks.csv").read_text(encoding="utf-8"))
     else:
         _print(result)
+        for other in others:
+            output.stdout.print(discuss_carry_over(other), soft_wrap=True)
     for failure in result.failures:
         output.complain(failure.error)
     output.finish(len(result.failures))

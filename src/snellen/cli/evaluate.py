@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
+    from snellen.attacks.balls import Norm
+    from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult
+    from snellen.data.datasets.base import ImageSet
+    from snellen.evaluation.comparison import ModelComparison
+    from snellen.evaluation.corrupted import Size
     from snellen.evaluation.evaluate import EvaluationResult
-    from snellen.evaluation.matching import MatchBy
     from snellen.evaluation.requirements import Verdict
+    from snellen.models.classifier import Classifier
 
 
 def evaluate(
@@ -22,6 +27,22 @@ def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
     against: Annotated[
         str | None, typer.Option("--against", help="Another model, scored on the same photographs and compared.")
+    ] = None,
+    corruptions: Annotated[
+        bool, typer.Option("--corruptions", help="Also under the corruptions of ImageNet-C, at five severities.")
+    ] = False,
+    at: Annotated[
+        str, typer.Option("--at", help="Where to corrupt: at the network's size or the photograph's.")
+    ] = "network",
+    epsilon: Annotated[
+        str | None,
+        typer.Option(
+            "--epsilon", "-e", help="Also robust accuracy, by the standard ensemble: bounds such as 1/255,4/255."
+        ),
+    ] = None,
+    norm: Annotated[str, typer.Option("--norm", help="Of the attacks' bounds: Linf or L2.")] = "Linf",
+    most: Annotated[
+        int | None, typer.Option("--most", help="How many photographs to corrupt and attack, drawn; all if not.", min=1)
     ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="The split to score; without it the test split, else everything.")
@@ -58,67 +79,133 @@ def evaluate(
     from snellen.evaluation.requirements import judge, measured, read_requirement
 
     requirements = [read_requirement(one) for one in require or []]
-    classes = None if mapping is None else read_mapping(mapping)
+    choice: dict[str, Any] = {
+        "split": split,
+        "match_by": match_by,
+        "mapping": None if mapping is None else read_mapping(mapping),
+        "seed": seed,
+    }
 
+    from snellen.attacks.robust_accuracy import EnsembleConfig
     from snellen.cli.classifier import load_classifier
-    from snellen.cli.embed import quiet_ray
     from snellen.data.datasets import open_dataset
-    from snellen.evaluation.comparison import compare_models
-    from snellen.evaluation.evaluate import evaluate as evaluate_one
-    from snellen.evaluation.files import to_csv, write_comparison, write_evaluation
-    from snellen.inference.embed_dataset import RAY
-    from snellen.inference.features import FeatureConfig
+    from snellen.evaluation.corrupted import evaluate_corruptions
+    from snellen.evaluation.files import to_csv, write_corruptions
     from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.runs.serialise import to_json
 
-    if engine == RAY:
-        quiet_ray()
+    ensemble = None
+    if epsilon is not None:
+        bounds = tuple(one.strip() for one in epsilon.split(","))
+        ensemble = EnsembleConfig(bounds, cast("Norm", norm), seed=seed)
     images = open_dataset(dataset)
     classifiers = [load_classifier(model, probe, architecture, device)]
     if against is not None:
         classifiers.append(load(against, device=device))
+    corrupted, attacked = None, None
     with nullcontext() if out is None else Run(out) as run:
-        results = []
-        for number, classifier in enumerate(classifiers):
-            folder = None if out is None else out / "against" if number else out
+        first, comparison = _score(classifiers, images, choice, engine, out)
+        if corruptions:
             with output.progress_bar() as progress:
-                result = evaluate_one(
-                    classifier,
+                corrupted = evaluate_corruptions(
+                    classifiers[0],
                     images,
-                    split=split,
-                    match_by=cast("MatchBy", match_by),
-                    mapping=classes,
-                    features=FeatureConfig(engine),
-                    seed=seed,
-                    out=folder,
+                    at=cast("Size", at),
+                    most=most,
+                    engine="auto" if engine == "ray" else engine,
+                    out=out,
                     progress=progress,
+                    **choice,
                 )
-            results.append(result)
-            if folder is not None:
-                write_evaluation(result, folder)
-        comparison = compare_models(results[0], results[1], seed) if against is not None else None
+            if out is not None:
+                write_corruptions(corrupted, out)
+        if ensemble is not None:
+            attacked = _attack(classifiers[0], images, choice, ensemble, most, out)
         if run is not None:
-            if comparison is not None:
-                write_comparison(comparison, run.path)
-            run.write_manifest(results[0].provenance)
-    first = results[0]
-    verdicts = judge(requirements, measured(first))
+            run.write_manifest(first.provenance)
+    numbers = dict(measured(first, corrupted))
+    if attacked is not None:
+        numbers["robust_accuracy"] = attacked.points[-1].accuracy
+    verdicts = judge(requirements, numbers)
+    more = [one for one in (comparison, corrupted, attacked) if one is not None]
     if json:
-        sys.stdout.write(to_json({**first.to_dict(), "comparison": comparison, "requirements": verdicts}))
+        further = {"comparison": comparison, "corruptions": corrupted, "robustness": attacked, "requirements": verdicts}
+        output.write(to_json({**first.to_dict(), **further}))
     elif csv:
-        sys.stdout.write(to_csv(first))
+        output.write(to_csv(first))
     else:
         _print(first)
-        if comparison is not None:
-            output.stdout.print(comparison.discussion(), markup=False, soft_wrap=True)
+        for one in more:
+            output.stdout.print(one.discussion(), soft_wrap=True)
         if out is not None:
-            output.stdout.print(f"Everything is in {out}", markup=False, soft_wrap=True)
+            output.stdout.print(f"Everything is in {out}", soft_wrap=True)
     _finish(first, verdicts)
 
 
+def _score(
+    classifiers: Sequence[Classifier], images: ImageSet, choice: dict[str, Any], engine: str, out: Path | None
+) -> tuple[EvaluationResult, ModelComparison | None]:
+    """The first model's evaluation, and its comparison with the second where there is one."""
+    from snellen.cli.embed import quiet_ray
+    from snellen.evaluation.comparison import compare_models
+    from snellen.evaluation.evaluate import evaluate as evaluate_one
+    from snellen.evaluation.files import write_comparison, write_evaluation
+    from snellen.inference.embed_dataset import RAY
+    from snellen.inference.features import FeatureConfig
+
+    if engine == RAY:
+        quiet_ray()
+    results = []
+    for number, classifier in enumerate(classifiers):
+        folder = None if out is None else out / "against" if number else out
+        with output.progress_bar() as progress:
+            result = evaluate_one(
+                classifier, images, features=FeatureConfig(engine), out=folder, progress=progress, **choice
+            )
+        results.append(result)
+        if folder is not None:
+            write_evaluation(result, folder)
+    if len(results) == 1:
+        return results[0], None
+    comparison = compare_models(results[0], results[1], choice["seed"])
+    if out is not None:
+        write_comparison(comparison, out)
+    return results[0], comparison
+
+
+def _attack(
+    classifier: Classifier,
+    images: ImageSet,
+    choice: dict[str, Any],
+    ensemble: EnsembleConfig,
+    most: int | None,
+    out: Path | None,
+) -> RobustnessResult:
+    """Robust accuracy on the photographs, or on some that are drawn."""
+    from snellen.attacks.files import write_robustness
+    from snellen.attacks.robust_accuracy import robust_accuracy
+    from snellen.evaluation.labelled import labelled_photographs
+
+    chosen = labelled_photographs(classifier, images, most=most, **choice)
+    with output.progress_bar() as progress:
+        progress.begin("Attacking", len(chosen))
+        result = robust_accuracy(
+            classifier,
+            chosen.read(),
+            ensemble,
+            dataset=images.name,
+            sampled=chosen.sampled,
+            data=chosen.data,
+            out=out,
+            progress=progress,
+        )
+    if out is not None:
+        write_robustness(result, out)
+    return result
+
+
 def _print(result: EvaluationResult) -> None:
-    from rich.table import Table
 
     scores = result.calibration.scores
     rows = [("accuracy (top-1)", result.accuracy.share, result.accuracy.low, result.accuracy.high)]
@@ -132,21 +219,21 @@ def _print(result: EvaluationResult) -> None:
         ("area under risk-coverage", scores.risk_coverage),
     ):
         rows.append((name, estimate.value, estimate.low, estimate.high))
-    table = Table(f"{result.n:,} photographs", "value", "95%", box=None, pad_edge=False)
+    table = output.PlainTable(f"{result.n:,} photographs", "value", "95%")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, value, low, high in rows:
         table.add_row(name, f"{value:.3f}", f"{low:.3f} to {high:.3f}")
-    output.stdout.print(table, markup=False)
-    errors = Table("surest mistakes", "is", "seen as", "probability", box=None, pad_edge=False)
+    output.stdout.print(table)
+    errors = output.PlainTable("surest mistakes", "is", "seen as", "probability")
     errors.columns[0].overflow = "fold"
     for one in result.wrong_and_sure[:5]:
         errors.add_row(output.printable(one.image), one.label.label, one.top.label, f"{one.top.probability:.3f}")
     if errors.row_count:
-        output.stdout.print(errors, markup=False)
+        output.stdout.print(errors)
     for paragraph in result.discussion().split("\n\n"):
         if paragraph not in result.warnings:
-            output.stdout.print(paragraph, markup=False, soft_wrap=True)
+            output.stdout.print(paragraph, soft_wrap=True)
 
 
 def _finish(result: EvaluationResult, verdicts: tuple[Verdict, ...]) -> None:

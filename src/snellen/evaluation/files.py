@@ -11,6 +11,7 @@ from pathlib import Path
 
 from snellen.errors import InputError
 from snellen.evaluation.comparison import ModelComparison
+from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluatedPhotograph, EvaluationResult
 from snellen.evaluation.figures import draw_classes, draw_confusion, draw_errors
 from snellen.evaluation.model_card import model_card
@@ -20,6 +21,7 @@ from snellen.runs.files import write_figure, write_json, write_text
 RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv", "confusion.csv", "README.md"
 CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
 COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.png"
+CORRUPTIONS_RESULT, CORRUPTIONS_FIGURE = "corruptions.json", "corruptions.png"
 
 _COLUMNS = (
     "image", "split", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
@@ -52,6 +54,20 @@ def write_comparison(comparison: ModelComparison, out: Path) -> None:
     """Write the numbers and the pictures of a comparison."""
     write_json(out / COMPARISON, {**comparison.to_dict(), "discussion": comparison.discussion()})
     write_figure(out / DISAGREEMENTS, comparison.plot())
+
+
+def write_corruptions(result: CorruptionResult, out: Path) -> None:
+    """Write the numbers, a table by corruption and severity, and the figure of accuracy under corruptions."""
+    write_json(out / CORRUPTIONS_RESULT, {**result.to_dict(), "discussion": result.discussion()})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["corruption", "severity", "correct", "n", "accuracy", "low", "high", "calibration_error"])
+    for one in result.outcomes:
+        rate = one.accuracy
+        numbers = (rate.share, rate.low, rate.high, one.calibration_error)
+        writer.writerow([one.corruption, one.severity, rate.count, rate.n, *(f"{value:.4f}" for value in numbers)])
+    write_text(out / "corruptions.csv", text.getvalue())
+    write_figure(out / CORRUPTIONS_FIGURE, result.plot())
 
 
 def to_csv(result: EvaluationResult) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from snellen.data.datasets.base import Example, ImageSet, known_targets
+from snellen.data.labels import Labels
 from snellen.errors import InputError
 from snellen.evaluation.evaluate import chosen_splits
 from snellen.evaluation.matching import MatchBy, match_classes
@@ -104,3 +106,51 @@ def _drawn(classes: npt.NDArray[np.int64], most: int, seed: int) -> npt.NDArray[
     chosen = np.zeros(len(classes), dtype=bool)
     chosen[order[np.argsort(turns, kind="stable")[:most]]] = True
     return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class _Named:
+    """Files with a class each."""
+
+    files: Sequence[Path]
+    classes: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def targets(self) -> npt.NDArray[np.int64]:
+        return self.classes
+
+    def names(self) -> Sequence[str]:
+        return [file.name for file in self.files]
+
+    def column(self, name: str) -> None:  # noqa: ARG002  # the protocol's
+        return None
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
+        for index in range(len(self))[start:stop]:
+            yield Example(str(self.files[index]), int(self.classes[index]), self.files[index].name)
+
+
+def named_photographs(files: Sequence[Path], lines: Sequence[str]) -> ImageSet:
+    """A data set of files whose classes are told: a line for each, ``file name, class``; or a class alone, in order.
+
+    Raises:
+        InputError: a file without a line, or a line without its file.
+    """
+    names = [file.name for file in files]
+    accepted = "a line for each photograph: its file name, a comma, its class"
+    if len(lines) == len(files) and not any(line.partition(",")[0].strip() in names for line in lines):
+        classes = [line.strip() for line in lines]
+    else:
+        told = {name.strip(): label.strip() for name, comma, label in (line.partition(",") for line in lines) if comma}
+        strange = [name for name in told if name not in names]
+        missing = [name for name in names if name not in told]
+        if strange or missing:
+            what = f"no photograph is called {strange[0]!r}" if strange else f"{missing[0]}: its class is not told"
+            raise InputError(what, accepted)
+        classes = [told[name] for name in names]
+    labels = Labels(tuple(dict.fromkeys(classes)))
+    targets = np.array([labels.names.index(name) for name in classes], dtype=np.int64)
+    contents = "".join(fingerprint(file.read_bytes()) for file in files)
+    return ImageSet("photographs", labels, {"all": _Named(files, targets)}, fingerprint(f"{contents} {classes}"))

@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from snellen.errors import InputError, did_you_mean
+from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.intervals import Estimate, Rate
 
 _FORM = re.compile(r"\s*([a-z0-9_]+)(?:\.(low|high))?\s*(>=|<=)\s*([0-9.eE+-]{1,20})\s*")
 _ACCEPTED = "such as accuracy>=0.9, accuracy.low>=0.85 (the end of its interval) or calibration_error<=0.05"
-NAMES = ("accuracy", "top5", "mean_per_class", "calibration_error", "brier", "log_loss", "risk_coverage")
-"""What can be required of an evaluation."""
+NAMES = (
+    "accuracy", "top5", "mean_per_class", "calibration_error", "brier", "log_loss", "risk_coverage",
+    "corruption_accuracy", "robust_accuracy",
+)  # fmt: skip
+"""What can be required; of robust accuracy that within the largest bound."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,14 @@ def read_requirement(text: str, names: Sequence[str] = NAMES) -> Requirement:
         raise InputError(f"require {text!r}: {number!r} is not a number", _ACCEPTED) from error
 
 
-def measured(result: EvaluationResult) -> Mapping[str, Rate | Estimate | None]:
+def measured(
+    result: EvaluationResult, corruptions: CorruptionResult | None = None
+) -> Mapping[str, Rate | Estimate | None]:
     """The numbers of an evaluation that can be required, by name."""
     scores = result.calibration.scores
+    under = None if corruptions is None else corruptions.mean_error
     return {
+        "corruption_accuracy": None if under is None else Estimate(1 - under.value, 1 - under.high, 1 - under.low),
         "accuracy": result.accuracy,
         "top5": result.top5,
         "mean_per_class": result.mean_per_class,

@@ -47,6 +47,12 @@ def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tupl
     ]
 
 
+def top_prediction(classifier: Classifier, probabilities: Tensor) -> Prediction:
+    """The most probable class of ``probabilities`` (K,)."""
+    index = int(probabilities.argmax())
+    return Prediction(classifier.labels[index], index, float(probabilities[index]))
+
+
 def probabilities_of(classifier: Classifier, image: Image.Image) -> Tensor:
     """Softmax probabilities (K,), float64, of one RGB image, as every file that is classified gets them."""
     return probabilities_of_inputs(classifier, classifier.preprocessing.preprocess_image(image))

@@ -15,6 +15,7 @@ class Limits:
         worked_pixels: number of pixels at which a photograph is attacked or transformed; a larger one is reduced, and
             the page says so.
         photographs: number of photographs in one report.
+        labelled: number of photographs that a model is scored on.
         categories: number of categories shown for a photograph.
         epsilon: bound of an attack, in steps of 1/255.
         steps: number of steps of an attack.
@@ -39,6 +40,7 @@ class Limits:
     pixels: int = 64_000_000
     worked_pixels: int = 6_000_000
     photographs: int = 8
+    labelled: int = 64
     categories: int = 20
     epsilon: int = 32
     steps: int = 100
