@@ -350,6 +350,26 @@ def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) 
         open_state(Folder(tmp_path, Limits()), [MODEL], runs, "cpu")
 
 
+def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState) -> None:
+    cup, cat = (one.path for one in bundled_photographs() if one.path.stem in ("coffee", "chelsea"))
+    shown, folder = answered(state, "evaluate", cup, cat, classes="espresso; 812")
+    assert shown.headline == "1 of 2 are right"
+    assert (folder / shown.files[0]).is_file()
+    rates = next(block for block in shown.blocks if isinstance(block, Counts))
+    assert [(one.count, one.of) for one in rates.counts] == [(1, 2), (1, 2)]
+    assert str(folder) not in (folder / shown.files[0]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("classes", "reason"),
+    [("espresso; cup; cup", "3 classes for 2 photographs"), ("expresso", "no class named"), ("", "0")],
+)
+def test_what_photographs_show_is_checked_before_anything_waits(state: AppState, classes: str, reason: str) -> None:
+    paths = [one.path for one in bundled_photographs()[:2]]
+    with pytest.raises(InputError, match=reason):
+        TABS["evaluate"].plan(asked(state, "evaluate", *paths, classes=classes))
+
+
 def test_learning_makes_a_model_that_can_be_asked_and_taken_home(state: AppState, tmp_path: Path) -> None:
     classes: dict[str, list[str]] = {"coffee": [], "cat": []}
     for name, source in zip(classes, bundled_photographs()[:2], strict=True):

@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from snellen.attacks.balls import Norm
     from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult
     from snellen.data.datasets.base import ImageSet
     from snellen.evaluation.comparison import ModelComparison
-    from snellen.evaluation.corrupted import Size
     from snellen.evaluation.evaluate import EvaluationResult
     from snellen.evaluation.requirements import Verdict
     from snellen.models.classifier import Classifier
 
 
+@options.describes_a_model
 def evaluate(
     dataset: options.Dataset,
     model: options.Model = options.DEFAULT_MODEL,
+    label: options.Label = None,
     against: Annotated[
         str | None, typer.Option("--against", help="Another model, scored on the same photographs and compared.")
     ] = None,
@@ -32,7 +32,8 @@ def evaluate(
         bool, typer.Option("--corruptions", help="Also under the corruptions of ImageNet-C, at five severities.")
     ] = False,
     at: Annotated[
-        str, typer.Option("--at", help="Where to corrupt: at the network's size or the photograph's.")
+        Literal["network", "photograph"],
+        typer.Option("--at", help="Where to corrupt: at the network's size or the photograph's."),
     ] = "network",
     epsilon: Annotated[
         str | None,
@@ -40,7 +41,7 @@ def evaluate(
             "--epsilon", "-e", help="Also robust accuracy, by the standard ensemble: bounds such as 1/255,4/255."
         ),
     ] = None,
-    norm: Annotated[str, typer.Option("--norm", help="Of the attacks' bounds: Linf or L2.")] = "Linf",
+    norm: Annotated[Literal["Linf", "L2"], typer.Option("--norm", help="Of the attacks' bounds.")] = "Linf",
     most: Annotated[
         int | None, typer.Option("--most", help="How many photographs to corrupt and attack, drawn; all if not.", min=1)
     ] = None,
@@ -48,7 +49,7 @@ def evaluate(
         str | None, typer.Option("--split", help="The split to score; without it the test split, else everything.")
     ] = None,
     match_by: Annotated[
-        str, typer.Option("--match-by", help="How classes are matched: auto, name, wordnet or index.")
+        Literal["auto", "name", "wordnet", "index"], typer.Option("--match-by", help="How classes are matched.")
     ] = "auto",
     mapping: Annotated[
         Path | None,
@@ -58,7 +59,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--require", help="A number that must be reached, such as accuracy>=0.9; else status 1."),
     ] = None,
-    engine: Annotated[str, typer.Option("--engine", help="auto, torch, openvino, or ray for many machines.")] = "auto",
+    engine: Annotated[
+        Literal["auto", "torch", "openvino", "ray"], typer.Option("--engine", help="ray is for many machines.")
+    ] = "auto",
     seed: options.Seed = 0,
     json: options.Json = False,
     csv: options.Csv = False,
@@ -69,12 +72,18 @@ def evaluate(
     probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    *,
+    described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """How well it does its job: accuracy, calibration and errors on labelled photographs.
 
     With --out, killed and started again, it goes on where it stopped.
     """
     output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.runs.ledger import check_output
+
+    if out is not None:
+        check_output(out, [dataset])
     from snellen.evaluation.matching import read_mapping
     from snellen.evaluation.requirements import judge, measured, read_requirement
 
@@ -98,9 +107,9 @@ def evaluate(
     ensemble = None
     if epsilon is not None:
         bounds = tuple(one.strip() for one in epsilon.split(","))
-        ensemble = EnsembleConfig(bounds, cast("Norm", norm), seed=seed)
-    images = open_dataset(dataset)
-    classifiers = [load_classifier(model, probe, architecture, device)]
+        ensemble = EnsembleConfig(bounds, norm, seed=seed)
+    images = open_dataset(dataset, label=label)
+    classifiers = [load_classifier(model, probe, architecture, device, described)]
     if against is not None:
         classifiers.append(load(against, device=device))
     corrupted, attacked = None, None
@@ -111,7 +120,7 @@ def evaluate(
                 corrupted = evaluate_corruptions(
                     classifiers[0],
                     images,
-                    at=cast("Size", at),
+                    at=at,
                     most=most,
                     engine="auto" if engine == "ray" else engine,
                     out=out,

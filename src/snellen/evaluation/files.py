@@ -17,6 +17,7 @@ from snellen.evaluation.figures import draw_classes, draw_confusion, draw_errors
 from snellen.evaluation.model_card import model_card
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_figure, write_json, write_text
+from snellen.runs.ledger import remove
 
 RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv", "confusion.csv", "README.md"
 CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
@@ -46,7 +47,7 @@ def write_evaluation(result: EvaluationResult, out: Path) -> list[str]:
             write_figure(out / name, figure)
         else:
             # Of an earlier evaluation in this folder.
-            (out / name).unlink(missing_ok=True)
+            remove(out / name)
     return [name for name, figure in figures.items() if figure is not None]
 
 

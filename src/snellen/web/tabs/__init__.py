@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snellen.web.tabs import attack, classify, features, learn, probe, report, stress
+from snellen.web.tabs import attack, classify, evaluate, features, learn, probe, report, stress
 from snellen.web.tabs.base import Asked, Plan, Tab
 
 TABS: Mapping[str, Tab] = {
@@ -12,6 +12,7 @@ TABS: Mapping[str, Tab] = {
     "features": features.TAB,
     "attack": attack.TAB,
     "stress": stress.TAB,
+    "evaluate": evaluate.TAB,
     "learn": learn.TAB,
     "probe": probe.TAB,
     "report": report.TAB,
