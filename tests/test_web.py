@@ -30,7 +30,7 @@ from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
-from snellen.web.content import StageProgress, TabResult, Work, without_backquotes
+from snellen.web.content import Counts, StageProgress, TabResult, Work, without_backquotes
 from snellen.web.fields import Choice, Choices, ClassesField, Number, Switch, TextLine, check_settings
 from snellen.web.folder import Folder, sweep
 from snellen.web.jobs import BusyError, Job, Jobs, Turns
