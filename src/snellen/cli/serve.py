@@ -40,7 +40,11 @@ def serve(
     ] = "",
     frame: Annotated[
         list[str] | None,
-        typer.Option("--frame", envvar="SNELLEN_FRAME", help="A site that may show the page in a frame, such as https://huggingface.co."),
+        typer.Option(
+            "--frame",
+            envvar="SNELLEN_FRAME",
+            help="A site that may show the page in a frame, such as https://huggingface.co.",
+        ),
     ] = None,
 ) -> None:
     """All of it, in a browser: opens a page on this machine."""
