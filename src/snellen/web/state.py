@@ -172,7 +172,7 @@ def open_state(
 
 
 def _seconds_of_pass(classifier: Classifier) -> float:
-    """Seconds that the network takes for one photograph: the least of several passes, since others use the processor."""
+    """Seconds that the network takes for one photograph: the least of several, since others use the processor too."""
     blank = torch.full((1, 3, *classifier.preprocessing.size), 0.5)
     took = []
     for _ in range(5):
