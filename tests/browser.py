@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
-SLOW = 120_000
+SLOW = 180_000
 """Milliseconds that a step of the page may take on a busy machine."""
 
 

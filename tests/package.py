@@ -26,7 +26,7 @@ READ = (
     "snellen/training/recipes/plain.toml",
     "snellen/training/recipes/batchnorm.toml",
     "snellen/training/recipes/deep.toml",
-    "snellen/web/page.css",
+    "snellen/web/static/page.css",
 )
 PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 

@@ -40,7 +40,8 @@ STATIC = Path(__file__).parent / "static"
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,80}")
 _PACE, _HEARTBEAT = 0.25, 15.0
 _LONG_SECONDS = 30.0
-"""From here on the page offers a cheaper way."""
+"""From here on the page offers a cheaper way, one that takes this share of the time or less:"""
+_CHEAPER = 0.7
 _JOB_BYTES = 64 << 20
 """Room that is made for a job's files before it begins."""
 # A page of its own: no script runs in it, it may not reach this one, and this one alone may show it in a frame.
@@ -320,7 +321,7 @@ class Page:
             for side in reversed(SIDES):
                 cheaper = {**asked, "settings": settings | {"side": str(side)}}
                 less = self.jobs.expected_seconds(tab, self._plan(state, tab, cheaper, self.folder.path)[0].seconds)
-                if less < 0.7 * seconds:
+                if less < _CHEAPER * seconds:
                     forecast["cheaper"] = {"side": str(side), "seconds": round(less)}
                     break
         return forecast

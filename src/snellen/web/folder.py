@@ -62,7 +62,7 @@ def sweep(
     for path in folder.rglob("*"):
         # Another thread may delete it meanwhile.
         with contextlib.suppress(OSError):
-            if path.is_file():
+            if path.is_file() and not path.is_symlink():
                 about = path.stat()
                 kept = path in stays or any(parent in stays for parent in path.parents)
                 found.append((kept, max(about.st_mtime, about.st_ctime), about.st_size, path))

@@ -190,5 +190,12 @@ def provenance(classifier: Classifier, image: Image.Image, command: str) -> Prov
 
 def command_of(name: str, asked: Asked, *arguments: object) -> str:
     """The command that does the same on one's own machine."""
-    photographs = [one.name for one in asked.photographs]
-    return shlex.join(["snellen", name, *photographs, *map(str, arguments), "--model", asked.model])
+    # What a visitor taught the page lies in the folder of its downloads.
+    learned = asked.state.learned.find(asked.model) is not None
+    model = ["--probe", "learned"] if learned else ["--model", asked.model]
+    return probe_command(name, asked, *arguments, *model)
+
+
+def probe_command(name: str, asked: Asked, *arguments: object) -> str:
+    """As :func:`command_of`, of a model that the arguments name already."""
+    return shlex.join(["snellen", name, *(one.name for one in asked.photographs), *map(str, arguments)])

@@ -8,7 +8,7 @@ from snellen.runs.files import write_bytes, write_figure, write_json
 from snellen.web.content import Block, Picture, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Choice, Field
 from snellen.web.state import NO_PROBE, AppState
-from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, command_of, named, provenance, slowness
+from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, named, probe_command, provenance, slowness
 
 
 def _fields(state: AppState) -> tuple[Field, ...]:
@@ -28,7 +28,7 @@ def _work(asked: Asked) -> Work:
     yield StageProgress("Classifying")
     image = photograph.read()
     result = named(classify(classifier, photograph.path, min(5, len(classifier.labels))), photograph)
-    command = command_of("classify", asked, "--probe", asked.settings["probe"])
+    command = probe_command("classify", asked, "--probe", asked.settings["probe"])
     write_json(folder / "result.json", {"results": [result], "provenance": provenance(classifier, image, command)})
     write_figure(folder / "categories.png", result.plot())
     blocks: list[Block] = [bars_of("Most probable", result.predictions)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import multiprocessing
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ def _work(asked: Asked) -> Work:
     config = ExamConfig(
         title=asked.settings["title"] or ExamConfig.title,
         author=asked.settings["author"],
-        model=asked.state.models[asked.model].source,
+        model=_model(asked),
         device=asked.state.device,
         photographs=tuple(_reduced(asked)),
         parts=asked.settings["parts"],
@@ -95,18 +96,30 @@ def _work(asked: Asked) -> Work:
     yield _tab_result(asked, message)
 
 
+def _model(asked: Asked) -> str:
+    """The model's name; of a path a link below the job's folder, which is all that the report then says of it."""
+    source = Path(asked.state.models[asked.model].source)
+    if source.exists():
+        link = Path("model", asked.model)
+        (asked.folder / link).parent.mkdir()
+        (asked.folder / link).symlink_to(source.resolve())
+        return str(link)
+    return str(source)
+
+
 def _reduced(asked: Asked) -> Iterator[str]:
-    """The paths of the photographs, at the size at which they are worked on, under their own names."""
+    """The photographs' paths in the job's folder, at the size at which they are worked on, under their own names."""
     for number, photograph in enumerate(asked.photographs):
-        path = asked.folder / "photographs" / str(number) / photograph.name
+        name = Path("photographs", str(number), photograph.name)
+        path = asked.folder / name
         path.parent.mkdir(parents=True)
         side = int(asked.settings["side"])
         if side and max(photograph.width, photograph.height) > side:
-            path = path.with_suffix(".png")
+            name, path = name.with_suffix(".png"), path.with_suffix(".png")
             write_picture(path, photograph.reduced(side))
         else:
             write_bytes(path, photograph.path.read_bytes())
-        yield glob.escape(str(path))
+        yield glob.escape(str(name))
 
 
 def _toml(asked: Asked) -> str:
@@ -127,8 +140,8 @@ def _received(receiver: Connection) -> str | ExamResult | SnellenError:
 def _tab_result(asked: Asked, result: ExamResult) -> TabResult:
     """The report's two files, and what failed, without the folders of this machine."""
     for path in (result.report, result.page):
-        path.rename(asked.folder / path.name)
-    failures = [line.replace(f"{asked.folder}/", "") for line in (*result.unreadable, *result.failed)]
+        (asked.folder / path).rename(asked.folder / path.name)
+    failures = [*result.unreadable, *result.failed]
     return TabResult(
         headline="The report is ready." if not result.failed else "The report is ready; some parts failed.",
         blocks=[
@@ -174,6 +187,9 @@ def _take(config: ExamConfig, out: Path, command: str, sender: Connection) -> No
     quiet_libraries()
     # Of the server's own command line, with its folders, a visitor's report says nothing.
     sys.argv = shlex.split(command)
+    # Relative paths, in results and in complaints too.
+    os.chdir(out.parent)
+    out = Path(out.name)
     try:
         sender.send(run_exam(config, out, progress=_PipeProgress(sender)))
     except SnellenError as error:
