@@ -746,6 +746,7 @@ def test_a_folder_that_transformers_saved_answers_as_its_own_pipeline(tmp_path, 
         ({"hidden_size": float("nan")}, "hidden_size' is nan"),
         ({"quantization_config": {"quant_method": "x"}}, "has a quantization_config"),
         ({"id2label": {"0": "a", "7": "b", "2": "c"}}, "does not number its classes"),
+        ({"more": functools.reduce(lambda inner, _: [inner], range(400), 0)}, "nested deeply"),
         ({"id2label": {"0": 1, "1": 2, "2": 3}}, "not a list of texts|cannot load it"),
     ],
 )
