@@ -33,6 +33,7 @@ from snellen.data.images import pixels_from_bytes
 from snellen.models.create import torchvision_network
 from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.files import write_json
+from snellen.runs.progress import Progress
 from snellen.runs.provenance import hardware, versions
 from snellen.transfer.engines import choose_engine
 
@@ -149,7 +150,8 @@ def examine(family: str, name: str, folder: Path) -> dict[str, Any]:
     heat = snellen.heatmap(classifier, photo)
     hold(bool(np.isfinite(heat.values).all()), "a heat map that is not finite")
     (torch_features,) = choose_engine(classifier, "torch").features([inputs])
-    engine = choose_engine(classifier, "auto")
+    heard = Heard()
+    engine = choose_engine(classifier, "auto", progress=heard)
     (features,) = engine.features([inputs])
     norms = float(np.linalg.norm(features) * np.linalg.norm(torch_features))
     cosine = float(features @ torch_features) / norms if norms else 1.0
@@ -164,7 +166,18 @@ def examine(family: str, name: str, folder: Path) -> dict[str, Any]:
     hold(len(stressed.outcomes) > 10, "few transforms")
     hold(state(classifier.network) == before, "the network is not as it was found")
     return {"architecture": name, "side": side, "engine": engine.name, "features": len(features), "cosine": cosine,
-            "logits": difference, "layers": len(classifier.layers)}  # fmt: skip
+            "logits": difference, "layers": len(classifier.layers), "note": "; ".join(heard.lines)}  # fmt: skip
+
+
+class Heard(Progress):
+    """Keeps the lines that it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        """One line."""
+        self.lines.append(line.partition(": ")[2])
 
 
 def hold(kept: bool, otherwise: str) -> None:
@@ -202,7 +215,7 @@ def table(lines: dict[str, dict[str, Any]]) -> str:
             "| --- | --- | ---: | --- | ---: | --- | ---: | --- |"]  # fmt: skip
     for family, line in sorted(lines.items()):
         works = "yes" if line["works"] else "no"
-        reason = line.get("reason", "").replace("|", "/")
+        reason = (line.get("reason") or line.get("note", "")).replace("|", "/")
         cells = (family, f"`{line['architecture']}`", line.get("side", ""), works, line.get("features", ""),
                  line.get("engine", ""), line["seconds"], reason)  # fmt: skip
         rows.append("| " + " | ".join(map(str, cells)) + " |")
