@@ -280,9 +280,10 @@ def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -
         resolve(str(tmp_path / "w.safetensors"), LoadOptions("test_vit"))
     found = snellen.load(tmp_path / "w.safetensors", architecture="test_vit", labels="imagenet", device="cpu")
     assert found.labels[812] == "space shuttle"
-    assert found.notes == (
-        "where nothing else is said, mean, std, size, crop, interpolation are those of the published test_vit",
-    )
+    assert found.notes == ("nothing says its mean, std, size, crop, interpolation: taken from the published test_vit",)
+    given = {"mean": 0.5, "std": 0.5, "size": 160, "crop": 1.0, "interpolation": "bilinear"}
+    told = snellen.load(tmp_path / "w.safetensors", architecture="test_vit", labels="numbered", preprocessing=given)
+    assert told.notes == ()
 
 
 @pytest.mark.parametrize(
