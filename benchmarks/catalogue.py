@@ -273,6 +273,20 @@ def _robust(steps: int) -> Benchmark:
     )
 
 
+def _zoo(result: Result) -> Rows:
+    lines = result["lines"].values()
+    works = [line for line in lines if line["works"]]
+    rows = [["families", "tried", "work", "features by OpenVINO", "CPU seconds of each, median"]]
+    seconds = sorted(line["seconds"] for line in works)
+    by_openvino = sum(line["engine"] == "openvino" for line in works)
+    counts = [len(result["families"]), len(lines), len(works), by_openvino]
+    return [*rows, [*map(str, counts), f"{seconds[len(seconds) // 2]:.1f}"]]
+
+
+def _do_not_work(result: Result) -> float:
+    return sum(not line["works"] for line in result["lines"].values())
+
+
 BENCHMARKS = (
     Benchmark(
         "start",
@@ -413,6 +427,15 @@ BENCHMARKS = (
             Goal("files of each format", lambda result: result["files_of_each"], 100_000),
             Goal("findings", _findings, 0, most=True),
         ),
+    ),
+    Benchmark(
+        "zoo",
+        "A small network of each family of timm's and torchvision's, with random weights, through all that there is.",
+        "benchmarks/zoo.py",
+        25,
+        lambda _: "1 network of each family, 1 photograph",
+        _zoo,
+        (Goal("families that do not work", _do_not_work, 0, most=True),),
     ),
     Benchmark(
         "held_out",

@@ -62,6 +62,14 @@ def test_the_command() -> None:
     assert run("embd").stderr == "no benchmark 'embd': did you mean embed?\n"
 
 
+def test_the_zoo_on_its_page_is_the_zoo_that_was_measured() -> None:
+    zoo = runpy.run_path(str(ROOT / "benchmarks" / "zoo.py"), run_name="zoo")
+    page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert zoo["table"](json.loads((RESULTS / "zoo.json").read_text())) in page, (
+        "run `python benchmarks/zoo.py --table`"
+    )
+
+
 @pytest.mark.slow
 def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
     """A tiny run of the program: every curve has points and a limit."""

@@ -126,6 +126,26 @@ def test_a_network_that_openvino_cannot_convert() -> None:
         choose_engine(classifier, "openvino")
 
 
+@needs_openvino
+def test_features_that_are_not_the_same_are_noticed(monkeypatch) -> None:
+    """A network that is traced one way and runs another stands for an operation that OpenVINO computes otherwise."""
+
+    class TwoFaced(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            colours = x.mean(dim=(2, 3)) * torch.tensor([1.0, -3.0, 0.2] if torch.jit.is_tracing() else [1.0, 1.0, 1.0])
+            return self.head(colours)
+
+    toy = toy_classifier()
+    classifier = Classifier(TwoFaced(), toy.preprocessing, toy.labels, name="odd", device="cpu")
+    with pytest.raises(SnellenError, match=r"odd: OpenVINO's features are not PyTorch's, at a cosine of -?0\.\d+"):
+        choose_engine(classifier, "openvino")
+    assert choose_engine(classifier).name == "torch"
+
+
 def of_timm(**changes: object) -> Classifier:
     import timm
 

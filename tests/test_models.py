@@ -280,9 +280,10 @@ def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -
         resolve(str(tmp_path / "w.safetensors"), LoadOptions("test_vit"))
     found = snellen.load(tmp_path / "w.safetensors", architecture="test_vit", labels="imagenet", device="cpu")
     assert found.labels[812] == "space shuttle"
-    assert found.notes == (
-        "where nothing else is said, mean, std, size, crop, interpolation are those of the published test_vit",
-    )
+    assert found.notes == ("nothing says its mean, std, size, crop, interpolation: taken from the published test_vit",)
+    given = {"mean": 0.5, "std": 0.5, "size": 160, "crop": 1.0, "interpolation": "bilinear"}
+    told = snellen.load(tmp_path / "w.safetensors", architecture="test_vit", labels="numbered", preprocessing=given)
+    assert told.notes == ()
 
 
 @pytest.mark.parametrize(
@@ -746,6 +747,7 @@ def test_a_folder_that_transformers_saved_answers_as_its_own_pipeline(tmp_path, 
         ({"hidden_size": float("nan")}, "hidden_size' is nan"),
         ({"quantization_config": {"quant_method": "x"}}, "has a quantization_config"),
         ({"id2label": {"0": "a", "7": "b", "2": "c"}}, "does not number its classes"),
+        ({"more": functools.reduce(lambda inner, _: [inner], range(400), 0)}, "nested deeply"),
         ({"id2label": {"0": 1, "1": 2, "2": 3}}, "not a list of texts|cannot load it"),
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, Protocol, get_args
 
@@ -36,6 +36,8 @@ Precision = Literal["float32", "bfloat16"]
 Output = Literal["features", "logits"]
 """What an engine computes: the layer before the classifier, or the classifier's own answer."""
 _BATCH = 16
+_SAME_FROM: Mapping[Precision, float] = {"float32": 0.999, "bfloat16": 0.99}
+"""The cosine between two engines' features from which on they are taken for the same."""
 
 
 class Engine(Protocol):
@@ -65,14 +67,14 @@ def choose_engine(
     Args:
         classifier: network that gives the output.
         name: ``torch``; ``openvino``, for CPUs; ``auto`` takes OpenVINO where the classifier is on a CPU,
-            OpenVINO is installed and can convert the network, else PyTorch.
+            OpenVINO is installed, can convert the network and makes the same features of it, else PyTorch.
         precision: ``float32`` or ``bfloat16``.
         output: what is computed.
         progress: told in a line where OpenVINO cannot convert the network, so that PyTorch takes over.
 
     Raises:
         InputError: an unknown name or precision, OpenVINO is not installed or the classifier is not on a CPU.
-        SnellenError: OpenVINO was asked for and cannot convert the network.
+        SnellenError: OpenVINO was asked for and cannot convert the network, or makes other features of it.
     """
     if name not in get_args(EngineName):
         raise InputError(f"no engine {name!r}", ", ".join(get_args(EngineName)))
@@ -151,6 +153,7 @@ class OpenVINOEngine:
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}", "`engine` torch") from error
         # A second request for each stream waits in line, so that no stream waits for Python.
         self._requests = 2 * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._check_against_torch(classifier)
 
     def run(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
         """See :meth:`Engine.run`."""
@@ -172,6 +175,18 @@ class OpenVINOEngine:
             busy.append(request)
         while busy:
             yield finish()
+
+    def _check_against_torch(self, classifier: Classifier) -> None:
+        """Refuse a network of which OpenVINO makes other features than PyTorch does, on one image of noise."""
+        size = classifier.preprocessing.size
+        noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+        (ours,), (exact,) = self.features([noise]), TorchEngine(classifier).features([noise])
+        cosine = float(ours @ exact) / (float(np.linalg.norm(ours) * np.linalg.norm(exact)) or 1.0)
+        if not cosine >= _SAME_FROM[self.precision] and (ours.any() or exact.any()):
+            raise SnellenError(
+                f"{classifier.name}: OpenVINO's features are not PyTorch's, at a cosine of {cosine:.4f}",
+                "`engine` torch",
+            )
 
 
 class _FromBytes(nn.Module):

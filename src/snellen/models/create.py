@@ -108,17 +108,11 @@ def made(architecture: str, make: Callable[[], Any], refused: tuple[type[Excepti
     Raises:
         ModelError: it raises one of them, or makes something else than a network.
     """
-    expected: tuple[type[Exception], ...] = (
-        TypeError,
-        ValueError,
-        RuntimeError,
-        OverflowError,
-        AssertionError,
-        InputError,
-    )
+    expected: tuple[type[Exception], ...]
+    expected = (TypeError, ValueError, RuntimeError, OverflowError, AssertionError, InputError, *refused)
     try:
         network = make()
-    except (*expected, *refused) as error:
+    except expected as error:
         raise ModelError(f"{architecture}: cannot be made: {' '.join(str(error).split())[:300]}") from error
     if not isinstance(network, nn.Module):
         raise ModelError(f"{architecture}: made {type(network).__name__}", "a torch.nn.Module")

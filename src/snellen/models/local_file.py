@@ -13,7 +13,7 @@ from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
 from snellen.errors import InputError, ModelError, shown
 from snellen.models.create import is_program, maker, torchvision_name
 from snellen.models.networks import OWN
-from snellen.models.pretrained import Found, build
+from snellen.models.pretrained import Found, LoadOptions, build
 from snellen.models.safetensors import file_digest, read_header
 from snellen.models.torchvision_hub import published_preprocessing, published_weights
 from snellen.runs.serialise import from_plain, parse_json
@@ -74,12 +74,12 @@ def read_metadata(path: Path) -> Metadata:
         raise ModelError(f"{where}{error.message}", error.hint) from error
 
 
-def from_file(path: Path, architecture: str | None) -> Found:
-    """The classifier in a ``.safetensors`` file; see :func:`snellen.models.resolve.resolve`."""
+def from_file(path: Path, said: LoadOptions) -> Found:
+    """The classifier in a ``.safetensors`` file, of which the caller said so much; see :func:`~.resolve.resolve`."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     metadata = read_metadata(path)
-    architecture = architecture or _named_architecture(path, metadata)
+    architecture = said.architecture or _named_architecture(path, metadata)
     program = is_program(architecture)
     # timm's options could name another file to be read; those of a weights file are for our own networks only.
     options = metadata.options if program or architecture in OWN else {}
@@ -90,10 +90,10 @@ def from_file(path: Path, architecture: str | None) -> Found:
         raise ModelError(f"{where}{error.message}", error.hint) from error
     preprocessing, notes = metadata.preprocessing, built.notes
     published = None if program else _published_preprocessing(architecture)
-    if published is not None and preprocessing.missing():
+    missing = said.preprocessing.over(preprocessing).missing()
+    if published is not None and missing:
         preprocessing = preprocessing.over(published)
-        missing = ", ".join(metadata.preprocessing.missing())
-        notes = (*notes, f"where nothing else is said, {missing} are those of the published {architecture}")
+        notes = (*notes, f"nothing says its {', '.join(missing)}: taken from the published {architecture}")
     return Found(
         built.network,
         None if program else built.classes,

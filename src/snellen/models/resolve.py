@@ -72,10 +72,10 @@ def _find(name: str, options: LoadOptions) -> Found:
             "'model.safetensors')",
         )
     if name.lower().endswith(".safetensors"):
-        return from_file(Path(name), options.architecture)
+        return from_file(Path(name), options)
     folder = Path(name)
     if _exists(name) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
-        return from_file(folder / MODEL_FILE, options.architecture)
+        return from_file(folder / MODEL_FILE, options)
     if options.architecture is not None:
         raise ModelError(f"{name}: an architecture was given", "only a .safetensors file needs one")
     if _exists(name) and (folder / CONFIG).is_file():

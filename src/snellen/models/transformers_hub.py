@@ -41,7 +41,7 @@ _WEIGHTS, _PROCESSOR = "model.safetensors", "preprocessor_config.json"
 # They take other things than an image, or go the way of another library.
 _NOT_OURS = {"timm_wrapper", "perceiver", "imagegpt", "shieldgemma2", "siglip2"}
 _OF_DEPTH = re.compile("layer|depth|block|stage|group")
-_WIDEST = 1 << 20
+_WIDEST, _DEEPEST = 1 << 20, 20
 _INTERPOLATIONS: Mapping[int, Interpolation] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _NO_CROP_FROM = 384
 """ConvNeXt's processor crops inputs smaller than this, and squashes larger ones."""
@@ -123,14 +123,16 @@ def _class_of(name: str, plain: Mapping[str, Any]) -> Any:
     return getattr(transformers, wanted)
 
 
-def _check_numbers(name: str, value: Any, tensors: int, key: str = "") -> None:
+def _check_numbers(name: str, value: Any, tensors: int, key: str = "", depth: int = 0) -> None:
     """Refuse numbers that no network with so many tensors has, before anything is made of them."""
+    if depth > _DEEPEST:
+        raise ModelError(f"{name}: its config.json is nested deeply", f"at most {_DEEPEST} levels")
     if isinstance(value, Mapping):
         for inner, item in value.items():
-            _check_numbers(name, item, tensors, str(inner))
+            _check_numbers(name, item, tensors, str(inner), depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _check_numbers(name, item, tensors, key)
+            _check_numbers(name, item, tensors, key, depth + 1)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         most = LARGEST_INPUT if key == "image_size" else tensors if _OF_DEPTH.search(key) else _WIDEST
         if not -_WIDEST <= value <= max(most, 1):
