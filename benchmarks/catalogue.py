@@ -244,6 +244,15 @@ def _cost(result: Result) -> Rows:
     return [["what", "of so many", "takes or does", "what the machine allows"], *rows]
 
 
+def _archive(result: Result) -> Rows:
+    rows = []
+    for name, one in result["archives"].items():
+        times = [f"{one[key]:.1f} s" for key in ("open_seconds", "open_again_seconds")]
+        memory = f"{one['memory_growth_mebibytes']:.0f} MiB"
+        rows.append([name, f"{one['images']:,.0f}", *times, f"{one['images_per_second']:,.0f}", memory])
+    return [["archive", "images", "opened", "opened again", "images a second", "memory"], *rows]
+
+
 _TRAINING_GOALS = (
     Goal("times the stock loop:", lambda result: result["times_stock"], 2),
     Goal("share of the fixed batch:", lambda result: result["share_of_fixed_batch"], 0.85),
@@ -319,6 +328,22 @@ BENCHMARKS = (
             Goal("smallest cosine", lambda result: result["smallest_cosine"]["snellen"], 0.999),
         ),
         PIPELINE_PEERS,
+    ),
+    Benchmark(
+        "archive",
+        "Archives of 60,000 images are read in place: CIFAR-10 as published, and class folders in a .tar.gz.",
+        f"benchmarks/archive.py --data {DATA}/cifar10",
+        3,
+        lambda result: f"1 pass over each; other work on the machine: load average {result['load_average']:.1f}",
+        _archive,
+        (
+            Goal(
+                "seconds to open again, of class folders,",
+                lambda result: result["archives"]["folders.tar.gz"]["open_again_seconds"],
+                10,
+                most=True,
+            ),
+        ),
     ),
     Benchmark(
         "features",

@@ -85,7 +85,7 @@ def attack_folder(
 
     Args:
         classifier: classifier to fool.
-        sources: paths of the photographs. One in a folder named by its WordNet id, as in ImageNet, shows that class.
+        sources: paths of the photographs. One in a folder named as a class, or by its WordNet id, shows that class.
         config: how.
         out: run folder.
         labels: class that each of them shows, whatever its folder says; empty, or None in it, where nobody said.

@@ -19,7 +19,7 @@ def attack(
     images: options.Images,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the attacked files.", file_okay=False)],
     target: Annotated[
-        str | None, typer.Option("--target", "-t", help="Class to be seen: a name, an index, or random.")
+        str | None, typer.Option("--target", "-t", help="Class to be seen: a name, an index, a WordNet id, or random.")
     ] = None,
     epsilon: Annotated[
         str, typer.Option("--epsilon", "-e", help="Bound of the noise, such as 4/255; or min, the smallest that works.")
@@ -27,7 +27,7 @@ def attack(
     untargeted: Annotated[bool, typer.Option("--untargeted", help="Any class but the right one will do.")] = False,
     label: Annotated[
         str | None,
-        typer.Option(help="The class shown. Without it, what a WordNet folder name says, else the clean answer."),
+        typer.Option(help="The class shown. Without it, the one that the folder is named as, else the clean answer."),
     ] = None,
     method: Annotated[
         Literal["apgd", "gradient_ascent"],

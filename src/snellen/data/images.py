@@ -297,9 +297,9 @@ def _plain_jpeg(data: bytes) -> npt.NDArray[np.uint8] | None:
             profile = image.info.get("icc_profile")
         decoded: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB")
         if profile:
-            whole = Image.fromarray(decoded)
-            converted = to_srgb(whole, profile)
-            decoded = decoded if converted is whole else np.array(converted)
+            stored = Image.fromarray(decoded)
+            converted = to_srgb(stored, profile)
+            decoded = decoded if converted is stored else np.array(converted)
     except Exception:
         # Whatever is wrong with it, the ordinary way says it properly.
         return None

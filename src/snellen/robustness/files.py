@@ -26,7 +26,7 @@ def stress_files(
 
     Args:
         classifier: classifier under examination.
-        sources: paths of photographs. One in a folder named by its WordNet id, as in ImageNet, shows that class.
+        sources: paths of photographs. One in a folder named as a class, or by its WordNet id, shows that class.
         originals: paths of what they were made from, as many and in the same order; or empty.
         progress: told of each photograph.
 

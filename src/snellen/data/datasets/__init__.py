@@ -9,7 +9,7 @@ from pathlib import Path
 from snellen.data.datasets.archive import ENDINGS, is_archive, open_archive
 from snellen.data.datasets.base import ImageSet
 from snellen.data.datasets.digits import DIGITS, digits
-from snellen.data.datasets.folder import from_tree
+from snellen.data.datasets.folder import from_tree, images_of
 from snellen.data.datasets.hub import from_hub
 from snellen.data.datasets.parquet import from_parquet
 from snellen.data.datasets.published import published
@@ -67,11 +67,10 @@ def _from_folder(path: Path, label: str | None) -> ImageSet:
     if parquet:
         return from_parquet(str(path), sorted(parquet), label)
     archives = [path / file for file in tree.top_files() if is_archive(file)]
-    if archives and all(is_shard(open_archive(archive)) for archive in archives):
+    if images_of(tree) or not archives:
+        return _from_tree(tree, label)
+    if all(is_shard(open_archive(archive)) for archive in archives):
         return from_shards(str(path), tree, archives)
-    found = _from_tree(tree, label) if not archives or not _without_images(tree) else None
-    if found is not None:
-        return found
     if len(archives) > 1:
         names = ", ".join(archive.name for archive in archives)
         raise InputError(f"{path}: holds no images, but {len(archives)} archives: {names}", "name one of them")
@@ -96,9 +95,3 @@ def _from_tree(tree: Tree, label: str | None) -> ImageSet:
     tables = tables_of(tree)
     found = from_tables(tree, tables, label) if tables else None
     return found or from_tree(tree)
-
-
-def _without_images(tree: Tree) -> bool:
-    from snellen.data.datasets.folder import images_of
-
-    return not images_of(tree)
