@@ -41,6 +41,10 @@ def attack(
     step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of random targets, robust draws and the control.")] = 0,
     model: options.Model = options.DEFAULT_MODEL,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option("--ensemble", help="Another model that the same file is to fool; once for each."),
+    ] = None,
     also: Annotated[
         list[str] | None,
         typer.Option("--also", help="Another model that is shown the attacked files; once for each."),
@@ -86,12 +90,14 @@ def attack(
     with Run(out) as run:
         sources = expand(images)
         classifier = load_classifier(model, probe, architecture, device)
+        members = [load(name, device=device) for name in ensemble or []]
         with output.progress_bar() as progress:
             labels = [label] * len(sources)
-            result = attack_folder(classifier, sources, config, out, labels=labels, progress=progress)
+            result = attack_folder(classifier, sources, config, out, labels=labels, ensemble=members, progress=progress)
         write_json(out / "attacks.json", result)
         _draw(result, out)
-        others = [carry_over(result.attacks, load(name, device=device)) for name in also or []]
+        shown = [*members, *(load(name, device=device) for name in also or [])]
+        others = [carry_over(result.attacks, other) for other in shown]
         if others:
             write_carry_over(others, out)
         run.write_manifest(classifier.provenance(result.data, seed=seed))
@@ -102,7 +108,9 @@ def attack(
     else:
         _print(result)
         for other in others:
-            output.stdout.print(discuss_carry_over(other), markup=False, soft_wrap=True)
+            output.stdout.print(
+                discuss_carry_over(other, other.model in (ensemble or ())), markup=False, soft_wrap=True
+            )
     for failure in result.failures:
         output.complain(failure.error)
     output.finish(len(result.failures))
