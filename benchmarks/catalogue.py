@@ -101,6 +101,32 @@ def _features(result: Result) -> Rows:
     return [["work", "each", "least correlation with ours"], *rows]
 
 
+def _evaluate(result: Result) -> Rows:
+    rows = [[name, f"{rate:.1f}"] for name, rate in result["images_per_second"].items()]
+    same = [f"{result['same_top_1']} of {result['images']}"]
+    return [["way", "photographs a second"], *rows, ["the same top-1 as timm's", *same]]
+
+
+def _corruptions(result: Result) -> Rows:
+    rows = []
+    for name, one in result["corruptions"].items():
+        times, changes = one["milliseconds"], one["mean_change"]
+        gap = "drawn" if one["largest_difference"] is None else str(one["largest_difference"])
+        mean = [f"{changes[who]:.1f}" for who in ("snellen", "imagecorruptions")]
+        rows.append([name, *(f"{times[who]:.1f}" for who in ("snellen", "imagecorruptions")), *mean, gap])
+    head = ["corruption", "ms", "ms, imagecorruptions", "mean change", "theirs", "largest difference of 255"]
+    return [head, *rows]
+
+
+def _robustness(result: Result) -> Rows:
+    rows = []
+    for name, one in result["rows"].items():
+        robust, seconds = one["robust"], one["seconds"]
+        counts = [f"{robust[who]} of {one['images']}" for who in ("snellen", "reference")]
+        rows.append([name, str(one["clean"]), *counts, *(f"{seconds[who]:.0f}" for who in ("snellen", "reference"))])
+    return [["network, norm, bound", "clean", "robust", "reference", "seconds", "reference"], *rows]
+
+
 def _probe(result: Result) -> Rows:
     rows = []
     for name, one in result["results"].items():
@@ -440,6 +466,55 @@ BENCHMARKS = (
             Goal("requests answered otherwise", _amiss, 0, most=True),
             Goal("memory of the last fifth over the second", _growth, 1.05, most=True),
         ),
+    ),
+    Benchmark(
+        "evaluate",
+        "Accuracy on labelled photographs in a fifth of the time of timm's validation, with the same top-1.",
+        f"benchmarks/evaluate.py --data {DATA}/imagenet-100",
+        3,
+        lambda result: f"{result['images']} photographs",
+        _evaluate,
+        (
+            Goal("times timm", lambda result: result["times_timm"], 5),
+            Goal("share of the same top-1", lambda result: result["same_top_1"] / result["images"], 1),
+        ),
+    ),
+    Benchmark(
+        "corruptions",
+        "The corruptions of ImageNet-C by the same definitions as `imagecorruptions`, three times as fast.",
+        f"benchmarks/corruptions.py --data {DATA}/imagenet-100",
+        4,
+        lambda result: f"{result['images']} photographs, five severities",
+        _corruptions,
+        (Goal("times imagecorruptions", lambda result: result["times_imagecorruptions"], 3),),
+        peers=("imagecorruptions==1.1.2", "opencv-python-headless", "numba", "llvmlite"),
+    ),
+    Benchmark(
+        "robustness",
+        "Robust accuracy equal to the reference implementation's, in half of its time.",
+        f"benchmarks/robustness.py --data {DATA}/cifar10",
+        60,
+        lambda _: "each row's count",
+        _robustness,
+        (
+            Goal(
+                "largest difference of a count",
+                lambda result: max(
+                    abs(one["robust"]["snellen"] - one["robust"]["reference"]) for one in result["rows"].values()
+                ),
+                1,
+                most=True,
+            ),
+            Goal(
+                "share of the reference's time",
+                lambda result: max(
+                    one["seconds"]["snellen"] / one["seconds"]["reference"] for one in result["rows"].values()
+                ),
+                0.5,
+                most=True,
+            ),
+        ),
+        peers=("pyautoattack==0.2.0", "robustbench==1.1.1", "requests", "tqdm"),
     ),
     Benchmark(
         "fuzz",

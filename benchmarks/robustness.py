@@ -112,7 +112,7 @@ def main() -> None:
                 device="cpu",
                 seed=0,
             )
-            attacked = peer.run_standard_evaluation(test, truth, bs=options.images)
+            attacked = peer.run_standard_evaluation(test, truth, batch_size=options.images)
         ended = time.perf_counter()
         with torch.no_grad():
             theirs = int((net(attacked - 0.5).argmax(1) == truth).sum())

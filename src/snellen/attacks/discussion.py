@@ -103,9 +103,10 @@ def _discuss_check(check: GradientCheck) -> str:
     )
 
 
-def discuss_carry_over(other: CarryOver) -> str:
-    """What the attacked files do to a network that they were not made for."""
+def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
+    """What the attacked files do to another network; ``seen`` is one of an ensemble that they were made for."""
+    relation = "which the attack used" if seen else "which the attack never saw"
     return (
-        f"{other.model}, which the attack never saw, has {other.correct} of the originals right; of these files, "
+        f"{other.model}, {relation}, has {other.correct} of the originals right; of these files, "
         f"{other.changed} are no longer seen as their class and {other.success} meet the criterion."
     )

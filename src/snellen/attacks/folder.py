@@ -16,6 +16,7 @@ from PIL import Image
 
 from snellen.attacks.attack import attack_steps, png_bytes
 from snellen.attacks.config import SMALLEST, AttackConfig
+from snellen.attacks.ensemble import ensemble_steps
 from snellen.attacks.files import REPORTS, attacked_names, read_report, to_csv, write_report
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import AttackExample, attacked_bytes
@@ -79,6 +80,7 @@ def attack_folder(
     out: str | Path,
     *,
     labels: Sequence[str | int | None] = (),
+    ensemble: Sequence[Classifier] = (),
     progress: Progress = SILENT,
 ) -> FolderResult:
     """Attack photographs; write the attacked files, a report of each, and ``attacks.csv`` to ``out``.
@@ -89,13 +91,19 @@ def attack_folder(
         config: how.
         out: run folder.
         labels: class that each of them shows, whatever its folder says; empty, or None in it, where nobody said.
+        ensemble: further networks that the same file is to fool; see :mod:`snellen.attacks.ensemble`.
         progress: told of each photograph that is done.
 
     Raises:
-        InputError: no such class, or a photograph that is named twice.
+        InputError: no such class, a photograph that is named twice, or what an ensemble's attack cannot do.
     """
-    run = _FolderRun(classifier, [str(source) for source in sources], config, Path(out), labels, progress)
-    for example, reached in attack_steps(classifier, run.examples(), config, run.save):
+    run = _FolderRun(classifier, [str(source) for source in sources], config, Path(out), labels, ensemble, progress)
+    steps = (
+        ensemble_steps([classifier, *ensemble], run.examples(), config, run.save)
+        if ensemble
+        else attack_steps(classifier, run.examples(), config, run.save)
+    )
+    for example, reached in steps:
         if not isinstance(reached, int):
             run.take(example.photo.name, reached)
     return run.finish()
@@ -111,13 +119,15 @@ class _FolderRun:
         config: AttackConfig,
         out: Path,
         labels: Sequence[str | int | None],
+        ensemble: Sequence[Classifier],
         progress: Progress,
     ) -> None:
         self._classifier, self._paths, self._config, self._out = classifier, paths, config, out
         given = dict(zip(paths, labels, strict=True)) if labels else {}
         self._labels = {path: classifier.labels.find(label) for path, label in given.items() if label is not None}
         self._files = attacked_names(paths)
-        self._of_all = repr((classifier.cache_key(), config, versions().get("snellen")))
+        keys = [one.cache_key() for one in (classifier, *ensemble)]
+        self._of_all = repr((*keys, config, versions().get("snellen")))
         self._keys: dict[str, str] = {}
         self._contents: list[str] = []
         self._found: dict[str, AttackResult | Failure] = {}

@@ -42,6 +42,10 @@ def attack(
     step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
     seed: options.Seed = 0,
     model: options.Model = options.DEFAULT_MODEL,
+    ensemble: Annotated[
+        list[str] | None,
+        typer.Option("--ensemble", help="Another model that the same file is to fool; once for each."),
+    ] = None,
     also: Annotated[
         list[str] | None,
         typer.Option("--also", help="Another model that is shown the attacked files; once for each."),
@@ -93,12 +97,14 @@ def attack(
     with Run(out) as run:
         sources = expand(images, output.complain)
         classifier = load_classifier(model, probe, architecture, device, described)
+        members = [load(name, device=device) for name in ensemble or []]
         with output.progress_bar() as progress:
             labels = [label] * len(sources)
-            result = attack_folder(classifier, sources, config, out, labels=labels, progress=progress)
+            result = attack_folder(classifier, sources, config, out, labels=labels, ensemble=members, progress=progress)
         write_json(out / "attacks.json", result)
         _draw(result, out)
-        others = [carry_over(result.attacks, load(name, device=device)) for name in also or []]
+        shown = [*members, *(load(name, device=device) for name in also or [])]
+        others = [carry_over(result.attacks, other) for other in shown]
         if others:
             write_carry_over(others, out)
         run.write_manifest(classifier.provenance(result.data, seed=seed))
@@ -109,7 +115,7 @@ def attack(
     else:
         _print(result)
         for other in others:
-            output.stdout.print(discuss_carry_over(other), soft_wrap=True)
+            output.stdout.print(discuss_carry_over(other, other.model in (ensemble or ())), soft_wrap=True)
     for failure in result.failures:
         output.complain(failure.error)
     output.finish(len(result.failures))

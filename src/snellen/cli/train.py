@@ -96,7 +96,7 @@ def _report(results: list[Any], folder: Path, json: bool) -> None:
     else:
         data = results[0].data
         for sentence in filter(None, (data.split_description, data.note)):
-            output.stdout.print(sentence, markup=False, soft_wrap=True)
+            output.stdout.print(sentence, soft_wrap=True)
         for sentence in discuss(results[0]) if len(results) == 1 else [seeds_sentence(results)]:
             output.stdout.print(sentence, soft_wrap=True)
         output.stderr.print(f"The run is in {folder}; --model {_model_in(folder, results)} takes it.", soft_wrap=True)

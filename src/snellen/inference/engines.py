@@ -153,7 +153,7 @@ class OpenVINOEngine:
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}", "`engine` torch") from error
         # A second request for each stream waits in line, so that no stream waits for Python.
         self._requests = 2 * int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-        self._check_against_torch(classifier)
+        self._check_against_torch(classifier, output)
 
     def run(self, inputs: Iterable[InputBytes]) -> Iterator[Features]:
         """See :meth:`Engine.run`."""
@@ -176,15 +176,15 @@ class OpenVINOEngine:
         while busy:
             yield finish()
 
-    def _check_against_torch(self, classifier: Classifier) -> None:
-        """Refuse a network of which OpenVINO makes other features than PyTorch does, on one image of noise."""
+    def _check_against_torch(self, classifier: Classifier, output: Output) -> None:
+        """Refuse a network of which OpenVINO makes another output than PyTorch does, on one image of noise."""
         size = classifier.preprocessing.size
         noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
-        (ours,), (exact,) = self.features([noise]), TorchEngine(classifier).features([noise])
+        (ours,), (exact,) = self.run([noise]), TorchEngine(classifier, output=output).run([noise])
         cosine = float(ours @ exact) / (float(np.linalg.norm(ours) * np.linalg.norm(exact)) or 1.0)
         if not cosine >= _SAME_FROM[self.precision] and (ours.any() or exact.any()):
             raise SnellenError(
-                f"{classifier.name}: OpenVINO's features are not PyTorch's, at a cosine of {cosine:.4f}",
+                f"{classifier.name}: OpenVINO's {output} are not PyTorch's, at a cosine of {cosine:.4f}",
                 "`engine` torch",
             )
 
