@@ -149,10 +149,10 @@ def examine(family: str, name: str, folder: Path) -> dict[str, Any]:
     hold(len(maps.maps) > 0, "no feature map")
     heat = snellen.heatmap(classifier, photo)
     hold(bool(np.isfinite(heat.values).all()), "a heat map that is not finite")
-    (torch_features,) = choose_engine(classifier, "torch").features([inputs])
+    (torch_features,) = choose_engine(classifier, "torch").run([inputs])
     heard = Heard()
     engine = choose_engine(classifier, "auto", progress=heard)
-    (features,) = engine.features([inputs])
+    (features,) = engine.run([inputs])
     norms = float(np.linalg.norm(features) * np.linalg.norm(torch_features))
     cosine = float(features @ torch_features) / norms if norms else 1.0
     hold(cosine >= 0.999, f"features of both engines at a cosine of {cosine:.4f}")

@@ -161,11 +161,11 @@ def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> No
     monkeypatch.setenv("SNELLEN_CACHE", str(tmp_path))
     made: list[str] = []
     convert = engines._convert
-    monkeypatch.setattr(engines, "_convert", lambda one: made.append(one.name) or convert(one))
+    monkeypatch.setattr(engines, "_convert", lambda one, output: made.append(one.name) or convert(one, output))
     inputs = list(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8))
-    first = list(OpenVINOEngine(of_timm()).features(inputs))
+    first = list(OpenVINOEngine(of_timm()).run(inputs))
     (kept,) = (tmp_path / "openvino").glob("*.xml")
-    again = list(OpenVINOEngine(of_timm()).features(inputs))
+    again = list(OpenVINOEngine(of_timm()).run(inputs))
     assert len(made) == 1
     np.testing.assert_array_equal(first, again)
     other = of_timm()
@@ -175,7 +175,7 @@ def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> No
     OpenVINOEngine(of_timm(global_pool="avg", class_token=True))
     assert len(made) == 3
     kept.write_bytes(b"damage")
-    np.testing.assert_array_equal(list(OpenVINOEngine(of_timm()).features(inputs)), first)
+    np.testing.assert_array_equal(list(OpenVINOEngine(of_timm()).run(inputs)), first)
     assert len(made) == 4
     OpenVINOEngine(toy_classifier())
     hooked = of_timm()
@@ -186,7 +186,7 @@ def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> No
     file = tmp_path / "no-folder"
     file.write_text("")
     monkeypatch.setenv("SNELLEN_CACHE", str(file))
-    np.testing.assert_allclose(list(OpenVINOEngine(of_timm()).features(inputs)), first, atol=1e-4)
+    np.testing.assert_allclose(list(OpenVINOEngine(of_timm()).run(inputs)), first, atol=1e-4)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

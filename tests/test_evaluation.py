@@ -446,26 +446,6 @@ def test_photographs_with_their_classes_told(tmp_path: Path) -> None:
         named_photographs(files, ["9.png, green"])
 
 
-def test_the_tab(tmp_path: Path) -> None:
-    from snellen.web import tabs
-    from snellen.web.state import AppState, OfferedModel
-
-    (tmp_path / "page").mkdir()
-    state = AppState(tmp_path / "page", {"colours": OfferedModel("colours", colour_classifier())})
-    file = tmp_path / "a.png"
-    file.write_bytes(encoded(pure(0)))
-    *_, shown = tabs.evaluate(state, [file], "a.png, red", "colours")
-    assert shown.headline == "1 of 1 are right"
-    assert shown.table.rows[0] == ("accuracy (top-1)", "1.000", "0.207", "1.000")
-    assert all(path.is_file() for path in (*shown.files, *shown.figures))
-    assert not any(str(tmp_path) in path.read_text() for path in shown.files if path.suffix in (".json", ".csv", ".md"))
-    with pytest.raises(InputError, match="no photograph"):
-        next(tabs.evaluate(state, [], "", "colours"))
-
-
-# The command
-
-
 def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     """Four real photographs, one broken, a class that nobody knows: what is said, what is written, the status."""
     for path in imagenet[:4]:

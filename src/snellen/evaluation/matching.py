@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from snellen.data.labels import Labels, label_of_folder, numbered_labels
+from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
 
 MatchBy = Literal["auto", "name", "wordnet", "index"]
@@ -44,8 +44,8 @@ def match_classes(
 ) -> tuple[ClassMatch, ...]:
     """The model's class for each class of a data set.
 
-    A class that the mapping names is what it says there. Any other is looked for by name (spaces and underscores are
-    one, case does not matter), then by WordNet id. By its number a class is only taken where that was asked for, or
+    A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name (spaces and
+    underscores are one, case does not matter). By its number a class is only taken where that was asked for, or
     where no name is known and there are as many classes as the model has: a number that is meant otherwise would be a
     wrong answer without a word.
 
@@ -108,9 +108,8 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
 
 
 def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:
-    by_id = label_of_folder(model, f"{target}/image")
     try:
-        return ClassMatch(name, model.find(target) if by_id is None else by_id, "mapping")
+        return ClassMatch(name, model.find(target), "mapping")
     except InputError as error:
         raise InputError(f"mapping: {name!r}: {error.message}", error.hint) from error
 
@@ -122,15 +121,14 @@ def _match(number: int, name: str, model: Labels, match_by: MatchBy, numbered: b
         if index < len(model):
             return ClassMatch(name, index, "index")
         return ClassMatch(name, None, "", f"the model has {len(model)} classes only")
-    if match_by in ("auto", "name"):
+    by_id = model.wordnet_ids.get(name)
+    if by_id is not None and match_by in ("auto", "wordnet"):
+        return ClassMatch(name, by_id, "wordnet")
+    if by_id is None and match_by in ("auto", "name"):
         try:
             return ClassMatch(name, _find_name(name, model), "name")
         except InputError as error:
             reason = str(error)
-    if match_by in ("auto", "wordnet"):
-        by_id = label_of_folder(model, f"{name}/image")
-        if by_id is not None:
-            return ClassMatch(name, by_id, "wordnet")
     return ClassMatch(name, None, "", reason)
 
 
