@@ -44,8 +44,8 @@ def match_classes(
 ) -> tuple[ClassMatch, ...]:
     """The model's class for each class of a data set.
 
-    A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name (spaces and
-    underscores are one, case does not matter). By its number a class is only taken where that was asked for, or
+    A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name (spaces
+    and underscores are one, case does not matter). By its number a class is only taken where that was asked for, or
     where no name is known and there are as many classes as the model has: a number that is meant otherwise would be a
     wrong answer without a word.
 
