@@ -18,7 +18,7 @@ with (
     tempfile.TemporaryDirectory() as home,
     serving(Path(home), "--model", "tf_efficientnet_lite0") as server,
     chromium() as browser,
-    visit(browser, server.url, 1280, 860) as visitor,
+    visit(browser, server.url, 1280, 1180) as visitor,
 ):
     visitor.click_example(0)
     visitor.look_at("Attack")

@@ -10,8 +10,10 @@ import mimetypes
 import re
 import secrets
 import shutil
+import time
 import traceback
 import zipfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +65,9 @@ class Page:
         self.limits = limits
         self.turns = Turns()
         self.jobs = Jobs(limits, self.turns)
-        self.folder = Folder(folder, limits, self.jobs.in_use)
+        self._incoming = folder / "incoming"
+        self._uploading: Counter[str] = Counter()
+        self.folder = Folder(folder, limits, lambda: [*self.jobs.in_use(), self._incoming])
         self.loading = "Starting"
         self.closing = False
         self._state: AppState | None = None
@@ -156,10 +160,23 @@ class Page:
 
     async def upload(self, request: Request) -> Response:
         """Take a photograph: the request's body is the file, ``name`` in the address is its name."""
-        state = await self.state()
-        data = await self._body(request, self.limits.upload_bytes)
+        state, visitor = await self.state(), request.scope["visitor"]
+        if self._uploading.total() >= self.limits.uploads or self._uploading[visitor] >= self.limits.uploads_each:
+            raise BusyError("too many uploads at a time", "try again in a moment")
         name = request.query_params.get("name", "photograph")
-        return JSONResponse(_plain_photograph(await asyncio.to_thread(state.photographs.add, data, name)))
+        path = self._incoming / secrets.token_hex(16)
+        self._uploading[visitor] += 1
+        try:
+            await asyncio.to_thread(self.folder.make_room, self.limits.upload_bytes)
+            self._incoming.mkdir(exist_ok=True)
+            # On the disk, so that many slow uploads take no memory.
+            with path.open("wb") as file:
+                async for piece in self._pieces(request, self.limits.upload_bytes):
+                    file.write(piece)
+            return JSONResponse(_plain_photograph(await asyncio.to_thread(state.photographs.add, path, name)))
+        finally:
+            self._uploading[visitor] -= 1
+            path.unlink(missing_ok=True)
 
     async def photograph(self, request: Request) -> Response:
         """What is known of a photograph."""
@@ -358,21 +375,27 @@ class Page:
         return asked
 
     async def _body(self, request: Request, most: int) -> bytes:
-        """A request's body, however its length is told, taken piece by piece."""
+        return b"".join([piece async for piece in self._pieces(request, most)])
+
+    async def _pieces(self, request: Request, most: int) -> AsyncIterator[bytes]:
+        """A request's body, however its length is told, as it comes."""
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 15:
             raise HTTPException(400, "how long is it?")
         if int(length) > most:
             raise HTTPException(413, _too_large(most))
-        data, pieces = bytearray(), aiter(request.stream())
+        came, pieces, due = 0, aiter(request.stream()), time.monotonic() + self.limits.upload_seconds
         try:
-            async with asyncio.timeout(self.limits.upload_seconds):
-                while True:
-                    data += await asyncio.wait_for(anext(pieces), self.limits.body_seconds)
-                    if len(data) > most:
-                        raise HTTPException(413, _too_large(most))
+            while True:
+                piece = await asyncio.wait_for(anext(pieces), self.limits.body_seconds)
+                came += len(piece)
+                if came > most:
+                    raise HTTPException(413, _too_large(most))
+                if time.monotonic() > due:
+                    raise TimeoutError
+                yield piece
         except StopAsyncIteration:
-            return bytes(data)
+            return
         except TimeoutError as error:
             raise HTTPException(408, "too slow") from error
 

@@ -29,6 +29,8 @@ class Limits:
         kept_bytes: size of all uploads and results together.
         free_bytes: space on the disk that is left to others.
         connections: number of connections without a request on them.
+        uploads: number of uploads at a time.
+        uploads_each: number of uploads at a time from one address.
         requests: number of requests at a time.
         requests_each: number of requests at a time from one address.
         header_seconds: time for a request's headers.
@@ -55,6 +57,8 @@ class Limits:
     kept_bytes: int = 2 << 30
     free_bytes: int = 256 << 20
     connections: int = 128
+    uploads: int = 8
+    uploads_each: int = 2
     requests: int = 256
     requests_each: int = 64
     header_seconds: float = 10

@@ -75,30 +75,38 @@ class Photographs:
         # One is decoded at a time: the largest take 200 MB each.
         self._decoding = threading.Lock()
 
-    def add(self, data: bytes, name: str) -> Photograph:
+    def add(self, given: bytes | Path, name: str) -> Photograph:
         """Keep a photograph, once it was read.
+
+        Args:
+            given: bytes of its file, or where they lie.
+            name: name of its file.
 
         Raises:
             ImageError: too large, or nothing that can be read; names the file.
             SnellenError: there is no room for it.
         """
         name = shown_name(name)
-        number = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()[:32]
         with self._decoding:
-            known = self._known.get(number)
-            if known is None or not known.path.is_file():
-                try:
-                    width, height = read_image(data, self._limits.pixels).size
-                except ImageError as error:
-                    raise ImageError(error.message.replace("bytes", name, 1), error.hint) from error
-                self._folder.make_room(len(data))
-                path = self._folder.path / "photographs" / number
-                path.parent.mkdir(exist_ok=True)
-                write_bytes(path, data)
-                self._known = {k: one for k, one in self._known.items() if one.path.is_file()}
-                known = self._known[number] = Photograph(number, name, width, height, len(data), path)
-            os.utime(known.path)
-            return known
+            data = given if isinstance(given, bytes) else given.read_bytes()
+            return self._add(data, name)
+
+    def _add(self, data: bytes, name: str) -> Photograph:
+        number = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()[:32]
+        known = self._known.get(number)
+        if known is None or not known.path.is_file():
+            try:
+                width, height = read_image(data, self._limits.pixels).size
+            except ImageError as error:
+                raise ImageError(error.message.replace("bytes", name, 1), error.hint) from error
+            self._folder.make_room(len(data))
+            path = self._folder.path / "photographs" / number
+            path.parent.mkdir(exist_ok=True)
+            write_bytes(path, data)
+            self._known = {k: one for k, one in self._known.items() if one.path.is_file()}
+            known = self._known[number] = Photograph(number, name, width, height, len(data), path)
+        os.utime(known.path)
+        return known
 
     def preview(self, photograph: Photograph) -> Path:
         """A JPEG of a photograph, its longer side at most 1,024 pixels.

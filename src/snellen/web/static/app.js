@@ -433,7 +433,7 @@ async function start() {
   if (!state.photographs.some((one) => one.number === state.selected)) state.selected = state.photographs.length ? state.photographs[0].number : "";
   loading.hidden = true;
   byId("page").hidden = false;
-  window.snellen = new App(page, state);
+  new App(page, state);
 }
 
 start();
