@@ -48,7 +48,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen and its tests into $(VENV) (a few minutes the first time) ..."
-	$(INSTALL) ".[dev,docs,cpu,scale,tensorboard,web]"
+	$(INSTALL) ".[dev,docs,cpu,scale,tensorboard,transformers,web]"
 	@touch $@ $(VENV)/.installed
 
 # The tests of the page drive a real browser; where none is found, Debian's is installed.

@@ -29,7 +29,9 @@ NETWORK = nn.Linear(3, 2)
 def model_file(path: Path, value: float = 0.5) -> Reader:
     network = snellen.models.create.create("plain", len(CLASSES))
     tensors = {name: torch.full_like(tensor, value) for name, tensor in network.state_dict().items()}
-    path.write_bytes(save(tensors, {"architecture": "plain", "labels": json.dumps(CLASSES)}))
+    preprocessing = {"size": 32, "crop": 1.0, "interpolation": "bilinear", "mean": 0.5, "std": 0.5}
+    said = {"labels": json.dumps(CLASSES), "preprocessing": json.dumps(preprocessing)}
+    path.write_bytes(save(tensors, {"architecture": "plain"} | said))
     return lambda file: resolve(str(file))
 
 

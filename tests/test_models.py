@@ -404,6 +404,29 @@ def test_the_shell_describes_a_model(own, tmp_path, monkeypatch, capsys) -> None
         assert (status, message in said) == (2, True), said
 
 
+def test_a_probe_on_ones_own_network(own, tmp_path, monkeypatch, capsys) -> None:
+    """Beside a bundled one, and back from its folder: the program is named each time, its labels do not matter."""
+    program, weights = own
+    for number in range(12):
+        photo = tmp_path / "set" / ("red", "green")[number % 2] / f"{number}.png"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (250 - number, 9, 9) if number % 2 == 0 else (9, 250 - number, 9)).save(photo)
+    common = ["--classifier", "ridge", "--engine", "torch", "--architecture", program, "--labels", "numbered"]
+    fed = ["--mean", "0.5", "--std", "0.5", "--size", "32", "--crop", "1", "--interpolation", "bilinear"]
+    compared = f"{weights},tf_efficientnet_lite0"
+    status, out, said = say(monkeypatch, capsys, "probe", tmp_path / "set", "--compare", compared, *common[:-2], *fed)
+    assert status == 2
+    assert "what are its 3 classes called? (give --labels" in said
+    run = ["--model", weights, "--out", tmp_path / "run"]
+    status, out, said = say(monkeypatch, capsys, "probe", tmp_path / "set", *run, *common, *fed)
+    assert (status, "top-1 accuracy: 1.000" in out) == (0, True), said
+    classify = ["classify", photo, "--probe", tmp_path / "run", "--json"]
+    status, _, said = say(monkeypatch, capsys, *classify)
+    assert (status, "which architecture?" in said) == (2, True)
+    status, out, said = say(monkeypatch, capsys, *classify, "--architecture", program)
+    assert (status, json.loads(out)[0]["predictions"][0]["label"]) == (0, "green"), said
+
+
 # ---- features ---------------------------------------------------------------------------------------------------
 
 

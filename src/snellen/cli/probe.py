@@ -78,7 +78,9 @@ def probe(
     results: list[ProbeResult] = []
     with nullcontext() if out is None else Run(out) as run:
         for name in models:
-            network = load_classifier(name, None, _architecture_of(name, architecture), device, described)
+            network = load_classifier(
+                name, None, _architecture_of(name, architecture, compare is not None), device, described
+            )
             with output.progress_bar() as progress:
                 result = probe_one(network, images, kind=classifier, features=features, seed=seed, progress=progress)
             results.append(result)
@@ -92,9 +94,10 @@ def probe(
     output.finish(len(results[0].failures))
 
 
-def _architecture_of(model: str, architecture: str | None) -> str | None:
-    """``--architecture`` for the weights files among several models, which other names do not need."""
-    return architecture if model.lower().endswith(".safetensors") else None
+def _architecture_of(model: str, architecture: str | None, compared: bool) -> str | None:
+    """``--architecture``; where models are compared, for the files and runs among them, which alone need one."""
+    local = model.lower().endswith(".safetensors") or (Path(model) / "model.safetensors").is_file()
+    return architecture if local or not compared else None
 
 
 def _numbers(text: str) -> list[int]:
