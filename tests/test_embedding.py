@@ -367,5 +367,5 @@ def test_failures_keep_their_place() -> None:
     examples = [Example(source, None, f"row {number}") for number, source in enumerate(sources)]
     found = list(embed_each(TorchEngine(classifier), classifier, examples))
     assert [isinstance(one, Failure) for one in found] == [True, False, True, True, False, True]
-    assert found[0] == Failure("row 0", "row 0: not an image (accepted: JPEG, PNG, WEBP, GIF, TIFF, BMP)")
+    assert found[0] == Failure("row 0", "row 0: not an image (accepted: JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIC)")
     assert np.allclose(found[4].features, [0, 1, 0])
