@@ -362,14 +362,6 @@ BENCHMARKS = (
         3,
         lambda result: f"1 pass over each; other work on the machine: load average {result['load_average']:.1f}",
         _archive,
-        (
-            Goal(
-                "seconds to open again, of class folders,",
-                lambda result: result["archives"]["folders.tar.gz"]["open_again_seconds"],
-                10,
-                most=True,
-            ),
-        ),
     ),
     Benchmark(
         "features",

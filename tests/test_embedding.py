@@ -68,7 +68,7 @@ def test_labels_and_splits(tmp_path: Path) -> None:
 
 
 def test_bad_images_are_listed_and_the_rest_goes_on(photographs: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(shards.Job.__init__, "__defaults__", (4,))
+    monkeypatch.setattr(shards.Job.__init__, "__defaults__", (4, False))
     bad = ["00.png", "07.png", "08.png", "22.png"]
     for name in bad:
         (photographs / name).write_bytes(b"no image")
@@ -362,5 +362,5 @@ def test_failures_keep_their_place() -> None:
     examples = [Example(source, None, f"row {number}") for number, source in enumerate(sources)]
     found = list(embed_each(TorchEngine(classifier), classifier, examples))
     assert [isinstance(one, Failure) for one in found] == [True, False, True, True, False, True]
-    assert found[0] == Failure("row 0", "row 0: not an image (accepted: JPEG, PNG, WEBP, GIF, TIFF, BMP)")
+    assert found[0] == Failure("row 0", "row 0: not an image (accepted: JPEG, PNG, WEBP, GIF, TIFF, BMP, AVIF, HEIC)")
     assert np.allclose(found[4].features, [0, 1, 0])

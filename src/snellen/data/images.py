@@ -123,8 +123,13 @@ def is_left_behind(name: str) -> bool:
 
 def is_image_name(name: str) -> bool:
     """Whether a file's name ends as that of an image that can be read here."""
-    extension = Path(name).suffix.lower()
+    extension = _extension(name).lower()
     return extension in EXTENSIONS or (extension in HEIF_EXTENSIONS and has_heif())
+
+
+def _extension(name: str) -> str:
+    """The ending of a name with its dot; by text alone, since there may be hundreds of thousands."""
+    return f".{name.rpartition('.')[2]}"
 
 
 def not_taken(names: Iterable[str]) -> str:
@@ -135,7 +140,7 @@ def not_taken(names: Iterable[str]) -> str:
     """
     counts: Counter[str] = Counter()
     for name in names:
-        extension = Path(name).suffix
+        extension = _extension(name)
         if extension.lower() in _NOT_TAKEN or (extension.lower() in HEIF_EXTENSIONS and not has_heif()):
             counts[extension] += 1
     reasons = _NOT_TAKEN | dict.fromkeys(HEIF_EXTENSIONS, HEIF_EXTRA)

@@ -17,6 +17,7 @@ from snellen.data.datasets.base import ImageSet, Rows
 from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of
 from snellen.data.datasets.tree import Tree
+from snellen.data.images import is_image_name
 from snellen.data.labels import Labels
 from snellen.errors import InputError
 
@@ -54,8 +55,14 @@ def has_lists(annotations: Tree) -> bool:
 
 def named_as_pets(tree: Tree) -> bool:
     """Whether all images of a tree lie flat and are named as the data set names them, of two breeds or more."""
-    breeds = {_breed_of(path).lower() for path in images_of(tree) if "/" not in path}
-    return len(breeds) > 1 and breeds <= PETS and all("/" not in path for path in images_of(tree))
+    breeds = set()
+    for path in tree.files:
+        if is_image_name(path):
+            breed = _breed_of(path).lower()
+            if "/" in path or breed not in PETS:
+                return False
+            breeds.add(breed)
+    return len(breeds) > 1
 
 
 def from_lists(name: str, images: Tree, annotations: Tree) -> ImageSet:
