@@ -14,6 +14,7 @@ from snellen.cli import options, output
 if TYPE_CHECKING:
     from snellen.data.images import Failure
     from snellen.inspect.categories import Classification
+    from snellen.models.classifier import Classifier
 
 _MOST_ROWS_OF_A_FIGURE = 50
 
@@ -68,6 +69,7 @@ def classify(
         _print_csv(results)
     else:
         _print_table(results)
+        _print_accuracy(classifier, results)
     if figure is not None:
         _draw([result for result in results if isinstance(result, Classification)], figure)
     output.finish(sum(isinstance(result, Failure) for result in results))
@@ -103,6 +105,24 @@ def _print_table(results: list[Classification | Failure]) -> None:
             table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
     if table.row_count:
         output.stdout.print(table)
+
+
+def _print_accuracy(classifier: Classifier, results: list[Classification | Failure]) -> None:
+    """How many are right, of photographs in folders that are named by a class of the model's; else nothing."""
+    from snellen.errors import InputError
+    from snellen.evaluation.matching import match_classes
+    from snellen.inspect.categories import Classification
+    from snellen.intervals import Rate
+
+    pairs = [(Path(one.image).parent.name, one.top.index) for one in results if isinstance(one, Classification)]
+    try:
+        matches = match_classes(sorted({folder for folder, _ in pairs}), classifier.labels)
+    except InputError:
+        return
+    indices = {match.name: match.index for match in matches}
+    right = [indices[folder] == top for folder, top in pairs if indices[folder] is not None]
+    if len(right) > 1:
+        output.stdout.print(f"By the names of their folders {Rate.of(right)} are right.", markup=False, soft_wrap=True)
 
 
 def _draw(results: list[Classification], path: Path) -> None:
