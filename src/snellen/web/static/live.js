@@ -53,29 +53,32 @@ export function livePanel(page, inputs, taken) {
     },
     (error) => { said.textContent = error.message; said.hidden = false; },
   );
+  // The strength itself: a slider stands at the nearest of its steps.
+  let amount = 0;
   const ask = () => {
     const { photograph, model } = inputs();
     const chosen = byName[name.value];
-    value.textContent = `${Number(strength.value).toPrecision(3)} ${chosen.unit}`;
+    value.textContent = `${Number(amount.toPrecision(3))} ${chosen.unit}`;
     if (!photograph) return;
-    latest.put({ photograph, model, transform: chosen.name, strength: Number(strength.value) });
+    latest.put({ photograph, model, transform: chosen.name, strength: amount });
   };
-  const show = (transform, amount) => {
+  const show = (transform, wanted) => {
     name.value = transform;
+    amount = wanted;
     const chosen = byName[transform];
     strength.min = chosen.low;
     strength.max = chosen.high;
     strength.step = (chosen.high - chosen.low) / 100;
-    strength.value = amount;
+    strength.value = wanted;
     about.textContent = chosen.definition;
     ask();
   };
   name.addEventListener("change", () => show(name.value, 0));
-  strength.addEventListener("input", ask);
+  strength.addEventListener("input", () => { amount = Number(strength.value); ask(); });
   keep.addEventListener("click", async () => {
     const { photograph } = inputs();
     try {
-      taken(await post("api/transformed", { photograph, transform: name.value, strength: Number(strength.value) }));
+      taken(await post("api/transformed", { photograph, transform: name.value, strength: amount }));
     } catch (error) {
       said.textContent = error.message;
       said.hidden = false;
@@ -96,5 +99,5 @@ export function livePanel(page, inputs, taken) {
   );
   element.addEventListener("toggle", () => { if (element.open) ask(); });
   show(page.transforms[2].name, 0);
-  return { element, show: (transform, amount) => { element.open = true; show(transform, amount); }, refresh: () => { if (element.open) ask(); } };
+  return { element, show: (transform, wanted) => { element.open = true; show(transform, wanted); }, refresh: () => { if (element.open) ask(); } };
 }
