@@ -9,14 +9,22 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tifffile
 import torch
 from PIL import Image, ImageCms, PngImagePlugin
 from safetensors.torch import save
 
+from snellen.data.preprocessing import Preprocessing
+from snellen.exam.cache import CachedAnswer
+from snellen.exam.report.document import Answer, Fact, Failed, FigureRow, Heading, Paragraph, Picture, Points, Table
+from snellen.inference.shards import Job
 from snellen.models.create import create
+from snellen.runs.serialise import to_json
 
 WIDTH, HEIGHT = 13, 9
 _NOISE = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
@@ -260,11 +268,52 @@ def _weights() -> Iterator[bytes]:
         yield save(create("deep", 2, options).state_dict(), metadata | {"options": json.dumps(options)})
 
 
+def _answer() -> Iterator[bytes]:
+    """What a part of the exam leaves behind, with a block of each kind."""
+    picture = Picture(Path("stress/a.png"), "What it shows.")
+    blocks = (
+        Paragraph("A paragraph."),
+        Heading("A heading"),
+        Points(["one", "two"]),
+        Table(("a", "b"), [("1", "2")], "A table."),
+        picture,
+        FigureRow([picture], ["one"], "A row."),
+        Failed("It failed."),
+    )
+    answer = Answer("four photographs", [Fact("kept", "3 of 4")], blocks)
+    yield to_json(CachedAnswer(answer, "0123456789abcdef", "2026-11-26T12:00:00+00:00", 1.5)).encode()
+
+
+def _job() -> Iterator[bytes]:
+    """What an unfinished embedding says of itself."""
+    preprocessing = Preprocessing((32, 32), 0.875, "bicubic", (0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    yield to_json(Job("toy", "01ab", preprocessing, False, "float32", 4, "features", "digits", "23cd", 500)).encode()
+
+
+def _parquet() -> Iterator[bytes]:
+    """Photographs with labels, with the hub's metadata and without."""
+    small = [encoded(image, "PNG") for image in (RGB, GREY)]
+    images = pa.array([{"bytes": one, "path": None} for one in small * 2])
+    plain = pa.table({"image": images, "label": [0, 1, 1, 0]})
+    named = plain.replace_schema_metadata({b"huggingface": _HUB_FEATURES})
+    texts = pa.table({"photo": pa.array(small, pa.large_binary()), "label": ["cat", "dog"], "id": [7, 8]})
+    for table in (plain, named, texts):
+        file = io.BytesIO()
+        pq.write_table(table, file, compression="none")
+        yield file.getvalue()
+
+
+_HUB_FEATURES = json.dumps(
+    {"info": {"features": {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog"]}}}}
+).encode()
+
+
 def seeds() -> dict[str, list[bytes]]:
     """The seeds by target."""
     made = {
         "JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp, "AVIF": _avif,
         "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv, "hub": _hub, "weights": _weights,
+        "answer": _answer, "job": _job, "parquet": _parquet,
     }  # fmt: skip
     if importlib.util.find_spec("pillow_heif") is not None:
         made["HEIC"] = _heic

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from random import Random
 
 import numpy as np
 
+from snellen.data.datasets import open_dataset
 from snellen.data.datasets.archive import open_archive
 from snellen.data.datasets.cifar import unpickled
 from snellen.data.datasets.tables import read_table
@@ -17,12 +19,16 @@ from snellen.data.datasets.tree import folder_tree
 from snellen.data.decode import FORMATS
 from snellen.data.images import read_array, read_image
 from snellen.errors import ImageError, InputError
+from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.report.document import Picture
+from snellen.inference.shards import Job
 from snellen.models.pretrained import LoadOptions, complete
 from snellen.models.repository import CONFIG, read_repository_config
 from snellen.models.resolve import resolve
 from snellen.models.timm_hub import from_timm_repository
 from snellen.runs.process import quiet_libraries
+from snellen.runs.serialise import read_dataclass
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
@@ -157,6 +163,28 @@ def _read_weights(path: Path) -> None:
     resolve(str(path))
 
 
+def _read_answer(path: Path) -> None:
+    """As an exam looks for what it cached: a damaged answer is none, whatever is wrong with it."""
+    read_dataclass(CachedAnswer, path)
+    run = path.parent / "run"
+    (run / "stress").mkdir(parents=True, exist_ok=True)
+    shutil.copy(path, run / "stress" / "answer.json")
+    cached = load_cached("stress", run)
+    if cached is not None and any(isinstance(block, Picture) for block in cached.answer.blocks):
+        raise BrokenRuleError("a picture from nowhere")
+
+
+def _read_job(path: Path) -> None:
+    read_dataclass(Job, path)
+
+
+def _read_parquet(path: Path) -> None:
+    images = open_dataset(str(path))
+    for _, example in images.read():
+        if example.label is not None and not (images.labels and 0 <= example.label < len(images.labels)):
+            raise BrokenRuleError(f"class {example.label} of {images.labels}")
+
+
 def targets() -> dict[str, Target]:
     """All of them by name, read as the command line and the page read: what decoders say is kept to themselves."""
     quiet_libraries()
@@ -170,7 +198,11 @@ def targets() -> dict[str, Target]:
     recipe = Target("recipe", "toml", pools["recipe"], TOML_TOKENS, _read_recipe, InputError)
     hub = Target("hub", "json", pools["hub"], JSON_TOKENS, _read_hub, InputError)
     weights = Target("weights", "safetensors", pools["weights"], JSON_TOKENS, _read_weights, InputError)
-    return {target.name: target for target in (*images, *archives, pickles, tables, exam, recipe, hub, weights)}
+    answer = Target("answer", "json", pools["answer"], JSON_TOKENS, _read_answer, InputError)
+    job = Target("job", "json", pools["job"], JSON_TOKENS, _read_job, InputError)
+    parquet = Target("parquet", "parquet", pools["parquet"], (), _read_parquet, InputError)
+    written = (exam, recipe, hub, weights, answer, job)
+    return {target.name: target for target in (*images, *archives, pickles, tables, parquet, *written)}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:
