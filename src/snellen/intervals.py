@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,9 @@ class Rate:
         """The rate of ``count`` of ``n`` trials."""
         if not n:
             return cls(0, 0, float("nan"), float("nan"), float("nan"))
+        # A second of a start that most commands can do without.
+        from scipy.stats import binomtest
+
         interval = binomtest(count, n).proportion_ci(method="wilson")
         return cls(count, n, count / n, float(interval.low), float(interval.high))
 
