@@ -1,6 +1,7 @@
 """What several tests share: the real data, the bundled classifier, the command line."""
 
 import os
+import random
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,16 @@ def pytest_configure() -> None:
         torch.set_num_threads(1)
         # So do the processes that tests start; threads that wait for each other are not to spin meanwhile.
         os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Another order where SNELLEN_TEST_ORDER says so, the same in every worker; files stay together."""
+    seed = os.environ.get("SNELLEN_TEST_ORDER")
+    if seed:
+        draw = random.Random(seed)
+        files = {item.path: draw.random() for item in items}
+        draw.shuffle(items)
+        items.sort(key=lambda item: files[item.path])
 
 
 @pytest.fixture(scope="session")
