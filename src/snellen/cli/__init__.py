@@ -33,7 +33,7 @@ from snellen.cli.train import train
 from snellen.data.reading import ignore_profiles as without_profiles
 from snellen.data.reading import reading_log
 from snellen.errors import SnellenError
-from snellen.runs.process import quiet_libraries, start_and_end_quickly
+from snellen.runs.process import quiet_libraries, share_cores, start_and_end_quickly
 
 _INTERRUPTED = 130
 _IGNORE_PROFILES = "--ignore-profiles"
@@ -91,6 +91,7 @@ def main() -> NoReturn:
     """Run the command line: status 0, 2 for bad input, 1 for failure, 130 for Ctrl-C; failures are one line."""
     _use_any_encoding()
     start_and_end_quickly()
+    share_cores()
     quiet_libraries()
     arguments = sys.argv[1:]
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -50,6 +50,21 @@ def start_and_end_quickly() -> None:
     atexit.register(gc.freeze)
 
 
+SPINS = "5000"
+"""How often a thread of libgomp looks whether the others have come before it sleeps: some tens of microseconds."""
+
+
+def share_cores() -> None:
+    """Let threads that wait for each other sleep soon: before PyTorch is imported, and where nobody has said otherwise.
+
+    By itself libgomp has them look 300,000 times, for milliseconds at each of the hundred meetings in a network's pass:
+    where another process holds the core that they wait for, they keep it from coming (``benchmarks/beside.py``).
+    """
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = SPINS
+    os.environ.setdefault("KMP_BLOCKTIME", "1")
+
+
 def keep_freed_memory() -> None:
     """Let this process reuse freed memory rather than give it back to the system: for work that repeats itself.
 
