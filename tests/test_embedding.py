@@ -19,12 +19,12 @@ from forked import Forked
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure
-from snellen.errors import InputError, SnellenError
+from snellen.errors import InputError
 from snellen.inference import shards
 from snellen.inference.embed_dataset import LocalWorkers, embed_dataset
 from snellen.inference.engines import TorchEngine
 from snellen.inference.features import EmbeddedExample, FeatureConfig, embed_each, width_of, with_size
-from snellen.inference.shards import Job, begin, discard, locked, merge, write_shard
+from snellen.inference.shards import DamagedShardError, Job, begin, discard, locked, merge, write_shard
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
@@ -170,12 +170,13 @@ def test_another_preprocessing_of_one_size_is_another_file(photographs: Path, tm
 
 
 @pytest.mark.parametrize("damage", [b"", b"no JSON", b"[1]", b"\xff\xfe", b"{}", b'{"model": 5}'])
-def test_a_damaged_job_is_one_line(photographs: Path, tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_job_is_written_anew(photographs: Path, tmp_path: Path, damage: bytes) -> None:
+    """Each shard says itself whose it is: those of this job are kept, and no other job's are."""
     path = tmp_path / "f.parquet"
     begin(path, job_of(23))
     (tmp_path / "f.parquet.partial" / "job.json").write_bytes(damage)
-    with pytest.raises(InputError, match=r"f.parquet.partial/job.json: does not describe a job \(delete its folder"):
-        embed_dataset(toy_classifier(), str(photographs), path, features=TORCH)
+    assert embed_dataset(toy_classifier(), str(photographs), path, features=TORCH).rows == 23
+    assert not (tmp_path / "f.parquet.partial").exists()
 
 
 def test_damaged_shards_are_made_again(photographs: Path, tmp_path: Path) -> None:
@@ -198,7 +199,7 @@ def test_damaged_shards_are_made_again(photographs: Path, tmp_path: Path) -> Non
     bad = bytearray(files[2].read_bytes())
     bad[4:100] = bytes(96)
     files[2].write_bytes(bad)
-    with pytest.raises(SnellenError, match=r"shard-000002.parquet: was damaged and is removed \(embed again"):
+    with pytest.raises(DamagedShardError, match=r"shard-000002.parquet: was damaged, and is made again"):
         merge(path, job, snellen.runs.provenance.Provenance.collect())
     assert begin(path, job) == [2]
     assert not path.exists()

@@ -127,5 +127,5 @@ def test_every_member_is_whitened_and_starts_elsewhere() -> None:
 
 
 def test_no_members() -> None:
-    with pytest.raises(InputError, match=r"deep: 0 members \(at least 1\)"):
+    with pytest.raises(InputError, match=r"deep: 0 members \(1 to 64\)"):
         create("deep", CLASSES, {"members": 0})

@@ -208,9 +208,11 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
 
 
 def test_many_photographs_fill_several_figures(tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
     for number in range(8):
-        Image.new("RGB", (8, 8), (30 * number, 0, 0)).save(tmp_path / f"{number}.png")
-    result = run_exam(ExamConfig(photographs=(str(tmp_path),), parts=("categories",)), tmp_path / "run")
+        Image.new("RGB", (8, 8), (30 * number, 0, 0)).save(tmp_path / "photographs" / f"{number}.png")
+    photographs = (str(tmp_path / "photographs"),)
+    result = run_exam(ExamConfig(photographs=photographs, parts=("categories",)), tmp_path / "run")
     assert "Figure 2" in text_of(result.report)
     files = json.loads((tmp_path / "run" / "manifest.json").read_text())["files"]
     assert {"categories/categories-1.png", "categories/categories-2.png", "report.pdf"} <= set(files)
@@ -364,7 +366,14 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     )
     cached = CachedAnswer(Answer("data", (Fact("n", "v"),), blocks), "key", "now", 1.5)
     save_cached(cached, "part", tmp_path / "run")
-    assert load_cached("part", tmp_path / "run") == cached
+    loaded = load_cached("part", tmp_path / "run")
+    assert loaded is not None
+    # A picture from elsewhere is brought in, so that the run can be moved, and shows nothing but its own.
+    brought_in = loaded.answer.blocks[5].pictures[1].path
+    assert brought_in.parent == tmp_path / "run" / "part"
+    assert brought_in.read_bytes() == elsewhere.read_bytes()
+    row = FigureRow((Picture(picture, "1"), Picture(brought_in, "2")), ("x", "y"), "c")
+    assert loaded == dataclasses.replace(cached, answer=Answer("data", (Fact("n", "v"),), (*blocks[:5], row)))
     moved = (tmp_path / "run").rename(tmp_path / "moved")
     found = load_cached("part", moved)
     assert found is not None

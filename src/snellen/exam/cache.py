@@ -12,7 +12,7 @@ from snellen.errors import InputError
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
 from snellen.exam.report.document import Answer, with_paths
-from snellen.runs.files import write_json
+from snellen.runs.files import write_bytes, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass
 
@@ -55,11 +55,19 @@ def _program() -> str:
 
 
 def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
-    """Write ``cached`` into the part's folder below ``run``; pictures below ``run`` are named relative to it."""
-    write_json(
-        run / part / _FILE,
-        _with_paths(cached, lambda path: path.relative_to(run) if path.is_relative_to(run) else path),
-    )
+    """Write ``cached`` into the part's folder below ``run``; pictures are named relative to it.
+
+    Those that lie elsewhere, such as a training run's, are copied into the part's folder.
+    """
+
+    def below(path: Path) -> Path:
+        if path.is_relative_to(run):
+            return path.relative_to(run)
+        copy = run / part / f"{fingerprint(str(path.resolve()))[:8]}-{path.name}"
+        write_bytes(copy, path.read_bytes())
+        return copy.relative_to(run)
+
+    write_json(run / part / _FILE, _with_paths(cached, below))
 
 
 def load_cached(part: str, run: Path) -> CachedAnswer | None:

@@ -135,7 +135,7 @@ def load_probe(
 
     Raises:
         InputError: the folder holds no sound probe, or one of another network.
-        ModelError: its network is not here, or has other weights or another preprocessing than the probe learned from.
+        ModelError: its network is not here, or has other weights than the probe learned from.
     """
     folder = Path(folder)
     said = _read_description(folder / DESCRIPTION)
