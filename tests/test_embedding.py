@@ -173,7 +173,8 @@ def test_another_preprocessing_of_one_size_is_another_file(photographs: Path, tm
 def test_a_damaged_job_is_written_anew(photographs: Path, tmp_path: Path, damage: bytes) -> None:
     """Each shard says itself whose it is: those of this job are kept, and no other job's are."""
     path = tmp_path / "f.parquet"
-    begin(path, job_of(23))
+    with locked(path):
+        begin(path, job_of(23))
     (tmp_path / "f.parquet.partial" / "job.json").write_bytes(damage)
     assert embed_dataset(toy_classifier(), str(photographs), path, features=TORCH).rows == 23
     assert not (tmp_path / "f.parquet.partial").exists()

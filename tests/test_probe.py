@@ -246,7 +246,7 @@ def test_what_is_no_probe(tmp_path: Path, lite0) -> None:
     with pytest.raises(InputError, match=r"probe.json: kind is 'forest' \(logistic or svm or ridge\)"):
         load_probe(tmp_path)
     (tmp_path / "probe.json").write_text("{")
-    with pytest.raises(InputError, match="does not describe a probe"):
+    with pytest.raises(InputError, match="probe.json: not JSON"):
         load_probe(tmp_path)
 
 

@@ -910,8 +910,8 @@ def test_results_that_cannot_be_read(tmp_path: Path) -> None:
         ('{"runs": 3}', "runs is 3 .a list"),
         ('{"runs": [{"seed": 0}]}', "lacks folder"),
         ("[]", "not the metrics of a training run"),
-        ("{", "damaged"),
-        ("[" * 100_000, "damaged"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
     ):
         (tmp_path / "metrics.json").write_text(text)
         with pytest.raises(InputError, match=f"metrics.json.* {message}"):

@@ -84,7 +84,11 @@ def _options(
     ] = False,
 ) -> None:
     """The options that stand before any command, or anywhere; ``main`` acts on ``--debug``."""
-    context.with_resource(_reading(ignore_profiles))
+    if context.invoked_subcommand == "serve":
+        # What was done to visitors' photographs stands in their answers.
+        context.with_resource(without_profiles() if ignore_profiles else contextlib.nullcontext())
+    else:
+        context.with_resource(_reading(ignore_profiles))
 
 
 def main() -> NoReturn:
