@@ -84,10 +84,14 @@ class _Compiler(ModuleType):
 
 
 def _real(name: str) -> ModuleType:
-    for stood_for in _COMPILER:
-        if isinstance(sys.modules.get(stood_for), _Compiler):
-            del sys.modules[stood_for]
+    _remove_stand_ins()
     return importlib.import_module(name)
+
+
+def _remove_stand_ins() -> None:
+    for name in _COMPILER:
+        if isinstance(sys.modules.get(name), _Compiler):
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
@@ -99,9 +103,7 @@ def _without_compiler() -> Iterator[None]:
     try:
         yield
     finally:
-        for name in _COMPILER:
-            if isinstance(sys.modules.get(name), _Compiler):
-                del sys.modules[name]
+        _remove_stand_ins()
 
 
 def _import_timm() -> None:

@@ -101,7 +101,7 @@ def _print_table(results: list[Classification | Failure]) -> None:
             output.complain(result.error)
             continue
         for rank, prediction in enumerate(result.predictions):
-            image = output.printable(result.image) if rank == 0 else ""
+            image = result.image if rank == 0 else ""
             table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
     if table.row_count:
         output.stdout.print(table)
@@ -109,12 +109,16 @@ def _print_table(results: list[Classification | Failure]) -> None:
 
 def _print_accuracy(classifier: Classifier, results: list[Classification | Failure]) -> None:
     """How many are right, of photographs in folders that are named by a class of the model's; else nothing."""
-    from snellen.errors import InputError
-    from snellen.evaluation.matching import match_classes
     from snellen.inspect.categories import Classification
-    from snellen.intervals import Rate
 
     pairs = [(Path(one.image).parent.name, one.top.index) for one in results if isinstance(one, Classification)]
+    if len(pairs) < 2:
+        # Of one photograph there is no rate, and looking for its class takes longer than showing it.
+        return
+    from snellen.errors import InputError
+    from snellen.evaluation.matching import match_classes
+    from snellen.intervals import Rate
+
     try:
         matches = match_classes(sorted({folder for folder, _ in pairs}), classifier.labels)
     except InputError:
@@ -122,7 +126,7 @@ def _print_accuracy(classifier: Classifier, results: list[Classification | Failu
     indices = {match.name: match.index for match in matches}
     right = [indices[folder] == top for folder, top in pairs if indices[folder] is not None]
     if len(right) > 1:
-        output.stdout.print(f"By the names of their folders {Rate.of(right)} are right.", markup=False, soft_wrap=True)
+        output.stdout.print(f"By the names of their folders {Rate.of(right)} are right.", soft_wrap=True)
 
 
 def _draw(results: list[Classification], path: Path) -> None:

@@ -29,7 +29,7 @@ def compare(
     columns, rows = table(comparison.runs)
     if markdown:
         for row in (columns, ["---"] * len(columns), *rows):
-            typer.echo(f"| {' | '.join(row)} |")
+            output.write(f"| {' | '.join(row)} |\n")
     else:
         shown = output.PlainTable(*columns)
         for row in rows:

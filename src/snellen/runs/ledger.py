@@ -177,7 +177,6 @@ def _listed_in(manifest: Path) -> set[str]:
     """The files that a manifest of ours lists, itself among them; none where it is not ours."""
     try:
         said = json.loads(manifest.read_text(encoding="utf-8"))
-        files = said["files"] if "provenance" in said else []
-        return {MANIFEST, *(str(name) for name in files)} if "provenance" in said else set()
+        return {MANIFEST, *map(str, said["files"])} if "provenance" in said else set()
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return set()
