@@ -180,7 +180,7 @@ def test_figures_draw_what_they_are_given() -> None:
     ]
     letters = sum(text.get_text() == "E" for text in chart.axes[0].texts)
     assert letters == len(all_transforms())
-    assert len(draw_transforms(one.thumbnail).axes) == len(TRANSFORMS)
+    assert len(draw_transforms(one.thumbnail).axes) == 1 + len(TRANSFORMS)
 
 
 def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:

@@ -135,14 +135,32 @@ def test_rotation_is_counter_clockwise() -> None:
     assert (row, column) == (2, 10)
 
 
-def test_shift_and_scale() -> None:
+def test_shift() -> None:
     pixels = pixels_of(5, 20, 40)
     shifted = TRANSFORMS["shift"](pixels, 0.25)
     assert torch.allclose(shifted[..., 5:], pixels[..., :-5], atol=1e-5)
     assert torch.allclose(shifted[..., :5], pixels[..., :5].flip(3), atol=1e-5)
-    pixels = torch.zeros(1, 3, 20, 20)
-    pixels[:, :, 5:15, 5:15] = 1
-    assert TRANSFORMS["scale"](pixels, 0.5)[0, 0, 7:13, 7:13].mean() == pytest.approx(25 / 36, abs=0.02)
+
+
+def test_scale_shrinks_as_pillow_does_onto_plain_gray() -> None:
+    """No reflection: a shrunk object that is repeated around itself would be easier to name, not harder."""
+    pixels = pixels_of(6, 20, 40).mul(255).round().div(255)
+    shrunk = TRANSFORMS["scale"](pixels, 0.75)
+    theirs = np.asarray(to_image(pixels).resize((10, 5), Image.Resampling.BILINEAR), dtype=np.float32) / 255
+    middle = (slice(7, 12), slice(15, 25))
+    assert np.abs(shrunk[0].permute(1, 2, 0).numpy()[middle] - theirs).max() <= 1.01 / 255
+    shrunk[..., *middle] = 0.5
+    assert torch.equal(shrunk, torch.full_like(pixels, 0.5))
+
+
+def test_resolution_loses_detail_alone() -> None:
+    fine = torch.zeros(1, 3, 40, 40)
+    fine[..., ::2] = 1
+    assert TRANSFORMS["resolution"](fine, 0.75)[..., 8:-8].sub(0.5).abs().max() < 0.02
+    smooth = torch.linspace(0, 1, 40).expand(1, 3, 40, 40)
+    assert torch.allclose(TRANSFORMS["resolution"](smooth, 0.5)[..., 4:-4], smooth[..., 4:-4], atol=1e-3)
+    few = TRANSFORMS["resolution"](pixels_of(7, 40, 40), 0.95)
+    assert np.linalg.matrix_rank(few[0, 0].numpy(), tol=1e-4) <= 2
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])

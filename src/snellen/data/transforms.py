@@ -2,8 +2,9 @@
 
 All run on pixels at the photograph's own size, in PyTorch, and are differentiable; JPEG's gradient passes
 straight through (Bengio et al., arXiv 1308.3432). What the strength leaves open, such as where a crop lies,
-is drawn from a generator, or has a stated value where there is none. Wherever a transform samples beyond the
-border, the photograph is continued by its reflection, so that no black corner is added to what is examined.
+is drawn from a generator, or has a stated value where there is none. Where a turn or a shift samples beyond the border,
+the photograph is continued by its reflection, so that no black corner is added to what is examined. A shrunk photograph
+lies on plain gray: its reflection would repeat the object all around it, and show the network more of it than before.
 """
 
 from __future__ import annotations
@@ -132,9 +133,22 @@ def _rotation(pixels: Tensor, strength: float, _: torch.Generator | None) -> Ten
     return _resample(pixels, [[cos, -sin, 0.0], [sin, cos, 0.0]])
 
 
+def _resized(pixels: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(pixels, size=(height, width), mode="bilinear", antialias=True)
+
+
 def _scale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
-    wider = 1 / (1 - strength)
-    return _resample(pixels, [[wider, 0.0, 0.0], [0.0, wider, 0.0]])
+    height, width = pixels.shape[2:]
+    rows, columns = (max(1, round(side * (1 - strength))) for side in (height, width))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    border = (left, width - columns - left, top, height - rows - top)
+    return F.pad(_resized(pixels, rows, columns), border, value=0.5)
+
+
+def _resolution(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
+    height, width = pixels.shape[2:]
+    fewer = _resized(pixels, *(max(1, round(side * (1 - strength))) for side in (height, width)))
+    return _resized(fewer, height, width)
 
 
 def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
@@ -246,14 +260,25 @@ _ALL = (
     ),
     Transform(
         "scale",
-        "The photograph shrinks by the share s of its sides about its centre, bilinear; the frame left free around it "
-        "is filled by reflection.",
+        "The photograph shrinks by the share s of its sides, to whole pixels, bilinear and antialiased, into the "
+        "middle of a mid-gray frame of its old size.",
         "shrunk by {s:.0%}",
         "of the sides",
         0.0,
         0.75,
         (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7),
         _scale,
+    ),
+    Transform(
+        "resolution",
+        "The photograph is resampled to the share 1 - s of its sides and back to its size, bilinear and antialiased: "
+        "what it loses is detail alone.",
+        "{rest:.0%} of the resolution",
+        "of the sides' pixels",
+        0.0,
+        0.99,
+        (0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95),
+        _resolution,
     ),
     Transform(
         "shift",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from snellen.data.images import to_image, to_pixels
-from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, apply_transform
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, styled
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
@@ -138,13 +139,20 @@ def _colour(one: StressResult, outcome: Outcome) -> str:
 
 
 def draw_transforms(image: Image.Image) -> Figure:
-    """Each transform of one small photograph, at the assignment's strength or in the middle of its ladder."""
+    """One small photograph as it is, then under each transform, at the assignment's strength or one of its ladder."""
     pixels = to_pixels(image)
+    shown = [("", 0.0), *((name, ASSIGNMENT.get(name, _middle(transform))) for name, transform in TRANSFORMS.items())]
+    columns = 5
+    rows = math.ceil(len(shown) / columns)
     with styled():
-        figure = new_figure(6.5, 3 * (1.6 * min(1.4, image.height / image.width) + 0.3))
-        for axes, (name, transform) in zip(figure.subplots(3, 4).flat, TRANSFORMS.items(), strict=True):
-            strength = ASSIGNMENT.get(name, transform.ladder[len(transform.ladder) * 5 // 8])
-            axes.imshow(to_image(transform(pixels, strength)))
-            axes.set_title(transform.describe(strength).replace("%", " %"), fontsize=7)
+        figure = new_figure(6.5, rows * (1.25 * min(1.4, image.height / image.width) + 0.3))
+        for place, transform in enumerate(shown):
+            axes = figure.add_subplot(rows, columns, place + 1)
+            axes.imshow(to_image(apply_transform(pixels, transform)))
+            axes.set_title(describe_transform(transform).replace("%", " %"), fontsize=6.5)
             axes.set_axis_off()
     return figure
+
+
+def _middle(transform: Transform) -> float:
+    return transform.ladder[len(transform.ladder) * 5 // 8]

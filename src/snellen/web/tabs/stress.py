@@ -1,4 +1,4 @@
-"""A turn of the head: twelve transforms, mild to strong, and where each changes the answer."""
+"""A turn of the head: thirteen transforms, mild to strong, and where each changes the answer."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_block
 
 TAB = Tab(
     title="Stress",
-    lead="A turn of the head: twelve transforms, mild to strong, and where each changes the answer.",
+    lead="A turn of the head: thirteen transforms, mild to strong, and where each changes the answer.",
     action="Stress",
     empty="An acuity chart: a line for each transform, a letter for each strength. Press a letter to see that picture.",
     fields=_fields,
