@@ -227,6 +227,12 @@ TOML_TOKENS = (
 )  # fmt: skip
 
 
+NAME_TOKENS = (
+    b"-", b"--out", b"*", b"**", b"?", b"[a]", b"[/b]", b"[red]", b"$x$", b"$\\alpha", b"\\", b"%s", b"{0}", b"'", b'"',
+    b"\n", b"\r", b"\t", b"\x1b[31m", b"\x1b]0;a\x07", b"\x7f", b"\xff", b"\xc3", b"\xed\xa0\x80", b" ", b".", b"..",
+    "\u202e".encode(), "\u2028".encode(), "\u0301".encode() * 100, "\U0001f415".encode(), b"~", b"#", b"<b>", b"&amp;",
+    b"CON", b"train", b"test", b"images", b"annotations", b"1.jpg", b".png", b".tar", b"x" * 300,
+)  # fmt: skip
 JSON_TOKENS = (
     b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"0.0",
     b"20000", b"1000000000", b"9" * 5000, b"[" * 3000,
@@ -248,6 +254,12 @@ def _hub() -> Iterator[bytes]:
     yield json.dumps(
         common | {"model_args": {"img_size": [32, 32]}, "label_descriptions": described} | pretrained
     ).encode()
+
+
+def _name() -> Iterator[bytes]:
+    """What people call photographs and classes."""
+    for text in ("golden retriever", "n02099601", "IMG_2043 (1)", "grüezi", "犬", "a" * 200, "what's this"):
+        yield text.encode()
 
 
 def hub_weights() -> bytes:
@@ -313,7 +325,7 @@ def seeds() -> dict[str, list[bytes]]:
     made = {
         "JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp, "AVIF": _avif,
         "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv, "hub": _hub, "weights": _weights,
-        "answer": _answer, "job": _job, "parquet": _parquet,
+        "answer": _answer, "job": _job, "parquet": _parquet, "name": _name,
     }  # fmt: skip
     if importlib.util.find_spec("pillow_heif") is not None:
         made["HEIC"] = _heic

@@ -1,8 +1,10 @@
 """What is fuzzed, and the rule: a result, or an error of one line that names the file."""
 
 import atexit
+import json
 import os
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +13,15 @@ from random import Random
 
 import numpy as np
 
+from snellen.attacks.files import attacked_names
+from snellen.cli.output import printable
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.archive import open_archive
 from snellen.data.datasets.cifar import unpickled
 from snellen.data.datasets.tables import read_table
 from snellen.data.datasets.tree import folder_tree
 from snellen.data.decode import FORMATS
-from snellen.data.images import read_array, read_image
+from snellen.data.images import expand, is_left_behind, read_array, read_image
 from snellen.errors import ImageError, InputError
 from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
@@ -28,16 +32,20 @@ from snellen.models.repository import CONFIG, read_repository_config
 from snellen.models.resolve import resolve
 from snellen.models.timm_hub import from_timm_repository
 from snellen.runs.process import quiet_libraries
-from snellen.runs.serialise import read_dataclass
+from snellen.runs.serialise import read_dataclass, to_json
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
-from .seeds import JSON_TOKENS, TOML_TOKENS, hub_weights, seeds
+from .seeds import GREY, JSON_TOKENS, NAME_TOKENS, TOML_TOKENS, encoded, hub_weights, seeds
 
 PICKLE_TOKENS = (
     b"cposix\nsystem\n", b"cbuiltins\neval\n", b"X\x02\0\0\0ls", b"(R", b"\x85R", b"b", b"\x81", b"cnumpy\ndtype\n",
     b"cnumpy.core.multiarray\n_reconstruct\n", b"\x82\x01", b"P1\n", b"Q", b"."
 )  # fmt: skip
+
+
+# Of 255 bytes, what names that are made of a name put around it.
+_LONGEST_NAME = 251 - len("-adversarial")
 
 
 class BrokenRuleError(AssertionError):
@@ -185,6 +193,45 @@ def _read_parquet(path: Path) -> None:
             raise BrokenRuleError(f"class {example.label} of {images.labels}")
 
 
+def _read_name(path: Path) -> None:
+    """A photograph, a class folder and an archive's member of that name: found, read, and shown on one line."""
+    name = os.fsdecode(path.read_bytes().translate(None, b"/\0")[:_LONGEST_NAME])
+    if not name or is_left_behind(name):
+        raise InputError(f"{path}: a name that is never data")
+    with tempfile.TemporaryDirectory() as folder:
+        data, packed = Path(folder, "data"), Path(folder, "packed.tar")
+        one, other = data / name / f"{name}.png", data / "other class" / f"{name}.png"
+        for photograph in (one, other):
+            photograph.parent.mkdir(parents=True, exist_ok=True)
+            photograph.write_bytes(encoded(GREY, "PNG"))
+        with tarfile.open(packed, "w") as tar:
+            tar.add(data, ".")
+        if set(expand([data])) != {str(one), str(other)}:
+            raise BrokenRuleError("a photograph that is not found")
+        for attacked in attacked_names([str(one), str(other)]).values():
+            shutil.copy(one, data.parent / attacked)
+            read_image(data.parent / attacked)
+        for source in (data, packed):
+            _read_two_classes(path, str(source))
+        if not printable(str(one)).isprintable():
+            raise BrokenRuleError("a terminal would obey it")
+        if json.loads(to_json({"image": str(one)}).encode())["image"] != str(one):
+            raise BrokenRuleError("another name in JSON")
+
+
+def _read_two_classes(path: Path, source: str) -> None:
+    try:
+        images = open_dataset(source)
+        read = list(images.read())
+    except InputError as error:
+        # A name can mean something: a folder called "train" beside a stranger.
+        text = str(error)
+        one_line = text.startswith(source) and len(text.splitlines()) == 1
+        raise InputError(f"{path}: {text}" if one_line else text) from error
+    if len(read) != 2 or len(images.labels or ()) != 2:
+        raise BrokenRuleError(f"{images}: not two images of two classes")
+
+
 def targets() -> dict[str, Target]:
     """All of them by name, read as the command line and the page read: what decoders say is kept to themselves."""
     quiet_libraries()
@@ -201,7 +248,8 @@ def targets() -> dict[str, Target]:
     answer = Target("answer", "json", pools["answer"], JSON_TOKENS, _read_answer, InputError)
     job = Target("job", "json", pools["job"], JSON_TOKENS, _read_job, InputError)
     parquet = Target("parquet", "parquet", pools["parquet"], (), _read_parquet, InputError)
-    written = (exam, recipe, hub, weights, answer, job)
+    names = Target("name", "name", pools["name"], NAME_TOKENS, _read_name, InputError)
+    written = (names, exam, recipe, hub, weights, answer, job)
     return {target.name: target for target in (*images, *archives, pickles, tables, parquet, *written)}
 
 
