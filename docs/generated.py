@@ -13,7 +13,7 @@ from snellen.cli import app
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS
 from snellen.exam.config import ExamConfig
 from snellen.exam.parts import PARTS
-from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule
+from snellen.training.recipe import Adversarial, Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule
 
 
 def command_line() -> str:
@@ -68,6 +68,7 @@ def recipe_keys() -> str:
         "schedule": Schedule,
         "augmentation": Augmentation,
         "progressive_resizing": ProgressiveResizing,
+        "adversarial": Adversarial,
     }
     for name, table in tables.items():
         sections += [f"### [{name}]", _first_sentence(table), _keys(table)]

@@ -29,6 +29,7 @@ from snellen.models.create import create
 from snellen.models.networks import first_filters, parameter_count
 from snellen.models.safetensors import read_header
 from snellen.runs.progress import Progress
+from snellen.training.adversarial import adversarial_examples, random_start
 from snellen.training.augment import alternating_flips, augment, resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import InMemorySplit, hold_out, load_data
@@ -38,10 +39,20 @@ from snellen.training.figures import draw_curves
 from snellen.training.files import read_results, write_result, write_summary
 from snellen.training.filters import filters_image, mosaic, stretched
 from snellen.training.initialise import flip_equivariant_whitening_filters, initialise, whitening_filters
-from snellen.training.loop import Training, batches
+from snellen.training.loop import Training, _adversarial, batches
 from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, make_schedulers, orthogonalised
 from snellen.training.processes import Processes
-from snellen.training.recipe import RECIPES, Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
+from snellen.training.recipe import (
+    ASSIGNMENT,
+    RECIPES,
+    Adversarial,
+    Augmentation,
+    Optimiser,
+    ProgressiveResizing,
+    Recipe,
+    Schedule,
+    read_recipe,
+)
 from snellen.training.results import EpochMetrics, TrainingComparison, TrainingResult, rate_at
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import CHECKPOINT, train, train_seeds
@@ -154,12 +165,13 @@ def test_network_files_with_mistakes(tmp_path: Path, text: str, message: str) ->
 
 
 def test_shipped_recipes() -> None:
-    plain, batchnorm, deep = (read_recipe(name) for name in RECIPES)
+    plain, batchnorm, deep, robust = (read_recipe(name) for name in RECIPES)
     # The first two differ in the network and the rate that suits it; all else is equal.
     assert dataclasses.replace(plain, network="batchnorm", optimiser=batchnorm.optimiser) == batchnorm
     rate = batchnorm.optimiser.learning_rate
     assert dataclasses.replace(plain.optimiser, learning_rate=rate) == batchnorm.optimiser
-    assert deep.network == "deep"
+    assert deep.network == robust.network == "deep"
+    assert deep.adversarial.epsilon == 0
     assert "10 epochs in batches of 128 with AdamW; the learning rate rises over the first 10%" in describe_recipe(
         plain
     )
@@ -268,7 +280,7 @@ def test_muon_moves_a_bank_of_zeros() -> None:
 
 
 def test_every_trained_parameter_has_one_optimiser() -> None:
-    for name in RECIPES:
+    for name in ASSIGNMENT:
         network = create(name, 10)
         groups = [g for o in make_optimisers(network, read_recipe(name).optimiser) for g in o.param_groups]
         held = [id(parameter) for group in groups for parameter in group["params"]]
@@ -455,6 +467,43 @@ def test_speed_counts_each_size_for_its_epochs(monkeypatch) -> None:
     assert seconds_per_image(recipe) == 2 * 8 + 2 * 16
 
 
+@pytest.mark.parametrize("steps", [2, 3, 10])
+def test_adversarial_examples_of_a_linear_network_by_hand(steps: int) -> None:
+    """The loss of a linear network is largest in one corner of the ball, as far as [0, 1] reaches."""
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(3 * 4 * 4, 2)).train()
+    adversarial, shape = Adversarial(epsilon=8, steps=steps), (6, 3, 4, 4)
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets = torch.rand(shape, generator=generator), torch.tensor([0, 1, 0, 1, 1, 0])
+    noise = random_start(shape, adversarial, generator)
+    assert noise.abs().max() <= 8 / 255
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    preprocessing = Preprocessing((4, 4), 1.0, "bilinear", (0.5,) * 3, (0.25,) * 3)
+    found = adversarial_examples(network, preprocessing, inputs, targets, noise, adversarial)
+    towards_the_other = (network[2].weight[1] - network[2].weight[0]).view(3, 4, 4).sign()
+    sign = torch.where(targets.view(-1, 1, 1, 1) == 0, towards_the_other, -towards_the_other)
+    assert torch.allclose(found, (inputs + 8 / 255 * sign).clamp(0, 1), atol=1e-6)
+    assert network.training
+    assert same(before, network.state_dict())
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_adversarial_starts_are_shared_out_between_processes() -> None:
+    recipe = dataclasses.replace(TINY, adversarial=Adversarial(epsilon=8, steps=1))
+    network, found = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)), []
+    inputs, targets = torch.rand(5, 3, 8, 8), torch.zeros(5, dtype=torch.long)
+    for count in (1, 2):
+        parts = []
+        for number in range(count):
+            processes = Processes("cpu")
+            processes.process_index, processes.num_processes = number, count
+            training = dataclasses.replace(untouched(recipe, None, processes), network=network)
+            own = slice(number, None, count)
+            draws = torch.Generator().manual_seed(1)
+            parts.append(_adversarial(training, inputs[own], targets[own], 5, draws))
+        found.append(torch.stack([parts[place % count][place // count] for place in range(5)]))
+    assert torch.equal(*found)
+
+
 # --- the picture of the filters ---------------------------------------------------------------------
 
 
@@ -575,7 +624,8 @@ def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: st
     tiny = dataclasses.replace(read_recipe(recipe), size=16 if recipe == "deep" else 8, epochs=3, batch=64)
     if recipe == "deep":
         digits = load_data("digits", 16)
-        tiny = dataclasses.replace(tiny, network_options={"widths": [8, 8, 8], "members": 2})
+        options = {"widths": [8, 8, 8], "members": 2}
+        tiny = dataclasses.replace(tiny, network_options=options, adversarial=Adversarial(epsilon=8, steps=1))
     whole = train(digits, tiny, out=tmp_path / "whole", device="cpu", holdout=0.2)
     for stops in (((1, 2), (2, 1), (3, 5)), ((1, 5), (3, 1))):
         cut = tmp_path / f"cut-{len(stops)}"

@@ -19,7 +19,7 @@ from snellen.runs.progress import Progress
 def train(
     dataset: options.Dataset,
     recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="plain, batchnorm, deep, or a .toml file of your own.")
+        str, typer.Option("--recipe", "-r", help="plain, batchnorm, deep, robust, or a .toml file of your own.")
     ] = "plain",
     out: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ from snellen.intervals import Rate
 from snellen.models.scores import most_confused
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.initialise import ABOUT
-from snellen.training.recipe import Recipe
+from snellen.training.recipe import Adversarial, Recipe
 from snellen.training.results import TrainingResult, rate_at
 
 _ABOUT_NETWORKS = {
@@ -73,7 +73,17 @@ def describe_recipe(recipe: Recipe) -> str:
     return (
         f"{recipe.epochs} epochs in batches of {recipe.batch} with {method}; the learning rate {rise}falls in a "
         f"straight line from its peak, {optimiser.learning_rate:g}, to zero; weight decay {optimiser.weight_decay:g}. "
-        f"The images are {changed}.{smoothing} Initialisation: {ABOUT[recipe.initialisation]}."
+        f"The images are {changed}.{_hardened(recipe.adversarial)}{smoothing} "
+        f"Initialisation: {ABOUT[recipe.initialisation]}."
+    )
+
+
+def _hardened(adversarial: Adversarial) -> str:
+    if not adversarial.epsilon:
+        return ""
+    return (
+        f" The network learns from adversarial examples in their place, within {adversarial.epsilon:g}/255 of them, "
+        f"found in {adversarial.steps} steps."
     )
 
 

@@ -15,7 +15,9 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import SnellenError
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
+from snellen.training.adversarial import adversarial_examples, random_start
 from snellen.training.augment import alternating_flips, augment, resized
+from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemorySplit
 from snellen.training.optimise import learning_rate_factor, make_schedulers
 from snellen.training.processes import Processes
@@ -47,6 +49,13 @@ class Training:
     split: InMemorySplit
     preprocessing: Preprocessing
     processes: Processes
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, neither compiled nor shared between processes."""
+        network = self.network.network if isinstance(self.network, CompiledNetwork) else self.network
+        shared: nn.Module = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+        return shared
 
     @property
     def steps(self) -> int:
@@ -124,10 +133,12 @@ def train_epoch(training: Training, epoch: int, progress: Progress = SILENT) -> 
     steps = training.steps
     schedulers = make_schedulers(training.optimisers, recipe.schedule, steps * recipe.epochs, epoch * steps)
     tally = _Tally(training, epoch, progress)
+    noise = torch.Generator().manual_seed(seed_of(training.seed, "adversarial", epoch))
     network.train()
     for inputs, targets, whole in batches(training, epoch):
         with precision(processes.device):
-            normalised = training.preprocessing.normalise(inputs).contiguous(memory_format=torch.channels_last)
+            learned = _adversarial(training, inputs, targets, whole, noise) if recipe.adversarial.epsilon else inputs
+            normalised = training.preprocessing.normalise(learned).contiguous(memory_format=torch.channels_last)
             logits = network(normalised).float()
         # The members of an ensemble answer each for itself, (members, n, classes), and have a loss each.
         members = logits if logits.ndim == 3 else logits[None]
@@ -147,6 +158,14 @@ def train_epoch(training: Training, epoch: int, progress: Progress = SILENT) -> 
             optimiser.step()
             scheduler.step()
     return tally.metrics()
+
+
+def _adversarial(training: Training, inputs: Tensor, targets: Tensor, whole: int, generator: torch.Generator) -> Tensor:
+    """This process's adversarial examples of a batch of ``whole`` images, whose starts are drawn for all of them."""
+    processes, adversarial = training.processes, training.recipe.adversarial
+    noise = random_start((whole, *inputs.shape[1:]), adversarial, generator)
+    own = noise[processes.process_index :: processes.num_processes].to(inputs.device)
+    return adversarial_examples(training.module, training.preprocessing, inputs, targets, own, adversarial)
 
 
 class _Tally:

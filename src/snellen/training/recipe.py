@@ -14,7 +14,10 @@ from snellen.errors import InputError, did_you_mean
 from snellen.models.create import program_file
 from snellen.runs.serialise import from_plain
 
-RECIPES = ("plain", "batchnorm", "deep")
+ASSIGNMENT = ("plain", "batchnorm", "deep")
+"""The recipes of the assignment's three networks."""
+
+RECIPES = (*ASSIGNMENT, "robust")
 """The recipes that come with Snellen."""
 
 Flip = Literal["none", "random", "alternating"]
@@ -82,6 +85,19 @@ class ProgressiveResizing:
 
 
 @dataclass(frozen=True)
+class Adversarial:
+    """Training on adversarial examples in the images' place; see :mod:`snellen.training.adversarial`.
+
+    Attributes:
+        epsilon: bound of the infinity norm of what is added to an image, in levels of 255; zero for images as they are.
+        steps: gradient steps of the search for each.
+    """
+
+    epsilon: float = 0.0
+    steps: int = 0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a network is trained.
 
@@ -94,7 +110,7 @@ class Recipe:
         label_smoothing: share of the target's weight that is spread over all classes, in [0, 1).
         initialisation: how the weights start: ``own`` leaves the network as it was made, ``he`` and ``whitened`` are
             described in :mod:`snellen.training.initialise`.
-        optimiser, schedule, augmentation, progressive_resizing: table of its own; see there.
+        optimiser, schedule, augmentation, progressive_resizing, adversarial: table of its own; see there.
     """
 
     network: str
@@ -108,13 +124,14 @@ class Recipe:
     schedule: Schedule = field(default_factory=Schedule)
     augmentation: Augmentation = field(default_factory=Augmentation)
     progressive_resizing: ProgressiveResizing = field(default_factory=ProgressiveResizing)
+    adversarial: Adversarial = field(default_factory=Adversarial)
 
 
 def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe:
     """The recipe that ``name`` stands for.
 
     Args:
-        name: name of a recipe, ``plain``, ``batchnorm`` or ``deep``, or the path of a TOML file. A network file in it
+        name: name of a recipe, one of :data:`RECIPES`, or the path of a TOML file. A network file in it
             is found relative to it.
         network: architecture in place of the recipe's; it starts as its own constructor leaves it.
         changes: values of fields of :class:`Recipe` in place of the recipe's; None leaves one as it is.
@@ -152,6 +169,7 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
 def _check(recipe: Recipe, where: str) -> None:
     """Refuse values outside their ranges."""
     optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing
+    adversarial = recipe.adversarial
     rules = (
         ("epochs", recipe.epochs, recipe.epochs >= 1, "at least 1"),
         ("batch", recipe.batch, recipe.batch >= 2, "at least 2"),
@@ -171,6 +189,8 @@ def _check(recipe: Recipe, where: str) -> None:
         ("cutout", augmentation.cutout, 0 <= augmentation.cutout < recipe.size, f"0 to {recipe.size - 1} pixels"),
         ("progressive_resizing's size", resizing.size, resizing.size == 0 or resizing.size >= 8, "at least 8 pixels"),
         ("progressive_resizing's share", resizing.share, 0 <= resizing.share <= 1, "0 to 1"),
+        ("epsilon", adversarial.epsilon, 0 <= adversarial.epsilon <= 255, "0 to 255, in levels of 255"),
+        ("steps", adversarial.steps, (adversarial.steps > 0) == (adversarial.epsilon > 0), "at least 1, with epsilon"),
     )
     for key, value, holds, accepted in rules:
         if not holds:

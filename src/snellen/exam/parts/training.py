@@ -28,7 +28,7 @@ from snellen.training.discussion import (
 )
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
-from snellen.training.recipe import RECIPES, Augmentation, ProgressiveResizing, Recipe, read_recipe
+from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingData, TrainingResult
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
@@ -112,7 +112,7 @@ def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
 
 def recipes(dataset: str) -> list[Recipe]:
     """The three recipes, for images of one size; cut where ``dataset`` is the digits."""
-    own = [read_recipe(name) for name in RECIPES]
+    own = [read_recipe(name) for name in ASSIGNMENT]
     if dataset != DIGITS:
         return own
     return [
