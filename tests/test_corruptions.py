@@ -17,6 +17,8 @@ from snellen.evaluation import corruptions
 from snellen.evaluation.corrupted import evaluate_corruptions, over_alexnet
 from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES, _disk, _moved, _plasma, _sampled, missing_pictures
 from snellen.evaluation.labelled import labelled_photographs
+from snellen.evaluation.transformed import evaluate_transforms
+from snellen.evaluation.trials import Trials
 from snellen.intervals import Rate
 
 FIFTEEN = [name for name, corruption in CORRUPTIONS.items() if corruption.alexnet]
@@ -159,10 +161,32 @@ def test_a_run_by_hand_and_resumed(colours: Path, tmp_path: Path, monkeypatch) -
     assert [one.image for one in result.failures] == ["red/broken.png"]
     assert result.plot().axes
     assert "What this does not prove" in result.discussion()
-    monkeypatch.setattr("snellen.evaluation.corrupted._Run.answers", lambda *_: pytest.fail("classified again"))
+    monkeypatch.setattr(Trials, "_answers", lambda *_: pytest.fail("classified again"))
     assert evaluate_corruptions(colour_classifier(), str(colours), **options) == result
     with pytest.raises(pytest.fail.Exception):
         evaluate_corruptions(colour_classifier(), str(colours), **(options | {"seed": 1}))
+
+
+def test_transforms_by_hand_and_resumed(colours: Path, tmp_path: Path, monkeypatch) -> None:
+    """Without colour the three channels are equal, and the first class answers; a darker colour is the same colour."""
+    (colours / "red" / "broken.png").write_bytes(b"no image")
+    ladder = [("mirror", 1.0), ("grayscale", 0.5), ("grayscale", 1.0), ("brightness", -0.5)]
+    options = {"transforms": ladder, "engine": "torch", "out": tmp_path / "run"}
+    result = evaluate_transforms(colour_classifier(), str(colours), **options)
+    assert (result.n, result.clean) == (6, Rate.of_count(6, 6))
+    assert [(one.transform, one.strength, one.accuracy.count) for one in result.outcomes] == [
+        ("mirror", 1.0, 6), ("grayscale", 0.5, 6), ("grayscale", 1.0, 3), ("brightness", -0.5, 6),
+    ]  # fmt: skip
+    assert [one.strength for one in result.ladder("grayscale")] == [0.5, 1.0]
+    assert [one.image for one in result.failures] == ["red/broken.png"]
+    assert "leave half of it or less: grayscale (50 %)" in result.discussion()
+    letters = [text.get_text() for text in result.plot().axes[0].texts]
+    assert letters.count("E") == 4
+    assert "1\n50 %" in letters
+    monkeypatch.setattr(Trials, "_answers", lambda *_: pytest.fail("classified again"))
+    assert evaluate_transforms(colour_classifier(), str(colours), **options) == result
+    with pytest.raises(InputError, match="grayscale: strength 2 .0 to 1"):
+        evaluate_transforms(colour_classifier(), str(colours), transforms=[("grayscale", 2.0)])
 
 
 def test_a_sample_is_even_over_the_classes(colours: Path) -> None:

@@ -463,8 +463,11 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     files = {path.name for path in (tmp_path / "out").iterdir()}
     assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json", "calibration.png"}
     required = snellen_command(
-        "evaluate", tmp_path / "set", "--out", tmp_path / "out", "--require", "accuracy.low>=0.99"
-    )
+        "evaluate", tmp_path / "set", "--out", tmp_path / "out", "--transforms", "--most", "1",
+        "--require", "accuracy.low>=0.99",
+    )  # fmt: skip
     assert required.returncode == 1
     assert "required accuracy.low>=0.99: it is " in required.stderr
     assert "accuracy (top-1)" in required.stdout
+    assert "1 photographs under 90 transforms and strengths: 91 passes" in required.stderr
+    assert (tmp_path / "out" / "acuity.png").is_file()

@@ -30,6 +30,8 @@ from .evaluation.corrupted import evaluate_corruptions as evaluate_corruptions
 from .evaluation.evaluate import EvaluationResult as EvaluationResult
 from .evaluation.evaluate import evaluate as evaluate
 from .evaluation.labelled import labelled_photographs as labelled_photographs
+from .evaluation.transformed import TransformResult as TransformResult
+from .evaluation.transformed import evaluate_transforms as evaluate_transforms
 from .exam.compare import compare_exams as compare_exams
 from .exam.config import ExamConfig as ExamConfig
 from .exam.config import read_exam_config as read_exam_config

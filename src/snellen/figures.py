@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
 from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+
+from snellen.intervals import Rate
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart by every kind of colour vision.
 BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442",
 )  # fmt: skip
 GREY = "#5F6B73"
+# Points of an eye chart's letters.
+_LARGEST, _SMALLEST = 19.0, 8.0
 
 STYLE: Mapping[str, Any] = {
     "font.size": 9,
@@ -45,6 +51,59 @@ def new_figure(width: float, height: float) -> Figure:
 def styled() -> Any:
     """A context in which Matplotlib draws in Snellen's style."""
     return matplotlib.rc_context(dict[Any, Any](STYLE))
+
+
+def eye_chart(panels: Mapping[str, Mapping[str, Sequence[tuple[float, Rate]]]]) -> Figure:
+    """Panels side by side, each under its title; in each a line of letters by its caption, the same in all.
+
+    A letter stands for a strength and shrinks as that grows: blue where the share is all, pale gray where it is none.
+    Of more than one photograph, the number below it gives the share.
+
+    Args:
+        panels: by title and by caption, the strengths of a line with their shares, mild to strong.
+    """
+    captions = list(next(iter(panels.values())))
+    with styled():
+        figure = new_figure(0.9 + 3.0 * len(panels), 0.48 * len(captions) + 0.5)
+        row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (title, lines) in zip(row, panels.items(), strict=True):
+            _draw_letters(axes, list(lines.values()))
+            axes.set_title(title, loc="left", fontsize=9)
+        row[0].set_yticks(range(len(captions)), captions, fontsize=7.5)
+    return figure
+
+
+def _draw_letters(axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]]) -> None:
+    most = max(map(len, lines))
+    for number, line in enumerate(lines):
+        several = any(rate.n > 1 for _, rate in line)
+        for column, (strength, rate) in enumerate(line):
+            size = _LARGEST - (_LARGEST - _SMALLEST) * column / max(most - 1, 1)
+            axes.text(
+                column,
+                number - 0.12,
+                "E",
+                ha="center",
+                va="center",
+                fontsize=size,
+                fontweight="bold",
+                color=_blend(rate.share),
+            )
+            below = f"{strength:g}\n{percent(rate.share, 0)}" if several else f"{strength:g}"
+            axes.text(column, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
+    axes.set_xlim(-0.6, most - 0.4)
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=7.5)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _blend(share: float) -> tuple[float, float, float]:
+    """From a pale gray, nothing, to blue, all."""
+    pale = (0.87, 0.87, 0.87)
+    red, green, blue = (low + (high - low) * share for low, high in zip(pale, to_rgb(BLUE), strict=True))
+    return red, green, blue
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -31,6 +31,9 @@ def evaluate(
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Also under the corruptions of ImageNet-C, at five severities.")
     ] = False,
+    transforms: Annotated[
+        bool, typer.Option("--transforms", help="Also the acuity chart of accuracy: under each transform's ladder.")
+    ] = False,
     at: Annotated[
         Literal["network", "photograph"],
         typer.Option("--at", help="Where to corrupt: at the network's size or the photograph's."),
@@ -43,7 +46,7 @@ def evaluate(
     ] = None,
     norm: Annotated[Literal["Linf", "L2"], typer.Option("--norm", help="Of the attacks' bounds.")] = "Linf",
     most: Annotated[
-        int | None, typer.Option("--most", help="How many photographs to corrupt and attack, drawn; all if not.", min=1)
+        int | None, typer.Option("--most", help="How many photographs to change and attack, drawn; all if not.", min=1)
     ] = None,
     split: Annotated[
         str | None, typer.Option("--split", help="The split to score; without it the test split, else everything.")
@@ -99,7 +102,8 @@ def evaluate(
     from snellen.cli.classifier import load_classifier
     from snellen.data.datasets import open_dataset
     from snellen.evaluation.corrupted import evaluate_corruptions
-    from snellen.evaluation.files import to_csv, write_corruptions
+    from snellen.evaluation.files import to_csv, write_corruptions, write_transforms
+    from snellen.evaluation.transformed import evaluate_transforms
     from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.runs.serialise import to_json
@@ -112,23 +116,20 @@ def evaluate(
     classifiers = [load_classifier(model, probe, architecture, device, described)]
     if against is not None:
         classifiers.append(load(against, device=device))
-    corrupted, attacked = None, None
+    corrupted, transformed, attacked = None, None, None
+    some: dict[str, Any] = {"most": most, "engine": "auto" if engine == "ray" else engine, "out": out, **choice}
     with nullcontext() if out is None else Run(out) as run:
         first, comparison = _score(classifiers, images, choice, engine, out)
         if corruptions:
             with output.progress_bar() as progress:
-                corrupted = evaluate_corruptions(
-                    classifiers[0],
-                    images,
-                    at=at,
-                    most=most,
-                    engine="auto" if engine == "ray" else engine,
-                    out=out,
-                    progress=progress,
-                    **choice,
-                )
+                corrupted = evaluate_corruptions(classifiers[0], images, at=at, progress=progress, **some)
             if out is not None:
                 write_corruptions(corrupted, out)
+        if transforms:
+            with output.progress_bar() as progress:
+                transformed = evaluate_transforms(classifiers[0], images, progress=progress, **some)
+            if out is not None:
+                write_transforms(transformed, out)
         if ensemble is not None:
             attacked = _attack(classifiers[0], images, choice, ensemble, most, out)
         if run is not None:
@@ -137,9 +138,15 @@ def evaluate(
     if attacked is not None:
         numbers["robust_accuracy"] = attacked.points[-1].accuracy
     verdicts = judge(requirements, numbers)
-    more = [one for one in (comparison, corrupted, attacked) if one is not None]
+    more = [one for one in (comparison, corrupted, transformed, attacked) if one is not None]
     if json:
-        further = {"comparison": comparison, "corruptions": corrupted, "robustness": attacked, "requirements": verdicts}
+        further = {
+            "comparison": comparison,
+            "corruptions": corrupted,
+            "transforms": transformed,
+            "robustness": attacked,
+            "requirements": verdicts,
+        }
         output.write(to_json({**first.to_dict(), **further}))
     elif csv:
         output.write(to_csv(first))

@@ -65,11 +65,24 @@ class Transform:
         Raises:
             InputError: a strength beyond its range.
         """
-        if not self.low <= strength <= self.high:
-            raise InputError(f"{self.name}: strength {strength:g}", f"{self.low:g} to {self.high:g} {self.unit}")
+        self.check(strength)
         if strength == 0:
             return pixels
         return self.apply(pixels, strength, generator)
+
+    def check(self, strength: float) -> None:
+        """Refuse a strength beyond the range.
+
+        Raises:
+            InputError: says which would do.
+        """
+        if not self.low <= strength <= self.high:
+            raise InputError(f"{self.name}: strength {strength:g}", f"{self.low:g} to {self.high:g} {self.unit}")
+
+    @property
+    def caption(self) -> str:
+        """The name, with the strengths' unit below it."""
+        return f"{self.name}\n{self.unit}" if self.unit else self.name
 
     def describe(self, strength: float) -> str:
         """The transform at a strength, for a title: ``rotation by 30°``."""

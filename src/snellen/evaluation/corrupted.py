@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -15,32 +12,28 @@ import numpy.typing as npt
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example, ImageSet
-from snellen.data.images import Failure, map_images, read_array
+from snellen.data.images import Failure, read_array
 from snellen.data.labels import imagenet_labels
-from snellen.errors import ImageError, InputError, did_you_mean
+from snellen.errors import InputError, did_you_mean
 from snellen.evaluation.calibration import calibration_error
 from snellen.evaluation.corruptions import ALEXNET_CLEAN, CORRUPTIONS, SEVERITIES, Bytes, missing_pictures
-from snellen.evaluation.labelled import labelled_photographs
+from snellen.evaluation.labelled import LabelledPhotographs, labelled_photographs
 from snellen.evaluation.matching import MatchBy
-from snellen.inference.engines import Engine, InputBytes, choose_engine
+from snellen.evaluation.trials import Answers, Trials
+from snellen.inference.engines import InputBytes, choose_engine
 from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier
-from snellen.runs.files import write_json
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint, versions
 from snellen.runs.result import Result
-from snellen.runs.serialise import from_plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Size = Literal["network", "photograph"]
 
-SHARD = 16
-"""Photographs in one shard."""
 FOLDER = "corruptions"
 _RESAMPLES = 2_000
-_TIMED = 8
 
 
 @dataclass(frozen=True)
@@ -140,24 +133,6 @@ Trial = tuple[str, int]
 """A corruption's name and a severity; the empty name stands for the photograph as it is."""
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """One photograph under all trials: whether each answer is right, and its probability; None where it is unread."""
-
-    image: str
-    correct: tuple[bool, ...] = ()
-    confidence: tuple[float, ...] = ()
-    error: str = ""
-
-
-@dataclass(frozen=True)
-class _Shard:
-    """The answers for some photographs, as they are kept; ``key`` stands for all that decides them."""
-
-    key: str
-    photographs: tuple[_Answered, ...] = field(default=())
-
-
 def evaluate_corruptions(
     classifier: Classifier,
     dataset: ImageSet | str,
@@ -204,27 +179,22 @@ def evaluate_corruptions(
     chosen = labelled_photographs(
         classifier, images, split=split, match_by=match_by, mapping=mapping, most=most, seed=seed
     )
-    run = _Run(classifier, choose_engine(classifier, engine, output="logits"), trials, at, seed)
+    preprocessing = classifier.preprocessing
+
+    def inputs(example: Example) -> list[InputBytes]:
+        photograph = read_array(example.source)
+        if at == "photograph":
+            return [preprocessing.preprocess_fast(made) for made in _corrupted(photograph, example.name, trials, seed)]
+        return list(_corrupted(preprocessing.preprocess_fast(photograph), example.name, trials, seed))
+
+    chosen_engine = choose_engine(classifier, engine, output="logits")
     key = fingerprint(
-        repr((classifier.cache_key(), run.engine.name, trials, at, seed, chosen.data, versions().get("snellen")))
+        repr((classifier.cache_key(), chosen_engine.name, trials, at, seed, chosen.data, versions().get("snellen")))
     )
-    folder = None if out is None else Path(out) / FOLDER
     progress.begin("Corrupting", len(chosen))
-    answered: list[_Answered] = []
-    announced = False
-    for number, pairs in enumerate(chosen.shards(SHARD)):
-        path = None if folder is None else folder / f"shard-{number:06}.json"
-        shard = _read_shard(path, key)
-        if shard is None:
-            if not announced:
-                progress.note(_cost(run, pairs[0][0], len(chosen) - len(answered), len(trials)))
-                announced = True
-            shard = _Shard(key, tuple(run.answers(pairs)))
-            if path is not None:
-                write_json(path, shard)
-        answered += shard.photographs
-        progress.advance(len(shard.photographs))
-    return _result(classifier, images, chosen.sampled, at, trials, answered, left_out, chosen.data, seed)
+    run = Trials(inputs, len(trials), chosen_engine, "corruptions and severities", key)
+    answers = run.run(chosen, None if out is None else Path(out) / FOLDER, progress)
+    return _result(classifier, chosen, at, trials, answers, left_out, seed)
 
 
 def _checked(corruptions: Sequence[str], severities: Sequence[int], at: str) -> list[str]:
@@ -238,132 +208,42 @@ def _checked(corruptions: Sequence[str], severities: Sequence[int], at: str) -> 
     return list(corruptions) or list(CORRUPTIONS)
 
 
-class _Run:
-    """From photographs to their answers under all trials; corrupting overlaps with the network."""
-
-    def __init__(self, classifier: Classifier, engine: Engine, trials: Sequence[Trial], at: Size, seed: int) -> None:
-        self.engine = engine
-        self._preprocessing = classifier.preprocessing
-        self._trials = trials
-        self._at = at
-        self._seed = seed
-
-    def inputs(self, example: Example) -> list[InputBytes]:
-        """The network's inputs of one photograph, one for each trial.
-
-        Raises:
-            ImageError: it cannot be read.
-        """
-        photograph = read_array(example.source)
-        if self._at == "photograph":
-            return [self._preprocessing.preprocess_fast(made) for made in self._corrupted(photograph, example.name)]
-        return list(self._corrupted(self._preprocessing.preprocess_fast(photograph), example.name))
-
-    def _corrupted(self, photograph: Bytes, name: str) -> Iterator[Bytes]:
-        for corruption, severity in self._trials:
-            # Each draws from a stream of its own: one corruption alone gives what it gives among others.
-            drawn = int(fingerprint(f"{self._seed} {name} {corruption} {severity}")[:8], 16)
-            random = np.random.default_rng(drawn)
-            made = CORRUPTIONS[corruption](photograph, severity, random) if corruption else photograph
-            yield np.ascontiguousarray(made)
-
-    def answers(self, pairs: Sequence[tuple[Example, int]]) -> Iterator[_Answered]:
-        """The answers for some photographs with their true classes."""
-        waiting: deque[_Answered | tuple[Example, int]] = deque()
-        targets = deque(pairs)
-
-        def stream() -> Iterator[InputBytes]:
-            for example, made in map_images((example for example, _ in pairs), self.inputs):
-                target = targets.popleft()[1]
-                if isinstance(made, ImageError):
-                    waiting.append(_Answered(example.name, error=str(made)))
-                    continue
-                waiting.append((example, target))
-                yield from made
-
-        outputs = self.engine.run(stream())
-        while (first := next(outputs, None)) is not None:
-            while isinstance(waiting[0], _Answered):
-                yield waiting.popleft()  # type: ignore[misc]  # what it is was asked just before
-            example, target = waiting.popleft()  # type: ignore[misc]  # the others are answered already
-            rows = [first, *(next(outputs) for _ in range(len(self._trials) - 1))]
-            yield _answered(example, target, np.stack(rows).astype(np.float64))
-        yield from (one for one in waiting if isinstance(one, _Answered))
-
-
-def _answered(example: Example, target: int, logits: npt.NDArray[np.float64]) -> _Answered:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    confidence = 1 / shifted.sum(axis=1)
-    return _Answered(
-        example.name, tuple((logits.argmax(axis=1) == target).tolist()), tuple(confidence.round(6).tolist())
-    )
-
-
-def _cost(run: _Run, example: Example, photographs: int, trials: int) -> str:
-    """What the work will take, from one photograph timed."""
-    text = f"{photographs:,} photographs under {trials - 1} corruptions and severities: {photographs * trials:,} passes"
-    try:
-        started = time.perf_counter()
-        inputs = run.inputs(example)
-        list(run.engine.run(inputs[:_TIMED]))  # warms up
-        between = time.perf_counter()
-        list(run.engine.run(inputs[:_TIMED]))
-        seconds = between - started + (time.perf_counter() - between) * trials / min(_TIMED, trials)
-    except ImageError:
-        return text
-    return f"{text}, at most {max(1, round(photographs * seconds / 60))} minutes on this machine as it is now"
-
-
-def _read_shard(path: Path | None, key: str) -> _Shard | None:
-    """What is kept of a shard, where it was made by what ``key`` stands for."""
-    if path is None:
-        return None
-    try:
-        shard = from_plain(_Shard, json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError, RecursionError, InputError):
-        return None
-    return shard if shard.key == key else None
+def _corrupted(photograph: Bytes, name: str, trials: Sequence[Trial], seed: int) -> Iterator[Bytes]:
+    for corruption, severity in trials:
+        # Each draws from a stream of its own: one corruption alone gives what it gives among others.
+        drawn = int(fingerprint(f"{seed} {name} {corruption} {severity}")[:8], 16)
+        random = np.random.default_rng(drawn)
+        made = CORRUPTIONS[corruption](photograph, severity, random) if corruption else photograph
+        yield np.ascontiguousarray(made)
 
 
 def _result(
     classifier: Classifier,
-    images: ImageSet,
-    sampled: str,
+    chosen: LabelledPhotographs,
     at: Size,
     trials: Sequence[Trial],
-    answered: Sequence[_Answered],
+    answers: Answers,
     left_out: tuple[str, ...],
-    data: str,
     seed: int,
 ) -> CorruptionResult:
-    read = [one for one in answered if not one.error]
-    failures = tuple(Failure(one.image, one.error) for one in answered if one.error)
-    if not read:
-        raise InputError(
-            f"{images.name}: no photograph can be read: {failures[0].error if failures else 'there is none'}"
-        )
-    correct = np.array([one.correct for one in read])
-    confidence = np.array([one.confidence for one in read])
+    correct, confidence, n = answers.correct, answers.confidence, len(answers.correct)
     errors = 1.0 - correct
-    weights = np.random.default_rng(seed).multinomial(len(read), [1 / len(read)] * len(read), _RESAMPLES) / len(read)
+    weights = np.random.default_rng(seed).multinomial(n, [1 / n] * n, _RESAMPLES) / n
     mean, resampled = errors.mean(axis=0), weights @ errors
     columns = _columns(trials)
     counted = [place for places in columns.values() for place in places] or list(range(1, len(trials)))
     return CorruptionResult(
-        dataset=images.name,
+        dataset=chosen.images.name,
         model=classifier.name,
-        n=len(read),
-        sampled=sampled,
+        n=n,
+        sampled=chosen.sampled,
         at=at,
         size=classifier.preprocessing.size,
-        clean=Rate.of(correct[:, 0].tolist()),
+        clean=answers.accuracy(0),
         clean_calibration_error=calibration_error(confidence[:, 0], correct[:, 0]),
         outcomes=tuple(
             UnderCorruption(
-                name,
-                severity,
-                Rate.of(correct[:, place].tolist()),
-                calibration_error(confidence[:, place], correct[:, place]),
+                name, severity, answers.accuracy(place), calibration_error(confidence[:, place], correct[:, place])
             )
             for place, (name, severity) in enumerate(trials)
             if name
@@ -373,9 +253,9 @@ def _result(
         if columns and classifier.labels == imagenet_labels()
         else None,
         left_out=left_out,
-        failures=failures,
-        provenance=classifier.provenance(data, seed=seed),
-    )  # fmt: skip
+        failures=answers.failures,
+        provenance=classifier.provenance(chosen.data, seed=seed),
+    )
 
 
 def _columns(trials: Sequence[Trial]) -> dict[str, list[int]]:

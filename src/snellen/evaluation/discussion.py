@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from snellen.data.transforms import describe_transform
 from snellen.evaluation.calibration import BINS, Calibration, TemperatureScaling
 from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluationResult
+from snellen.evaluation.transformed import TransformResult
 from snellen.figures import percent
 
 LIMITS = (
@@ -172,5 +174,28 @@ def discuss_corruptions(result: CorruptionResult) -> str:
     sentences.append(
         "What this does not prove: these are computed stand-ins for fog, frost and the like, each alone and at five "
         "strengths; weather on a lens is another thing, and a network may have been trained on these very ones."
+    )
+    return " ".join(sentences)
+
+
+def discuss_transforms(result: TransformResult) -> str:
+    """At what strength each transform costs half of the accuracy."""
+    half = result.clean.share / 2
+    lost, kept = [], []
+    for name in dict.fromkeys(one.transform for one in result.outcomes):
+        ladder = result.ladder(name)
+        fallen = next((one for one in ladder if one.accuracy.share <= half), None)
+        if fallen is None:
+            kept.append(f"{name} ({percent(ladder[-1].accuracy.share, 0)} at the strongest)")
+        else:
+            lost.append(f"{describe_transform((name, fallen.strength))} ({percent(fallen.accuracy.share, 0)})")
+    sentences = [f"On the photographs as they are, {result.model} has an accuracy of {result.clean}. {result.sampled}"]
+    if lost:
+        sentences.append(f"The mildest strengths tried that leave half of it or less: {'; '.join(lost)}.")
+    if kept:
+        sentences.append(f"It keeps more than half throughout under {', '.join(kept)}.")
+    sentences.append(
+        "What this does not prove: each transform acts alone, in its definition's position and direction, and says "
+        "nothing of strengths between those tried."
     )
     return " ".join(sentences)

@@ -12,13 +12,16 @@ from PIL import Image, ImageOps
 
 from snellen.data.datasets.base import ImageSet
 from snellen.data.images import read_image
+from snellen.data.transforms import find_transform
 from snellen.errors import ImageError
 from snellen.evaluation.calibration import Calibration
 from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.corruptions import CORRUPTIONS
 from snellen.evaluation.evaluate import EvaluationResult
-from snellen.figures import BLUE, GREEN, GREY, VERMILION, new_figure, percent, styled
+from snellen.evaluation.transformed import TransformResult
+from snellen.figures import BLUE, GREEN, GREY, VERMILION, eye_chart, new_figure, percent, styled
+from snellen.intervals import Rate
 
 MOST_CLASSES = 60
 """The most classes of which a confusion matrix is drawn."""
@@ -214,3 +217,11 @@ def draw_corruptions(result: CorruptionResult) -> Figure:
             axes.legend(fontsize=5.5, loc="lower left")
         panels[0].set_ylabel("accuracy, %")
     return figure
+
+
+def draw_transforms(result: TransformResult) -> Figure:
+    """The acuity chart of accuracy: a line for each transform, a letter for each strength."""
+    lines: dict[str, list[tuple[float, Rate]]] = {}
+    for one in result.outcomes:
+        lines.setdefault(find_transform(one.transform).caption, []).append((one.strength, one.accuracy))
+    return eye_chart({f"accuracy of {result.n} photographs; {percent(result.clean.share)} as they are": lines})

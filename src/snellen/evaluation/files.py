@@ -15,6 +15,7 @@ from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluatedPhotograph, EvaluationResult
 from snellen.evaluation.figures import draw_classes, draw_confusion, draw_errors
 from snellen.evaluation.model_card import model_card
+from snellen.evaluation.transformed import TransformResult
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.runs.ledger import remove
@@ -23,6 +24,7 @@ RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv
 CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
 COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.png"
 CORRUPTIONS_RESULT, CORRUPTIONS_FIGURE = "corruptions.json", "corruptions.png"
+TRANSFORMS_RESULT, ACUITY = "transforms.json", "acuity.png"
 
 _COLUMNS = (
     "image", "split", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
@@ -69,6 +71,20 @@ def write_corruptions(result: CorruptionResult, out: Path) -> None:
         writer.writerow([one.corruption, one.severity, rate.count, rate.n, *(f"{value:.4f}" for value in numbers)])
     write_text(out / "corruptions.csv", text.getvalue())
     write_figure(out / CORRUPTIONS_FIGURE, result.plot())
+
+
+def write_transforms(result: TransformResult, out: Path) -> None:
+    """Write the numbers, a table by transform and strength, and the acuity chart of accuracy."""
+    write_json(out / TRANSFORMS_RESULT, {**result.to_dict(), "discussion": result.discussion()})
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["transform", "strength", "correct", "n", "accuracy", "low", "high"])
+    for one in result.outcomes:
+        rate = one.accuracy
+        shares = (f"{value:.4f}" for value in (rate.share, rate.low, rate.high))
+        writer.writerow([one.transform, f"{one.strength:g}", rate.count, rate.n, *shares])
+    write_text(out / "transforms.csv", text.getvalue())
+    write_figure(out / ACUITY, result.plot())
 
 
 def to_csv(result: EvaluationResult) -> str:

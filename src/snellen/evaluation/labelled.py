@@ -1,4 +1,4 @@
-"""Some labelled photographs of a data set with the model's true class of each: what corruptions and attacks work on."""
+"""Some labelled photographs of a data set with the model's true class of each: what is changed and attacked."""
 
 from __future__ import annotations
 

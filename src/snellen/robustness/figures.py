@@ -6,37 +6,30 @@ import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, styled
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
-
-_LARGEST, _SMALLEST = 19.0, 8.0
 
 
 def draw_acuity(chart: AcuityChart) -> Figure:
     """A panel of clean and one of attacked photographs, where there are any.
 
-    A line for each transform, and on it a letter for each strength that shrinks as the strength grows: blue
-    where the answer is kept, hollow gray where it is not. Of a set, the letter's colour and the number below it
-    give the share.
+    A line for each transform, and on it a letter for each strength; see :func:`snellen.figures.eye_chart`.
     """
-    panels = _panels(chart)
-    first = panels[0][1]
-    with styled():
-        figure = new_figure(0.9 + 3.0 * len(panels), 0.48 * len(first) + 0.5)
-        row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, (title, lines) in zip(row, panels, strict=True):
-            _draw_panel(axes, lines)
-            axes.set_title(title, loc="left", fontsize=9)
-        row[0].set_yticks(range(len(first)), [_caption(line) for line in first], fontsize=7.5)
-    return figure
+    return eye_chart(
+        {
+            title: {
+                TRANSFORMS[line.transform].caption: list(zip(line.strengths, line.kept, strict=True)) for line in lines
+            }
+            for title, lines in _panels(chart)
+        }
+    )
 
 
 def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
@@ -51,44 +44,6 @@ def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
     if not panels:
         raise InputError("acuity chart: no photographs", "at least one")
     return panels
-
-
-def _draw_panel(axes: Axes, lines: Sequence[AcuityLine]) -> None:
-    most = max(len(line.strengths) for line in lines)
-    for number, line in enumerate(lines):
-        several = any(rate.n > 1 for rate in line.kept)
-        for column, (strength, rate) in enumerate(zip(line.strengths, line.kept, strict=True)):
-            size = _LARGEST - (_LARGEST - _SMALLEST) * column / max(most - 1, 1)
-            axes.text(
-                column,
-                number - 0.12,
-                "E",
-                ha="center",
-                va="center",
-                fontsize=size,
-                fontweight="bold",
-                color=_blend(rate.share),
-            )
-            below = f"{strength:g}\n{percent(rate.share, 0)}" if several else f"{strength:g}"
-            axes.text(column, number + 0.22, below, ha="center", va="top", fontsize=5, color=GREY, linespacing=1.0)
-    axes.set_xlim(-0.6, most - 0.4)
-    axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=7.5)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _blend(share: float) -> tuple[float, float, float]:
-    """From a pale gray, nothing kept, to blue, all kept."""
-    pale = (0.87, 0.87, 0.87)
-    red, green, blue = (low + (high - low) * share for low, high in zip(pale, to_rgb(BLUE), strict=True))
-    return red, green, blue
-
-
-def _caption(line: AcuityLine) -> str:
-    unit = TRANSFORMS[line.transform].unit
-    return f"{line.transform}\n{unit}" if unit else line.transform
 
 
 def draw_stress(results: Sequence[StressResult]) -> Figure:
