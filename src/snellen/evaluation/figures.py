@@ -224,4 +224,4 @@ def draw_transforms(result: TransformResult) -> Figure:
     lines: dict[str, list[tuple[float, Rate]]] = {}
     for one in result.outcomes:
         lines.setdefault(find_transform(one.transform).caption, []).append((one.strength, one.accuracy))
-    return eye_chart({f"accuracy of {result.n} photographs; {percent(result.clean.share)} as they are": lines})
+    return eye_chart({f"accuracy of {result.n}; as they are, {percent(result.clean.share, 0)}": lines})
