@@ -175,10 +175,12 @@ def test_cmyk_with_its_profile() -> None:
         assert tuple(np.asarray(read_image(encode(image, "TIFF", icc_profile=profile)))[0, 1]) == (0, 255, 255)
 
 
-def test_the_log_counts_over_threads_and_the_setting_reaches_them() -> None:
-    sources = [encode(Image.fromarray(COLOURS), "PNG", icc_profile=profile) for profile in (P3, P3, ADOBE, None)]
+def test_the_log_counts_photographs_over_threads_and_the_setting_reaches_them() -> None:
+    sources = [encode(Image.fromarray(COLOURS), "PNG", icc_profile=profile) for profile in (P3, ADOBE, None)]
+    turned = encode(Image.fromarray(COLOURS[::-1].copy()), "PNG", icc_profile=P3)
     with reading_log() as log:
-        converted = [np.asarray(image) for _, image in map_images(sources, read_image, workers=3)]
+        # A photograph that is read twice is one photograph.
+        converted = [np.asarray(image) for _, image in map_images([*sources, turned, *sources], read_image, workers=3)]
     assert log.sentences() == ["3 photographs were converted to sRGB from Display P3 (2), Adobe RGB (1998) (1)."]
     with ignore_profiles(), reading_log() as log:
         plain = [np.asarray(image) for _, image in map_images(sources, read_image, workers=3)]

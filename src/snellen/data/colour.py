@@ -34,9 +34,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     conversion = _conversion(profile, image.mode)
     if conversion is None:
         return image
-    note_converted(conversion.name)
     converted = ImageCms.applyTransform(image, conversion.transform)
     assert converted is not None  # it is not in place
+    note_converted(converted, conversion.name)
     if image.mode == "RGBA":
         converted.putalpha(image.getchannel("A"))
     return converted

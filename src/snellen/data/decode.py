@@ -157,7 +157,6 @@ def _check_cost(image: Any, name: str, file_bytes: int, most_pixels: int) -> Non
 
 def _halved(image: Image.Image) -> Image.Image:
     """A large image at half its size, or a quarter: the mean of each square; a JPEG is never decoded whole."""
-    note_halved()
     sides = image.size
     if isinstance(image, ImageFile.ImageFile):
         factor = 2
@@ -171,6 +170,7 @@ def _halved(image: Image.Image) -> Image.Image:
         image.info = info
         if exif:
             image.info["exif"] = exif.tobytes()
+    note_halved(image)
     return image
 
 

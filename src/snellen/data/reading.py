@@ -6,11 +6,14 @@ They are context variables: whoever sets one sets it for the block and nobody el
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from PIL import Image
 
 _ignored: ContextVar[bool] = ContextVar("ignored", default=False)
 _log: ContextVar[ReadingLog | None] = ContextVar("log", default=None)
@@ -18,27 +21,27 @@ _log: ContextVar[ReadingLog | None] = ContextVar("log", default=None)
 
 @dataclass
 class ReadingLog:
-    """What was done to photographs while they were read.
+    """What was done to photographs while they were read; one that is read again counts once.
 
     Attributes:
-        converted: number of photographs converted to sRGB, by the name of their profile.
-        halved: number of photographs read at half their size or less, since they were too large.
-        lock: held while one of the numbers changes, since several threads read.
+        converted: photographs converted to sRGB: by the fingerprint of their pixels, the name of their profile.
+        halved: fingerprints of photographs read at half their size or less, since they were too large.
+        lock: held while one of the two changes, since several threads read.
     """
 
-    converted: Counter[str] = field(default_factory=Counter)
-    halved: int = 0
+    converted: dict[bytes, str] = field(default_factory=dict)
+    halved: set[bytes] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def sentences(self) -> list[str]:
         """What a reader of results should know; empty where nothing was done."""
         said = []
         if self.converted:
-            profiles = ", ".join(f"{name} ({count})" for name, count in self.converted.most_common())
-            count = self.converted.total()
+            counted = Counter(self.converted.values()).most_common()
+            profiles, count = ", ".join(f"{name} ({n})" for name, n in counted), len(self.converted)
             said.append(f"{count} photograph{'s were' if count > 1 else ' was'} converted to sRGB from {profiles}.")
         if self.halved:
-            said.append(f"{self.halved} of more than 80 million pixels were read at half their size.")
+            said.append(f"{len(self.halved)} of more than 80 million pixels were read at half their size.")
         return said
 
 
@@ -68,17 +71,23 @@ def profiles_ignored() -> bool:
     return _ignored.get()
 
 
-def note_converted(profile: str) -> None:
+def note_converted(image: Image.Image, profile: str) -> None:
     """Note a photograph that was converted to sRGB from the profile of that name."""
     log = _log.get()
     if log is not None:
+        one = _fingerprint(image)
         with log.lock:
-            log.converted[profile] += 1
+            log.converted[one] = profile
 
 
-def note_halved() -> None:
+def note_halved(image: Image.Image) -> None:
     """Note a photograph that was too large to be read at its full size."""
     log = _log.get()
     if log is not None:
+        one = _fingerprint(image)
         with log.lock:
-            log.halved += 1
+            log.halved.add(one)
+
+
+def _fingerprint(image: Image.Image) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
