@@ -25,6 +25,7 @@ from forked import Forked
 from snellen.data.images import pixels_from_bytes
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError, SnellenError
+from snellen.intervals import Rate
 from snellen.models.create import create
 from snellen.models.networks import first_filters, parameter_count
 from snellen.models.safetensors import read_header
@@ -37,8 +38,8 @@ from snellen.training.discussion import compare, describe_network, describe_reci
 from snellen.training.evaluate import evaluate, evaluation_of, tta_logits
 from snellen.training.figures import draw_curves
 from snellen.training.files import read_results, write_result, write_summary
-from snellen.training.filters import filters_image, mosaic, stretched
-from snellen.training.initialise import flip_equivariant_whitening_filters, initialise, whitening_filters
+from snellen.training.filters import filters_image, mosaic, noise_like, stretched
+from snellen.training.initialise import ABOUT, flip_equivariant_whitening_filters, initialise, whitening_filters
 from snellen.training.loop import Training, _adversarial, batches
 from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, make_schedulers, orthogonalised
 from snellen.training.processes import Processes
@@ -298,6 +299,19 @@ def test_he_initialisation() -> None:
     assert all(not value.any() for name, value in network.named_parameters() if name.endswith("bias"))
 
 
+def test_other_initialisations() -> None:
+    images = torch.zeros(2, 3, 32, 32)
+    expected = {"xavier": (2 / (3 * 121 + 64 * 121)) ** 0.5, "small": 0.001, "he": (2 / (3 * 121)) ** 0.5}
+    for name, deviation in expected.items():
+        network = create("plain", 10)
+        initialise(network, name, images)
+        assert network.conv1.weight.std().item() == pytest.approx(deviation, rel=0.03)
+        assert not network.conv1.bias.any()
+        assert f"Initialisation: {ABOUT[name]}." in describe_recipe(
+            dataclasses.replace(read_recipe("plain"), initialisation=name)
+        )
+
+
 def test_whitening_makes_patches_uncorrelated() -> None:
     torch.manual_seed(0)
     images = torch.randn(50, 1, 12, 12) * 2 + 0.5 * torch.randn(50, 3, 12, 12)
@@ -531,6 +545,17 @@ def test_filters_of_any_number_and_size(count: int, side: int, shape: tuple[int,
     assert mosaic(torch.randn(count, 3, side, side)).shape == shape
 
 
+def test_noise_is_told_from_what_is_smooth() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2000, 3, 11, 11, generator=generator)
+    assert noise_like(noise).share == pytest.approx(0.99, abs=0.008)
+    wave = torch.sin(torch.arange(11) * 0.9).expand(1, 3, 11, 11)
+    colour = torch.tensor([1.0, -0.5, 0.2]).view(1, 3, 1, 1).expand(1, 3, 11, 11)
+    smooth = torch.cat([wave, wave.mT, colour]).repeat(4, 1, 1, 1)
+    assert noise_like(smooth + 0.3 * noise[: len(smooth)]) == Rate.of_count(0, 12)
+    assert noise_like(torch.cat([smooth[:3], torch.zeros(1, 3, 11, 11)])) == Rate.of_count(1, 4)
+
+
 def test_stretched_spans_the_range() -> None:
     values = stretched(np.random.default_rng(0).normal(size=(8, 3, 4, 4)).astype(np.float32))
     assert (values.min(axis=(1, 2, 3)) == 0).all()
@@ -589,6 +614,10 @@ def test_a_run_is_a_classifier(digits, tmp_path: Path) -> None:
     assert trained.result.provenance.weights == loaded.digest
     np.testing.assert_array_equal(np.array(trained.filters_image()), np.array(Image.open(tmp_path / "filters.png")))
     assert read_results(tmp_path) == [trained.result]
+    start, end = (np.array(Image.open(tmp_path / name)) for name in ("filters-start.png", "filters.png"))
+    assert start.shape == end.shape
+    assert (start != end).any()
+    assert trained.result.noise_like_filters is not None
     for name in ("curves.png", "filters.png", "confusion.png", "manifest.json"):
         assert (tmp_path / name).stat().st_size > 100
     said = " ".join(discuss(trained.result))

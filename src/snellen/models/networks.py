@@ -148,9 +148,9 @@ def first_convolutions(network: nn.Module) -> list[nn.Conv2d]:
 
 
 def first_filters(network: nn.Module) -> Tensor | None:
-    """The filters (F, 3, h, w) of the first convolution, on the CPU in float32; None where there is none."""
+    """A copy of the first convolution's filters (F, 3, h, w), on the CPU in float32; None where there is none."""
     convolution = next(iter(first_convolutions(network)), None)
     if convolution is None:
         return None
     filters = convolution.filters() if isinstance(convolution, FlipEquivariantConv2d) else convolution.weight
-    return filters.detach().to("cpu", torch.float32)
+    return filters.detach().to("cpu", torch.float32, copy=True)

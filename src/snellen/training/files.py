@@ -19,21 +19,24 @@ from snellen.training.results import TrainingResult, rate_at
 
 METRICS = "metrics.json"
 CURVES, FILTERS, CONFUSION = "curves.png", "filters.png", "confusion.png"
+FILTERS_START = "filters-start.png"
 
 
-def write_figures(folder: Path, result: TrainingResult, filters: Tensor | None) -> None:
+def write_figures(folder: Path, result: TrainingResult, start: Tensor | None, filters: Tensor | None) -> None:
     """Draw one run in its folder.
 
     Args:
         folder: folder of the run.
         result: result of the run.
-        filters: filters (F, 3, h, w) of the first layer; None where the network has no such layer.
+        start: filters (F, 3, h, w) of the first layer before the first step; None where the network has no such layer.
+        filters: the same after the last.
     """
     write_figure(folder / CURVES, result.plot())
     write_figure(folder / CONFUSION, draw_confusion(result))
-    if filters is not None:
-        with atomic_path(folder / FILTERS) as temporary:
-            filters_image(filters).save(temporary, format="PNG")
+    for name, one in ((FILTERS_START, start), (FILTERS, filters)):
+        if one is not None:
+            with atomic_path(folder / name) as temporary:
+                filters_image(one).save(temporary, format="PNG")
 
 
 def write_result(folder: Path, result: TrainingResult) -> None:

@@ -7,9 +7,13 @@ import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
+from snellen.intervals import Rate
+
 COLUMNS = 16
 _WIDTH = 1536
 """About how wide the enlarged picture is, in pixels; a weight becomes a square of whole pixels."""
+_NOISE_QUANTILE = 2.326
+"""The 99th percentile of the normal distribution."""
 
 
 def stretched(filters: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -35,6 +39,22 @@ def mosaic(filters: Tensor) -> npt.NDArray[np.uint8]:
         top, left = number // columns * (height + 1), number % columns * (width + 1)
         picture[top : top + height, left : left + width] = tile
     return picture
+
+
+def noise_like(filters: Tensor) -> Rate:
+    """The share of the filters (F, 3, h, w) whose neighbouring weights are no more alike than independent ones are.
+
+    A filter that has learned an edge, a colour or a grating is smooth: its weights resemble their neighbours. Of
+    independent weights of mean 0 the correlation of N pairs of neighbours, down and across, has mean 0 and deviation
+    1 / sqrt(N); a filter counts as noise up to the 99th percentile of a normal distribution of these.
+    """
+    variance = filters.square().mean(dim=(1, 2, 3))
+    down, across = filters[..., :-1, :] * filters[..., 1:, :], filters[..., :-1] * filters[..., 1:]
+    pairs = down[0].numel() + across[0].numel()
+    if not pairs:
+        return Rate.of([])
+    alike = (down.sum(dim=(1, 2, 3)) + across.sum(dim=(1, 2, 3))) / (pairs * variance.clamp_min(1e-30))
+    return Rate.of((alike <= _NOISE_QUANTILE / pairs**0.5).tolist())
 
 
 def filters_image(filters: Tensor) -> Image.Image:

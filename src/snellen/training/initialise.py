@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,21 @@ from snellen.training.recipe import Initialisation
 _PATCH_VARIANCE_FLOOR = 5e-4
 """Added to a patch's variance along each direction, so that directions of pure noise are not blown up."""
 
+_TOO_SMALL = 0.001
+
 ABOUT = {
     "own": "as the network's own constructor leaves them",
     "he": (
         "weights from a normal distribution with variance 2 / fan-in (He et al. 2015), biases zero: a ReLU throws "
         "away half of the variance, and the factor two gives it back"
+    ),
+    "xavier": (
+        "weights from a normal distribution of variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010), biases zero: "
+        "between what keeps the activations' size and what keeps the gradients', for layers without a ReLU"
+    ),
+    "small": (
+        "weights from a normal distribution with deviation 0.001, biases zero: too small, so that each layer's answers "
+        "are a fraction of its inputs, and the gradients too"
     ),
     "whitened": (
         "the first layer's filters decorrelate the training images' patches and scale them to unit variance, each "
@@ -39,19 +50,33 @@ def initialise(network: nn.Module, initialisation: Initialisation, images: Tenso
         initialisation: name of the initialisation; see :data:`ABOUT`.
         images: normalised training images (N, 3, H, W), for the whitening.
     """
-    if initialisation == "he":
-        _he(network)
-    elif initialisation == "whitened":
+    if initialisation == "whitened":
         _whitened(network, images)
+    elif initialisation != "own":
+        _independent(network, _WEIGHTS[initialisation])
 
 
-def _he(network: nn.Module) -> None:
-    """Normal weights of variance 2 / fan-in, zero biases (He et al., arXiv 1502.01852, equation 10)."""
+def _independent(network: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:
+    """Every weight of the convolutions and linear layers drawn for itself, zero biases."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            draw(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def _he(weight: Tensor) -> Tensor:
+    """Variance 2 / fan-in (He et al., arXiv 1502.01852, equation 10)."""
+    return nn.init.kaiming_normal_(weight, mode="fan_in", nonlinearity="relu")
+
+
+def _small(weight: Tensor) -> Tensor:
+    return nn.init.normal_(weight, std=_TOO_SMALL)
+
+
+# Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, section
+# 4.2.1, with a normal distribution in place of their uniform one, as He's has.
+_WEIGHTS: Mapping[str, Callable[[Tensor], Tensor]] = {"he": _he, "xavier": nn.init.xavier_normal_, "small": _small}
 
 
 def _whitened(network: nn.Module, images: Tensor) -> None:

@@ -21,7 +21,7 @@ RECIPES = (*ASSIGNMENT, "robust")
 """The recipes that come with Snellen."""
 
 Flip = Literal["none", "random", "alternating"]
-Initialisation = Literal["own", "he", "whitened"]
+Initialisation = Literal["own", "he", "xavier", "small", "whitened"]
 OptimiserName = Literal["sgd", "adamw", "muon"]
 
 
@@ -108,8 +108,8 @@ class Recipe:
         epochs: number of passes over the training images.
         batch: number of images a step, over all processes together.
         label_smoothing: share of the target's weight that is spread over all classes, in [0, 1).
-        initialisation: how the weights start: ``own`` leaves the network as it was made, ``he`` and ``whitened`` are
-            described in :mod:`snellen.training.initialise`.
+        initialisation: how the weights start: ``own`` leaves the network as it was made; the others are described in
+            :mod:`snellen.training.initialise`.
         optimiser, schedule, augmentation, progressive_resizing, adversarial: table of its own; see there.
     """
 

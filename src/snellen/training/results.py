@@ -81,6 +81,8 @@ class TrainingResult(Result):
         test: evaluation on the test split, done once, after the last epoch.
         test_tta: the same with test-time augmentation; None where it was not asked for.
         provenance: what it takes to make it again.
+        noise_like_filters: share of the first filters that are like noise, see
+            :func:`snellen.training.filters.noise_like`; None where the network has none.
     """
 
     recipe: Recipe
@@ -94,6 +96,7 @@ class TrainingResult(Result):
     test: Evaluation
     test_tta: Evaluation | None
     provenance: Provenance
+    noise_like_filters: Rate | None = None
 
     @property
     def seconds(self) -> float:

@@ -32,7 +32,7 @@ from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
 from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
-from snellen.training.filters import filters_image
+from snellen.training.filters import filters_image, noise_like
 from snellen.training.initialise import initialise
 from snellen.training.loop import Training, native_bfloat16, precision, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
@@ -224,7 +224,7 @@ class _Call:
             result = state.evaluate(weights, self.tta)
             if main:
                 write_result(run.path, result)
-                write_figures(run.path, result, first_filters(state.network))
+                write_figures(run.path, result, state.first_filters, first_filters(state.network))
                 run.write_manifest(result.provenance)
         return Trained(
             Classifier(
@@ -259,6 +259,7 @@ class _State:
     held_out: InMemorySplit | None
     classifier: Classifier
     identity: Mapping[str, Any]
+    first_filters: Tensor | None
     history: list[EpochMetrics] = field(default_factory=list)
 
     @classmethod
@@ -275,6 +276,7 @@ class _State:
             name=recipe.network,
             device=str(processes.device),
         )
+        start = first_filters(classifier.network)
         training = Training(
             recipe,
             seed,
@@ -295,7 +297,7 @@ class _State:
             "holdout": call.holdout,
             "processes": processes.num_processes,
         }
-        return cls(training, data, held_out, classifier, to_plain(identity))
+        return cls(training, data, held_out, classifier, to_plain(identity), start)
 
     @property
     def network(self) -> nn.Module:
@@ -356,6 +358,7 @@ class _State:
                 seed=training.seed,
                 device=str(device),
             ),
+            noise_like_filters=None if filters is None else noise_like(filters),
         )
 
 
