@@ -184,6 +184,19 @@ def _ablations(result: Result) -> Rows:
     return [["recipe", "held-out accuracy of each seed", "minutes"], *rows]
 
 
+def _normalisation(result: Result) -> Rows:
+    groups: dict[tuple[Any, ...], list[Result]] = {}
+    for one in result["rows"].values():
+        groups.setdefault((one["stage"], one["network"], one["rate"], one["start"], one["epochs"]), []).append(one)
+    rows = []
+    for (stage, network, rate, start, epochs), trained in groups.items():
+        ended = [one for one in trained if "losses" in one]
+        losses = ", ".join(f"{one['losses'][-1]:.3f}" for one in ended) or "diverged"
+        accuracies = ", ".join(f"{one['accuracy']['share']:.2%}" for one in ended)
+        rows.append([stage, network, f"{rate:g}", start, str(epochs), losses, accuracies])
+    return [["stage", "network", "peak rate", "start", "epochs", "last loss of each seed", "accuracy of each"], *rows]
+
+
 def _held_out(result: Result) -> Rows:
     rows = []
     for name, one in result["rows"].items():
@@ -544,6 +557,15 @@ BENCHMARKS = (
         1,
         lambda result: f"{result['held_out_images']:,} images",
         _pairs,
+    ),
+    Benchmark(
+        "normalisation",
+        "What batch normalisation changes: at equal settings, each network at its own best rate, and the loss after one "
+        "epoch against the rate; the first two stages on images held out of training.",
+        f"benchmarks/normalisation.py {DATA}/cifar10",
+        300,
+        lambda result: f"{result['seeds']} seeds of {result['epochs']} epochs; 2 seeds of one epoch at each rate",
+        _normalisation,
     ),
     Benchmark(
         "ablations",
