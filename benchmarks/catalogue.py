@@ -560,7 +560,7 @@ BENCHMARKS = (
     ),
     Benchmark(
         "normalisation",
-        "What batch normalisation changes: at equal settings, each network at its own best rate, and the loss after one "
+        "What batch normalisation changes: at equal settings, each network at its own best rate, the loss after one "
         "epoch against the rate; the first two stages on images held out of training.",
         f"benchmarks/normalisation.py {DATA}/cifar10",
         300,
