@@ -163,6 +163,35 @@ def test_config_mistakes(tmp_path: Path, text, message) -> None:
         read_exam_config(write(tmp_path / "exam.toml", text))
 
 
+def test_tables_of_single_parts(tmp_path: Path) -> None:
+    text = """
+        [training]
+        dataset = "digits"
+        epochs = 2
+        [attack]
+        method = "gradient_ascent"
+        [probe]
+        classifier = "ridge"
+        [features]
+        layers = ["blocks.1"]
+        channels = [3, 4]
+    """
+    config = read_exam_config(write(tmp_path / "exam.toml", text))
+    assert (config.trained.dataset, config.trained.epochs) == ("digits", 2)
+    assert {recipe.epochs for recipe in training.recipes("digits", 2)} == {2}
+    assert {recipe.epochs for recipe in training.recipes("elsewhere", 3)} == {3}
+    assert (config.attack.method, config.probe.classifier) == ("gradient_ascent", "ridge")
+    assert (config.features.layers, config.features.channels) == (("blocks.1",), (3, 4))
+    for wrong, message in (
+        ("[attack]\nrobust = true\nmethod = 'gradient_ascent'", "line 1, attack: a robust attack has its own method"),
+        ("[attack]\nmethod = 'fgsm'", "method is 'fgsm' .apgd or gradient_ascent"),
+        ("[training]\nepochs = 0", "epochs is 0"),
+        ("[probe]\nkind = 'svm'", "unknown key 'kind'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_exam_config(write(tmp_path / "exam.toml", wrong))
+
+
 def test_config_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone.toml: cannot be read: No such file"):
         read_exam_config(tmp_path / "gone.toml")
@@ -544,11 +573,16 @@ def test_a_part_that_failed_is_run_again(tmp_path: Path) -> None:
 
 def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path: Path, monkeypatch) -> None:
     tiny = dataclasses.replace(read_recipe("plain"), epochs=1, size=8, batch=500)
-    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda _: [tiny])
+    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda *_: [tiny])
 
     def trained(seed: int, runs: Sequence[str] = ()) -> str:
         surroundings = SimpleNamespace(
-            training="digits", training_runs=runs, folder=tmp_path, seed=seed, classifier=SimpleNamespace(device="cpu")
+            training="digits",
+            epochs=None,
+            training_runs=runs,
+            folder=tmp_path,
+            seed=seed,
+            classifier=SimpleNamespace(device="cpu"),
         )
         answer = training.run(surroundings)
         return " ".join(block.text for block in answer.blocks if isinstance(block, Paragraph))
@@ -601,14 +635,14 @@ def test_two_exams_side_by_side(tmp_path: Path) -> None:
     _, parts = counted()
     run_exam(ExamConfig(), tmp_path / "a", parts=parts)
     run_exam(ExamConfig(seed=1), tmp_path / "b", parts=parts)
-    report, page = compare_exams(str(tmp_path / "a"), tmp_path / "b", tmp_path / "c", parts=parts)
+    report, page = compare_exams([str(tmp_path / "a"), tmp_path / "b"], tmp_path / "c", parts=parts)
     text = text_of(report)
     assert "tf_efficientnet_lite0 (a)" in text
     assert "one 1 3" in text
     assert "two 2 4" in text
     assert len(Page(page).sources) == 4
     with pytest.raises(InputError, match="gone: holds no finished exam"):
-        compare_exams(tmp_path / "a", tmp_path / "gone", tmp_path / "c", parts=parts)
+        compare_exams([tmp_path / "a", tmp_path / "gone"], tmp_path / "c", parts=parts)
 
 
 def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
@@ -617,9 +651,9 @@ def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
     folders = [tmp_path / "x" / "exam", tmp_path / "y" / "exam"]
     for folder in folders:
         run_exam(ExamConfig(parts=("one",)), folder, parts=parts)
-    report, _ = compare_exams(*folders, tmp_path / "c", parts=parts)
+    report, _ = compare_exams(folders, tmp_path / "c", parts=parts)
     assert "tf_efficientnet_lite0 (x/exam) and tf_efficientnet_lite0 (y/exam)" in text_of(report)
-    report, _ = compare_exams(folders[0], folders[0], tmp_path / "d", parts=parts)
+    report, _ = compare_exams([folders[0], folders[0]], tmp_path / "d", parts=parts)
     assert "tf_efficientnet_lite0 (1) and tf_efficientnet_lite0 (2)" in text_of(report)
 
 
@@ -631,7 +665,7 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> 
     save_cached(
         dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, data="on that")), "one", tmp_path / "b"
     )
-    report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c", parts=parts)
+    report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
     assert "Not on the same data, so not to be held against each other" in text_of(report)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer
-from snellen.exam.config import ExamConfig
+from snellen.exam.config import SAMPLE, ExamConfig
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
 from snellen.exam.report.document import Fact, Failed, Item, Listing, Picture, Report, Section
@@ -78,9 +78,15 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     facts = [
         Fact("Model", f"{classifier.name} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
-        Fact("Photographs", "; ".join(credited.get(p, Path(p).name) for p in context.photographs)),
+        Fact("Photographs", _photographs([credited.get(p, Path(p).name) for p in context.photographs], context)),
     ]
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
+
+
+def _photographs(names: Sequence[str], context: Context) -> str:
+    """How the photographs were chosen, and the names of the first."""
+    more = f" and {len(names) - SAMPLE} more" if len(names) > SAMPLE else ""
+    return f"{context.chosen} {'; '.join(names[:SAMPLE])}{more}".strip()
 
 
 def _cover(finished: Sequence[FinishedPart], folder: Path) -> Picture | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import Provenance, fingerprint
 
@@ -17,7 +19,7 @@ class Context:
     Attributes:
         classifier: classifier under examination.
         photographs: paths of the readable photographs; at least one.
-        expected: label that a person would choose for each photograph, or None where nobody said.
+        expected: name of the model's class that each photograph shows, or None where nobody said.
         provenance: provenance of the whole exam: model, photographs, seed.
         target: index of the class that the attack is to show.
         epsilon: bound of the attack, such as ``4/255``.
@@ -28,6 +30,9 @@ class Context:
         seed: seed of every random choice.
         needed: folders of the parts that this one needs, by name.
         evaluate: names of the labelled photographs that the model itself is scored on.
+        epochs: passes over the images to train on; None takes each recipe's own.
+        features, probe, attack: what the configuration says of these parts.
+        chosen: how the photographs were chosen, in a sentence or two.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
 
@@ -45,6 +50,11 @@ class Context:
     needed: Mapping[str, Path] = field(default_factory=dict)
     evaluate: Sequence[str] = ()
     mapping: str = ""
+    chosen: str = ""
+    epochs: int | None = None
+    features: FeatureOptions = field(default_factory=FeatureOptions)
+    probe: ProbeOptions = field(default_factory=ProbeOptions)
+    attack: AttackOptions = field(default_factory=AttackOptions)
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
@@ -73,4 +83,14 @@ def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
     for depth in range(max(map(len, parts)), 0, -1):
         ends = ["/".join(part[-depth:]) for part in parts]
         names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
+    return names
+
+
+def photograph_names(paths: Sequence[str]) -> dict[str, str]:
+    """What a report calls each photograph: its name, and as much of its path as tells it from the others."""
+    parts = {path: Path(path).absolute().parts[1:] for path in paths}
+    names = dict(zip(paths, paths, strict=True))
+    for depth in range(max(map(len, parts.values()), default=0), 0, -1):
+        ends = Counter(each[-depth:] for each in parts.values())
+        names |= {path: "/".join(each[-depth:]) for path, each in parts.items() if ends[each[-depth:]] == 1}
     return names

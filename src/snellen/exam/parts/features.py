@@ -29,8 +29,8 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the first photograph."""
-    return fingerprints(context.photographs[:1])
+    """What decides the answer: the first photograph, and the layers and channels that were asked for."""
+    return fingerprints(context.photographs[:1]), context.features
 
 
 def seconds(_: Context, seconds_of_pass: float) -> float:
@@ -41,18 +41,15 @@ def seconds(_: Context, seconds_of_pass: float) -> float:
 def run(context: Context) -> Answer:
     """Examine how the first photograph is seen; write ``result.json``, the maps and their figures."""
     classifier, name = context.classifier, context.photographs[0]
-    result, heat = feature_maps(classifier, name), heatmap(classifier, name)
+    layers, channels = context.features.layers or None, context.features.channels or None
+    result, heat = feature_maps(classifier, name, layers, channels), heatmap(classifier, name)
     write_heatmap(heat, context.folder)
     write_feature_maps(result, context.folder, {"heatmap": heat, "provenance": context.provenance})
     *discussion, limits = discuss_feature_maps(result)
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{result.top.probability:.3f}. One forward pass reads a layer from early in the network, one from the "
-            "middle and one from near its end, right after the activation function and before anything in place "
-            "can overwrite it. Of each layer the five most interesting channels are shown: interest is how much a "
-            "map varies beside the layer's others, times its correlation between neighbours, times how much it "
-            "differs from the maps chosen before it."
+            f"{result.top.probability:.3f}. {_which(context)}"
         ),
         Picture(
             context.folder / "features.png",
@@ -101,3 +98,20 @@ def run(context: Context) -> Answer:
         Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
     return Answer(Path(name).name, facts, blocks)
+
+
+def _which(context: Context) -> str:
+    """Which layers and channels are shown, and why these."""
+    layers = (
+        f"The layers are those that were asked for ({', '.join(context.features.layers)})"
+        if context.features.layers
+        else "One forward pass reads a layer from early in the network, one from the middle and one from near its end"
+    )
+    channels = (
+        f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
+        if context.features.channels
+        else "Of each layer the five most interesting channels are shown: interest is how much a map varies beside the "
+        "layer's others, times its correlation between neighbours, times how much it differs from the maps chosen "
+        "before it."
+    )
+    return f"{layers}, right after the activation function and before anything in place can overwrite it. {channels}"

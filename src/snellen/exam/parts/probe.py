@@ -31,8 +31,8 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the data sets."""
-    return [(name, open_dataset(name).fingerprint) for name in context.datasets]
+    """What decides the answer: the data sets, and the kind of classifier."""
+    return [(name, open_dataset(name).fingerprint) for name in context.datasets], context.probe
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
@@ -48,7 +48,7 @@ def run(context: Context) -> Answer:
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
-        result = probe(context.classifier, dataset, seed=context.seed)
+        result = probe(context.classifier, dataset, kind=context.probe.classifier, seed=context.seed)
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))

@@ -29,7 +29,7 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
 from snellen.training.recipe import RECIPES, Augmentation, ProgressiveResizing, Recipe, read_recipe
-from snellen.training.results import TrainingData, TrainingResult
+from snellen.training.results import TrainingResult
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
@@ -60,7 +60,7 @@ def inputs(context: Context) -> object:
     """What decides the answer: the runs that were made before, or the images to train on."""
     if context.training_runs:
         return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
-    return context.training, open_dataset(context.training).fingerprint
+    return context.training, open_dataset(context.training).fingerprint, context.epochs
 
 
 def seconds(context: Context, _: float) -> float:
@@ -68,7 +68,7 @@ def seconds(context: Context, _: float) -> float:
     if context.training_runs:
         return 0.0
     images = len(open_dataset(context.training))
-    return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training))
+    return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training, context.epochs))
 
 
 def run(context: Context) -> Answer:
@@ -78,7 +78,7 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {"results": results})
     first = results[0]
     columns, rows = table([of_run for _, of_run in runs])
-    blocks: list[Block] = [Paragraph(_images(first.data, here=not context.training_runs))]
+    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
@@ -94,7 +94,7 @@ def run(context: Context) -> Answer:
 
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     runs: list[tuple[Path, Sequence[TrainingResult]]] = []
-    own = recipes(context.training)
+    own = recipes(context.training, context.epochs)
     data = load_data(context.training, own[0].size)
     for recipe in own:
         folder = context.folder / recipe.network
@@ -110,15 +110,15 @@ def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     return runs
 
 
-def recipes(dataset: str) -> list[Recipe]:
-    """The three recipes, for images of one size; cut where ``dataset`` is the digits."""
-    own = [read_recipe(name) for name in RECIPES]
+def recipes(dataset: str, epochs: int | None = None) -> list[Recipe]:
+    """The three recipes, for images of one size and as many ``epochs`` as are given; cut where they are the digits."""
+    own = [read_recipe(name, epochs=epochs) for name in RECIPES]
     if dataset != DIGITS:
         return own
     return [
         dataclasses.replace(
             recipe,
-            epochs=_EPOCHS_OF_DIGITS,
+            epochs=epochs or _EPOCHS_OF_DIGITS,
             batch=_BATCH_OF_DIGITS,
             size=_SIZE_OF_DIGITS,
             augmentation=_AUGMENTATION_OF_DIGITS,
@@ -128,8 +128,9 @@ def recipes(dataset: str) -> list[Recipe]:
     ]
 
 
-def _images(data: TrainingData, here: bool) -> str:
+def _images(first: TrainingResult, here: bool) -> str:
     """Which images, and why; ``here`` are runs that the exam itself made."""
+    data = first.data
     counts = f"{data.train_images:,} images to learn from, {data.test_images:,} to test, {len(data.labels)} classes."
     if data.name != DIGITS:
         return f"The images are {short_name(data.name)}: {counts} {data.split_description}"
@@ -140,7 +141,7 @@ def _images(data: TrainingData, here: bool) -> str:
         )
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
-        f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
+        f"(training), so a tiny set stands in, and the recipes are cut to {first.recipe.epochs} epochs in batches of "
         f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
         f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
         f"{data.note} {counts}"
