@@ -29,12 +29,27 @@ def exam(
             "--compare", help="Lay two finished exams side by side, in place of taking one.", metavar="RUN RUN"
         ),
     ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print the findings, and name summary.pdf: the first page alone.")
+    ] = False,
+    keep_source: Annotated[
+        bool,
+        typer.Option(
+            "--keep-source", help="Also write source/: the report in Typst, its figures, the discussions to rewrite."
+        ),
+    ] = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
     if compare is not None:
-        output.exclusive(("--compare", True), ("--quick", quick), ("a configuration", config is not None))
+        output.exclusive(
+            ("--compare", True),
+            ("--quick", quick),
+            ("--summary", summary),
+            ("--keep-source", keep_source),
+            ("a configuration", config is not None),
+        )
         from snellen.exam.compare import compare_exams
 
         _print(*compare_exams(*compare, out))
@@ -50,10 +65,16 @@ def exam(
     settings = ExamConfig() if config is None else read_exam_config(config)
     settings = settings.with_model(model, architecture, **described.as_arguments())
     with output.progress_bar(announced=True) as progress:
-        result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, progress=progress)
+        settings = dataclasses.replace(settings, quick=settings.quick or quick)
+        result = run_exam(settings, out, keep_source=keep_source, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
-    _print(result.report, result.page)
+    if summary:
+        for title, found in result.findings:
+            output.stdout.print(f"{title}: {found}", soft_wrap=True)
+        output.stdout.print(f"The same on one page is {result.summary}", soft_wrap=True)
+    else:
+        _print(result.report, result.page)
     if result.failed:
         raise typer.Exit(1)
     output.finish(len(result.unreadable))

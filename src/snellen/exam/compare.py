@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer, load_cached
-from snellen.exam.compose import provenance_facts
+from snellen.exam.compose import last_made, provenance_facts
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
@@ -74,12 +74,14 @@ def _report(
         collaborators=(),
         summary=[Fact(name, _summary(exam.provenance)) for name, exam in zip(names, (left, right), strict=True)],
         cover=None,
+        highlights=(),
         checklist=(),
         findings=(),
         sections=[
             Section(name, parts[name].title, "", _section(name, left, right, names, parts, out)) for name in shared
         ],
         references=(),
+        words="",
         listings=(),
         provenance=[
             Fact(f"{name}: {fact.name}", fact.value)
@@ -87,6 +89,7 @@ def _report(
             for fact in provenance_facts(exam.provenance)
         ],
         paper="a4",
+        made=last_made([*left.answers.values(), *right.answers.values()]),
     )
 
 

@@ -20,9 +20,9 @@ from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_parts, first_look
 from snellen.exam.context import Context, fingerprints
 from snellen.exam.parts import PARTS, Part
-from snellen.exam.report.document import Answer, Failed
+from snellen.exam.report.document import Answer, Failed, first_page
 from snellen.exam.report.html import write_html
-from snellen.exam.report.pdf import write_pdf
+from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep
 from snellen.runs.ledger import check_output
@@ -42,20 +42,31 @@ class ExamResult:
     Attributes:
         report: path of the PDF.
         page: path of the same as a web page in one file.
+        summary: path of the PDF of its first page alone.
+        findings: title of each part and what it found, in one sentence.
         unreadable: one line for each photograph that could not be read.
         failed: one line for each part that failed.
     """
 
     report: Path
     page: Path
+    summary: Path
+    findings: tuple[tuple[str, str], ...]
     unreadable: tuple[str, ...]
     failed: tuple[str, ...]
 
 
 def run_exam(
-    config: ExamConfig, out: str | Path, *, parts: Mapping[str, Part] = PARTS, progress: Progress = SILENT
+    config: ExamConfig,
+    out: str | Path,
+    *,
+    parts: Mapping[str, Part] = PARTS,
+    keep_source: bool = False,
+    progress: Progress = SILENT,
 ) -> ExamResult:
     """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
+
+    ``summary.pdf`` is the report's first page alone.
 
     A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
     taken again.
@@ -64,6 +75,8 @@ def run_exam(
         config: model, photographs and data to examine, and the report's head.
         out: run folder.
         parts: all parts there are, by name and in order.
+        keep_source: whether to write what the PDF is typeset from, too: ``source/report.typ`` with the pictures, and
+            the discussions as texts to rewrite.
         progress: told which parts are cached, about how long the others take, and when each begins.
 
     Raises:
@@ -80,11 +93,22 @@ def run_exam(
             progress.note(f"{context.classifier.name}: {note}")
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress)
         report = compose(config, context, finished, parts)
-        write_pdf(report, run.path / "report.pdf")
+        if remark := write_pdf(report, run.path / "report.pdf"):
+            progress.note(f"report.pdf: {remark}")
+        write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
+        if keep_source:
+            write_source(report, run.path / "source")
         run.write_manifest(context.provenance)
     failed = tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None)
-    return ExamResult(run.path / "report.pdf", run.path / "report.html", unreadable, failed)
+    return ExamResult(
+        run.path / "report.pdf",
+        run.path / "report.html",
+        run.path / "summary.pdf",
+        tuple(report.findings),
+        unreadable,
+        failed,
+    )
 
 
 def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]:

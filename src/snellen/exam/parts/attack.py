@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.figures import draw_attacks
+from snellen.attacks.discussion import discuss_attacks, headline
+from snellen.attacks.figures import draw_attacks, draw_details
 from snellen.attacks.folder import FolderResult, attack_folder
 from snellen.attacks.result import AttackResult
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, names_of
-from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Points, Table
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
     "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+    "Ian J. Goodfellow, Jonathon Shlens and Christian Szegedy. Explaining and harnessing adversarial examples. ICLR "
+    "2015. arXiv 1412.6572.",
     "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
 )
 
@@ -61,6 +64,8 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
     picture = context.folder / "attacks.png"
     write_figure(picture, draw_attacks(attacks))
+    details = context.folder / "details.png"
+    write_figure(details, draw_details(attacks))
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
@@ -74,8 +79,16 @@ def run(context: Context) -> Answer:
         ),
         Picture(
             picture,
-            "The original with its most likely class, the noise stretched as its title says (gray where nothing "
-            "changes), and the file that holds both with its new most likely class.",
+            "The original with its most likely class, the noise made stronger as its title says (gray where nothing "
+            "changes; of a large photograph every few pixels, as they are), and the file that holds both with its new "
+            "most likely class.",
+        ),
+        Picture(
+            details,
+            "The same 48 x 48 pixels of each original, of its attacked file and of the noise, stretched so that its "
+            "bound "
+            "is black and white.",
+            0.8,
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -100,7 +113,7 @@ def run(context: Context) -> Answer:
     ]
     if reasons:
         blocks.append(Points(reasons))
-    blocks.append(Paragraph(f"{_doubts(attacks)}{result.discussion()}"))
+    blocks.append(Discussion(discuss_attacks(attacks)))
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
@@ -109,10 +122,27 @@ def run(context: Context) -> Answer:
         ),
         Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
     )
-    return Answer(names_of([one.name for one in attacks]), facts, blocks)
+    first = context.folder / "first.png"
+    write_figure(first, draw_attacks(attacks[:1]))
+    return Answer(
+        names_of([one.name for one in attacks]),
+        facts,
+        blocks,
+        headline(attacks),
+        Picture(first, "Original, noise made visible, attacked file."),
+        _shortfalls(attacks),
+    )
 
 
-def _doubts(attacks: Sequence[AttackResult]) -> str:
-    """What has to be said of the originals before their attacks mean anything."""
-    wrong = [Path(one.name).name for one in attacks if not one.correct]
-    return f"{', '.join(wrong)}: already wrong before the attack. " if wrong else ""
+def _shortfalls(attacks: Sequence[AttackResult]) -> list[tuple[str, str]]:
+    """What the assignment asks of the photographs and these are not."""
+    names = [Path(one.name).name for one in attacks]
+    wrong = [name for name, one in zip(names, attacks, strict=True) if not one.correct]
+    missed = [name for name, one in zip(names, attacks, strict=True) if not one.attacked.success]
+    reasons = [
+        f"{len(attacks)} of {PHOTOGRAPHS} photographs" if len(attacks) < PHOTOGRAPHS else "",
+        "none is called peppers" if not any("peppers" in name.lower() for name in names) else "",
+        f"{', '.join(wrong)} seen wrongly before the attack" if wrong else "",
+        f"{', '.join(missed)} not fooled" if missed else "",
+    ]
+    return [("", reason) for reason in reasons if reason]
