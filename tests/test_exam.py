@@ -25,8 +25,10 @@ from snellen.exam.compose import FinishedPart, checklist
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
+from snellen.exam.report.code import method_listing
 from snellen.exam.report.document import (
     Answer,
+    Discussion,
     Fact,
     Failed,
     FigureRow,
@@ -60,8 +62,8 @@ def text_of(pdf: Path) -> str:
 def report_of(*blocks, title: str = "t", paper: str = "a4", **others) -> Report:
     """A report of one section."""
     values = {
-        "author": "", "collaborators": [], "summary": [], "cover": None, "checklist": [], "findings": [],
-        "references": [], "listings": [], "provenance": [],
+        "author": "", "collaborators": [], "summary": [], "cover": None, "highlights": [], "checklist": [],
+        "findings": [], "references": [], "words": "", "listings": [], "provenance": [], "made": "2026-11-26",
     }  # fmt: skip
     return Report(title=title, sections=[Section("s", title, "", blocks)], paper=paper, **(values | others))
 
@@ -276,6 +278,7 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
     Image.new("RGB", (20, 10)).save(picture)
     blocks = (
         Paragraph(nasty),
+        Discussion([nasty, nasty]),
         Heading(nasty),
         Points([nasty]),
         Table((nasty,), [[nasty]], nasty),
@@ -290,15 +293,20 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
         collaborators=[nasty],
         summary=[Fact(nasty, nasty)],
         cover=Picture(picture, nasty),
-        checklist=[Item(nasty, nasty, "s", nasty, nasty), Item(nasty, nasty, "gone", "", nasty)],
-        findings=[(nasty, [Fact(nasty, nasty)])],
+        highlights=[(nasty, Picture(picture, nasty))],
+        checklist=[Item(nasty, nasty, "s", nasty, nasty), Item(nasty, nasty, "gone", "", nasty, answered=False)],
+        findings=[(nasty, nasty)],
         references=[nasty],
-        listings=[Listing(nasty, nasty)],
+        words=nasty,
+        listings=[Listing(nasty, nasty, nasty)],
         provenance=[Fact(nasty, nasty)],
         paper=paper,
     )
-    write_pdf(report, tmp_path / "report.pdf")
-    assert text_of(tmp_path / "report.pdf").replace(" ", "").count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 24
+    remark = write_pdf(report, tmp_path / "report.pdf")
+    text = text_of(tmp_path / "report.pdf").replace(" ", "")
+    assert text.count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 30
+    assert ("漢" in text) is (remark == "")
+    assert remark == "" or (remark == "no font here has 漢: printed as numbers, [U+6F22]" and "[U+6F22]" in text)
     width, _ = pypdfium2.PdfDocument(tmp_path / "report.pdf")[0].get_size()
     assert width == pytest.approx({"a4": 595.3, "us-letter": 612}[paper], abs=0.5)
 
@@ -335,6 +343,7 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
     report = report_of(
         Paragraph(nasty),
         Heading("What, then?"),
+        Discussion([nasty]),
         Points([nasty]),
         Table((nasty, "n"), [[nasty, "1,000"], [nasty, "2"]], nasty),
         Picture(picture, nasty, 0.5),
@@ -343,15 +352,17 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
         title=nasty,
         cover=Picture(picture, nasty),
         checklist=[Item("1", nasty, "s", "What, then?", nasty), Item("2", nasty, "", "", nasty)],
-        findings=[(nasty, [Fact(nasty, nasty)])],
-        listings=[Listing(nasty, "x = '<b>'")],
+        highlights=[(nasty, Picture(picture, nasty))],
+        findings=[(nasty, nasty)],
+        listings=[Listing(nasty, "x = '<b>'", nasty)],
         references=[nasty],
+        words=nasty,
     )
     write_html(report, tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
-    assert page.text.count(nasty) >= 18
+    assert page.text.count(nasty) >= 22
     assert "x = '<b>'" in page.text
-    assert len(page.sources) == 4
+    assert len(page.sources) == 5
     for source in page.sources:
         kind, _, data = source.partition(";base64,")
         assert kind == "data:image/png"
@@ -388,12 +399,13 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     blocks = (
         Paragraph("p"),
         Heading("h"),
-        Points(("i",)),
+        Discussion(("i",)),
         Table(("a",), (("1",),), "c"),
         Picture(picture, "c", 0.5),
         FigureRow((Picture(picture, "1"), Picture(elsewhere, "2")), ("x", "y"), "c"),
     )
-    cached = CachedAnswer(Answer("data", (Fact("n", "v"),), blocks), "key", "now", 1.5)
+    answer = Answer("data", (Fact("n", "v"),), blocks, "h", Picture(picture, "c"), (("h", "why"),))
+    cached = CachedAnswer(answer, "key", "now", 1.5)
     save_cached(cached, "part", tmp_path / "run")
     loaded = load_cached("part", tmp_path / "run")
     assert loaded is not None
@@ -402,7 +414,7 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     assert brought_in.parent == tmp_path / "run" / "part"
     assert brought_in.read_bytes() == elsewhere.read_bytes()
     row = FigureRow((Picture(picture, "1"), Picture(brought_in, "2")), ("x", "y"), "c")
-    assert loaded == dataclasses.replace(cached, answer=Answer("data", (Fact("n", "v"),), (*blocks[:5], row)))
+    assert loaded == dataclasses.replace(cached, answer=dataclasses.replace(answer, blocks=(*blocks[:5], row)))
     moved = (tmp_path / "run").rename(tmp_path / "moved")
     found = load_cached("part", moved)
     assert found is not None
@@ -600,9 +612,13 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
+    def short(*shortfalls):
+        return CachedAnswer(Answer("digits", (), (Heading("plain"),), shortfalls=shortfalls), "", "now", 1.0)
+
     finished = [
         FinishedPart("features", PARTS["features"], answered(Heading("What the maps show"))),
         FinishedPart("probe", PARTS["probe"], answered(Failed("dark"))),
+        FinishedPart("training", PARTS["training"], short(("plain", "they stand in"))),
     ]
     items = checklist(ExamConfig(collaborators=("Ada",)), finished, PARTS)
     assert [item.problem for item in items if item.problem != "Instructions"] == sorted(
@@ -613,7 +629,13 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     shown = next(item for item in items if item.heading == "What the maps show")
     assert (shown.section, shown.data) == ("features", "peppers.jpg")
     assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
-    assert {item.section for item in items if item.problem.startswith("Problem 3")} == {""}
+    assert {item.data for item in items if item.heading == "plain"} == {"digits; they stand in"}
+    absent = [item for item in items if item.problem == "Problem 3, part 3"]
+    assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
+    answered_in_full = {item.problem for item in items if item.answered}
+    assert answered_in_full == {"Instructions", "Problem 1, part 2"}
+    without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
+    assert (without.asked, without.section, without.answered) == ("The code", "", False)
     report = report_of(*[Paragraph("x " * 3000)] * 2, Heading("here"), checklist=[Item("1", "a", "s", "here", "d")])
     write_pdf(report, tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
@@ -699,6 +721,8 @@ def test_every_part_is_complete() -> None:
             assert part.assignment.startswith("Problem "), name
             assert part.asked, name
         assert part.sources, name
+        assert part.methods, name
+        assert all(method_listing(names).text for names in part.methods), name
         assert part.references, name
         assert set(part.needs) <= set(PARTS), name
         for module in part.sources:

@@ -53,13 +53,24 @@ def exam(
     compare: Annotated[
         bool, typer.Option("--compare", help="Lay finished exams side by side: the arguments are their run folders.")
     ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print the findings, and name summary.pdf: the first page alone.")
+    ] = False,
+    keep_source: Annotated[
+        bool,
+        typer.Option(
+            "--keep-source", help="Also write source/: the report in Typst, its figures, the discussions to rewrite."
+        ),
+    ] = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
     configs = configs or []
     if compare:
-        output.exclusive(("--compare", True), ("--quick", quick))
+        output.exclusive(
+            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source)
+        )
         from snellen.exam.compare import compare_exams
 
         _print(*compare_exams(configs, out))
@@ -79,16 +90,22 @@ def exam(
         return dataclasses.replace(config, quick=config.quick or quick)
 
     if len(configs) > 1:
+        output.exclusive(("several configurations", True), ("--summary", summary), ("--keep-source", keep_source))
         _take_many(configs, out, change)
         return
     from snellen.exam.run import run_exam
 
     settings = change(read_exam_config(configs[0]) if configs else ExamConfig())
     with output.progress_bar(announced=True) as progress:
-        result = run_exam(settings, out, progress=progress)
+        result = run_exam(settings, out, keep_source=keep_source, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
-    _print(result.report, result.page)
+    if summary:
+        for title, found in result.findings:
+            output.stdout.print(f"{title}: {found}", soft_wrap=True)
+        output.stdout.print(f"The same on one page is {result.summary}", soft_wrap=True)
+    else:
+        _print(result.report, result.page)
     if result.failed:
         raise typer.Exit(1)
     output.finish(len(result.unreadable))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer, load_cached
-from snellen.exam.compose import provenance_facts
+from snellen.exam.compose import last_made, provenance_facts
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
@@ -88,10 +88,12 @@ def _report(
         collaborators=(),
         summary=[Fact(name, _summary(exam.provenance)) for name, exam in zip(names, exams, strict=True)],
         cover=None,
+        highlights=(),
         checklist=(),
         findings=(),
         sections=[Section(name, parts[name].title, "", _section(name, exams, names, parts, out)) for name in shared],
         references=(),
+        words="",
         listings=(),
         provenance=[
             Fact(f"{name}: {fact.name}", fact.value)
@@ -99,6 +101,7 @@ def _report(
             for fact in provenance_facts(exam.provenance)
         ],
         paper="a4",
+        made=last_made([answer for exam in exams for answer in exam.answers.values()]),
     )
 
 

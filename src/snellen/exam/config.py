@@ -28,6 +28,7 @@ ALL = "all"
 SAMPLE = 8
 """Photographs that are examined where there are more: as many as one figure of attacks shows."""
 _OF_A_FIRST_LOOK = 4
+Appendix = Literal["methods", "full", "none"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,9 @@ class ExamConfig:
         parts: names of the parts to run; empty runs all.
         seed: seed of every random choice.
         paper: size of the PDF's pages, ``a4`` or ``us-letter``.
+        appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
+        discussion: for the name of a part, a text file in place of its computed discussion, relative to the
+            configuration's folder: paragraphs with a blank line between them.
         quick: whether this is a first look: the bundled digits stand in for every data set, and at most four
             photographs are examined.
     """
@@ -106,6 +110,8 @@ class ExamConfig:
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
+    appendix: Appendix = "methods"
+    discussion: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False
 
     def __post_init__(self) -> None:
@@ -201,6 +207,7 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     config = from_plain(ExamConfig, values, str(path))
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    check_parts(config.discussion, parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
     if config.architecture is not None and is_program(config.architecture):
         raise InputError(
             f"{path}, line {_line_of_key(text, 'architecture')}: architecture is {config.architecture!r}, a program, "
@@ -264,6 +271,7 @@ def _relative_to(base: Path, config: ExamConfig) -> ExamConfig:
         else dataclasses.replace(config.training, dataset=_below(base, config.training.dataset)),
         training_runs=tuple(str(base / run) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),
+        discussion={name: str(base / file) for name, file in config.discussion.items()},
     )
 
 

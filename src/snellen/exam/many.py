@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ def _entry(
 def _in_short(result: ExamResult) -> dict[str, str]:
     return {
         f"{title}: {fact.name}": fact.value
-        for title, facts in result.findings
+        for title, facts in result.facts
         for fact in facts
         if fact.name not in result.photographs
     }
@@ -201,11 +202,14 @@ def _report(entries: Sequence[Entry]) -> Report:
         collaborators=(),
         summary=[Fact("Exams", f"{len(entries)}, {problems} of them with problems")],
         cover=None,
+        highlights=(),
         checklist=(),
         findings=(),
         sections=[Section("all", "All of them", "", blocks)],
         references=(),
+        words="",
         listings=(),
         provenance=[Fact("Command", Provenance.collect().command)],
         paper="a4",
+        made=datetime.datetime.now(datetime.UTC).date().isoformat(),
     )

@@ -20,9 +20,9 @@ from snellen.exam.contents import write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
-from snellen.exam.report.document import Answer, Fact, Failed
+from snellen.exam.report.document import Answer, Fact, Failed, first_page
 from snellen.exam.report.html import write_html
-from snellen.exam.report.pdf import write_pdf
+from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep, write_bytes
 from snellen.runs.ledger import check_output
@@ -40,19 +40,23 @@ class ExamResult:
     Attributes:
         report: path of the PDF.
         page: path of the same as a web page in one file.
+        summary: path of the PDF of its first page alone.
+        findings: title of each part and what it found, in one sentence.
         unreadable: one line for each photograph that could not be read.
         failed: one line for each part that failed.
         photographs: what the report calls each photograph.
-        findings: each part's title with its findings in short.
+        facts: title of each part with its findings as names and values.
         provenance: what the exam was made with.
     """
 
     report: Path
     page: Path
+    summary: Path
+    findings: tuple[tuple[str, str], ...]
     unreadable: tuple[str, ...]
     failed: tuple[str, ...]
     photographs: tuple[str, ...]
-    findings: tuple[tuple[str, tuple[Fact, ...]], ...]
+    facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     provenance: Provenance
 
 
@@ -99,10 +103,13 @@ def run_exam(
     out: str | Path,
     *,
     parts: Mapping[str, Part] = PARTS,
+    keep_source: bool = False,
     progress: Progress = SILENT,
     shared: Shared | None = None,
 ) -> ExamResult:
     """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
+
+    ``summary.pdf`` is the report's first page alone.
 
     A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
     taken again.
@@ -111,6 +118,8 @@ def run_exam(
         config: model, photographs and data to examine, and the report's head.
         out: run folder.
         parts: all parts there are, by name and in order.
+        keep_source: whether to write what the PDF is typeset from, too: ``source/report.typ`` with the pictures, and
+            the discussions as texts to rewrite.
         progress: told which parts are cached, about how long the others take, and when each begins.
         shared: what this exam shares with others; see :func:`snellen.exam.many.run_exams`.
 
@@ -129,18 +138,24 @@ def run_exam(
             progress.note(f"{context.classifier.name}: {note}")
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
-        write_pdf(report, run.path / "report.pdf")
+        if remark := write_pdf(report, run.path / "report.pdf"):
+            progress.note(f"report.pdf: {remark}")
+        write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
+        if keep_source:
+            write_source(report, run.path / "source")
         write_contents(run.path, context.photographs)
         run.write_manifest(context.provenance)
     shared.add(run.path)
     return ExamResult(
         report=run.path / "report.pdf",
         page=run.path / "report.html",
+        summary=run.path / "summary.pdf",
+        findings=tuple(report.findings),
         unreadable=unreadable,
         failed=tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None),
         photographs=tuple(photograph_names(context.photographs).values()),
-        findings=tuple((one.part.title, tuple(one.cached.answer.facts)) for one in finished if one.failure is None),
+        facts=tuple((one.part.title, tuple(one.cached.answer.facts)) for one in finished if one.failure is None),
         provenance=context.provenance,
     )
 

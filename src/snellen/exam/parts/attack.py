@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.figures import draw_attacks
+from snellen.attacks.discussion import discuss_attacks, headline
+from snellen.attacks.figures import draw_attacks, draw_details
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import EOT_SAMPLES, ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, names_of, photograph_names
-from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Points, Table
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
     "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+    "Ian J. Goodfellow, Jonathon Shlens and Christian Szegedy. Explaining and harnessing adversarial examples. ICLR "
+    "2015. arXiv 1412.6572.",
     "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
 )
 
@@ -25,6 +28,8 @@ ASKED = (
     ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
 )
 _MOST_ROWS_OF_A_TABLE = 24
+_ASKED_FOR = 4
+"""Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
     "probability, on values that are always rounded to 8 bits. The assignment's own update, the method "
@@ -76,6 +81,8 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
     picture = context.folder / "attacks.png"
     write_figure(picture, draw_attacks(attacks[:MOST_ROWS]))
+    details = context.folder / "details.png"
+    write_figure(details, draw_details(attacks[:MOST_ROWS]))
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
@@ -89,9 +96,15 @@ def run(context: Context) -> Answer:
         ),
         Picture(
             picture,
-            "The original with its most likely class, the noise stretched as its title says (gray where nothing "
-            "changes), and the file that holds both with its new most likely class."
-            + (f" The first {MOST_ROWS} of {len(attacks)}." if len(attacks) > MOST_ROWS else ""),
+            "The original with its most likely class, the noise made stronger as its title says (gray where nothing "
+            "changes; of a large photograph every few pixels, as they are), and the file that holds both with its new "
+            "most likely class." + (f" The first {MOST_ROWS} of {len(attacks)}." if len(attacks) > MOST_ROWS else ""),
+        ),
+        Picture(
+            details,
+            "The same 48 x 48 pixels of each original, of its attacked file and of the noise, stretched so that its "
+            "bound is black and white.",
+            0.8,
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -117,7 +130,7 @@ def run(context: Context) -> Answer:
     ]
     if reasons:
         blocks.append(Points(reasons))
-    blocks.append(Paragraph(f"{_doubts(attacks, names)}{result.discussion()}"))
+    blocks.append(Discussion(discuss_attacks(attacks)))
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
@@ -126,10 +139,26 @@ def run(context: Context) -> Answer:
         ),
         Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
     )
-    return Answer(names_of([one.name for one in attacks]), facts, blocks)
+    first = context.folder / "first.png"
+    write_figure(first, draw_attacks(attacks[:1]))
+    return Answer(
+        names_of([one.name for one in attacks]),
+        facts,
+        blocks,
+        headline(attacks),
+        Picture(first, "Original, noise made visible, attacked file."),
+        _shortfalls(attacks, names),
+    )
 
 
-def _doubts(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> str:
-    """What has to be said of the originals before their attacks mean anything."""
+def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What the assignment asks of the photographs and these are not."""
     wrong = [names[one.name] for one in attacks if not one.correct]
-    return f"{', '.join(wrong)}: already wrong before the attack. " if wrong else ""
+    missed = [names[one.name] for one in attacks if not one.attacked.success]
+    reasons = [
+        f"{len(attacks)} of {_ASKED_FOR} photographs" if len(attacks) < _ASKED_FOR else "",
+        "none is called peppers" if not any("peppers" in name.lower() for name in names.values()) else "",
+        f"{names_of(wrong)} seen wrongly before the attack" if wrong else "",
+        f"{names_of(missed)} not fooled" if missed else "",
+    ]
+    return [("", reason) for reason in reasons if reason]

@@ -25,7 +25,7 @@ from snellen.evaluation.files import (
 )
 from snellen.evaluation.matching import read_mapping
 from snellen.exam.context import Context, distinct_names
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
@@ -184,7 +184,7 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
             rows,
             f"{result.n:,} photographs. Intervals: Wilson's for the accuracies, the bootstrap's for the rest.",
         ),
-        Points(discuss(result)),
+        Discussion(discuss(result)),
         *(Picture(folder / figure, *_FIGURES[figure]) for figure in (CALIBRATION, ERRORS) if figure in figures),
     ]
     last = CONFUSION if CONFUSION in figures else CLASSES

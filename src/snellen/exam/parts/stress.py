@@ -14,11 +14,12 @@ from snellen.data.transforms import (
 )
 from snellen.exam.context import Context, names_of
 from snellen.exam.parts.attack import attack_photographs
-from snellen.exam.report.document import Answer, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.robustness.discussion import discuss
+from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.robustness.discussion import discuss, headline
+from snellen.robustness.figures import draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
-from snellen.runs.files import write_json
+from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
     "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial examples. ICML 2018. "
@@ -95,7 +96,7 @@ def run(context: Context) -> Answer:
             + (f" The first {len(shown)} of {len(attacks)}; stress.csv has all." if len(shown) < len(attacks) else ""),
         ),
         Heading("Why the fooling survives or not"),
-        Paragraph(discuss(result.photographs)),
+        Discussion(discuss(result.photographs).split("\n\n")),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, each line grows harder to read from left to right. "
@@ -108,10 +109,18 @@ def run(context: Context) -> Answer:
             "Each letter stands for one strength of one transform: the bluer, the more of the photographs keep the "
             "answer they have without it.",
         ),
-        Paragraph(discuss(result.originals)),
+        Discussion(discuss(result.originals).split("\n\n")),
     )
     facts = [_fact(result, transform) for transform in assignment_transforms()]
-    return Answer(names_of([a.name for a in attacks]), facts, blocks)
+    first = folder / "first.png"
+    write_figure(first, draw_stress(result.photographs[:1]))
+    return Answer(
+        names_of([a.name for a in attacks]),
+        facts,
+        blocks,
+        headline(result.photographs),
+        Picture(first, "The first attacked file under the assignment's four transforms."),
+    )
 
 
 def _fact(result: StressReport, transform: TransformStrength) -> Fact:

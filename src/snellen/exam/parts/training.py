@@ -11,7 +11,7 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.digits import DIGITS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, short_name
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -22,6 +22,8 @@ from snellen.training.discussion import (
     describe_network,
     describe_recipe,
     discuss,
+    explain_recipe,
+    headline,
     seeds_sentence,
     table,
     where,
@@ -29,7 +31,7 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
 from snellen.training.recipe import RECIPES, Augmentation, ProgressiveResizing, Recipe, read_recipe
-from snellen.training.results import TrainingResult
+from snellen.training.results import TrainingData, TrainingResult
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
@@ -51,6 +53,8 @@ ASKED = (
 )
 # The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
 # an epoch, and a mirrored digit is no digit.
+_CIFAR10 = (50_000, 10_000)
+"""Images to learn from, and to test."""
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 _AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
@@ -89,7 +93,35 @@ def run(context: Context) -> Answer:
     data = first.data
     stands_in = " in place of CIFAR-10" if data.name == DIGITS else ""
     images = f"{data.train_images:,} to learn from, {data.test_images:,} to test"
-    return Answer(f"{short_name(data.name)}{stands_in} ({images})", facts, blocks)
+    return Answer(
+        f"{short_name(data.name)}{stands_in} ({images})",
+        facts,
+        blocks,
+        headline([of_run for _, of_run in runs]),
+        _filters_of(runs[0], first.network_name),
+        _shortfalls(data),
+    )
+
+
+def _filters_of(run: tuple[Path, Sequence[TrainingResult]], name: str) -> Picture | None:
+    """The first-layer filters of a run, where it has a picture of them."""
+    picture = _pictured(*run) / FILTERS
+    return Picture(picture, f"The first-layer filters of {name}.") if picture.is_file() else None
+
+
+def _pictured(folder: Path, of_run: Sequence[TrainingResult]) -> Path:
+    """The folder with a run's pictures; of several seeds the first one's."""
+    return folder / seed_folder(of_run[0].seed) if len(of_run) > 1 else folder
+
+
+def _shortfalls(data: TrainingData) -> list[tuple[str, str]]:
+    """What the assignment asks of the images and these are not."""
+    if data.name == DIGITS:
+        return [(network, "digits stand in for CIFAR-10") for network in RECIPES]
+    if (data.train_images, data.test_images) != _CIFAR10:
+        asked = f"{_CIFAR10[0]:,} to learn from and {_CIFAR10[1]:,} to test are CIFAR-10's"
+        return [(network, asked) for network in RECIPES]
+    return []
 
 
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
@@ -152,7 +184,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     """The last of ``runs``, beside those before it; pictures of several seeds are those of the first."""
     folder, of_run = runs[-1]
     result = of_run[0]
-    pictured = folder / seed_folder(result.seed) if len(of_run) > 1 else folder
+    pictured = _pictured(folder, of_run)
     name = result.recipe.network
     shown = [one for _, earlier in runs for one in earlier]
     curves = out / f"curves-{len(runs)}.png"
@@ -160,6 +192,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks: list[Block] = [
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
+        Discussion([explain_recipe(result.recipe)]),
     ]
     if (pictured / FILTERS).is_file():
         blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
@@ -168,7 +201,8 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
     said = compare(each[:-1])
-    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(each) if sentence not in said)]))
+    compared = [sentence for sentence in compare(each) if sentence not in said]
+    blocks.append(Discussion([*compared, *discuss(result)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))
