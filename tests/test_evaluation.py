@@ -423,7 +423,7 @@ def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
     config = read_exam_config(tmp_path / "exam.toml")
     assert (config.evaluate, config.mapping) == ((str(tmp_path / "set"),), "m.csv")
     assert _asked_parts(config, PARTS) == tuple(PARTS)
-    assert _asked_parts(ExamConfig(), PARTS) == tuple(name for name in PARTS if name != "evaluation")
+    assert _asked_parts(ExamConfig(), PARTS) == tuple(name for name, part in PARTS.items() if not part.wanted_by)
     assert _asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
     chosen = dataclasses.replace(config, parts=("categories",))
     assert _asked_parts(chosen, PARTS) == ("categories", "evaluation")

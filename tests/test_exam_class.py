@@ -370,3 +370,23 @@ def test_one_attacked_file_and_what_jpeg_makes_of_it(toy: Path, taken, tmp_path:
     assert done.returncode == 1
     assert "as large as the original: 8 x 8, the original 16 x 16" in done.stdout
     assert snellen_command("verify", file, "--original", one["name"], *model_options(toy)).returncode == 2
+
+
+def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """As parts of the exam, from a key each; the cost is said before they begin, and nothing is drawn twice."""
+    text = f'evaluate = "{toy / "pool"}"\ncorruptions = 3\nrobust_accuracy = 3\nepsilon = "200/255"\n'
+    (tmp_path / "exam.toml").write_text(f'{text}parts = ["categories"]\nphotographs = ["{toy / "pool" / "red"}"]\n')
+    done = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run", *model_options(toy))
+    assert done.returncode == 0, done.stderr
+    assert "The exam takes about" in done.stderr
+    corrupted = json.loads((tmp_path / "run" / "corruptions" / "corruptions.json").read_text())
+    assert corrupted["n"] == 3
+    attacked = json.loads((tmp_path / "run" / "robust_accuracy" / "robustness.json").read_text())
+    # Within 200/255 no colour stands.
+    assert (attacked["n"], attacked["points"][0]["accuracy"]["count"]) == (3, 0)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "In bad weather" in page
+    assert "robust accuracy within 200/255" in page
+    (tmp_path / "exam.toml").write_text("corruptions = -1")
+    refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
+    assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)

@@ -142,6 +142,6 @@ def _print(claims: Iterable[Claim]) -> bool:
     holds = True
     for claim in claims:
         style = {True: "green", False: "red", None: None}[claim.holds]
-        output.stdout.print(str(claim), soft_wrap=True, style=style)
+        output.stdout.print(output.as_options(str(claim)), soft_wrap=True, style=style)
         holds &= claim.holds is not False
     return holds

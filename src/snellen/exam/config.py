@@ -66,6 +66,10 @@ class ExamConfig:
             configuration's folder, hub ids, or ``digits``, which need no download.
         evaluate: labelled photographs on which the model itself is scored, one set or several, named as a ``dataset``
             is; where this is set, the part ``evaluation`` is among those that are run.
+        corruptions: number of photographs, of the first of those sets, that the model is scored on under the 19
+            corruptions of ImageNet-C at five severities; 0 leaves this out.
+        robust_accuracy: number of photographs, of the same set, that the standard ensemble attacks within ``epsilon``;
+            0 leaves this out.
         mapping: CSV or JSON file, relative to the configuration's folder: for a class of those sets, the model's class.
         training: images to train networks on from scratch, named as a ``dataset`` is; or a table of ``dataset`` and
             ``epochs``, passes over them in place of each recipe's own.
@@ -101,6 +105,8 @@ class ExamConfig:
     epsilon: str = "4/255"
     dataset: tuple[str, ...] = (DIGITS,)
     evaluate: tuple[str, ...] = ()
+    corruptions: int = 0
+    robust_accuracy: int = 0
     mapping: str = ""
     training: TrainingOptions | str = DIGITS
     training_runs: tuple[str, ...] = ()
@@ -119,6 +125,9 @@ class ExamConfig:
             raise InputError(f"sample is {self.sample}", f"a whole number above 0, or {ALL}")
         if not 0 <= self.sure < 1:
             raise InputError(f"sure is {self.sure:g}", "a probability from 0 to below 1")
+        for name in ("corruptions", "robust_accuracy"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}", "a number of photographs; 0 leaves it out")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed is {self.seed}", "0 to 4294967295")
 

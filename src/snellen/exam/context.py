@@ -32,6 +32,8 @@ class Context:
         evaluate: names of the labelled photographs that the model itself is scored on.
         epochs: passes over the images to train on; None takes each recipe's own.
         features, probe, attack: what the configuration says of these parts.
+        corruptions: number of labelled photographs to corrupt.
+        robust_accuracy: number of labelled photographs to attack with the standard ensemble.
         chosen: how the photographs were chosen, in a sentence or two.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
@@ -51,6 +53,8 @@ class Context:
     evaluate: Sequence[str] = ()
     mapping: str = ""
     chosen: str = ""
+    corruptions: int = 0
+    robust_accuracy: int = 0
     epochs: int | None = None
     features: FeatureOptions = field(default_factory=FeatureOptions)
     probe: ProbeOptions = field(default_factory=ProbeOptions)
@@ -84,6 +88,11 @@ def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
         ends = ["/".join(part[-depth:]) for part in parts]
         names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
     return names
+
+
+def scored_on(context: Context) -> Sequence[str]:
+    """The data sets that the model itself is scored on; those to learn from where none are named."""
+    return context.evaluate or context.datasets
 
 
 def photograph_names(paths: Sequence[str]) -> dict[str, str]:

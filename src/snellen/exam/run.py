@@ -196,6 +196,8 @@ def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context,
         seed=config.seed,
         evaluate=config.evaluate,
         mapping=config.mapping,
+        corruptions=config.corruptions,
+        robust_accuracy=config.robust_accuracy,
     )
     return context, chosen.unreadable
 

@@ -203,7 +203,7 @@ class _Verification:
     def _model(self) -> Iterator[Claim]:
         said, classifier = self._provenance, self._means.classifier
         if classifier is None:
-            yield Claim(f"the model is {shown(said.model)}: name it, as --model, to have its answers verified", None)
+            yield Claim(f"the model is {shown(said.model)}: name it as `model` to have its answers verified", None)
             return
         same = classifier.digest == said.weights
         yield Claim(f"the weights are those of {classifier.name} ({classifier.digest[:16]})", same)
@@ -331,7 +331,7 @@ class _Verification:
             return open_dataset(self._means.datasets[name])
         if name == DIGITS:
             return open_dataset(DIGITS)
-        return Claim(f"{what}: say where its data set {shown(name)} lies, as --dataset NAME=PLACE", None)
+        return Claim(f"{what}: say where its data set {shown(name)} lies, as `dataset`", None)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.exam.context import Context
-from snellen.exam.parts import attack, categories, evaluation, features, probe, stress, training
+from snellen.exam.parts import (
+    attack,
+    categories,
+    corruptions,
+    evaluation,
+    features,
+    probe,
+    robust_accuracy,
+    stress,
+    training,
+)
 from snellen.exam.report.document import Answer, Block, Picture
 
 
@@ -90,6 +100,32 @@ PARTS: Mapping[str, Part] = {
         references=evaluation.REFERENCES,
         wanted_by="evaluate",
         compare=evaluation.compare,
+    ),
+    "corruptions": Part(
+        title="In bad weather",
+        assignment="",
+        asked=(),
+        inputs=corruptions.inputs,
+        run=corruptions.run,
+        seconds=corruptions.seconds,
+        sources=("snellen.evaluation.corruptions", "snellen.evaluation.corrupted"),
+        methods=("snellen.evaluation.corrupted:over_alexnet",),
+        references=corruptions.REFERENCES,
+        long=True,
+        wanted_by="corruptions",
+    ),
+    "robust_accuracy": Part(
+        title="Under attack",
+        assignment="",
+        asked=(),
+        inputs=robust_accuracy.inputs,
+        run=robust_accuracy.run,
+        seconds=robust_accuracy.seconds,
+        sources=("snellen.attacks.standard", "snellen.attacks.balls", "snellen.attacks.robust_accuracy"),
+        methods=("snellen.attacks.robust_accuracy:robust_accuracy",),
+        references=robust_accuracy.REFERENCES,
+        long=True,
+        wanted_by="robust_accuracy",
     ),
     "features": Part(
         title="How it sees",
