@@ -542,7 +542,9 @@ def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
     for number, names in enumerate((("two",), ("one", "two"))):
         progress = Recorder()
         run_exam(ExamConfig(parts=names), tmp_path / str(number), parts=parts, progress=progress)
-        assert progress.notes == ["The exam takes about 30 minutes."]
+        assert progress.notes[0] == "The exam takes about 30 minutes."
+        # What is left is said anew, by how the parts so far went: these took no time, so half of it.
+        assert progress.notes[1:] == ["About 10 minutes are left."] * number
 
     def refuse(*_) -> float:
         raise InputError("no such set")

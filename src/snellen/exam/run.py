@@ -29,6 +29,8 @@ from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint
 
+_WORTH_SAYING = 30.0
+"""Seconds; less need not be announced."""
 _OVERHEAD = 3.0
 """Seconds of a part that are not the network's: decoding, drawing."""
 
@@ -211,10 +213,16 @@ def _finished_parts(
         for name in cached:
             progress.note(f"{parts[name].title}: cached, nothing that decides it has changed")
         missing = [name for name in names if name not in cached]
-        progress.note(f"The exam takes about {_duration(_seconds(missing, cached, context, parts))}.")
+        expected = _expected(missing, cached, context, parts)
+        progress.note(f"The exam takes about {_duration(sum(expected.values()))}.")
+        started, before = time.monotonic(), 0.0
         for name in missing:
             progress.begin(parts[name].title)
             cached[name] = _answer_or_failure(name, context, parts)
+            before += expected.pop(name)
+            left = sum(expected.values()) * _pace(time.monotonic() - started, before)
+            if left >= _WORTH_SAYING:
+                progress.note(f"About {_duration(left)} are left.")
     return [FinishedPart(name, parts[name], cached[name]) for name in names]
 
 
@@ -229,19 +237,29 @@ def _cached(name: str, context: Context, parts: Mapping[str, Part], shared: Shar
         return None
 
 
-def _seconds(
+def _expected(
     missing: Sequence[str], cached: Mapping[str, CachedAnswer], context: Context, parts: Mapping[str, Part]
-) -> float:
-    """Seconds that the missing parts and those they need will take, roughly."""
+) -> dict[str, float]:
+    """Seconds that each missing part will take, roughly, with those of the parts that it is the first to need."""
     of_pass = _seconds_of_pass(context.classifier)
-    needed = [need for name in missing for need in parts[name].needs if need not in cached]
-    total = 0.0
-    for name in dict.fromkeys([*missing, *needed]):
-        total += _OVERHEAD
-        # A data set that cannot be opened takes no time.
-        with contextlib.suppress(SnellenError):
-            total += parts[name].seconds(context, of_pass)
-    return total
+    counted = set(cached)
+    expected: dict[str, float] = {}
+    for name in missing:
+        expected[name] = 0.0
+        for one in (*parts[name].needs, name):
+            if one in counted:
+                continue
+            counted.add(one)
+            expected[name] += _OVERHEAD
+            # A data set that cannot be opened takes no time.
+            with contextlib.suppress(SnellenError):
+                expected[name] += parts[one].seconds(context, of_pass)
+    return expected
+
+
+def _pace(taken: float, expected: float) -> float:
+    """What the rest will take over what is expected of it, by the parts so far; they are another kind of work."""
+    return min(max(taken / expected, 0.5), 2.0) if expected else 1.0
 
 
 def _seconds_of_pass(classifier: Classifier) -> float:

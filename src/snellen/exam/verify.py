@@ -156,11 +156,16 @@ class _Verification:
         self._attacks: list[str] = []
 
     def run(self) -> Verified:
-        """Go through them all; what cannot be read does not hold."""
+        """Go through them all; what cannot be read does not hold. Where there is a link, nothing is read."""
+        odd = [path for path in self._home.rglob("*") if path.is_symlink() or not (path.is_file() or path.is_dir())]
+        if odd:
+            names = [shown(path.relative_to(self._home).as_posix()) for path in sorted(odd)[:_NAMED]]
+            claims = [Claim(f"{name}: is a link, or no file, as an exam leaves none", False) for name in names]
+            return Verified(self._home, tuple(claims), (), ())
         steps: tuple[Callable[[], Iterator[Claim]], ...] = (
             self._files, self._pool, self._model, self._categories, self._attacked, self._trained, self._probed,
         )  # fmt: skip
-        claims: list[Claim] = []
+        claims = []
         for step in steps:
             try:
                 claims += step()
