@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snellen.data.images import read_image
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import Provenance, fingerprint
@@ -64,6 +66,11 @@ class Context:
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
     """Name and content's fingerprint of each file."""
     return [(file, fingerprint(Path(file).read_bytes())) for file in files]
+
+
+def megapixels(photographs: Sequence[str]) -> float:
+    """Millions of pixels of all photographs together."""
+    return sum(math.prod(read_image(Path(photograph)).size) for photograph in photographs) / 1e6
 
 
 def names_of(files: Sequence[str], most: int = 4) -> str:
