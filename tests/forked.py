@@ -27,6 +27,7 @@ from typing import NoReturn, Self
 _PIPES = ("stdin", "stdout", "stderr")
 _PRELOADED = (
     "snellen.cli", "snellen.data.datasets", "snellen.exam.compare", "snellen.exam.run", "snellen.exam.compose",
+    "snellen.exam.many", "snellen.exam.verify",
     "snellen.models.listing", "snellen.inspect.figures", "snellen.transfer.files", "snellen.training.files",
     "rich.progress", "rich.table", "sklearn.datasets",
 )  # fmt: skip

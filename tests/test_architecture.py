@@ -11,7 +11,7 @@ from snellen.cli.output import as_options
 
 PACKAGE = Path(snellen.__file__).parent
 # Of the root only these files may be: a further one would be a room without a name.
-ROOT = {"errors", "intervals", "figures", "_torchvision"}
+ROOT = {"errors", "intervals", "figures", "prose", "_torchvision"}
 FLOORS = {
     "cli": 8,
     "web": 7,

@@ -25,8 +25,10 @@ from snellen.exam.compose import FinishedPart, checklist
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
+from snellen.exam.report.code import method_listing
 from snellen.exam.report.document import (
     Answer,
+    Discussion,
     Fact,
     Failed,
     FigureRow,
@@ -60,8 +62,8 @@ def text_of(pdf: Path) -> str:
 def report_of(*blocks, title: str = "t", paper: str = "a4", **others) -> Report:
     """A report of one section."""
     values = {
-        "author": "", "collaborators": [], "summary": [], "cover": None, "checklist": [], "findings": [],
-        "references": [], "listings": [], "provenance": [],
+        "author": "", "collaborators": [], "summary": [], "cover": None, "highlights": [], "checklist": [],
+        "findings": [], "references": [], "words": "", "listings": [], "provenance": [], "made": "2026-11-26",
     }  # fmt: skip
     return Report(title=title, sections=[Section("s", title, "", blocks)], paper=paper, **(values | others))
 
@@ -163,6 +165,35 @@ def test_config_mistakes(tmp_path: Path, text, message) -> None:
         read_exam_config(write(tmp_path / "exam.toml", text))
 
 
+def test_tables_of_single_parts(tmp_path: Path) -> None:
+    text = """
+        [training]
+        dataset = "digits"
+        epochs = 2
+        [attack]
+        method = "gradient_ascent"
+        [probe]
+        classifier = "ridge"
+        [features]
+        layers = ["blocks.1"]
+        channels = [3, 4]
+    """
+    config = read_exam_config(write(tmp_path / "exam.toml", text))
+    assert (config.trained.dataset, config.trained.epochs) == ("digits", 2)
+    assert {recipe.epochs for recipe in training.recipes("digits", 2)} == {2}
+    assert {recipe.epochs for recipe in training.recipes("elsewhere", 3)} == {3}
+    assert (config.attack.method, config.probe.classifier) == ("gradient_ascent", "ridge")
+    assert (config.features.layers, config.features.channels) == (("blocks.1",), (3, 4))
+    for wrong, message in (
+        ("[attack]\nrobust = true\nmethod = 'gradient_ascent'", "line 1, attack: a robust attack has its own method"),
+        ("[attack]\nmethod = 'fgsm'", "method is 'fgsm' .apgd or gradient_ascent"),
+        ("[training]\nepochs = 0", "epochs is 0"),
+        ("[probe]\nkind = 'svm'", "unknown key 'kind'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read_exam_config(write(tmp_path / "exam.toml", wrong))
+
+
 def test_config_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="gone.toml: cannot be read: No such file"):
         read_exam_config(tmp_path / "gone.toml")
@@ -247,6 +278,7 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
     Image.new("RGB", (20, 10)).save(picture)
     blocks = (
         Paragraph(nasty),
+        Discussion([nasty, nasty]),
         Heading(nasty),
         Points([nasty]),
         Table((nasty,), [[nasty]], nasty),
@@ -261,15 +293,20 @@ def test_typeset_prints_any_text(tmp_path: Path, paper: str) -> None:
         collaborators=[nasty],
         summary=[Fact(nasty, nasty)],
         cover=Picture(picture, nasty),
-        checklist=[Item(nasty, nasty, "s", nasty, nasty), Item(nasty, nasty, "gone", "", nasty)],
-        findings=[(nasty, [Fact(nasty, nasty)])],
+        highlights=[(nasty, Picture(picture, nasty))],
+        checklist=[Item(nasty, nasty, "s", nasty, nasty), Item(nasty, nasty, "gone", "", nasty, answered=False)],
+        findings=[(nasty, nasty)],
         references=[nasty],
-        listings=[Listing(nasty, nasty)],
+        words=nasty,
+        listings=[Listing(nasty, nasty, nasty)],
         provenance=[Fact(nasty, nasty)],
         paper=paper,
     )
-    write_pdf(report, tmp_path / "report.pdf")
-    assert text_of(tmp_path / "report.pdf").replace(" ", "").count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 24
+    remark = write_pdf(report, tmp_path / "report.pdf")
+    text = text_of(tmp_path / "report.pdf").replace(" ", "")
+    assert text.count("#panic()*a*_b_$x$`c`<d>@e\\f[g]//h/*i*/=j-k") >= 30
+    assert ("漢" in text) is (remark == "")
+    assert remark == "" or (remark == "no font here has 漢: printed as numbers, [U+6F22]" and "[U+6F22]" in text)
     width, _ = pypdfium2.PdfDocument(tmp_path / "report.pdf")[0].get_size()
     assert width == pytest.approx({"a4": 595.3, "us-letter": 612}[paper], abs=0.5)
 
@@ -306,6 +343,7 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
     report = report_of(
         Paragraph(nasty),
         Heading("What, then?"),
+        Discussion([nasty]),
         Points([nasty]),
         Table((nasty, "n"), [[nasty, "1,000"], [nasty, "2"]], nasty),
         Picture(picture, nasty, 0.5),
@@ -314,15 +352,17 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
         title=nasty,
         cover=Picture(picture, nasty),
         checklist=[Item("1", nasty, "s", "What, then?", nasty), Item("2", nasty, "", "", nasty)],
-        findings=[(nasty, [Fact(nasty, nasty)])],
-        listings=[Listing(nasty, "x = '<b>'")],
+        highlights=[(nasty, Picture(picture, nasty))],
+        findings=[(nasty, nasty)],
+        listings=[Listing(nasty, "x = '<b>'", nasty)],
         references=[nasty],
+        words=nasty,
     )
     write_html(report, tmp_path / "report.html")
     page = Page(tmp_path / "report.html")
-    assert page.text.count(nasty) >= 18
+    assert page.text.count(nasty) >= 22
     assert "x = '<b>'" in page.text
-    assert len(page.sources) == 4
+    assert len(page.sources) == 5
     for source in page.sources:
         kind, _, data = source.partition(";base64,")
         assert kind == "data:image/png"
@@ -359,12 +399,13 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     blocks = (
         Paragraph("p"),
         Heading("h"),
-        Points(("i",)),
+        Discussion(("i",)),
         Table(("a",), (("1",),), "c"),
         Picture(picture, "c", 0.5),
         FigureRow((Picture(picture, "1"), Picture(elsewhere, "2")), ("x", "y"), "c"),
     )
-    cached = CachedAnswer(Answer("data", (Fact("n", "v"),), blocks), "key", "now", 1.5)
+    answer = Answer("data", (Fact("n", "v"),), blocks, "h", Picture(picture, "c"), (("h", "why"),))
+    cached = CachedAnswer(answer, "key", "now", 1.5)
     save_cached(cached, "part", tmp_path / "run")
     loaded = load_cached("part", tmp_path / "run")
     assert loaded is not None
@@ -373,7 +414,7 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
     assert brought_in.parent == tmp_path / "run" / "part"
     assert brought_in.read_bytes() == elsewhere.read_bytes()
     row = FigureRow((Picture(picture, "1"), Picture(brought_in, "2")), ("x", "y"), "c")
-    assert loaded == dataclasses.replace(cached, answer=Answer("data", (Fact("n", "v"),), (*blocks[:5], row)))
+    assert loaded == dataclasses.replace(cached, answer=dataclasses.replace(answer, blocks=(*blocks[:5], row)))
     moved = (tmp_path / "run").rename(tmp_path / "moved")
     found = load_cached("part", moved)
     assert found is not None
@@ -501,7 +542,9 @@ def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
     for number, names in enumerate((("two",), ("one", "two"))):
         progress = Recorder()
         run_exam(ExamConfig(parts=names), tmp_path / str(number), parts=parts, progress=progress)
-        assert progress.notes == ["The exam takes about 30 minutes."]
+        assert progress.notes[0] == "The exam takes about 30 minutes."
+        # What is left is said anew, by how the parts so far went: these took no time, so half of it.
+        assert progress.notes[1:] == ["About 10 minutes are left."] * number
 
     def refuse(*_) -> float:
         raise InputError("no such set")
@@ -544,11 +587,16 @@ def test_a_part_that_failed_is_run_again(tmp_path: Path) -> None:
 
 def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path: Path, monkeypatch) -> None:
     tiny = dataclasses.replace(read_recipe("plain"), epochs=1, size=8, batch=500)
-    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda _: [tiny])
+    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda *_: [tiny])
 
     def trained(seed: int, runs: Sequence[str] = ()) -> str:
         surroundings = SimpleNamespace(
-            training="digits", training_runs=runs, folder=tmp_path, seed=seed, classifier=SimpleNamespace(device="cpu")
+            training="digits",
+            epochs=None,
+            training_runs=runs,
+            folder=tmp_path,
+            seed=seed,
+            classifier=SimpleNamespace(device="cpu"),
         )
         answer = training.run(surroundings)
         return " ".join(block.text for block in answer.blocks if isinstance(block, Paragraph))
@@ -566,9 +614,13 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
+    def short(*shortfalls):
+        return CachedAnswer(Answer("digits", (), (Heading("plain"),), shortfalls=shortfalls), "", "now", 1.0)
+
     finished = [
         FinishedPart("features", PARTS["features"], answered(Heading("What the maps show"))),
         FinishedPart("probe", PARTS["probe"], answered(Failed("dark"))),
+        FinishedPart("training", PARTS["training"], short(("plain", "they stand in"))),
     ]
     items = checklist(ExamConfig(collaborators=("Ada",)), finished, PARTS)
     assert [item.problem for item in items if item.problem != "Instructions"] == sorted(
@@ -579,7 +631,13 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     shown = next(item for item in items if item.heading == "What the maps show")
     assert (shown.section, shown.data) == ("features", "peppers.jpg")
     assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
-    assert {item.section for item in items if item.problem.startswith("Problem 3")} == {""}
+    assert {item.data for item in items if item.heading == "plain"} == {"digits; they stand in"}
+    absent = [item for item in items if item.problem == "Problem 3, part 3"]
+    assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
+    answered_in_full = {item.problem for item in items if item.answered}
+    assert answered_in_full == {"Instructions", "Problem 1, part 2"}
+    without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
+    assert (without.asked, without.section, without.answered) == ("The code", "", False)
     report = report_of(*[Paragraph("x " * 3000)] * 2, Heading("here"), checklist=[Item("1", "a", "s", "here", "d")])
     write_pdf(report, tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
@@ -601,14 +659,14 @@ def test_two_exams_side_by_side(tmp_path: Path) -> None:
     _, parts = counted()
     run_exam(ExamConfig(), tmp_path / "a", parts=parts)
     run_exam(ExamConfig(seed=1), tmp_path / "b", parts=parts)
-    report, page = compare_exams(str(tmp_path / "a"), tmp_path / "b", tmp_path / "c", parts=parts)
+    report, page = compare_exams([str(tmp_path / "a"), tmp_path / "b"], tmp_path / "c", parts=parts)
     text = text_of(report)
     assert "tf_efficientnet_lite0 (a)" in text
     assert "one 1 3" in text
     assert "two 2 4" in text
     assert len(Page(page).sources) == 4
     with pytest.raises(InputError, match="gone: holds no finished exam"):
-        compare_exams(tmp_path / "a", tmp_path / "gone", tmp_path / "c", parts=parts)
+        compare_exams([tmp_path / "a", tmp_path / "gone"], tmp_path / "c", parts=parts)
 
 
 def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
@@ -617,9 +675,9 @@ def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
     folders = [tmp_path / "x" / "exam", tmp_path / "y" / "exam"]
     for folder in folders:
         run_exam(ExamConfig(parts=("one",)), folder, parts=parts)
-    report, _ = compare_exams(*folders, tmp_path / "c", parts=parts)
+    report, _ = compare_exams(folders, tmp_path / "c", parts=parts)
     assert "tf_efficientnet_lite0 (x/exam) and tf_efficientnet_lite0 (y/exam)" in text_of(report)
-    report, _ = compare_exams(folders[0], folders[0], tmp_path / "d", parts=parts)
+    report, _ = compare_exams([folders[0], folders[0]], tmp_path / "d", parts=parts)
     assert "tf_efficientnet_lite0 (1) and tf_efficientnet_lite0 (2)" in text_of(report)
 
 
@@ -631,7 +689,7 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> 
     save_cached(
         dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, data="on that")), "one", tmp_path / "b"
     )
-    report, _ = compare_exams(tmp_path / "a", tmp_path / "b", tmp_path / "c", parts=parts)
+    report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
     assert "Not on the same data, so not to be held against each other" in text_of(report)
 
 
@@ -665,6 +723,8 @@ def test_every_part_is_complete() -> None:
             assert part.assignment.startswith("Problem "), name
             assert part.asked, name
         assert part.sources, name
+        assert part.methods, name
+        assert all(method_listing(names).text for names in part.methods), name
         assert part.references, name
         assert set(part.needs) <= set(PARTS), name
         for module in part.sources:

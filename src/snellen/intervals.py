@@ -46,6 +46,8 @@ class Rate:
     def __str__(self) -> str:
         if not self.n:
             return "none of 0"
+        if self.n == 1:  # whose interval says nothing
+            return f"{self.count} of 1"
         return f"{self.share:.0%} ({self.count} of {self.n}; 95% interval {self.low:.0%} to {self.high:.0%})"
 
 

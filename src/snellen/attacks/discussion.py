@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
+from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
 
 _LIMITS = (
     "This is a white-box attack on one network: it does not say how another network would see these files, and a "
@@ -17,25 +20,107 @@ def discuss_attack(attack: AttackResult) -> str:
     """Sentences about one attack."""
     original, attacked, control = attack.original, attack.attacked.top, attack.control.top
     sentences = [
-        f"{attack.name} is seen as {original.label}, {original.probability:.1%}; with noise of at most "
-        f"{attack.norm}/255 its file is seen as {attacked.label}, {attacked.probability:.1%}. Uniform noise of at "
-        f"most {attack.epsilon}/255 leaves it {control.label}, {control.probability:.1%}."
+        f"{attack.name} is seen as {plain(original.label)}, {share(original.probability)}; with noise of at most "
+        f"{attack.norm}/255 its file is seen as {plain(attacked.label)}, {share(attacked.probability)}. Uniform "
+        "noise of at "
+        f"most {attack.epsilon}/255 leaves it {plain(control.label)}, {share(control.probability)}."
     ]
     if not attack.correct:
         sentences.append(
-            f"It shows {attack.label.label}: it was wrong before the attack, and changing it proves nothing."
+            f"It shows {plain(attack.label.label)}: it was wrong before the attack, and changing it proves nothing."
         )
     if attack.reason is not None:
         sentences.append(f"The attack failed: {attack.reason}.")
     if attack.held_out:
-        successes, plain, draws = (
+        successes, unaware, draws = (
             sum(getattr(one, key) for one in attack.held_out) for key in ("successes", "plain_successes", "draws")
         )
         sentences.append(
             f"Under transforms that the attack did not see, {successes} of {draws} draws still meet the criterion, of "
-            f"the plain attack's {plain}."
+            f"the plain attack's {unaware}."
         )
     return " ".join([*sentences, _LIMITS])
+
+
+def discuss_attacks(attacks: Sequence[AttackResult]) -> list[str]:
+    """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved."""
+    return [_found(attacks), *_trouble(attacks), _why(attacks), _LIMITS]
+
+
+def headline(attacks: Sequence[AttackResult]) -> str:
+    """How many files are seen as the attack wants, in one sentence."""
+    hit = sum(one.attacked.success for one in attacks)
+    wanted = _wanted(attacks)
+    return (
+        f"{sentence(word(hit))} of {counted(len(attacks), 'photograph')} {'is' if hit == 1 else 'are'} {wanted} "
+        "after a "
+        f"change of at most {max(one.norm for one in attacks)}/255; random noise of that size does it to "
+        f"{word(sum(one.control.success for one in attacks))}"
+    )
+
+
+def _wanted(attacks: Sequence[AttackResult]) -> str:
+    target = attacks[0].target
+    return "taken for another class" if target is None else f"seen as {with_article(plain(target.label))}"
+
+
+def _found(attacks: Sequence[AttackResult]) -> str:
+    """How many succeed, how surely, and what random noise of the same size does."""
+    hit = [one for one in attacks if one.attacked.success]
+    if not hit:
+        return f"None of {counted(len(attacks), 'photograph')} could be {_wanted(attacks)} within the bound."
+    everything = (
+        f"All {word(len(hit))} photographs are"
+        if 1 < len(hit) == len(attacks)
+        else f"{sentence(word(len(hit)))} of {counted(len(attacks), 'photograph')} {'is' if len(hit) == 1 else 'are'}"
+    )
+    least = min(hit, key=lambda one: one.attacked.top.probability)
+    sure = f"with at least {share(least.attacked.top.probability)}"
+    steps = [one.gradients for one in hit]
+    effort = f"{min(steps)} gradients" if min(steps) == max(steps) else f"{min(steps)} to {max(steps)} gradients"
+    return f"{everything} {_wanted(attacks)}, {sure}, after {effort} each. {_control(attacks)}"
+
+
+def _control(attacks: Sequence[AttackResult]) -> str:
+    hits, moved = (sum(getattr(one.control, key) for one in attacks) for key in ("success", "changed"))
+    if hits:
+        return f"But random noise of the same size does that to {word(hits)} of them too: not all is the attack's."
+    beside = f", though it moves {word(moved)} to yet another class" if moved else ""
+    return f"Random noise of the same size never does that{beside}: what counts is the noise's direction, not its size."
+
+
+def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
+    """What has to be said before these attacks mean anything."""
+    wrong = [stem(one.name) for one in attacks if not one.correct]
+    unsure = [stem(one.name) for one in attacks if one.correct and one.original.probability < _UNSURE]
+    texts = []
+    if wrong:
+        texts.append(
+            f"{sentence(listed(wrong))} {'was' if len(wrong) == 1 else 'were'} seen wrongly before any attack, so "
+            "changing "
+            f"{'it' if len(wrong) == 1 else 'them'} proves nothing."
+        )
+    if unsure:
+        texts.append(
+            f"The network was unsure of {listed(unsure)} to begin with (below {share(_UNSURE)}); turning a sure answer "
+            "proves more."
+        )
+    return [" ".join(texts)] if texts else []
+
+
+_UNSURE = 0.5
+
+
+def _why(attacks: Sequence[AttackResult]) -> str:
+    height_by_width = max(one.image.width * one.image.height for one in attacks)
+    return (
+        "Why so little is enough: the gradient says of every one of up to "
+        f"{3 * height_by_width / 1e6:.1f} million values whether to go up or down, and the network is close to "
+        "linear over "
+        "so short a way, so that steps too small to see add up in one logit (Goodfellow et al., arXiv 1412.6572); "
+        "random steps of "
+        "the same size cancel."
+    )
 
 
 def discuss(summary: AttackSummary) -> str:
@@ -57,8 +142,8 @@ def discuss(summary: AttackSummary) -> str:
         sentences.append(_half(summary))
     if wrong.n:
         sentences.append(
-            f"Kept apart: {wrong.n} photographs that were wrong before any attack, of which {wrong.success} meet the "
-            "criterion."
+            f"Kept apart: {counted(wrong.n, 'photograph')} wrong before any attack, of which {wrong.success} "
+            f"{'meets' if wrong.n == 1 else 'meet'} the criterion."
         )
     return " ".join([*sentences, _LIMITS])
 

@@ -15,9 +15,12 @@ from snellen.attacks.verify import Bytes
 from snellen.data.images import open_photo
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, styled, thumbnail
 from snellen.models.predictions import Prediction
+from snellen.prose import stem
 
 _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
+_DETAIL = 48
+"""The side of a drawn detail, in pixels."""
 
 
 def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
@@ -34,7 +37,7 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
         for row, images, attack in zip(grid, rows, attacks, strict=True):
             titles = (
                 _title(attack.original),
-                f"noise, ±{attack.norm}/255 stretched" if attack.norm else "no noise",
+                _noise_title(attack.norm),
                 _title(attack.attacked.top),
             )
             for axes, image, title in zip(row, images, titles, strict=True):
@@ -46,6 +49,43 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
     return figure
 
 
+def _noise_title(norm: int) -> str:
+    return f"noise of ±{norm}/255, {127.5 / norm:.0f} times as strong" if norm else "no noise"
+
+
+def draw_details(attacks: Sequence[AttackResult]) -> Figure:
+    """A column for each attack: the same small detail of original, attacked file and noise, pixel by pixel.
+
+    The detail is the square, of those on a grid, in which the original has most contrast.
+    """
+    details = [_details(attack) for attack in attacks]
+    with styled():
+        figure = new_figure(6.3, 3 * 6.3 / max(3, len(attacks)) + 0.4)
+        grid = figure.subplots(3, max(3, len(attacks)), squeeze=False)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        for number, (images, attack) in enumerate(zip(details, attacks, strict=True)):
+            titles = (stem(attack.name), "attacked", f"noise, ± {attack.norm}/255")
+            for axes, image, title in zip(grid[:, number], images, titles, strict=True):
+                axes.imshow(image, interpolation="nearest")
+                axes.set_title(title, fontsize=8)
+    return figure
+
+
+def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:
+    """A square of the original, of the attacked photograph and of the stretched noise."""
+    before, after = (np.asarray(image) for image in (open_photo(attack.source, "figure").image, attack.image))
+    height, width = before.shape[:2]
+    side = min(_DETAIL, height, width)
+    # Around the middle, where the network looks and the noise is.
+    rows = range(height // 4, max(height // 4 + 1, 3 * height // 4 - side + 1), max(1, side // 2))
+    columns = range(width // 4, max(width // 4 + 1, 3 * width // 4 - side + 1), max(1, side // 2))
+    places = [(min(row, height - side), min(column, width - side)) for row in rows for column in columns]
+    row, column = max(places, key=lambda place: before[place[0] : place[0] + side, place[1] : place[1] + side].std())
+    square = (slice(row, row + side), slice(column, column + side))
+    return before[square], after[square], _stretched(before[square], after[square], attack.norm)
+
+
 def _images(attack: AttackResult) -> tuple[Image.Image, Bytes, Image.Image]:
     """The original, the stretched noise and the attacked photograph, reduced to what is drawn."""
     original, attacked = open_photo(attack.source, "figure").image, attack.image
@@ -55,8 +95,13 @@ def _images(attack: AttackResult) -> tuple[Image.Image, Bytes, Image.Image]:
 def stretched_noise(original: Image.Image, attacked: Image.Image, norm: int) -> Bytes:
     """The difference of two images with ``norm``/255 stretched to black and white and no change mid-gray."""
     step = -(-max(original.size) // _SIDE)
-    before, after = (np.asarray(image)[::step, ::step].astype(int) for image in (original, attacked))
-    stretched: Bytes = np.round(127.5 + 127.5 * (after - before) / max(norm, 1)).clip(0, 255).astype(np.uint8)
+    before, after = (np.asarray(image)[::step, ::step] for image in (original, attacked))
+    return _stretched(before, after, norm)
+
+
+def _stretched(before: Bytes, after: Bytes, norm: int) -> Bytes:
+    difference = after.astype(int) - before
+    stretched: Bytes = np.round(127.5 + 127.5 * difference / max(norm, 1)).clip(0, 255).astype(np.uint8)
     return stretched
 
 

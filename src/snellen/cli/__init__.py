@@ -30,6 +30,7 @@ from snellen.cli.probe import probe
 from snellen.cli.serve import serve
 from snellen.cli.stress import stress
 from snellen.cli.train import train
+from snellen.cli.verify import verify
 from snellen.data.reading import ignore_profiles as without_profiles
 from snellen.data.reading import reading_log
 from snellen.errors import SnellenError
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 # The order in which help lists them.
 for command in (
-    classify, evaluate, features, layers, embed, probe, train, compare, attack, stress, exam, serve, models,
+    classify, evaluate, features, layers, embed, probe, train, compare, attack, stress, exam, verify, serve, models,
 ):  # fmt: skip
     app.command()(command)
 

@@ -29,6 +29,7 @@ def attack(
         str | None,
         typer.Option(help="The class shown. Without it, the one that the folder is named as, else the clean answer."),
     ] = None,
+    photo_labels: options.PhotoLabels = None,
     method: Annotated[
         Literal["apgd", "gradient_ascent"],
         typer.Option(help="apgd: signed, adapting steps. gradient_ascent: the assignment's own rule."),
@@ -61,6 +62,7 @@ def attack(
     """Fooling it: noise that makes each saved file look like something else to the model."""
     output.exclusive(("--json", json), ("--csv", csv))
     output.exclusive(("--target", target is not None), ("--untargeted", untargeted))
+    output.exclusive(("--label", label is not None), ("--photo-labels", photo_labels is not None))
     from snellen.errors import InputError
 
     if target is None and not untargeted:
@@ -78,6 +80,7 @@ def attack(
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
+    from snellen.data.photo_labels import photo_labels as labels_of_photographs
     from snellen.models.classifier import load
     from snellen.runs.files import Run, write_json
     from snellen.runs.serialise import to_json
@@ -97,9 +100,10 @@ def attack(
     with Run(out) as run:
         sources = expand(images, output.complain)
         classifier = load_classifier(model, probe, architecture, device, described)
+        said = labels_of_photographs(classifier.labels, sources, photo_labels)
+        labels: list[str | int | None] = [*said] if label is None else [label] * len(sources)
         members = [load(name, device=device) for name in ensemble or []]
         with output.progress_bar() as progress:
-            labels = [label] * len(sources)
             result = attack_folder(classifier, sources, config, out, labels=labels, ensemble=members, progress=progress)
         write_json(out / "attacks.json", result)
         _draw(result, out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,6 @@ from snellen.cli import options, output
 if TYPE_CHECKING:
     from snellen.data.images import Failure
     from snellen.inspect.categories import Classification
-    from snellen.models.classifier import Classifier
 
 _MOST_ROWS_OF_A_FIGURE = 50
 
@@ -29,6 +29,7 @@ def classify(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw each photograph beside its bars: a .png, .svg or .pdf file.")
     ] = None,
+    photo_labels: options.PhotoLabels = None,
     probe: options.Probe = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
@@ -38,6 +39,7 @@ def classify(
     """What it sees: the top categories of each photograph and their probabilities."""
     output.exclusive(("--json", json), ("--csv", csv))
     from snellen.data.images import Failure, expand
+    from snellen.data.photo_labels import photo_labels as labels_of_photographs
     from snellen.errors import InputError
     from snellen.runs.files import check_figure_path
     from snellen.runs.ledger import check_output
@@ -57,6 +59,9 @@ def classify(
     if probe is not None:
         # A probe may know fewer classes than are shown by default.
         k = min(k, len(classifier.labels))
+    # Of one photograph there is no rate, and looking for its class takes longer than showing it.
+    several = len(sources) > 1 or photo_labels is not None
+    labels = labels_of_photographs(classifier.labels, sources, photo_labels) if several else [None]
     results: list[Classification | Failure] = []
     with output.progress_bar() as progress:
         progress.begin("Classifying", len(sources))
@@ -69,7 +74,7 @@ def classify(
         _print_csv(results)
     else:
         _print_table(results)
-        _print_accuracy(classifier, results)
+        _print_accuracy(labels, results, "the labels" if photo_labels else "the names of their folders")
     if figure is not None:
         _draw([result for result in results if isinstance(result, Classification)], figure)
     output.finish(sum(isinstance(result, Failure) for result in results))
@@ -107,26 +112,15 @@ def _print_table(results: list[Classification | Failure]) -> None:
         output.stdout.print(table)
 
 
-def _print_accuracy(classifier: Classifier, results: list[Classification | Failure]) -> None:
-    """How many are right, of photographs in folders that are named by a class of the model's; else nothing."""
+def _print_accuracy(labels: Sequence[int | None], results: list[Classification | Failure], told_by: str) -> None:
+    """How many are right, of photographs whose class is told; nothing where fewer than two are."""
     from snellen.inspect.categories import Classification
-
-    pairs = [(Path(one.image).parent.name, one.top.index) for one in results if isinstance(one, Classification)]
-    if len(pairs) < 2:
-        # Of one photograph there is no rate, and looking for its class takes longer than showing it.
-        return
-    from snellen.errors import InputError
-    from snellen.evaluation.matching import match_classes
     from snellen.intervals import Rate
 
-    try:
-        matches = match_classes(sorted({folder for folder, _ in pairs}), classifier.labels)
-    except InputError:
-        return
-    indices = {match.name: match.index for match in matches}
-    right = [indices[folder] == top for folder, top in pairs if indices[folder] is not None]
+    pairs = zip(labels, results, strict=True)
+    right = [label == one.top.index for label, one in pairs if label is not None and isinstance(one, Classification)]
     if len(right) > 1:
-        output.stdout.print(f"By the names of their folders {Rate.of(right)} are right.", soft_wrap=True)
+        output.stdout.print(f"By {told_by} {Rate.of(right)} are right.", soft_wrap=True)
 
 
 def _draw(results: list[Classification], path: Path) -> None:

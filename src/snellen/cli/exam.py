@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snellen.cli import options, output
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from snellen.exam.config import ExamConfig
+
 
 @options.describes_a_model
 def exam(
-    config: Annotated[
-        Path | None, typer.Argument(help="The exam's configuration; without it, the bundled model and photographs.")
+    configs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="The exam's configuration, or several, each of which gets a folder below --out; without one, the "
+            "bundled model and photographs.",
+            metavar="[CONFIG...]",
+        ),
     ] = None,
     out: options.Out = Path("exam"),
     quick: Annotated[
@@ -23,40 +33,103 @@ def exam(
         str | None, typer.Option("--model", "-m", help="In place of the configuration's, and named as elsewhere.")
     ] = None,
     architecture: options.Architecture = None,
-    compare: Annotated[
-        tuple[Path, Path] | None,
+    photographs: Annotated[
+        list[str] | None,
         typer.Option(
-            "--compare", help="Lay two finished exams side by side, in place of taking one.", metavar="RUN RUN"
+            "--photographs", help="In place of the configuration's: a file, folder or pattern; once for each."
         ),
     ] = None,
+    photo_labels: options.PhotoLabels = None,
+    sample: Annotated[
+        str | None, typer.Option("--sample", help="How many of the photographs are drawn and examined; or all.")
+    ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option("--sure", help="Only photographs that the model gets right with at least this probability."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="In place of the configuration's.", min=0, max=2**32 - 1)
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Lay finished exams side by side: the arguments are their run folders.")
+    ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Print the findings, and name summary.pdf: the first page alone.")
+    ] = False,
+    keep_source: Annotated[
+        bool,
+        typer.Option(
+            "--keep-source", help="Also write source/: the report in Typst, its figures, the discussions to rewrite."
+        ),
+    ] = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
-    if compare is not None:
-        output.exclusive(("--compare", True), ("--quick", quick), ("a configuration", config is not None))
+    configs = configs or []
+    if compare:
+        output.exclusive(
+            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source)
+        )
         from snellen.exam.compare import compare_exams
 
-        _print(*compare_exams(*compare, out))
+        _print(*compare_exams(configs, out))
         return
     import dataclasses
 
     from snellen.exam.config import ExamConfig, read_exam_config
-    from snellen.exam.run import run_exam
     from snellen.runs.process import keep_freed_memory
 
     # Trainings are among its parts.
     keep_freed_memory()
-    settings = ExamConfig() if config is None else read_exam_config(config)
-    settings = settings.with_model(model, architecture, **described.as_arguments())
+
+    def change(config: ExamConfig) -> ExamConfig:
+        labels = None if photo_labels is None else str(photo_labels)
+        config = config.with_model(model, architecture, **described.as_arguments())
+        config = config.with_photographs(photographs or (), labels, sample, sure, seed)
+        return dataclasses.replace(config, quick=config.quick or quick)
+
+    if len(configs) > 1:
+        output.exclusive(("several configurations", True), ("--summary", summary), ("--keep-source", keep_source))
+        _take_many(configs, out, change)
+        return
+    from snellen.exam.run import run_exam
+
+    settings = change(read_exam_config(configs[0]) if configs else ExamConfig())
     with output.progress_bar(announced=True) as progress:
-        result = run_exam(dataclasses.replace(settings, quick=settings.quick or quick), out, progress=progress)
+        result = run_exam(settings, out, keep_source=keep_source, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
-    _print(result.report, result.page)
+    if summary:
+        for title, found in result.findings:
+            output.stdout.print(f"{title}: {found}", soft_wrap=True)
+        output.stdout.print(f"The same on one page is {result.summary}", soft_wrap=True)
+    else:
+        _print(result.report, result.page)
     if result.failed:
         raise typer.Exit(1)
     output.finish(len(result.unreadable))
+
+
+def _take_many(configs: list[Path], out: Path, change: Callable[[ExamConfig], ExamConfig]) -> None:
+    """Take them all; status 1 where one failed, 2 where only inputs were bad."""
+    from snellen.exam.many import TABLE, run_exams
+
+    with output.progress_bar(announced=True) as progress:
+        entries = run_exams(configs, out, change=change, progress=progress)
+    for one in entries:
+        for problem in one.problems:
+            output.complain(f"{one.name}: {problem}")
+        if one.same_photographs or one.same_attacks:
+            same = {"photographs": one.same_photographs, "attacked files": one.same_attacks}
+            said = "; ".join(f"the same {what} as {', '.join(names)}" for what, names in same.items() if names)
+            output.stdout.print(f"{one.name} has {said}", soft_wrap=True)
+    good = sum(one.status == 0 for one in entries)
+    said = f"{good} of {len(entries)} exams without a problem; the table is {out / TABLE}.csv, .json and .html"
+    output.stdout.print(said, soft_wrap=True)
+    states = {one.status for one in entries}
+    if states != {0}:
+        raise typer.Exit(1 if 1 in states else 2)
 
 
 def _print(report: Path, page: Path) -> None:

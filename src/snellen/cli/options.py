@@ -73,6 +73,14 @@ Precision = Annotated[
     Literal["float32", "bfloat16"],
     typer.Option("--precision", help="bfloat16 is faster, and not quite the same."),
 ]
+PhotoLabels = Annotated[
+    Path | None,
+    typer.Option(
+        "--photo-labels",
+        help="What the photographs show: a .csv, .tsv or .jsonl file with columns file_name and label. It counts "
+        "before the folders' names.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Of every random choice.", min=0, max=2**32 - 1)]
 Probe = Annotated[
     Path | None, typer.Option("--probe", help="In place of a model: a folder that snellen probe --out wrote.")

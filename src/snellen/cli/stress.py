@@ -23,6 +23,7 @@ def stress(
         list[str] | None,
         typer.Option(help="What an attacked photograph was made from; once for each, in their order."),
     ] = None,
+    photo_labels: options.PhotoLabels = None,
     model: options.Model = options.DEFAULT_MODEL,
     json: options.Json = False,
     csv: options.Csv = False,
@@ -40,6 +41,7 @@ def stress(
 
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
+    from snellen.data.photo_labels import photo_labels as labels_of_photographs
     from snellen.robustness.files import stress_files, to_csv, write_results
     from snellen.robustness.stress import check_originals
     from snellen.runs.files import Run
@@ -50,8 +52,9 @@ def stress(
     check_originals(len(sources), len(originals) or len(sources))
     with Run(out) as run:
         classifier = load_classifier(model, probe, architecture, device, described)
+        labels = labels_of_photographs(classifier.labels, originals or sources, photo_labels)
         with output.progress_bar() as progress:
-            report = stress_files(classifier, sources, originals, progress=progress)
+            report = stress_files(classifier, sources, originals, labels=labels, progress=progress)
         write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
         run.write_manifest(classifier.provenance(report.data))
     if json:

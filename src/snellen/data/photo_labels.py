@@ -21,26 +21,50 @@ def photo_labels(
         labels: the classifier's classes.
         sources: paths of the photographs.
         said: class of photographs by their path, by as much of its end as tells them apart, or by its name without its
-            ending; or a .csv, .tsv or .jsonl file that says the same.
+            ending; or a .csv, .tsv or .jsonl file that says the same, and may speak of other photographs too.
 
     Raises:
-        InputError: no such class; a name that fits no photograph, or several; no such file.
+        InputError: no such class; a name that fits several photographs, or none; a file none of whose names fits one;
+            no such file.
     """
-    given = read_labels(said) if isinstance(said, str | Path) else dict(said or {})
+    table = isinstance(said, str | Path)
+    given = read_photo_labels(said) if isinstance(said, str | Path) else dict(said or {})
     found: list[int | None] = [label_of_folder(labels, source) for source in sources]
+    ends = _by_last_part(sources)
+    told = 0
     for name, label in given.items():
-        fitting = [number for number, source in enumerate(sources) if _names(name, source)]
-        if not fitting:
+        fitting = [number for number in ends.get(PurePath(name).name, ()) if _names(name, sources[number])]
+        if not fitting and not table:
             raise InputError(f"labels: no photograph is called {name!r}", ", ".join(map(_short, sources[:8])))
         if len({sources[number] for number in fitting}) > 1:
             several = ", ".join(sources[number] for number in fitting[:4])
             raise InputError(f"labels: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")
         for number in fitting:
-            found[number] = labels.find(label)
+            found[number] = _class_of(labels, name, label)
+            told += 1
+    if table and not told:
+        raise InputError(f"{said}: names none of the photographs", ", ".join(map(_short, sources[:8])))
     return found
 
 
-def read_labels(path: str | Path) -> dict[str, str]:
+def _class_of(labels: Labels, name: str, label: str | int) -> int:
+    try:
+        return labels.find(label)
+    except InputError as error:
+        raise InputError(f"labels: {name}: {error.message}", error.hint) from error
+
+
+def _by_last_part(sources: Sequence[str]) -> dict[str, list[int]]:
+    """The photographs by their file's name, with and without its ending."""
+    found: dict[str, list[int]] = {}
+    for number, source in enumerate(sources):
+        path = PurePath(source)
+        for name in {path.name, path.stem}:
+            found.setdefault(name, []).append(number)
+    return found
+
+
+def read_photo_labels(path: str | Path) -> dict[str, str]:
     """What a table says of photographs: the label of each by its name.
 
     Raises:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snellen.data.datasets.base import Example, ImageSet, known_targets
+from snellen.data.draw import drawn_in_turn
 from snellen.data.labels import Labels
 from snellen.errors import InputError
 from snellen.evaluation.evaluate import chosen_splits
@@ -95,16 +96,11 @@ def labelled_photographs(
 
 
 def _drawn(classes: npt.NDArray[np.int64], most: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Which ``most`` of the photographs that have a class: one of each class in turn, in a drawn order."""
-    random = np.random.default_rng(seed)
-    order = random.permutation(np.flatnonzero(classes >= 0))
-    seen: dict[int, int] = {}
-    turns = np.empty(len(order), dtype=int)
-    for place, row in enumerate(order):
-        turns[place] = seen.get(int(classes[row]), 0)
-        seen[int(classes[row])] = turns[place] + 1
+    """Which ``most`` of the photographs that have a class, evenly over the classes."""
+    rows = np.flatnonzero(classes >= 0)
+    order = drawn_in_turn(classes[rows].tolist(), np.random.default_rng(seed))
     chosen = np.zeros(len(classes), dtype=bool)
-    chosen[order[np.argsort(turns, kind="stable")[:most]]] = True
+    chosen[rows[order[:most]]] = True
     return chosen
 
 
@@ -132,24 +128,14 @@ class _Named:
             yield Example(str(self.files[index]), int(self.classes[index]), self.files[index].name)
 
 
-def named_photographs(files: Sequence[Path], lines: Sequence[str]) -> ImageSet:
-    """A data set of files whose classes are told: a line for each, ``file name, class``; or a class alone, in order.
+def named_photographs(files: Sequence[Path], classes: Sequence[str]) -> ImageSet:
+    """A data set of files with the class of each, in their order.
 
     Raises:
-        InputError: a file without a line, or a line without its file.
+        InputError: another number of classes than of files.
     """
-    names = [file.name for file in files]
-    accepted = "a line for each photograph: its file name, a comma, its class"
-    if len(lines) == len(files) and not any(line.partition(",")[0].strip() in names for line in lines):
-        classes = [line.strip() for line in lines]
-    else:
-        told = {name.strip(): label.strip() for name, comma, label in (line.partition(",") for line in lines) if comma}
-        strange = [name for name in told if name not in names]
-        missing = [name for name in names if name not in told]
-        if strange or missing:
-            what = f"no photograph is called {strange[0]!r}" if strange else f"{missing[0]}: its class is not told"
-            raise InputError(what, accepted)
-        classes = [told[name] for name in names]
+    if len(classes) != len(files):
+        raise InputError(f"{len(classes)} classes for {len(files)} photographs", "one for each, in their order")
     labels = Labels(tuple(dict.fromkeys(classes)))
     targets = np.array([labels.names.index(name) for name in classes], dtype=np.int64)
     contents = "".join(fingerprint(file.read_bytes()) for file in files)

@@ -91,5 +91,7 @@ def load_cached(part: str, run: Path) -> CachedAnswer | None:
 
 
 def _with_paths(cached: CachedAnswer, path_of: Callable[[Path], Path]) -> CachedAnswer:
-    blocks = tuple(with_paths(block, path_of) for block in cached.answer.blocks)
-    return replace(cached, answer=replace(cached.answer, blocks=blocks))
+    answer = cached.answer
+    blocks = tuple(with_paths(block, path_of) for block in answer.blocks)
+    highlight = answer.highlight and replace(answer.highlight, path=path_of(answer.highlight.path))
+    return replace(cached, answer=replace(answer, blocks=blocks, highlight=highlight))

@@ -1,4 +1,4 @@
-"""Two finished exams side by side: what each found in short, and their figures in rows of two."""
+"""Finished exams side by side: what each found in short, and their figures in rows of two."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer, load_cached
-from snellen.exam.compose import provenance_facts
+from snellen.exam.compose import last_made, provenance_facts
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
@@ -34,81 +34,42 @@ class FinishedExam:
 
 
 def compare_exams(
-    one: str | Path, other: str | Path, out: str | Path, *, parts: Mapping[str, Part] = PARTS
+    runs: Sequence[str | Path], out: str | Path, *, parts: Mapping[str, Part] = PARTS
 ) -> tuple[Path, Path]:
     """Write ``report.pdf`` and ``report.html`` below ``out``; gives their paths.
 
     Args:
-        one: run folder of an exam.
-        other: run folder of another.
+        runs: run folders of two exams or more. Where a part holds answers against each other photograph by photograph,
+            the first is held against each of the others.
         out: run folder of the comparison.
         parts: all parts there are, by name and in order.
 
     Raises:
-        InputError: a folder without a finished exam, or two exams that share no part.
+        InputError: fewer than two, a folder without a finished exam, or exams that share no part.
     """
-    left, right = _read_exam(Path(one), parts), _read_exam(Path(other), parts)
-    shared = [name for name in left.answers if name in right.answers]
+    if len(runs) < 2:
+        raise InputError(f"{len(runs)} exams to compare", "the run folders of two or more")
+    exams = [read_exam(Path(run), parts) for run in runs]
+    shared = [name for name in parts if all(name in exam.answers for exam in exams)]
     if not shared:
-        raise InputError(f"{one} and {other}: share no part", f"{', '.join(left.answers)}; {', '.join(right.answers)}")
-    names = _names(left, right)
+        raise InputError(
+            f"{', '.join(map(str, runs))}: share no part", "; ".join(", ".join(exam.answers) for exam in exams)
+        )
+    names = _names(exams)
     with Run(Path(out)) as run:
-        report = _report(left, right, shared, names, parts, run.path)
+        report = _report(exams, shared, names, parts, run.path)
         write_pdf(report, run.path / "report.pdf")
         write_html(report, run.path / "report.html")
         run.write_manifest(Provenance.collect())
     return run.path / "report.pdf", run.path / "report.html"
 
 
-def _report(
-    left: FinishedExam,
-    right: FinishedExam,
-    shared: Sequence[str],
-    names: tuple[str, str],
-    parts: Mapping[str, Part],
-    out: Path,
-) -> Report:
-    return Report(
-        title=f"{names[0]} and {names[1]}",
-        author="",
-        collaborators=(),
-        summary=[Fact(name, _summary(exam.provenance)) for name, exam in zip(names, (left, right), strict=True)],
-        cover=None,
-        checklist=(),
-        findings=(),
-        sections=[
-            Section(name, parts[name].title, "", _section(name, left, right, names, parts, out)) for name in shared
-        ],
-        references=(),
-        listings=(),
-        provenance=[
-            Fact(f"{name}: {fact.name}", fact.value)
-            for name, exam in zip(names, (left, right), strict=True)
-            for fact in provenance_facts(exam.provenance)
-        ],
-        paper="a4",
-    )
+def read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
+    """The finished exam in a folder.
 
-
-def _section(
-    name: str,
-    left: FinishedExam,
-    right: FinishedExam,
-    names: tuple[str, str],
-    parts: Mapping[str, Part],
-    out: Path,
-) -> list[Block]:
-    """What both found in short, what the part itself has to say of the two, and the figures that both have."""
-    blocks = _blocks(left.answers[name], right.answers[name], names)
-    own = parts[name].compare
-    if own is None:
-        return blocks
-    pictured = next((place for place, block in enumerate(blocks) if isinstance(block, FigureRow)), len(blocks))
-    compared = own(left.folder / name, right.folder / name, names, out / name)
-    return [*blocks[:pictured], *compared, *blocks[pictured:]]
-
-
-def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
+    Raises:
+        InputError: there is none.
+    """
     file = folder / "manifest.json"
     try:
         provenance = from_plain(Provenance, read_json(file)["provenance"], str(file))
@@ -118,51 +79,106 @@ def _read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
     return FinishedExam(folder, answers, provenance)
 
 
-def _names(left: FinishedExam, right: FinishedExam) -> tuple[str, str]:
-    """What to call the two: their models, and where those are the same the ends of their paths that differ."""
-    one, other = left.provenance.model, right.provenance.model
-    if one != other:
-        return one, other
-    paths = [exam.folder.resolve().parts for exam in (left, right)]
-    for depth in range(1, max(map(len, paths)) + 1):
-        ends = [str(Path(*path[-depth:])) for path in paths]
-        if ends[0] != ends[1]:
-            return f"{one} ({ends[0]})", f"{other} ({ends[1]})"
-    return f"{one} (1)", f"{other} (2)"
+def _report(
+    exams: Sequence[FinishedExam], shared: Sequence[str], names: Sequence[str], parts: Mapping[str, Part], out: Path
+) -> Report:
+    return Report(
+        title=" and ".join((", ".join(names[:-1]), names[-1])),
+        author="",
+        collaborators=(),
+        summary=[Fact(name, _summary(exam.provenance)) for name, exam in zip(names, exams, strict=True)],
+        cover=None,
+        highlights=(),
+        checklist=(),
+        findings=(),
+        sections=[Section(name, parts[name].title, "", _section(name, exams, names, parts, out)) for name in shared],
+        references=(),
+        words="",
+        listings=(),
+        provenance=[
+            Fact(f"{name}: {fact.name}", fact.value)
+            for name, exam in zip(names, exams, strict=True)
+            for fact in provenance_facts(exam.provenance)
+        ],
+        paper="a4",
+        made=last_made([answer for exam in exams for answer in exam.answers.values()]),
+    )
+
+
+def _section(
+    name: str, exams: Sequence[FinishedExam], names: Sequence[str], parts: Mapping[str, Part], out: Path
+) -> list[Block]:
+    """What all found in short, what the part itself has to say of each pair, and the figures that all have."""
+    blocks = _blocks([exam.answers[name] for exam in exams], names)
+    own = parts[name].compare
+    if own is None:
+        return blocks
+    pictured = next((place for place, block in enumerate(blocks) if isinstance(block, FigureRow)), len(blocks))
+    compared: list[Block] = []
+    first, *others = exams
+    for number, other in enumerate(others, 1):
+        folder = out / name if len(others) == 1 else out / name / str(number)
+        compared += own(first.folder / name, other.folder / name, (names[0], names[number]), folder)
+    return [*blocks[:pictured], *compared, *blocks[pictured:]]
+
+
+def _names(exams: Sequence[FinishedExam]) -> tuple[str, ...]:
+    """What to call each: its model, and where several have the same the ends of their paths that differ."""
+    models = [exam.provenance.model for exam in exams]
+    paths = [exam.folder.resolve().parts for exam in exams]
+
+    def name(number: int) -> str:
+        model = models[number]
+        alike = [other for other in range(len(exams)) if models[other] == model and other != number]
+        if not alike:
+            return model
+        for depth in range(1, len(paths[number]) + 1):
+            end = paths[number][-depth:]
+            if all(paths[other][-depth:] != end for other in alike):
+                return f"{model} ({Path(*end)})"
+        return f"{model} ({number + 1})"
+
+    return tuple(map(name, range(len(exams))))
 
 
 def _summary(provenance: Provenance) -> str:
     return f"{provenance.model}, weights {provenance.weights[:16]}, photographs {provenance.data}"
 
 
-def _blocks(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[Block]:
-    """A table of what was found in short, with a warning where it was on other data; the figures that both have."""
-    one, other = left.answer.data, right.answer.data
-    rows = _rows(left, right)
-    if one == other:
-        return [Table(("", *names), rows, f"{one}."), *_figure_rows(left, right, names)]
-    warning = f"Not on the same data, so not to be held against each other: {names[0]} on {one}; {names[1]} on {other}."
+def _blocks(answers: Sequence[CachedAnswer], names: Sequence[str]) -> list[Block]:
+    """A table of what was found in short, with a warning where it was on other data; the figures that all have."""
+    data = [one.answer.data for one in answers]
+    rows = _rows(answers)
+    if len(set(data)) == 1:
+        return [Table(("", *names), rows, f"{data[0]}."), *_figure_rows(answers, names)]
+    each = "; ".join(f"{name} on {one}" for name, one in zip(names, data, strict=True))
     return [
-        Paragraph(warning),
+        Paragraph(f"Not on the same data, so not to be held against each other: {each}."),
         Table(("", *names), rows, "What each found."),
-        *_figure_rows(left, right, names),
+        *_figure_rows(answers, names),
     ]
 
 
-def _rows(left: CachedAnswer, right: CachedAnswer) -> list[tuple[str, ...]]:
-    """Name and the two values of each finding."""
-    one, other = ({fact.name: fact.value for fact in cached.answer.facts} for cached in (left, right))
-    return [(name, one.get(name, "-"), other.get(name, "-")) for name in {**one, **other}]
+def _rows(answers: Sequence[CachedAnswer]) -> list[tuple[str, ...]]:
+    """Name and the value in each of each finding."""
+    each = [{fact.name: fact.value for fact in cached.answer.facts} for cached in answers]
+    found = dict.fromkeys(name for facts in each for name in facts)
+    return [(name, *(facts.get(name, "-") for facts in each)) for name in found]
 
 
-def _figure_rows(left: CachedAnswer, right: CachedAnswer, names: tuple[str, str]) -> list[FigureRow]:
-    """The figures that both have, in rows of two."""
-    others = {picture.path.name: picture for picture in _figures(right)}
-    return [
-        FigureRow([picture, other], names, _caption(picture.caption, other.caption, names))
-        for picture in _figures(left)
-        if (other := others.get(picture.path.name)) is not None
-    ]
+def _figure_rows(answers: Sequence[CachedAnswer], names: Sequence[str]) -> list[FigureRow]:
+    """The figures that all have, in rows of two: of more than two exams the first beside each of the others."""
+    first, *others = [{picture.path.name: picture for picture in _figures(one)} for one in answers]
+    rows = []
+    for file, picture in first.items():
+        if not all(file in other for other in others):
+            continue
+        for name, other in zip(names[1:], others, strict=True):
+            titles = (names[0], name)
+            rows.append(
+                FigureRow([picture, other[file]], titles, _caption(picture.caption, other[file].caption, titles))
+            )
+    return rows
 
 
 def _caption(left: str, right: str, names: tuple[str, str]) -> str:

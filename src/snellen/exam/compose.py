@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import importlib.util
+import datetime
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snellen.data.photographs import bundled_photographs
-from snellen.errors import SnellenError
+from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer
-from snellen.exam.config import ExamConfig
+from snellen.exam.config import SAMPLE, ExamConfig
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
-from snellen.exam.report.document import Fact, Failed, Item, Listing, Picture, Report, Section
+from snellen.exam.report.code import method_listing, module_listing
+from snellen.exam.report.document import (
+    Block,
+    Discussion,
+    Fact,
+    Failed,
+    Heading,
+    Item,
+    Listing,
+    Paragraph,
+    Picture,
+    Report,
+    Section,
+)
+from snellen.prose import listed
 from snellen.runs.provenance import Provenance
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
+_HIGHLIGHTS = 4
 _QUICK = (
     "This is a first look: scikit-learn's digits stand in for every data set to learn from, and at most four "
     "photographs were examined."
@@ -55,7 +71,6 @@ def compose(
         finished: parts with their answers, in order.
         parts: all parts there are, by name.
     """
-    modules = dict.fromkeys(module for one in finished for module in one.part.sources)
     return Report(
         title=config.title,
         author=config.author,
@@ -63,12 +78,15 @@ def compose(
         summary=_summary(config, context),
         cover=_cover(finished, context.folder),
         checklist=checklist(config, finished, parts),
-        findings=[(one.part.title, one.cached.answer.facts) for one in finished if one.cached.answer.facts],
-        sections=[Section(one.name, one.part.title, one.part.assignment, one.cached.answer.blocks) for one in finished],
+        highlights=_highlights(finished),
+        findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
+        sections=[Section(one.name, one.part.title, one.part.assignment, _blocks(one, config)) for one in finished],
         references=tuple(dict.fromkeys(reference for one in finished for reference in one.part.references)),
-        listings=[_listing(module) for module in modules],
+        words=_words(config, finished),
+        listings=_listings(config, finished),
         provenance=[*provenance_facts(context.provenance), *_times(finished)],
         paper=config.paper,
+        made=last_made([one.cached for one in finished]),
     )
 
 
@@ -78,9 +96,15 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     facts = [
         Fact("Model", f"{classifier.name} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
-        Fact("Photographs", "; ".join(credited.get(p, Path(p).name) for p in context.photographs)),
+        Fact("Photographs", _photographs([credited.get(p, Path(p).name) for p in context.photographs], context)),
     ]
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
+
+
+def _photographs(names: Sequence[str], context: Context) -> str:
+    """How the photographs were chosen, and the names of the first."""
+    more = f" and {len(names) - SAMPLE} more" if len(names) > SAMPLE else ""
+    return f"{context.chosen} {'; '.join(names[:SAMPLE])}{more}".strip()
 
 
 def _cover(finished: Sequence[FinishedPart], folder: Path) -> Picture | None:
@@ -96,18 +120,25 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     items = [Item("Instructions", "The people worked with", FRONT, "", collaborators)]
     for name, part in parts.items():
         for problem, asked, heading in part.asked:
-            one = by_name.get(name)
-            if one is None:
-                items.append(Item(problem, asked, "", "", "this part was not asked for"))
-            elif one.failure is not None:
-                items.append(Item(problem, asked, name, "", "this part failed"))
-            else:
-                items.append(Item(problem, asked, name, heading, one.cached.answer.data))
-    return [
-        *items,
-        Item("Instructions", "References", REFERENCES, "", "of the parts above"),
-        Item("Instructions", "The code", CODE, "", "the source of the methods, as it ran"),
-    ]
+            items.append(_item(problem, asked, heading, name, by_name.get(name)))
+    items.append(Item("Instructions", "References", REFERENCES, "", "of the parts above"))
+    if config.appendix == "none":
+        return [*items, Item("Instructions", "The code", "", "", 'left out (appendix = "none")', answered=False)]
+    shown = "the source of the methods" if config.appendix == "full" else "the methods, function by function"
+    return [*items, Item("Instructions", "The code", CODE, "", f"{shown}, as it ran")]
+
+
+def _item(problem: str, asked: str, heading: str, name: str, one: FinishedPart | None) -> Item:
+    """One line of the checklist; not answered where its part, or the heading it is answered under, is not there."""
+    if one is None:
+        return Item(problem, asked, "", "", "this part was not asked for", answered=False)
+    if one.failure is not None:
+        return Item(problem, asked, name, "", "this part failed", answered=False)
+    answer = one.cached.answer
+    if heading and not any(isinstance(block, Heading) and block.text == heading for block in answer.blocks):
+        return Item(problem, asked, "", "", f"there is no “{heading}” in this report", answered=False)
+    short = [reason for under, reason in answer.shortfalls if under == heading]
+    return Item(problem, asked, name, heading, "; ".join([answer.data, *short]), answered=not short)
 
 
 def provenance_facts(provenance: Provenance) -> list[Fact]:
@@ -123,6 +154,13 @@ def provenance_facts(provenance: Provenance) -> list[Fact]:
     ]
 
 
+def last_made(answers: Sequence[CachedAnswer]) -> str:
+    """The date of the last answer; today where none was found."""
+    return max(
+        (one.made[:10] for one in answers if one.made), default=datetime.datetime.now(datetime.UTC).date().isoformat()
+    )
+
+
 def _times(finished: Sequence[FinishedPart]) -> list[Fact]:
     """When each part was taken, and how long it took."""
     return [
@@ -132,8 +170,65 @@ def _times(finished: Sequence[FinishedPart]) -> list[Fact]:
     ]
 
 
-def _listing(module: str) -> Listing:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise SnellenError(f"{module}: its source is not installed")
-    return Listing(module, Path(spec.origin).read_text(encoding="utf-8"))
+def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[Listing]:
+    """The code of the appendix: each module once in the full one, under the first section that it belongs to."""
+    if config.appendix == "none":
+        return []
+    if config.appendix == "methods":
+        return [
+            replace(method_listing(names), section=one.part.title) for one in finished for names in one.part.methods
+        ]
+    sections: dict[str, str] = {}
+    for one in finished:
+        for module in one.part.sources:
+            sections.setdefault(module, one.part.title)
+    return [replace(module_listing(module), section=title) for module, title in sections.items()]
+
+
+def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
+    """The first pictures that parts offer for the first page."""
+    offered = [(one.part.title, picture) for one in finished if (picture := one.cached.answer.highlight) is not None]
+    return offered[:_HIGHLIGHTS]
+
+
+def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
+    """A part's blocks; where the configuration names a text for them, that in place of its discussions."""
+    blocks = one.cached.answer.blocks
+    if one.name not in config.discussion:
+        return blocks
+    own = _own_words(Path(config.discussion[one.name]))
+    first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
+    others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
+    return [*blocks[:first], *(Paragraph(text) for text in own), *others]
+
+
+def _own_words(file: Path) -> list[str]:
+    """The paragraphs of a text file: lines, with a blank one between two paragraphs.
+
+    Raises:
+        InputError: it cannot be read, or is empty.
+    """
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"discussion: {file}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"discussion: {file}: not a text file in UTF-8") from error
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
+    if not any(paragraphs):
+        raise InputError(f"discussion: {file}: is empty", "paragraphs with a blank line between them")
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
+    """Which words of the report were computed, and which a person wrote."""
+    own = [one.part.title for one in finished if one.name in config.discussion]
+    if not own:
+        return (
+            "Every sentence of this report is computed from its numbers by Snellen; none was written by hand for this "
+            "occasion."
+        )
+    return (
+        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; every other sentence of "
+        "this report is computed from its numbers by Snellen."
+    )

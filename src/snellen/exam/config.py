@@ -6,7 +6,7 @@ import dataclasses
 import glob
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,12 +16,19 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError, did_you_mean
+from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions, TrainingOptions
 from snellen.exam.parts import PARTS
 from snellen.models.classifier import given_preprocessing
 from snellen.models.create import is_program
 from snellen.runs.serialise import from_plain
 
 Paper = Literal["a4", "us-letter"]
+ALL = "all"
+"""As a sample: every photograph."""
+SAMPLE = 8
+"""Photographs that are examined where there are more: as many as one figure of attacks shows."""
+_OF_A_FIRST_LOOK = 4
+Appendix = Literal["methods", "full", "none"]
 
 
 @dataclass(frozen=True)
@@ -45,20 +52,37 @@ class ExamConfig:
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         photographs: files, folders or patterns, relative to the configuration's folder, and names of bundled
             photographs; empty takes all of those.
-        labels: class that a person would choose for a photograph, by its file's name.
-        target: class that the attack is to show; empty takes ImageNet's space shuttle, or the last class of a
-            model that has none.
+        labels: class that a person would choose for a photograph, by its path, or as much of its end as tells it from
+            the others; or a .csv, .tsv or .jsonl file with columns ``file_name`` and ``label``. It counts before the
+            name of the folder that a photograph lies in.
+        sample: how many of the photographs are examined where there are more: drawn evenly over what they show, by
+            the seed; or ``all``.
+        sure: probability in [0, 1): only photographs that the model gets right with at least that; 0 takes any.
+        student: name that decides, with the seed, which photographs and which ``random`` target are drawn.
+        target: class that the attack is to show; ``random`` draws one that no photograph shows; empty takes ImageNet's
+            space shuttle, or the last class of a model that has none.
         epsilon: bound of the attack, such as ``4/255``.
         dataset: labelled photographs to learn from, one set or several: folders or parquet files relative to the
             configuration's folder, hub ids, or ``digits``, which need no download.
         evaluate: labelled photographs on which the model itself is scored, one set or several, named as a ``dataset``
             is; where this is set, the part ``evaluation`` is among those that are run.
+        corruptions: number of photographs, of the first of those sets, that the model is scored on under the 19
+            corruptions of ImageNet-C at five severities; 0 leaves this out.
+        robust_accuracy: number of photographs, of the same set, that the standard ensemble attacks within ``epsilon``;
+            0 leaves this out.
         mapping: CSV or JSON file, relative to the configuration's folder: for a class of those sets, the model's class.
-        training: images to train networks on from scratch, named as a ``dataset`` is.
+        training: images to train networks on from scratch, named as a ``dataset`` is; or a table of ``dataset`` and
+            ``epochs``, passes over them in place of each recipe's own.
         training_runs: run folders of trainings, relative to the configuration's folder, shown in place of training.
+        features: table of ``layers`` and ``channels`` whose maps are shown; without it those that are chosen.
+        probe: table of ``classifier``: ``logistic``, ``svm`` or ``ridge``.
+        attack: table of ``method``, ``apgd`` or ``gradient_ascent``, and ``robust``.
         parts: names of the parts to run; empty runs all.
         seed: seed of every random choice.
         paper: size of the PDF's pages, ``a4`` or ``us-letter``.
+        appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
+        discussion: for the name of a part, a text file in place of its computed discussion, relative to the
+            configuration's folder: paragraphs with a blank line between them.
         quick: whether this is a first look: the bundled digits stand in for every data set, and at most four
             photographs are examined.
     """
@@ -73,18 +97,73 @@ class ExamConfig:
     train_size: bool = False
     device: str = "auto"
     photographs: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] | str = field(default_factory=dict)
+    sample: int | Literal["all"] = SAMPLE
+    sure: float = 0.0
+    student: str = ""
     target: str = ""
     epsilon: str = "4/255"
     dataset: tuple[str, ...] = (DIGITS,)
     evaluate: tuple[str, ...] = ()
+    corruptions: int = 0
+    robust_accuracy: int = 0
     mapping: str = ""
-    training: str = DIGITS
+    training: TrainingOptions | str = DIGITS
     training_runs: tuple[str, ...] = ()
+    features: FeatureOptions = field(default_factory=FeatureOptions)
+    probe: ProbeOptions = field(default_factory=ProbeOptions)
+    attack: AttackOptions = field(default_factory=AttackOptions)
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
+    appendix: Appendix = "methods"
+    discussion: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.sample, int) and self.sample < 1:
+            raise InputError(f"sample is {self.sample}", f"a whole number above 0, or {ALL}")
+        if not 0 <= self.sure < 1:
+            raise InputError(f"sure is {self.sure:g}", "a probability from 0 to below 1")
+        for name in ("corruptions", "robust_accuracy"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}", "a number of photographs; 0 leaves it out")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed is {self.seed}", "0 to 4294967295")
+
+    @property
+    def trained(self) -> TrainingOptions:
+        """What ``training`` says, as its table."""
+        return TrainingOptions(self.training) if isinstance(self.training, str) else self.training
+
+    def with_photographs(
+        self,
+        photographs: Sequence[str],
+        labels: str | None,
+        sample: str | None,
+        sure: float | None,
+        seed: int | None,
+    ) -> ExamConfig:
+        """The same exam with what the command line says of the photographs in place of what the configuration does.
+
+        Raises:
+            InputError: a sample that is no number and not ``all``, or as for the class.
+        """
+        changes: dict[str, Any] = {}
+        if photographs:
+            # What the configuration says, it says of its own photographs.
+            changes |= {"photographs": tuple(photographs), "labels": {}}
+        if labels is not None:
+            changes["labels"] = labels
+        if sample is not None:
+            if sample != ALL and not re.fullmatch("[0-9]{1,9}", sample):
+                raise InputError(f"sample is {sample!r}", f"a whole number above 0, or {ALL}")
+            changes["sample"] = sample if sample == ALL else int(sample)
+        if sure is not None:
+            changes["sure"] = sure
+        if seed is not None:
+            changes["seed"] = seed
+        return dataclasses.replace(self, **changes)
 
     def with_model(
         self,
@@ -137,6 +216,7 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     config = from_plain(ExamConfig, values, str(path))
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    check_parts(config.discussion, parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
     if config.architecture is not None and is_program(config.architecture):
         raise InputError(
             f"{path}, line {_line_of_key(text, 'architecture')}: architecture is {config.architecture!r}, a program, "
@@ -164,7 +244,8 @@ def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -
 
 def first_look(config: ExamConfig) -> ExamConfig:
     """The same exam in less time: the bundled digits stand in for every data set, and the report says so."""
-    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=())
+    sample = _OF_A_FIRST_LOOK if config.sample == ALL else min(config.sample, _OF_A_FIRST_LOOK)
+    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=(), sample=sample)
 
 
 def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
@@ -192,10 +273,14 @@ def _relative_to(base: Path, config: ExamConfig) -> ExamConfig:
         else config.preprocessing,
         dataset=tuple(_below(base, name) for name in config.dataset),
         evaluate=tuple(_below(base, name) for name in config.evaluate),
+        labels=_below(base, config.labels) if isinstance(config.labels, str) else config.labels,
         mapping=_below(base, config.mapping) if config.mapping else "",
-        training=_below(base, config.training),
+        training=_below(base, config.training)
+        if isinstance(config.training, str)
+        else dataclasses.replace(config.training, dataset=_below(base, config.training.dataset)),
         training_runs=tuple(str(base / run) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),
+        discussion={name: str(base / file) for name, file in config.discussion.items()},
     )
 
 
@@ -205,7 +290,7 @@ def _photograph(base: Path, name: str) -> str:
     if name in bundled and not _exists(base / name):
         return glob.escape(str(bundled[name]))
     # The folder's own name is not a pattern, whatever it holds.
-    return f"{glob.escape(str(base))}/{name}"
+    return name if Path(name).is_absolute() else f"{glob.escape(str(base))}/{name}"
 
 
 def _below(base: Path, name: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snellen.data.images import read_image
+from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import Provenance, fingerprint
 
@@ -17,7 +21,7 @@ class Context:
     Attributes:
         classifier: classifier under examination.
         photographs: paths of the readable photographs; at least one.
-        expected: label that a person would choose for each photograph, or None where nobody said.
+        expected: name of the model's class that each photograph shows, or None where nobody said.
         provenance: provenance of the whole exam: model, photographs, seed.
         target: index of the class that the attack is to show.
         epsilon: bound of the attack, such as ``4/255``.
@@ -28,6 +32,11 @@ class Context:
         seed: seed of every random choice.
         needed: folders of the parts that this one needs, by name.
         evaluate: names of the labelled photographs that the model itself is scored on.
+        epochs: passes over the images to train on; None takes each recipe's own.
+        features, probe, attack: what the configuration says of these parts.
+        corruptions: number of labelled photographs to corrupt.
+        robust_accuracy: number of labelled photographs to attack with the standard ensemble.
+        chosen: how the photographs were chosen, in a sentence or two.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
 
@@ -45,11 +54,23 @@ class Context:
     needed: Mapping[str, Path] = field(default_factory=dict)
     evaluate: Sequence[str] = ()
     mapping: str = ""
+    chosen: str = ""
+    corruptions: int = 0
+    robust_accuracy: int = 0
+    epochs: int | None = None
+    features: FeatureOptions = field(default_factory=FeatureOptions)
+    probe: ProbeOptions = field(default_factory=ProbeOptions)
+    attack: AttackOptions = field(default_factory=AttackOptions)
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
     """Name and content's fingerprint of each file."""
     return [(file, fingerprint(Path(file).read_bytes())) for file in files]
+
+
+def megapixels(photographs: Sequence[str]) -> float:
+    """Millions of pixels of all photographs together."""
+    return sum(math.prod(read_image(Path(photograph)).size) for photograph in photographs) / 1e6
 
 
 def names_of(files: Sequence[str], most: int = 4) -> str:
@@ -73,4 +94,19 @@ def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
     for depth in range(max(map(len, parts)), 0, -1):
         ends = ["/".join(part[-depth:]) for part in parts]
         names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
+    return names
+
+
+def scored_on(context: Context) -> Sequence[str]:
+    """The data sets that the model itself is scored on; those to learn from where none are named."""
+    return context.evaluate or context.datasets
+
+
+def photograph_names(paths: Sequence[str]) -> dict[str, str]:
+    """What a report calls each photograph: its name, and as much of its path as tells it from the others."""
+    parts = {path: Path(path).absolute().parts[1:] for path in paths}
+    names = dict(zip(paths, paths, strict=True))
+    for depth in range(max(map(len, parts.values()), default=0), 0, -1):
+        ends = Counter(each[-depth:] for each in parts.values())
+        names |= {path: "/".join(each[-depth:]) for path, each in parts.items() if ends[each[-depth:]] == 1}
     return names

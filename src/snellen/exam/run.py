@@ -12,25 +12,25 @@ from pathlib import Path
 
 import torch
 
-from snellen.data.images import expand, read_image
-from snellen.data.photographs import bundled_photographs
-from snellen.errors import ImageError, InputError, SnellenError
+from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_parts, first_look
-from snellen.exam.context import Context, fingerprints
+from snellen.exam.contents import write_contents
+from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
-from snellen.exam.report.document import Answer, Failed
+from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.report.document import Answer, Fact, Failed, first_page
 from snellen.exam.report.html import write_html
-from snellen.exam.report.pdf import write_pdf
+from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
-from snellen.runs.files import Run, sweep
+from snellen.runs.files import Run, sweep, write_bytes
 from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
-from snellen.runs.provenance import fingerprint
+from snellen.runs.provenance import Provenance, fingerprint
 
-_SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
-_PHOTOGRAPHS_OF_A_FIRST_LOOK = 4
+_WORTH_SAYING = 30.0
+"""Seconds; less need not be announced."""
 _OVERHEAD = 3.0
 """Seconds of a part that are not the network's: decoding, drawing."""
 
@@ -42,20 +42,76 @@ class ExamResult:
     Attributes:
         report: path of the PDF.
         page: path of the same as a web page in one file.
+        summary: path of the PDF of its first page alone.
+        findings: title of each part and what it found, in one sentence.
         unreadable: one line for each photograph that could not be read.
         failed: one line for each part that failed.
+        photographs: what the report calls each photograph.
+        facts: title of each part with its findings as names and values.
+        provenance: what the exam was made with.
     """
 
     report: Path
     page: Path
+    summary: Path
+    findings: tuple[tuple[str, str], ...]
     unreadable: tuple[str, ...]
     failed: tuple[str, ...]
+    photographs: tuple[str, ...]
+    facts: tuple[tuple[str, tuple[Fact, ...]], ...]
+    provenance: Provenance
+
+
+class Shared:
+    """What exams of one process share: each model is loaded once, and no part is taken twice for the same answer."""
+
+    def __init__(self) -> None:
+        self._classifiers: dict[str, Classifier] = {}
+        self._runs: list[Path] = []
+
+    def classifier(self, config: ExamConfig) -> Classifier:
+        """The model that ``config`` examines."""
+        said = (config.architecture, config.model_labels, config.preprocessing, config.train_size, config.device)
+        key = repr((config.model, *said))
+        if key not in self._classifiers:
+            self._classifiers[key] = load(
+                config.model,
+                architecture=config.architecture,
+                labels=config.model_labels,
+                preprocessing=config.preprocessing or None,
+                train_size=config.train_size,
+                device=config.device,
+            )
+        return self._classifiers[key]
+
+    def add(self, run: Path) -> None:
+        """Note that the exam in ``run`` is finished."""
+        self._runs.append(run)
+
+    def bring(self, name: str, key: str, to: Path) -> CachedAnswer | None:
+        """The answer of part ``name`` that a finished exam has for ``key``, its folder copied into the run ``to``."""
+        for run in self._runs:
+            found = load_cached(name, run)
+            if found is not None and found.cache_key == key:
+                for file in sorted((run / name).rglob("*")):
+                    if file.is_file() and not file.name.startswith("."):
+                        write_bytes(to / file.relative_to(run), file.read_bytes())
+                return load_cached(name, to)
+        return None
 
 
 def run_exam(
-    config: ExamConfig, out: str | Path, *, parts: Mapping[str, Part] = PARTS, progress: Progress = SILENT
+    config: ExamConfig,
+    out: str | Path,
+    *,
+    parts: Mapping[str, Part] = PARTS,
+    keep_source: bool = False,
+    progress: Progress = SILENT,
+    shared: Shared | None = None,
 ) -> ExamResult:
     """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
+
+    ``summary.pdf`` is the report's first page alone.
 
     A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
     taken again.
@@ -64,7 +120,10 @@ def run_exam(
         config: model, photographs and data to examine, and the report's head.
         out: run folder.
         parts: all parts there are, by name and in order.
+        keep_source: whether to write what the PDF is typeset from, too: ``source/report.typ`` with the pictures, and
+            the discussions as texts to rewrite.
         progress: told which parts are cached, about how long the others take, and when each begins.
+        shared: what this exam shares with others; see :func:`snellen.exam.many.run_exams`.
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
@@ -72,19 +131,35 @@ def run_exam(
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
-    check_output(out, [*config.photographs, *config.dataset, config.training])
+    check_output(out, [*config.photographs, *config.dataset, config.trained.dataset])
     config = first_look(config) if config.quick else config
+    shared = shared or Shared()
     with Run(Path(out)) as run:
-        context, unreadable = _context_of(config, run.path)
+        context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
-        finished = _finished_parts(_asked_parts(config, parts), context, parts, progress)
+        finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
-        write_pdf(report, run.path / "report.pdf")
+        if remark := write_pdf(report, run.path / "report.pdf"):
+            progress.note(f"report.pdf: {remark}")
+        write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
+        if keep_source:
+            write_source(report, run.path / "source")
+        write_contents(run.path, context.photographs)
         run.write_manifest(context.provenance)
-    failed = tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None)
-    return ExamResult(run.path / "report.pdf", run.path / "report.html", unreadable, failed)
+    shared.add(run.path)
+    return ExamResult(
+        report=run.path / "report.pdf",
+        page=run.path / "report.html",
+        summary=run.path / "summary.pdf",
+        findings=tuple(report.findings),
+        unreadable=unreadable,
+        failed=tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None),
+        photographs=tuple(photograph_names(context.photographs).values()),
+        facts=tuple((one.part.title, tuple(one.cached.answer.facts)) for one in finished if one.failure is None),
+        provenance=context.provenance,
+    )
 
 
 def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]:
@@ -97,77 +172,94 @@ def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]
     return tuple(name for name in parts if name in chosen or name in keys)
 
 
-def _context_of(config: ExamConfig, out: Path) -> tuple[Context, tuple[str, ...]]:
+def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context, tuple[str, ...]]:
     """What all parts are given, and a line for each photograph that cannot be read."""
-    photographs, expected, unreadable = _readable_photographs(config)
-    classifier = load(
-        config.model,
-        architecture=config.architecture,
-        labels=config.model_labels,
-        preprocessing=config.preprocessing or None,
-        train_size=config.train_size,
-        device=config.device,
-    )
+    classifier = shared.classifier(config)
+    chosen = choose_photographs(config, classifier)
     provenance = classifier.provenance(
-        fingerprint("".join(content for _, content in fingerprints(photographs))), seed=config.seed
+        fingerprint("".join(content for _, content in fingerprints(chosen.paths))), seed=config.seed
     )
     context = Context(
         classifier=classifier,
-        photographs=photographs,
-        expected=expected,
+        photographs=chosen.paths,
+        expected=[None if shown is None else classifier.labels[shown] for shown in chosen.classes],
+        chosen=chosen.rule,
         provenance=provenance,
-        target=_target(config, classifier),
+        target=target_class(config, classifier, chosen.classes),
         epsilon=config.epsilon,
         datasets=config.dataset,
-        training=config.training,
+        training=config.trained.dataset,
+        epochs=config.trained.epochs,
+        features=config.features,
+        probe=config.probe,
+        attack=config.attack,
         training_runs=config.training_runs,
         folder=out,
         seed=config.seed,
         evaluate=config.evaluate,
         mapping=config.mapping,
+        corruptions=config.corruptions,
+        robust_accuracy=config.robust_accuracy,
     )
-    return context, tuple(unreadable)
+    return context, chosen.unreadable
 
 
 def _finished_parts(
-    names: Sequence[str], context: Context, parts: Mapping[str, Part], progress: Progress
+    names: Sequence[str], context: Context, parts: Mapping[str, Part], progress: Progress, shared: Shared
 ) -> list[FinishedPart]:
     """The parts of these names with their answers, those that are not cached taken now."""
-    cached = {name: answer for name in names if (answer := _cached(name, context, parts)) is not None}
+    cached = {name: answer for name in names if (answer := _cached(name, context, parts, shared)) is not None}
     if len(cached) < len(names):
         for name in cached:
             progress.note(f"{parts[name].title}: cached, nothing that decides it has changed")
         missing = [name for name in names if name not in cached]
-        progress.note(f"The exam takes about {_duration(_seconds(missing, cached, context, parts))}.")
+        expected = _expected(missing, cached, context, parts)
+        progress.note(f"The exam takes about {_duration(sum(expected.values()))}.")
+        started, before = time.monotonic(), 0.0
         for name in missing:
             progress.begin(parts[name].title)
             cached[name] = _answer_or_failure(name, context, parts)
+            before += expected.pop(name)
+            left = sum(expected.values()) * _pace(time.monotonic() - started, before)
+            if left >= _WORTH_SAYING:
+                progress.note(f"About {_duration(left)} are left.")
     return [FinishedPart(name, parts[name], cached[name]) for name in names]
 
 
-def _cached(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer | None:
-    """The part's answer, where the run folder has it and nothing that decides it has changed."""
+def _cached(name: str, context: Context, parts: Mapping[str, Part], shared: Shared) -> CachedAnswer | None:
+    """The part's answer, where the run folder or another exam has it and nothing that decides it has changed."""
     cached = load_cached(name, context.folder)
     try:
-        return cached if cached is not None and cached.cache_key == cache_key(name, context, parts) else None
+        key = cache_key(name, context, parts)
+        return cached if cached is not None and cached.cache_key == key else shared.bring(name, key, context.folder)
     except (SnellenError, OSError):
         # Inputs that cannot be read are the part's to complain of.
         return None
 
 
-def _seconds(
+def _expected(
     missing: Sequence[str], cached: Mapping[str, CachedAnswer], context: Context, parts: Mapping[str, Part]
-) -> float:
-    """Seconds that the missing parts and those they need will take, roughly."""
+) -> dict[str, float]:
+    """Seconds that each missing part will take, roughly, with those of the parts that it is the first to need."""
     of_pass = _seconds_of_pass(context.classifier)
-    needed = [need for name in missing for need in parts[name].needs if need not in cached]
-    total = 0.0
-    for name in dict.fromkeys([*missing, *needed]):
-        total += _OVERHEAD
-        # A data set that cannot be opened takes no time.
-        with contextlib.suppress(SnellenError):
-            total += parts[name].seconds(context, of_pass)
-    return total
+    counted = set(cached)
+    expected: dict[str, float] = {}
+    for name in missing:
+        expected[name] = 0.0
+        for one in (*parts[name].needs, name):
+            if one in counted:
+                continue
+            counted.add(one)
+            expected[name] += _OVERHEAD
+            # A data set that cannot be opened takes no time.
+            with contextlib.suppress(SnellenError):
+                expected[name] += parts[one].seconds(context, of_pass)
+    return expected
+
+
+def _pace(taken: float, expected: float) -> float:
+    """What the rest will take over what is expected of it, by the parts so far; they are another kind of work."""
+    return min(max(taken / expected, 0.5), 2.0) if expected else 1.0
 
 
 def _seconds_of_pass(classifier: Classifier) -> float:
@@ -209,35 +301,3 @@ def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswe
     cached = CachedAnswer(answer, key, made, round(time.monotonic() - started, 1))
     save_cached(cached, name, context.folder)
     return cached
-
-
-def _target(config: ExamConfig, classifier: Classifier) -> int:
-    if config.target:
-        return classifier.labels.find(config.target)
-    return _SPACE_SHUTTLE if len(classifier.labels) == _IMAGENET_CLASSES else len(classifier.labels) - 1
-
-
-def _readable_photographs(config: ExamConfig) -> tuple[list[str], list[str | None], list[str]]:
-    """Paths, the labels a person chose for them, and a line for each photograph that cannot be read."""
-    bundled = {str(p.path): p.label for p in bundled_photographs()}
-    if not config.photographs:
-        return list(bundled), list(bundled.values()), []
-    readable: list[str] = []
-    failures: list[str] = []
-    for source in expand(config.photographs):
-        if config.quick and len(readable) == _PHOTOGRAPHS_OF_A_FIRST_LOOK:
-            break
-        try:
-            read_image(Path(source))
-        except ImageError as error:
-            failures.append(str(error))
-        else:
-            readable.append(source)
-    if not readable:
-        raise InputError(f"no photograph can be read: {failures[0]}")
-    names = [Path(source).name for source in readable]
-    strange = [name for name in config.labels if name not in names]
-    if strange and not failures and not config.quick:
-        raise InputError(f"labels: no photograph is called {strange[0]!r}", ", ".join(names[:8]))
-    labels = [config.labels.get(name, bundled.get(path)) for name, path in zip(names, readable, strict=True)]
-    return readable, labels, failures

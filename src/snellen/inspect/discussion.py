@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from snellen.figures import percent
 from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
+from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
 
-# A map is called explained by a cue from this multiple correlation on: half of its variance.
-_EXPLAINED = 0.5**0.5
+READABLE = 0.6
+"""From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
+"variance."""
+_EDGES = ("horizontal edges", "vertical edges", "outlines")
+_SURE, _CLOSE = 0.9, 0.15
 
 
 def discuss_classification(result: Classification) -> str:
@@ -19,6 +25,87 @@ def discuss_classification(result: Classification) -> str:
     if others:
         found += f", ahead of {others[0].label} by {first.probability - others[0].probability:.3f}"
     return f"{found}. This is the network's preference among the classes it knows, not the chance that it is right."
+
+
+def discuss_classifications(results: Sequence[Classification], labels: Sequence[str | None]) -> list[str]:
+    """What is seen in several photographs, how surely, and what a probability is not.
+
+    Args:
+        results: at least one.
+        labels: for each the class that a person would choose, or None.
+    """
+    return [_answers(results, labels), *_doubts(results), _WHAT_A_PROBABILITY_IS]
+
+
+def headline_of_classifications(results: Sequence[Classification]) -> str:
+    """The first answers to at least one photograph, in one sentence."""
+    named = [f"{stem(one.image)} as {plain(one.top.label)} ({share(one.top.probability)})" for one in results[:4]]
+    more = f" and {len(results) - 4} more" if len(results) > 4 else ""
+    return f"It sees {listed(named) if not more else ', '.join(named)}{more}"
+
+
+def headline_of_maps(result: FeatureMaps) -> str:
+    """How many of the maps can be read, in one sentence."""
+    counts = [
+        f"{len(_readable(of_layer))} of {len(of_layer)} in {layer.name}"
+        for layer in result.layers
+        for of_layer in [[one for one in result.maps if one.layer == layer.name]]
+    ]
+    return f"Maps that follow one simple cue of {stem(result.image)}: {listed(counts)}"
+
+
+def _answers(results: Sequence[Classification], labels: Sequence[str | None]) -> str:
+    known = [(label, result) for label, result in zip(labels, results, strict=True) if label is not None]
+    wrong = [(label, result) for label, result in known if label != result.top.label]
+    sure = [result for result in results if result.top.probability >= _SURE]
+    text = ""
+    if known and not wrong:
+        everything = "Each photograph is" if len(known) == len(results) else f"All {word(len(known))} with a label are"
+        text = f"{everything} recognised as what a person would call it. "
+    elif known:
+        mistakes = listed(
+            [f"{stem(one.image)} is taken for {with_article(plain(one.top.label))}" for _, one in wrong[:3]]
+        )
+        more = f", and so on for {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        right = len(known) - len(wrong)
+        text = (
+            f"{sentence(word(right))} of {word(len(known))} photographs with a label are recognised: {mistakes}{more}. "
+        )
+    if len(results) == 1:
+        first = results[0].top
+        return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {share(first.probability)}."
+    if len(sure) == len(results):
+        least = min(results, key=lambda result: result.top.probability).top.probability
+        return f"{text}The network is sure of every one: the least probable of its first answers has {share(least)}."
+    how_many = sentence(counted(len(sure), "answer")) if sure else "No answer"
+    verb = "is" if len(sure) < 2 else "are"
+    return f"{text}{how_many} of {word(len(results))} {verb} above {share(_SURE)}."
+
+
+def _doubts(results: Sequence[Classification]) -> list[str]:
+    """The least sure answer, and what it is torn between."""
+    doubtful = min(results, key=lambda result: result.top.probability)
+    if doubtful.top.probability >= _SURE or len(doubtful.predictions) < 2:
+        return []
+    first, second, *_ = doubtful.predictions
+    close = first.probability - second.probability < _CLOSE
+    torn = (
+        "it is torn between the two"
+        if close
+        else "no single other class comes near, so what is missing is spread thinly over many classes"
+        if second.probability < (1 - first.probability) / 2
+        else "most of what is missing goes to that one class"
+    )
+    return [
+        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {share(first.probability)}, then "
+        f"{plain(second.label)} with {share(second.probability)}; {torn}."
+    ]
+
+
+_WHAT_A_PROBABILITY_IS = (
+    "A probability near one says that the network prefers this class to its other classes, not that the answer is "
+    "right: the softmax is not calibrated, and a photograph of none of the classes gets one all the same."
+)
 
 
 def discuss_heatmap(result: Heatmap) -> str:
@@ -47,84 +134,151 @@ def discuss_top_patches(result: TopPatches) -> str:
     )
 
 
+def excites(feature: FeatureMap) -> str:
+    """What excites a channel on this photograph, in one sentence, as far as a single cue tells."""
+    if feature.high <= feature.low:
+        return "The same everywhere: nothing on this photograph moves it."
+    where = "in the middle" if feature.brightest == "middle" else f"at the {feature.brightest}"
+    if feature.cue_correlation >= READABLE:
+        return f"{sentence(feature.cue)}; strongest {where}."
+    if feature.cue_correlation >= READABLE - 0.2:
+        return f"Partly {feature.cue}; strongest {where}."
+    return f"Unreadable by these cues; strongest {where}."
+
+
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
-    """Paragraphs about the maps: one for each layer, how they change with depth, and the limits."""
-    paragraphs = [
-        _about_layer(layer, [feature for feature in result.maps if feature.layer == layer.name], result)
-        for layer in result.layers
+    """Paragraphs: what was found, the structure layer by layer, why late maps are hard to read, and the limits."""
+    groups = [(layer, [one for one in result.maps if one.layer == layer.name]) for layer in result.layers]
+    return [
+        _overview(result),
+        *(_about_layer(layer, maps, result) for layer, maps in groups),
+        *([_why_late_is_hard(result)] if len(result.layers) > 1 else []),
+        _ablated(result),
+        _LIMITS,
     ]
-    if len(result.layers) > 1:
-        paragraphs.append(_about_depth(result))
-    return [*paragraphs, _LIMITS]
 
 
-def _about_layer(layer: LayerSummary, maps: list[FeatureMap], result: FeatureMaps) -> str:
+def _readable(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
+    return [one for one in maps if one.cue_correlation >= READABLE]
+
+
+def _overview(result: FeatureMaps) -> str:
+    readable = _readable(result.maps)
+    if len(result.layers) < 2:
+        return f"{_count_readable(len(readable), len(result.maps))} can be read as one simple cue of the photograph."
+    by_layer = [len(_readable([one for one in result.maps if one.layer == layer.name])) for layer in result.layers]
+    counts = f"{listed([str(count) for count in by_layer])} from the shallowest layer to the deepest"
+    course = (
+        "The maps grow harder to read with depth"
+        if by_layer[-1] < by_layer[0]
+        else "The maps do not grow harder to read with depth on this photograph"
+        if by_layer[-1] == by_layer[0]
+        else "Here the deep maps follow simple cues more closely than the shallow ones"
+    )
+    return f"{course}: of those shown, a single cue, such as a colour or edges, tells most of {counts}."
+
+
+def _count_readable(count: int, of: int) -> str:
+    return f"{sentence(word(count))} of the {word(of)} maps"
+
+
+def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
     height, width = result.input_size
-    if layer.receptive_field == result.input_size:
-        sees = "can depend on the whole input"
-    else:
-        sees = "can depend on {} x {} of its pixels".format(*layer.receptive_field)
-    strongest = max(maps, key=lambda feature: abs(feature.importance))
+    sees = (
+        "may depend on the whole input"
+        if layer.receptive_field == result.input_size
+        else "sees {} x {} of the input's {} x {} pixels".format(*layer.receptive_field, height, width)
+    )
+    silent = (
+        ""
+        if not layer.zero_channels
+        else f", and {counted(layer.zero_channels, 'channel')} of {layer.channels} "
+        f"{'is' if layer.zero_channels == 1 else 'are'} silent on this photograph altogether"
+    )
     return (
-        f"{layer.name}, at {percent(layer.depth, 0)} of the depth, has {layer.channels} channels of {layer.height} x "
-        f"{layer.width} values. Each value stands for {height / layer.height:.3g} x {width / layer.width:.3g} pixels "
-        f"of the input and {sees}. {percent(layer.zero_fraction, 0)} of its values are zero or less, and "
-        f"{layer.zero_channels} channels are so everywhere on this photograph. {_cues(maps)} "
-        f"{layer.supporting} of its channels support {result.top.label}; {layer.concentration} of them hold half of "
-        f"the support. Of the maps shown, channel {strongest.channel} changes the answer most: ablated, the "
-        f"probability of {result.top.label} goes from {result.top.probability:.3f} to "
-        f"{result.top.probability + strongest.importance:.3f}."
+        f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
+        "each "
+        f"of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are zero or "
+        f"less{silent}."
     )
 
 
-def _cues(maps: list[FeatureMap]) -> str:
-    """Which of the maps follow from the photograph's edges or colours."""
-    edges = [feature.channel for feature in maps if feature.edges >= _EXPLAINED]
-    colours = [feature.channel for feature in maps if feature.colour >= _EXPLAINED]
-    found = [
-        f"More than half explained by the photograph's {cue}: {_channels(channels)}."
-        for channels, cue in ((edges, "edges"), (colours, "colour"))
-        if channels
-    ]
-    if found:
-        return " ".join(found)
-    best = max(maps, key=lambda feature: max(feature.edges, feature.colour))
-    cue = "edges" if best.edges >= best.colour else "colour"
-    return (
-        f"None of the maps shown is half explained by the photograph's edges or colours; channel {best.channel} comes "
-        f"nearest (multiple correlation {max(best.edges, best.colour):.2f}, with {cue})."
-    )
+def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
+    """Which of a layer's maps follow edges, light or colour, and which nothing that was measured."""
+    readable = _readable(maps)
+    kinds = {
+        "edges": [one for one in readable if one.cue in _EDGES],
+        "light and dark": [one for one in readable if one.cue.endswith("areas")],
+        "colour": [one for one in readable if one.cue not in _EDGES and not one.cue.endswith("areas")],
+    }
+    parts = [f"{_channels(group)} by {kind}" for kind, group in kinds.items() if group]
+    if not parts:
+        nearest = max(maps, key=lambda one: one.cue_correlation)
+        return (
+            f"None of the maps shown is a simple cue: the nearest, channel {nearest.channel}, shares "
+            f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
+        )
+    left = [one for one in maps if one.cue_correlation < READABLE]
+    rest = f"; {_channels(left)} {'stays' if len(left) == 1 else 'stay'} unread" if left else ""
+    several = len(readable) > 1
+    return f"{sentence(listed(parts))} {'are' if several else 'is'} excited on this photograph{rest}."
 
 
-def _channels(numbers: list[int]) -> str:
-    *others, last = (str(number) for number in numbers)
-    return f"channels {', '.join(others)} and {last}" if others else f"channel {last}"
+def _channels(maps: Sequence[FeatureMap]) -> str:
+    numbers = [str(one.channel) for one in maps]
+    return f"channel{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
 
 
-def _about_depth(result: FeatureMaps) -> str:
+def _why_late_is_hard(result: FeatureMaps) -> str:
+    """What becomes of resolution, reach and number of channels from the first layer to the last."""
     first, last = result.layers[0], result.layers[-1]
-    ratio = (first.height * first.width) / (last.height * last.width)
-    text = (
-        f"From {first.name} to {last.name} the maps go from {first.height} x {first.width} to "
-        f"{last.height} x {last.width} values, {ratio:.3g} times fewer, while the channels go from {first.channels} to "
-        f"{last.channels}. The share of values that are zero or less goes from {percent(first.zero_fraction, 0)} to "
-        f"{percent(last.zero_fraction, 0)}; the median multiple correlation with edges from {first.edges:.2f} to "
-        f"{last.edges:.2f}, with colour from {first.colour:.2f} to {last.colour:.2f}."
-    )
-    if last.receptive_field != result.input_size or ratio <= 1:
-        return text
+    fewer = (first.height * first.width) / (last.height * last.width)
+    reasons = []
+    if fewer > 1:
+        reasons.append(
+            f"a map has {fewer:.0f} times fewer values, {last.height} x {last.width}, which say roughly where "
+            "something "
+            "is and not what"
+        )
+    if last.receptive_field == result.input_size:
+        reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
+    if last.concentration > 1:
+        reasons.append(
+            f"the answer is spread out, with half of all support for {plain(result.top.label)} on {last.concentration} "
+            f"of {last.channels} channels, of which a figure shows a few"
+        )
+    if last.edges < first.edges and last.colour < first.colour:
+        reasons.append(
+            "edges and colours explain less: from the first layer to the last, of a typical channel's variance edges "
+            f"explain {share(first.edges**2)} and then {share(last.edges**2)}, colour {share(first.colour**2)} and "
+            f"then {share(last.colour**2)}"
+        )
+    if not reasons:
+        return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
+    return f"What makes {last.name} harder to read than {first.name}: {'; '.join(reasons)}."
+
+
+def _ablated(result: FeatureMaps) -> str:
+    """What setting a channel to zero does to the answer."""
+    top = result.top
+    strongest = max(result.maps, key=lambda one: abs(one.importance))
+    if abs(strongest.importance) < 0.005:
+        return (
+            "None of these channels matters much alone: with any one set to zero, the probability of "
+            f"{plain(top.label)} "
+            f"stays within half a point of {share(top.probability)}. The network holds what they say more than once."
+        )
+    changed = top.probability + strongest.importance
     return (
-        f"{text} That is why the late maps are hard to read: {last.height * last.width} values show roughly where "
-        "something is, not what; each can depend on every pixel, so a bright value need not lie where its cause does; "
-        f"and the answer is spread over {last.supporting} channels, of which a figure shows a few."
+        f"Of the channels shown, {strongest.channel} of {strongest.layer} matters most to the answer: set to zero, the "
+        f"probability of {plain(top.label)} goes from {share(top.probability)} to {share(max(changed, 0.0))}."
     )
 
 
 _LIMITS = (
     "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here may "
-    "follow something else elsewhere, and correlation is not the reason for which it is active. The interest of a "
-    "channel measures how a map looks, not what it means. Ablation sets one channel to zero, a state that the network "
-    "may never have met, and misses what several channels do together; the count of channels that support the class is "
-    "a first-order estimate (activation times gradient). The receptive field is what a value can depend on; what it "
-    "does depend on is often much less."
+    "follow something else elsewhere, and correlation is not the reason for which it is active: neighbouring values "
+    "are alike, so a map of few values may meet a cue by chance. The choice of channels measures how a map looks, not "
+    "what it means. Ablation is a state that the network may never have met, and misses what several channels do "
+    "together."
 )

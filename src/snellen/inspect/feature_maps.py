@@ -44,9 +44,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Where early, middle and late lie, as shares of the network's weighted layers.
-BANDS = ((0.0, 0.2), (0.3, 0.7), (0.8, 1.0))
+# The middle begins where most networks still have maps of 28 values a side, in which shapes can be seen.
+BANDS = ((0.0, 0.2), (0.25, 0.7), (0.8, 1.0))
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
+CUES = (
+    "light areas", "dark areas", "red", "green", "yellow", "blue", "horizontal edges", "vertical edges", "outlines",
+)  # fmt: skip
+"""What a map is held against, one by one: CIELAB lightness and its opposite, the two ends of a and of b, and Sobel's
+answers to lightness (the sizes of its two directions, and its strength)."""
 # In units of CIELAB; below it a cue does not vary in the photograph.
 _LEAST_CUE = 1e-2
 # How many ablations run at once.
@@ -74,6 +80,9 @@ class FeatureMap:
         colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
         importance: change of the top class's probability when the channel is ablated (set to zero); negative where
             the channel supports the class.
+        cue: the one of :data:`CUES` that the map correlates with most, over the photograph at the map's resolution.
+        cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
+        brightest: where in the input the greatest tenth of its values lies on average, such as ``lower left``.
     """
 
     layer: str
@@ -92,6 +101,9 @@ class FeatureMap:
     edges: float
     colour: float
     importance: float
+    cue: str
+    cue_correlation: float
+    brightest: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +168,7 @@ class FeatureMaps(Result):
         return draw_feature_maps(self)
 
     def discussion(self) -> str:
-        """A paragraph for each layer, one on how they change with depth, and one on what this does not prove."""
+        """What early, middle and late maps show, why the late ones are hard to read, and what this does not prove."""
         from snellen.inspect.discussion import discuss_feature_maps
 
         return "\n\n".join(discuss_feature_maps(self))
@@ -399,31 +411,41 @@ def channel_contributions(
 
 @dataclass(frozen=True, eq=False)
 class _Description:
-    """Correlations of every channel (C,) of a layer with the photograph, and its share of values zero or less (C,)."""
+    """Of every channel of a layer: correlations with the photograph (C,), with each of :data:`CUES` (C, 9), and the
+    share of values zero or less (C,).
+    """
 
     edges: Tensor
     colour: Tensor
+    cues: Tensor
     zero_fraction: Tensor
 
 
 def _describe(selection: ChannelSelection, inputs: Tensor) -> _Description:
     flat = selection.maps.flatten(1)
     standard = _standardised(flat, _deviation(flat))
-    edges, colour = (cue.to(flat) for cue in _cues(inputs, *selection.maps.shape[1:]))
+    lightness, edges, colour = (cue.to(flat) for cue in _cues(inputs, *selection.maps.shape[1:]))
     zero_fraction = (flat <= 0).float().mean(dim=1)
-    return _Description(_explained(standard, edges), _explained(standard, colour), zero_fraction)
+    single = torch.stack((*lightness, *-lightness, *_ends(colour[0]), *_ends(colour[1]), *edges.abs()))
+    varies = _deviation(single) > _LEAST_CUE
+    cues = standard @ _standardised(single, torch.where(varies, _deviation(single), 0.0)).T
+    return _Description(_explained(standard, edges), _explained(standard, colour), cues, zero_fraction)
+
+
+def _ends(axis: Tensor) -> tuple[Tensor, Tensor]:
+    return axis, -axis
 
 
 def _deviation(flat: Tensor) -> Tensor:
     return flat.std(dim=1, correction=0)
 
 
-def _cues(inputs: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Edges (3, P) and colour (2, P) of ``inputs`` (1, 3, h, w) at the P positions of a map."""
+def _cues(inputs: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Lightness (1, P), edges (3, P) and colour (2, P) of ``inputs`` (1, 3, h, w) at the P positions of a map."""
     small = functional.adaptive_avg_pool2d(inputs, (height, width))[0].permute(1, 2, 0).cpu().numpy()
     lightness, *colour = np.moveaxis(rgb2lab(small), 2, 0)
     edges = [filters.sobel_h(lightness), filters.sobel_v(lightness), filters.sobel(lightness)]
-    return tuple(torch.from_numpy(np.stack(cue)).float().flatten(1) for cue in (edges, colour))  # type: ignore[return-value]
+    return tuple(torch.from_numpy(np.stack(cue)).float().flatten(1) for cue in ([lightness], edges, colour))  # type: ignore[return-value]
 
 
 def _explained(standard: Tensor, cues: Tensor) -> Tensor:
@@ -448,6 +470,7 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
         selection.channels, changes, factors, strict=True
     ):
         low, high = selection.maps[channel].aminmax()
+        correlation, cue = described.cues[channel].max(dim=0)
         yield FeatureMap(
             layer=layer.name,
             channel=channel,
@@ -465,7 +488,21 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
             edges=float(described.edges[channel]),
             colour=float(described.colour[channel]),
             importance=change,
+            cue=CUES[int(cue)],
+            cue_correlation=float(correlation.clamp(0, 1)),
+            brightest=_brightest(selection.maps[channel]),
         )
+
+
+def _brightest(values: Tensor) -> str:
+    """Where the greatest tenth of a map (H, W) lies on average: in which third of the height and of the width."""
+    if not float(values.max()) > float(values.min()):
+        return "nowhere"
+    highest = torch.nonzero(values >= torch.quantile(values.flatten().float().cpu(), 0.9).to(values)).float()
+    down, across = ((highest.mean(dim=0) + 0.5).cpu() / torch.tensor(values.shape)).tolist()
+    row = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else ""
+    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
+    return " ".join(part for part in (row, column) if part) or "middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:

@@ -25,6 +25,7 @@ Array = npt.NDArray[np.float32]
 # Its lightness rises evenly, so it reads the same in grey print and for every kind of colour vision.
 _COLOURS = "viridis"
 _WIDTH = 7.4
+_LAYER_WIDTH, _ABREAST = 6.3, 3
 
 
 def draw_classifications(results: Sequence[Classification]) -> Figure:
@@ -57,6 +58,28 @@ def draw_feature_maps(result: FeatureMaps) -> Figure:
 
     first = result.layers[0]
     return _draw_rows(result, first.height / first.width, show)
+
+
+def draw_layer(result: FeatureMaps, name: str) -> Figure:
+    """The network's input, and beside it the maps of one layer at the same place, three in a row."""
+    layer = next(layer for layer in result.layers if layer.name == name)
+    members = [number for number, one in enumerate(result.maps) if one.layer == name]
+    rows = -(-(len(members) + 1) // _ABREAST)
+    seen = result.preprocessing.preprocess_image(open_photo(result.photograph, "figure").image)
+    side = _LAYER_WIDTH / _ABREAST
+    with styled():
+        figure = new_figure(_LAYER_WIDTH, (side * seen.shape[0] / seen.shape[1] + 0.22) * rows + 0.3)
+        figure.suptitle(_heading(layer, result.input_size), fontsize=9, x=0.008, ha="left", weight="bold")
+        panels: list[Axes] = [*figure.subplots(rows, _ABREAST, squeeze=False).flat]
+        for axes in panels:
+            axes.set_axis_off()
+        panels[0].imshow(seen)
+        panels[0].set_title("what the network is given", fontsize=8)
+        for axes, number in zip(panels[1:], members, strict=False):
+            one = result.maps[number]
+            axes.imshow(scaled(result.values[number]), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8)
+    return figure
 
 
 def draw_overlays(result: FeatureMaps) -> Figure:

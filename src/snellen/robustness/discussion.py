@@ -4,34 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
-from pathlib import Path
 from statistics import mean
 
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
+from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.spectrum import CUTOFF
-from snellen.robustness.stress import StressResult
+from snellen.robustness.stress import Outcome, StressResult
+
+_FEW = 6
+"""Up to so many photographs are named one by one; more are counted."""
 
 
 def discuss(photographs: Sequence[StressResult]) -> str:
-    """Sentences about the assignment's four transforms, then about the strengths that change the answer."""
+    """Paragraphs about the assignment's four transforms, then about the strengths that change the answer."""
     attacked = [one for one in photographs if one.attacked]
     clean = [one for one in photographs if not one.attacked]
-    sentences = []
+    paragraphs = []
     if attacked:
-        sentences += [_fate(attacked, transform) for transform in _assignments(attacked)]
-        sentences.append(_frequencies(attacked))
+        paragraphs += [_overview(attacked), *(_case(attacked, transform) for transform in _assignments(attacked))]
+        paragraphs.append(_survival(attacked))
     if clean:
-        sentences.append(_clean(clean))
-    sentences.append(discuss_acuity(acuity(photographs)))
-    sentences.append(
+        paragraphs.append(_clean(clean))
+    paragraphs.append(discuss_acuity(acuity(photographs)))
+    paragraphs.append(
         "What this does not prove: a transform that undoes these attacks is no defence, since an attack that "
         "expects it (a robust one) is made to bear it."
         if attacked
         else "What this does not prove: one strength of each says nothing of those between, and a rotation of a "
         "picture is not a rotation in the world."
     )
-    return " ".join(sentence for sentence in sentences if sentence)
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def headline(attacked: Sequence[StressResult]) -> str:
+    """How many attacks survive each of the assignment's transforms, in one sentence."""
+    counts = [f"{describe_transform(one)} {_survivors(attacked, one)}" for one in _assignments(attacked)]
+    return f"Of {counted(len(attacked), 'attacked photograph')}, still seen as the attack wants: {', '.join(counts)}"
 
 
 def discuss_acuity(chart: AcuityChart) -> str:
@@ -45,98 +54,192 @@ def _assignments(group: Sequence[StressResult]) -> list[TransformStrength]:
     return [one for one in ASSIGNMENT.items() if one in shared_transforms(group)]
 
 
-def _fate(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
-    """What one transform did to the attacked photographs."""
+def _fooled(group: Sequence[StressResult]) -> list[StressResult]:
+    """Those that the attack fooled: an attack that failed leaves nothing to undo."""
+    return [one for one in group if one.before.top.index != one.label]
+
+
+def _survivors(group: Sequence[StressResult], transform: TransformStrength) -> int:
+    return sum(one.keeps(one.outcome(*transform)) for one in _fooled(group))
+
+
+def _overview(attacked: Sequence[StressResult]) -> str:
+    """Which transform undoes most, and whether what is undone is mended."""
+    fooled = _fooled(attacked)
+    spared = [one for one in attacked if one not in fooled]
+    apart = f"The attack did not fool {_names(spared)}, so that there is nothing to undo there. " if spared else ""
+    transforms = _assignments(attacked)
+    if not fooled or not transforms:
+        return apart.strip()
+    counts = {transform: _survivors(attacked, transform) for transform in transforms}
+    mildest, harshest = max(counts.values()), min(counts.values())
+    if mildest == harshest:
+        found = f"Each of the four leaves {_of(mildest, len(fooled))} fooled."
+    else:
+        worst = [describe_transform(one) for one, count in counts.items() if count == harshest]
+        best = [describe_transform(one) for one, count in counts.items() if count == mildest]
+        found = (
+            f"The attacks bear {listed(best)} best ({_of(mildest, len(fooled))} still fooled) and {listed(worst)} "
+            f"worst ({_of(harshest, len(fooled))})."
+        )
+    return f"{apart}{found} {_mended(fooled, transforms)}".strip()
+
+
+def _of(count: int, whole: int) -> str:
+    return f"{word(count)} of {word(whole)}"
+
+
+def _mended(fooled: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> str:
+    outcomes = [(one, one.outcome(*transform)) for one in fooled for transform in transforms]
+    undone = [(one, outcome) for one, outcome in outcomes if not one.keeps(outcome)]
+    mended = sum(outcome.top.index == one.label for one, outcome in undone)
+    if not undone:
+        return ""
+    if mended == len(undone):
+        return "Whatever is undone gets its own class back."
+    return (
+        f"To undo is not to mend: of the {word(len(undone))} cases in which the attack's class is lost, the "
+        "photograph's "
+        f"own class comes back in {word(mended)}; otherwise a third class wins: the noise still pushes, if no longer "
+        "towards its target."
+    )
+
+
+def _case(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
+    """What one transform did, and what it does to the noise."""
     pairs = [(one, one.outcome(*transform)) for one in attacked]
-    kept = [one for one, outcome in pairs if one.keeps(outcome)]
+    return f"{sentence(describe_transform(transform))}: {_fate(pairs)}. {_reason(attacked, transform)}".strip()
+
+
+def _fate(pairs: Sequence[tuple[StressResult, Outcome]]) -> str:
+    fooled = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index != one.label]
+    spared = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index == one.label]
     restored = [one for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index == one.label]
     third = [(one, outcome) for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index != one.label]
-    # An attack that failed leaves nothing to undo.
-    fooled = [one for one in kept if one.before.top.index != one.label]
-    spared = [one for one in kept if one.before.top.index == one.label]
     parts = []
     if fooled:
-        parts.append(f"leaves {_names(fooled)} fooled")
+        parts.append(f"{_names(fooled)} {_stay(fooled)} fooled")
     if spared:
-        parts.append(f"changes nothing for {_names(spared)}, which the attack did not fool")
+        parts.append(f"{_names(spared)}, which the attack did not fool, {_stay(spared)} as {_they(spared)}")
     if restored:
-        parts.append(
-            f"gives {_names(restored)} back its class" if len(restored) == 1 else f"restores {_names(restored)}"
-        )
-    parts += [f"makes {_name(one)} {_article(outcome.top.label)}" for one, outcome in third]
+        parts.append(f"{_names(restored)} {'gets its' if len(restored) == 1 else 'get their'} own class back")
+    if len(third) > _FEW:
+        parts.append(f"{word(len(third))} become something else")
+    else:
+        parts += [f"{stem(one.image)} becomes {with_article(plain(outcome.top.label))}" for one, outcome in third]
     margins = mean(one.before.margin for one, _ in pairs), mean(outcome.margin for _, outcome in pairs)
-    return (
-        f"{describe_transform(transform).capitalize()} {_listed(parts)}; the attack's margin goes from "
-        f"{margins[0]:+.2f} to {margins[1]:+.2f} on average."
-    )
+    before, after = (_points(margin) for margin in margins)
+    return f"{listed(parts)}. The attack's lead over the best other class goes from {before} to {after} on average"
 
 
-def _frequencies(attacked: Sequence[StressResult]) -> str:
-    """How the noise's high frequencies fare, and whether losing them goes with losing the target."""
-    noisy = [one for one in attacked if one.before.high_frequency_kept and isfinite(one.before.high_frequency_kept)]
+def _stay(some: Sequence[StressResult]) -> str:
+    return "stays" if len(some) == 1 else "stay"
+
+
+def _they(some: Sequence[StressResult]) -> str:
+    return "it is" if len(some) == 1 else "they are"
+
+
+def _points(margin: float) -> str:
+    written = f"{100 * margin:+.0f}"
+    return f"{'0' if written in ('-0', '+0') else written} points"
+
+
+def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
+    """Why, through what becomes of the noise: its fine detail, its place, its scale, its colour."""
+    name = transform[0]
+    noisy = _noisy(attacked)
     if not noisy:
         return ""
-    losses = ", ".join(
-        f"{name} {_whole_percent(1 - mean(one.outcome(name, strength).high_frequency_kept or 0.0 for one in noisy))}"
-        for name, strength in _assignments(noisy)
+    kept = mean(one.outcome(*transform).high_frequency_kept or 0.0 for one in noisy)
+    fine = _fine_detail(kept)
+    undone = len(_fooled(attacked)) - _survivors(attacked, transform)
+    if name == "mirror":
+        consequence = (
+            "so what undoes the attack is place alone: the noise was made for each part of the photograph where it "
+            "lay, and "
+            "the filters that it plays on are not mirrored with it"
+            if undone
+            else "and place alone does not undo it"
+        )
+        return f"Mirroring leaves the noise whole ({fine}) and only moves it, {consequence}."
+    if name == "crop":
+        return (
+            "The crop shows the rest larger, so noise and photograph are resampled together at another scale "
+            f"({fine}), and "
+            f"each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Scale')}"
+        ).strip()
+    if name == "rotation":
+        return (
+            f"Turning resamples the noise between the pixels it was made for ({fine}) and tilts every stripe of it, "
+            "while "
+            f"the object stays what it is. {_ladder(attacked, 'blur', 'Fine detail')}"
+        ).strip()
+    return (
+        "Grayscale moves nothing, neither place nor scale; what it takes is colour, of the photograph and of the "
+        "noise "
+        f"({fine}): the part in which the three channels differ. "
+        f"{f'For {_of(undone, len(_fooled(attacked)))} that was needed.' if undone else 'What they share is enough.'}"
     )
-    still = [one for one in attacked if one not in noisy]
-    left_out = f", but for {_names(still)}, where there is none" if still else ""
-    sentence = (
-        f"Of the noise's energy above {CUTOFF:g} cycles a pixel of the network's input{left_out}, these lose: {losses} "
-        "(a negative loss is a gain)."
-        if losses
-        else ""
-    )
-    return " ".join(part for part in (sentence, _survival(noisy), _mirrored(attacked)) if part)
 
 
-def _survival(noisy: Sequence[StressResult]) -> str:
-    """The energy that is left where attacks survive and where they do not."""
-    outcomes = [(one, outcome) for one in noisy for outcome in one.outcomes]
+def _fine_detail(kept: float) -> str:
+    """What is left of the noise's energy at high frequencies."""
+    lost = 1 - kept
+    if abs(lost) < 0.005:
+        return f"none of its energy above {CUTOFF:g} cycles a pixel is lost"
+    if lost < 0:
+        return f"its energy above {CUTOFF:g} cycles a pixel even grows by {share(-lost)}"
+    return f"{share(lost)} of its energy above {CUTOFF:g} cycles a pixel is lost"
+
+
+def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
+    """The mildest step of another transform that undoes half of the attacks, as evidence."""
+    fooled = _fooled(attacked)
+    strengths = [strength for other, strength in shared_transforms(attacked) if other == name]
+    undoing = [s for s in strengths if fooled and 2 * _survivors(attacked, (name, s)) <= len(fooled)]
+    if not undoing:
+        return ""
+    mildest = (name, min(undoing, key=abs))
+    left = _survivors(attacked, mildest)
+    return f"{what} alone does it too: {describe_transform(mildest)} leaves {_of(left, len(fooled))} fooled."
+
+
+def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:
+    """Those whose noise has high frequencies."""
+    return [one for one in attacked if one.before.high_frequency_kept and isfinite(one.before.high_frequency_kept)]
+
+
+def _survival(attacked: Sequence[StressResult]) -> str:
+    """Whether losing the noise's fine detail goes with losing the attack's class, over all transforms."""
+    outcomes = [(one, outcome) for one in _noisy(attacked) for outcome in one.outcomes]
     kept = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if one.keeps(outcome)]
     undone = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if not one.keeps(outcome)]
     if not kept or not undone:
         return ""
     verdict = (
-        ": the attack lives by fine detail, which resampling and smoothing take away."
+        "So the attack lives by fine detail, and whatever resamples or smooths the photograph takes it away."
         if mean(undone) < 0.8 * mean(kept)
-        else ": its loss alone does not explain what undoes the attack."
+        else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
     return (
-        f"Over all transforms and strengths, the noise keeps {mean(kept):.0%} of that energy where the attack "
-        f"survives and {mean(undone):.0%} where it does not{verdict}"
+        f"Over all transforms and strengths together, {share(mean(kept))} of the noise's fine detail is left where the "
+        f"attack survives and {share(mean(undone))} where it does not. {verdict}"
     )
-
-
-def _mirrored(attacked: Sequence[StressResult]) -> str:
-    mirror = ("mirror", ASSIGNMENT["mirror"])
-    if mirror not in shared_transforms(attacked):
-        return ""
-    undone = [one for one in attacked if not one.keeps(one.outcome(*mirror))]
-    if not undone:
-        return ""
-    return (
-        f"Mirroring loses no detail and still undoes {len(undone)} of {len(attacked)}: the noise is made for "
-        "where each part of the photograph lies, not for what it shows."
-    )
-
-
-def _whole_percent(share: float) -> str:
-    """``12%``; what rounds to nothing has no sign."""
-    written = f"{share:.0%}"
-    return "0%" if written == "-0%" else written
 
 
 def _clean(clean: Sequence[StressResult]) -> str:
     if len(clean) == 1:
         return _clean_one(clean[0])
-    counts = ", ".join(
-        f"{describe_transform(transform)} {sum(one.keeps(one.outcome(*transform)) for one in clean)}"
-        for transform in _assignments(clean)
-    )
+    transforms = _assignments(clean)
+    if not transforms:
+        return ""
+    counts = [(describe_transform(one), sum(each.keeps(each.outcome(*one)) for each in clean)) for one in transforms]
+    if all(count == len(clean) for _, count in counts):
+        return f"All {len(clean)} photographs that were not attacked keep their class under every one of the four."
     return (
-        f"Of {len(clean)} photographs that were not attacked, this many keep their class: {counts}." if counts else ""
+        f"Of {len(clean)} photographs that were not attacked, this many keep their class: "
+        f"{', '.join(f'{name} {count}' for name, count in counts)}."
     )
 
 
@@ -145,39 +248,30 @@ def _clean_one(one: StressResult) -> str:
     kept = [describe_transform(t) for t in _assignments([one]) if one.keeps(one.outcome(*t))]
     lost = [describe_transform(t) for t in _assignments([one]) if not one.keeps(one.outcome(*t))]
     parts = [
-        *([f"keeps its class under {_listed(kept)}"] if kept else []),
-        *([f"loses it under {_listed(lost)}"] if lost else []),
+        *([f"keeps its class under {listed(kept)}"] if kept else []),
+        *([f"loses it under {listed(lost)}"] if lost else []),
     ]
     return f"The photograph {' and '.join(parts)}." if parts else ""
 
 
 def _limits(lines: Sequence[AcuityLine], what: str) -> str:
     """The mildest strength at which at most half of a group keeps its answer, for each transform that has one."""
-    listed = "; ".join(
+    of_half = [
         describe_transform((line.transform, mildest))
         for line in lines
         for mildest in [s for s, rate in zip(line.strengths, line.kept, strict=True) if rate.share <= 0.5][:1]
-    )
-    if not listed and lines[0].kept[0].n == 1:
+    ]
+    alone = lines[0].kept[0].n == 1
+    if not of_half and alone:
         return f"No transform changes the {what} photograph's answer at any strength tried."
-    if not listed:
+    if not of_half:
         return f"No transform takes its answer from half of the {what} photographs at any strength tried."
-    if lines[0].kept[0].n == 1:
-        return f"The mildest strengths that change the {what} photograph's answer: {listed}."
-    return f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed}."
-
-
-def _name(one: StressResult) -> str:
-    return Path(one.image).stem.removesuffix("-adversarial")
+    if alone:
+        return f"The mildest strengths that change the {what} photograph's answer: {listed(of_half)}."
+    return (
+        f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed(of_half)}."
+    )
 
 
 def _names(some: Sequence[StressResult]) -> str:
-    return _listed([_name(one) for one in some])
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _article(label: str) -> str:
-    return f"{'an' if label[0].lower() in 'aeiou' else 'a'} {label}"
+    return counted(len(some), "photograph") if len(some) > _FEW else listed([stem(one.image) for one in some])

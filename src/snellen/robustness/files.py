@@ -20,7 +20,12 @@ from snellen.runs.provenance import fingerprint
 
 
 def stress_files(
-    classifier: Classifier, sources: Sequence[str], originals: Sequence[str] = (), *, progress: Progress = SILENT
+    classifier: Classifier,
+    sources: Sequence[str],
+    originals: Sequence[str] = (),
+    *,
+    labels: Sequence[int | None] = (),
+    progress: Progress = SILENT,
 ) -> StressReport:
     """Stress photographs, each with its original where there is one; a bad one does not stop the others.
 
@@ -28,6 +33,7 @@ def stress_files(
         classifier: classifier under examination.
         sources: paths of photographs. One in a folder named as a class, or by its WordNet id, shows that class.
         originals: paths of what they were made from, as many and in the same order; or empty.
+        labels: class that each of them shows, whatever its folder says; empty, or None in it, where nobody said.
         progress: told of each photograph.
 
     Raises:
@@ -42,7 +48,8 @@ def stress_files(
         try:
             photo = open_photo(source)
             original = open_photo(originals[number]) if originals else None
-            label = label_of_folder(classifier.labels, (original or photo).name)
+            label = labels[number] if labels else None
+            label = label_of_folder(classifier.labels, (original or photo).name) if label is None else label
             pairs.append(stress_pair(classifier, photo, original, label))
             contents.append(fingerprint(photo.image.tobytes()))
         except InputError as error:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.intervals import Rate
 from snellen.models.scores import most_confused
+from snellen.prose import apart, counted, plain, sentence, share, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.initialise import ABOUT
 from snellen.training.recipe import Adversarial, Recipe
@@ -87,49 +88,138 @@ def _hardened(adversarial: Adversarial) -> str:
     )
 
 
+def explain_recipe(recipe: Recipe) -> str:
+    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice."""
+    reasons = []
+    if recipe.schedule.warmup:
+        reasons.append(
+            "the rate starts low because the first gradients, from random weights, are large and point anywhere, and "
+            "ends "
+            "at zero so that the last steps settle"
+        )
+    else:
+        reasons.append("the rate falls to zero so that the last steps settle")
+    if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
+        reasons.append("images that differ each time they are shown make memorising them harder")
+    if recipe.optimiser.name == "adamw":
+        reasons.append(
+            "AdamW scales each weight's step by its own gradients, which forgives a rate that is not quite right"
+        )
+    if recipe.optimiser.name == "muon":
+        reasons.append(
+            "Muon gives every direction of a filter bank a step of the same size, so that few epochs suffice"
+        )
+    if recipe.label_smoothing:
+        reasons.append("smoothed targets keep the logits from growing without end once an image is right")
+    if recipe.progressive_resizing.size and recipe.progressive_resizing.share:
+        reasons.append("small images in the first epochs cost less and teach the coarse shapes first")
+    return f"The reasons: {'; '.join(reasons)}."
+
+
 def discuss(result: TrainingResult) -> list[str]:
-    """What one run shows."""
-    last, test = result.history[-1], result.test.accuracy
-    labels = result.data.labels
-    scores = [(rate.share, label) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
-    best, worst = max(scores), min(scores)
-    sentences = [
-        f"The training loss {_course([epoch.loss for epoch in result.history])}; chance is "
-        f"{math.log(len(labels)):.3f}.",
-        f"Test accuracy: {_accuracy(result)}, on {test.n:,} images, measured once, after the last epoch.",
-        f"While it learned, {last.accuracy:.1%} of the augmented training images were classified correctly in the last "
-        f"epoch: the test accuracy is {abs(last.accuracy - test.share) * 100:.1f} points "
-        f"{'below' if test.share < last.accuracy else 'above'} that"
-        + (
-            ", so what is left to gain is mostly generalisation."
-            if last.accuracy - test.share > 0.05
-            else ", so the network is held back by what it can fit rather than by memorising."
-        ),
-        f"{best[1]} is the easiest class ({best[0]:.1%}), {worst[1]} the hardest ({worst[0]:.1%}).",
-    ]
-    for mistake in most_confused(result.test, 1):
-        total = result.test.per_class[mistake.true].n
-        sentences.append(
-            f"The commonest mistake is to call {labels[mistake.true]} {labels[mistake.predicted]}: {mistake.count} of "
-            f"{total}."
-        )
-    if result.test_tta is not None:
-        with_tta = result.test_tta.accuracy.share
-        sentences.append(
-            f"With test-time augmentation (six variants of each image, reported apart) it is {with_tta:.2%}, "
-            f"{(with_tta - test.share) * 100:+.2f} points."
-        )
+    """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes."""
+    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}", _mistakes(result)]
     if result.data.leaks:
-        sentences.append(describe_leaks(result.data.leaks, test.n))
-    return sentences
+        paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
+    return paragraphs
 
 
-def _course(losses: Sequence[float]) -> str:
+def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
+    """The test accuracy of each run, in one sentence."""
+    parts = []
+    for results in runs:
+        mean = _mean(results)
+        seeds = f", {len(results)} seeds" if len(results) > 1 else ""
+        parts.append(f"{results[0].network_name} {mean.share:.1%} ({mean.low:.1%} to {mean.high:.1%}{seeds})")
+    first = runs[0][0]
+    return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
+
+
+def _found(result: TrainingResult) -> str:
+    test = result.test.accuracy
+    text = (
+        f"Test accuracy is {test.share:.1%} on {test.n:,} images ({_ends(test)}), measured once, after the last epoch; "
+        f"guessing would give {share(1 / len(result.data.labels))}."
+    )
+    if result.test_tta is None:
+        return text
+    gain = 100 * (result.test_tta.accuracy.share - test.share)
+    return (
+        f"{text} With test-time augmentation, six variants of each image, it is {result.test_tta.accuracy.share:.1%} "
+        f"({gain:+.1f} points); that is reported apart, since it costs six times as much."
+    )
+
+
+def _ends(rate: Rate) -> str:
+    return f"95% interval {rate.low:.1%} to {rate.high:.1%}"
+
+
+def _course(result: TrainingResult) -> str:
+    """How the training loss went."""
+    losses = [epoch.loss for epoch in result.history]
     first, last = losses[0], losses[-1]
+    guessing = math.log(len(result.data.labels))
     if len(losses) == 1:
-        return f"is {first:.3f} in the only epoch"
-    verb = "falls" if last < first else "rises" if last > first else "stays as it is,"
-    return f"{verb} from {first:.3f} in the first epoch to {last:.3f} in epoch {len(losses)}"
+        return f"In its only epoch the training loss averages {first:.2f}, where guessing would give {guessing:.2f}."
+    if last >= first:
+        return f"The training loss does not fall: {first:.2f} in the first epoch, {last:.2f} in epoch {len(losses)}."
+    halfway = next(number for number, loss in enumerate(losses, 1) if loss <= (first + last) / 2)
+    return (
+        f"The training loss falls from {first:.2f} in the first epoch to {last:.2f} in epoch {len(losses)} (guessing: "
+        f"{guessing:.2f}); half of that way lies behind it after {counted(halfway, 'epoch')}."
+    )
+
+
+def _what_limits(result: TrainingResult) -> str:
+    """Whether time, capacity or generalisation is short, as far as the last epochs tell."""
+    losses = [epoch.loss for epoch in result.history]
+    gap = result.history[-1].accuracy - result.test.accuracy.share
+    if len(losses) < _FEWEST_EPOCHS:
+        return "After so few epochs nothing can be said of what limits it."
+    beyond = result.history[-1].accuracy > result.test.accuracy.high
+    if gap > _GAP and beyond:
+        return (
+            f"It gets {share(result.history[-1].accuracy)} of the augmented training images right, {100 * gap:.0f} "
+            "points "
+            "more than of the test images: what is left to gain is mostly generalisation."
+        )
+    falling = (losses[-2] - losses[-1]) / losses[-2]
+    if falling > _STILL_FALLING:
+        return (
+            f"In the last epoch the loss still fell by {share(falling)}, and the training images are hardly answered "
+            "better than the test images: it would have gained from more epochs."
+        )
+    return (
+        "The training images are hardly answered better than the test images, and the loss had stopped falling as "
+        "the rate "
+        "went to zero: this network, at these settings, is held back by what it can fit and not by memorising."
+    )
+
+
+def _mistakes(result: TrainingResult) -> str:
+    labels = result.data.labels
+    scores = [(rate, plain(label)) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
+    best, worst = max(scores, key=lambda one: one[0].share), min(scores, key=lambda one: one[0].share)
+    confused = most_confused(result.test, 1)
+    if not confused:
+        return "It makes no mistake on the test images, so they do not tell how it errs."
+    first = confused[0]
+    text = (
+        f"The commonest mistake is to call {plain(labels[first.true])} {plain(labels[first.predicted])}: "
+        f"{first.count} of "
+        f"{result.test.per_class[first.true].n}."
+    )
+    if not apart(best[0], worst[0]):
+        return (
+            f"No class can be said to be harder than another: with so few test images their intervals overlap. {text}"
+        )
+    return (
+        f"{sentence(worst[1])} is hardest ({share(worst[0].share)}), {best[1]} easiest ({share(best[0].share)}). {text}"
+    )
+
+
+_FEWEST_EPOCHS = 3
+_GAP, _STILL_FALLING = 0.05, 0.03
 
 
 def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
@@ -157,34 +247,60 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     return sentences + again
 
 
-def _what_normalisation_changed(plain: TrainingResult, normalised: TrainingResult) -> list[str]:
-    losses = [epoch.loss for epoch in normalised.history]
-    end = plain.history[-1].loss
-    reached = next((number for number, loss in enumerate(losses, start=1) if loss <= end), None)
-    sentences = [
-        f"In the first epoch the loss is {plain.history[0].loss:.3f} without batch normalisation and {losses[0]:.3f} "
-        f"with it; in the last, {end:.3f} and {losses[-1]:.3f}."
-    ]
-    if reached is None:
-        sentences.append("With it, the loss never comes down to where the run without it ends.")
-    else:
-        sentences.append(
-            f"With it, the loss is where the run without it ends ({end:.3f} after {len(plain.history)} epochs) "
-            f"after {reached} epoch{'s' if reached > 1 else ''}."
+def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult) -> list[str]:
+    losses, plain_losses = ([epoch.loss for epoch in run.history] for run in (normalised, plain_run))
+    first = _changed(plain_losses[0], losses[0])
+    reached = next((number for number, loss in enumerate(losses, start=1) if loss <= plain_losses[-1]), None)
+    if reached is not None and reached <= _SOONER * len(plain_losses):
+        found = (
+            f"Batch normalisation speeds up the learning: after {counted(reached, 'epoch')} its loss is where the "
+            "network "
+            f"without it ends after {word(len(plain_losses))} ({plain_losses[-1]:.2f})."
         )
-    sentences.append(
-        f"{_what_else_differs(plain, normalised)} The normalisation gives each channel the same mean and deviation "
-        f"whatever the layers before it do, so steps of one size suit all layers."
+    elif plain_losses[-1] > losses[-1] and _changed(plain_losses[-1], losses[-1]):
+        found = (
+            f"With batch normalisation the training loss ends lower, at {losses[-1]:.2f} in place of "
+            f"{plain_losses[-1]:.2f}."
+        )
+    elif _changed(plain_losses[-1], losses[-1]):
+        found = (
+            f"Batch normalisation does not help here: the training loss ends at {losses[-1]:.2f} with it and at "
+            f"{plain_losses[-1]:.2f} without."
+        )
+    else:
+        found = (
+            f"Batch normalisation makes no difference to the training loss that one run could show: it ends at "
+            f"{losses[-1]:.2f} with it and at {plain_losses[-1]:.2f} without."
+        )
+    start = (
+        f"In the first epoch the loss is {losses[0]:.2f} with it and {plain_losses[0]:.2f} without."
+        if first
+        else f"The first epoch is alike ({losses[0]:.2f} and {plain_losses[0]:.2f})."
     )
-    return sentences
+    why = (
+        " The reason: a normalised channel has the same mean and deviation whatever the layers before it do, so "
+        "steps of one "
+        "size suit all layers, and larger ones can be taken."
+        if losses[-1] < plain_losses[-1] and _changed(plain_losses[-1], losses[-1])
+        else ""
+    )
+    return [f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}"]
+
+
+_SOONER, _LEAST_CHANGE = 0.75, 0.05
+
+
+def _changed(one: float, other: float) -> bool:
+    """Whether two losses differ by more than a twentieth: less, another seed might make."""
+    return abs(one - other) > _LEAST_CHANGE * max(one, other)
 
 
 def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
-    apart = _settings_apart(one, other)
-    if not apart:
-        return "Both runs share every setting and the order of the images."
-    return f"The runs also differ in {apart}, so not all of this is the normalisation's."
+    settings = _settings_apart(one, other)
+    if not settings:
+        return "Both runs share every setting and the order of the images, so the normalisation is all that differs."
+    return f"The runs also differ in {settings}, so not all of this is the normalisation's."
 
 
 def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
@@ -207,9 +323,9 @@ def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
 
 
 def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[TrainingResult]) -> str:
-    apart = _settings_apart(first[0], other[0])
+    different = _settings_apart(first[0], other[0])
     seeds = f"number of seeds ({len(first)} and {len(other)})" if len(first) != len(other) else ""
-    differs = ", ".join(part for part in (apart, seeds) if part)
+    differs = ", ".join(part for part in (different, seeds) if part)
     settings = f"which differs in {differs}" if differs else "alike in every setting"
     return f"Another run of {first[0].network_name}, {settings}, {_beside(other, first, 'the first')}."
 
@@ -226,9 +342,9 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     points = f"{abs(here.share - there.share) * 100:.1f}"
     if float(points) == 0:
         return f"is as good as {name} on the test images, to a tenth of a point"
-    apart = "do not overlap" if here.low > there.high or here.high < there.low else "overlap"
     above = "above" if here.share > there.share else "below"
-    return f"is {points} points {above} {name} on the test images; their 95% intervals {apart}"
+    verdict = "do not overlap" if apart(here, there) else "overlap, so this may be chance"
+    return f"is {points} points {above} {name} on the test images; their 95% intervals {verdict}"
 
 
 def _mean(results: Sequence[TrainingResult]) -> Rate:
@@ -236,23 +352,25 @@ def _mean(results: Sequence[TrainingResult]) -> Rate:
     return rate_at(statistics.mean(result.test.accuracy.share for result in results), results[0].test.accuracy.n)
 
 
-def _why_deeper(deep: TrainingResult, plain: TrainingResult) -> str:
+def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
     members = _members(deep.recipe)
     together = (
-        f" Its {members} independently trained networks err differently, so their mean errs less."
+        f" {sentence(word(members))} such networks, independently trained, err differently, so that their mean errs "
+        "less."
         if members > 1
         else ""
     )
     firsts = [
         f"{shape[0]} filters of {shape[2]} x {shape[3]}" if (shape := result.first_layer) else "no convolution"
-        for result in (deep, plain)
+        for result in (deep, plain_run)
     ]
     return (
-        f"deep starts with {firsts[0]} where plain has {firsts[1]}, and spends its {deep.parameters:,} parameters "
-        f"(plain: {plain.parameters:,}) on wide 3 x 3 layers that work on small maps. Seven layers of small "
-        f"filters see as far as one of large ones, with a nonlinearity at each step. Half of its filters are mirror "
-        f"images of the other half, which share their weights: what it learns of a thing it knows of its mirror "
-        f"image.{together}"
+        f"What is different in deep: it starts with {firsts[0]} where plain has {firsts[1]}, and spends its "
+        f"{deep.parameters / 1e6:.1f} million parameters (plain: {plain_run.parameters / 1e6:.1f}) on wide 3 x 3 "
+        "layers, "
+        "which together see as far as one large filter, with a nonlinearity at each step. Half of its filters mirror "
+        "the "
+        f"other half and share their weights, so what it learns of a thing it knows of its mirror image.{together}"
     )
 
 

@@ -26,15 +26,16 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
     labels = _labels(results)
     names = list(dict.fromkeys(labels))
     with styled():
-        figure = new_figure(6.3, 2.5)
-        panels = figure.subplots(1, 3)
+        figure = new_figure(6.3, 3.7)
+        mosaic = figure.subplot_mosaic([["loss", "accuracy"], ["loss", "rate"]], width_ratios=(1.5, 1))
+        panels: list[Any] = [mosaic[name] for name in ("loss", "accuracy", "rate")]
         loss, accuracy, rate = panels
         for number, (result, label) in enumerate(zip(results, labels, strict=True)):
             first = labels.index(label) == number
             _draw_run(loss, accuracy, rate, result, f"C{names.index(label)}", label if first else None)
         for panel, title in zip(panels, ("training loss (nats)", "accuracy", "learning rate"), strict=True):
             panel.set_title(title)
-            panel.set_xlabel("epoch")
+            panel.set_xlabel("" if panel is accuracy else "epoch")
             panel.xaxis.get_major_locator().set_params(integer=True)
         loss.set_ylim(bottom=0)
         accuracy.set_ylim(0, 1.03)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
+from snellen.prose import apart, counted, interval, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
@@ -14,59 +15,108 @@ from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
 _METHOD: dict[ClassifierKind, str] = {
     "logistic": (
-        "The classifier is multinomial logistic regression: the softmax of a linear function, trained by L-BFGS to "
-        "give the true class a high probability, with a penalty on the squared length of its weights."
+        "The classifier is multinomial logistic regression: a linear layer and a softmax, the very layer that the "
+        "network itself ends in, trained by L-BFGS with a penalty on the squared length of its weights. It was chosen "
+        "because its loss is convex, so that nothing but C is left to choose, and because its outputs are "
+        "probabilities."
     ),
     "svm": (
-        "The classifier is a linear support vector machine with squared hinge loss, one class against the rest: "
-        "it asks for a margin and ignores what is beyond it. Its outputs are margins, not probabilities."
+        "The classifier is a linear support vector machine with squared hinge loss, one class against the rest: it "
+        "asks "
+        "for a margin and ignores what lies beyond it. Its outputs are margins, not probabilities."
     ),
     "ridge": (
-        "The classifier is ridge regression onto +1 and -1, one class against the rest: it has a closed solution, "
-        "and pays also for being too far on the right side. Its outputs are not probabilities."
+        "The classifier is ridge regression onto +1 and -1, one class against the rest: it has a closed solution, and "
+        "pays also for being too far on the right side. Its outputs are not probabilities."
     ),
 }
+_ASSIGNED_WIDTHS = (2000, 6000)
+_FEW = 10
 
 
 def discuss(result: ProbeResult) -> list[str]:
-    """What a reader should know of this result, one sentence or two each."""
-    sentences = [_accuracy(result)]
-    if is_pets(result.labels):
-        sentences.append(_published(result))
-    sentences.append(_classes(result))
-    if result.confused:
-        sentences.append(_confusion(result))
-    sentences += [_fit(result), _METHOD[result.kind], _features(result), _regularisation(result)]
-    if result.leaks:
-        sentences.append(_leaks(result))
-    sentences += result.reading
-    if result.failures:
-        sentences.append(f"{len(result.failures)} images could not be read and are in no number.")
-    if result.note:
-        sentences.append(result.note)
-    return sentences
+    """What a reader should know of this result, a paragraph each: findings, mistakes, method, what limits it."""
+    return [
+        _accuracy(result),
+        _mistakes(result),
+        f"{_METHOD[result.kind]} {_regularisation(result)}",
+        f"{_fit(result)} {_features(result)}",
+        *([_leaks(result)] if result.leaks else []),
+        *result.reading,
+        *([f"{_unread(len(result.failures))}"] if result.failures else []),
+        *([result.note] if result.note else []),
+    ]
 
 
-def _features(result: ProbeResult) -> str:
-    if result.non_negative:
-        sign = f"None is negative, as after a ReLU, and {result.zero_fraction:.0%} are zero"
-    else:
-        sign = "Some are negative: this network does not end its features with a ReLU"
-    mirrored = " They are the mean over each photograph and its mirror image." if result.features.mirrored else ""
-    height, width = result.preprocessing.size
+def headline(result: ProbeResult) -> str:
+    """The accuracy in one sentence."""
+    accuracy = result.mean_per_class_accuracy
     return (
-        f"It sees {result.width:,} features of each photograph, from inputs of {height} x {width} pixels. {sign}; "
-        f"scaled to unit length, only their proportions count.{mirrored}"
+        f"A linear classifier of the frozen features tells {len(result.labels)} classes apart with a mean-per-class "
+        f"accuracy of {share(accuracy.value)} ({interval(accuracy)}; {result.n:,} test photographs)"
     )
 
 
-def _regularisation(result: ProbeResult) -> str:
-    folds, scores = result.cross_validation.folds, result.cross_validation.scores
-    best = max(score.mean for score in scores)
-    worst = min(scores, key=lambda score: score.mean)
+def _accuracy(result: ProbeResult) -> str:
+    accuracy = result.mean_per_class_accuracy
+    tested = [rate for rate in result.per_class if rate.n]
     text = (
-        f"Cross-validation in {folds} folds inside the training split chose C = {result.c:g}, the middle of the "
-        f"values that it cannot tell from the best ({best:.3f}); the worst, {worst.c:g}, has {worst.mean:.3f}."
+        f"Without learning anything new about pictures, the network's features tell the {len(tested)} classes apart "
+        "with "
+        f"a mean-per-class accuracy of {share(accuracy.value)}, 95% interval {interval(accuracy)}; guessing would give "
+        f"{share(1 / len(tested))}."
+    )
+    fewest = min(rate.n for rate in tested)
+    if fewest < _FEW:
+        text += (
+            f" The smallest class has only {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
+            f"{100 / fewest:.0f} points."
+        )
+    return f"{text} {_published(result)}".strip() if is_pets(result.labels) else text
+
+
+def _mistakes(result: ProbeResult) -> str:
+    """Which classes are hard, and which are taken for which."""
+    wrong = result.n - result.accuracy.count
+    tested = sum(rate.n > 0 for rate in result.per_class)
+    if not wrong:
+        return f"All {tested} classes are recognised without a mistake, so these photographs do not tell how it errs."
+    perfect = sum(rate.n > 0 and rate.share == 1 for rate in result.per_class)
+    hardest = [f"{plain(label)} ({rate.count} of {rate.n})" for label, rate in result.hardest(3) if rate.share < 1]
+    text = f"Hardest {'are' if len(hardest) > 1 else 'is'} {listed(hardest)}"
+    text += f"; {word(perfect)} of {word(tested)} classes are never missed." if perfect else "."
+    first = result.confused[0]
+    if first.count == 1:
+        return f"{text} No pair of classes is confused more than once, so the {word(wrong)} mistakes follow no pattern."
+    held = sum(pair.count for pair in result.confused)
+    pattern = (
+        f" Its mistakes have a pattern: {word(len(result.confused))} pairs hold {held} of all {wrong}."
+        if wrong > 10 and held > wrong / 2
+        else f" They are spread out: the {word(len(result.confused))} commonest pairs hold {held} of all {wrong}."
+        if wrong > 10
+        else ""
+    )
+    return (
+        f"{text} Most often {plain(first.true)} is taken for {plain(first.predicted)}, {_times(first.count)}.{pattern}"
+    )
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{word(count)} times"
+
+
+def _regularisation(result: ProbeResult) -> str:
+    """How C was chosen, and how much it matters."""
+    folds, scores = result.cross_validation.folds, result.cross_validation.scores
+    best, worst = max(score.mean for score in scores), min(scores, key=lambda score: score.mean)
+    text = (
+        f"Cross-validation inside the training split ({folds} folds) chose C = {result.c:g}, the middle of the values "
+        "that it cannot tell from the best"
+    )
+    text += (
+        f"; it matters little, since the worst value tried, {worst.c:g}, costs {100 * (best - worst.mean):.0f} points."
+        if best - worst.mean < 0.05
+        else f"; it matters: C = {worst.c:g} would have cost {100 * (best - worst.mean):.0f} points."
     )
     if folds < FOLDS:
         text += f" The smallest class allows only {folds} folds, so this choice is noisy."
@@ -78,64 +128,56 @@ def _regularisation(result: ProbeResult) -> str:
 def _fit(result: ProbeResult) -> str:
     gap = result.train_accuracy - result.mean_per_class_accuracy.value
     per_class = result.n_train / len(result.per_class)
-    if result.train_accuracy > 0.999:
-        relation = (
-            "more than the training images need to be told apart, so they are separated without a mistake and the "
-            "penalty decides between the many classifiers that do so"
-            if result.width > result.n_train
-            else "enough to separate the training images without a mistake"
+    learned = f"It learned from {result.n_train:,} photographs, about {per_class:.0f} of each class."
+    if result.train_accuracy <= 0.999:
+        return (
+            f"{learned} They are not separated fully at this penalty: it gets {share(result.train_accuracy)} of them "
+            f"right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
-    else:
-        relation = "not enough to separate the training images fully at this penalty"
+    why = (
+        f"with {result.width:,} dimensions for {result.n_train:,} points they can always be separated, and the penalty "
+        "decides between the many classifiers that do so"
+        if result.width > result.n_train
+        else "the classes lie apart in the features"
+    )
+    what_is_left = (
+        f"the {100 * gap:.0f} points that the test loses are a matter of generalisation"
+        if gap > 0.01
+        else "as on the test"
+    )
+    return f"{learned} It makes no mistake on them ({why}); {what_is_left}."
+
+
+def _features(result: ProbeResult) -> str:
+    height, width = result.preprocessing.size
+    low, high = _ASSIGNED_WIDTHS
+    asked = (
+        "" if low <= result.width <= high else f" (the assignment expects {low:,} to {high:,}, as larger networks have)"
+    )
+    sign = (
+        f"none is negative, as after a ReLU, and {share(result.zero_fraction)} are zero"
+        if result.non_negative
+        else "some are negative, since this network does not end its features with a ReLU"
+    )
+    mirrored = " They are the mean over each photograph and its mirror image." if result.features.mirrored else ""
     return (
-        f"It learned from {result.n_train:,} photographs, about {per_class:.0f} a class, in {result.width:,} "
-        f"dimensions: {relation}. Training accuracy is {result.train_accuracy:.3f}, {abs(gap):.3f} "
-        f"{'above' if gap >= 0 else 'below'} the test's."
+        f"Each photograph, seen at {height} x {width} pixels, becomes {result.width:,} features{asked}: {sign}. "
+        "Scaled to "
+        f"unit length, only their proportions count.{mirrored}"
     )
 
 
-def _classes(result: ProbeResult) -> str:
-    perfect = sum(rate.share == 1 for rate in result.per_class)
-    tested = sum(rate.n > 0 for rate in result.per_class)
-    hardest = ", ".join(
-        f"{_plain(label)} ({rate.share:.2f} of {rate.n})" for label, rate in result.hardest(3) if rate.share < 1
-    )
-    text = f"{perfect} of {tested} classes are classified without a mistake."
-    return f"{text} The hardest: {hardest}." if hardest else text
-
-
-def _confusion(result: ProbeResult) -> str:
-    wrong = result.n - result.accuracy.count
-    first = result.confused[0]
-    text = f"{wrong} of {result.n:,} test photographs are classified wrongly"
-    if first.count == 1:
-        return f"{text}; no pair of classes is confused more than once."
-    listed = sum(pair.count for pair in result.confused)
+def _unread(count: int) -> str:
     return (
-        f"{text}. Most often {_plain(first.true)} is taken for {_plain(first.predicted)} ({first.count}); the "
-        f"{len(result.confused)} most confused pairs hold {listed} of "
-        f"the {wrong} mistakes{', so most mistakes lie in few pairs' if wrong > 10 and listed > wrong / 2 else ''}."
+        f"{sentence(counted(count, 'photograph'))} could not be read and {'is' if count == 1 else 'are'} in no number."
     )
-
-
-def _accuracy(result: ProbeResult) -> str:
-    accuracy = result.mean_per_class_accuracy
-    fewest = min(one.n for one in result.per_class if one.n)
-    text = (
-        f"Mean-per-class accuracy is {accuracy.value:.3f}, with a 95% bootstrap interval from {accuracy.low:.3f} to "
-        f"{accuracy.high:.3f} over {result.n:,} test images; it covers the choice of test images, not that of training "
-        "images."
-    )
-    if fewest < 10:
-        text += f" With {fewest} images in the smallest class, one of them moves its accuracy by {1 / fewest:.2f}."
-    return text
 
 
 def _leaks(result: ProbeResult) -> str:
     text = describe_leaks(result.leaks, result.n)
     if result.without_leaks is None:
         return text
-    return f"{text} On the other images mean-per-class accuracy is {result.without_leaks.value:.3f}."
+    return f"{text} On the other images mean-per-class accuracy is {share(result.without_leaks.value)}."
 
 
 def _published(result: ProbeResult) -> str:
@@ -152,6 +194,25 @@ def _published(result: ProbeResult) -> str:
         f"{OFFICIAL_SIZES[1]:,} photographs; this has {len(result.per_class)} breeds, {result.n_train:,} and "
         f"{result.n:,}, so it cannot be compared with them."
     )
+
+
+def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
+    """What another kind of linear classifier makes of the same features."""
+    one, two = result.mean_per_class_accuracy, other.mean_per_class_accuracy
+    difference = 100 * abs(one.value - two.value)
+    names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
+    verdict = (
+        f"{difference:.0f} points {'less' if two.value < one.value else 'more'}, beyond what the choice of test "
+        "photographs "
+        "explains"
+        if apart(one, two)
+        else "no difference that these test photographs can show"
+    )
+    return (
+        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {share(two.value)} "
+        f"({interval(two)}): {verdict}. "
+        f"{'The features matter, not the kind of plane between them.' if not apart(one, two) else ''}"
+    ).strip()
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
@@ -193,7 +254,7 @@ def discuss_few_shot(result: FewShotResult) -> list[str]:
     if result.leaks:
         sentences.append(describe_leaks(result.leaks, result.n))
     if result.failures:
-        sentences.append(f"{len(result.failures)} images could not be read and are in no number.")
+        sentences.append(_unread(len(result.failures)))
     if result.note:
         sentences.append(result.note)
     return sentences
@@ -201,7 +262,3 @@ def discuss_few_shot(result: FewShotResult) -> list[str]:
 
 def _examples(count: int) -> str:
     return f"{count} example{'s' if count > 1 else ''}"
-
-
-def _plain(label: str) -> str:
-    return label.replace("_", " ")

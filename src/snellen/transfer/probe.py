@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +169,30 @@ def probe(
     Raises:
         InputError: see :func:`snellen.data.datasets.base.train_test`; or too few of a class's images can be read.
     """
-    check_kind(kind)
+    return probe_kinds(classifier, dataset, [kind], features=features, seed=seed, progress=progress)[0]
+
+
+def probe_kinds(
+    classifier: Classifier,
+    dataset: ImageSet | str,
+    kinds: Sequence[ClassifierKind],
+    *,
+    features: FeatureConfig = DEFAULT_FEATURES,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> list[ProbeResult]:
+    """As :func:`probe`, with several kinds of linear classifier on the same features: a result for each of "
+    "``kinds``.
+    """
+    for kind in kinds:
+        check_kind(kind)
     splits = embed_splits(classifier, dataset, features, seed, progress)
+    return [_probe(classifier, splits, kind, seed, progress) for kind in kinds]
+
+
+def _probe(
+    classifier: Classifier, splits: EmbeddedSplits, kind: ClassifierKind, seed: int, progress: Progress
+) -> ProbeResult:
     data, train, test = splits.data, splits.train, splits.test
     progress.begin("Choosing C")
     trained, cross_validation = train_probe(train.features, train.targets, kind, seed)

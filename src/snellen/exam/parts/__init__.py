@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snellen.exam.context import Context
-from snellen.exam.parts import attack, categories, evaluation, features, probe, stress, training
+from snellen.exam.parts import (
+    attack,
+    categories,
+    corruptions,
+    evaluation,
+    features,
+    probe,
+    robust_accuracy,
+    stress,
+    training,
+)
 from snellen.exam.report.document import Answer, Block, Picture
 
 
@@ -24,7 +34,9 @@ class Part:
         run: function that examines, and writes results and figures below ``context.folder``.
         seconds: function that estimates how long ``run`` takes, from the context and the seconds that the network
             takes for one photograph; decoding and drawing are not counted.
-        sources: modules that hold its method, printed in the code appendix.
+        sources: modules that hold its method, for the full code appendix.
+        methods: of these the functions and classes that the assignment wants to see, for the ordinary code appendix:
+            for each module one entry, as :func:`snellen.exam.report.code.method_listing` takes it.
         references: publications that it rests on, one entry each.
         cover: function that gives a picture for the report's first page from the part's folder; None where the part
             has none.
@@ -43,6 +55,7 @@ class Part:
     run: Callable[[Context], Answer]
     seconds: Callable[[Context, float], float]
     sources: tuple[str, ...]
+    methods: tuple[str, ...]
     references: tuple[str, ...]
     cover: Callable[[Path], Picture] | None = None
     needs: tuple[str, ...] = ()
@@ -65,6 +78,11 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.batches",
             "snellen.inspect.categories",
         ),
+        methods=(
+            "snellen.data.preprocessing:Preprocessing.preprocess_image, Preprocessing.normalise",
+            "snellen.models.classifier:Classifier.logits_from_inputs",
+            "snellen.models.predictions:softmax, top_predictions",
+        ),
         references=categories.REFERENCES,
     ),
     "evaluation": Part(
@@ -75,9 +93,39 @@ PARTS: Mapping[str, Part] = {
         run=evaluation.run,
         seconds=evaluation.seconds,
         sources=("snellen.evaluation.matching", "snellen.evaluation.calibration", "snellen.evaluation.comparison"),
+        methods=(
+            "snellen.evaluation.calibration:reliability, calibration_error, risk_coverage, fit_temperature",
+            "snellen.evaluation.comparison:compare_answers",
+        ),
         references=evaluation.REFERENCES,
         wanted_by="evaluate",
         compare=evaluation.compare,
+    ),
+    "corruptions": Part(
+        title="In bad weather",
+        assignment="",
+        asked=(),
+        inputs=corruptions.inputs,
+        run=corruptions.run,
+        seconds=corruptions.seconds,
+        sources=("snellen.evaluation.corruptions", "snellen.evaluation.corrupted"),
+        methods=("snellen.evaluation.corrupted:over_alexnet",),
+        references=corruptions.REFERENCES,
+        long=True,
+        wanted_by="corruptions",
+    ),
+    "robust_accuracy": Part(
+        title="Under attack",
+        assignment="",
+        asked=(),
+        inputs=robust_accuracy.inputs,
+        run=robust_accuracy.run,
+        seconds=robust_accuracy.seconds,
+        sources=("snellen.attacks.standard", "snellen.attacks.balls", "snellen.attacks.robust_accuracy"),
+        methods=("snellen.attacks.robust_accuracy:robust_accuracy",),
+        references=robust_accuracy.REFERENCES,
+        long=True,
+        wanted_by="robust_accuracy",
     ),
     "features": Part(
         title="How it sees",
@@ -94,6 +142,12 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.feature_maps",
             "snellen.inspect.heatmap",
         ),
+        methods=(
+            "snellen.inspect.activations:read_activations",
+            "snellen.inspect.feature_maps:_choose, _deviation_and_autocorrelation, _relative_variance, ablate",
+            "snellen.inspect.figures:scaled",
+            "snellen.inspect.heatmap:grad_cam",
+        ),
         references=features.REFERENCES,
     ),
     "probe": Part(
@@ -104,6 +158,11 @@ PARTS: Mapping[str, Part] = {
         run=probe.run,
         seconds=probe.seconds,
         sources=("snellen.inference.features", "snellen.transfer.linear", "snellen.models.scores"),
+        methods=(
+            "snellen.models.classifier:penultimate",
+            "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, LinearProbe.decision_function",
+            "snellen.models.scores:score",
+        ),
         references=probe.REFERENCES,
         long=True,
     ),
@@ -122,6 +181,17 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.loop",
             "snellen.training.filters",
         ),
+        methods=(
+            "snellen.models.networks:plain, batchnorm, deep, _deep_member",
+            "snellen.models.flip_equivariant:FlipEquivariantConv2d",
+            "snellen.models.ensemble:Ensemble",
+            "snellen.training.initialise:_he, _whitened, _whitening",
+            "snellen.training.optimise:orthogonalised, Muon.step, make_optimisers, learning_rate_factor",
+            "snellen.training.augment:augment",
+            "snellen.training.loop:batches, train_epoch",
+            "snellen.training.evaluate:evaluate",
+            "snellen.training.filters:stretched, mosaic",
+        ),
         references=training.REFERENCES,
         long=True,
     ),
@@ -139,6 +209,15 @@ PARTS: Mapping[str, Part] = {
             "snellen.attacks.batch",
             "snellen.attacks.verify",
         ),
+        methods=(
+            "snellen.data.preprocessing:Preprocessing.preprocess",
+            "snellen.attacks.search:Ball, Criterion.confidence, Criterion.is_met, probability, "
+            "log_probability_or_margin",
+            "snellen.attacks.gradient_ascent:gradient_ascent",
+            "snellen.attacks.apgd:checkpoints, apgd",
+            "snellen.attacks.batch:round_to_bytes, _evaluate",
+            "snellen.attacks.verify:verify, norm, uniform_noise",
+        ),
         references=attack.REFERENCES,
     ),
     "stress": Part(
@@ -149,6 +228,11 @@ PARTS: Mapping[str, Part] = {
         run=stress.run,
         seconds=stress.seconds,
         sources=("snellen.data.transforms", "snellen.robustness.stress", "snellen.robustness.spectrum"),
+        methods=(
+            "snellen.data.transforms:_mirror, _grayscale, _crop, _resample, _rotation",
+            "snellen.robustness.stress:_inputs, _kept",
+            "snellen.robustness.spectrum:high_frequency_energy",
+        ),
         references=stress.REFERENCES,
         cover=stress.cover,
         needs=("attack",),

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.exam.context import Context, fingerprints, names_of
-from snellen.exam.report.document import Answer, Block, Fact, Paragraph, Picture, Table
+from snellen.exam.context import Context, fingerprints, names_of, photograph_names
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
 from snellen.inspect.categories import Classification, classify_each
+from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
 _FACTS = 4
+_SHOWN = 12
+"""Photographs that are drawn and tabulated; result.json has all."""
+_IMAGENET = 1000
 
 REFERENCES = (
     "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
@@ -40,26 +44,44 @@ def run(context: Context) -> Answer:
     classifier = context.classifier
     results = [r for r in classify_each(classifier, context.photographs) if isinstance(r, Classification)]
     write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
+    names, shown = photograph_names([one.image for one in results]), results[:_SHOWN]
+    some = f" The first {_SHOWN} of {len(results)}; result.json has all." if len(shown) < len(results) else ""
     blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
-            f"{len(classifier.labels):,} classes. Each photograph passes its own preprocessing. "
+            f"{len(classifier.labels):,} classes. {context.chosen} Each photograph passes its own preprocessing. "
             f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
         ),
-        *_pictures(context, results),
+        *_pictures(context, shown),
         Table(
             ("photograph", "category", "index", "probability"),
             [
-                (Path(result.image).name if rank == 0 else "", p.label, str(p.index), f"{p.probability:.4f}")
-                for result in results
+                (names[result.image] if rank == 0 else "", p.label, str(p.index), f"{p.probability:.4f}")
+                for result in shown
                 for rank, p in enumerate(result.predictions)
             ],
-            "The top three categories, their ImageNet indices and their probabilities.",
+            f"The top three categories, their {_indices(context)} and their probabilities.{some}",
         ),
-        Paragraph(_discussion(context, results)),
+        Discussion(discuss_classifications(results, context.expected)),
     )
-    facts = [Fact(Path(r.image).name, f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
-    return Answer(names_of(context.photographs), facts, blocks)
+    facts = [Fact(names[r.image], f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
+    right = [label == one.top.label for label, one in zip(context.expected, results, strict=True) if label is not None]
+    if right:
+        facts.append(Fact(f"right, of {len(right)} whose class is told", str(sum(right))))
+    return Answer(
+        names_of(context.photographs),
+        facts,
+        blocks,
+        headline_of_classifications(results),
+        shortfalls=_shortfalls(context),
+    )
+
+
+def _shortfalls(context: Context) -> list[tuple[str, str]]:
+    """What the assignment asks of the photographs and these are not."""
+    if any("peppers" in Path(photograph).stem.lower() for photograph in context.photographs):
+        return []
+    return [("", "none is called peppers")]
 
 
 def _pictures(context: Context, results: Sequence[Classification]) -> list[Picture]:
@@ -74,30 +96,10 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
     return pictures
 
 
+def _indices(context: Context) -> str:
+    """What the indices of the classes are."""
+    return "ImageNet indices" if len(context.classifier.labels) == _IMAGENET else "indices among the model's classes"
+
+
 def _millions(context: Context) -> str:
     return f"{sum(p.numel() for p in context.classifier.network.parameters()) / 1e6:.1f}"
-
-
-def _discussion(context: Context, results: Sequence[Classification]) -> str:
-    named = [(label, r) for label, r in zip(context.expected, results, strict=True) if label is not None]
-    surest = max(results, key=lambda result: result.top.probability)
-    doubtful = min(results, key=lambda result: result.top.probability)
-    sentences = [
-        f"The surest answer is {surest.top.label} ({surest.top.probability:.3f}) for {Path(surest.image).name}."
-    ]
-    if doubtful is not surest and len(doubtful.predictions) > 1:
-        margin = doubtful.predictions[0].probability - doubtful.predictions[1].probability
-        sentences.append(
-            f"The least sure is {doubtful.top.label} ({doubtful.top.probability:.3f}) for "
-            f"{Path(doubtful.image).name}, ahead of {doubtful.predictions[1].label} by {margin:.3f}."
-        )
-    if named:
-        correct = sum(label == result.top.label for label, result in named)
-        sentences.append(
-            f"Of {len(named)} photographs with a label chosen by a person, the top category of {correct} is correct."
-        )
-    sentences.append(
-        "A probability near one says that the network prefers this class to its other classes, not that the "
-        "answer is right: the softmax is not calibrated, and a photograph of none of the classes still gets one."
-    )
-    return " ".join(sentences)

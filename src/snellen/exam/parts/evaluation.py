@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.data.datasets import open_dataset
@@ -24,8 +24,8 @@ from snellen.evaluation.files import (
     write_evaluation,
 )
 from snellen.evaluation.matching import read_mapping
-from snellen.exam.context import Context, distinct_names
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.context import Context, distinct_names, scored_on
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
@@ -58,13 +58,12 @@ _FIGURES = {
 
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, and the mapping of their classes."""
-    mapping = fingerprint(Path(context.mapping).read_bytes()) if context.mapping else ""
-    return [(name, open_dataset(name).fingerprint) for name in _datasets(context)], mapping
+    return [(name, open_dataset(name).fingerprint) for name in scored_on(context)], mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: a pass for each photograph of the data sets."""
-    return seconds_of_pass * sum(len(open_dataset(name)) for name in _datasets(context))
+    return seconds_of_pass * sum(len(open_dataset(name)) for name in scored_on(context))
 
 
 def run(context: Context) -> Answer:
@@ -72,8 +71,8 @@ def run(context: Context) -> Answer:
     facts: list[Fact] = []
     data: list[str] = []
     blocks: list[Block] = []
-    mapping = read_mapping(context.mapping) if context.mapping else None
-    names = distinct_names(_datasets(context))
+    mapping = mapping_of(context)
+    names = distinct_names(scored_on(context))
     results = []
     for dataset, name in names.items():
         folder = _folder(context.folder, name, len(names))
@@ -134,9 +133,14 @@ def _source(dataset: str, data: str) -> ImageSet | None:
     return None
 
 
-def _datasets(context: Context) -> Sequence[str]:
-    """The data sets to score on; those to learn from where none are named."""
-    return context.evaluate or context.datasets
+def mapping_of(context: Context) -> Mapping[str, str | int] | None:
+    """Which class of the data sets is which of the model's, where a file says it."""
+    return read_mapping(context.mapping) if context.mapping else None
+
+
+def mapping_fingerprint(context: Context) -> str:
+    """Fingerprint of that file; empty where there is none."""
+    return fingerprint(Path(context.mapping).read_bytes()) if context.mapping else ""
 
 
 def _folder(folder: Path, name: str, count: int) -> Path:
@@ -184,7 +188,7 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
             rows,
             f"{result.n:,} photographs. Intervals: Wilson's for the accuracies, the bootstrap's for the rest.",
         ),
-        Points(discuss(result)),
+        Discussion(discuss(result)),
         *(Picture(folder / figure, *_FIGURES[figure]) for figure in (CALIBRATION, ERRORS) if figure in figures),
     ]
     last = CONFUSION if CONFUSION in figures else CLASSES

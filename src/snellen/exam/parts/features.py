@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.exam.context import Context, fingerprints
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.figures import percent
-from snellen.inspect.discussion import discuss_feature_maps
+from snellen.inspect.discussion import READABLE, discuss_feature_maps, discuss_heatmap, excites, headline_of_maps
 from snellen.inspect.feature_maps import feature_maps
+from snellen.inspect.figures import draw_layer
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
+from snellen.runs.files import write_figure
 
 REFERENCES = (
     "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
@@ -29,8 +31,8 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the first photograph."""
-    return fingerprints(context.photographs[:1])
+    """What decides the answer: the first photograph, and the layers and channels that were asked for."""
+    return fingerprints(context.photographs[:1]), context.features
 
 
 def seconds(_: Context, seconds_of_pass: float) -> float:
@@ -41,57 +43,55 @@ def seconds(_: Context, seconds_of_pass: float) -> float:
 def run(context: Context) -> Answer:
     """Examine how the first photograph is seen; write ``result.json``, the maps and their figures."""
     classifier, name = context.classifier, context.photographs[0]
-    result, heat = feature_maps(classifier, name), heatmap(classifier, name)
+    layers, channels = context.features.layers or None, context.features.channels or None
+    result, heat = feature_maps(classifier, name, layers, channels), heatmap(classifier, name)
     write_heatmap(heat, context.folder)
     write_feature_maps(result, context.folder, {"heatmap": heat, "provenance": context.provenance})
-    *discussion, limits = discuss_feature_maps(result)
+    pictures = [(layer, context.folder / f"maps-{number}.png") for number, layer in enumerate(result.layers, start=1)]
+    for layer, path in pictures:
+        write_figure(path, draw_layer(result, layer.name))
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{result.top.probability:.3f}. One forward pass reads a layer from early in the network, one from the "
-            "middle and one from near its end, right after the activation function and before anything in place "
-            "can overwrite it. Of each layer the five most interesting channels are shown: interest is how much a "
-            "map varies beside the layer's others, times its correlation between neighbours, times how much it "
-            "differs from the maps chosen before it."
+            f"{result.top.probability:.3f}. {_which(context)}"
         ),
-        Picture(
-            context.folder / "features.png",
-            "Feature maps, each scaled to [0, 1] by its own least and greatest value, which stand below it; below "
-            f"them, the change of the probability of {result.top.label} when the channel is set to zero.",
+        *(
+            Picture(
+                path,
+                f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, each "
+                "scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is smoothed.",
+                0.94,
+            )
+            for layer, path in pictures
         ),
-        Picture(
-            context.folder / "overlay.png",
-            "The same maps over the photograph, stretched to where they belong; what the crop leaves out is pale.",
-        ),
+        Heading("What the maps show"),
+        Discussion(discuss_feature_maps(result)),
         Table(
-            ("layer", "channel", "depth", "map", "interest", "zero fraction", "edges", "colour", "ablated"),
+            ("layer", "channel", "what excites it on this photograph", "r", "at zero", "without it"),
             [
                 (
                     feature.layer,
                     str(feature.channel),
-                    f"{feature.depth:.2f}",
-                    f"{feature.height} x {feature.width}",
-                    f"{feature.interest:.2f}",
-                    f"{feature.zero_fraction:.2f}",
-                    f"{feature.edges:.2f}",
-                    f"{feature.colour:.2f}",
-                    f"{feature.importance:+.3f}",
+                    excites(feature),
+                    f"{feature.cue_correlation:.2f}",
+                    percent(feature.zero_fraction, 0),
+                    f"{100 * feature.importance:+.1f}",
                 )
                 for feature in result.maps
             ],
-            "The maps: share of values at zero or below, multiple correlation with the photograph's edges and with "
-            "its colour, and the change of the top probability when the channel is ablated.",
+            f"The maps. r: correlation with the cue that fits best, of light, dark, four colours and three kinds "
+            f"of edges; from {READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
+            "Without "
+            f"it: the change of the probability of {result.top.label}, in points, when the channel is set to zero.",
         ),
-        Heading("What the maps show"),
-        *(Paragraph(text) for text in discussion),
         Heading("Which part of the photograph supports the answer"),
         Picture(
             context.folder / "heatmap.png",
             f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
             "the network's input.",
+            0.8,
         ),
-        Heading("Limits"),
-        Paragraph(limits),
+        Paragraph(discuss_heatmap(heat)),
     )
     zero_fraction = sum(feature.zero_fraction for feature in result.maps) / len(result.maps)
     matters = min(result.maps, key=lambda feature: feature.importance)
@@ -100,4 +100,22 @@ def run(context: Context) -> Answer:
         Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
         Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
-    return Answer(Path(name).name, facts, blocks)
+    highlight = Picture(pictures[0][1], f"Maps of {result.layers[0].name}, early in the network.")
+    return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
+
+
+def _which(context: Context) -> str:
+    """Which layers and channels are shown, and why these."""
+    layers = (
+        f"The layers are those that were asked for ({', '.join(context.features.layers)})"
+        if context.features.layers
+        else "One forward pass reads a layer from early in the network, one from the middle and one from near its end"
+    )
+    channels = (
+        f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
+        if context.features.channels
+        else "Of each layer the five most interesting channels are shown: interest is how much a map varies beside the "
+        "layer's others, times its correlation between neighbours, times how much it differs from the maps chosen "
+        "before it."
+    )
+    return f"{layers}, right after the activation function and before anything in place can overwrite it. {channels}"

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.data.datasets import open_dataset
+from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
 from snellen.exam.context import Context, distinct_names
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.runs.files import Run
-from snellen.transfer.discussion import discuss
+from snellen.transfer.discussion import compare_kinds, discuss, headline
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
-from snellen.transfer.probe import ProbeResult, probe
+from snellen.transfer.linear import ClassifierKind
+from snellen.transfer.probe import ProbeResult, probe_kinds
 from snellen.transfer.published import PETS_BASELINES
 
 REFERENCES = (
@@ -22,6 +24,7 @@ REFERENCES = (
     "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.",
 )
 _HARDEST = 10
+_BREEDS = 37
 
 
 ASKED = (
@@ -31,8 +34,8 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the data sets."""
-    return [(name, open_dataset(name).fingerprint) for name in context.datasets]
+    """What decides the answer: the data sets, and the kind of classifier."""
+    return [(name, open_dataset(name).fingerprint) for name in context.datasets], context.probe
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
@@ -45,22 +48,38 @@ def run(context: Context) -> Answer:
     facts: list[Fact] = []
     data: list[str] = []
     blocks: list[Block] = []
+    headlines: list[str] = []
+    shortfalls: list[tuple[str, str]] = []
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
-        result = probe(context.classifier, dataset, seed=context.seed)
+        kind = context.probe.classifier
+        kinds: tuple[ClassifierKind, ...] = (kind, "ridge" if kind != "ridge" else "logistic")
+        result, other = probe_kinds(context.classifier, dataset, kinds, seed=context.seed)
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))
-        blocks += _blocks(result, name, folder, files)
+        blocks += _blocks(result, other, name, folder, files)
+        headlines.append(headline(result) + (f" of {name}" if len(names) > 1 else ""))
+        shortfalls += _shortfalls(result, name)
         accuracy = result.mean_per_class_accuracy
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
-    return Answer(", ".join(data), facts, blocks)
+    return Answer(", ".join(data), facts, blocks, "; ".join(headlines), shortfalls=shortfalls)
 
 
-def _blocks(result: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:
+def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
+    """What the assignment asks of the data set and this one is not."""
+    if name == DIGITS:
+        return [("", "digits stand in for the pets")]
+    if not is_pets(result.labels):
+        return [("", f"{name} is not the Oxford-IIIT pets")]
+    classes = len(result.labels)
+    return [] if classes == _BREEDS else [("", f"{name} has {classes} of the {_BREEDS} breeds")]
+
+
+def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:
     """What there is to say and to show of one probe."""
     mean, top1 = result.mean_per_class_accuracy, result.accuracy
     blocks: list[Block] = [
@@ -77,7 +96,7 @@ def _blocks(result: ProbeResult, name: str, folder: Path, files: Sequence[str]) 
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
-        Points(discuss(result)),
+        Discussion([*discuss(result), compare_kinds(result, other)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns), as a share of the class.",

@@ -11,7 +11,7 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.digits import DIGITS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, short_name
-from snellen.exam.report.document import Answer, Block, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -22,6 +22,8 @@ from snellen.training.discussion import (
     describe_network,
     describe_recipe,
     discuss,
+    explain_recipe,
+    headline,
     seeds_sentence,
     table,
     where,
@@ -51,6 +53,8 @@ ASKED = (
 )
 # The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
 # an epoch, and a mirrored digit is no digit.
+_CIFAR10 = (50_000, 10_000)
+"""Images to learn from, and to test."""
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 _AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
@@ -60,7 +64,7 @@ def inputs(context: Context) -> object:
     """What decides the answer: the runs that were made before, or the images to train on."""
     if context.training_runs:
         return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
-    return context.training, open_dataset(context.training).fingerprint
+    return context.training, open_dataset(context.training).fingerprint, context.epochs
 
 
 def seconds(context: Context, _: float) -> float:
@@ -68,7 +72,7 @@ def seconds(context: Context, _: float) -> float:
     if context.training_runs:
         return 0.0
     images = len(open_dataset(context.training))
-    return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training))
+    return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training, context.epochs))
 
 
 def run(context: Context) -> Answer:
@@ -78,7 +82,7 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {"results": results})
     first = results[0]
     columns, rows = table([of_run for _, of_run in runs])
-    blocks: list[Block] = [Paragraph(_images(first.data, here=not context.training_runs))]
+    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
@@ -89,12 +93,40 @@ def run(context: Context) -> Answer:
     data = first.data
     stands_in = " in place of CIFAR-10" if data.name == DIGITS else ""
     images = f"{data.train_images:,} to learn from, {data.test_images:,} to test"
-    return Answer(f"{short_name(data.name)}{stands_in} ({images})", facts, blocks)
+    return Answer(
+        f"{short_name(data.name)}{stands_in} ({images})",
+        facts,
+        blocks,
+        headline([of_run for _, of_run in runs]),
+        _filters_of(runs[0], first.network_name),
+        _shortfalls(data),
+    )
+
+
+def _filters_of(run: tuple[Path, Sequence[TrainingResult]], name: str) -> Picture | None:
+    """The first-layer filters of a run, where it has a picture of them."""
+    picture = _pictured(*run) / FILTERS
+    return Picture(picture, f"The first-layer filters of {name}.") if picture.is_file() else None
+
+
+def _pictured(folder: Path, of_run: Sequence[TrainingResult]) -> Path:
+    """The folder with a run's pictures; of several seeds the first one's."""
+    return folder / seed_folder(of_run[0].seed) if len(of_run) > 1 else folder
+
+
+def _shortfalls(data: TrainingData) -> list[tuple[str, str]]:
+    """What the assignment asks of the images and these are not."""
+    if data.name == DIGITS:
+        return [(network, "digits stand in for CIFAR-10") for network in ASSIGNMENT]
+    if (data.train_images, data.test_images) != _CIFAR10:
+        asked = f"{_CIFAR10[0]:,} to learn from and {_CIFAR10[1]:,} to test are CIFAR-10's"
+        return [(network, asked) for network in ASSIGNMENT]
+    return []
 
 
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     runs: list[tuple[Path, Sequence[TrainingResult]]] = []
-    own = recipes(context.training)
+    own = recipes(context.training, context.epochs)
     data = load_data(context.training, own[0].size)
     for recipe in own:
         folder = context.folder / recipe.network
@@ -110,15 +142,15 @@ def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     return runs
 
 
-def recipes(dataset: str) -> list[Recipe]:
-    """The three recipes, for images of one size; cut where ``dataset`` is the digits."""
-    own = [read_recipe(name) for name in ASSIGNMENT]
+def recipes(dataset: str, epochs: int | None = None) -> list[Recipe]:
+    """The three recipes, for images of one size and as many ``epochs`` as are given; cut where they are the digits."""
+    own = [read_recipe(name, epochs=epochs) for name in ASSIGNMENT]
     if dataset != DIGITS:
         return own
     return [
         dataclasses.replace(
             recipe,
-            epochs=_EPOCHS_OF_DIGITS,
+            epochs=epochs or _EPOCHS_OF_DIGITS,
             batch=_BATCH_OF_DIGITS,
             size=_SIZE_OF_DIGITS,
             augmentation=_AUGMENTATION_OF_DIGITS,
@@ -128,8 +160,9 @@ def recipes(dataset: str) -> list[Recipe]:
     ]
 
 
-def _images(data: TrainingData, here: bool) -> str:
+def _images(first: TrainingResult, here: bool) -> str:
     """Which images, and why; ``here`` are runs that the exam itself made."""
+    data = first.data
     counts = f"{data.train_images:,} images to learn from, {data.test_images:,} to test, {len(data.labels)} classes."
     if data.name != DIGITS:
         return f"The images are {short_name(data.name)}: {counts} {data.split_description}"
@@ -140,7 +173,7 @@ def _images(data: TrainingData, here: bool) -> str:
         )
     return (
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
-        f"(training), so a tiny set stands in, and the recipes are cut to {_EPOCHS_OF_DIGITS} epochs in batches of "
+        f"(training), so a tiny set stands in, and the recipes are cut to {first.recipe.epochs} epochs in batches of "
         f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
         f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
         f"{data.note} {counts}"
@@ -151,7 +184,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     """The last of ``runs``, beside those before it; pictures of several seeds are those of the first."""
     folder, of_run = runs[-1]
     result = of_run[0]
-    pictured = folder / seed_folder(result.seed) if len(of_run) > 1 else folder
+    pictured = _pictured(folder, of_run)
     name = result.recipe.network
     shown = [one for _, earlier in runs for one in earlier]
     curves = out / f"curves-{len(runs)}.png"
@@ -159,6 +192,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks: list[Block] = [
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
+        Discussion([explain_recipe(result.recipe)]),
     ]
     if (pictured / FILTERS).is_file():
         blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
@@ -167,7 +201,8 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
     said = compare(each[:-1])
-    blocks.append(Points([*discuss(result), *(sentence for sentence in compare(each) if sentence not in said)]))
+    compared = [sentence for sentence in compare(each) if sentence not in said]
+    blocks.append(Discussion([*compared, *discuss(result)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))

@@ -18,6 +18,14 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Discussion:
+    """Paragraphs computed from a section's numbers, for which a student may put others."""
+
+    paragraphs: Sequence[str]
+    kind: Literal["discussion"] = field(default="discussion", init=False)
+
+
+@dataclass(frozen=True)
 class Heading:
     """A heading inside a section."""
 
@@ -51,11 +59,13 @@ class Picture:
         path: PNG, SVG or PDF file.
         caption: one or two sentences.
         width: share of the text width, in (0, 1].
+        alt: what is seen, for those who cannot see it; empty where the caption says it.
     """
 
     path: Path
     caption: str
     width: float = 1.0
+    alt: str = ""
     kind: Literal["picture"] = field(default="picture", init=False)
 
 
@@ -77,7 +87,7 @@ class FigureRow:
     kind: Literal["figure_row"] = field(default="figure_row", init=False)
 
 
-Block = Paragraph | Heading | Points | Table | Picture | FigureRow | Failed
+Block = Paragraph | Discussion | Heading | Points | Table | Picture | FigureRow | Failed
 
 
 def with_paths(block: Block, path_of: Callable[[Path], Path]) -> Block:
@@ -106,11 +116,23 @@ class Answer:
         data: photographs or images it was found on, in a few words.
         facts: findings in short.
         blocks: findings in full.
+        headline: what was found, in one sentence for the first page; empty where the facts say it.
+        highlight: picture for the first page; None where there is none.
+        shortfalls: where less was done than the assignment asks for: pairs of the heading that it is answered under, as
+            in the part's ``asked``, and the reason.
     """
 
     data: str
     facts: Sequence[Fact]
     blocks: Sequence[Block]
+    headline: str = ""
+    highlight: Picture | None = None
+    shortfalls: Sequence[tuple[str, str]] = ()
+
+    @property
+    def in_short(self) -> str:
+        """The headline, or where there is none the facts."""
+        return self.headline or "; ".join(f"{fact.name}: {fact.value}" for fact in self.facts)
 
 
 @dataclass(frozen=True)
@@ -140,6 +162,7 @@ class Item:
         section: name of the section that answers it; empty where none does.
         heading: heading in that section under which the answer stands; empty for the section's beginning.
         data: data that it was answered on, or the reason why it was not.
+        answered: whether the assignment is answered in full there; what is not is shown in red.
     """
 
     problem: str
@@ -147,14 +170,22 @@ class Item:
     section: str
     heading: str
     data: str
+    answered: bool = True
 
 
 @dataclass(frozen=True)
 class Listing:
-    """One source file in the code appendix."""
+    """Code of one module in the code appendix.
+
+    Attributes:
+        name: name of the module.
+        text: its source, or the part of it that is shown.
+        section: title of the section whose method it is.
+    """
 
     name: str
     text: str
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -164,14 +195,17 @@ class Report:
     Attributes:
         title, author, collaborators: head of the first page.
         summary: model, preprocessing, photographs.
-        cover: picture on the first page; None where there is none.
+        cover: the first page's large picture; None where there is none.
+        highlights: its small pictures, each with the title of its section.
         checklist: items of the assignment, in its order.
-        findings: title of each part and its findings in short.
+        findings: title of each part and what it found in short.
         sections: one section a part.
         references: one sentence each.
-        listings: source files of the code appendix.
+        words: one sentence: which words of the report were computed, and which a person wrote.
+        listings: code of the appendix.
         provenance: facts that repeat the report, for the last page.
         paper: size of the PDF's pages, ``a4`` or ``us-letter``.
+        made: date of what it reports, as ``2026-11-26``.
     """
 
     title: str
@@ -179,10 +213,18 @@ class Report:
     collaborators: Sequence[str]
     summary: Sequence[Fact]
     cover: Picture | None
+    highlights: Sequence[tuple[str, Picture]]
     checklist: Sequence[Item]
-    findings: Sequence[tuple[str, Sequence[Fact]]]
+    findings: Sequence[tuple[str, str]]
     sections: Sequence[Section]
     references: Sequence[str]
+    words: str
     listings: Sequence[Listing]
     provenance: Sequence[Fact]
     paper: str
+    made: str
+
+
+def first_page(report: Report) -> Report:
+    """The report's first page alone: head, findings and pictures."""
+    return dataclasses.replace(report, checklist=(), sections=(), references=(), words="", listings=(), provenance=())

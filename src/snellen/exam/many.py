@@ -1,0 +1,215 @@
+"""Many exams in one run: each in its own folder, what they share made once, and one table of all."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snellen.errors import SnellenError
+from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.contents import CONTENTS, Contents
+from snellen.exam.context import distinct_names
+from snellen.exam.parts import PARTS, Part
+from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
+from snellen.exam.report.html import write_html
+from snellen.exam.run import ExamResult, Shared, run_exam
+from snellen.runs.files import Run, write_json, write_text
+from snellen.runs.progress import SILENT, Progress
+from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import read_dataclass
+
+TABLE = "class"
+"""Name of the table's files, without their ending."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One configuration's line of the table.
+
+    Attributes:
+        name: name of the configuration, and of its run folder.
+        author: whom it says it is by.
+        model: model that it examines; empty where it came to nothing.
+        weights: SHA-256 of the model's weights.
+        photographs: fingerprint of its photographs.
+        findings: findings in short, by the part's title and the finding's name; those of single photographs left out.
+        problems: one line for each part that failed and each photograph that could not be read; or why it came to
+            nothing.
+        status: 0 where there is no problem, 2 where inputs were bad, 1 for any other failure.
+        same_photographs: names of the others with the same photographs.
+        same_attacks: names of the others with the same attacked files.
+    """
+
+    name: str
+    author: str
+    model: str
+    weights: str
+    photographs: str
+    findings: Mapping[str, str]
+    problems: tuple[str, ...]
+    status: int
+    same_photographs: tuple[str, ...] = ()
+    same_attacks: tuple[str, ...] = ()
+
+
+def run_exams(
+    configurations: Sequence[str | Path],
+    out: str | Path,
+    *,
+    change: Callable[[ExamConfig], ExamConfig] = lambda config: config,
+    parts: Mapping[str, Part] = PARTS,
+    progress: Progress = SILENT,
+) -> tuple[Entry, ...]:
+    """Take an exam for each configuration, into a folder of its name below ``out``; write ``class.csv``, ``.json``,
+    ``.html``.
+
+    One that cannot be taken does not stop the rest. Each model is loaded once, and a part whose inputs are the same in
+    two of them is taken once. What was taken into ``out`` before is not taken again.
+
+    Args:
+        configurations: TOML files, each once.
+        out: run folder of them all.
+        change: applied to each configuration that was read.
+        parts: all parts there are, by name and in order.
+        progress: told which exam begins, and what :func:`snellen.run_exam` tells.
+
+    Raises:
+        InputError: another run is writing to ``out``, or it holds files that no run made.
+        SnellenError: ``out`` cannot be written to.
+    """
+    shared, entries = Shared(), []
+    names = distinct_names([str(path) for path in configurations])
+    with Run(Path(out)) as run:
+        for path, distinct in names.items():
+            name = distinct.replace("/", "_").removesuffix(".toml")
+            progress.note(f"{name}:")
+            entries.append(_entry(name, path, run.path / name, change, parts, progress, shared))
+        table = _with_twins(entries, run.path)
+        write_json(run.path / f"{TABLE}.json", table)
+        write_text(run.path / f"{TABLE}.csv", to_csv(table))
+        write_html(_report(table), run.path / f"{TABLE}.html")
+        run.write_manifest(Provenance.collect())
+    return table
+
+
+def to_csv(entries: Sequence[Entry]) -> str:
+    """A line for each configuration, a column for each finding that any of them has."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = _findings(entries)
+    head = ("configuration", "author", "status", "model", "weights", "photographs", "same photographs", "same attacks")
+    writer.writerow([*head, *columns, "problems"])
+    for one in entries:
+        same = ("; ".join(one.same_photographs), "; ".join(one.same_attacks))
+        cells = (one.name, one.author, one.status, one.model, one.weights, one.photographs, *same)
+        writer.writerow([*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems)])
+    return text.getvalue()
+
+
+def attacked_digests(folder: Path) -> tuple[str, ...]:
+    """The digests of the attacked files in an exam's folder, sorted, as its ``contents.json`` has them."""
+    try:
+        digests = read_dataclass(Contents, folder / CONTENTS).digests
+    except SnellenError:
+        return ()
+    return tuple(sorted(one for name, one in digests.items() if name.endswith("adversarial.png")))
+
+
+def _entry(
+    name: str,
+    path: str,
+    out: Path,
+    change: Callable[[ExamConfig], ExamConfig],
+    parts: Mapping[str, Part],
+    progress: Progress,
+    shared: Shared,
+) -> Entry:
+    author = ""
+    try:
+        config = change(read_exam_config(path, parts))
+        author = config.author
+        result = run_exam(config, out, parts=parts, progress=progress, shared=shared)
+    except SnellenError as error:
+        return Entry(name, author, "", "", "", {}, (str(error),), error.exit_status)
+    except Exception as error:
+        # Whatever went wrong in one exam, the others are still to be taken.
+        return Entry(name, author, "", "", "", {}, (f"{type(error).__name__}: {error}",), 1)
+    made = result.provenance
+    problems = (*result.failed, *result.unreadable)
+    status = 1 if result.failed else 2 if result.unreadable else 0
+    return Entry(name, author, made.model, made.weights, made.data, _in_short(result), problems, status)
+
+
+def _in_short(result: ExamResult) -> dict[str, str]:
+    return {
+        f"{title}: {fact.name}": fact.value
+        for title, facts in result.facts
+        for fact in facts
+        if fact.name not in result.photographs
+    }
+
+
+def _with_twins(entries: Sequence[Entry], out: Path) -> tuple[Entry, ...]:
+    """The entries, each with the names of those that have the same photographs or the same attacked files."""
+    photographs = {one.name: one.photographs for one in entries}
+    attacks = {one.name: attacked_digests(out / one.name) if one.model else () for one in entries}
+
+    def twins(name: str, of: Mapping[str, object]) -> tuple[str, ...]:
+        return tuple(other for other in of if of[name] and other != name and of[other] == of[name])
+
+    return tuple(
+        Entry(
+            **{
+                **vars(one),
+                "same_photographs": twins(one.name, photographs),
+                "same_attacks": twins(one.name, attacks),
+            }
+        )
+        for one in entries
+    )
+
+
+def _findings(entries: Sequence[Entry]) -> list[str]:
+    return list(dict.fromkeys(name for one in entries for name in one.findings))
+
+
+def _report(entries: Sequence[Entry]) -> Report:
+    problems = sum(one.status != 0 for one in entries)
+    rows = [
+        (
+            one.name, one.author, "; ".join(one.problems) or "none", one.model, one.photographs,
+            ", ".join(one.same_photographs), ", ".join(one.same_attacks),
+        )
+        for one in entries
+    ]  # fmt: skip
+    columns = ("configuration", "author", "problems", "model", "photographs", "same photographs", "same attacks")
+    blocks: list[Block] = [Table(columns, rows, "Each configuration; the last two name those that have the same.")]
+    titles = dict.fromkeys(name.partition(": ")[0] for name in _findings(entries))
+    for title in titles:
+        names = [name for name in _findings(entries) if name.startswith(f"{title}: ")]
+        head = [name.partition(": ")[2] for name in names]
+        found = [(one.name, *(one.findings.get(name, "") for name in names)) for one in entries]
+        blocks.append(Table(("", *head), found, title))
+    if not titles:
+        blocks.append(Paragraph("Nothing was found: no configuration could be taken."))
+    return Report(
+        title=f"{len(entries)} exams",
+        author="",
+        collaborators=(),
+        summary=[Fact("Exams", f"{len(entries)}, {problems} of them with problems")],
+        cover=None,
+        highlights=(),
+        checklist=(),
+        findings=(),
+        sections=[Section("all", "All of them", "", blocks)],
+        references=(),
+        words="",
+        listings=(),
+        provenance=[Fact("Command", Provenance.collect().command)],
+        paper="a4",
+        made=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )

@@ -1,0 +1,172 @@
+"""Which photographs an exam examines, drawn where there are many, and what each of them shows."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from snellen.attacks.config import RANDOM
+from snellen.data.draw import drawn_in_turn
+from snellen.data.images import expand, read_image
+from snellen.data.labels import Labels
+from snellen.data.photo_labels import photo_labels
+from snellen.data.photographs import Photograph, bundled_photographs
+from snellen.errors import ImageError, InputError
+from snellen.exam.config import ExamConfig
+from snellen.inspect.categories import classify
+from snellen.models.classifier import Classifier
+
+_SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The photographs of an exam.
+
+    Attributes:
+        paths: the readable ones that are examined, in the order in which they were named; at least one.
+        classes: index of the class that each shows; None where nobody says.
+        rule: how they were chosen, in a sentence or two.
+        unreadable: one line for each that could not be read.
+    """
+
+    paths: tuple[str, ...]
+    classes: tuple[int | None, ...]
+    rule: str
+    unreadable: tuple[str, ...]
+
+
+def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
+    """The photographs that ``config`` names; of more than its ``sample`` a draw, even over what they show.
+
+    The draw is decided by the photographs' order, their classes, and the seed with the student's name. Photographs
+    whose class nobody says count as one class.
+
+    Raises:
+        InputError: labels that fit no photograph or no class, no photograph that can be read, or none that the model is
+            ``sure`` of.
+    """
+    sources = list(dict.fromkeys(_sources(config)))
+    classes = _known_classes(classifier.labels, sources, config.labels or None)
+    if config.sure and not any(one is not None for one in classes):
+        raise InputError("sure: nobody says what the photographs show", "class folders, [labels], or a CSV of them")
+    most = config.sample if isinstance(config.sample, int) else len(sources)
+    drawn = most < len(sources)
+    order = drawn_in_turn(classes, generator(config)) if drawn else range(len(sources))
+    found: list[int] = []
+    unreadable: list[str] = []
+    tried = 0
+    for number in order:
+        if len(found) == most:
+            break
+        tried += 1
+        try:
+            if _is_wanted(sources[number], classes[number], config.sure, classifier):
+                found.append(number)
+        except ImageError as error:
+            unreadable.append(str(error))
+    if not found:
+        if len(unreadable) < tried:
+            raise InputError(
+                f"sure: none of {tried} photographs is classified right with a probability of at least {config.sure:g}",
+                "a smaller one",
+            )
+        raise InputError(f"no photograph can be read: {unreadable[0]}")
+    found.sort()
+    strata = len(set(classes)) if drawn else 0
+    return Chosen(
+        tuple(sources[number] for number in found),
+        tuple(classes[number] for number in found),
+        _rule(config, len(found), tried, len(sources), strata),
+        tuple(unreadable),
+    )
+
+
+def target_class(config: ExamConfig, classifier: Classifier, shown: Sequence[int | None]) -> int:
+    """The class that the attack is to show: the one that is named, or drawn among those that no photograph shows.
+
+    Raises:
+        InputError: no such class, or none left to draw.
+    """
+    labels = classifier.labels
+    if config.target == RANDOM:
+        others = sorted(set(range(len(labels))) - {one for one in shown if one is not None})
+        if not others:
+            raise InputError("target: the photographs show every class that there is", "one of them by name")
+        return int(generator(config, 1).choice(others))
+    if config.target:
+        return labels.find(config.target)
+    return _SPACE_SHUTTLE if len(labels) == _IMAGENET_CLASSES else len(labels) - 1
+
+
+def generator(config: ExamConfig, stream: int = 0) -> np.random.Generator:
+    """What an exam draws with: NumPy's default generator, seeded by the seed and the student's name.
+
+    The name counts in small letters, with single spaces; its SHA-256 is the seed's second half.
+
+    Args:
+        config: configuration with ``seed`` and ``student``.
+        stream: 0 for the photographs, 1 for the target.
+    """
+    name = " ".join(config.student.casefold().split())
+    digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) if name else 0
+    return np.random.default_rng([config.seed, digest, stream])
+
+
+def _sources(config: ExamConfig) -> Iterator[str]:
+    if config.photographs:
+        yield from expand(config.photographs)
+    else:
+        yield from (str(one.path) for one in bundled_photographs())
+
+
+def _known_classes(labels: Labels, sources: Sequence[str], said: Mapping[str, str] | str | None) -> list[int | None]:
+    """What :func:`snellen.data.photo_labels.photo_labels` finds; beyond it, what copies of bundled photographs show."""
+    bundled = bundled_photographs()
+    return [
+        _bundled_class(labels, source, bundled) if found is None else found
+        for source, found in zip(sources, photo_labels(labels, sources, said), strict=True)
+    ]
+
+
+def _is_wanted(source: str, shown: int | None, sure: float, classifier: Classifier) -> bool:
+    """Whether a photograph can be read, and where ``sure`` is above 0 is classified right with that probability.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    if not sure:
+        read_image(Path(source))
+        return True
+    if shown is None:
+        return False
+    top = classify(classifier, source, 1).top
+    return top.index == shown and top.probability >= sure
+
+
+def _bundled_class(labels: Labels, source: str, bundled: Sequence[Photograph]) -> int | None:
+    """What a bundled photograph shows, or a copy of one, where the model has a class of that name."""
+    for one in bundled:
+        try:
+            if filecmp.cmp(source, one.path, shallow=False):
+                return labels.find(one.label)
+        except (OSError, InputError):
+            # Reading it will say what is wrong; a model without the class knows no such label.
+            continue
+    return None
+
+
+def _rule(config: ExamConfig, count: int, tried: int, total: int, strata: int) -> str:
+    by = f"the name {config.student} and seed {config.seed}" if config.student else f"seed {config.seed}"
+    drawn = f", drawn by {by}, evenly over {strata} classes" if strata > 1 else f", drawn by {by}" if strata else ""
+    if not config.sure:
+        return f"{count} of {total:,} photographs{drawn}." if strata else f"All {total:,} photographs."
+    return (
+        f"{count} of {total:,} photographs{drawn}: those that the model gets right with a probability of at least "
+        f"{config.sure:g}, of the {tried:,} that were tried. How often the model is right they do not say."
+    )

@@ -1,0 +1,84 @@
+"""The code appendix: single functions and classes, or whole modules, as they ran."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.errors import SnellenError
+from snellen.exam.report.document import Listing
+
+
+def module_listing(module: str) -> Listing:
+    """A whole module, such as ``snellen.training.loop``.
+
+    Raises:
+        SnellenError: its source is not installed.
+    """
+    return Listing(module, _source(module))
+
+
+def method_listing(names: str) -> Listing:
+    """Functions, methods and classes of one module, each with the first paragraph of its docstring.
+
+    Args:
+        names: the module, a colon, and its members with commas between them, such as
+            ``snellen.models.classifier:Classifier.logits, penultimate``.
+
+    Raises:
+        SnellenError: the module's source is not installed, or it has no such member.
+    """
+    module, _, members = names.partition(":")
+    source = _source(module)
+    lines, tree = source.splitlines(), ast.parse(source)
+    found = [_member(tree, member.strip(), module) for member in members.split(",")]
+    return Listing(module, "\n\n".join(_text(node, lines) for node in found))
+
+
+def _source(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise SnellenError(f"{module}: its source is not installed")
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+_Definition = ast.FunctionDef | ast.ClassDef
+
+
+def _member(tree: ast.Module, name: str, module: str) -> _Definition:
+    """The definition of ``name``, which may be a class's method; of overloads the last, which has the body."""
+    body: Sequence[ast.stmt] = tree.body
+    found: _Definition | None = None
+    for part in name.split("."):
+        found = next((n for n in reversed(body) if isinstance(n, _Definition) and n.name == part), None)
+        if found is None:
+            raise SnellenError(f"{module}: has no {name}")
+        body = found.body
+    assert found is not None  # a name has at least one part
+    return found
+
+
+def _text(definition: _Definition, lines: Sequence[str]) -> str:
+    """The lines of a definition without indentation, its docstrings cut to their first paragraphs."""
+    kept = {number: lines[number - 1] for number in range(_first_line(definition), (definition.end_lineno or 0) + 1)}
+    for node in ast.walk(definition):
+        if isinstance(node, _Definition) and ast.get_docstring(node) is not None:
+            _cut(node.body[0], kept)
+    return "\n".join(line[definition.col_offset :] for line in kept.values())
+
+
+def _first_line(definition: _Definition) -> int:
+    return min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
+
+
+def _cut(docstring: ast.stmt, kept: dict[int, str]) -> None:
+    """Leave the first paragraph of a docstring in the lines ``kept``, by number."""
+    numbers = range(docstring.lineno, (docstring.end_lineno or docstring.lineno) + 1)
+    blank = next((number for number in numbers if not kept[number].strip()), None)
+    if blank is None:
+        return
+    kept[blank - 1] += '"""'
+    for number in numbers[blank - docstring.lineno :]:
+        del kept[number]

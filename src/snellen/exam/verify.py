@@ -1,0 +1,391 @@
+"""Recomputes what an exam's folder claims, line by line.
+
+The folder may be a stranger's: only regular files below it are read, through the readers that all photographs, JSON and
+weights pass, within bounds; nothing in it is run, and no name in it leads to a file, a model or a data set elsewhere.
+Which model it was, and where a data set lies that does not come with the packages, whoever verifies says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from snellen.attacks.file_check import Claim, check_file
+from snellen.attacks.result import AttackResult
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import ImageSet, train_test
+from snellen.data.datasets.digits import DIGITS
+from snellen.errors import InputError, SnellenError, shown
+from snellen.evaluation.evaluate import evaluate as evaluate_probe
+from snellen.exam.contents import CONTENTS, Contents, digest
+from snellen.inspect.categories import classify
+from snellen.models.classifier import Classifier, load
+from snellen.models.predictions import Prediction
+from snellen.runs.ledger import MANIFEST
+from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import from_plain, read_json
+from snellen.training.data import InMemoryDataset, load_data
+from snellen.training.evaluate import evaluate as evaluate_network
+from snellen.training.files import METRICS, read_results
+from snellen.transfer.files import DESCRIPTION, load_probe
+
+_MOST_FILES = 100_000
+_MOST_PHOTOGRAPHS = 2_000
+_NAMED = 8
+"""Files that are named by themselves; of more, their number is said."""
+_TOLERANCE = 0.01
+"""What a probability may differ by on another processor."""
+_MODEL_FILES = ("model.safetensors",)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What whoever verifies brings along.
+
+    Attributes:
+        classifier: the model that was to be examined; None leaves untold what it decides.
+        datasets: data sets by the name that folders know them by, each opened under the name here.
+        epsilon: bound that was asked for, in steps of 1/255; None takes each attack's own word.
+        target: index of the class that was asked for; None takes each attack's own word.
+        pool: folder of the photographs that could be chosen; None where any could.
+    """
+
+    classifier: Classifier | None = None
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    epsilon: int | None = None
+    target: int | None = None
+    pool: Path | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What became of one folder's claims.
+
+    Attributes:
+        folder: the folder.
+        claims: each claim, and whether it holds.
+        photographs: SHA-256 of its copies of photographs, sorted, as they are now.
+        attacks: the same of its attacked files.
+    """
+
+    folder: Path
+    claims: tuple[Claim, ...]
+    photographs: tuple[str, ...]
+    attacks: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found that does not hold."""
+        return all(one.holds is not False for one in self.claims)
+
+
+def verify_exam(folder: str | Path, means: Means | None = None) -> Verified:
+    """Recompute what an exam's folder claims.
+
+    Args:
+        folder: run folder of an exam, of anybody's.
+        means: model, data sets and terms to verify with.
+
+    Raises:
+        InputError: the folder holds no finished exam.
+    """
+    home = Path(folder)
+    provenance = _provenance_of(home)
+    return _Verification(home, provenance, means or Means()).run()
+
+
+def twins(verified: Mapping[str, Verified]) -> list[tuple[str, str, str]]:
+    """Pairs of folders with the same photographs or the same attacked files, and which of the two it is."""
+    names = list(verified)
+    found = []
+    for number, one in enumerate(names):
+        for other in names[number + 1 :]:
+            for what in ("photographs", "attacks"):
+                here, there = getattr(verified[one], what), getattr(verified[other], what)
+                if here and here == there:
+                    found.append((one, other, "photographs" if what == "photographs" else "attacked files"))
+    return found
+
+
+def model_of(folder: str | Path) -> str:
+    """The model's name, as an exam's folder says it.
+
+    Raises:
+        InputError: the folder holds no finished exam.
+    """
+    return _provenance_of(Path(folder)).model
+
+
+def _provenance_of(home: Path) -> Provenance:
+    try:
+        return from_plain(Provenance, read_json(_below(home, MANIFEST))["provenance"], str(home / MANIFEST))
+    except (KeyError, TypeError, InputError) as error:
+        raise InputError(f"{home}: holds no finished exam", "an exam's run folder") from error
+
+
+def _below(home: Path, name: str) -> Path:
+    """The regular file ``name`` below ``home``, links followed.
+
+    Raises:
+        InputError: a name that leads elsewhere, or to no regular file.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
+        raise InputError(f"{shown(name)}: is not below the folder")
+    path = home / name
+    try:
+        real = path.resolve(strict=True)
+        regular = real.is_file()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{shown(name)}: is not there") from error
+    if not regular or not real.is_relative_to(home.resolve()):
+        raise InputError(f"{shown(name)}: is no file of the folder's own")
+    return path
+
+
+class _Verification:
+    """One folder's claims, as they are gone through."""
+
+    def __init__(self, home: Path, provenance: Provenance, means: Means) -> None:
+        self._home, self._provenance, self._means = home, provenance, means
+        self._contents = Contents({}, {})
+        self._photographs: list[str] = []
+        self._attacks: list[str] = []
+
+    def run(self) -> Verified:
+        """Go through them all; what cannot be read does not hold. Where there is a link, nothing is read."""
+        odd = [path for path in self._home.rglob("*") if path.is_symlink() or not (path.is_file() or path.is_dir())]
+        if odd:
+            names = [shown(path.relative_to(self._home).as_posix()) for path in sorted(odd)[:_NAMED]]
+            claims = [Claim(f"{name}: is a link, or no file, as an exam leaves none", False) for name in names]
+            return Verified(self._home, tuple(claims), (), ())
+        steps: tuple[Callable[[], Iterator[Claim]], ...] = (
+            self._files, self._pool, self._model, self._categories, self._attacked, self._trained, self._probed,
+        )  # fmt: skip
+        claims = []
+        for step in steps:
+            try:
+                claims += step()
+            except SnellenError as error:
+                claims.append(Claim(str(error), False))
+            except Exception as error:
+                # What a stranger's files make of a reader is a line, and the other claims are still gone through.
+                claims.append(Claim(f"{type(error).__name__}: {error}", False))
+        return Verified(self._home, tuple(claims), tuple(sorted(self._photographs)), tuple(sorted(self._attacks)))
+
+    def _files(self) -> Iterator[Claim]:
+        contents: Contents = from_plain(Contents, read_json(_below(self._home, CONTENTS)), CONTENTS)
+        if len(contents.digests) > _MOST_FILES or len(contents.photographs) > _MOST_PHOTOGRAPHS:
+            raise InputError(f"{CONTENTS}: too many files to be an exam", f"at most {_MOST_FILES:,}")
+        self._contents = contents
+        wrong = []
+        for name, said in contents.digests.items():
+            try:
+                changed = digest(_below(self._home, name)) != said
+                reason = "is not what it was" if changed else ""
+            except InputError as error:
+                reason = error.message.partition(": ")[2]
+            if reason:
+                wrong.append(f"{shown(name)}: {reason}")
+        count = len(contents.digests)
+        yield Claim(f"{count - len(wrong):,} of {count:,} files are as the exam left them", not wrong)
+        yield from (Claim(line, False) for line in wrong[:_NAMED])
+        for copy in contents.photographs.values():
+            self._photographs.append(digest(_below(self._home, copy)))
+
+    def _pool(self) -> Iterator[Claim]:
+        pool = self._means.pool
+        if pool is None:
+            return
+        known = {digest(path) for path in sorted(pool.rglob("*")) if path.is_file()}
+        strange = [one for one in self._photographs if one not in known]
+        count = len(self._photographs)
+        yield Claim(f"{count - len(strange)} of {count} photographs are files of {pool}", not strange)
+
+    def _model(self) -> Iterator[Claim]:
+        said, classifier = self._provenance, self._means.classifier
+        if classifier is None:
+            yield Claim(f"the model is {shown(said.model)}: name it as `model` to have its answers verified", None)
+            return
+        same = classifier.digest == said.weights
+        yield Claim(f"the weights are those of {classifier.name} ({classifier.digest[:16]})", same)
+        if said.preprocessing:
+            yield Claim("the preprocessing is that model's", said.preprocessing == classifier.preprocessing.describe())
+
+    def _copy_of(self, image: str) -> Path:
+        """The copy of the photograph that results name so.
+
+        Raises:
+            InputError: there is none.
+        """
+        if image not in self._contents.photographs:
+            raise InputError(f"{shown(image)}: no copy of it is in the folder")
+        return _below(self._home, self._contents.photographs[image])
+
+    def _categories(self) -> Iterator[Claim]:
+        classifier = self._means.classifier
+        if classifier is None or not (self._home / "categories").is_dir():
+            return
+        values = read_json(_below(self._home, "categories/result.json"))
+        results = from_plain(_Categories, {"results": _list_in(values, "results")}, "categories/result.json").results
+        wrong = []
+        for one in results[:_MOST_PHOTOGRAPHS]:
+            copy = self._copy_of(one.image)
+            if not one.predictions:
+                raise InputError(f"categories/result.json: {shown(one.image)} has no predictions")
+            top, said = classify(classifier, copy, 1).top, one.predictions[0]
+            if (top.index, top.label) != (said.index, said.label) or abs(
+                top.probability - said.probability
+            ) > _TOLERANCE:
+                wrong.append(
+                    f"categories: {copy.name} is said to be {shown(said.label)} ({said.probability:.3f}), "
+                    f"and is seen as {top.label} ({top.probability:.3f})"
+                )
+        yield Claim(f"categories: {len(results) - len(wrong)} of {len(results)} photographs are seen as it says",
+                    not wrong)  # fmt: skip
+        yield from (Claim(line, False) for line in wrong[:_NAMED])
+
+    def _attacked(self) -> Iterator[Claim]:
+        if not (self._home / "attack").is_dir():
+            return
+        values = read_json(_below(self._home, "attack/result.json"))
+        entries = _list_in(values, "attacks")[:_MOST_PHOTOGRAPHS]
+        attacks = [from_plain(AttackResult, one, "attack/result.json") for one in entries]
+        again = [file for file, times in Counter(one.file for one in attacks).items() if times > 1]
+        if again:
+            yield Claim(f"attack: {shown(again[0])} counts once only", False)
+        for one in attacks:
+            try:
+                yield from self._attack(one)
+            except InputError as error:
+                yield Claim(f"attack: {error}", False)
+
+    def _attack(self, said: AttackResult) -> Iterator[Claim]:
+        means = self._means
+        file, original = _below(self._home, f"attack/{said.file}"), self._copy_of(said.name)
+        self._attacks.append(digest(file))
+        if means.classifier is None:
+            yield Claim(f"attack/{said.file}: what is seen in it", None)
+            return
+        own = None if said.target is None else said.target.index
+        wanted = own if means.target is None else means.target
+        if wanted is not None and not 0 <= wanted < len(means.classifier.labels):
+            raise InputError(f"{shown(said.file)}: its target is class {wanted}, which the model has not")
+        epsilon = said.epsilon if means.epsilon is None else means.epsilon
+        found = check_file(means.classifier, file, original, epsilon=epsilon, target=wanted)
+        if found.before.index != said.original.index:
+            yield Claim(f"{found.original}: is said to be seen as {shown(said.original.label)}, and is seen as "
+                        f"{found.before.label}", False)  # fmt: skip
+        for claim in found.claims:
+            # What the exam itself calls a failure is none of the claims.
+            honest = claim.holds is False and not said.attacked.success and found.within
+            yield Claim(f"{claim.what}; the exam says so" if honest else claim.what, True if honest else claim.holds)
+        if found.norm != said.norm or found.fooled != said.attacked.success:
+            was = "a success" if said.attacked.success else "a failure"
+            yield Claim(f"{found.file}: is said to be {was} of norm {said.norm}/255", False)
+
+    def _trained(self) -> Iterator[Claim]:
+        for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
+            run = metrics.parent
+            name = run.relative_to(self._home).as_posix()
+            for part in (METRICS, *_MODEL_FILES):
+                _below(self._home, f"{name}/{part}")
+            (said,) = read_results(run)[:1]
+            data = self._data(said.data.name, f"{name}: accuracy {said.test.accuracy.share:.4f}")
+            if isinstance(data, Claim):
+                yield data
+                continue
+            images = _in_memory(data, said.recipe.size)
+            found = evaluate_network(load(str(run), device="cpu"), images.test).accuracy
+            yield _accuracy(name, said.test.accuracy.count, said.test.accuracy.n, found.count, found.n)
+        if (self._home / "training").is_dir() and not any((self._home / "training").glob(f"*/{METRICS}")):
+            yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
+
+    def _probed(self) -> Iterator[Claim]:
+        for description in sorted((self._home / "probe").rglob(DESCRIPTION)):
+            run = description.parent
+            name = run.relative_to(self._home).as_posix()
+            said = _probe_said(read_json(_below(self._home, f"{name}/result.json")), name)
+            about = read_json(_below(self._home, f"{name}/{DESCRIPTION}"))
+            _below(self._home, f"{name}/probe.safetensors")
+            classifier, model = self._means.classifier, about.get("model") if isinstance(about, dict) else None
+            if classifier is None or model != classifier.name or not self._is_bundled(model):
+                yield Claim(f"{name}: accuracy {said.count} of {said.n}: its network is no bundled one", None)
+                continue
+            data = self._data(said.dataset, f"{name}: accuracy {said.count} of {said.n}")
+            if isinstance(data, Claim):
+                yield data
+                continue
+            split = train_test(data, self._provenance.seed or 0)
+            test = ImageSet(data.name, split.labels, {"test": split.test}, data.fingerprint)
+            found = evaluate_probe(load_probe(run, device="cpu"), test).accuracy
+            yield _accuracy(name, said.count, said.n, found.count, found.n)
+
+    @staticmethod
+    def _is_bundled(model: object) -> bool:
+        from snellen.models.bundled import BUNDLED
+
+        return model in BUNDLED
+
+    def _data(self, name: str, what: str) -> ImageSet | Claim:
+        """The data set of that name, where it comes with the packages or somebody said where it lies."""
+        if name in self._means.datasets:
+            return open_dataset(self._means.datasets[name])
+        if name == DIGITS:
+            return open_dataset(DIGITS)
+        return Claim(f"{what}: say where its data set {shown(name)} lies, as `dataset`", None)
+
+
+@dataclass(frozen=True)
+class _Category:
+    """One photograph's answer, as a result file has it."""
+
+    image: str
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True)
+class _Categories:
+    """The part of ``categories/result.json`` that counts here."""
+
+    results: tuple[_Category, ...]
+
+
+@dataclass(frozen=True)
+class _ProbeSaid:
+    """The part of a probe's ``result.json`` that counts here."""
+
+    dataset: str
+    count: int
+    n: int
+
+
+def _list_in(values: Any, key: str) -> list[Any]:
+    found = values.get(key) if isinstance(values, dict) else None
+    if not isinstance(found, list):
+        raise InputError(f"result.json: {key} is {shown(found)}", "a list")
+    return found
+
+
+def _probe_said(values: Any, name: str) -> _ProbeSaid:
+    try:
+        accuracy = values["accuracy"]
+        said = {"dataset": values["dataset"], "count": accuracy["count"], "n": accuracy["n"]}
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{name}/result.json: not the result of a probe") from error
+    return from_plain(_ProbeSaid, said, f"{name}/result.json")
+
+
+def _accuracy(name: str, said: int, of: int, found: int, n: int) -> Claim:
+    """An accuracy from saved weights: the images that are counted otherwise are few, as on another processor."""
+    close = of == n and abs(said - found) <= max(1, round(0.002 * n))
+    return Claim(f"{name}: accuracy {said} of {of} on the test images: from its weights {found} of {n}", close)
+
+
+def _in_memory(data: ImageSet, size: int) -> InMemoryDataset:
+    if not 1 <= size <= 1024:
+        raise InputError(f"images of {size} pixels", "1 to 1024")
+    return load_data(data, size)

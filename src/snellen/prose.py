@@ -1,0 +1,76 @@
+"""How a discussion writes what was measured: numbers as a person rounds them, lists, articles, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from snellen.intervals import Estimate, Rate
+
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def share(value: float) -> str:
+    """A share as a person says it: ``77%``, with a decimal beyond 2% and 98%, and never a rounded 0% or 100%."""
+    if math.isnan(value):
+        return "an unknown share"
+    if value in (0, 1):
+        return f"{value:.0%}"
+    if value < 0.0005:
+        return "less than 0.1%"
+    if value > 0.9995:
+        return "more than 99.9%"
+    return f"{value:.1%}" if value < 0.02 or value > 0.98 else f"{value:.0%}"
+
+
+def rate(value: Rate) -> str:
+    """A rate: counted where there are few trials, of many as a share with its interval."""
+    if value.n < 20:
+        return f"{value.count} of {value.n}"
+    return f"{share(value.share)} of {value.n:,} ({share(value.low)} to {share(value.high)})"
+
+
+def interval(value: Rate | Estimate) -> str:
+    """The ends of a share's 95% interval."""
+    return f"{share(value.low)} to {share(value.high)}"
+
+
+def apart(one: Rate | Estimate, other: Rate | Estimate) -> bool:
+    """Whether two 95% intervals lie apart, so that a sentence may say that one is above the other."""
+    return one.low > other.high or other.low > one.high
+
+
+def word(count: int) -> str:
+    """A whole number: a word up to twelve, digits beyond."""
+    return _WORDS[count] if 0 <= count < len(_WORDS) else f"{count:,}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """``one photograph``, ``three photographs``."""
+    return f"{word(count)} {noun if count == 1 else plural or noun + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a, b and c``; empty for none."""
+    return " and ".join([part for part in (", ".join(parts[:-1]), *parts[-1:]) if part])
+
+
+def with_article(label: str) -> str:
+    """``an espresso``, ``a space shuttle``."""
+    return f"{'an' if label[:1].lower() in 'aeiou' else 'a'} {label}"
+
+
+def sentence(text: str) -> str:
+    """``text`` with a capital first letter; nothing else changes."""
+    return text[:1].upper() + text[1:]
+
+
+def plain(label: str) -> str:
+    """A class's name as people write it, without underscores."""
+    return label.replace("_", " ")
+
+
+def stem(path: str) -> str:
+    """What a discussion calls a photograph: its file's name without folders and ending."""
+    return Path(path).stem.removesuffix("-adversarial")

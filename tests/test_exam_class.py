@@ -1,0 +1,393 @@
+"""Exams of a class: photographs that are drawn, labels that are told, many configurations, and what is handed in."""
+
+import csv
+import json
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from snellen.data.draw import drawn_in_turn
+from snellen.data.photographs import bundled_photographs
+from snellen.errors import InputError
+from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.context import photograph_names
+from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.verify import Means, verify_exam
+from toys import MeanColours, classifier_of
+
+COLOURS = ("red", "green", "blue", "black")
+NETWORK = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+        self.act = nn.ReLU()
+        self.classifier = nn.Linear(3, 4, bias=False)
+
+    def forward(self, inputs):
+        return self.classifier(self.act(self.conv(inputs)).mean(dim=(2, 3)))
+
+def network(classes):
+    return Net()
+"""
+
+
+def toy_weights():
+    import torch
+
+    return torch.cat([4 * torch.eye(3), torch.zeros(1, 3)])
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Path:
+    """A network that names the strongest channel, and a pool of class folders whose files have equal names."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "net.py").write_text(NETWORK)
+    save_file(MeanColours(toy_weights()).state_dict(), folder / "net.safetensors")
+    (folder / "classes.txt").write_text("\n".join(COLOURS))
+    random = np.random.default_rng(0)
+    for channel, name in enumerate(COLOURS[:3]):
+        (folder / "pool" / name).mkdir(parents=True)
+        for number in range(4):
+            pixels = random.integers(90, 110, (16, 16, 3), dtype=np.uint8)
+            # The first of each class is no stronger in its own channel than in the next.
+            shown = (channel + 1) % 3 if number == 0 else channel
+            pixels[..., shown] += np.uint8(100 + 10 * number)
+            Image.fromarray(pixels).save(folder / "pool" / name / f"{number}.png")
+    return folder
+
+
+def model_options(toy: Path) -> list[object]:
+    """What the command line says of the toy."""
+    return [
+        "--model", toy / "net.safetensors", "--architecture", toy / "net.py", "--labels", toy / "classes.txt",
+        "--mean", "0", "--std", "1", "--size", "16", "--crop", "1", "--interpolation", "bilinear",
+    ]  # fmt: skip
+
+
+def toy_classifier():
+    from snellen.data.labels import Labels
+    from snellen.models.classifier import Classifier
+
+    plain = classifier_of(MeanColours(toy_weights()), 16, 4)
+    return Classifier(plain.network, plain.preprocessing, Labels(COLOURS), name="toy", device="cpu")
+
+
+def test_a_draw_is_even_wherever_it_ends() -> None:
+    classes = ["a"] * 10 + ["b"] * 3 + [None]
+    order = drawn_in_turn(classes, np.random.default_rng(3))
+    assert sorted(order) == list(range(14))
+    for end in range(1, 15):
+        counts = Counter(classes[index] for index in order[:end])
+        sizes = {"a": 10, "b": 3, None: 1}
+        # Nobody has two more than another who still has some left.
+        assert all(counts[x] - counts[y] <= 1 or counts[y] == sizes[y] for x in sizes for y in sizes)
+    assert drawn_in_turn(classes, np.random.default_rng(4)) != order
+
+
+def test_of_many_photographs_some_are_drawn_evenly(toy: Path) -> None:
+    classifier = toy_classifier()
+    config = ExamConfig(photographs=(str(toy / "pool"),), sample=3)
+    chosen = choose_photographs(config, classifier)
+    assert sorted(chosen.classes) == [0, 1, 2]
+    assert chosen.rule == "3 of 12 photographs, drawn by seed 0, evenly over 3 classes."
+    assert chosen == choose_photographs(config, classifier)
+    draws = {choose_photographs(ExamConfig(photographs=config.photographs, sample=3, seed=n), classifier).paths
+             for n in range(6)}  # fmt: skip
+    assert len(draws) > 1
+    everything = choose_photographs(ExamConfig(photographs=config.photographs, sample="all"), classifier)
+    assert (len(everything.paths), everything.rule) == (12, "All 12 photographs.")
+
+
+def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
+    classifier = toy_classifier()
+
+    def drawn(student: str) -> tuple[object, int]:
+        photographs = (str(toy / "pool"),)
+        config = ExamConfig(photographs=photographs, sample=3, student=student, target="random")
+        chosen = choose_photographs(config, classifier)
+        assert f"drawn by the name {student} and seed 0" in chosen.rule
+        return chosen.paths, target_class(config, classifier, chosen.classes)
+
+    assert drawn("Ada Lovelace") == drawn("ada  lovelace ")
+    assert len({drawn(f"student {number}") for number in range(6)}) > 3
+    # The only class that no photograph of a draw of three shows.
+    assert drawn("Ada Lovelace")[1] == 3
+
+
+def test_only_those_that_the_model_is_sure_of(toy: Path) -> None:
+    classifier = toy_classifier()
+    photographs = (str(toy / "pool"),)
+    chosen = choose_photographs(ExamConfig(photographs=photographs, sample="all", sure=0.5), classifier)
+    assert {Path(path).name for path in chosen.paths} == {"1.png", "2.png", "3.png"}
+    assert chosen.rule == (
+        "9 of 12 photographs: those that the model gets right with a probability of at least 0.5, of the 12 that were "
+        "tried. How often the model is right they do not say."
+    )
+    with pytest.raises(InputError, match="none of 12 photographs is classified right with .* at least 0.99"):
+        choose_photographs(ExamConfig(photographs=photographs, sure=0.99), classifier)
+    with pytest.raises(InputError, match="sure: nobody says what the photographs show"):
+        choose_photographs(ExamConfig(sure=0.5), classifier)
+
+
+def test_a_copy_of_a_bundled_photograph_keeps_its_label(tmp_path: Path, lite0) -> None:
+    shutil.copy(bundled_photographs()[0].path, tmp_path / "mine.png")
+    chosen = choose_photographs(ExamConfig(photographs=(str(tmp_path / "mine.png"),)), lite0)
+    assert chosen.classes == (lite0.labels.find("espresso"),)
+    config = ExamConfig(photographs=(str(tmp_path / "mine.png"),), labels={"mine.png": "cow pat"})
+    with pytest.raises(InputError, match="labels: mine.png: no class named 'cow pat'"):
+        choose_photographs(config, lite0)
+
+
+def test_equal_names_are_told_apart(tmp_path: Path) -> None:
+    paths = ["a/x/1.png", "b/x/1.png", "b/2.png", str(tmp_path / "3.png")]
+    assert list(photograph_names(paths).values()) == ["a/x/1.png", "b/x/1.png", "2.png", "3.png"]
+    assert photograph_names(["1.png", "./1.png"]) == {"1.png": "1.png", "./1.png": "./1.png"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sample = 0", "sample is 0 .*above 0, or all"),
+        ("sample = 'some'", "sample is 'some'"),
+        ("sure = 1.0", "sure is 1 .*below 1"),
+        ("seed = -1", "seed is -1"),
+        ("labels = 3", "labels is 3"),
+    ],
+)
+def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "exam.toml").write_text(text)
+    with pytest.raises(InputError, match=f"line 1.*{message}"):
+        read_exam_config(tmp_path / "exam.toml")
+
+
+def test_labels_of_photographs_count_alike_in_every_command(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """By folders and by a table: the same answers of classify, attack and stress."""
+    (tmp_path / "labels.csv").write_text("file_name,label\nred/0.png,green\ngreen/0.png,1\nnobody.png,red\n")
+    files = [toy / "pool" / name / "0.png" for name in ("red", "green")]
+    told = ["--photo-labels", tmp_path / "labels.csv"]
+    done = snellen_command("classify", *files, *model_options(toy))
+    assert "By the names of their folders 0% (0 of 2;" in done.stdout, done.stderr
+    done = snellen_command("classify", *files, *told, *model_options(toy))
+    assert "By the labels 50% (1 of 2;" in done.stdout, done.stderr
+    out = tmp_path / "attack"
+    done = snellen_command("attack", *files, *told, "--untargeted", "--json", "--out", out, *model_options(toy))
+    attacks = json.loads(done.stdout)["attacks"]
+    assert [(one["label"]["label"], one["label_given"]) for one in attacks] == [("green", True), ("green", True)]
+    done = snellen_command("stress", *files, *told, "--json", "--out", tmp_path / "stress", *model_options(toy))
+    assert [one["label"] for one in json.loads(done.stdout)["photographs"]] == [1, 1], done.stderr
+    refused = snellen_command("attack", *files, *told, "--label", "red", "--untargeted", "--out", out)
+    assert "--label and --photo-labels cannot go together" in refused.stderr
+    (tmp_path / "labels.csv").write_text("file_name,label\nnobody.png,red\n")
+    refused = snellen_command("classify", *files, *told, *model_options(toy))
+    assert (refused.returncode, "names none of the photographs (0.png, 0.png)" in refused.stderr) == (2, True)
+
+
+@pytest.fixture(scope="module")
+def taken(toy: Path, tmp_path_factory) -> tuple[Path, object]:
+    """Three good configurations, two of which are one student's, and a bad one."""
+    import forked
+
+    folder = tmp_path_factory.mktemp("class")
+    common = f'photographs = ["{toy / "pool"}"]\nsample = 3\nparts = ["categories", "attack", "stress"]\n'
+    for name, student in (("ada", "Ada"), ("bob", "Bob"), ("copy", "Ada")):
+        text = f'author = "{name}"\nstudent = "{student}"\nepsilon = "40/255"\n{common}'
+        (folder / f"{name}.toml").write_text(text)
+    (folder / "bad.toml").write_text("modle = 3")
+    configs = [folder / f"{name}.toml" for name in ("ada", "bad", "bob", "copy")]
+    done = forked.run("exam", *configs, "--out", folder / "out", *model_options(toy))
+    return folder, done
+
+
+def test_a_class_in_one_command(taken) -> None:
+    folder, done = taken
+    assert done.returncode == 2, done.stderr
+    assert "bad: " in done.stderr
+    assert "unknown key 'modle'" in done.stderr
+    assert "copy has the same photographs as ada; the same attacked files as ada" in done.stdout
+    assert "3 of 4 exams without a problem" in done.stdout
+    rows = list(csv.DictReader((folder / "out" / "class.csv").read_text().splitlines()))
+    assert [row["configuration"] for row in rows] == ["ada", "bad", "bob", "copy"]
+    assert [row["status"] for row in rows] == ["0", "2", "0", "0"]
+    assert rows[0]["same attacks"] == "copy"
+    assert rows[0]["Fooling it: saved files seen as black within 40/255"].endswith("of 3")
+    page = (folder / "out" / "class.html").read_text()
+    assert "unknown key" in page
+    entries = json.loads((folder / "out" / "class.json").read_text())
+    assert entries[3]["same_photographs"] == ["ada"]
+    # What one has taken another need not: the answer is the same file, time and all.
+    answers = [(folder / "out" / name / "attack" / "answer.json").read_text() for name in ("ada", "copy")]
+    assert answers[0] == answers[1]
+    contents = json.loads((folder / "out" / "ada" / "contents.json").read_text())
+    assert len(contents["photographs"]) == 3
+    assert all((folder / "out" / "ada" / copy).is_file() for copy in contents["photographs"].values())
+
+
+def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, snellen_command) -> None:
+    arguments = ["--photographs", toy / "pool" / "red", "--sample", "all", "--seed", "5", *model_options(toy)]
+    parts = tmp_path / "exam.toml"
+    parts.write_text('parts = ["categories"]\nphotographs = ["gone"]\n[labels]\n"gone" = "red"\n')
+    done = snellen_command("exam", parts, "--out", tmp_path / "run", *arguments)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["provenance"]["seed"] == 5
+    assert "All 4 photographs." in (tmp_path / "run" / "report.html").read_text()
+    done = snellen_command("exam", parts, "--out", tmp_path / "run", *arguments, "--sure", "0.5")
+    assert "3 of 4 photographs: those" in (tmp_path / "run" / "report.html").read_text(), done.stderr
+    refused = snellen_command("exam", parts, "--sample", "few", *model_options(toy))
+    assert (refused.returncode, "sample is 'few'" in refused.stderr) == (2, True)
+
+
+def test_more_than_two_are_compared(taken, tmp_path: Path, snellen_command) -> None:
+    folder, _ = taken
+    runs = [folder / "out" / name for name in ("ada", "bob", "copy")]
+    done = snellen_command("exam", "--compare", *runs, "--out", tmp_path / "side")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "side" / "report.html").read_text()
+    assert all(f"({name})" in page for name in ("ada", "bob", "copy"))
+    # Photographs of one name in other folders are rows of their own.
+    assert "red/" in page
+    refused = snellen_command("exam", "--compare", runs[0], "--out", tmp_path / "one")
+    assert (refused.returncode, "1 exams to compare" in refused.stderr) == (2, True)
+
+
+@pytest.fixture
+def handed_in(taken, tmp_path: Path) -> Path:
+    """A copy of what one handed in, to do things to."""
+    folder, _ = taken
+    return Path(shutil.copytree(folder / "out" / "ada", tmp_path / "ada"))
+
+
+def edited(path: Path, change) -> None:
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
+    folder, _ = taken
+    runs = [folder / "out" / name for name in ("ada", "bob", "copy")]
+    done = snellen_command("verify", *runs, "--pool", toy / "pool", *model_options(toy))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "does not hold" not in done.stdout
+    assert "holds: categories: 3 of 3 photographs are seen as it says" in done.stdout
+    assert "holds: 3 of 3 photographs are files of" in done.stdout
+    assert f"{runs[0]} and {runs[2]} have the same photographs" in done.stdout
+    assert f"{runs[0]} and {runs[2]} have the same attacked files" in done.stdout
+    # A model that the folder names is not looked for: it may name anything.
+    unnamed = snellen_command("verify", runs[0])
+    assert (unnamed.returncode, "cannot be told: the model is" in unnamed.stdout) == (0, True)
+    assert snellen_command("verify", toy).returncode == 2
+
+
+def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
+    """Files that were changed, terms that were not kept, results that were written by hand."""
+    attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]
+    file = handed_in / "attack" / attacks[0]["file"]
+    pixels = np.asarray(Image.open(file)).copy()
+    pixels[0, 0] = 255 - pixels[0, 0]
+    Image.fromarray(pixels).save(file)
+    edited(handed_in / "categories" / "result.json", lambda v: v["results"][0]["predictions"][0].update(probability=1))
+    done = snellen_command("verify", handed_in, *model_options(toy))
+    assert done.returncode == 1
+    assert "files are as the exam left them" in done.stdout
+    assert f"does not hold: 'attack/{attacks[0]['file']}': is not what it was" in done.stdout
+    assert f"within {attacks[0]['epsilon']}/255: its norm is" in done.stdout
+    assert "is said to be red (1.000)" in done.stdout or "is said to be" in done.stdout
+    done = snellen_command("verify", handed_in, "--epsilon", "1/255", "--target", "green", *model_options(toy))
+    assert "does not hold: " in done.stdout
+    assert "within 1/255" in done.stdout
+    assert "seen as green: it is seen as" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda v: v["digests"].update({"../secret": "0"}),
+        lambda v: v["digests"].update({"/etc/passwd": "0"}),
+        lambda v: v["digests"].update({"attack": "0"}),
+        lambda v: v["digests"].update({"a\0b": "0"}),
+        lambda v: v["photographs"].update(dict.fromkeys(v["photographs"], "../secret")),
+        lambda v: v.update(photographs=3),
+        lambda v: v.update(digests=dict.fromkeys(map(str, range(100_001)), "0")),
+    ],
+)
+def test_a_strangers_folder_leads_nowhere(handed_in: Path, harm) -> None:
+    """Names that lead out of the folder, or to no file: each is a line, and none is read."""
+    (handed_in.parent / "secret").write_text("secret")
+    edited(handed_in / "contents.json", harm)
+    found = verify_exam(handed_in, Means(toy_classifier()))
+    assert not found.holds
+    assert len(found.claims) < 40
+
+
+def test_links_and_pipes_are_not_followed(handed_in: Path) -> None:
+    (handed_in / "training").mkdir()
+    (handed_in / "training" / "plain").symlink_to(handed_in.parent)
+    os.mkfifo(handed_in / "pipe")
+    assert [str(claim) for claim in verify_exam(handed_in).claims] == [
+        "does not hold: 'pipe': is a link, or no file, as an exam leaves none",
+        "does not hold: 'training/plain': is a link, or no file, as an exam leaves none",
+    ]
+
+
+def test_damaged_results_are_a_line_each(handed_in: Path) -> None:
+    (handed_in / "attack" / "result.json").write_text("[" * 10_000)
+    (handed_in / "categories" / "result.json").write_text('{"results": [{"image": 1, "predictions": []}]}')
+    (handed_in / "probe").mkdir()
+    (handed_in / "probe" / "probe.json").write_text("{}")
+    found = verify_exam(handed_in, Means(toy_classifier()))
+    wrong = [str(one) for one in found.claims if one.holds is False]
+    assert any("result.json: not JSON" in line for line in wrong)
+    assert any("image is 1" in line for line in wrong)
+    assert any("probe/result.json" in line for line in wrong)
+
+
+def test_one_attacked_file_and_what_jpeg_makes_of_it(toy: Path, taken, tmp_path: Path, snellen_command) -> None:
+    folder, _ = taken
+    run = folder / "out" / "ada"
+    one = json.loads((run / "attack" / "result.json").read_text())["attacks"][0]
+    file = run / "attack" / one["file"]
+    terms = ["--original", one["name"], "--epsilon", "40/255", "--target", "black", *model_options(toy)]
+    done = snellen_command("verify", file, *terms)
+    assert done.returncode == (0 if one["attacked"]["success"] else 1), done.stderr
+    assert f"holds: {file}: within 40/255: its norm is {one['norm']}/255\n" in done.stdout
+    jpeg = tmp_path / "again.jpg"
+    Image.open(file).save(jpeg, quality=40)
+    done = snellen_command("verify", jpeg, *terms)
+    assert "it is a JPEG, and that encoding alone moves the original by up to" in done.stdout
+    small = tmp_path / "small.png"
+    Image.new("RGB", (8, 8)).save(small)
+    done = snellen_command("verify", small, *terms)
+    assert done.returncode == 1
+    assert "as large as the original: 8 x 8, the original 16 x 16" in done.stdout
+    assert snellen_command("verify", file, "--original", one["name"], *model_options(toy)).returncode == 2
+
+
+def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """As parts of the exam, from a key each; the cost is said before they begin, and nothing is drawn twice."""
+    text = f'evaluate = "{toy / "pool"}"\ncorruptions = 3\nrobust_accuracy = 3\nepsilon = "200/255"\n'
+    (tmp_path / "exam.toml").write_text(f'{text}parts = ["categories"]\nphotographs = ["{toy / "pool" / "red"}"]\n')
+    done = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run", *model_options(toy))
+    assert done.returncode == 0, done.stderr
+    assert "The exam takes about" in done.stderr
+    corrupted = json.loads((tmp_path / "run" / "corruptions" / "corruptions.json").read_text())
+    assert corrupted["n"] == 3
+    attacked = json.loads((tmp_path / "run" / "robust_accuracy" / "robustness.json").read_text())
+    # Within 200/255 no colour stands.
+    assert (attacked["n"], attacked["points"][0]["accuracy"]["count"]) == (3, 0)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "In bad weather" in page
+    assert "robust accuracy within 200/255" in page
+    (tmp_path / "exam.toml").write_text("corruptions = -1")
+    refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
+    assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)
