@@ -15,7 +15,7 @@ def share(value: float) -> str:
     """A share as a person says it: ``77%``, with a decimal beyond 2% and 98%, and never a rounded 0% or 100%."""
     if math.isnan(value):
         return "an unknown share"
-    if value in (0, 1):
+    if value == 0 or value >= 1:
         return f"{value:.0%}"
     if value < 0.0005:
         return "less than 0.1%"

@@ -69,13 +69,13 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves "
-            f"the photograph's own pixels, by at most {context.epsilon} in any channel; the gradient flows back "
-            "through the resize and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, "
-            "along the logarithm of the target's probability, on values that are always rounded to 8 bits. Each result "
-            "is written as a PNG as large as the photograph, read back from disk, and classified as any photograph is; "
-            "the numbers below are of those files. The assignment's own update, the method gradient_ascent, "
-            "stalls where the target's probability is near zero."
+            f"Each photograph is to be seen as a {attacks[0].target.label} by {classifier.name}. The noise moves the "
+            f"photograph's own pixels, by at most {context.epsilon} in any channel; the gradient flows back through "
+            "the resize and the crop. The search is Auto-PGD: signed steps with momentum whose size adapts, along the "
+            "logarithm of the target's probability, on values that are always rounded to 8 bits. Each result is "
+            "written as a PNG as large as the photograph, read back from disk, and classified as any photograph is; "
+            "the numbers below are of those files. The assignment's own update, the method gradient_ascent, stalls "
+            "where the target's probability is near zero."
         ),
         Picture(
             picture,
@@ -86,9 +86,8 @@ def run(context: Context) -> Answer:
         Picture(
             details,
             "The same 48 x 48 pixels of each original, of its attacked file and of the noise, stretched so that its "
-            "bound "
-            "is black and white.",
-            0.8,
+            "bound is black and white.",
+            0.66,
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
