@@ -393,7 +393,9 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     _, parts = counted()
     own = tmp_path / "mine.txt"
     own.write_text("Written by\nhand.\n\n  \nTwice.\n")
-    computed = Answer("d", (), (Paragraph("before"), Discussion(("computed",)), Heading("h"), Discussion(("computed too",))))
+    computed = Answer(
+        "d", (), (Paragraph("before"), Discussion(("computed",)), Heading("h"), Discussion(("computed too",)))
+    )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
     assert "Every sentence of this report is computed" in plain

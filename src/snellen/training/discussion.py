@@ -243,7 +243,8 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
     losses, plain_losses = ([epoch.loss for epoch in run.history] for run in (normalised, plain_run))
     first = _changed(plain_losses[0], losses[0])
     reached = next((number for number, loss in enumerate(losses, start=1) if loss <= plain_losses[-1]), None)
-    if reached is not None and reached <= _SOONER * len(plain_losses):
+    sooner = reached is not None and reached <= _SOONER * len(plain_losses)
+    if reached and sooner and _changed(plain_losses[reached - 1], losses[reached - 1]):
         found = (
             f"Batch normalisation speeds up the learning: after {counted(reached, 'epoch')} its loss is where the "
             f"network without it ends after {word(len(plain_losses))} ({plain_losses[-1]:.2f})."
