@@ -405,6 +405,10 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     assert "before Written by hand. Twice. h" in text
     assert "computed too" not in text
     assert "The discussion of “one” was written by a person" in text
+    assert "Checklist" in text
+    audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
+    assert "Checklist" not in audit
+    assert "Problem 1" not in audit
     for content, message in ((None, "cannot be read: No such file"), (b"\xff", "UTF-8"), (b" \n", "is empty")):
         own.unlink(missing_ok=True)
         if content is not None:

@@ -248,7 +248,7 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     """Each map of the toy is a colour channel: of a photograph that is red on its right, the first is read as red."""
     classifier = classifier_of(MeanColours(WEIGHT), 16, 3)
     pixels = torch.full((1, 3, 16, 16), 0.5)
-    pixels[:, :, :, 5:10] = 0.2
+    pixels[:, :2, :, 5:10], pixels[:, 2, :, 5:10] = 0.3, 0.05
     pixels[:, 0, :, 10:], pixels[:, 1:, :, 10:] = 0.9, 0.3
     result = feature_maps(classifier, pixels, layers=["act"], channels=[0, 1])
     red, green = result.maps

@@ -99,10 +99,13 @@ def compose(
         collaborators=config.collaborators,
         summary=_summary(config, context),
         cover=_cover(finished, context.folder),
-        checklist=checklist(config, finished, parts),
+        checklist=checklist(config, finished, parts) if config.checklist else (),
         highlights=_highlights(finished),
         findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
-        sections=[Section(one.name, one.part.title, one.part.assignment, _blocks(one, config)) for one in finished],
+        sections=[
+            Section(one.name, one.part.title, one.part.assignment if config.checklist else "", _blocks(one, config))
+            for one in finished
+        ],
         references=_references(context.classifier.name, finished),
         words=_words(config, finished),
         listings=_listings(config, finished),

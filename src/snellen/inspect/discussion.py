@@ -279,8 +279,9 @@ def _ablated(result: FeatureMaps) -> str:
         )
     changed = top.probability + strongest.importance
     return (
-        f"Of the channels shown, {strongest.channel} of {strongest.layer} matters most to the answer: set to zero, "
-        f"the probability of {plain(top.label)} goes from {share(top.probability)} to {share(max(changed, 0.0))}."
+        f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
+        f"zero, the probability of {plain(top.label)} goes from {share(top.probability)} to "
+        f"{share(max(changed, 0.0))}."
     )
 
 

@@ -192,8 +192,11 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks: list[Block] = [
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
-        Discussion([explain_recipe(result.recipe), *([discuss_ablations()] if _is_own_deep(result.recipe) else [])]),
     ]
+    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [explain_recipe(result.recipe)]
+    if _is_own_deep(result.recipe):
+        why.append(discuss_ablations())
+    blocks += [Discussion(why)] if why else []
     if (pictured / FILTERS).is_file():
         blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
     blocks.append(Picture(curves, _curves_caption(len(runs))))
@@ -207,6 +210,10 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))
     return blocks
+
+
+def _same_reasons(result: TrainingResult, earlier: Sequence[TrainingResult]) -> bool:
+    return explain_recipe(result.recipe) == explain_recipe(earlier[0].recipe)
 
 
 def _is_own_deep(recipe: Recipe) -> bool:
