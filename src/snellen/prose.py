@@ -24,13 +24,6 @@ def share(value: float) -> str:
     return f"{value:.1%}" if value < 0.02 or value > 0.98 else f"{value:.0%}"
 
 
-def rate(value: Rate) -> str:
-    """A rate: counted where there are few trials, of many as a share with its interval."""
-    if value.n < 20:
-        return f"{value.count} of {value.n}"
-    return f"{share(value.share)} of {value.n:,} ({share(value.low)} to {share(value.high)})"
-
-
 def interval(value: Rate | Estimate) -> str:
     """The ends of a share's 95% interval."""
     return f"{share(value.low)} to {share(value.high)}"
