@@ -7,6 +7,7 @@ import { control } from "./fields.js";
 import { Card } from "./answers.js";
 import { Side } from "./side.js";
 import { livePanel } from "./live.js";
+import { sketch } from "./sketch.js";
 
 const FORECAST_PAUSE = 350;
 const byId = (id) => document.getElementById(id);
@@ -208,7 +209,9 @@ class App {
         forecast.append(" ", h("button", { type: "button", class: "small", onclick: () => this.set(tab, "side", side) }, `At ${Number(side).toLocaleString("en")} pixels: ${duration(seconds)}`));
       }
     } catch (error) {
-      if (this.tab !== tab) return;
+      // What the answer's place says already is not said twice.
+      const said = (this.cards[tab.name] || []).some((card) => card.error === error.message);
+      if (this.tab !== tab || said) return;
       forecast.classList.add("refused");
       forecast.textContent = error.message;
     }
@@ -344,7 +347,7 @@ class App {
     const cards = this.cards[tab.name] || [];
     const answers = byId("answers");
     answers.classList.toggle("two", cards.length > 1);
-    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("p", { class: "empty" }, h("strong", {}, "Here will be: "), tab.empty)]));
+    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("div", { class: "empty" }, sketch(tab.name), h("p", {}, h("strong", {}, "Here will be: "), tab.empty))]));
   }
 
   // From one part to the next
