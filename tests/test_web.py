@@ -793,6 +793,38 @@ def test_a_first_load_is_small(server) -> None:
 
 
 @needs_server
+def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path, monkeypatch) -> None:
+    """Its visitors' photographs go; the folder of a server that runs, links and strangers stay."""
+    from snellen.web import server as page
+
+    monkeypatch.setattr(page.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(page.tempfile, "tempdir", str(tmp_path))
+    left, mine = tmp_path / "snellen-page-left", tmp_path / "snellen-pages"
+    for folder in (left / "photographs", mine):
+        folder.mkdir(parents=True)
+        (folder / "photo.png").write_bytes(b"12345")
+    (tmp_path / "snellen-page-link").symlink_to(mine)
+    # Held by another process, as a server holds its own until it is killed.
+    program = "from snellen.web.server import _temporary_folder as t\nwith t() as f: print(f, flush=True); input()"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        theirs = Path(other.stdout.readline().strip())
+        assert not left.exists()
+        with page._temporary_folder() as own:
+            assert theirs.is_dir()
+            other.kill()
+            other.wait()
+            assert theirs.is_dir()
+            page._remove_abandoned(tmp_path)
+            assert not theirs.exists()
+            assert own.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["snellen-page-link", "snellen-pages"]
+    assert (mine / "photo.png").exists()
+
+
+@needs_server
 def test_a_port_that_is_taken_is_one_line(server, snellen_command) -> None:
     result = snellen_command("serve", "--model", MODEL, "--port", server.url.rpartition(":")[2])
     assert result.returncode == 2

@@ -1,6 +1,7 @@
 """What is fuzzed, and the rule: a result, or an error of one line that names the file."""
 
 import atexit
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -32,16 +33,13 @@ from snellen.runs.serialise import read_dataclass
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
+from .rule import BrokenRuleError
 from .seeds import JSON_TOKENS, TOML_TOKENS, hub_weights, seeds
 
 PICKLE_TOKENS = (
     b"cposix\nsystem\n", b"cbuiltins\neval\n", b"X\x02\0\0\0ls", b"(R", b"\x85R", b"b", b"\x81", b"cnumpy\ndtype\n",
     b"cnumpy.core.multiarray\n_reconstruct\n", b"\x82\x01", b"P1\n", b"Q", b"."
 )  # fmt: skip
-
-
-class BrokenRuleError(AssertionError):
-    """A file was neither read nor refused as it should be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +66,9 @@ class Target:
         """The content of one file."""
         return mutated(Random(f"{seed} {self.name} {number}"), self.pool, self.tokens)
 
+    def prepare(self) -> None:
+        """Do once, in the process that is going to read files, what takes longer than a file may."""
+
     def tried(self, path: Path) -> str | None:
         """Read a file; gives the reason where it is refused.
 
@@ -86,6 +87,31 @@ class Target:
         except Exception as error:
             raise BrokenRuleError(f"{type(error).__name__}: {error}") from error
         return None
+
+
+class RequestTarget(Target):
+    """Requests to the page: drawn from what it answers, rather than changed blindly alone."""
+
+    def file(self, seed: int, number: int) -> bytes:
+        """One request."""
+        from .requests import drawn_request
+
+        return drawn_request(Random(f"{seed} {self.name} {number}"))
+
+    def prepare(self) -> None:
+        """Make the page."""
+        from .requests import prepare
+
+        prepare()
+
+
+def _page_targets() -> list[Target]:
+    """Requests to the page, where what the page needs is installed."""
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        return []
+    from .requests import read_request, sound_requests
+
+    return [RequestTarget("request", "http", sound_requests(), (), read_request, InputError)]
 
 
 def _read_image(path: Path) -> None:
@@ -202,7 +228,8 @@ def targets() -> dict[str, Target]:
     job = Target("job", "json", pools["job"], JSON_TOKENS, _read_job, InputError)
     parquet = Target("parquet", "parquet", pools["parquet"], (), _read_parquet, InputError)
     written = (exam, recipe, hub, weights, answer, job)
-    return {target.name: target for target in (*images, *archives, pickles, tables, parquet, *written)}
+    every = (*images, *archives, pickles, tables, parquet, *written, *_page_targets())
+    return {target.name: target for target in every}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:

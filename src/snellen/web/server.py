@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ipaddress
 import multiprocessing
+import os
 import re
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +25,7 @@ from snellen.web.limits import Limits
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _SWEEP_SECONDS = 60.0
+_PREFIX = "snellen-page-"
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,53 @@ async def _sweep(page: object) -> None:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="snellen-page-")).resolve()
+    """A folder of this server's own, held by a lock that the system lets go of however the server ends."""
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    with contextlib.ExitStack() as held:
+        folder = None
+        # Another server, just starting, may take a folder for abandoned before it is held.
+        while folder is None or not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            with contextlib.suppress(FileNotFoundError):
+                held.enter_context(_hold(folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the folders of this user's servers that were killed; those of running ones are held, and left alone."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if not folder.is_symlink() and folder.is_dir() and _is_ours(folder):
+                with _hold(folder, wait=False):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    # Windows knows neither users by number nor locks on folders.
+    return sys.platform != "win32" and folder.stat().st_uid == os.getuid()
+
+
+@contextlib.contextmanager
+def _hold(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock on a folder itself: a file in it could be swept away.
+
+    Raises:
+        OSError: another process holds it, and it is not waited for; or it is gone.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield folder
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
