@@ -887,6 +887,7 @@ def test_who_reaches_an_address(host: str, local: bool, names: set[str]) -> None
 
     assert is_local(host) is local
     assert hosts_of(host) == names
+    assert address_of(ServeConfig(host=host, root_path="/")) == address_of(ServeConfig(host=host))
     address = address_of(ServeConfig(host=host, root_path="/eye"))
     assert address == {"::1": "http://[::1]:7860/eye/", "0.0.0.0": "http://127.0.0.1:7860/eye/"}.get(
         host, f"http://{host}:7860/eye/"
@@ -899,6 +900,7 @@ def test_who_reaches_an_address(host: str, local: bool, names: set[str]) -> None
     [
         ({"port": 0}, "port 0"),
         ({"root_path": "eye"}, "`root_path` is 'eye'"),
+        ({"root_path": "/eye/"}, "`root_path` is '/eye/'"),
         ({"credentials": "secret"}, "`auth` holds no user and password"),
         ({"frames": ["https://a.example; script-src *"]}, "`frame` is"),
         ({"host": "no.such.host.example"}, "cannot listen at"),

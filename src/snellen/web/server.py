@@ -39,7 +39,8 @@ class ServeConfig:
         device: device that the networks run on.
         host: address to listen at.
         port: port to listen at.
-        root_path: path under which a proxy offers the page; not empty means that a proxy stands before it.
+        root_path: path under which a proxy offers the page, ``/`` where that is its root; not empty means that a proxy
+            stands before it.
         credentials: ``user:password`` that everybody must know; empty where nobody must.
         frames: addresses of pages that may show this one in a frame.
     """
@@ -221,8 +222,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 def _check(config: ServeConfig) -> None:
     if not 1 <= config.port <= 65535:
         raise InputError(f"port {config.port}", "1 to 65535")
-    if config.root_path and (not config.root_path.startswith("/") or config.root_path.endswith("/")):
-        raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen")
+    if config.root_path not in ("", "/") and not re.fullmatch(r"(/[^/?#\s]+)+", config.root_path):
+        raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen, or / for the proxy's root")
     for site in config.frames:
         if not re.fullmatch(r"https?://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?", site):
             raise InputError(f"`frame` is {site!r}", "a site such as https://huggingface.co")
@@ -249,7 +250,7 @@ def hosts_of(host: str) -> frozenset[str]:
 def address_of(config: ServeConfig) -> str:
     """What to type into a browser on this machine."""
     host = "127.0.0.1" if config.host in ("0.0.0.0", "::", "") else config.host  # noqa: S104  # compared, not bound
-    return f"http://{_bracketed(host)}:{config.port}{config.root_path}/"
+    return f"http://{_bracketed(host)}:{config.port}{config.root_path.rstrip('/')}/"
 
 
 def _bracketed(host: str) -> str:

@@ -419,15 +419,20 @@ async function start() {
   const loading = byId("loading");
   const state = recall();
   const begun = performance.now();
+  // What is being loaded is read out once; the seconds are for the eyes.
+  const [stage, since] = [h("span"), h("span", { "aria-hidden": "true" })];
+  loading.replaceChildren(stage, since);
   let page = null;
   while (!page) {
     try {
       const said = await get("api/started");
-      loading.textContent = `${said.text} \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
+      if (stage.textContent !== said.text) stage.textContent = said.text;
+      since.textContent = ` \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
       if (said.ready) page = await get("api/page");
       else await new Promise((resolve) => setTimeout(resolve, 400));
     } catch (error) {
-      loading.textContent = error.message;
+      if (stage.textContent !== error.message) stage.textContent = error.message;
+      since.textContent = "";
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }
