@@ -30,7 +30,7 @@ from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
-from snellen.web.content import Counts, StageProgress, TabResult, Work, without_backquotes
+from snellen.web.content import Counts, Curves, StageProgress, TabResult, Work, without_backquotes
 from snellen.web.fields import Choice, Choices, ClassesField, Number, Switch, TextLine, check_settings
 from snellen.web.folder import Folder, sweep
 from snellen.web.jobs import BusyError, Job, Jobs, Turns
@@ -228,6 +228,39 @@ def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) 
     assert set(onward.values()) == {file.read_bytes()}
 
 
+def test_a_curve_over_epsilon_is_of_attacks_that_were_made(state: AppState, lite0, small: Path) -> None:
+    question = asked(state, "attack", small, curve=True, steps=4)
+    *steps, shown = TABS["attack"].plan(question).work
+    said = json.loads((question.folder / "result.json").read_text())["curve"]
+    (curves,) = [block for block in shown.blocks if isinstance(block, Curves)]
+    attacked, noise = curves.curves
+    assert [point.x for point in attacked.points] == [1, 2, 4, 8, 16] == [one["epsilon"] for one in said]
+    assert [point.share for point in attacked.points] == [one["attacked"]["target"] for one in said]
+    assert [point.share for point in noise.points] == [one["control"]["target"] for one in said]
+    assert [point.met for point in attacked.points] == [one["attacked"]["success"] for one in said]
+    assert all(one["norm"] <= one["epsilon"] for one in said)
+    # The library's own attack at the last bound.
+    expected = snellen.attack(
+        lite0, small.read_bytes(), config=snellen.AttackConfig("space shuttle", "16/255", steps=4)
+    )  # fmt: skip
+    assert attacked.points[-1].share == pytest.approx(expected.attacked.target, abs=0.02)
+    drawn = [len(block.curves[0].points) for step in steps for block in step.blocks if isinstance(block, Curves)]
+    assert drawn == sorted(drawn)
+    assert TABS["attack"].plan(question).seconds > TABS["attack"].plan(asked(state, "attack", small, steps=4)).seconds
+
+
+def test_a_job_that_takes_too_much_memory_is_refused_with_a_way_out(state: AppState, small: Path) -> None:
+    from snellen.web.app import Page
+
+    page = Page(state.folder.path, Limits(mebibytes=1000))
+    number = state.photographs.add(small.read_bytes(), small.name).number
+    question = {"model": MODEL, "photographs": [number], "settings": {}}
+    assert page._plan(state, "classify", question, state.folder.path)[0].mebibytes < 1000
+    with pytest.raises(InputError, match="about 1.4 GB of memory .*at most .*fewer pixels under 'Work at'"):
+        page._plan(state, "report", question, state.folder.path)
+    page.jobs.close()
+
+
 def test_a_large_photograph_is_reduced_and_the_answer_says_so(state: AppState, tmp_path: Path) -> None:
     Image.open(COFFEE).convert("RGB").resize((1500, 900)).save(tmp_path / "large.png")
     shown, folder = answered(state, "attack", tmp_path / "large.png", steps=2, side="512")
@@ -358,6 +391,10 @@ def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState)
     rates = next(block for block in shown.blocks if isinstance(block, Counts))
     assert [(one.count, one.of) for one in rates.counts] == [(1, 2), (1, 2)]
     assert str(folder) not in (folder / shown.files[0]).read_text()
+    # What its command reads, beside the photographs.
+    assert "metadata.csv" in shown.files
+    assert (folder / "metadata.csv").read_text() == "file_name,label\ncoffee.png,espresso\nchelsea.png,space shuttle\n"
+    assert shown.command == f"snellen evaluate photographs --match-by name --model {MODEL}"
 
 
 @pytest.mark.parametrize(
@@ -779,6 +816,26 @@ def test_nobody_else_is_asked_and_nobody_else_may_ask(server) -> None:
     assert not [name for name in headers if name.lower().startswith("access-control")]
     assert answer_of(server, "/", method="OPTIONS")[0] == 405
     assert answer_of(server, "/api/page", b"x", method="PUT")[0] == 405
+
+
+@needs_server
+def test_every_address_is_documented() -> None:
+    from snellen.web.app import Page, build_app
+    from snellen.web.middleware import Access
+
+    page = Page(Path(), Limits())
+    page.jobs.close()
+    routes = build_app(page, Access())._application.routes
+    documented = (Path(__file__).parents[1] / "docs" / "page.md").read_text(encoding="utf-8")
+    called = {"{name:path}": "MODEL", "{tab}": "TAB", "{name}": "NAME"}
+    for route in routes:
+        if not route.path.startswith("/api/"):
+            continue
+        path = route.path.replace("{number}", "PHOTOGRAPH" if "photographs" in route.path else "JOB")
+        for place, name in called.items():
+            path = path.replace(place, name)
+        method = "POST" if "POST" in route.methods else "GET"
+        assert f"| `{method} {path[1:]}" in documented
 
 
 @needs_server

@@ -114,6 +114,7 @@ def _map_blocks(asked: Asked, maps: FeatureMaps) -> Pictures:
         drawn = (colours(scaled(values))[..., :3] * 255).round().astype(np.uint8)
         write_picture(asked.folder / file, Image.fromarray(drawn))
         change = f"{one.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
+        change = "\N{PLUS-MINUS SIGN}0.000" if float(f"{one.importance:.3f}") == 0 else change
         pictures.append(
             Picture(
                 file,
