@@ -347,7 +347,7 @@ class App {
     const cards = this.cards[tab.name] || [];
     const answers = byId("answers");
     answers.classList.toggle("two", cards.length > 1);
-    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("div", { class: "empty" }, sketch(tab.name), h("p", {}, h("strong", {}, "Here will be: "), tab.empty))]));
+    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("div", { class: "to-come" }, sketch(tab.name), h("p", {}, h("strong", {}, "Here will be: "), tab.empty))]));
   }
 
   // From one part to the next

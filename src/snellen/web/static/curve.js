@@ -3,7 +3,7 @@
 import { h, percent, freshId } from "./dom.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [420, 230, 44, 12, 12, 40];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [420, 230, 52, 14, 12, 40];
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS(NAMESPACE, tag);

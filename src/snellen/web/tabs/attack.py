@@ -16,7 +16,6 @@ from snellen.attacks.success_rates import summarise
 from snellen.attacks.verify import Verdict
 from snellen.data.images import Photo
 from snellen.errors import InputError
-from snellen.figures import percent
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_bytes, write_figure, write_json
 from snellen.web.content import (
@@ -47,6 +46,7 @@ from snellen.web.tabs.base import (
     provenance,
     side_field,
     slowness,
+    sureness,
     write_picture,
 )  # fmt: skip
 
@@ -202,10 +202,7 @@ def _result(
     attacked = state.photographs.add((asked.folder / ADVERSARIAL).read_bytes(), _stem(photograph.name, "attacked"))
     failed = "" if result.reason is None else ": not what was asked for"
     return TabResult(
-        headline=(
-            f"{result.original.label} is now seen as {result.attacked.top.label}, "
-            f"{percent(result.attacked.top.probability)}{failed}"
-        ),
+        headline=(f"{result.original.label} is now seen as {sureness(result.attacked.top)}{failed}"),
         blocks=_blocks(asked, result, amplified, curve),
         files=[ADVERSARIAL, "result.json", "attack.png", "original.png", "noise.png"],
         command=command,
@@ -227,8 +224,8 @@ def _blocks(
             "original.png",
             ADVERSARIAL,
             "noise.png",
-            f"{before.label}, {percent(before.probability)}",
-            f"{after.label}, {percent(after.probability)}",
+            sureness(before),
+            sureness(after),
             amplified,
         ),
         Bars(
