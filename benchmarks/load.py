@@ -8,7 +8,7 @@ good ones every answer must be the one that was given alone (for `classify`, the
 bad ones none may be answered, and no status may be a 5xx. Meanwhile the memory of the server, with the processes that
 it started, is read every second. Writes benchmarks/results/load.json, each minute what there is so far; ends with
 status 1 where a request went wrong. The mix ``large`` is of photographs of 20 to 48 megapixels: robust attacks, stress,
-reports, and visitors who cancel.
+reports, and visitors who cancel; there every good question's first answer is the one that all the others must be.
 """
 
 import argparse
@@ -266,8 +266,6 @@ def expected_alone(address: str, asked: Sequence[Question]) -> dict[str, str]:
     alone = {question.kind: question.ask(address).headline for question in asked if question.good}
     classifier = snellen.load(MODEL, device="cpu")
     for photograph in bundled_photographs():
-        if f"classify {photograph.path.name}" not in alone:
-            continue
         (result,) = snellen.classify(classifier, [photograph.path], 1)
         assert not isinstance(result, snellen.Failure)
         said = alone[f"classify {photograph.path.name}"]
@@ -318,7 +316,8 @@ def load(
 ) -> dict[str, Any]:  # fmt: skip
     """Let the clients ask until the time is over, and count; what there is so far is told each minute."""
     clients, seconds, seed = options.clients, 60 * options.minutes, options.seed
-    expected = expected_alone(address, [question for question, _ in mix])
+    # Alone, the large ones would take longer than all the rest: there the first answer is the one that is expected.
+    expected = expected_alone(address, [question for question, _ in mix]) if options.mix == "ordinary" else {}
     tallies = {question.kind: Tally() for question, _ in mix}
     statuses: Counter[int] = Counter()
     trouble: list[str] = []
@@ -334,7 +333,8 @@ def load(
             began = time.monotonic()
             try:
                 reply = question.ask(address)
-                right = reply.headline == expected.get(question.kind, "") and max(reply.statuses) < 500
+                wanted = expected.setdefault(question.kind, reply.headline if question.good else "")
+                right = reply.headline == wanted and bool(wanted) == question.good and max(reply.statuses) < 500
                 said = "" if right else f"{question.kind}: {reply.statuses} {reply.headline}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reply, right, said = Reply(()), False, f"{question.kind}: {error!r}"

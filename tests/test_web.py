@@ -399,7 +399,7 @@ def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState)
 
 @pytest.mark.parametrize(
     ("classes", "reason"),
-    [("espresso; cup; cup", "3 classes for 2 photographs"), ("expresso", "no class named"), ("", "0")],
+    [("espresso; cup; cup", "3 classes for 2 photographs"), ("expresso", "no class named"), (" ;", "nothing is said")],
 )
 def test_what_photographs_show_is_checked_before_anything_waits(state: AppState, classes: str, reason: str) -> None:
     paths = [one.path for one in bundled_photographs()[:2]]

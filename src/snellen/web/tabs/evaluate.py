@@ -48,8 +48,13 @@ def _plan(asked: Asked) -> Plan:
     if count > most:
         raise InputError(f"{count} photographs", f"at most {most} at a time")
     said = [one.strip() for one in asked.settings["classes"].split(_BETWEEN) if one.strip()]
+    if not said:
+        raise InputError("What they show: nothing is said", "a class such as espresso")
     if len(said) not in (1, count):
-        raise InputError(f"What they show: {len(said)} classes for {count} photographs", f"1 or {count}")
+        photographs = "1 photograph" if count == 1 else f"{count} photographs"
+        raise InputError(
+            f"What they show: {len(said)} classes for {photographs}", f"1 or {count}" if count > 1 else "1"
+        )
     labels = asked.classifier.labels
     named = [labels[labels.find(one)] for one in said]
     classes = named * count if len(named) == 1 else named
