@@ -6,7 +6,8 @@ const [WIDTH, HEIGHT] = [280, 96];
 const box = (x, y, width, height, shade = 0.25) => ["rect", { x, y, width, height, rx: 2, opacity: shade }];
 const dot = (cx, cy, shade) => ["circle", { cx, cy, r: 4, opacity: shade }];
 const letter = (x, y, size, shade) => ["text", { x, y, "font-size": size, "font-weight": 700, "font-family": "Georgia, serif", opacity: shade }, "E"];
-const each = (count, make) => Array.from({ length: count }, (_, place) => make(place)).flat();
+/** What `make` gives for each place: one shape, or several. */
+const each = (count, make) => Array.from({ length: count }, (_, place) => make(place)).flatMap((made) => (typeof made[0] === "string" ? [made] : made));
 
 const bars = () => each(4, (row) => [box(0, 6 + 22 * row, 60, 10), box(72, 6 + 22 * row, [150, 60, 28, 14][row], 10, row ? 0.35 : 0.7)]);
 const SKETCHES = {
