@@ -1,7 +1,8 @@
 # The page on CPUs, as a user who is not root. Build and run:
 #   docker build --tag snellen .
 #   docker run --rm --publish 127.0.0.1:7860:7860 snellen
-# With a password: --env SNELLEN_AUTH=user:password. As a hub Space: docs/page.md.
+# With a password: --env SNELLEN_AUTH=user:password. Behind a proxy: --env SNELLEN_ROOT_PATH=/path. As a hub Space:
+# docs/page.md.
 FROM python:3.11-slim
 
 # On x86 the package index's PyTorch brings CUDA along; name PyTorch's CPU index here to do without:
@@ -14,7 +15,8 @@ COPY pyproject.toml README.md LICENSE constraints.txt ./
 COPY src src
 RUN python -m pip install --constraint constraints.txt ".[cpu,web]"
 
-RUN useradd --create-home --uid 10001 snellen
+# The hub runs its Spaces as user 1000.
+RUN useradd --create-home --uid 1000 snellen
 USER snellen
 WORKDIR /home/snellen
 EXPOSE 7860

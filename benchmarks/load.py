@@ -1,11 +1,14 @@
 """The page under load: many clients at once, good and bad uploads mixed, for minutes.
 
     python benchmarks/load.py [--clients 50] [--minutes 5] [--seed 0]
+    python benchmarks/load.py --mix large --clients 8 --minutes 60 --out large.json
 
 Starts `snellen serve`, asks every good question once alone, then lets each client ask one thing after another: of the
 good ones every answer must be the one that was given alone (for `classify`, the one that the library gives), of the
-bad ones none may be answered, and no status may be a 5xx. Meanwhile the server's memory is read every second. Writes
-benchmarks/results/load.json; ends with status 1 where a request went wrong.
+bad ones none may be answered, and no status may be a 5xx. Meanwhile the memory of the server, with the processes that
+it started, is read every second. Writes benchmarks/results/load.json, each minute what there is so far; ends with
+status 1 where a request went wrong. The mix ``large`` is of photographs of 20 to 48 megapixels: robust attacks, stress,
+reports, and visitors who cancel; there every good question's first answer is the one that all the others must be.
 """
 
 import argparse
@@ -24,7 +27,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,13 +174,62 @@ def leaving(name: str, content: bytes) -> Callable[[str], Reply]:
     return ask
 
 
+def cancelling(name: str, content: bytes, tab: str, **settings: object) -> Callable[[str], Reply]:
+    """What asks, waits until something is done, and cancels; nothing is to come of it."""
+
+    def ask(address: str) -> Reply:
+        status, number = upload(address, name, content)
+        queued, job = joined(address, tab, number, MODEL, settings) if number else (status, "")
+        if not job:
+            return Reply((status, queued))
+        due = time.monotonic() + PATIENCE
+        while time.monotonic() < due:
+            _, told = request(address, "GET", f"/api/jobs/{job}")
+            if json.loads(told)["stage"] != "waiting":
+                break
+            time.sleep(0.5)
+        time.sleep(1)
+        cancelled, _ = request(address, "POST", f"/api/jobs/{job}/cancel")
+        watched, told = request(address, "GET", f"/api/jobs/{job}/events")
+        (*_, last) = re.findall(r"data: (.*)\n", told.decode())
+        stage = json.loads(last)["stage"]
+        return Reply((status, queued, cancelled, watched), "" if stage == "cancelled" else stage)
+
+    return ask
+
+
+def large_questions() -> list[tuple[Question, int]]:
+    """What visitors with the photographs of a telephone ask, and how often."""
+    sizes = {20: (5472, 3648), 24: (6000, 4000), 48: (8064, 6048)}
+    photographs = {size: enlarged_photograph(*pixels) for size, pixels in sizes.items()}
+    attack = {"target": "space shuttle", "epsilon": 8, "steps": 10}
+    robust, quick = attack | {"robust": True, "steps": 3}, {"parts": ["categories", "features"]}
+    made: list[tuple[Question, int]] = []
+    for size, content in photographs.items():
+        name = f"phone-{size}.jpg"
+        made += [
+            (Question(f"classify {size} megapixels", asking("classify", name, content), True), 4),
+            (Question(f"attack on {size} megapixels", asking("attack", name, content, **attack), True), 2),
+            (Question(f"robust attack on {size} megapixels", asking("attack", name, content, **robust), True), 1),
+            (Question(f"stress of {size} megapixels", asking("stress", name, content), True), 1),
+            (Question(f"report on {size} megapixels", asking("report", name, content, **quick), True), 1),
+            (Question(f"robust attack, {size} megapixels, cancelled",
+                      cancelling(name, content, "attack", **robust | {"steps": 60}), False), 1),
+            (Question(f"report, {size} megapixels, cancelled", cancelling(name, content, "report"), False), 1),
+            (Question(f"{size} megapixels at their own size", asking("stress", name, content, side="0"), False), 1),
+        ]  # fmt: skip
+    content = photographs[20]
+    at_most = asking("attack", "phone-20.jpg", content, **robust | {"side": "2048"})
+    return [*made, (Question("robust attack at 2,048 pixels", at_most, True), 1)]
+
+
 def questions() -> list[tuple[Question, int]]:
     """What clients ask, and how often."""
     photographs = [(photograph.path.name, photograph.path.read_bytes()) for photograph in bundled_photographs()]
     name, content = photographs[0]
     attack = {"target": "space shuttle", "epsilon": 4, "steps": 5}
     classify = [(Question(f"classify {n}", asking("classify", n, c), True), 6) for n, c in photographs]
-    large = large_photograph()
+    large = enlarged_photograph(8064, 6048)
     return [
         *classify,
         (Question("features", asking("features", name, content), True), 1),
@@ -201,11 +253,11 @@ def questions() -> list[tuple[Question, int]]:
     ]
 
 
-def large_photograph() -> bytes:
-    """A photograph of 48 megapixels, as phones of today take them."""
+def enlarged_photograph(width: int, height: int) -> bytes:
+    """A photograph of so many pixels, as phones of today take them."""
     file = io.BytesIO()
     with Image.open(bundled_photographs()[0].path) as image:
-        image.convert("RGB").resize((8064, 6048)).save(file, format="JPEG", quality=80)
+        image.convert("RGB").resize((width, height)).save(file, format="JPEG", quality=80)
     return file.getvalue()
 
 
@@ -245,16 +297,27 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
 
 
 def resident(process: int) -> float:
-    """Memory of a process, in MiB."""
-    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-    assert found
-    return int(found[1]) / 1024
+    """Memory of a process, and of those that it started, in MiB."""
+    try:
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+        children = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+    except OSError:  # it has just ended
+        return 0.0
+    own = int(found[1]) / 1024 if found else 0.0
+    return own + sum(resident(int(child)) for some in children for child in some)
 
 
-def load(address: str, process: int, clients: int, seconds: float, seed: int) -> dict[str, Any]:
-    """Let the clients ask until the time is over, and count."""
-    mix = questions()
-    expected = expected_alone(address, [question for question, _ in mix])
+MIXES: Mapping[str, Callable[[], list[tuple[Question, int]]]] = {"ordinary": questions, "large": large_questions}
+
+
+def load(
+    address: str, process: int, mix: list[tuple[Question, int]], options: argparse.Namespace,
+    told: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:  # fmt: skip
+    """Let the clients ask until the time is over, and count; what there is so far is told each minute."""
+    clients, seconds, seed = options.clients, 60 * options.minutes, options.seed
+    # Alone, the large ones would take longer than all the rest: there the first answer is the one that is expected.
+    expected = expected_alone(address, [question for question, _ in mix]) if options.mix == "ordinary" else {}
     tallies = {question.kind: Tally() for question, _ in mix}
     statuses: Counter[int] = Counter()
     trouble: list[str] = []
@@ -270,7 +333,8 @@ def load(address: str, process: int, clients: int, seconds: float, seed: int) ->
             began = time.monotonic()
             try:
                 reply = question.ask(address)
-                right = reply.headline == expected.get(question.kind, "") and max(reply.statuses) < 500
+                wanted = expected.setdefault(question.kind, reply.headline if question.good else "")
+                right = reply.headline == wanted and bool(wanted) == question.good and max(reply.statuses) < 500
                 said = "" if right else f"{question.kind}: {reply.statuses} {reply.headline}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 reply, right, said = Reply(()), False, f"{question.kind}: {error!r}"
@@ -285,16 +349,31 @@ def load(address: str, process: int, clients: int, seconds: float, seed: int) ->
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
         thread.start()
-    memory = []
+    memory: list[float] = []
+    good = {question.kind: question.good for question, _ in mix}
+
+    def so_far() -> dict[str, Any]:
+        with lock:
+            return counted(clients, time.monotonic() - start, tallies, good, statuses, memory, trouble)
+
     while any(thread.is_alive() for thread in threads):
         memory.append(resident(process))
+        if len(memory) % 60 == 0:
+            told(so_far())
         time.sleep(1)
+    return so_far()
+
+
+def counted(
+    clients: int, seconds: float, tallies: Mapping[str, Tally], good: Mapping[str, bool], statuses: Counter[int],
+    memory: Sequence[float], trouble: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """What the result says."""
     fifth = max(1, len(memory) // 5)
     early, late = memory[fifth : 2 * fifth] or memory, memory[-fifth:]
-    good = {question.kind: question.good for question, _ in mix}
     return {
         "clients": clients,
-        "seconds": time.monotonic() - start,
+        "seconds": seconds,
         "requests": {
             kind: {
                 "good": good[kind],
@@ -322,13 +401,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mix", choices=MIXES, default="ordinary")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "load.json")
     asked = parser.parse_args(arguments)
+    same = {"mix": asked.mix, "seed": asked.seed, "hardware": hardware(), "versions": versions()}
+
+    def keep(result: dict[str, Any]) -> None:
+        write_json(asked.out, result | same)
+
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (address, process):
-        result = load(address, process, asked.clients, 60 * asked.minutes, asked.seed)
-    write_json(asked.out, result | {"seed": asked.seed, "hardware": hardware(), "versions": versions()})
+        result = load(address, process, MIXES[asked.mix](), asked, keep)
+    keep(result)
     for kind, one in result["requests"].items():
-        print(f"{kind:32}{one['right']:5} of {one['asked']:5} right")
+        print(f"{kind:48}{one['right']:5} of {one['asked']:5} right")
     memory = result["memory_mebibytes"]
     print(f"statuses: {result['statuses']}")
     print(f"memory: {memory['second_fifth']:.0f} MiB, then {memory['last_fifth']:.0f}, at most {memory['most']:.0f}")

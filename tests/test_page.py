@@ -134,6 +134,9 @@ def test_one_error_stands_where_the_answer_belongs_and_goes(visitor: Visitor, sm
         alert = visitor.answer("attack").get_by_role("alert")
         expect(alert).to_contain_text("did you mean space shuttle" if "shutle" in target else target)
         expect(visitor.answer("attack").locator("progress")).to_have_count(0)
+        # Nor does the forecast, which comes a moment later, say it once more.
+        visitor.page.wait_for_timeout(600)
+        expect(visitor.page.locator("#attack-forecast")).to_have_text("")
     assert visitor.page.get_by_role("alert").count() == 1
     assert visitor.page.locator("img[src=x]").count() == 0
     visitor.page.get_by_label("To be seen as").fill("space shuttle")
@@ -226,8 +229,12 @@ def test_an_attack_goes_on_to_the_next_part_as_the_file_it_is(
 ) -> None:  # fmt: skip
     visitor.choose(small)
     visitor.look_at("Attack")
+    visitor.page.get_by_label("Draw the curve over epsilon").check()
     visitor.press("attack")
     assert "space shuttle" in visitor.wait_for_answer("attack")
+    curve = visitor.answer("attack").locator(".curves").get_by_role("img")
+    expect(curve).to_have_attribute("aria-label", re.compile("epsilon. attacked: .* at 1, .* at 16; uniform noise: "))
+    expect(curve.locator("circle")).to_have_count(10)
     compare = visitor.answer("attack").locator(".comparison")
     slider = compare.get_by_role("slider")
     slider.focus()
@@ -318,19 +325,25 @@ def test_the_probe_answers(visitor: Visitor, small: Path) -> None:
 
 def test_learning_on_the_page(visitor: Visitor, tmp_path: Path) -> None:
     visitor.look_at("Learn")
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "third.png")
     for place, source in enumerate(bundled_photographs()[:2]):
         files = []
         for number in range(2):
             files.append(tmp_path / f"{place}-{number}.png")
             Image.open(source.path).convert("RGB").crop((20 * number, 0, 240 + 20 * number, 240)).save(files[-1])
         card = visitor.page.locator(f".class-card[data-class='{place}']")
-        card.locator("input[type=file]").set_input_files(files)
-        expect(card.locator("img")).to_have_count(2)
+        card.locator("input[type=file]").set_input_files([*files, files[0].with_name("third.png")] if place else files)
+        expect(card.locator("img")).to_have_count(3 if place else 2)
+    # One that does not belong there is taken away.
+    visitor.page.get_by_role("button", name="Photograph 3 of class 2: take it away").click()
+    expect(card.locator("img")).to_have_count(2)
     visitor.press("learn")
     assert visitor.wait_for_answer("learn").startswith("Learned class 1, class 2 from 4 photographs")
     visitor.answer("learn").get_by_role("button", name="Classify with it").click()
     assert visitor.wait_for_answer("classify").startswith("class 1")
     expect(visitor.page.get_by_label("Model", exact=True)).to_contain_text("learned: class 1, class 2")
+    visitor.look_at("Learn")
+    look_everywhere(visitor, "learned")
 
 
 def test_the_camera_and_the_clipboard_give_photographs(visitor: Visitor) -> None:
@@ -405,8 +418,7 @@ def test_the_keyboard_does_it_all(visitor: Visitor, small: Path) -> None:
 
 def findings(page: Page) -> list[str]:
     """What axe-core has against the page as it is now; serious and critical alone."""
-    import axe_core_python
-
+    axe_core_python = pytest.importorskip("axe_core_python")
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text())
     found = page.evaluate("axe.run(document, { iframes: false })")
@@ -428,10 +440,9 @@ def look_everywhere(visitor: Visitor, what: str) -> None:
 
 
 def test_axe_finds_nothing_serious_on_any_tab_in_any_state(visitor: Visitor, small: Path) -> None:
-    pytest.importorskip("axe_core_python")
     look_everywhere(visitor, "empty")
     visitor.choose(small)
-    for tab in ("Classify", "Features", "Attack", "Stress", "Learn", "Probe", "Report"):
+    for tab in ("Classify", "Features", "Attack", "Stress", "Evaluate", "Learn", "Probe", "Report"):
         visitor.look_at(tab)
         assert visitor.page.get_by_role("tab", name=tab, exact=True).is_visible()
         look_everywhere(visitor, tab)
@@ -444,4 +455,5 @@ def test_axe_finds_nothing_serious_on_any_tab_in_any_state(visitor: Visitor, sma
     visitor.page.get_by_label("To be seen as").fill("nonsense")
     visitor.press("attack")
     visitor.answer("attack").get_by_role("alert").wait_for()
-    look_everywhere(visitor, "refused")
+    visitor.page.get_by_text("Earlier answers").click()
+    look_everywhere(visitor, "refused, with earlier answers")

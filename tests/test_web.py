@@ -30,7 +30,7 @@ from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
-from snellen.web.content import Counts, StageProgress, TabResult, Work, without_backquotes
+from snellen.web.content import Counts, Curves, StageProgress, TabResult, Work, without_backquotes
 from snellen.web.fields import Choice, Choices, ClassesField, Number, Switch, TextLine, check_settings
 from snellen.web.folder import Folder, sweep
 from snellen.web.jobs import BusyError, Job, Jobs, Turns
@@ -228,6 +228,39 @@ def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) 
     assert set(onward.values()) == {file.read_bytes()}
 
 
+def test_a_curve_over_epsilon_is_of_attacks_that_were_made(state: AppState, lite0, small: Path) -> None:
+    question = asked(state, "attack", small, curve=True, steps=4)
+    *steps, shown = TABS["attack"].plan(question).work
+    said = json.loads((question.folder / "result.json").read_text())["curve"]
+    (curves,) = [block for block in shown.blocks if isinstance(block, Curves)]
+    attacked, noise = curves.curves
+    assert [point.x for point in attacked.points] == [1, 2, 4, 8, 16] == [one["epsilon"] for one in said]
+    assert [point.share for point in attacked.points] == [one["attacked"]["target"] for one in said]
+    assert [point.share for point in noise.points] == [one["control"]["target"] for one in said]
+    assert [point.met for point in attacked.points] == [one["attacked"]["success"] for one in said]
+    assert all(one["norm"] <= one["epsilon"] for one in said)
+    # The library's own attack at the last bound.
+    expected = snellen.attack(
+        lite0, small.read_bytes(), config=snellen.AttackConfig("space shuttle", "16/255", steps=4)
+    )  # fmt: skip
+    assert attacked.points[-1].share == pytest.approx(expected.attacked.target, abs=0.02)
+    drawn = [len(block.curves[0].points) for step in steps for block in step.blocks if isinstance(block, Curves)]
+    assert drawn == sorted(drawn)
+    assert TABS["attack"].plan(question).seconds > TABS["attack"].plan(asked(state, "attack", small, steps=4)).seconds
+
+
+def test_a_job_that_takes_too_much_memory_is_refused_with_a_way_out(state: AppState, small: Path) -> None:
+    from snellen.web.app import Page
+
+    page = Page(state.folder.path, Limits(mebibytes=1000))
+    number = state.photographs.add(small.read_bytes(), small.name).number
+    question = {"model": MODEL, "photographs": [number], "settings": {}}
+    assert page._plan(state, "classify", question, state.folder.path)[0].mebibytes < 1000
+    with pytest.raises(InputError, match="about 1.4 GB of memory .*at most .*fewer pixels under 'Work at'"):
+        page._plan(state, "report", question, state.folder.path)
+    page.jobs.close()
+
+
 def test_a_large_photograph_is_reduced_and_the_answer_says_so(state: AppState, tmp_path: Path) -> None:
     Image.open(COFFEE).convert("RGB").resize((1500, 900)).save(tmp_path / "large.png")
     shown, folder = answered(state, "attack", tmp_path / "large.png", steps=2, side="512")
@@ -358,11 +391,15 @@ def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState)
     rates = next(block for block in shown.blocks if isinstance(block, Counts))
     assert [(one.count, one.of) for one in rates.counts] == [(1, 2), (1, 2)]
     assert str(folder) not in (folder / shown.files[0]).read_text()
+    # What its command reads, beside the photographs.
+    assert "metadata.csv" in shown.files
+    assert (folder / "metadata.csv").read_text() == "file_name,label\ncoffee.png,espresso\nchelsea.png,space shuttle\n"
+    assert shown.command == f"snellen evaluate photographs --match-by name --model {MODEL}"
 
 
 @pytest.mark.parametrize(
     ("classes", "reason"),
-    [("espresso; cup; cup", "3 classes for 2 photographs"), ("expresso", "no class named"), ("", "0")],
+    [("espresso; cup; cup", "3 classes for 2 photographs"), ("expresso", "no class named"), (" ;", "nothing is said")],
 )
 def test_what_photographs_show_is_checked_before_anything_waits(state: AppState, classes: str, reason: str) -> None:
     paths = [one.path for one in bundled_photographs()[:2]]
@@ -782,6 +819,26 @@ def test_nobody_else_is_asked_and_nobody_else_may_ask(server) -> None:
 
 
 @needs_server
+def test_every_address_is_documented() -> None:
+    from snellen.web.app import Page, build_app
+    from snellen.web.middleware import Access
+
+    page = Page(Path(), Limits())
+    page.jobs.close()
+    routes = build_app(page, Access())._application.routes
+    documented = (Path(__file__).parents[1] / "docs" / "page.md").read_text(encoding="utf-8")
+    called = {"{name:path}": "MODEL", "{tab}": "TAB", "{name}": "NAME"}
+    for route in routes:
+        if not route.path.startswith("/api/"):
+            continue
+        path = route.path.replace("{number}", "PHOTOGRAPH" if "photographs" in route.path else "JOB")
+        for place, name in called.items():
+            path = path.replace(place, name)
+        method = "POST" if "POST" in route.methods else "GET"
+        assert f"| `{method} {path[1:]}" in documented
+
+
+@needs_server
 def test_a_first_load_is_small(server) -> None:
     index = answer_of(server, "/")[2]
     static = Path(snellen.__file__).parent / "web" / "static"
@@ -790,6 +847,38 @@ def test_a_first_load_is_small(server) -> None:
     pictures = json.loads(answer_of(server, "/api/page")[2])["examples"]
     total += sum(len(answer_of(server, f"/api/photographs/{one['number']}/preview")[2]) for one in pictures)
     assert total < 600_000
+
+
+@needs_server
+def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path: Path, monkeypatch) -> None:
+    """Its visitors' photographs go; the folder of a server that runs, links and strangers stay."""
+    from snellen.web import server as page
+
+    monkeypatch.setattr(page.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(page.tempfile, "tempdir", str(tmp_path))
+    left, mine = tmp_path / "snellen-page-left", tmp_path / "snellen-pages"
+    for folder in (left / "photographs", mine):
+        folder.mkdir(parents=True)
+        (folder / "photo.png").write_bytes(b"12345")
+    (tmp_path / "snellen-page-link").symlink_to(mine)
+    # Held by another process, as a server holds its own until it is killed.
+    program = "from snellen.web.server import _temporary_folder as t\nwith t() as f: print(f, flush=True); input()"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        theirs = Path(other.stdout.readline().strip())
+        assert not left.exists()
+        with page._temporary_folder() as own:
+            assert theirs.is_dir()
+            other.kill()
+            other.wait()
+            assert theirs.is_dir()
+            page._remove_abandoned(tmp_path)
+            assert not theirs.exists()
+            assert own.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["snellen-page-link", "snellen-pages"]
+    assert (mine / "photo.png").exists()
 
 
 @needs_server
@@ -855,6 +944,7 @@ def test_who_reaches_an_address(host: str, local: bool, names: set[str]) -> None
 
     assert is_local(host) is local
     assert hosts_of(host) == names
+    assert address_of(ServeConfig(host=host, root_path="/")) == address_of(ServeConfig(host=host))
     address = address_of(ServeConfig(host=host, root_path="/eye"))
     assert address == {"::1": "http://[::1]:7860/eye/", "0.0.0.0": "http://127.0.0.1:7860/eye/"}.get(
         host, f"http://{host}:7860/eye/"
@@ -867,6 +957,7 @@ def test_who_reaches_an_address(host: str, local: bool, names: set[str]) -> None
     [
         ({"port": 0}, "port 0"),
         ({"root_path": "eye"}, "`root_path` is 'eye'"),
+        ({"root_path": "/eye/"}, "`root_path` is '/eye/'"),
         ({"credentials": "secret"}, "`auth` holds no user and password"),
         ({"frames": ["https://a.example; script-src *"]}, "`frame` is"),
         ({"host": "no.such.host.example"}, "cannot listen at"),

@@ -153,6 +153,7 @@ class _Block:
 def _work(target: Target, seed: int, start: int, end: int, seen: Any, pipe: Any) -> None:
     """Try files; all that is found goes through the pipe, the rest is written to ``seen``."""
     quiet_libraries()
+    target.prepare()
     before = _quietly_limited()
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 2)

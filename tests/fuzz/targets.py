@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import importlib.util
 import os
 import shutil
 import tarfile
@@ -36,6 +37,7 @@ from snellen.runs.serialise import read_dataclass, to_json
 from snellen.training.recipe import Recipe, read_recipe
 
 from .mutate import mutated
+from .rule import BrokenRuleError
 from .seeds import GREY, JSON_TOKENS, NAME_TOKENS, TOML_TOKENS, encoded, hub_weights, seeds
 
 PICKLE_TOKENS = (
@@ -46,10 +48,6 @@ PICKLE_TOKENS = (
 
 # Of 255 bytes, what names that are made of a name put around it.
 _LONGEST_NAME = 251 - len("-adversarial")
-
-
-class BrokenRuleError(AssertionError):
-    """A file was neither read nor refused as it should be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +74,9 @@ class Target:
         """The content of one file."""
         return mutated(Random(f"{seed} {self.name} {number}"), self.pool, self.tokens)
 
+    def prepare(self) -> None:
+        """Do once, in the process that is going to read files, what takes longer than a file may."""
+
     def tried(self, path: Path) -> str | None:
         """Read a file; gives the reason where it is refused.
 
@@ -94,6 +95,31 @@ class Target:
         except Exception as error:
             raise BrokenRuleError(f"{type(error).__name__}: {error}") from error
         return None
+
+
+class RequestTarget(Target):
+    """Requests to the page: drawn from what it answers, rather than changed blindly alone."""
+
+    def file(self, seed: int, number: int) -> bytes:
+        """One request."""
+        from .requests import drawn_request
+
+        return drawn_request(Random(f"{seed} {self.name} {number}"))
+
+    def prepare(self) -> None:
+        """Make the page."""
+        from .requests import prepare
+
+        prepare()
+
+
+def _page_targets() -> list[Target]:
+    """Requests to the page, where what the page needs is installed."""
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        return []
+    from .requests import read_request, sound_requests
+
+    return [RequestTarget("request", "http", sound_requests(), (), read_request, InputError)]
 
 
 def _read_image(path: Path) -> None:
@@ -250,7 +276,8 @@ def targets() -> dict[str, Target]:
     parquet = Target("parquet", "parquet", pools["parquet"], (), _read_parquet, InputError)
     names = Target("name", "name", pools["name"], NAME_TOKENS, _read_name, InputError)
     written = (names, exam, recipe, hub, weights, answer, job)
-    return {target.name: target for target in (*images, *archives, pickles, tables, parquet, *written)}
+    every = (*images, *archives, pickles, tables, parquet, *written, *_page_targets())
+    return {target.name: target for target in every}
 
 
 def tried_bytes(target: Target, data: bytes) -> str | None:

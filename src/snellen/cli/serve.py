@@ -27,7 +27,12 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port to listen at.")] = 7860,
     device: options.Device = "auto",
     root_path: Annotated[
-        str, typer.Option("--root-path", help="Path under which a proxy offers the page, such as /snellen.")
+        str,
+        typer.Option(
+            "--root-path",
+            envvar="SNELLEN_ROOT_PATH",
+            help="Path under which a proxy offers the page, such as /snellen; / where it offers nothing else.",
+        ),
     ] = "",
     auth: Annotated[
         str,

@@ -360,7 +360,15 @@ class Page:
         model = _text(asked, "model") if TABS[tab].model else asked.get("model") or next(iter(state.models))
         question = Asked(state, folder, photographs, model, settings)
         echo = {"photographs": [_plain_photograph(one) for one in photographs], "model": model, "settings": settings}
-        return TABS[tab].plan(question), echo
+        plan = TABS[tab].plan(question)
+        if plan.mebibytes > self.limits.mebibytes:
+            plan.work.close()
+            raise InputError(
+                f"about {plan.mebibytes / 1024:.1f} GB of memory",
+                f"this page takes at most {self.limits.mebibytes >> 10} GB; fewer photographs, or fewer pixels under "
+                "'Work at'",
+            )
+        return plan, echo
 
     # What is asked
 

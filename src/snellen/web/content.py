@@ -64,6 +64,41 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class CurvePoint:
+    """A share at ``x``; ``label`` says what is seen there, ``met`` whether that is what was wanted."""
+
+    x: int
+    share: float
+    label: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class CurveLine:
+    """One curve and its name."""
+
+    name: str
+    points: Sequence[CurvePoint]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Shares over a quantity whose values double from one to the next.
+
+    Attributes:
+        title: heading.
+        across: name of the quantity.
+        curves: the curves; a filled point is one where what was wanted is met.
+        help: how it is to be read.
+    """
+
+    title: str
+    across: str
+    curves: Sequence[CurveLine]
+    help: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """A picture.
 
@@ -167,7 +202,7 @@ class Document:
     title: str
 
 
-Block = Bars | Counts | Picture | Pictures | Comparison | Acuity | Table | Text | Document
+Block = Bars | Counts | Curves | Picture | Pictures | Comparison | Acuity | Table | Text | Document
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Job:
     uses: Sequence[Path] = ()
     number: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     stage: Stage = "waiting"
-    progress: StageProgress = field(default_factory=lambda: StageProgress("Waiting"))
+    progress: StageProgress = field(default_factory=lambda: StageProgress("Starting"))
     blocks: Sequence[Block] = ()
     result: TabResult | None = None
     error: str = ""

@@ -14,6 +14,7 @@ class Limits:
         pixels: number of pixels of one photograph.
         worked_pixels: number of pixels at which a photograph is attacked or transformed; a larger one is reduced, and
             the page says so.
+        mebibytes: MiB of memory that the page takes, by the forecasts of its jobs, of which one runs at a time.
         photographs: number of photographs in one report.
         labelled: number of photographs that a model is scored on.
         categories: number of categories shown for a photograph.
@@ -41,6 +42,7 @@ class Limits:
     upload_bytes: int = 100 << 20
     pixels: int = 64_000_000
     worked_pixels: int = 6_000_000
+    mebibytes: int = 4096
     photographs: int = 8
     labelled: int = 64
     categories: int = 20

@@ -37,8 +37,8 @@ class Access:
             at this machine asks under its own.
         credentials: ``user:password`` that everybody must know; empty where nobody must.
         frames: addresses of pages that may show this one in a frame, such as ``https://huggingface.co``.
-        root_path: path under which a proxy offers the page, which tells who asks; empty where there is none. A proxy
-            may leave it in the path or take it away.
+        root_path: path under which a proxy offers the page, which tells who asks; ``/`` where that is the proxy's root,
+            empty where there is none. A proxy may leave it in the path or take it away.
     """
 
     hosts: frozenset[str] = frozenset()
@@ -85,8 +85,9 @@ class GuardMiddleware:
         if refusal is not None:
             await self._refuse(send, *refusal)
             return
-        if self._access.root_path and scope["path"].startswith(f"{self._access.root_path}/"):
-            scope["path"] = scope["path"].removeprefix(self._access.root_path)
+        root = self._access.root_path.rstrip("/")
+        if root and scope["path"].startswith(f"{root}/"):
+            scope["path"] = scope["path"].removeprefix(root)
         # Whole files only: of a part nobody has need, and odd ones are easily misread.
         scope["headers"] = [(n, v) for n, v in scope["headers"] if n.lower() not in (b"range", b"if-range")]
 

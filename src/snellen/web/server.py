@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ipaddress
 import multiprocessing
+import os
 import re
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -23,6 +25,7 @@ from snellen.web.limits import Limits
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _SWEEP_SECONDS = 60.0
+_PREFIX = "snellen-page-"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class ServeConfig:
         device: device that the networks run on.
         host: address to listen at.
         port: port to listen at.
-        root_path: path under which a proxy offers the page; not empty means that a proxy stands before it.
+        root_path: path under which a proxy offers the page, ``/`` where that is its root; not empty means that a proxy
+            stands before it.
         credentials: ``user:password`` that everybody must know; empty where nobody must.
         frames: addresses of pages that may show this one in a frame.
     """
@@ -155,11 +159,53 @@ async def _sweep(page: object) -> None:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="snellen-page-")).resolve()
+    """A folder of this server's own, held by a lock that the system lets go of however the server ends."""
+    _remove_abandoned(Path(tempfile.gettempdir()))
+    with contextlib.ExitStack() as held:
+        folder = None
+        # Another server, just starting, may take a folder for abandoned before it is held.
+        while folder is None or not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            with contextlib.suppress(FileNotFoundError):
+                held.enter_context(_hold(folder))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove the folders of this user's servers that were killed; those of running ones are held, and left alone."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if not folder.is_symlink() and folder.is_dir() and _is_ours(folder):
+                with _hold(folder, wait=False):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(folder: Path) -> bool:
+    # Windows knows neither users by number nor locks on folders.
+    return sys.platform != "win32" and folder.stat().st_uid == os.getuid()
+
+
+@contextlib.contextmanager
+def _hold(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock on a folder itself: a file in it could be swept away.
+
+    Raises:
+        OSError: another process holds it, and it is not waited for; or it is gone.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        yield folder
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -176,8 +222,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 def _check(config: ServeConfig) -> None:
     if not 1 <= config.port <= 65535:
         raise InputError(f"port {config.port}", "1 to 65535")
-    if config.root_path and (not config.root_path.startswith("/") or config.root_path.endswith("/")):
-        raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen")
+    if config.root_path not in ("", "/") and not re.fullmatch(r"(/[^/?#\s]+)+", config.root_path):
+        raise InputError(f"`root_path` is {config.root_path!r}", "such as /snellen, or / for the proxy's root")
     for site in config.frames:
         if not re.fullmatch(r"https?://[A-Za-z0-9.-]{1,200}(:[0-9]{1,5})?", site):
             raise InputError(f"`frame` is {site!r}", "a site such as https://huggingface.co")
@@ -204,7 +250,7 @@ def hosts_of(host: str) -> frozenset[str]:
 def address_of(config: ServeConfig) -> str:
     """What to type into a browser on this machine."""
     host = "127.0.0.1" if config.host in ("0.0.0.0", "::", "") else config.host  # noqa: S104  # compared, not bound
-    return f"http://{_bracketed(host)}:{config.port}{config.root_path}/"
+    return f"http://{_bracketed(host)}:{config.port}{config.root_path.rstrip('/')}/"
 
 
 def _bracketed(host: str) -> str:

@@ -1,6 +1,6 @@
 // An answer: headed by what it is of, its blocks, its files, what can be done next.
 
-import { h, duration, announce, copy } from "./dom.js";
+import { h, duration, announce, copy, unbroken } from "./dom.js";
 import { previewOf, fileOf, get } from "./api.js";
 import { block } from "./blocks.js";
 
@@ -12,8 +12,9 @@ function settingsLine(tab, asked) {
       const value = asked.settings[field.name];
       if (value === "" || value === false) return null;
       if (value === true) return field.label.toLowerCase();
-      const option = (field.options || []).find(([name]) => name === value);
-      return `${field.label.toLowerCase()} ${option ? option[1] : Array.isArray(value) ? value.join(", ") : value}`;
+      const titles = Object.fromEntries(field.options || []);
+      const said = [value].flat().map((one) => titles[one] || one);
+      return `${field.label.toLowerCase()} ${said.join(", ")}`;
     });
   return said.filter(Boolean).join(" \u00b7 ");
 }
@@ -34,7 +35,7 @@ function head(tab, asked, modelTitle) {
 /** A card that shows a job from its first moment to its answer. */
 export class Card {
   constructor(tab, asked, actions) {
-    Object.assign(this, { tab, asked, actions, job: "", result: null });
+    Object.assign(this, { tab, asked, actions, job: "", result: null, error: "" });
     this.body = h("div", { class: "body" });
     this.old = h("p", { class: "old", hidden: true }, "Of earlier inputs");
     this.element = h("article", { class: "answer", "data-tab": tab.name }, this.old, head(tab, asked, actions.modelTitle), this.body);
@@ -84,6 +85,7 @@ export class Card {
   }
 
   failed(message) {
+    this.error = message;
     this.body.replaceChildren(h("p", { class: "error", role: "alert" }, message));
   }
 
@@ -98,7 +100,7 @@ export class Card {
     this.drawn = null;
     this.draw(blocks, result.blocks);
     this.body.replaceChildren(
-      h("h2", { class: "headline" }, result.headline),
+      h("h2", { class: "headline" }, unbroken(result.headline)),
       ...this.onward(result),
       blocks,
       this.files(result, elapsed),
@@ -111,7 +113,7 @@ export class Card {
   }
 
   files(result, elapsed) {
-    const numbers = result.files.find((name) => name === "result.json");
+    const numbers = result.files.find((name) => ["result.json", "evaluation.json"].includes(name));
     const took = elapsed ? h("span", { class: "help" }, `Took ${elapsed.toFixed(1)} s.`) : null;
     return h(
       "footer", { class: "files" },

@@ -7,6 +7,7 @@ import { control } from "./fields.js";
 import { Card } from "./answers.js";
 import { Side } from "./side.js";
 import { livePanel } from "./live.js";
+import { sketch } from "./sketch.js";
 
 const FORECAST_PAUSE = 350;
 const byId = (id) => document.getElementById(id);
@@ -208,7 +209,9 @@ class App {
         forecast.append(" ", h("button", { type: "button", class: "small", onclick: () => this.set(tab, "side", side) }, `At ${Number(side).toLocaleString("en")} pixels: ${duration(seconds)}`));
       }
     } catch (error) {
-      if (this.tab !== tab) return;
+      // What the answer's place says already is not said twice.
+      const said = (this.cards[tab.name] || []).some((card) => card.error === error.message);
+      if (this.tab !== tab || said) return;
       forecast.classList.add("refused");
       forecast.textContent = error.message;
     }
@@ -344,7 +347,7 @@ class App {
     const cards = this.cards[tab.name] || [];
     const answers = byId("answers");
     answers.classList.toggle("two", cards.length > 1);
-    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("p", { class: "empty" }, h("strong", {}, "Here will be: "), tab.empty)]));
+    answers.replaceChildren(...(cards.length ? cards.map((card) => card.element) : [h("div", { class: "to-come" }, sketch(tab.name), h("p", {}, h("strong", {}, "Here will be: "), tab.empty))]));
   }
 
   // From one part to the next
@@ -416,15 +419,20 @@ async function start() {
   const loading = byId("loading");
   const state = recall();
   const begun = performance.now();
+  // What is being loaded is read out once; the seconds are for the eyes.
+  const [stage, since] = [h("span"), h("span", { "aria-hidden": "true" })];
+  loading.replaceChildren(stage, since);
   let page = null;
   while (!page) {
     try {
       const said = await get("api/started");
-      loading.textContent = `${said.text} \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
+      if (stage.textContent !== said.text) stage.textContent = said.text;
+      since.textContent = ` \u2026 (${Math.round((performance.now() - begun) / 1000)} s)`;
       if (said.ready) page = await get("api/page");
       else await new Promise((resolve) => setTimeout(resolve, 400));
     } catch (error) {
-      loading.textContent = error.message;
+      if (stage.textContent !== error.message) stage.textContent = error.message;
+      since.textContent = "";
       await new Promise((resolve) => setTimeout(resolve, 2000));
     }
   }

@@ -1,8 +1,9 @@
 // A result's blocks as elements: one function for each kind.
 
-import { h, percent } from "./dom.js";
+import { h, percent, freshId } from "./dom.js";
 import { fileOf } from "./api.js";
 import { comparison } from "./compare.js";
+import { curves } from "./curve.js";
 
 const heading = (title) => (title ? h("h3", {}, title) : null);
 
@@ -76,12 +77,13 @@ function acuity(block, _job, chosen) {
     ));
   const all = block.lines.flatMap((line) => line.letters);
   const kept = all.filter((letter) => letter.kept).length;
+  const aboutId = freshId("chart");
   return h(
-    "section", { class: "block" },
+    "section", { class: "block tall" },
     heading(block.title),
+    h("p", { class: "help", id: aboutId }, `Mild on the left, strong on the right. ${kept} of ${all.length} letters are read (E); a cross is a changed answer. Press one to see that picture.`),
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "The acuity chart; scrolls sideways" },
-      h("table", { class: "acuity" },
-        h("caption", {}, `Mild on the left, strong on the right. ${kept} of ${all.length} letters are read (E); a cross is a changed answer. Press one to see that picture.`),
+      h("table", { class: "acuity", "aria-label": block.title, "aria-describedby": aboutId },
         h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "transform"), ...Array.from({ length: most }, (_, place) => h("th", { scope: "col" }, String(place + 1))))),
         h("tbody", {}, ...rows))),
   );
@@ -110,7 +112,7 @@ const page = (block, job) =>
   h("section", { class: "block wide" },
     h("iframe", { class: "document", title: block.title, sandbox: "allow-popups", src: fileOf(job, block.file) }));
 
-const KINDS = { bars, counts, picture, pictures, comparison, acuity, table, text, document: page };
+const KINDS = { bars, counts, curves, picture, pictures, comparison, acuity, table, text, document: page };
 
 /** One block as an element; `chosen` is told the letter that was pressed. */
 export function block(one, job, chosen) {

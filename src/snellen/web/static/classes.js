@@ -38,7 +38,10 @@ export function classesField(field, value, context, changed) {
         const element = h(
           "div", { class: "class-card", "data-class": String(place) },
           h("label", { for: nameId }, `Class ${place + 1}`), name,
-          h("div", { class: "thumbs" }, ...card.photographs.map((number) => h("img", { src: previewOf(number), alt: `A photograph of ${card.name}`, class: "thumb" }))),
+          h("div", { class: "thumbs" }, ...card.photographs.map((number, which) => h("button", {
+            type: "button", class: "thumb-button", title: "Take it away", "aria-label": `Photograph ${which + 1} of ${card.name}: take it away`,
+            onclick: () => { card.photographs.splice(which, 1); tell(); draw(); },
+          }, h("img", { src: previewOf(number), alt: "" })))),
           h("div", { class: "row" },
             h("label", { class: "button", for: fileId }, "Add photographs"), files,
             h("button", { type: "button", class: "small", onclick: () => camera((file) => take(card, [file])) }, "Camera"),

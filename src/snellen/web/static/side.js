@@ -158,7 +158,7 @@ export class Side {
     this.history.replaceChildren(...state.history.map((entry) =>
       h("li", {}, h("button", { type: "button", onclick: () => this.actions.recall(entry) },
         h("strong", {}, entry.title), ` ${entry.headline}`,
-        h("small", {}, `${entry.photograph} \u00b7 ${entry.at}`)))));
+        h("small", {}, [entry.photograph, entry.at].filter(Boolean).join(" \u00b7 "))))));
   }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Generator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -12,9 +13,9 @@ from snellen.attacks.config import SMALLEST, AttackConfig
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, AttackExample
 from snellen.attacks.success_rates import summarise
+from snellen.attacks.verify import Verdict
 from snellen.data.images import Photo
 from snellen.errors import InputError
-from snellen.figures import percent
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_bytes, write_figure, write_json
 from snellen.web.content import (
@@ -24,6 +25,9 @@ from snellen.web.content import (
     Comparison,
     Count,
     Counts,
+    CurveLine,
+    CurvePoint,
+    Curves,
     Next,
     StageProgress,
     TabResult,
@@ -42,6 +46,7 @@ from snellen.web.tabs.base import (
     provenance,
     side_field,
     slowness,
+    sureness,
     write_picture,
 )  # fmt: skip
 
@@ -50,6 +55,8 @@ _SMALLEST_ROUNDS = 8
 """Searches that a smallest bound takes: 1, 2, 4, ... 64, then halving the gap."""
 _SECONDS, _SECONDS_OF_STEP, _SECONDS_OF_MEGAPIXEL = 3.0, 0.07, 0.11
 _SECONDS_OF_ROBUST_STEP = 0.75
+_CURVE = (1, 2, 4, 8, 16)
+"""Bounds of the curve, in steps of 1/255."""
 
 
 def _fields(state: AppState) -> tuple[Field, ...]:
@@ -60,6 +67,7 @@ def _fields(state: AppState) -> tuple[Field, ...]:
         ClassName("target", "To be seen as", target, help="Empty: anything else."),
         Number("epsilon", "Epsilon", 1, limits.epsilon, 4, "No value changes by more, in steps of 1/255."),
         Switch("smallest", "Find the smallest epsilon", help="Several attacks, in place of the one above."),
+        Switch("curve", "Draw the curve over epsilon", help="A plain attack at each of 1, 2, 4, 8 and 16/255 besides."),
         Number("steps", "Steps", 1, limits.steps, limits.steps, "At most."),
         Choice("method", "Method", "apgd", (("apgd", "APGD"), ("gradient_ascent", "gradient ascent"))),
         Switch("robust", "Survives mirror, crop, rotation and grayscale", help="A robust attack, by APGD."),
@@ -89,7 +97,8 @@ def _plan(asked: Asked) -> Plan:
         classifier.labels.find(config.target)
     size = megapixels(asked, asked.photograph)
     step = _SECONDS_OF_STEP * slowness(asked) + _SECONDS_OF_MEGAPIXEL * size
-    seconds = _SECONDS + most * step * (_SMALLEST_ROUNDS if asked.settings["smallest"] else 1)
+    searches = (_SMALLEST_ROUNDS if asked.settings["smallest"] else 1) + len(_curve_bounds(asked))
+    seconds = _SECONDS + most * step * searches
     if config.robust:
         seconds += most * (_SECONDS_OF_ROBUST_STEP * slowness(asked) + 2 * _SECONDS_OF_MEGAPIXEL * size) + 3 * size
     taken = memory(450 + 210 * size if config.robust else 120 * size)
@@ -113,18 +122,76 @@ def _work(asked: Asked, config: AttackConfig) -> Work:
     for _, reached in attack_steps(classifier, [AttackExample(Photo(photograph.name, image))], config, save):
         if isinstance(reached, int):
             # A robust attack comes after a plain one.
-            yield StageProgress(f"Step {reached}", min(reached, total), total)
+            yield StageProgress("Step", min(reached, total), total)
             continue
         if isinstance(reached, InputError):
             raise reached
-        yield StageProgress("Drawing")
-        yield _result(asked, image, dataclasses.replace(reached, file=file.name), config)
+        result = dataclasses.replace(reached, file=file.name)
+        curve = yield from _curve(asked, image, config)
+        yield StageProgress("Drawing", blocks=_curve_blocks(curve))
+        yield _result(asked, image, result, config, curve)
 
 
-def _result(asked: Asked, image: Image.Image, result: AttackResult, config: AttackConfig) -> TabResult:
+def _curve_bounds(asked: Asked) -> Sequence[int]:
+    return [bound for bound in _CURVE if bound <= asked.state.limits.epsilon] if asked.settings["curve"] else []
+
+
+def _curve(
+    asked: Asked, image: Image.Image, config: AttackConfig
+) -> Generator[StageProgress, None, list[AttackResult]]:  # fmt: skip
+    """Plain attacks on the same photograph at one bound after another."""
+    found: list[AttackResult] = []
+    example, bounds = AttackExample(Photo(asked.photograph.name, image)), _curve_bounds(asked)
+    for done, bound in enumerate(bounds):
+        plain = dataclasses.replace(config, epsilon=f"{bound}/255", robust=False)
+        for _, reached in attack_steps(asked.classifier, [example], plain):
+            if isinstance(reached, AttackResult):
+                found.append(reached)
+            yield StageProgress(f"Curve: epsilon {bound}/255, bound", done + 1, len(bounds), _curve_blocks(found))
+    return found
+
+
+def _curve_blocks(found: Sequence[AttackResult]) -> list[Block]:
+    if not found:
+        return []
+
+    def line(name: str, verdicts: Sequence[Verdict]) -> CurveLine:
+        points = [
+            CurvePoint(one.epsilon, _share(verdict), verdict.top.label, verdict.success)
+            for one, verdict in zip(found, verdicts, strict=True)
+        ]
+        return CurveLine(name, points)
+
+    wanted = found[0].target
+    what = f"seen as {wanted.label}" if wanted is not None else f"not seen as {found[0].label.label}"
+    met = [one.epsilon for one in found if one.attacked.success]
+    least = f"The smallest of these bounds that succeeds is {min(met)}/255." if met else "None of these succeeds."
+    return [
+        Curves(
+            f"How far it is {what}, by epsilon",
+            "epsilon, in steps of 1/255",
+            [
+                line("attacked", [one.attacked for one in found]),
+                line("uniform noise", [one.control for one in found]),
+            ],
+            f"{least} A filled point is a success. Each attack ends once it is sure enough (90 %), so the curve tells "
+            "where that is reached, not how far it could go.",
+        )
+    ]
+
+
+def _share(verdict: Verdict) -> float:
+    """The probability of what was wanted: of the target, or of anything but the label."""
+    return verdict.target if verdict.target is not None else 1 - verdict.label
+
+
+def _result(
+    asked: Asked, image: Image.Image, result: AttackResult, config: AttackConfig, curve: Sequence[AttackResult]
+) -> TabResult:  # fmt: skip
     photograph, classifier, state = asked.photograph, asked.classifier, asked.state
     command = _command(asked, config)
     parts = {"config": config, "success_rates": summarise([result], smallest=False), "attacks": [result]}
+    parts |= {"curve": curve} if curve else {}
     write_json(
         asked.folder / "result.json",
         {**parts, "failures": [], "provenance": provenance(classifier, image, command)},
@@ -135,11 +202,8 @@ def _result(asked: Asked, image: Image.Image, result: AttackResult, config: Atta
     attacked = state.photographs.add((asked.folder / ADVERSARIAL).read_bytes(), _stem(photograph.name, "attacked"))
     failed = "" if result.reason is None else ": not what was asked for"
     return TabResult(
-        headline=(
-            f"{result.original.label} is now seen as {result.attacked.top.label}, "
-            f"{percent(result.attacked.top.probability)}{failed}"
-        ),
-        blocks=_blocks(asked, result, amplified),
+        headline=(f"{result.original.label} is now seen as {sureness(result.attacked.top)}{failed}"),
+        blocks=_blocks(asked, result, amplified, curve),
         files=[ADVERSARIAL, "result.json", "attack.png", "original.png", "noise.png"],
         command=command,
         onward=[
@@ -151,15 +215,17 @@ def _result(asked: Asked, image: Image.Image, result: AttackResult, config: Atta
     )
 
 
-def _blocks(asked: Asked, result: AttackResult, amplified: float) -> list[Block]:
+def _blocks(
+    asked: Asked, result: AttackResult, amplified: float, curve: Sequence[AttackResult]
+) -> list[Block]:  # fmt: skip
     before, after = result.original, result.attacked.top
     blocks: list[Block] = [
         Comparison(
             "original.png",
             ADVERSARIAL,
             "noise.png",
-            f"{before.label}, {percent(before.probability)}",
-            f"{after.label}, {percent(after.probability)}",
+            sureness(before),
+            sureness(after),
             amplified,
         ),
         Bars(
@@ -176,6 +242,7 @@ def _blocks(asked: Asked, result: AttackResult, amplified: float) -> list[Block]
         robust, plain, draws = sums
         counts = [Count("this robust attack", robust, draws), Count("a plain attack", plain, draws)]
         blocks.append(Counts("Turned, cropped and mirrored in ways it has not seen, still fooled", counts))
+    blocks += _curve_blocks(curve)
     size = f"{asked.photograph.width} x {asked.photograph.height}"
     reduced = f" It was reduced from {size} pixels before." if _was_reduced(asked) else ""
     found = f" {result.epsilon}/255 is the smallest bound that was found." if asked.settings["smallest"] else ""

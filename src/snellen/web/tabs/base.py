@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from snellen.errors import InputError
+from snellen.figures import percent
 from snellen.inspect.categories import Classification
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
@@ -156,6 +157,14 @@ def slowness(asked: Asked) -> float:
 def memory(mebibytes: float) -> float:
     """MiB of the whole page while a job takes ``mebibytes``."""
     return _OWN_MEMORY + mebibytes
+
+
+def sureness(prediction: Prediction) -> str:
+    """Its class and probability, as the bars write them: what is all but certain is not called certain."""
+    share = prediction.probability
+    if share >= 0.9995 and share < 1:
+        return f"{prediction.label}, > 99.9 %"
+    return f"{prediction.label}, {percent(share)}"
 
 
 def bars_of(title: str, predictions: Sequence[Prediction]) -> Bars:

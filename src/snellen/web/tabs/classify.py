@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from snellen.figures import percent
 from snellen.inspect.categories import classify
 from snellen.runs.files import write_figure, write_json
 from snellen.web.content import Block, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Number
 from snellen.web.state import AppState
-from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, command_of, named, provenance, seen_picture, slowness
+from snellen.web.tabs.base import (
+    Asked,
+    Plan,
+    Tab,
+    bars_of,
+    command_of,
+    named,
+    provenance,
+    seen_picture,
+    slowness,
+    sureness,
+)
 
 
 def _fields(state: AppState) -> tuple[Number, ...]:
@@ -35,7 +45,7 @@ def _work(asked: Asked) -> Work:
     )
     write_figure(asked.folder / "categories.png", result.plot())
     yield TabResult(
-        headline=f"{result.top.label}, {percent(result.top.probability)}",
+        headline=sureness(result.top),
         blocks=[*blocks, Text("What this says", [result.discussion()])],
         files=["result.json", "categories.png", "input.png"],
         command=command,

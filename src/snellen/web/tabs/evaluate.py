@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
+import shlex
+from collections.abc import Sequence
 
 from snellen.errors import InputError
 from snellen.evaluation.evaluate import EvaluationResult, evaluate
-from snellen.evaluation.files import PHOTOGRAPHS, RESULT, write_evaluation
+from snellen.evaluation.files import CALIBRATION, CLASSES, CONFUSION, ERRORS, PHOTOGRAPHS, RESULT, write_evaluation
 from snellen.evaluation.labelled import named_photographs
+from snellen.runs.files import write_text
 from snellen.web.content import Block, Count, Counts, Picture, StageProgress, Table, TabResult, Text, Work
 from snellen.web.fields import Field, TextLine
 from snellen.web.state import AppState
-from snellen.web.tabs.base import Asked, Plan, Tab, command_of, slowness
+from snellen.web.tabs.base import Asked, Plan, Tab, slowness
 
+_LABELS, _FOLDER = "metadata.csv", "photographs"
+_FIGURES = {
+    CALIBRATION: (
+        "Calibration",
+        "How often it is right against how sure it is; the text below says how far they differ",
+    ),
+    CLASSES: ("Classes", "The accuracy of each class with its interval"),
+    CONFUSION: ("Confusion", "How often each true class is taken for each class"),
+    ERRORS: ("Its surest mistakes", "The photographs that it is surest of and wrong about"),
+}
+_TO_REPEAT = f"The command reads a folder {_FOLDER} with the photographs and {_LABELS} in it, which says their classes."
 _BETWEEN = ";"
 _NAME = 60
 """Characters of a class's name, at most."""
@@ -32,8 +48,13 @@ def _plan(asked: Asked) -> Plan:
     if count > most:
         raise InputError(f"{count} photographs", f"at most {most} at a time")
     said = [one.strip() for one in asked.settings["classes"].split(_BETWEEN) if one.strip()]
+    if not said:
+        raise InputError("What they show: nothing is said", "a class such as espresso")
     if len(said) not in (1, count):
-        raise InputError(f"What they show: {len(said)} classes for {count} photographs", f"1 or {count}")
+        photographs = "1 photograph" if count == 1 else f"{count} photographs"
+        raise InputError(
+            f"What they show: {len(said)} classes for {photographs}", f"1 or {count}" if count > 1 else "1"
+        )
     labels = asked.classifier.labels
     named = [labels[labels.find(one)] for one in said]
     classes = named * count if len(named) == 1 else named
@@ -44,17 +65,33 @@ def _work(asked: Asked, classes: list[str]) -> Work:
     yield StageProgress("Classifying")
     images = named_photographs([photograph.path for photograph in asked.photographs], classes)
     result = evaluate(asked.classifier, images, match_by="name")
-    made = dataclasses.replace(result.provenance, command=command_of("evaluate", asked))
+    command = _command(asked)
+    made = dataclasses.replace(result.provenance, command=command)
     result = dataclasses.replace(result, provenance=made)
     yield StageProgress("Drawing", blocks=_blocks(result))
     figures = write_evaluation(result, asked.folder)
-    pictures = [Picture(name, name.partition(".")[0].replace("_", " ").capitalize(), name) for name in figures]
+    write_text(asked.folder / _LABELS, _labels(asked, classes))
+    pictures = [Picture(name, *_FIGURES[name]) for name in figures]
     yield TabResult(
         headline=f"{result.accuracy.count} of {result.n} are right",
-        blocks=[*_blocks(result), *pictures, Text("What this says", result.discussion().split("\n\n"))],
-        files=[RESULT, PHOTOGRAPHS, *figures],
-        command=command_of("evaluate", asked),
+        blocks=[*_blocks(result), *pictures, Text("What this says", [*result.discussion().split("\n\n"), _TO_REPEAT])],
+        files=[RESULT, PHOTOGRAPHS, _LABELS, *figures],
+        command=command,
     )
+
+
+def _command(asked: Asked) -> str:
+    """The command that does the same; none of a model that the page was taught."""
+    learned = asked.state.learned.find(asked.model) is not None
+    return "" if learned else f"snellen evaluate {_FOLDER} --match-by name --model {shlex.quote(asked.model)}"
+
+
+def _labels(asked: Asked, classes: Sequence[str]) -> str:
+    """The table that the command reads: it is to lie among the photographs."""
+    file = io.StringIO()
+    names = [one.name for one in asked.photographs]
+    csv.writer(file, lineterminator="\n").writerows([("file_name", "label"), *zip(names, classes, strict=True)])
+    return file.getvalue()
 
 
 def _blocks(result: EvaluationResult) -> list[Block]:

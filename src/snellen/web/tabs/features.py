@@ -21,7 +21,7 @@ from snellen.models.layers import find_layer
 from snellen.web.content import Picture, Pictures, StageProgress, TabResult, Text, Work
 from snellen.web.fields import ClassName, Field, LayerName, TextLine
 from snellen.web.state import AppState
-from snellen.web.tabs.base import Asked, Plan, Tab, command_of, provenance, slowness, write_picture
+from snellen.web.tabs.base import Asked, Plan, Tab, command_of, provenance, slowness, sureness, write_picture
 
 _SHOWN_SIDE = 900
 _MOST_CHANNELS = 8
@@ -77,7 +77,7 @@ def _work(asked: Asked, channels: Sequence[int]) -> Work:
     write_heatmap(heat, asked.folder)
     write_feature_maps(maps, asked.folder, {"heatmap": heat, "provenance": provenance(classifier, image, command)})
     yield TabResult(
-        headline=f"{maps.top.label}, {percent(maps.top.probability)}, and what its {len(maps.maps)} maps show",
+        headline=f"{sureness(maps.top)}, and what its {len(maps.maps)} maps show",
         blocks=[*blocks, Text("What the maps say", [heat.discussion(), *discuss_feature_maps(maps)])],
         files=["result.json", "maps.npz", "features.png", "overlay.png", "heatmap.png", "features.svg", "heatmap.svg"],
         command=command,
@@ -114,6 +114,7 @@ def _map_blocks(asked: Asked, maps: FeatureMaps) -> Pictures:
         drawn = (colours(scaled(values))[..., :3] * 255).round().astype(np.uint8)
         write_picture(asked.folder / file, Image.fromarray(drawn))
         change = f"{one.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
+        change = "\N{PLUS-MINUS SIGN}0.000" if float(f"{one.importance:.3f}") == 0 else change
         pictures.append(
             Picture(
                 file,

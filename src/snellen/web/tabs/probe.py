@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from snellen.figures import percent
 from snellen.inspect.categories import classify
 from snellen.runs.files import write_bytes, write_figure, write_json
 from snellen.web.content import Block, Picture, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Choice, Field
 from snellen.web.state import NO_PROBE, AppState
-from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, named, probe_command, provenance, slowness
+from snellen.web.tabs.base import Asked, Plan, Tab, bars_of, named, probe_command, provenance, slowness, sureness
 
 
 def _fields(state: AppState) -> tuple[Field, ...]:
@@ -39,7 +38,7 @@ def _work(asked: Asked) -> Work:
         blocks.append(Picture("confusion.png", "On its own test images", alt))
         files.append("confusion.png")
     yield TabResult(
-        headline=f"{result.top.label}, {percent(result.top.probability)}, says {asked.settings['probe']}",
+        headline=f"{sureness(result.top)}, says {asked.settings['probe']}",
         blocks=[*blocks, *([Text("What was measured", chosen.discussion)] if chosen.discussion else [])],
         files=files,
         command=command,

@@ -132,7 +132,7 @@ def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_block
         headline=f"{stressed.before.top.label}: {kept} of {len(stressed.outcomes)} transforms leave it so",
         blocks=[
             *classifier_blocks,
-            Bars("Most probable", bars),
+            Bars("Seen under the assignment's transforms", bars),
             Text("What this says", report.discussion().split("\n\n")),
         ],
         files=["result.json", "stress.csv", "acuity.png", "stress.png"],
