@@ -1,8 +1,8 @@
 """What is fuzzed, and the rule: a result, or an error of one line that names the file."""
 
 import atexit
-import json
 import importlib.util
+import json
 import os
 import shutil
 import tarfile

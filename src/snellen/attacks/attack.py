@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from types import EllipsisType
 from typing import Any, overload
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from snellen.attacks.batch import AttackJob, run_jobs
 from snellen.attacks.config import RANDOM, AttackConfig, epsilon_steps
-from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.gradients import GradientEngine, choose_gradients
 from snellen.attacks.result import AttackResult, Save, measure
 from snellen.attacks.state import AttackExample, PhotographState
 from snellen.data.images import Failure, ImageLike, Source, one_or_many, open_photo, source_name
@@ -21,6 +23,9 @@ from snellen.models.classifier import Classifier
 from snellen.runs.progress import SILENT, Progress
 
 Target = str | int | None
+
+_MOST_WAITING = 4
+"""The most photographs that wait to be written and measured."""
 
 
 @overload
@@ -102,7 +107,8 @@ def attack(
                 numbers[example] = number
                 yield example
 
-    for example, reached in attack_steps(classifier, examples(), config):
+    engine = choose_gradients(classifier, config, len(sources), progress)
+    for example, reached in attack_steps(classifier, examples(), config, engine=engine):
         if not isinstance(reached, int):
             settle(numbers.pop(example), reached)
     return results[0] if single else results
@@ -140,15 +146,22 @@ def png_bytes(image: Image.Image, _: AttackExample | None = None) -> bytes:
 
 
 def attack_steps(
-    classifier: Classifier, examples: Iterable[AttackExample], config: AttackConfig, save: Save = png_bytes
+    classifier: Classifier,
+    examples: Iterable[AttackExample],
+    config: AttackConfig,
+    save: Save = png_bytes,
+    engine: GradientEngine | None = None,
 ) -> Iterator[tuple[AttackExample, int | AttackResult | InputError]]:
     """Attack photographs that share the network's passes; whoever stops asking stops the attack.
+
+    What is found is written and measured on a thread of its own, while the next gradients are taken.
 
     Args:
         classifier: classifier to fool.
         examples: photographs, taken up as room for them arises.
         config: how.
-        save: keeps the attacked file.
+        save: keeps the attacked file; called on another thread.
+        engine: gives the gradients; None takes what one photograph is worth.
 
     Returns:
         Each photograph with its result, as soon as it is done, or with the error where it shows the target already; and
@@ -159,12 +172,11 @@ def attack_steps(
     """
     if config.target not in (None, RANDOM):
         classifier.labels.find(config.target)
-    # The assignment's rule lives on gradients that bfloat16 cannot hold.
-    precision = "float32" if config.method == "gradient_ascent" else fastest_precision(classifier.device)
-    fused = fused_classifier(classifier, precision)
+    engine = engine or choose_gradients(classifier, config, 1)
     remaining, again = iter(examples), deque[PhotographState]()
     running: dict[AttackJob, PhotographState] = {}
     refused: list[tuple[AttackExample, InputError]] = []
+    found: deque[tuple[AttackExample, Future[AttackResult]]] = deque()
 
     def next_job() -> AttackJob | None:
         """Photographs that go on with another epsilon or search come first, then new ones."""
@@ -173,7 +185,7 @@ def attack_steps(
             if example is None:
                 return None
             try:
-                again.append(PhotographState(classifier, example, config))
+                again.append(PhotographState(classifier, engine, example, config))
             except InputError as error:
                 refused.append((example, error))
         state = again.popleft()
@@ -181,16 +193,27 @@ def attack_steps(
         running[job] = state
         return job
 
-    for job, reached in run_jobs(next_job, classifier, fused):
-        if isinstance(reached, int):
-            state = running[job]
-            yield state.example, state.gradients + reached
-            continue
-        state = running.pop(job)
-        if state.take(reached):
-            yield state.example, measure(state, save)
-        else:
-            again.append(state)
-        while refused:
-            yield refused.pop()
-    yield from refused
+    measuring = ThreadPoolExecutor(1, "snellen-measure")
+    try:
+        for job, reached in run_jobs(next_job, classifier, engine):
+            if isinstance(reached, int):
+                state = running[job]
+                yield state.example, state.gradients + reached
+                continue
+            state = running.pop(job)
+            if state.take(reached):
+                # The thread reads as the caller does: with or without colour profiles.
+                found.append((state.example, measuring.submit(copy_context().run, measure, state, save)))
+            else:
+                again.append(state)
+            while refused:
+                yield refused.pop()
+            # A bounded number of photographs is held.
+            while found and (found[0][1].done() or len(found) > _MOST_WAITING):
+                example, result = found.popleft()
+                yield example, result.result()
+        yield from refused
+        for example, result in found:
+            yield example, result.result()
+    finally:
+        measuring.shutdown(cancel_futures=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from snellen.attacks.gradients import GradientEngine, Query
 from snellen.attacks.search import Criterion, Objective, Search
 from snellen.models.classifier import Classifier
 
@@ -102,20 +104,22 @@ def round_to_bytes(point: Tensor) -> Tensor:
 
 
 def run_jobs(
-    next_job: Callable[[], AttackJob | None], classifier: Classifier, fused: Classifier, batch: int = 16
+    next_job: Callable[[], AttackJob | None], classifier: Classifier, engine: GradientEngine, batch: int = 16
 ) -> Iterator[tuple[AttackJob, SearchResult | int]]:
-    """Run jobs, ``batch`` inputs at a time, and give each as it ends; until then, its gradients after each step.
+    """Run jobs, ``batch`` at a time, and give each as it ends; until then, its gradients after each step.
 
     Whoever stops asking stops the jobs.
 
     Args:
         next_job: gives the job to take up next, None where there is none for the moment.
-        classifier: confirms each success, in float32.
-        fused: gives the gradients: the classifier itself, or its fused copy.
-        batch: number of inputs in one pass of the network.
+        classifier: confirms each success in float32 where the engine computes in less.
+        engine: gives the gradients.
+        batch: number of jobs that take turns.
     """
 
     def confirm(job: AttackJob) -> bool:
+        if engine.exact:
+            return True
         with torch.no_grad():
             logits = classifier.logits_from_inputs(job.preprocess(round_to_bytes(job.point)))
         return bool(job.criterion.confidence(logits.softmax(dim=1)) >= job.confidence)
@@ -130,7 +134,7 @@ def run_jobs(
         if not jobs:
             return
         unfinished: list[AttackJob] = []
-        for job, (objective, gradient, confident) in zip(jobs, _evaluate(jobs, fused, batch), strict=True):
+        for job, (objective, gradient, confident) in zip(jobs, _evaluate(jobs, engine), strict=True):
             result = job.advance(objective, gradient, confident, confirm)
             if result is None:
                 unfinished.append(job)
@@ -140,23 +144,24 @@ def run_jobs(
         jobs = unfinished
 
 
-def _evaluate(jobs: Sequence[AttackJob], fused: Classifier, batch: int) -> list[tuple[float, Tensor, bool]]:
+def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[float, Tensor, bool]]:
     """For each job, at the bytes nearest to its point: objective, gradient, whether all inputs reach the confidence."""
     points = [round_to_bytes(job.point).requires_grad_() for job in jobs]
     transforms = [(job.preprocess, *job.sample_transforms()) for job in jobs]
     objectives, confident = [0.0] * len(jobs), [True] * len(jobs)
     pairs = [(index, transform) for index, of_job in enumerate(transforms) for transform in of_job]
-    for start in range(0, len(pairs), batch):
-        chunk = pairs[start : start + batch]
-        logits = fused.logits_from_inputs(torch.cat([transform(points[index]) for index, transform in chunk]))
-        rows = []
-        for (index, _), row in zip(chunk, logits.split(1), strict=True):
-            job = jobs[index]
-            rows.append(job.objective(job.criterion, row) / len(transforms[index]))
-            confident[index] &= bool(job.criterion.confidence(row.detach().softmax(dim=1)) >= job.confidence)
-        values = torch.cat(rows)
-        torch.autograd.backward(values.sum())
-        for (index, _), value in zip(chunk, values.tolist(), strict=True):
-            objectives[index] += value
+    waiting: deque[Tensor] = deque()
+
+    def queries() -> Iterator[Query]:
+        for index, transform in pairs:
+            with torch.enable_grad():
+                waiting.append(transform(points[index]))
+            yield Query(waiting[-1].detach(), jobs[index].criterion, jobs[index].objective)
+
+    for (index, _), answer in zip(pairs, engine.run(queries()), strict=True):
+        job, share = jobs[index], 1 / len(transforms[index])
+        objectives[index] += share * answer.value
+        confident[index] &= bool(job.criterion.confidence(answer.logits.softmax(dim=1)) >= job.confidence)
+        torch.autograd.backward(waiting.popleft(), share * answer.gradient)
     gradients = [torch.zeros_like(point) if point.grad is None else point.grad for point in points]
     return list(zip(objectives, gradients, confident, strict=True))

@@ -17,7 +17,8 @@ from torch import Tensor
 from snellen.attacks.batch import round_to_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
 from snellen.attacks.eot import momentum_iterative
-from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.fused import fastest_precision
+from snellen.attacks.gradients import FusedGradients
 from snellen.attacks.result import AttackResult, Save, measure
 from snellen.attacks.search import Ball, Criterion
 from snellen.attacks.state import AttackExample, PhotographState
@@ -73,16 +74,16 @@ def ensemble_steps(
         InputError: see :func:`check_ensemble`.
     """
     check_ensemble(config)
-    fused = [fused_classifier(one, fastest_precision(one.device)) for one in classifiers]
+    engines = [FusedGradients(one, fastest_precision(one.device)) for one in classifiers]
     for example in examples:
         try:
-            state = PhotographState(classifiers[0], example, config)
+            state = PhotographState(classifiers[0], engines[0], example, config)
         except InputError as error:
             yield example, error
             continue
         members = [
-            _Member(one, fast, criterion)
-            for one, fast in zip(classifiers, fused, strict=True)
+            _Member(one, engine.fused, criterion)
+            for one, engine in zip(classifiers, engines, strict=True)
             if (criterion := _translated(state.criterion, classifiers[0], one)) is not None
         ]
         steps = config.steps or ENSEMBLE_STEPS

@@ -18,6 +18,7 @@ from snellen.attacks.attack import attack_steps, png_bytes
 from snellen.attacks.config import SMALLEST, AttackConfig
 from snellen.attacks.ensemble import ensemble_steps
 from snellen.attacks.files import REPORTS, attacked_names, read_report, to_csv, write_report
+from snellen.attacks.gradients import choose_gradients
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import AttackExample, attacked_bytes
 from snellen.attacks.success_rates import AttackSummary, summarise
@@ -49,6 +50,7 @@ class FolderResult(Result):
         failures: reason for each of the others.
         resumed: number of attacks that were found done.
         data: fingerprint of the photographs.
+        engine: who took the gradients, and in which precision; see :mod:`snellen.attacks.gradients`.
     """
 
     config: AttackConfig
@@ -57,6 +59,7 @@ class FolderResult(Result):
     failures: tuple[Failure, ...]
     resumed: int = field(default=0, metadata=NOT_SERIALISED)
     data: str = field(default="", metadata=NOT_SERIALISED)
+    engine: str = field(default="", metadata=NOT_SERIALISED)
 
     def plot(self) -> Figure:
         """The security curve where the smallest bounds were searched for; else the first eight attacks."""
@@ -98,15 +101,16 @@ def attack_folder(
         InputError: no such class, a photograph that is named twice, or what an ensemble's attack cannot do.
     """
     run = _FolderRun(classifier, [str(source) for source in sources], config, Path(out), labels, ensemble, progress)
+    engine = None if ensemble else choose_gradients(classifier, config, len(sources), progress)
     steps = (
         ensemble_steps([classifier, *ensemble], run.examples(), config, run.save)
-        if ensemble
-        else attack_steps(classifier, run.examples(), config, run.save)
+        if engine is None
+        else attack_steps(classifier, run.examples(), config, run.save, engine)
     )
     for example, reached in steps:
         if not isinstance(reached, int):
             run.take(example.photo.name, reached)
-    return run.finish()
+    return run.finish("" if engine is None else engine.name)
 
 
 class _FolderRun:
@@ -180,12 +184,12 @@ class _FolderRun:
         self._found[path] = outcome
         self._progress.advance()
 
-    def finish(self) -> FolderResult:
-        """Write the table, and sum up."""
+    def finish(self, engine: str) -> FolderResult:
+        """Write the table, and sum up what ``engine`` took the gradients of."""
         found = [self._found[path] for path in self._paths]
         attacks = tuple(outcome for outcome in found if isinstance(outcome, AttackResult))
         failures = tuple(outcome for outcome in found if isinstance(outcome, Failure))
         write_text(self._out / "attacks.csv", to_csv(attacks, failures))
         summary = summarise(attacks, smallest=self._config.epsilon == SMALLEST)
         data = fingerprint("".join(self._contents))
-        return FolderResult(self._config, summary, attacks, failures, self._resumed, data)
+        return FolderResult(self._config, summary, attacks, failures, self._resumed, data, engine)

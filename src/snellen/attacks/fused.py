@@ -44,19 +44,24 @@ def fused_network(network: nn.Module, precision: Precision) -> nn.Module:
         network: network of any kind; what is not recognised in it runs as it is.
         precision: number format of parameters and activations; the copy takes and gives float32 either way.
     """
-    fused = copy.deepcopy(network).eval()
-    materialise(fused)
-    _fold_normalisation(fused)
+    fused = folded_copy(network)
     for module in list(fused.modules()):
         for name, child in list(module.named_children()):
             if type(child) in (nn.ReLU, nn.ReLU6) and child.inplace:
                 setattr(module, name, _Clip(6.0 if type(child) is nn.ReLU6 else math.inf))
             elif isinstance(child, nn.Conv2d) and _strided_depthwise(child):
                 setattr(module, name, _StridedDepthwise(child))
-    fused.requires_grad_(False)
     if precision == "bfloat16":
         fused = _InBfloat16(fused)
     return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def folded_copy(network: nn.Module) -> nn.Module:
+    """A frozen copy in evaluation mode whose filters are spelt out and hold the normalisation that follows them."""
+    folded = copy.deepcopy(network).eval()
+    materialise(folded)
+    _fold_normalisation(folded)
+    return folded.requires_grad_(False)
 
 
 def fused_classifier(classifier: Classifier, precision: Precision) -> Classifier:

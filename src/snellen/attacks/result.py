@@ -120,7 +120,7 @@ def measure(state: PhotographState, save: Save) -> AttackResult:
         epsilon=epsilon,
         attacked=verdict,
         norm=norm,
-        control=judge(classifier, uniform_noise(state.original, epsilon, state.seed), criterion, space),
+        control=judge(classifier, state.probabilities(uniform_noise(state.original, epsilon, state.seed)), criterion),
         preprocessed_again=preprocessed_again,
         held_out=_held_out(state) if state.plain is not None else (),
         gradients=state.gradients,

@@ -13,8 +13,9 @@ from snellen.attacks.batch import AttackJob, SearchResult
 from snellen.attacks.config import RANDOM, AttackConfig, Space, epsilon_steps
 from snellen.attacks.eot import EOTSampler, momentum_iterative
 from snellen.attacks.gradient_ascent import STEP_SIZE, gradient_ascent
+from snellen.attacks.gradients import EOT_SAMPLES, GradientEngine
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
-from snellen.attacks.verify import Bytes, judge, probabilities
+from snellen.attacks.verify import Bytes
 from snellen.data.images import Photo, pixels_from_bytes
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
@@ -22,8 +23,8 @@ from snellen.runs.provenance import fingerprint
 
 STEPS = {"apgd": 100, "gradient_ascent": 200}
 """The largest number of gradients for each photograph."""
-ROBUST_STEPS, EOT_SAMPLES = 80, 8
-"""The largest number of steps of a robust attack, and its samples in each step."""
+ROBUST_STEPS = 80
+"""The largest number of steps of a robust attack."""
 _ROBUST_PATIENCE = 5
 _LARGEST_EPSILON = 64
 
@@ -52,6 +53,7 @@ class PhotographState:
 
     Attributes:
         classifier: classifier to fool.
+        engine: gives the gradients, and the answers on which no file's report rests.
         example: the photograph.
         config: how.
         original: bytes (H, W, 3) that the attack changes, as they were.
@@ -65,6 +67,7 @@ class PhotographState:
     """
 
     classifier: Classifier
+    engine: GradientEngine
     example: AttackExample
     config: AttackConfig
     original: Bytes = field(init=False)
@@ -78,11 +81,18 @@ class PhotographState:
 
     def __post_init__(self) -> None:
         self.original = attacked_bytes(self.classifier, self.example.photo.image, self.config.space)
-        self.before = probabilities(self.classifier, Image.fromarray(self.original), self.config.space)
+        self.before = self.probabilities(Image.fromarray(self.original))
         label = int(self.before.argmax()) if self.example.label is None else self.example.label
         self.criterion = Criterion(label, self._target(label))
         self.epsilon = EpsilonSearch(epsilon_steps(self.config.epsilon))
         self.attacked = self.original
+
+    def probabilities(self, image: Image.Image) -> Tensor:
+        """Class probabilities (K,) of an image in the space of the attack, by the engine."""
+        in_image = self.config.space == "image"
+        return self.engine.probabilities(
+            self.classifier.preprocessing.preprocess_image(image) if in_image else np.asarray(image)
+        )
 
     @property
     def seed(self) -> int:
@@ -151,7 +161,10 @@ class PhotographState:
         if self.config.robust and self.plain is None:
             self.plain = attacked
             return False
-        success = judge(self.classifier, Image.fromarray(attacked), self.criterion, self.config.space).success
+        if self.epsilon.given:
+            self.attacked = attacked
+            return True
+        success = bool(self.criterion.is_met(self.probabilities(Image.fromarray(attacked))[None])[0])
         if success or not self.epsilon.succeeded:
             self.attacked = attacked
         return self.epsilon.settle(success)
@@ -167,13 +180,13 @@ class EpsilonSearch:
     def __init__(self, given: int | None) -> None:
         self.steps = 1 if given is None else given
         self.succeeded = False
-        self._given = given is not None
+        self.given = given is not None
         self._largest_failed, self._smallest_succeeded = 0, _LARGEST_EPSILON + 1
 
     def settle(self, success: bool) -> bool:
         """Take in whether :attr:`steps` succeeded; True where nothing is left to try, and then it is the answer."""
         self.succeeded |= success
-        if self._given:
+        if self.given:
             return True
         if success:
             self._smallest_succeeded = self.steps

@@ -51,9 +51,8 @@ def prediction(classifier: Classifier, values: Tensor, index: int) -> Prediction
     return Prediction(classifier.labels[index], index, float(values[index]))
 
 
-def judge(classifier: Classifier, image: Image.Image, criterion: Criterion, space: Space) -> Verdict:
-    """What the classifier sees in an image."""
-    values = probabilities(classifier, image, space)
+def judge(classifier: Classifier, values: Tensor, criterion: Criterion) -> Verdict:
+    """What class probabilities (K,) say."""
     return Verdict(
         top=prediction(classifier, values, int(values.argmax())),
         label=float(values[criterion.label]),
@@ -75,7 +74,7 @@ def verify(
     attacked = np.asarray(image)
     if attacked.shape != original.shape:
         raise SnellenError(f"{source_name(file)}: is {attacked.shape}, the original {original.shape}")
-    return judge(classifier, image, criterion, space), norm(attacked, original)
+    return judge(classifier, probabilities(classifier, image, space), criterion), norm(attacked, original)
 
 
 def norm(attacked: Bytes, original: Bytes) -> int:

@@ -111,7 +111,7 @@ def attack(
         others = [carry_over(result.attacks, other) for other in shown]
         if others:
             write_carry_over(others, out)
-        run.write_manifest(classifier.provenance(result.data, seed=seed))
+        run.write_manifest(classifier.provenance(result.data, seed=seed, engine=result.engine))
     if json:
         output.write(to_json({**result.to_dict(), "also": others} if others else result))
     elif csv:

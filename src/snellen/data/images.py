@@ -152,6 +152,7 @@ class Photo:
 
     Attributes:
         name: what results call it.
+        size: width and height, in pixels.
         image: of 8-bit values.
         pixels: (1, 3, H, W), float32 in [0, 1].
     """
@@ -159,6 +160,12 @@ class Photo:
     def __init__(self, name: str, given: Image.Image | Tensor) -> None:
         self.name = name
         self._given = given
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, in pixels."""
+        given = self._given
+        return (given.shape[3], given.shape[2]) if isinstance(given, Tensor) else given.size
 
     @functools.cached_property
     def image(self) -> Image.Image:

@@ -280,12 +280,28 @@ class Preprocessing:
 
     def window(self, height: int, width: int) -> tuple[slice, slice]:
         """The rows and columns of a photograph of ``height`` x ``width`` pixels that its input depends on."""
-        (rows, *_), (columns, *_) = self._operators(height, width, torch.device("cpu"))
+        geometry = self.geometry(height, width)
+        (rows, *_), (columns, *_) = self._operators(geometry, height, width, torch.device("cpu"))
         return rows, columns
 
     def preprocess_window(self, window: Tensor, height: int, width: int) -> Tensor:
         """The input of a photograph of ``height`` x ``width`` pixels of which only the :meth:`window` is given."""
-        (_, down, down_t), (_, across, across_t) = self._operators(height, width, window.device)
+        operators = self._operators(self.geometry(height, width), height, width, window.device)
+        return self._filtered(window, operators, height, width)
+
+    def preprocess_reduced(self, pixels: Tensor, height: int, width: int) -> Tensor:
+        """As :meth:`preprocess`, of ``pixels`` (N, 3, H, W) that a photograph of ``height`` x ``width`` was reduced to.
+
+        Resize and crop are that photograph's own, which those of ``pixels`` may miss by a rounding.
+        """
+        before, across = pixels.shape[-2:]
+        operators = self._operators(self.geometry(height, width), before, across, pixels.device)
+        (rows, *_), (columns, *_) = operators
+        return self._filtered(pixels[..., rows, columns], operators, height, width)
+
+    def _filtered(self, window: Tensor, operators: tuple[_Operators, _Operators], height: int, width: int) -> Tensor:
+        """The input of a photograph of ``height`` x ``width``, from what ``operators`` take."""
+        (_, down, down_t), (_, across, across_t) = operators
         vertical_first = self.geometry(height, width).vertical_first
         seen = window.float().mul(255)
         if vertical_first:
@@ -295,8 +311,10 @@ class Preprocessing:
             seen = _resize_axis(seen, down, down_t)
         return self._bordered(seen, height, width).contiguous().div(255)
 
-    def _operators(self, height: int, width: int, device: torch.device) -> tuple[_Operators, _Operators]:
-        geometry = self.geometry(height, width)
+    def _operators(
+        self, geometry: Geometry, height: int, width: int, device: torch.device
+    ) -> tuple[_Operators, _Operators]:
+        """What resizes ``height`` x ``width`` pixels to the part of ``geometry`` that is seen."""
         down, across = (
             # Of a resized photograph that is smaller than the input, all is seen.
             _resize_operators(before, after, max(start, 0), min(length, after), self.interpolation, device)

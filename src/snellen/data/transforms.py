@@ -116,13 +116,33 @@ def _grayscale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Te
     return torch.lerp(pixels, (pixels * weights).sum(dim=1, keepdim=True).expand_as(pixels), strength)
 
 
-def _crop(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+def crop_window(
+    height: int, width: int, strength: float, generator: torch.Generator | None = None
+) -> tuple[slice, slice]:
+    """The rows and columns that a crop leaves of a photograph of ``height`` x ``width`` pixels."""
     side = math.sqrt(1 - strength)
-    height, width = pixels.shape[2:]
-    rows, columns = max(1, round(height * side)), max(1, round(width * side))
+    return _placed(height, width, max(1, round(height * side)), max(1, round(width * side)), generator)
+
+
+def occluded_window(
+    height: int, width: int, strength: float, generator: torch.Generator | None = None
+) -> tuple[slice, slice]:
+    """The rows and columns that an occlusion hides of a photograph of ``height`` x ``width`` pixels."""
+    side = math.sqrt(strength)
+    return _placed(height, width, round(height * side), round(width * side), generator)
+
+
+def _placed(height: int, width: int, rows: int, columns: int, generator: torch.Generator | None) -> tuple[slice, slice]:
+    """A rectangle of so many rows and columns, in the centre or a drawn place."""
     top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
     left = round((width - columns) * (1 + _uniform(generator, 0.0)) / 2)
-    return pixels[:, :, top : top + rows, left : left + columns]
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def _crop(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
+    height, width = pixels.shape[2:]
+    rows, columns = crop_window(height, width, strength, generator)
+    return pixels[:, :, rows, columns]
 
 
 def _resample(pixels: Tensor, matrix: list[list[float]]) -> Tensor:
@@ -219,12 +239,8 @@ def _contrast(pixels: Tensor, strength: float, _: torch.Generator | None) -> Ten
 
 def _occlusion(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
-    side = math.sqrt(strength)
-    rows, columns = round(height * side), round(width * side)
-    top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
-    left = round((width - columns) * (1 + _uniform(generator, 0.0)) / 2)
     seen = torch.ones(height, width, dtype=pixels.dtype, device=pixels.device)
-    seen[top : top + rows, left : left + columns] = 0
+    seen[occluded_window(height, width, strength, generator)] = 0
     return pixels * seen + 0.5 * (1 - seen)
 
 

@@ -158,12 +158,13 @@ class Classifier:
         with frozen(self.network) as network:
             return find_layers(network, self._normalised(blank))
 
-    def provenance(self, data: str, seed: int | None = None) -> Provenance:
+    def provenance(self, data: str, seed: int | None = None, engine: str = "") -> Provenance:
         """The provenance of a result that this classifier makes now.
 
         Args:
             data: fingerprint of the input data.
             seed: of every random choice; None where there is none.
+            engine: who computed, and in which precision, where there was a choice.
         """
         return Provenance.collect(
             model=self.name,
@@ -172,6 +173,7 @@ class Classifier:
             data=data,
             seed=seed,
             device=str(self.device),
+            engine=engine,
         )
 
     def _normalised(self, inputs: Tensor) -> Tensor:

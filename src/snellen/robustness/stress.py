@@ -14,7 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from snellen.data.images import Failure, ImageLike, Photo, Source, one_or_many, open_photo, source_name
-from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, describe_transform
+from snellen.data.seen import SeenPhotograph
+from snellen.data.transforms import TransformStrength, all_transforms, describe_transform
 from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, softmax
@@ -228,15 +229,14 @@ def stress_steps(
     Raises:
         ImageError: photograph and original differ in size.
     """
-    if original is not None and original.pixels.shape != photo.pixels.shape:
-        height, width = original.pixels.shape[2:]
-        seen = f"{photo.pixels.shape[3]} x {photo.pixels.shape[2]} pixels, original {width} x {height}"
+    if original is not None and original.size != photo.size:
+        seen = "{} x {} pixels, original {} x {}".format(*photo.size, *original.size)
         raise ImageError(f"{photo.name}: {seen}", "one size")
     chosen = (("", 0.0), *(all_transforms() if transforms is None else transforms))
-    inputs = yield from _inputs(classifier, photo.pixels, chosen)
+    inputs = yield from _inputs(classifier, photo, chosen)
     if original is None:
         return _result(classifier, photo, chosen, inputs, label), None
-    clean_inputs = yield from _inputs(classifier, original.pixels, chosen)
+    clean_inputs = yield from _inputs(classifier, original, chosen)
     clean = _result(classifier, original, chosen, clean_inputs, label)
     return _result(classifier, photo, chosen, inputs, clean.label, clean_inputs), clean
 
@@ -272,14 +272,14 @@ def _result(
 
 
 def _inputs(
-    classifier: Classifier, pixels: Tensor, transforms: Sequence[TransformStrength]
+    classifier: Classifier, photo: Photo, transforms: Sequence[TransformStrength]
 ) -> Generator[TransformStrength, None, Tensor]:
     """The network's inputs (T, 3, h, w), one for each transform at a strength."""
-    inputs: list[Tensor] = []
+    seen, inputs = SeenPhotograph(classifier.preprocessing, photo), list[Tensor]()
     for transform in transforms:
         # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
         with torch.no_grad():
-            inputs.append(classifier.preprocessing.preprocess(apply_transform(pixels, transform)))
+            inputs.append(seen.under(transform))
         yield transform
     return torch.cat(inputs)
 

@@ -33,6 +33,7 @@ class Provenance:
         hardware: processor, its family and model, and cores.
         versions: of Python and the packages that matter.
         preprocessing: the classifier's, in a sentence; empty where there is none.
+        engine: who computed, and in which precision, where there was a choice; else empty.
     """
 
     command: str
@@ -44,6 +45,7 @@ class Provenance:
     hardware: str
     versions: Mapping[str, str]
     preprocessing: str = ""
+    engine: str = ""
 
     @classmethod
     def collect(
@@ -55,10 +57,11 @@ class Provenance:
         data: str = "",
         seed: int | None = None,
         device: str = "cpu",
+        engine: str = "",
     ) -> Provenance:
         """The provenance of a result that is being made now."""
         made = command_line(), model, weights, data, seed, device, hardware(), versions()
-        return cls(*made, preprocessing=preprocessing)
+        return cls(*made, preprocessing=preprocessing, engine=engine)
 
 
 def command_line() -> str:
