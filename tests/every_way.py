@@ -64,7 +64,7 @@ def main() -> None:
     """Run the ways that are not done, and say what each came to."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--pytest", default="--numprocesses 2", help="Further arguments of pytest.")
+    parser.add_argument("--pytest", default="--numprocesses 2 --dist loadfile --no-loadscope-reorder", help="Further arguments of pytest.")
     parser.add_argument("--out", type=Path, default=ROOT / "every_way.partial.json")
     options = parser.parse_args()
     done = json.loads(options.out.read_text()) if options.out.exists() else {}
