@@ -14,8 +14,9 @@ report: $(VENV)/.installed
 	mkdir -p results/exam
 	cp exam-development/report.pdf exam-development/manifest.json results/exam
 
+# A file's tests stay with one worker, which makes what they share once; tests/conftest.py says which files come first.
 test: $(VENV)/.installed-dev chromium
-	$(VENV)/bin/python -m pytest --numprocesses 2
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev site
 	$(VENV)/bin/ruff check

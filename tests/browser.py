@@ -1,4 +1,4 @@
-"""Starts the page as a user does, and drives it in a real Chromium."""
+"""Starts the page, and drives it in a real Chromium."""
 
 import os
 import shutil
@@ -6,15 +6,33 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
+from forked import Forked
+
 SLOW = 180_000
 """Milliseconds that a step of the page may take on a busy machine."""
+
+
+class Program(subprocess.Popen):
+    """``snellen``, started from nothing as a user does; otherwise what a :class:`Forked` one is."""
+
+    def __init__(self, *arguments: object, cwd: Path, env: Mapping[str, str]) -> None:
+        program = Path(sysconfig.get_path("scripts")) / "snellen"
+        self._said = [cwd.parent / "stdout.txt", cwd.parent / "stderr.txt"]
+        with self._said[0].open("w") as stdout, self._said[1].open("w") as stderr:
+            command = [sys.executable, program, *map(str, arguments)]
+            super().__init__(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
+
+    def output(self) -> tuple[str, str]:
+        stdout, stderr = (path.read_text() for path in self._said)
+        return stdout, stderr
 
 
 @dataclass
@@ -28,38 +46,36 @@ class Server:
     """
 
     url: str
-    process: subprocess.Popen
+    process: Program | Forked
     folder: Path
 
 
 @contextmanager
-def serving(home: Path, *arguments: object) -> Iterator[Server]:
-    """The page, started in ``home``/work with its temporary files below ``home``/temporary."""
+def serving(home: Path, *arguments: object, start: type[Program] | type[Forked] = Forked) -> Iterator[Server]:
+    """The page, started in ``home``/work with its temporary files below ``home``/temporary.
+
+    When it has ended, what it complained of is in ``home``/errors.txt.
+    """
     (home / "work").mkdir(parents=True)
     (home / "temporary").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = Path(sysconfig.get_path("scripts")) / "snellen"
-    with (home / "errors.txt").open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, program, "serve", "--port", str(port), *map(str, arguments)],
-            cwd=home / "work",
-            env=os.environ | {"TMPDIR": str(home / "temporary")},
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    assert process.stdout is not None
+    environment = os.environ | {"TMPDIR": str(home / "temporary")}
+    process = start("serve", "--port", port, *arguments, cwd=home / "work", env=environment)
     try:
-        line = process.stdout.readline()
-        assert line.startswith("The page is "), (home / "errors.txt").read_text()
+        end = time.monotonic() + SLOW / 1000
+        while not (said := process.output()[0]).startswith("The page is ") or "\n" not in said:
+            assert process.poll() is None, process.output()
+            assert time.monotonic() < end
+            time.sleep(0.02)
         (folder,) = (home / "temporary").glob("snellen-page-*")
-        yield Server(line.removeprefix("The page is ").strip().rstrip("/"), process, folder)
+        url = said.splitlines()[0].removeprefix("The page is ").rstrip("/")
+        yield Server(url, process, folder)
     finally:
         process.terminate()
         process.wait(60)
-        process.stdout.close()
+        (home / "errors.txt").write_text(process.output()[1])
 
 
 def find_chromium() -> str | None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -18,8 +19,10 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    # What tests convert is not to lie among what the user's own networks became.
-    os.environ["SNELLEN_CACHE"] = tempfile.mkdtemp(prefix="snellen-tests-")
+    # What tests convert is not to lie among what the user's own networks became; one folder serves all workers, which
+    # are started with the environment of the process that shares the tests out.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        os.environ["SNELLEN_CACHE"] = tempfile.mkdtemp(prefix="snellen-tests-")
     # Workers of a parallel run share the processor instead of each taking all of it.
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)
@@ -27,8 +30,25 @@ def pytest_configure() -> None:
         os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
+def pytest_unconfigure() -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["SNELLEN_CACHE"], ignore_errors=True)
+
+
+# Files that take longest, in that order: begun first, so that no core is idle at the end.
+LONGEST = (
+    "docs", "exam", "page", "training", "faults", "web", "attacks", "probe", "examples", "embedding", "evaluation",
+    "categories", "models", "robust_accuracy", "feature_maps", "benchmarks", "stress", "weights", "published",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Another order where SNELLEN_TEST_ORDER says so, the same in every worker; files stay together."""
+    """Long files first; another order where SNELLEN_TEST_ORDER says so, the same in every worker.
+
+    Files stay together.
+    """
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
     seed = os.environ.get("SNELLEN_TEST_ORDER")
     if seed:
         draw = random.Random(seed)

@@ -1,6 +1,6 @@
 """The whole suite on one machine as other machines would run it: other instructions, one thread, another order.
 
-    python tests/every_way.py [--only avx2 ...] [--pytest "-n 2"] [--out every_way.json]
+    python tests/every_way.py [--only avx2 ...] [--pytest "-n 2 tests/test_runs.py"] [--out every_way.json]
 
 Each way takes as long as ``make test``. What is done is kept in ``--out``, and not done again; the last lines say what
 each way came to. Ways that this machine does not have (an instruction set, a second user) are said and left out.
@@ -23,6 +23,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _NOBODY = 65534
+SHARED_OUT = "--numprocesses 2 --dist loadfile --no-loadscope-reorder"
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def main() -> None:
     """Run the ways that are not done, and say what each came to."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--pytest", default="--numprocesses 2", help="Further arguments of pytest.")
+    parser.add_argument("--pytest", default=SHARED_OUT, help="Further arguments of pytest.")
     parser.add_argument("--out", type=Path, default=ROOT / "every_way.partial.json")
     options = parser.parse_args()
     done = json.loads(options.out.read_text()) if options.out.exists() else {}

@@ -1,7 +1,8 @@
 """The ``snellen`` command as a process of its own that need not import PyTorch first: a fork of one that has.
 
-Its own are the file descriptors 0 to 2, the working directory, the signals and the exit status. What the program does
-as it is imported, and what it reads from the environment then, needs a process that starts from nothing.
+Any other program in Python too, given as its text or as its file. Its own are the file descriptors 0 to 2, the working
+directory, the signals and the exit status. What the program does as it is imported, and what it reads from the
+environment then, needs a process that starts from nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -21,29 +23,41 @@ import tempfile
 import time
 import traceback
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn, Self
 
 _PIPES = ("stdin", "stdout", "stderr")
+# What the commands import, when they need it, too.
 _PRELOADED = (
     "snellen.cli", "snellen.data.datasets", "snellen.exam.compare", "snellen.exam.run", "snellen.exam.compose",
     "snellen.exam.many", "snellen.exam.verify",
     "snellen.models.listing", "snellen.inspect.figures", "snellen.transfer.files", "snellen.training.files",
-    "rich.progress", "rich.table", "sklearn.datasets",
+    "markdown_it", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "pydantic", "rich.progress",
+    "rich.table", "scipy.stats", "sklearn.datasets", "sklearn.linear_model", "sklearn.svm", "torch._dynamo",
 )  # fmt: skip
+_PRELOADED_IF_THERE = ("openvino", "openvino.tools.ovc", "starlette.applications", "uvicorn", "tensorboard")
 
 
 class Forked:
     """What :class:`subprocess.Popen` is for a program, as far as these tests use it."""
 
-    def __init__(self, *arguments: object, cwd: Path | None = None, input: bytes = b"") -> None:  # noqa: A002
+    def __init__(
+        self,
+        *arguments: object,
+        program: str | Path = "snellen",
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        input: bytes = b"",  # noqa: A002
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="forked-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         (self._folder / "stdin").write_bytes(input)
         task = {
-            "argv": ["snellen", *map(str, arguments)],
+            "argv": [str(program), *map(str, arguments)],
+            "text": program if isinstance(program, str) and program != "snellen" else None,
             "cwd": str(cwd or Path.cwd()),
-            "environment": dict(os.environ),
+            "environment": dict(os.environ if env is None else env),
             "folder": str(self._folder),
         }
         pipe = _server().stdin
@@ -71,24 +85,32 @@ class Forked:
         if self.poll() is None:
             os.kill(self.pid, number)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
     def output(self) -> tuple[str, str]:
         """Standard output and standard error so far."""
-        return (self._folder / "stdout").read_text(), (self._folder / "stderr").read_text()
+        stdout, stderr = (self._folder / name for name in _PIPES[1:])
+        # It opens them one after the other, as it starts.
+        return (stdout.read_text(), stderr.read_text()) if stderr.exists() else ("", "")
 
     def wait(self, timeout: float = 280) -> int:
         end = time.monotonic() + timeout
         while self.poll() is None:
             if time.monotonic() > end:
-                self.kill()
                 raise subprocess.TimeoutExpired(self.args, timeout, *self.output())
             time.sleep(0.01)
         return self.poll() or 0
 
     def communicate(self, timeout: float = 280) -> tuple[str, str]:
-        self.wait(timeout)
+        try:
+            self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
         return self.output()
 
     def _said(self, name: str) -> str:
@@ -109,7 +131,10 @@ def run(*arguments: object, timeout: float = 280, **options: object) -> subproce
 
 @functools.cache
 def _server() -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True)
+    server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True)
+    # It ends when nobody can ask it for more.
+    atexit.register(server.communicate)
+    return server
 
 
 def _serve() -> None:
@@ -120,6 +145,9 @@ def _serve() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in _PRELOADED:
         importlib.import_module(name)
+    for name in _PRELOADED_IF_THERE:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
     # Who watches a command is not waited for.
@@ -159,11 +187,11 @@ def _run(task: dict, folder: Path) -> NoReturn:
     os.environ.update(task["environment"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = task["argv"]
-    from snellen.cli import main
-
+    tempfile.tempdir = None  # found again, in this environment
     status: object = 1
     try:
-        main()
+        _program(task)
+        status = 0
     except SystemExit as end:
         status = end.code
     except BaseException:
@@ -174,6 +202,18 @@ def _run(task: dict, folder: Path) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(status if isinstance(status, int) else 0 if status is None else 1)
+
+
+def _program(task: dict) -> None:
+    if task["text"] is not None:
+        exec(compile(task["text"], "-c", "exec"), {"__name__": "__main__"})
+    elif task["argv"][0] != "snellen":
+        sys.path.insert(0, str(Path(task["argv"][0]).parent))
+        runpy.run_path(task["argv"][0], run_name="__main__")
+    else:
+        from snellen.cli import main
+
+        main()
 
 
 if __name__ == "__main__":

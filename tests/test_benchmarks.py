@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import forked
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -75,8 +77,7 @@ def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
     """A tiny run of the program: every curve has points and a limit."""
     arguments = ["--images", "4", "--megapixels", "0.1", "--seconds", "0.01", "--data", str(imagenet[0].parent)]
     outputs = ["--out", str(tmp_path / "cost.json"), "--figure", str(tmp_path / "cost.png")]
-    program = [sys.executable, ROOT / "benchmarks" / "cost.py", *arguments, *outputs]
-    done = subprocess.run(program, capture_output=True, text=True)
+    done = forked.run(*arguments, *outputs, program=ROOT / "benchmarks" / "cost.py")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "cost.json").read_text())
     assert [curve["title"] for curve in result["curves"]] == [

@@ -1,11 +1,8 @@
 """Features at scale: order, failures, constant memory, killed and resumed, many workers."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import forked
 import snellen
 from forked import Forked
 from snellen.data.datasets import open_dataset
@@ -251,10 +249,8 @@ def test_constant_memory(tmp_path: Path) -> None:
     write_parquet(tmp_path / "many" / "train.parquet", many, [0, 1] * 2500, ["a", "b"], row_group_size=1000)
     write_parquet(tmp_path / "few" / "train.parquet", many[:300], [0, 1] * 150, ["a", "b"], row_group_size=1000)
     assert sum(map(len, many)) > 60e6
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
-    done = subprocess.run(
-        [sys.executable, "-c", _MEMORY_PROGRAM, tmp_path], capture_output=True, text=True, env=environment, check=True
-    )
+    done = forked.run(tmp_path, program=_MEMORY_PROGRAM)
+    assert done.returncode == 0, done.stderr
     rows, few, peak = map(int, done.stdout.split())
     assert rows == 5000
     assert peak - few < 60
@@ -349,7 +345,7 @@ shards.merge(folder / "ray.parquet", job, snellen.runs.provenance.Provenance.col
 def test_ray_gives_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
     """Two local workers; the one that gets the fourth shard is killed; the file is that of a single process."""
     pytest.importorskip("ray")
-    done = subprocess.run([sys.executable, "-c", _RAY_PROGRAM, tmp_path], capture_output=True, text=True, timeout=280)
+    done = forked.run(tmp_path, program=_RAY_PROGRAM)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "killed").exists()
     embed_dataset(with_size(snellen.load(device="cpu"), 64), "digits", tmp_path / "one.parquet")

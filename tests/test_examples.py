@@ -1,9 +1,12 @@
 """The notebooks of examples/ run from top to bottom on what comes inside packages, and are kept without outputs."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
@@ -23,13 +26,28 @@ def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelManager]:
+    """One kernel, so that the libraries are imported once."""
+    home = tmp_path_factory.mktemp("kernel")
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=home, env=os.environ | {"HF_HUB_OFFLINE": "1", "IPYTHONDIR": str(home / "ipython")})
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+def test_a_notebook_runs(path: Path, tmp_path: Path, kernel: KernelManager) -> None:
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    client = NotebookClient(notebook, km=kernel, timeout=240)
+    with client.setup_kernel(cleanup_kc=False):
+        try:
+            # Nothing of the notebooks before this one.
+            client.kc.execute_interactive(f"%reset -f\n%cd -q {tmp_path}", timeout=60)
+            client.execute(reset_kc=False)
+        finally:
+            client.kc.stop_channels()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     complaints = [output.text for output in outputs if output.get("name") == "stderr"]

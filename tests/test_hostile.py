@@ -3,7 +3,6 @@
 import json
 import pickle
 import struct
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+import forked
 import snellen
 from snellen.errors import InputError, ModelError
 from snellen.models.resolve import resolve
@@ -288,8 +288,7 @@ for kind, make in FILES.items():
 
 def test_nothing_large_is_allocated(tmp_path: Path) -> None:
     """Tensors of 64 GiB and a header of 4 GiB, in sparse files that really are as long."""
-    arguments = [sys.executable, "-c", MEMORY_PROGRAM, tmp_path, Path(__file__).parent]
-    done = subprocess.run(arguments, capture_output=True, text=True)
+    done = forked.run(tmp_path, Path(__file__).parent, program=MEMORY_PROGRAM)
     assert done.returncode == 0, done.stderr
     seen = [json.loads(line) for line in done.stdout.splitlines()]
     assert [kind for kind, *_ in seen] == [kind for kind in FILES for _ in range(3)]

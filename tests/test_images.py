@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+import forked
 from snellen.data import images
 from snellen.data.images import expand, one_or_many, open_photo, read_each, read_image, read_pixels, to_image
 from snellen.errors import ImageError, InputError
@@ -211,8 +212,8 @@ def test_too_many_bytes(tmp_path: Path, monkeypatch) -> None:
 
 def test_standard_input() -> None:
     program = "from snellen.data.images import read_image; print(read_image('-').size)"
-    done = subprocess.run([sys.executable, "-c", program], input=JPEG, capture_output=True, check=True)
-    assert done.stdout.decode().strip() == "(64, 64)"
+    done = forked.run(program=program, input=JPEG)
+    assert (done.stdout.strip(), done.stderr) == ("(64, 64)", "")
 
 
 def test_expand(tmp_path: Path) -> None:
@@ -299,7 +300,8 @@ def test_a_program_that_asks_for_it_hears_nothing_of_a_damaged_tiff(tmp_path: Pa
         "from snellen.runs.process import quiet_libraries\nquiet_libraries()\n"
         "try:\n    read_image(sys.argv[1])\nexcept ImageError as error:\n    print(error.message)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
+    done = forked.run(path, program=program)
+    assert done.returncode == 0
     assert "damaged image" in done.stdout
     assert done.stderr == ""
 

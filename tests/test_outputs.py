@@ -4,8 +4,6 @@ obeys it."""
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import forked
 from forked import Forked, run
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
@@ -65,7 +64,7 @@ class TestLedger:
             "here = pathlib.Path(sys.argv[1])\nwith Run(here):\n    write_text(here / 'a.txt', 'half')\n"
             "    os.kill(os.getpid(), 9)\n"
         )
-        subprocess.run([sys.executable, "-c", program, tmp_path])
+        assert forked.run(tmp_path, program=program).returncode == -9
         assert (tmp_path / ".snellen.files").is_file()
         with Run(tmp_path) as here:
             write_text(tmp_path / "a.txt", "whole")

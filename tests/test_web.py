@@ -6,13 +6,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -595,11 +594,11 @@ def test_a_short_question_goes_before_the_next_step() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     pytest.importorskip("uvicorn")
-    from browser import serving
+    from browser import Program, serving
 
     home = tmp_path_factory.mktemp("page")
     probe = write_probe(home / "toys", lite0)
-    with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu") as running:
+    with serving(home, "--model", MODEL, "--probe", probe, "--device", "cpu", start=Program) as running:
         yield running
         # As a terminal that is closed ends what runs in it.
         running.process.send_signal(signal.SIGHUP)
@@ -913,12 +912,22 @@ def test_an_image_is_uploaded_as_it_is(server, lite0, tmp_path: Path) -> None:
 
 
 @needs_server
-def test_several_clients_at_once(tmp_path: Path) -> None:
-    """A short form of the program that loads the page for minutes."""
-    program = Path(__file__).parents[1] / "benchmarks" / "load.py"
-    options = ["--clients", "4", "--minutes", "0.1", "--out", tmp_path / "load.json"]
-    done = subprocess.run([sys.executable, program, *options], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
+    """A short form of the program that loads the page for minutes; its largest photograph has 3 megapixels."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
+    import load
+    from browser import serving
+
+    @contextmanager
+    def page(home: Path) -> Iterator[tuple[str, int]]:
+        with serving(home, "--model", MODEL, "--device", "cpu") as running:
+            yield running.url.removeprefix("http://"), running.process.pid
+
+    large = io.BytesIO()
+    Image.open(COFFEE).convert("RGB").resize((2000, 1500)).save(large, format="JPEG")
+    monkeypatch.setattr(load, "serving", page)
+    monkeypatch.setattr(load, "large_photograph", large.getvalue)
+    load.main(["--clients", "4", "--minutes", "0.1", "--out", str(tmp_path / "load.json")])
     result = json.loads((tmp_path / "load.json").read_text())
     assert sum(one["asked"] for one in result["requests"].values()) >= 4
     assert not [status for status in result["statuses"] if status.startswith("5")]

@@ -268,59 +268,68 @@ def hub(tmp_path_factory):
     server.server_close()
 
 
-def load_in_a_process(environment, name: str) -> subprocess.CompletedProcess:
-    """The hub's address is read when its client is imported, so each load has a process of its own."""
+def load_in_a_process(environment, *names: str) -> dict[str, str]:
+    """What is said of each model; the hub's address is read when its client is imported, so by another process."""
     program = (
-        "import sys, torch, snellen\n"
-        "try:\n"
-        "    c = snellen.load(sys.argv[1], device='cpu')\n"
-        "    with torch.no_grad():\n"
-        "        logits = c.logits(torch.full((1, 3, 99, 99), 0.5))\n"
-        "        print(c.preprocessing.size, len(c.labels), c.labels[0], logits.sum())\n"
-        "except snellen.ModelError as error:\n"
-        "    print(error)\n"
+        "import json, sys, torch, snellen\n"
+        "def said(name):\n"
+        "    try:\n"
+        "        c = snellen.load(name, device='cpu')\n"
+        "        with torch.no_grad():\n"
+        "            logits = c.logits(torch.full((1, 3, 99, 99), 0.5))\n"
+        "        return f'{c.preprocessing.size} {len(c.labels)} {c.labels[0]} {logits.sum()}'\n"
+        "    except snellen.ModelError as error:\n"
+        "        return str(error)\n"
+        "print(json.dumps({name: said(name) for name in sys.argv[1:]}))\n"
     )
-    arguments = [sys.executable, "-c", program, name]
-    return subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120)
+    arguments = [sys.executable, "-c", program, *names]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
-def test_a_timm_model_from_the_hub_and_again_offline(hub) -> None:
-    first = load_in_a_process(hub, "test_efficientnet.r160_in1k")
-    assert first.stdout.startswith("(160, 160) 1000 tench"), first
+TIMMS, USERS = "test_efficientnet.r160_in1k", "hf-hub:someone/plants"
+REFUSED = {
+    "hf-hub:someone/pickled": "has no model.safetensors (a pickle is refused",
+    "hf-hub:someone/foreign": "its model_type is 'bert', no image classifier of transformers",
+    "hf-hub:someone/other": "its config.json is not timm's",
+    "someone/nothing": "the hub has no repository someone/nothing",
+    "hf-hub:someone/nothing": "the hub has no repository someone/nothing",
+}
+
+
+@pytest.fixture(scope="module")
+def online(hub) -> dict[str, str]:
+    """What is said of each model while the hub answers."""
+    return load_in_a_process(hub, TIMMS, USERS, *REFUSED)
+
+
+def test_a_timm_model_from_the_hub_and_again_offline(hub, online) -> None:
+    first = online[TIMMS]
+    assert first.startswith("(160, 160) 1000 tench")
     network = tiny_network().eval()
     with torch.no_grad():
         grey = torch.full((1, 3, 160, 160), round(0.5 * 255 + 0.01) / 255)
         mean, std = (torch.tensor(network.pretrained_cfg[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
         expected = network((grey - mean) / std).sum().item()
-    assert float(first.stdout.split("tensor(")[1].rstrip(")\n")) == pytest.approx(expected, abs=1e-2)
-    offline = load_in_a_process(hub | {"HF_HUB_OFFLINE": "1"}, "test_efficientnet.r160_in1k")
-    assert offline.stdout == first.stdout
+    assert float(first.rsplit(" ", 1)[1]) == pytest.approx(expected, abs=1e-2)
+    assert load_in_a_process(hub | {"HF_HUB_OFFLINE": "1"}, TIMMS) == {TIMMS: first}
     listed = subprocess.run(
         [sys.executable, "-m", "snellen", "models"], env=hub | {"COLUMNS": "120"}, capture_output=True, text=True
     )
-    assert "test_efficientnet.r160_in1k" in listed.stdout
+    assert TIMMS in listed.stdout
 
 
-def test_a_users_model_from_the_hub(hub) -> None:
-    assert load_in_a_process(hub, "hf-hub:someone/plants").stdout.startswith("(96, 96) 2 healthy")
+def test_a_users_model_from_the_hub(online) -> None:
+    assert online[USERS].startswith("(96, 96) 2 healthy")
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("hf-hub:someone/pickled", "has no model.safetensors (a pickle is refused"),
-        ("hf-hub:someone/foreign", "its model_type is 'bert', no image classifier of transformers"),
-        ("hf-hub:someone/other", "its config.json is not timm's"),
-        ("someone/nothing", "the hub has no repository someone/nothing"),
-        ("hf-hub:someone/nothing", "the hub has no repository someone/nothing"),
-    ],
-)
-def test_hub_refusals(hub, name, message) -> None:
-    done = load_in_a_process(hub, name)
-    assert message in done.stdout, done
+@pytest.mark.parametrize(("name", "message"), REFUSED.items())
+def test_hub_refusals(online, name, message) -> None:
+    assert message in online[name]
 
 
 def test_unreachable_hub_says_what_works_offline(hub) -> None:
     nowhere = hub | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": hub["HF_HOME"] + "-empty"}
-    done = load_in_a_process(nowhere, "resnet18.a1_in1k")
-    assert "not on this machine and the hub cannot be reached (offline works: tf_efficientnet_lite0" in done.stdout
+    (said,) = load_in_a_process(nowhere, "resnet18.a1_in1k").values()
+    assert "not on this machine and the hub cannot be reached (offline works: tf_efficientnet_lite0" in said
