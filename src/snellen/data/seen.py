@@ -4,7 +4,7 @@ A small photograph is transformed pixel by pixel, exactly as :mod:`snellen.data.
 side is more than eight times what the network's resize leaves of it, that would be a minute of processor time for details
 that no network of that input size can see. There, what changes each pixel by itself is computed on the bytes of the
 part that is seen, rounded to 8 bits and resized by :meth:`Preprocessing.preprocess_fast`; what samples between pixels
-(rotation, scale, shift, blur), or has a gray between two bytes (occlusion), is computed on the mean of each square of so many pixels that at least four times the
+(rotation, scale, resolution, shift, blur), or has a gray between two bytes (occlusion), is computed on the mean of each square of so many pixels that at least four times the
 resized side is left. A probability moves by at most 0.03 by that on photographs of 16 megapixels
 (``tests/test_seen.py`` and ``benchmarks/robustness.py`` compare the two).
 """
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from snellen.data.images import Photo, pixels_from_bytes, to_pixels
 from snellen.data.preprocessing import Preprocessing
-from snellen.data.transforms import TransformStrength, crop_window, find_transform
+from snellen.data.transforms import TransformStrength, at_resolution, crop_window, fewer_pixels, find_transform
 
 TOLERANCE = 0.03
 """How far a class probability of a large photograph may be from the exact one."""
@@ -76,6 +76,10 @@ class SeenPhotograph:
             pixels = self._photo.pixels
             return preprocessing.preprocess(find_transform(name)(pixels, strength, generator) if name else pixels)
         find_transform(name).check(strength)
+        if name == "resolution":
+            # As many samples as of the whole photograph, not as of what it was reduced to.
+            fewer = at_resolution(self._reduced, *fewer_pixels(self._height, self._width, strength))
+            return preprocessing.preprocess_reduced(fewer, self._height, self._width)
         if name in _ON_REDUCED:
             moved = find_transform(name)(self._reduced, strength, generator)
             return preprocessing.preprocess_reduced(moved, self._height, self._width)

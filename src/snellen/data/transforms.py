@@ -172,16 +172,26 @@ def _resized(pixels: Tensor, height: int, width: int) -> Tensor:
 
 def _scale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
-    rows, columns = (max(1, round(side * (1 - strength))) for side in (height, width))
+    rows, columns = fewer_pixels(height, width, strength)
     top, left = (height - rows) // 2, (width - columns) // 2
     border = (left, width - columns - left, top, height - rows - top)
     return F.pad(_resized(pixels, rows, columns), border, value=0.5)
 
 
+def at_resolution(pixels: Tensor, rows: int, columns: int) -> Tensor:
+    """``pixels`` (N, 3, H, W) resampled to ``rows`` x ``columns`` where those are fewer, and back to H x W."""
+    height, width = pixels.shape[2:]
+    return _resized(_resized(pixels, min(rows, height), min(columns, width)), height, width)
+
+
+def fewer_pixels(height: int, width: int, strength: float) -> tuple[int, int]:
+    """The rows and columns to which a loss of resolution resamples a photograph of ``height`` x ``width`` pixels."""
+    return max(1, round(height * (1 - strength))), max(1, round(width * (1 - strength)))
+
+
 def _resolution(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
-    fewer = _resized(pixels, *(max(1, round(side * (1 - strength))) for side in (height, width)))
-    return _resized(fewer, height, width)
+    return at_resolution(pixels, *fewer_pixels(height, width, strength))
 
 
 def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
