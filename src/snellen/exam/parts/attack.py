@@ -9,8 +9,9 @@ from snellen.attacks.config import AttackConfig
 from snellen.attacks.discussion import discuss_attacks, headline
 from snellen.attacks.figures import draw_attacks, draw_details
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
+from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
-from snellen.attacks.state import EOT_SAMPLES, ROBUST_STEPS, STEPS
+from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Points, Table

@@ -30,7 +30,7 @@ from snellen.training.discussion import (
     where,
 )
 from snellen.training.figures import draw_curves
-from snellen.training.files import CONFUSION, FILTERS, METRICS, read_results, seed_folder
+from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingData, TrainingResult
 from snellen.training.speed import seconds_per_image
@@ -52,10 +52,12 @@ ASKED = (
     ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
     ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
 )
-# The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
-# an epoch, and a mirrored digit is no digit.
+_TELLING_SIDE = 5
+"""Side of the filters from which on noise can be told from what is learned."""
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
+# The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
+# an epoch, and a mirrored digit is no digit.
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 _AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
@@ -198,8 +200,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     if _is_own_deep(result.recipe):
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
-    if (pictured / FILTERS).is_file():
-        blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
+    blocks += _filters(pictured, result)
     blocks.append(Picture(curves, _curves_caption(len(runs))))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
@@ -228,10 +229,32 @@ def _curves_caption(runs: int) -> str:
     return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
 
 
+def _filters(pictured: Path, result: TrainingResult) -> list[Block]:
+    """The first-layer filters after the last step, and before the first where that made a difference."""
+    end, start = pictured / FILTERS, pictured / FILTERS_START
+    if not end.is_file():
+        return []
+    pictures: list[Block] = [Picture(end, _filters_caption(result))]
+    if start.is_file() and start.read_bytes() != end.read_bytes():
+        pictures.append(Picture(start, "The same filters before the first step, in the same order.", 0.5))
+    return pictures
+
+
 def _filters_caption(result: TrainingResult) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
     return (
         f"The {count} first-layer filters of {height} x {width}, 16 in a row, each stretched by itself: less its "
-        "smallest value, over its new largest."
+        f"smallest value, over its new largest.{_still_noise(result)}"
+    )
+
+
+def _still_noise(result: TrainingResult) -> str:
+    """How many filters learned nothing that shows; of tiny filters that cannot be told."""
+    rate = result.noise_like_filters
+    if rate is None or result.first_layer is None or min(result.first_layer[2:]) < _TELLING_SIDE:
+        return ""
+    return (
+        f" In {rate.count} of the {rate.n} neighbouring weights are no more alike than independent ones: those have "
+        "stayed noise."
     )
