@@ -265,8 +265,12 @@ def _site(_: int) -> _Site:
 
 
 def prepare() -> None:
-    """Make the page of this process."""
-    _site(os.getpid())
+    """Make the page of this process, and ask everything once: the first answers import what they need."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.http"
+        for raw in sound_requests():
+            path.write_bytes(raw)
+            read_request(path)
 
 
 def read_request(path: Path) -> None:
