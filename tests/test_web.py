@@ -810,6 +810,7 @@ def test_nobody_else_is_asked_and_nobody_else_may_ask(server) -> None:
         ("https://evil.example", 403),
         ("http://127.0.0.1:1", 403),
         ("null", 403),
+        ("http://[", 403),
         (server.url, 200),
     ):
         assert answer_of(server, "/api/photographs?name=x.png", photograph, origin=origin)[0] == expected

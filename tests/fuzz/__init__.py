@@ -1,4 +1,4 @@
-"""A fuzzer of all that Snellen parses from strangers: images of every format, and configurations.
+"""A fuzzer of all that Snellen parses from strangers: images of every format, configurations, requests to the page.
 
     python -m tests.fuzz [--files 100000] [--only JPEG PNG ...] [--workers 2] [--seed 0]
     python -m tests.fuzz --files 2000 --corpus tests/corpus

@@ -117,7 +117,7 @@ class GuardMiddleware:
         if self._access.credentials and not self._knows(headers.get(b"authorization", "")):
             return 401, "user and password"
         origin = headers.get(b"origin")
-        if method == "POST" and origin is not None and urlsplit(origin).netloc.lower() not in self._own(headers):
+        if method == "POST" and origin is not None and _site(origin) not in self._own(headers):
             return 403, "another site's page may not ask"
         return None
 
@@ -148,6 +148,14 @@ class GuardMiddleware:
         headers = [(b"content-type", b"application/json"), (b"connection", b"close"), *asked, *self._headers]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps({"error": reason}).encode()})
+
+
+def _site(origin: str) -> str:
+    """``localhost:7860`` of ``http://localhost:7860``; empty of what is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # such as ``http://[``
+        return ""
 
 
 def hostname(host: str) -> str:
