@@ -508,7 +508,7 @@ def test_rates_are_kept_apart() -> None:
     assert [summary.correct.success.low, summary.correct.success.high] == pytest.approx(ends, abs=1e-6)
     text = discuss(summary)
     assert "67% (2 of 3; 95% interval 21% to 94%) meet the criterion" in text
-    assert "1 photographs that were wrong before" in text
+    assert "Kept apart: one photograph wrong before any attack, of which 1 of 1 meets the criterion" in text
     assert "within 3/255" in text
     assert summarise([], smallest=True).curve == ()
 

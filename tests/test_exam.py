@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pypdfium2
 import pytest
 import torch
+import typst
 from PIL import Image
 
 from conftest import ROOT
@@ -21,7 +22,7 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams
-from snellen.exam.compose import FinishedPart, checklist
+from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
@@ -43,7 +44,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.exam.report.html import write_html
-from snellen.exam.report.pdf import write_pdf
+from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.exam.run import run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
@@ -146,6 +147,8 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
         ("\nparts = 'categories'", "line 2: parts is 'categories' .*a list of texts"),
         ("photographs = [1]", r"line 1: photographs\[0\] is 1 .*a text in quotes"),
         ("paper = 'a5'", "paper is 'a5' .*a4 or us-letter"),
+        ("appendix = 'all'", "appendix is 'all' .*methods or full or none"),
+        ("[discussion]\nprobes = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),
         ("labels = ['a']", r"labels is \['a'\] .*a table"),
@@ -211,9 +214,16 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
         'photographs = ["red.png", "broken.jpg"]\nparts = ["categories"]\n',
     )
     out = tmp_path / "run"
-    done = snellen_command("exam", exam, "--out", out)
+    done = snellen_command("exam", exam, "--out", out, "--keep-source")
     assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
+    assert (out / "source" / "discussion" / "categories.txt").read_text()
+    again = snellen_command("exam", exam, "--out", out, "--summary")
+    assert again.stdout.startswith("What it sees: It sees red as ")
+    assert again.stdout.endswith(f"The same on one page is {out / 'summary.pdf'}\n")
+    summary = pypdfium2.PdfDocument(out / "summary.pdf")
+    assert len(summary) == 1
+    summary.close()
     assert done.stdout == f"The report is {out / 'report.pdf'}, and as a page {out / 'report.html'}\n"
     assert "The exam takes about" in done.stderr
     text = text_of(out / "report.pdf")
@@ -226,7 +236,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
         "red.png",
         "Problem 1, part 1",
         "References",
-        "def classify(",
+        "def top_predictions(",
         "Provenance",
     ):
         assert expected in text, expected
@@ -373,6 +383,133 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
     assert '<td class="right">1,000</td>' in markup
     assert "<script" not in markup
     assert "@import" not in markup
+
+
+def test_the_pdf_is_held_to_archival_and_accessible_standards(tmp_path: Path, monkeypatch) -> None:
+    """The typesetter validates: told to check, it refuses a picture without a text and a document without a title."""
+    asked = []
+    monkeypatch.setattr(typst, "compile", lambda *_, pdf_standards, **__: asked.append(pdf_standards))
+    write_pdf(report_of(Paragraph("p")), tmp_path / "report.pdf")
+    assert asked == [["a-2a", "ua-1"]]
+    monkeypatch.undo()
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    write_pdf(report_of(Picture(tmp_path / "a.png", "")), tmp_path / "report.pdf")
+    raw = (tmp_path / "report.pdf").read_bytes()
+    assert b"pdfuaid" in raw
+    assert b"pdfaid" in raw
+    write_source(report_of(Picture(tmp_path / "a.png", "c")), tmp_path / "source")
+    template = tmp_path / "source" / "report.typ"
+    template.write_text(re.sub(r", alt: alt-of\(block\)", "", template.read_text()))
+    with pytest.raises(typst.TypstError, match="PDF/UA-1 error: missing alt text"):
+        typst.compile(template, pdf_standards=["a-2a", "ua-1"])
+
+
+def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path) -> None:
+    report = report_of(Paragraph("p"), Discussion(["The first.", "The #second_."]), Discussion(["More."]))
+    write_pdf(report, tmp_path / "report.pdf")
+    write_source(report, tmp_path / "source")
+    text = tmp_path / "source" / "discussion" / "s.txt"
+    assert text.read_text() == "The first.\n\nThe #second_.\n"
+    assert (tmp_path / "source" / "discussion" / "s-2.txt").read_text() == "More.\n"
+    document = tmp_path / "source" / "report.typ"
+    assert typst.compile(document, pdf_standards=["a-2a", "ua-1"]) == (tmp_path / "report.pdf").read_bytes()
+    text.write_text("In my\nown words.\n\nAnd more.\n")
+    typst.compile(document, output=tmp_path / "own.pdf")
+    assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
+
+
+def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
+    _, parts = counted()
+    own = tmp_path / "mine.txt"
+    own.write_text("Written by\nhand.\n\n  \nTwice.\n")
+    computed = Answer(
+        "d", (), (Paragraph("before"), Discussion(("computed",)), Heading("h"), Discussion(("computed too",)))
+    )
+    parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
+    plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
+    assert "Every sentence of this report is computed" in plain
+    assert "before computed h computed too" in plain
+    config = ExamConfig(parts=("one",), discussion={"one": str(own)})
+    text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
+    assert "before Written by hand. Twice. h" in text
+    assert "computed too" not in text
+    assert "The discussion of “one” was written by a person" in text
+    assert "Checklist" in text
+    audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
+    assert "Checklist" not in audit
+    assert "Problem 1" not in audit
+    for content, message in ((None, "cannot be read: No such file"), (b"\xff", "UTF-8"), (b" \n", "is empty")):
+        own.unlink(missing_ok=True)
+        if content is not None:
+            own.write_bytes(content)
+        with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: .*{message}"):
+            run_exam(config, tmp_path / "a", parts=parts)
+
+
+def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
+    finished = [FinishedPart("stress", PARTS["stress"], CachedAnswer(Answer("", (), ()), "", "", 1.0))]
+    context = context_of(tmp_path, classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3))
+    methods, full, none = (
+        compose(ExamConfig(appendix=appendix), context, finished, PARTS).listings
+        for appendix in ("methods", "full", "none")
+    )
+    assert none == []
+    assert {listing.section for listing in (*methods, *full)} == {PARTS["stress"].title}
+    transforms = next(listing for listing in methods if listing.name == "snellen.data.transforms")
+    assert transforms.text.startswith("def _mirror(")
+    assert "import" not in transforms.text
+    assert next(one for one in full if one.name == transforms.name).text.startswith('"""')
+    every = [names for part in PARTS.values() for names in part.methods]
+    lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
+    assert lines < 950  # a page holds about 100
+
+
+def test_a_method_is_shown_without_its_class_and_with_its_first_paragraph() -> None:
+    listing = method_listing("snellen.attacks.search:Ball.project, probability")
+    assert listing.text.startswith('def project(self, point: Tensor) -> Tensor:\n    """The point of the ball')
+    assert "\n\ndef probability(" in listing.text
+    long = method_listing("snellen.models.predictions:top_predictions").text
+    assert 'all K where k is larger."""\n' in long
+    assert "Raises" not in long
+    for names, message in (("snellen.figures:gone", "has no gone"), ("snellen.gone:x", "not installed")):
+        with pytest.raises(SnellenError, match=message):
+            method_listing(names)
+
+
+@pytest.mark.timeout(300)
+def test_axe_finds_nothing_serious_in_the_report(tmp_path: Path) -> None:
+    axe = pytest.importorskip("axe_core_python")
+    browser_module = pytest.importorskip("browser")
+    Image.new("RGB", (900, 20)).save(tmp_path / "a.png")
+    wide = Table(tuple(f"column {n}" for n in range(12)), [tuple("1,000" for _ in range(12))] * 2, "wide")
+    report = report_of(
+        Paragraph("p"), Discussion(["d" * 200]), Heading("h"), Points(["i"]), wide, Picture(tmp_path / "a.png", "c"),
+        FigureRow([Picture(tmp_path / "a.png", "")] * 2, ["1", "2"], "c"), Failed("why"),
+        title="t" * 60,
+        summary=[Fact("n", "v" * 90)],
+        cover=Picture(tmp_path / "a.png", "c"),
+        highlights=[("s", Picture(tmp_path / "a.png", "c"))],
+        checklist=[Item("1", "a", "s", "h", "d"), Item("2", "b", "", "", "not", answered=False)],
+        findings=[("s", "found")],
+        references=["r"],
+        words="w",
+        listings=[Listing("snellen.x", 'def f(x: int) -> str:\n    """d"""\n    return f"{x}"  # why\n', "s")],
+        provenance=[Fact("n", "v")],
+    )  # fmt: skip
+    write_html(report, tmp_path / "report.html")
+    with browser_module.chromium() as browser:
+        page = browser.new_page()
+        page.goto((tmp_path / "report.html").as_uri())
+        page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+        for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+            page.set_viewport_size({"width": width, "height": 844})
+            page.emulate_media(color_scheme=scheme)
+            violations = page.evaluate("axe.run()")["violations"]
+            serious = [one["id"] for one in violations if one["impact"] in ("serious", "critical")]
+            assert serious == [], (width, scheme, [one["nodes"][0]["html"] for one in violations])
+            out = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert out <= 0, (width, scheme)
 
 
 def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:

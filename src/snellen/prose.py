@@ -15,20 +15,13 @@ def share(value: float) -> str:
     """A share as a person says it: ``77%``, with a decimal beyond 2% and 98%, and never a rounded 0% or 100%."""
     if math.isnan(value):
         return "an unknown share"
-    if value in (0, 1):
+    if value == 0 or value >= 1:
         return f"{value:.0%}"
     if value < 0.0005:
         return "less than 0.1%"
     if value > 0.9995:
         return "more than 99.9%"
     return f"{value:.1%}" if value < 0.02 or value > 0.98 else f"{value:.0%}"
-
-
-def rate(value: Rate) -> str:
-    """A rate: counted where there are few trials, of many as a share with its interval."""
-    if value.n < 20:
-        return f"{value.count} of {value.n}"
-    return f"{share(value.share)} of {value.n:,} ({share(value.low)} to {share(value.high)})"
 
 
 def interval(value: Rate | Estimate) -> str:

@@ -21,9 +21,8 @@ def discuss_attack(attack: AttackResult) -> str:
     original, attacked, control = attack.original, attack.attacked.top, attack.control.top
     sentences = [
         f"{attack.name} is seen as {plain(original.label)}, {share(original.probability)}; with noise of at most "
-        f"{attack.norm}/255 its file is seen as {plain(attacked.label)}, {share(attacked.probability)}. Uniform "
-        "noise of at "
-        f"most {attack.epsilon}/255 leaves it {plain(control.label)}, {share(control.probability)}."
+        f"{attack.norm}/255 its file is seen as {plain(attacked.label)}, {share(attacked.probability)}. Uniform noise "
+        f"of at most {attack.epsilon}/255 leaves it {plain(control.label)}, {share(control.probability)}."
     ]
     if not attack.correct:
         sentences.append(
@@ -49,14 +48,19 @@ def discuss_attacks(attacks: Sequence[AttackResult]) -> list[str]:
 
 def headline(attacks: Sequence[AttackResult]) -> str:
     """How many files are seen as the attack wants, in one sentence."""
-    hit = sum(one.attacked.success for one in attacks)
-    wanted = _wanted(attacks)
+    hit, by_chance = (sum(getattr(one, of).success for one in attacks) for of in ("attacked", "control"))
     return (
-        f"{sentence(word(hit))} of {counted(len(attacks), 'photograph')} {'is' if hit == 1 else 'are'} {wanted} "
-        "after a "
-        f"change of at most {max(one.norm for one in attacks)}/255; random noise of that size does it to "
-        f"{word(sum(one.control.success for one in attacks))}"
+        f"{_how_many(hit, len(attacks))} {_wanted(attacks)} after a change of at most "
+        f"{max(one.norm for one in attacks)}/255; random noise of that size does it to "
+        f"{word(by_chance) if by_chance else 'none'}"
     )
+
+
+def _how_many(count: int, of: int) -> str:
+    """``All four photographs are``, ``Three of four photographs are``."""
+    if 1 < count == of:
+        return f"All {word(of)} photographs are"
+    return f"{sentence(word(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
 
 
 def _wanted(attacks: Sequence[AttackResult]) -> str:
@@ -69,16 +73,11 @@ def _found(attacks: Sequence[AttackResult]) -> str:
     hit = [one for one in attacks if one.attacked.success]
     if not hit:
         return f"None of {counted(len(attacks), 'photograph')} could be {_wanted(attacks)} within the bound."
-    everything = (
-        f"All {word(len(hit))} photographs are"
-        if 1 < len(hit) == len(attacks)
-        else f"{sentence(word(len(hit)))} of {counted(len(attacks), 'photograph')} {'is' if len(hit) == 1 else 'are'}"
-    )
     least = min(hit, key=lambda one: one.attacked.top.probability)
     sure = f"with at least {share(least.attacked.top.probability)}"
     steps = [one.gradients for one in hit]
     effort = f"{min(steps)} gradients" if min(steps) == max(steps) else f"{min(steps)} to {max(steps)} gradients"
-    return f"{everything} {_wanted(attacks)}, {sure}, after {effort} each. {_control(attacks)}"
+    return f"{_how_many(len(hit), len(attacks))} {_wanted(attacks)}, {sure}, after {effort} each. {_control(attacks)}"
 
 
 def _control(attacks: Sequence[AttackResult]) -> str:
@@ -97,13 +96,12 @@ def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
     if wrong:
         texts.append(
             f"{sentence(listed(wrong))} {'was' if len(wrong) == 1 else 'were'} seen wrongly before any attack, so "
-            "changing "
-            f"{'it' if len(wrong) == 1 else 'them'} proves nothing."
+            f"changing {'it' if len(wrong) == 1 else 'them'} proves nothing."
         )
     if unsure:
         texts.append(
-            f"The network was unsure of {listed(unsure)} to begin with (below {share(_UNSURE)}); turning a sure answer "
-            "proves more."
+            f"The network was unsure of {listed(unsure)} to begin with (below {share(_UNSURE)}); turning a sure "
+            "answer proves more."
         )
     return [" ".join(texts)] if texts else []
 
@@ -114,12 +112,9 @@ _UNSURE = 0.5
 def _why(attacks: Sequence[AttackResult]) -> str:
     height_by_width = max(one.image.width * one.image.height for one in attacks)
     return (
-        "Why so little is enough: the gradient says of every one of up to "
-        f"{3 * height_by_width / 1e6:.1f} million values whether to go up or down, and the network is close to "
-        "linear over "
-        "so short a way, so that steps too small to see add up in one logit (Goodfellow et al., arXiv 1412.6572); "
-        "random steps of "
-        "the same size cancel."
+        f"Why so little is enough: the gradient says of every one of up to {3 * height_by_width / 1e6:.1f} million "
+        "values whether to go up or down, and the network is close to linear over so short a way, so that steps too "
+        "small to see add up in one logit (Goodfellow et al., arXiv 1412.6572); random steps of the same size cancel."
     )
 
 
@@ -129,9 +124,9 @@ def discuss(summary: AttackSummary) -> str:
     sentences = []
     if correct.n:
         sentences.append(
-            f"Of the attacked files, read back from disk, {correct.success} meet the criterion; the label is no longer "
-            f"on top in {correct.changed}. Uniform noise of the same bound meets it in {correct.control_success} and "
-            f"moves the label from the top in {correct.control_changed}."
+            f"Of the attacked files, read back from disk, {correct.success} meet the criterion; the label is no "
+            f"longer on top in {correct.changed}. Uniform noise of the same bound meets it in "
+            f"{correct.control_success} and moves the label from the top in {correct.control_changed}."
         )
     if correct.held_out.n:
         sentences.append(
@@ -192,6 +187,6 @@ def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
     """What the attacked files do to another network; ``seen`` is one of an ensemble that they were made for."""
     relation = "which the attack used" if seen else "which the attack never saw"
     return (
-        f"{other.model}, {relation}, has {other.correct} of the originals right; of these files, "
-        f"{other.changed} are no longer seen as their class and {other.success} meet the criterion."
+        f"{other.model}, {relation}, has {other.correct} of the originals right; of these files, {other.changed} are "
+        f"no longer seen as their class and {other.success} meet the criterion."
     )

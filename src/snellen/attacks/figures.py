@@ -19,8 +19,8 @@ from snellen.prose import stem
 
 _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
-_DETAIL = 48
-"""The side of a drawn detail, in pixels."""
+_DETAIL, _SHARE_OF_DETAIL = 48, 16
+"""The side of a drawn detail in pixels; of a large photograph a sixteenth of the longer side, which holds a shape."""
 
 
 def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
@@ -76,12 +76,18 @@ def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:
     """A square of the original, of the attacked photograph and of the stretched noise."""
     before, after = (np.asarray(image) for image in (open_photo(attack.source, "figure").image, attack.image))
     height, width = before.shape[:2]
-    side = min(_DETAIL, height, width)
+    side = min(max(_DETAIL, max(height, width) // _SHARE_OF_DETAIL), height, width)
+
+    def contrast(place: tuple[int, int]) -> float:
+        gray = before[place[0] : place[0] + side, place[1] : place[1] + side].mean(axis=2)
+        return float(np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean())
+
     # Around the middle, where the network looks and the noise is.
     rows = range(height // 4, max(height // 4 + 1, 3 * height // 4 - side + 1), max(1, side // 2))
     columns = range(width // 4, max(width // 4 + 1, 3 * width // 4 - side + 1), max(1, side // 2))
-    places = [(min(row, height - side), min(column, width - side)) for row in rows for column in columns]
-    row, column = max(places, key=lambda place: before[place[0] : place[0] + side, place[1] : place[1] + side].std())
+    row, column = max(
+        ((min(row, height - side), min(column, width - side)) for row in rows for column in columns), key=contrast
+    )
     square = (slice(row, row + side), slice(column, column + side))
     return before[square], after[square], _stretched(before[square], after[square], attack.norm)
 

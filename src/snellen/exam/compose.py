@@ -34,6 +34,28 @@ from snellen.runs.provenance import Provenance
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
 _HIGHLIGHTS = 4
+_TOOLS = (
+    "Snellen: an eye exam for image classifiers, which computed the numbers, the figures and the sentences of this "
+    "report.",
+    "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
+    "1912.01703.",
+)
+_PAPERS = {
+    "efficientnet": "Mingxing Tan and Quoc V. Le. EfficientNet: Rethinking Model Scaling for Convolutional Neural "
+    "Networks. ICML 2019. arXiv 1905.11946.",
+    "resnet": "Kaiming He et al. Deep Residual Learning for Image Recognition. CVPR 2016. arXiv 1512.03385.",
+    "vgg": "Karen Simonyan and Andrew Zisserman. Very Deep Convolutional Networks for Large-Scale Image Recognition. "
+    "ICLR 2015. arXiv 1409.1556.",
+    "squeezenet": "Forrest N. Iandola et al. SqueezeNet: AlexNet-level accuracy with 50x fewer parameters. 2016. "
+    "arXiv 1602.07360.",
+    "mobilenetv3": "Andrew Howard et al. Searching for MobileNetV3. ICCV 2019. arXiv 1905.02244.",
+    "mobilenetv2": "Mark Sandler et al. MobileNetV2: Inverted Residuals and Linear Bottlenecks. CVPR 2018. arXiv "
+    "1801.04381.",
+    "densenet": "Gao Huang et al. Densely Connected Convolutional Networks. CVPR 2017. arXiv 1608.06993.",
+    "convnext": "Zhuang Liu et al. A ConvNet for the 2020s. CVPR 2022. arXiv 2201.03545.",
+    "vit_": "Alexey Dosovitskiy et al. An Image is Worth 16x16 Words. ICLR 2021. arXiv 2010.11929.",
+}
+"""For a family of networks, as its names have it, the paper that it comes from."""
 _QUICK = (
     "This is a first look: scikit-learn's digits stand in for every data set to learn from, and at most four "
     "photographs were examined."
@@ -77,11 +99,14 @@ def compose(
         collaborators=config.collaborators,
         summary=_summary(config, context),
         cover=_cover(finished, context.folder),
-        checklist=checklist(config, finished, parts),
+        checklist=checklist(config, finished, parts) if config.checklist else (),
         highlights=_highlights(finished),
         findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
-        sections=[Section(one.name, one.part.title, one.part.assignment, _blocks(one, config)) for one in finished],
-        references=tuple(dict.fromkeys(reference for one in finished for reference in one.part.references)),
+        sections=[
+            Section(one.name, one.part.title, one.part.assignment if config.checklist else "", _blocks(one, config))
+            for one in finished
+        ],
+        references=_references(context.classifier.name, finished),
         words=_words(config, finished),
         listings=_listings(config, finished),
         provenance=[*provenance_facts(context.provenance), *_times(finished)],
@@ -185,6 +210,13 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
     return [replace(module_listing(module), section=title) for module, title in sections.items()]
 
 
+def _references(model: str, finished: Sequence[FinishedPart]) -> tuple[str, ...]:
+    """What the report rests on: the tools, the model's paper where its family is known, and the parts' publications."""
+    family = [paper for name, paper in _PAPERS.items() if name in model.lower()][:1]
+    of_parts = (reference for one in finished for reference in one.part.references)
+    return tuple(dict.fromkeys([*_TOOLS, *family, *of_parts]))
+
+
 def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
     """The first pictures that parts offer for the first page."""
     offered = [(one.part.title, picture) for one in finished if (picture := one.cached.answer.highlight) is not None]
@@ -229,6 +261,6 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
             "occasion."
         )
     return (
-        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; every other sentence of "
-        "this report is computed from its numbers by Snellen."
+        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; every other sentence "
+        "of this report is computed from its numbers by Snellen."
     )

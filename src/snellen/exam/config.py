@@ -80,6 +80,7 @@ class ExamConfig:
         parts: names of the parts to run; empty runs all.
         seed: seed of every random choice.
         paper: size of the PDF's pages, ``a4`` or ``us-letter``.
+        checklist: whether the report is one for the assignment: with its checklist, and the problem of each section.
         appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
         discussion: for the name of a part, a text file in place of its computed discussion, relative to the
             configuration's folder: paragraphs with a blank line between them.
@@ -116,6 +117,7 @@ class ExamConfig:
     parts: tuple[str, ...] = ()
     seed: int = 0
     paper: Paper = "a4"
+    checklist: bool = True
     appendix: Appendix = "methods"
     discussion: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False

@@ -14,8 +14,8 @@ from snellen.prose import counted, listed, plain, sentence, share, stem, with_ar
 READABLE = 0.6
 """From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
 "variance."""
-_EDGES = ("horizontal edges", "vertical edges", "outlines")
-_SURE, _CLOSE = 0.9, 0.15
+_PARTLY = 0.4
+_SURE, _CLOSE = 0.9, 0.8
 
 
 def discuss_classification(result: Classification) -> str:
@@ -88,13 +88,12 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
     if doubtful.top.probability >= _SURE or len(doubtful.predictions) < 2:
         return []
     first, second, *_ = doubtful.predictions
-    close = first.probability - second.probability < _CLOSE
     torn = (
         "it is torn between the two"
-        if close
-        else "no single other class comes near, so what is missing is spread thinly over many classes"
+        if second.probability > _CLOSE * first.probability
+        else "the rest is spread over many classes"
         if second.probability < (1 - first.probability) / 2
-        else "most of what is missing goes to that one class"
+        else "most of the rest goes to that one class"
     )
     return [
         f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {share(first.probability)}, then "
@@ -138,12 +137,11 @@ def excites(feature: FeatureMap) -> str:
     """What excites a channel on this photograph, in one sentence, as far as a single cue tells."""
     if feature.high <= feature.low:
         return "The same everywhere: nothing on this photograph moves it."
-    where = "in the middle" if feature.brightest == "middle" else f"at the {feature.brightest}"
     if feature.cue_correlation >= READABLE:
-        return f"{sentence(feature.cue)}; strongest {where}."
-    if feature.cue_correlation >= READABLE - 0.2:
-        return f"Partly {feature.cue}; strongest {where}."
-    return f"Unreadable by these cues; strongest {where}."
+        return f"{sentence(feature.cue)}; strongest {feature.brightest}."
+    if feature.cue_correlation >= _PARTLY:
+        return f"Partly {feature.cue}; strongest {feature.brightest}."
+    return f"Unreadable by these cues; strongest {feature.brightest}."
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
@@ -166,16 +164,22 @@ def _overview(result: FeatureMaps) -> str:
     readable = _readable(result.maps)
     if len(result.layers) < 2:
         return f"{_count_readable(len(readable), len(result.maps))} can be read as one simple cue of the photograph."
-    by_layer = [len(_readable([one for one in result.maps if one.layer == layer.name])) for layer in result.layers]
-    counts = f"{listed([str(count) for count in by_layer])} from the shallowest layer to the deepest"
+    by_layer = [
+        (len(_readable(maps)), len(maps))
+        for layer in result.layers
+        for maps in [[one for one in result.maps if one.layer == layer.name]]
+    ]
+    counts = listed([f"{count} of {of}" for count, of in by_layer])
     course = (
         "The maps grow harder to read with depth"
-        if by_layer[-1] < by_layer[0]
-        else "The maps do not grow harder to read with depth on this photograph"
-        if by_layer[-1] == by_layer[0]
-        else "Here the deep maps follow simple cues more closely than the shallow ones"
+        if by_layer[-1][0] < by_layer[0][0]
+        else "The last maps are as readable as the first on this photograph"
+        if by_layer[-1][0] == by_layer[0][0]
+        else "On this photograph the last maps follow simple cues more often than the first"
     )
-    return f"{course}: of those shown, a single cue, such as a colour or edges, tells most of {counts}."
+    return (
+        f"{course}: from the shallowest layer to the deepest, {counts} follow a single cue such as a colour or an edge."
+    )
 
 
 def _count_readable(count: int, of: int) -> str:
@@ -197,9 +201,8 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     )
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
-        "each "
-        f"of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are zero or "
-        f"less{silent}."
+        f"each of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are "
+        f"zero or less{silent}."
     )
 
 
@@ -207,11 +210,15 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     """Which of a layer's maps follow edges, light or colour, and which nothing that was measured."""
     readable = _readable(maps)
     kinds = {
-        "edges": [one for one in readable if one.cue in _EDGES],
+        "edges": [one for one in readable if _is_edge(one.cue)],
         "light and dark": [one for one in readable if one.cue.endswith("areas")],
-        "colour": [one for one in readable if one.cue not in _EDGES and not one.cue.endswith("areas")],
+        "colour": [one for one in readable if not (_is_edge(one.cue) or one.cue.endswith("areas"))],
     }
-    parts = [f"{_channels(group)} by {kind}" for kind, group in kinds.items() if group]
+    parts = [
+        f"{kind} {'excite' if kind != 'colour' else 'excites'} {_channels(group)}"
+        for kind, group in kinds.items()
+        if group
+    ]
     if not parts:
         nearest = max(maps, key=lambda one: one.cue_correlation)
         return (
@@ -220,8 +227,11 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
         )
     left = [one for one in maps if one.cue_correlation < READABLE]
     rest = f"; {_channels(left)} {'stays' if len(left) == 1 else 'stay'} unread" if left else ""
-    several = len(readable) > 1
-    return f"{sentence(listed(parts))} {'are' if several else 'is'} excited on this photograph{rest}."
+    return f"{sentence('; '.join(parts))}{rest}."
+
+
+def _is_edge(cue: str) -> bool:
+    return "edges" in cue or cue == "outlines"
 
 
 def _channels(maps: Sequence[FeatureMap]) -> str:
@@ -237,15 +247,14 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
     if fewer > 1:
         reasons.append(
             f"a map has {fewer:.0f} times fewer values, {last.height} x {last.width}, which say roughly where "
-            "something "
-            "is and not what"
+            "something is and not what"
         )
     if last.receptive_field == result.input_size:
         reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
     if last.concentration > 1:
         reasons.append(
-            f"the answer is spread out, with half of all support for {plain(result.top.label)} on {last.concentration} "
-            f"of {last.channels} channels, of which a figure shows a few"
+            f"the answer is spread out, with half of all support for {plain(result.top.label)} on "
+            f"{last.concentration} of {last.channels} channels, of which a figure shows a few"
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(
@@ -265,13 +274,14 @@ def _ablated(result: FeatureMaps) -> str:
     if abs(strongest.importance) < 0.005:
         return (
             "None of these channels matters much alone: with any one set to zero, the probability of "
-            f"{plain(top.label)} "
-            f"stays within half a point of {share(top.probability)}. The network holds what they say more than once."
+            f"{plain(top.label)} stays within half a point of {share(top.probability)}. The network holds what they "
+            "say more than once."
         )
     changed = top.probability + strongest.importance
     return (
-        f"Of the channels shown, {strongest.channel} of {strongest.layer} matters most to the answer: set to zero, the "
-        f"probability of {plain(top.label)} goes from {share(top.probability)} to {share(max(changed, 0.0))}."
+        f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
+        f"zero, the probability of {plain(top.label)} goes from {share(top.probability)} to "
+        f"{share(max(changed, 0.0))}."
     )
 
 

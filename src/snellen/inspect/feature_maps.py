@@ -48,11 +48,13 @@ if TYPE_CHECKING:
 BANDS = ((0.0, 0.2), (0.25, 0.7), (0.8, 1.0))
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
+_DIRECTIONS = ("right", "lower right", "bottom", "lower left", "left", "upper left", "top", "upper right")
 CUES = (
-    "light areas", "dark areas", "red", "green", "yellow", "blue", "horizontal edges", "vertical edges", "outlines",
+    "light areas", "dark areas", "red", "green", "yellow", "blue", "outlines", "horizontal edges", "vertical edges",
+    *(f"edges with the light at the {side}" for side in _DIRECTIONS),
 )  # fmt: skip
-"""What a map is held against, one by one: CIELAB lightness and its opposite, the two ends of a and of b, and Sobel's
-answers to lightness (the sizes of its two directions, and its strength)."""
+"""What a map is held against, one by one: CIELAB lightness and its opposite; the two ends of a and of b; of Sobel's
+answers to lightness the strength, the sizes of its two directions, and the slope towards each of eight sides."""
 # In units of CIELAB; below it a cue does not vary in the photograph.
 _LEAST_CUE = 1e-2
 # How many ablations run at once.
@@ -82,7 +84,7 @@ class FeatureMap:
             the channel supports the class.
         cue: the one of :data:`CUES` that the map correlates with most, over the photograph at the map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
-        brightest: where in the input the greatest tenth of its values lies on average, such as ``lower left``.
+        brightest: where in the input the greatest tenth of its values lies on average, such as ``at the bottom left``.
     """
 
     layer: str
@@ -411,7 +413,7 @@ def channel_contributions(
 
 @dataclass(frozen=True, eq=False)
 class _Description:
-    """Of every channel of a layer: correlations with the photograph (C,), with each of :data:`CUES` (C, 9), and the
+    """Of every channel of a layer: correlations with the photograph (C,), with each of :data:`CUES` (C, K), and the
     share of values zero or less (C,).
     """
 
@@ -426,14 +428,14 @@ def _describe(selection: ChannelSelection, inputs: Tensor) -> _Description:
     standard = _standardised(flat, _deviation(flat))
     lightness, edges, colour = (cue.to(flat) for cue in _cues(inputs, *selection.maps.shape[1:]))
     zero_fraction = (flat <= 0).float().mean(dim=1)
-    single = torch.stack((*lightness, *-lightness, *_ends(colour[0]), *_ends(colour[1]), *edges.abs()))
+    down, across, strength = edges
+    angles = torch.arange(len(_DIRECTIONS)).to(flat) * (2 * torch.pi / len(_DIRECTIONS))
+    slopes = angles.cos()[:, None] * across + angles.sin()[:, None] * down
+    shades = torch.stack((lightness[0], -lightness[0], colour[0], -colour[0], colour[1], -colour[1]))
+    single = torch.cat((shades, torch.stack((strength, down.abs(), across.abs())), slopes))
     varies = _deviation(single) > _LEAST_CUE
     cues = standard @ _standardised(single, torch.where(varies, _deviation(single), 0.0)).T
     return _Description(_explained(standard, edges), _explained(standard, colour), cues, zero_fraction)
-
-
-def _ends(axis: Tensor) -> tuple[Tensor, Tensor]:
-    return axis, -axis
 
 
 def _deviation(flat: Tensor) -> Tensor:
@@ -500,9 +502,11 @@ def _brightest(values: Tensor) -> str:
         return "nowhere"
     highest = torch.nonzero(values >= torch.quantile(values.flatten().float().cpu(), 0.9).to(values)).float()
     down, across = ((highest.mean(dim=0) + 0.5).cpu() / torch.tensor(values.shape)).tolist()
-    row = "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else ""
+    row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else ""
     column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
-    return " ".join(part for part in (row, column) if part) or "middle"
+    if row and column:
+        return f"at the {row} {column}"
+    return f"at the {row or column}" if row or column else "in the middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:

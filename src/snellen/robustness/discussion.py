@@ -28,8 +28,8 @@ def discuss(photographs: Sequence[StressResult]) -> str:
         paragraphs.append(_clean(clean))
     paragraphs.append(discuss_acuity(acuity(photographs)))
     paragraphs.append(
-        "What this does not prove: a transform that undoes these attacks is no defence, since an attack that "
-        "expects it (a robust one) is made to bear it."
+        "What this does not prove: a transform that undoes these attacks is no defence, since an attack that expects "
+        "it (a robust one) is made to bear it."
         if attacked
         else "What this does not prove: one strength of each says nothing of those between, and a rotation of a "
         "picture is not a rotation in the world."
@@ -99,9 +99,8 @@ def _mended(fooled: Sequence[StressResult], transforms: Sequence[TransformStreng
         return "Whatever is undone gets its own class back."
     return (
         f"To undo is not to mend: of the {word(len(undone))} cases in which the attack's class is lost, the "
-        "photograph's "
-        f"own class comes back in {word(mended)}; otherwise a third class wins: the noise still pushes, if no longer "
-        "towards its target."
+        f"photograph's own class comes back in {word(mended)}; otherwise a third class wins: the noise still pushes, "
+        "if no longer towards its target."
     )
 
 
@@ -129,7 +128,9 @@ def _fate(pairs: Sequence[tuple[StressResult, Outcome]]) -> str:
         parts += [f"{stem(one.image)} becomes {with_article(plain(outcome.top.label))}" for one, outcome in third]
     margins = mean(one.before.margin for one, _ in pairs), mean(outcome.margin for _, outcome in pairs)
     before, after = (_points(margin) for margin in margins)
-    return f"{listed(parts)}. The attack's lead over the best other class goes from {before} to {after} on average"
+    return (
+        f"{listed(parts)}. The attack's lead over the best other class goes from {before} to {after} points on average"
+    )
 
 
 def _stay(some: Sequence[StressResult]) -> str:
@@ -142,7 +143,7 @@ def _they(some: Sequence[StressResult]) -> str:
 
 def _points(margin: float) -> str:
     written = f"{100 * margin:+.0f}"
-    return f"{'0' if written in ('-0', '+0') else written} points"
+    return "0" if written in ("-0", "+0") else written
 
 
 def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
@@ -157,8 +158,7 @@ def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> s
     if name == "mirror":
         consequence = (
             "so what undoes the attack is place alone: the noise was made for each part of the photograph where it "
-            "lay, and "
-            "the filters that it plays on are not mirrored with it"
+            "lay, and the filters that it plays on are not mirrored with it"
             if undone
             else "and place alone does not undo it"
         )
@@ -166,20 +166,17 @@ def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> s
     if name == "crop":
         return (
             "The crop shows the rest larger, so noise and photograph are resampled together at another scale "
-            f"({fine}), and "
-            f"each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Scale')}"
+            f"({fine}), and each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Scale')}"
         ).strip()
     if name == "rotation":
         return (
             f"Turning resamples the noise between the pixels it was made for ({fine}) and tilts every stripe of it, "
-            "while "
-            f"the object stays what it is. {_ladder(attacked, 'blur', 'Fine detail')}"
+            f"while the object stays what it is. {_ladder(attacked, 'blur', 'Fine detail')}"
         ).strip()
+    needed = f"{sentence(_of(undone, len(_fooled(attacked))))} attacks needed it." if undone else "The rest is enough."
     return (
         "Grayscale moves nothing, neither place nor scale; what it takes is colour, of the photograph and of the "
-        "noise "
-        f"({fine}): the part in which the three channels differ. "
-        f"{f'For {_of(undone, len(_fooled(attacked)))} that was needed.' if undone else 'What they share is enough.'}"
+        f"noise ({fine}): the part in which the three channels differ. {needed}"
     )
 
 
@@ -223,8 +220,8 @@ def _survival(attacked: Sequence[StressResult]) -> str:
         else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
     return (
-        f"Over all transforms and strengths together, {share(mean(kept))} of the noise's fine detail is left where the "
-        f"attack survives and {share(mean(undone))} where it does not. {verdict}"
+        f"Over all transforms and strengths together, {share(mean(kept))} of the noise's fine detail is left where "
+        f"the attack survives and {share(mean(undone))} where it does not. {verdict}"
     )
 
 

@@ -22,8 +22,7 @@ _METHOD: dict[ClassifierKind, str] = {
     ),
     "svm": (
         "The classifier is a linear support vector machine with squared hinge loss, one class against the rest: it "
-        "asks "
-        "for a margin and ignores what lies beyond it. Its outputs are margins, not probabilities."
+        "asks for a margin and ignores what lies beyond it. Its outputs are margins, not probabilities."
     ),
     "ridge": (
         "The classifier is ridge regression onto +1 and -1, one class against the rest: it has a closed solution, and "
@@ -62,9 +61,8 @@ def _accuracy(result: ProbeResult) -> str:
     tested = [rate for rate in result.per_class if rate.n]
     text = (
         f"Without learning anything new about pictures, the network's features tell the {len(tested)} classes apart "
-        "with "
-        f"a mean-per-class accuracy of {share(accuracy.value)}, 95% interval {interval(accuracy)}; guessing would give "
-        f"{share(1 / len(tested))}."
+        f"with a mean-per-class accuracy of {share(accuracy.value)}, 95% interval {interval(accuracy)}; guessing "
+        f"would give {share(1 / len(tested))}."
     )
     fewest = min(rate.n for rate in tested)
     if fewest < _FEW:
@@ -87,7 +85,7 @@ def _mistakes(result: ProbeResult) -> str:
     text += f"; {word(perfect)} of {word(tested)} classes are never missed." if perfect else "."
     first = result.confused[0]
     if first.count == 1:
-        return f"{text} No pair of classes is confused more than once, so the {word(wrong)} mistakes follow no pattern."
+        return f"{text} No pair of classes is confused more than once, so the {word(wrong)} mistakes show no pattern."
     held = sum(pair.count for pair in result.confused)
     pattern = (
         f" Its mistakes have a pattern: {word(len(result.confused))} pairs hold {held} of all {wrong}."
@@ -135,8 +133,8 @@ def _fit(result: ProbeResult) -> str:
             f"right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
     why = (
-        f"with {result.width:,} dimensions for {result.n_train:,} points they can always be separated, and the penalty "
-        "decides between the many classifiers that do so"
+        f"with {result.width:,} dimensions for {result.n_train:,} points they can always be separated, and the "
+        "penalty decides between the many classifiers that do so"
         if result.width > result.n_train
         else "the classes lie apart in the features"
     )
@@ -162,8 +160,7 @@ def _features(result: ProbeResult) -> str:
     mirrored = " They are the mean over each photograph and its mirror image." if result.features.mirrored else ""
     return (
         f"Each photograph, seen at {height} x {width} pixels, becomes {result.width:,} features{asked}: {sign}. "
-        "Scaled to "
-        f"unit length, only their proportions count.{mirrored}"
+        f"Scaled to unit length, only their proportions count.{mirrored}"
     )
 
 
@@ -203,16 +200,14 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
     names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
     verdict = (
         f"{difference:.0f} points {'less' if two.value < one.value else 'more'}, beyond what the choice of test "
-        "photographs "
-        "explains"
+        "photographs explains"
         if apart(one, two)
         else "no difference that these test photographs can show"
     )
     return (
         f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {share(two.value)} "
-        f"({interval(two)}): {verdict}. "
-        f"{'The features matter, not the kind of plane between them.' if not apart(one, two) else ''}"
-    ).strip()
+        f"({interval(two)}): {verdict}."
+    )
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
@@ -226,8 +221,8 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
         "more than the test's uncertainty" if apart > noise else "less than the test's uncertainty, so it may be chance"
     )
     return (
-        f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take the "
-        "networks as if tested on different photographs, which overstates the uncertainty of the difference."
+        f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take "
+        "the networks as if tested on different photographs, which overstates the uncertainty of the difference."
     )
 
 
@@ -243,8 +238,8 @@ def discuss_few_shot(result: FewShotResult) -> list[str]:
     if last.shots > first.shots:
         gain = last.mean - first.mean
         sentences.append(
-            f"From {_examples(last.shots)} it is {last.mean:.3f} (deviation {last.deviation:.3f}), "
-            f"{abs(gain):.3f} {'more' if gain >= 0 else 'less'}."
+            f"From {_examples(last.shots)} it is {last.mean:.3f} (deviation {last.deviation:.3f}), {abs(gain):.3f} "
+            f"{'more' if gain >= 0 else 'less'}."
         )
     sentences.append(
         f"Every classifier is tested on the same {result.n:,} images and has C = {result.c:g}: no example is to spare "

@@ -26,12 +26,13 @@ def draw_confusion(result: ProbeResult) -> Figure:
     shares = counts / counts.sum(axis=1, keepdims=True).clip(1)  # a class that the test lacks has an empty row
     labels = [label.replace("_", " ") for label in result.labels]
     classes = len(labels)
-    side = min(10.0, max(4.2, 2.4 + 0.2 * classes))
+    # As wide as a page's text where there are many classes, so that print does not shrink the names.
+    side = min(10.0, max(4.2, 2.0 + 0.12 * classes))
     with styled():
         figure = new_figure(side + 0.6, side)
         axes = figure.subplots()
         picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        size = 8 if classes <= 40 else 5
+        size = 8 if classes <= 20 else 6.5 if classes <= 40 else 5
         axes.set_xticks(range(classes), labels, rotation=90, fontsize=size)
         axes.set_yticks(range(classes), labels, fontsize=size)
         axes.set_xlabel("predicted class")
@@ -57,7 +58,7 @@ def draw_confused(result: ProbeResult) -> Figure | None:
     photographs = _photographs(result)
     rows = 1 + min(_PHOTOGRAPHS_A_PAIR, max(len(pair.images) for pair in pairs))
     with styled():
-        figure = new_figure(1.75 * len(pairs), 2.05 * rows)
+        figure = new_figure(1.3 * len(pairs), 1.62 * rows)
         grid = figure.subplots(rows, len(pairs), squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
@@ -75,7 +76,7 @@ def draw_confused(result: ProbeResult) -> Figure | None:
 
 
 def _wrapped(label: str) -> str:
-    return textwrap.fill(label.replace("_", " "), 22)
+    return textwrap.fill(label.replace("_", " "), 18)
 
 
 def draw_comparison(results: Sequence[ProbeResult]) -> Figure:

@@ -107,9 +107,9 @@ def run(context: Context) -> Answer:
         ),
         Picture(
             details,
-            "The same 48 x 48 pixels of each original, of its attacked file and of the noise, stretched so that its "
-            "bound is black and white.",
-            0.8,
+            "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
+            "stretched so that its bound is black and white.",
+            0.66,
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),

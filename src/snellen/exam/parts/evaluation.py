@@ -117,8 +117,8 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path) -> list[
             ),
             Picture(
                 folder / DISAGREEMENTS,
-                f"Photographs that only {first} gets right (above) and that only {second} does (below), each with what "
-                "the other takes it for.",
+                f"Photographs that only {first} gets right (above) and that only {second} does (below), each with "
+                "what the other takes it for.",
             ),
         ]
     return blocks

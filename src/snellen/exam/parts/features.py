@@ -16,8 +16,8 @@ from snellen.inspect.heatmap import heatmap
 from snellen.runs.files import write_figure
 
 REFERENCES = (
-    "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
-    "arXiv 1311.2901.",
+    "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. arXiv "
+    "1311.2901.",
     "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
     "Localization. ICCV 2017. arXiv 1610.02391.",
     "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
@@ -58,9 +58,10 @@ def run(context: Context) -> Answer:
         *(
             Picture(
                 path,
-                f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, each "
-                "scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is smoothed.",
-                0.94,
+                f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, "
+                "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
+                "smoothed.",
+                0.84,
             )
             for layer, path in pictures
         ),
@@ -79,10 +80,10 @@ def run(context: Context) -> Answer:
                 )
                 for feature in result.maps
             ],
-            f"The maps. r: correlation with the cue that fits best, of light, dark, four colours and three kinds "
-            f"of edges; from {READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
-            "Without "
-            f"it: the change of the probability of {result.top.label}, in points, when the channel is set to zero.",
+            "The maps. r: correlation with the cue that fits best, of light, dark, four colours and edges of every "
+            f"direction; from {READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
+            f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
+            "zero.",
         ),
         Heading("Which part of the photograph supports the answer"),
         Picture(
@@ -100,7 +101,7 @@ def run(context: Context) -> Answer:
         Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
         Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
-    highlight = Picture(pictures[0][1], f"Maps of {result.layers[0].name}, early in the network.")
+    highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
 
 

@@ -15,7 +15,7 @@ from snellen.transfer.discussion import compare_kinds, discuss, headline
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
 from snellen.transfer.probe import ProbeResult, probe_kinds
-from snellen.transfer.published import PETS_BASELINES
+from snellen.transfer.published import PETS_BASELINES, Baseline
 
 REFERENCES = (
     "Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.",
@@ -25,6 +25,7 @@ REFERENCES = (
 )
 _HARDEST = 10
 _BREEDS = 37
+_MANY = 20
 
 
 ASKED = (
@@ -85,8 +86,7 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
     blocks: list[Block] = [
         Paragraph(
             f"The features of the layer before the classifier of {result.model} are scaled to unit length; a linear "
-            f"classifier learns the {len(result.labels)} classes of {name} from them. "
-            f"{result.split}"
+            f"classifier learns the {len(result.labels)} classes of {name} from them. {result.split}"
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -100,7 +100,7 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns), as a share of the class.",
-            0.8,
+            1.0 if len(result.labels) > _MANY else 0.7,
         ),
         Table(
             ("class", "accuracy", "n"),
@@ -110,16 +110,27 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
     ]
     if CONFUSED in files:
         caption = "The most confused pairs: a photograph of the predicted class, and those that were taken for it."
-        blocks.append(Picture(folder / CONFUSED, caption, 0.8))
+        blocks.append(Picture(folder / CONFUSED, caption, 0.9))
     if is_pets(result.labels):
         blocks.append(
             Table(
                 ("published", "accuracy", "source and protocol"),
-                [(one.model, f"{one.accuracy:.3f}", f"{one.source}; {one.protocol}") for one in PETS_BASELINES],
+                [
+                    (
+                        one.model,
+                        f"{one.accuracy:.3f}",
+                        "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
+                    )
+                    for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
+                ],
                 "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
             )
         )
     return blocks
+
+
+def _alike(before: Baseline | None, one: Baseline) -> bool:
+    return before is not None and (before.source, before.protocol) == (one.source, one.protocol)
 
 
 def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:

@@ -76,8 +76,8 @@ def run(context: Context) -> Answer:
         Points([TRANSFORMS[name].definition for name, _ in assignment_transforms()]),
         Picture(
             folder / "stress.png",
-            "The attacked photographs under the four transforms, with the new most likely class: blue where it is "
-            "the photograph's own again, vermilion where the attack's survives, gray where it is a third.",
+            "The attacked photographs under the four transforms, with the new most likely class: blue where it is the "
+            "photograph's own again, vermilion where the attack's survives, gray where it is a third.",
         ),
         Table(
             ("photograph", "transform", "most likely", "probability", "original class", "target"),

@@ -22,6 +22,7 @@ from snellen.training.discussion import (
     describe_network,
     describe_recipe,
     discuss,
+    discuss_ablations,
     explain_recipe,
     headline,
     seeds_sentence,
@@ -175,7 +176,7 @@ def _images(first: TrainingResult, here: bool) -> str:
         "The assignment asks for CIFAR-10. No run on it was named (training_runs) and it was not asked for "
         f"(training), so a tiny set stands in, and the recipes are cut to {first.recipe.epochs} epochs in batches of "
         f"{_BATCH_OF_DIGITS} on images of {_SIZE_OF_DIGITS} x {_SIZE_OF_DIGITS}, never mirrored (though to deep a "
-        f"digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
+        "digit and its mirror image are one): what follows shows the method, not the assignment's numbers. "
         f"{data.note} {counts}"
     )
 
@@ -192,8 +193,11 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks: list[Block] = [
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
-        Discussion([explain_recipe(result.recipe)]),
     ]
+    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [explain_recipe(result.recipe)]
+    if _is_own_deep(result.recipe):
+        why.append(discuss_ablations())
+    blocks += [Discussion(why)] if why else []
     if (pictured / FILTERS).is_file():
         blocks.append(Picture(pictured / FILTERS, _filters_caption(result)))
     blocks.append(Picture(curves, _curves_caption(len(runs))))
@@ -207,6 +211,16 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))
     return blocks
+
+
+def _same_reasons(result: TrainingResult, earlier: Sequence[TrainingResult]) -> bool:
+    return explain_recipe(result.recipe) == explain_recipe(earlier[0].recipe)
+
+
+def _is_own_deep(recipe: Recipe) -> bool:
+    """Whether the ablations speak of this recipe: the network and the choices they undo."""
+    own = read_recipe("deep")
+    return (recipe.network, recipe.optimiser, recipe.initialisation) == (own.network, own.optimiser, own.initialisation)
 
 
 def _curves_caption(runs: int) -> str:

@@ -116,7 +116,7 @@ class Answer:
         data: photographs or images it was found on, in a few words.
         facts: findings in short.
         blocks: findings in full.
-        headline: what was found, in one sentence for the first page; empty where the facts say it.
+        headline: what was found, in a sentence without its full stop, for the first page; empty where the facts say it.
         highlight: picture for the first page; None where there is none.
         shortfalls: where less was done than the assignment asks for: pairs of the heading that it is answered under, as
             in the part's ``asked``, and the reason.
@@ -132,7 +132,7 @@ class Answer:
     @property
     def in_short(self) -> str:
         """The headline, or where there is none the facts."""
-        return self.headline or "; ".join(f"{fact.name}: {fact.value}" for fact in self.facts)
+        return f"{self.headline}." if self.headline else "; ".join(f"{fact.name}: {fact.value}" for fact in self.facts)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def write_html(report: Report, path: Path) -> None:
     template = environment.from_string(
         (resources.files("snellen.exam.report") / "report.html").read_text(encoding="utf-8")
     )
-    style = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    style = HtmlFormatter(style="default").get_style_defs(".highlight")
     write_text(path, template.render(report=report, code_style=style))
 
 
@@ -53,7 +53,7 @@ def _highlighted(source: str) -> str:
     from pygments.lexers import PythonLexer
 
     # What Pygments gives is escaped already.
-    return Markup(highlight(source, PythonLexer(), HtmlFormatter(style="friendly")))  # noqa: S704
+    return Markup(highlight(source, PythonLexer(), HtmlFormatter(style="default")))  # noqa: S704
 
 
 def _all_numbers(cells: list[str]) -> bool:

@@ -133,7 +133,7 @@ def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_block
         blocks=[
             *classifier_blocks,
             Bars("Most probable", bars),
-            Text("What this says", [report.discussion()]),
+            Text("What this says", report.discussion().split("\n\n")),
         ],
         files=["result.json", "stress.csv", "acuity.png", "stress.png"],
         command=command,

@@ -1,0 +1,66 @@
+"""How discussions write numbers, lists and names; what is copied into them is what was measured."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import ROOT
+from snellen import prose
+from snellen.intervals import Estimate, Rate
+from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, WHOLE
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0, "0%"), (1, "100%"), (0.0001, "less than 0.1%"), (0.99999, "more than 99.9%"), (0.0149, "1.5%"),
+        (0.769, "77%"), (0.996, "99.6%"), (1.18, "118%"), (float("nan"), "an unknown share"),
+    ],
+)  # fmt: skip
+def test_shares(value: float, written: str) -> None:
+    assert prose.share(value) == written
+
+
+@given(st.floats(0, 1))
+def test_a_share_never_rounds_to_all_or_nothing(value: float) -> None:
+    assert (prose.share(value) == "100%") is (value == 1)
+    assert (prose.share(value) == "0%") is (value == 0)
+
+
+def test_lists_counts_and_names() -> None:
+    assert [prose.listed(some) for some in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and c",
+    ]
+    counts = [prose.counted(count, "photograph") for count in (0, 1, 2, 1300)]
+    assert counts == ["no photographs", "one photograph", "two photographs", "1,300 photographs"]
+    assert (prose.with_article("espresso"), prose.with_article("Space")) == ("an espresso", "a Space")
+    assert prose.stem("a/b/peppers-adversarial.png") == "peppers"
+    assert prose.sentence("iPad's") == "IPad's"
+
+
+def test_of_one_trial_no_interval_is_given() -> None:
+    assert str(Rate.of_count(1, 1)) == "1 of 1"
+    assert str(Rate.of_count(0, 1)) == "0 of 1"
+    assert "95% interval" in str(Rate.of_count(1, 2))
+
+
+def test_what_lies_apart() -> None:
+    one = Estimate(0.5, 0.4, 0.6)
+    assert prose.apart(one, Estimate(0.7, 0.61, 0.8))
+    assert not prose.apart(one, Estimate(0.7, 0.6, 0.8))
+    assert prose.interval(one) == "40% to 60%"
+
+
+def test_the_ablations_of_the_report_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "ablations.json").read_text())
+    rows = measured["rows"]
+    assert measured["held_out_images"] == HELD_OUT_IMAGES
+    assert (rows["base"]["held_out_accuracies"], rows["whole"]["held_out_accuracies"]) == ([BASE], [WHOLE])
+    undone = {row["what"]: row["held_out_accuracies"] for row in rows.values()}
+    assert all(undone[one.undone] == [one.accuracy] for one in ABLATIONS)
+    assert len(ABLATIONS) == len(rows) - 3  # base, whole, and two networks in place of one
