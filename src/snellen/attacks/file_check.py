@@ -94,7 +94,8 @@ class FileCheck:
                         self.within)  # fmt: skip
         wanted = "another class than the original's" if self.target is None else self.target.label
         seen = f"{self.after.label} ({self.after.probability:.3f})"
-        also = "" if self.target is None else f", {self.target.label} has {self.target.probability:.3f}"
+        beside = self.target is not None and self.target.index != self.after.index
+        also = f", {wanted} has {self.target.probability:.3f}" if beside and self.target is not None else ""
         was = f"the original is seen as {self.before.label} ({self.before.probability:.3f})"
         yield Claim(f"{self.file}: seen as {wanted}: it is seen as {seen}{also}; {was}", self.fooled)
 

@@ -181,13 +181,14 @@ def _report(entries: Sequence[Entry]) -> Report:
     problems = sum(one.status != 0 for one in entries)
     rows = [
         (
-            one.name, one.author, "; ".join(one.problems) or "none", one.model, one.photographs,
-            ", ".join(one.same_photographs), ", ".join(one.same_attacks),
+            one.name, one.author, one.model, ", ".join(one.same_photographs), ", ".join(one.same_attacks),
+            "; ".join(one.problems) or "none",
         )
         for one in entries
     ]  # fmt: skip
-    columns = ("configuration", "author", "problems", "model", "photographs", "same photographs", "same attacks")
-    blocks: list[Block] = [Table(columns, rows, "Each configuration; the last two name those that have the same.")]
+    columns = ("configuration", "author", "model", "same photographs as", "same attacks as", "problems")
+    caption = "Each configuration. class.csv has the weights' digests and the photographs' fingerprints too."
+    blocks: list[Block] = [Table(columns, rows, caption)]
     titles = dict.fromkeys(name.partition(": ")[0] for name in _findings(entries))
     for title in titles:
         names = [name for name in _findings(entries) if name.startswith(f"{title}: ")]

@@ -67,7 +67,7 @@ def run(context: Context) -> Answer:
     facts = [Fact(names[r.image], f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
     right = [label == one.top.label for label, one in zip(context.expected, results, strict=True) if label is not None]
     if right:
-        facts.append(Fact(f"right, of {len(right)} whose class is told", str(sum(right))))
+        facts.append(Fact("right, of those whose class is told", f"{sum(right)} of {len(right)}"))
     return Answer(
         names_of(context.photographs),
         facts,
