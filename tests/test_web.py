@@ -744,6 +744,7 @@ def test_odd_ranges_are_nothing_special(server, value: str) -> None:
     [
         *(b"", b"{", b"[]", b"null", b"[" * 60000, b"\xff\xfe", b'{"settings": 3}', b'{"photographs": "x"}'),
         *(b'{"photographs": [1]}', b'{"model": 1}', b'{"settings": {"epsilon": 1e999}}', b'{"photographs": ["x"]}'),
+        b'{"settings": {"title": "\\ud800"}}',
     ],
 )
 @pytest.mark.parametrize("path", ["/api/jobs/attack", "/api/forecast/learn", "/api/live", "/api/transformed"])

@@ -376,6 +376,8 @@ class Page:
         data = await self._body(request, self.limits.question_bytes)
         try:
             asked = json.loads(data)
+            # Half of a character, which JSON can spell out, can be repeated to nobody.
+            json.dumps(asked, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise HTTPException(400, "not JSON") from error
         if not isinstance(asked, dict):
