@@ -38,7 +38,9 @@ import snellen._torchvision  # the peers import torchvision
 from snellen.attacks.apgd import apgd
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.batch import AttackJob, SearchResult, run_jobs
-from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.config import AttackConfig
+from snellen.attacks.fused import fastest_precision
+from snellen.attacks.gradients import FusedGradients, GradientEngine, choose_gradients
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin
 from snellen.data.images import pixels_from_bytes, read_image, to_image, to_pixels
 from snellen.intervals import Rate
@@ -89,9 +91,8 @@ class Normalised(nn.Module):
         return logits
 
 
-def ours(classifier: Classifier, precision: str) -> Attacker:
+def ours(classifier: Classifier, engine: GradientEngine) -> Attacker:
     """Our default search on inputs, which never ends early."""
-    fused = fused_classifier(classifier, precision)
 
     def run(inputs: Tensor, labels: Tensor, targets: Tensor, steps: int) -> Tensor:
         jobs = [
@@ -105,7 +106,7 @@ def ours(classifier: Classifier, precision: str) -> Attacker:
             for one, label, target in zip(inputs, labels, targets, strict=True)
         ]
         waiting = iter(jobs)
-        reached = run_jobs(lambda: next(waiting, None), classifier, fused, BATCH)
+        reached = run_jobs(lambda: next(waiting, None), classifier, engine, BATCH)
         found = {job: s.point for job, s in reached if isinstance(s, SearchResult)}
         return torch.cat([found[job] for job in jobs])
 
@@ -206,10 +207,10 @@ def speed(arguments: argparse.Namespace) -> None:
     inputs = inputs_of(classifier, photographs()[: arguments.images])
     labels = labels_of(classifier, inputs)
     targets = (labels + torch.randint(1, 1000, labels.shape, generator=torch.Generator().manual_seed(0))) % 1000
-    precision = fastest_precision(torch.device("cpu"))
-    attackers = {f"snellen ({precision})": ours(classifier, precision)}
-    if precision != "float32":
-        attackers["snellen (float32)"] = ours(classifier, "float32")
+    # What many photographs are worth, and what one is.
+    chosen = choose_gradients(classifier, AttackConfig("random"), 100)
+    fused = FusedGradients(classifier, fastest_precision(torch.device("cpu")))
+    attackers = {f"snellen ({engine.name})": ours(classifier, engine) for engine in (fused, chosen)}
     attackers |= {name: PEERS[name](classifier) for name in arguments.peers}
     rates: dict[str, list[float]] = {name: [] for name in attackers}
     successes: dict[str, Rate] = {}
@@ -223,7 +224,7 @@ def speed(arguments: argparse.Namespace) -> None:
             successes[name] = as_input_and_as_file(classifier, attacked, targets)["as input"]
     medians = {name: statistics.median(values) for name, values in rates.items()}
     best = max((medians[name] for name in arguments.peers), default=float("nan"))
-    ratio = medians[f"snellen ({precision})"] / best
+    ratio = medians[f"snellen ({chosen.name})"] / best
     for name, median in medians.items():
         print(f"{name}: {median:.1f} gradients x photographs a second; successes {successes[name]}")
     print(f"ratio to the best peer: {ratio:.2f}")

@@ -22,14 +22,15 @@ from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.discussion import discuss
+from snellen.attacks.discussion import discuss, discuss_stall
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
+from snellen.attacks.figures import draw_probability_curves
 from snellen.attacks.files import attacked_names
 from snellen.attacks.folder import FolderResult, attack_folder
-from snellen.attacks.gradient_ascent import gradient_ascent
+from snellen.attacks.gradient_ascent import FIRST_SHARE, GROWTH, SHRINKAGE, gradient_ascent, searched_gradient_ascent
 from snellen.attacks.result import AttackResult
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
-from snellen.attacks.state import AttackExample, EpsilonSearch
+from snellen.attacks.state import AttackExample, EpsilonSearch, with_enlarged_noise
 from snellen.attacks.success_rates import summarise
 from snellen.attacks.verify import norm, uniform_noise, verify
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
@@ -59,6 +60,63 @@ def test_gradient_ascent_is_the_assignments_rule() -> None:
     with pytest.raises(StopIteration) as end:
         search.send(evaluated)
     assert np.allclose(end.value.value.flatten().numpy(), x)
+
+
+def test_a_searched_lambda_takes_back_what_lowers_the_probability() -> None:
+    """On P = exp(-1000 |x - peak|^2) in one value, by hand."""
+    ball = Ball(torch.full((1, 3, 1, 1), 0.5), 0.1)
+    peak, moves, x = 0.53, [], 0.5
+    search = searched_gradient_ascent(ball, 6)
+    point, best, share, highest = next(search), 0.5, FIRST_SHARE, -1.0
+    for number in range(6):
+        x = point[0, 0, 0, 0].item()
+        moves.append(x)
+        value = float(np.exp(-1000 * (x - peak) ** 2))
+        slope = -2000 * (x - peak) * value
+        if value > highest:
+            best, highest, up = x, value, np.sign(slope)
+            share *= GROWTH if number else 1
+        else:
+            share *= SHRINKAGE
+        expected = np.clip(best + share * 0.1 * up, 0.4, 0.6)
+        evaluated = value, torch.full((1, 3, 1, 1), slope)
+        if number < 5:
+            point = search.send(evaluated)
+            assert point[0, 0, 0, 0].item() == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(StopIteration) as end:
+        search.send(evaluated)
+    assert end.value.value[0, 0, 0, 0].item() == pytest.approx(best)
+    assert len(moves) == 6
+    assert abs(best - peak) < 0.03
+
+
+def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
+    classifier = toy(Certain(), 2)
+    stalled = attack(
+        classifier, photograph(), config=AttackConfig(1, "8/255", method="gradient_ascent", steps=10, step_size=1000.0)
+    )
+    pixels = photograph().clone().requires_grad_()
+    probability = classifier.logits(pixels).softmax(dim=1)[0, 1]
+    (gradient,) = torch.autograd.grad(probability, pixels)
+    assert len(stalled.curve) == 10
+    assert stalled.curve[0].probability == pytest.approx(probability.item(), rel=1e-3)
+    assert stalled.curve[0].gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
+    assert "That is the stall." in discuss_stall(stalled, 1000.0)
+    assert "no stall" in discuss_stall(stalled, 1e20)
+    strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=10))
+    assert strong.curve[0].gradient_norm == pytest.approx(stalled.curve[0].gradient_norm, rel=1e-3)
+    assert len(draw_probability_curves({"the rule": stalled, "APGD": strong}).axes) == 2
+    untargeted = attack(classifier, photograph(), config=AttackConfig(None, "8/255", steps=2))
+    assert untargeted.curve[0].gradient_norm is None
+    assert "nothing is known" in discuss_stall(untargeted, 1.0)
+
+
+def test_noise_of_a_reduced_photograph_reaches_every_pixel() -> None:
+    original = np.random.default_rng(0).integers(20, 230, (700, 9, 3), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(-8, 9, (70, 3, 3), dtype=np.int16)
+    attacked = with_enlarged_noise(original, noise)
+    assert np.array_equal(attacked.astype(int) - original, noise.repeat(10, axis=0).repeat(3, axis=1))
+    assert with_enlarged_noise(np.full((2, 2, 3), 254, np.uint8), np.full((1, 1, 3), 8, np.int16)).max() == 255
 
 
 def test_checkpoints_are_the_papers() -> None:
@@ -388,7 +446,9 @@ class Certain(nn.Module):
 )
 def test_failures_say_why(network, classes, method, reason) -> None:
     classifier = toy(network, classes)
-    result = attack(classifier, photograph(), config=AttackConfig(1, "8/255", method=method, steps=10))
+    step_size = 1000.0 if method == "gradient_ascent" else None
+    config = AttackConfig(1, "8/255", method=method, steps=10, step_size=step_size)
+    result = attack(classifier, photograph(), config=config)
     assert not result.attacked.success
     assert result.norm <= 8
     assert re.search(reason, result.reason), result.reason

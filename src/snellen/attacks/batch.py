@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from snellen.attacks.gradients import GradientEngine, Query
-from snellen.attacks.search import Criterion, Objective, Search
+from snellen.attacks.search import Criterion, Objective, Search, probability
 from snellen.models.classifier import Classifier
 
 # Pixels of all the photographs that are searched at a time, each of which holds about ten tensors of them.
@@ -19,6 +20,20 @@ _MOST_PIXELS = 8_000_000
 
 InputTransform = Callable[[Tensor], Tensor]
 """From a point (1, 3, h, w) to the network's input (1, 3, *size) in [0, 1], differentiable."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What a search met at one of its gradients.
+
+    Attributes:
+        probability: the probability that the criterion asks for: P(y_fool) at the 8-bit point.
+        gradient_norm: Euclidean norm of that probability's gradient in the photograph's values, each in [0, 1]; None
+            where the search follows the margin, which does not tell it.
+    """
+
+    probability: float
+    gradient_norm: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +44,13 @@ class SearchResult:
         point: point (1, 3, h, w), of 8-bit values over 255.
         steps: number of gradients taken.
         failure_reason: why the search could not go on; None where it succeeded or used up its steps.
+        curve: what it met at each gradient.
     """
 
     point: Tensor
     steps: int
     failure_reason: str | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
 
 @dataclass(eq=False)
@@ -51,6 +68,7 @@ class AttackJob:
         patience: number of steps in a row at which all inputs must reach it.
         point: point (1, 3, h, w) where the search stands.
         steps: number of gradients taken.
+        curve: what was met at each of them.
     """
 
     search: Search
@@ -62,6 +80,7 @@ class AttackJob:
     patience: int = 1
     point: Tensor = field(init=False)
     steps: int = field(default=0, init=False)
+    curve: list[CurvePoint] = field(default_factory=list, init=False)
     _confident_steps: int = field(default=0, init=False)
     _best: Tensor = field(init=False)
     _highest: float = field(default=-math.inf, init=False)
@@ -134,21 +153,34 @@ def run_jobs(
         if not jobs:
             return
         unfinished: list[AttackJob] = []
-        for job, (objective, gradient, confident) in zip(jobs, _evaluate(jobs, engine), strict=True):
+        for job, (objective, gradient, met, confident) in zip(jobs, _evaluate(jobs, engine), strict=True):
+            job.curve.append(CurvePoint(met, _norm_of_probability(job, gradient, met)))
             result = job.advance(objective, gradient, confident, confirm)
             if result is None:
                 unfinished.append(job)
                 yield job, job.steps
             else:
-                yield job, SearchResult(round_to_bytes(result.point), result.steps, result.failure_reason)
+                point = round_to_bytes(result.point)
+                yield job, dataclasses.replace(result, point=point, curve=tuple(job.curve))
         jobs = unfinished
 
 
-def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[float, Tensor, bool]]:
-    """For each job, at the bytes nearest to its point: objective, gradient, whether all inputs reach the confidence."""
+def _norm_of_probability(job: AttackJob, gradient: Tensor, met: float) -> float | None:
+    """The norm of the gradient of the criterion's probability, where that of the objective tells it."""
+    if job.objective is not probability and job.criterion.target is None:
+        return None
+    # The gradient of a logarithm is that of the probability over it.
+    return float(gradient.norm()) * (1 if job.objective is probability else met)
+
+
+def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[float, Tensor, float, bool]]:
+    """For each job, at the bytes nearest to its point, the mean over its inputs of objective and gradient.
+
+    And the probability that the criterion asks for, likewise, and whether all inputs reach the confidence.
+    """
     points = [round_to_bytes(job.point).requires_grad_() for job in jobs]
     transforms = [(job.preprocess, *job.sample_transforms()) for job in jobs]
-    objectives, confident = [0.0] * len(jobs), [True] * len(jobs)
+    objectives, met, confident = [0.0] * len(jobs), [0.0] * len(jobs), [True] * len(jobs)
     pairs = [(index, transform) for index, of_job in enumerate(transforms) for transform in of_job]
     waiting: deque[Tensor] = deque()
 
@@ -160,8 +192,10 @@ def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[f
 
     for (index, _), answer in zip(pairs, engine.run(queries()), strict=True):
         job, share = jobs[index], 1 / len(transforms[index])
+        reached = job.criterion.confidence(answer.logits.softmax(dim=1)).item()
         objectives[index] += share * answer.value
-        confident[index] &= bool(job.criterion.confidence(answer.logits.softmax(dim=1)) >= job.confidence)
+        met[index] += share * reached
+        confident[index] &= reached >= job.confidence
         torch.autograd.backward(waiting.popleft(), share * answer.gradient)
     gradients = [torch.zeros_like(point) if point.grad is None else point.grad for point in points]
-    return list(zip(objectives, gradients, confident, strict=True))
+    return list(zip(objectives, gradients, met, confident, strict=True))

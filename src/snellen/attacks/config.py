@@ -34,7 +34,8 @@ class AttackConfig:
         robust: whether to expect the photograph to be turned, cropped, mirrored and so on; see
             :mod:`snellen.attacks.eot`.
         steps: largest number of gradients for each photograph; None takes the method's own.
-        step_size: the assignment's lambda; only ``gradient_ascent`` has one. None takes its own.
+        step_size: the assignment's lambda; only ``gradient_ascent`` has one. None searches for
+            it at each step; see :mod:`snellen.attacks.gradient_ascent`.
         confidence: probability of the criterion at which a search may end early, in (0, 1).
         seed: seed of random targets, of the control and of the EOT samples.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from snellen.attacks.carry_over import CarryOver
@@ -190,3 +191,38 @@ def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
         f"{other.model}, {relation}, has {other.correct} of the originals right; of these files, {other.changed} are "
         f"no longer seen as their class and {other.success} meet the criterion."
     )
+
+
+def discuss_stall(attack: AttackResult, rate: float) -> str:
+    """Why a constant lambda stalls on this photograph, from the gradients that an attack on it met.
+
+    Args:
+        attack: attack with a target, whose curve says P(y_fool) and the norm of its gradient at each step.
+        rate: the constant lambda that is spoken of.
+    """
+    met = [(one.probability, one.gradient_norm) for one in attack.curve if one.gradient_norm is not None]
+    if not met:
+        return f"{attack.name}: nothing is known of the gradient of P(y_fool)."
+    (first, norm), (steepest_at, steepest) = met[0], max(met, key=lambda one: one[1])
+    width, height = attack.image.size
+    # The root mean square of one value's move, in steps of 1/255.
+    moved = rate * norm / math.sqrt(3 * width * height) * 255
+    sentences = [
+        f"In {attack.name} P(y_fool) is {first:.1e} at first, so P (1 - P), to which its gradient is proportional, is "
+        f"{first * (1 - first):.1e}: the norm of dP/dX' is {norm:.1e} there and {steepest:.1e} where it is steepest, "
+        f"at P = {steepest_at:.2f}, {steepest / max(norm, 1e-300):.0f} times as much."
+    ]
+    if moved < 0.5:
+        sentences.append(
+            f"With a constant lambda of {rate:g} the first step moves a value by {moved:.1e} of 1/255 (root mean "
+            f"square): it takes {math.ceil(0.5 / max(moved, 1e-300)):,} such steps until most values of an 8-bit file "
+            "have changed at all, and until then neither P nor its gradient does. That is the stall."
+        )
+    else:
+        sentences.append(f"A constant lambda of {rate:g} moves a value by {moved:.1f} of 1/255 at once: no stall.")
+    last = met[-1][0]
+    sentences.append(
+        f"The attack shown here, whose steps do not depend on the size of the gradient, took P to {last:.2f} in "
+        f"{len(attack.curve)} gradients."
+    )
+    return " ".join(sentences)

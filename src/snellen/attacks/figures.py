@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -161,4 +162,27 @@ def draw_robust_accuracy(result: RobustnessResult) -> Figure:
         norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
         axes.set_xlabel(f"bound of the {norm}, on the network's input")
         axes.set_ylabel("right under every attack, %")
+    return figure
+
+
+def draw_probability_curves(attacks: Mapping[str, AttackResult]) -> Figure:
+    """P(y_fool) of each attack's last search, and below it the norm of its gradient, against the number of gradients.
+
+    Args:
+        attacks: attacks on one photograph, by what each is called.
+    """
+    with styled():
+        figure = new_figure(5.4, 4.2)
+        above, below = figure.subplots(2, 1, sharex=True)
+        for (name, attack), colour in zip(attacks.items(), (BLUE, VERMILION, GREY), strict=False):
+            steps = range(1, len(attack.curve) + 1)
+            above.plot(steps, [met.probability for met in attack.curve], "o-", markersize=3, color=colour, label=name)
+            norms = [math.nan if met.gradient_norm is None else met.gradient_norm for met in attack.curve]
+            below.plot(steps, norms, "o-", markersize=3, color=colour)
+        for axes in (above, below):
+            axes.set_yscale("log")
+        above.set_ylabel(r"$P(y_{\mathrm{fool}})$")
+        below.set_ylabel(r"$\Vert dP / dX'\Vert_2$")
+        below.set_xlabel("gradient")
+        above.legend(loc="lower right", frameon=False)
     return figure

@@ -10,12 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from snellen.attacks.batch import CurvePoint
 from snellen.attacks.eot import HeldOut, held_out_draws
 from snellen.attacks.search import Criterion
 from snellen.attacks.state import AttackExample, PhotographState
 from snellen.attacks.verify import Bytes, Verdict, judge, prediction, probabilities, uniform_noise, verify
-from snellen.data.images import ImageLike, Source, open_photo, to_pixels
-from snellen.data.transforms import find_transform
+from snellen.data.images import ImageLike, Photo, Source, open_photo, to_pixels
+from snellen.data.seen import SeenPhotograph
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
 from snellen.runs.result import Result
@@ -47,6 +48,7 @@ class AttackResult(Result):
         gradients: number of gradients taken.
         reason: why the criterion was not met; None where it was.
         file: path of the attacked file; empty where none was kept.
+        curve: what the last search met at each of its gradients: P(y_fool), and how steep it is.
         source: what was attacked: the photograph, or in the space ``input`` the network's input.
         saved: attacked file or image.
     """
@@ -65,6 +67,7 @@ class AttackResult(Result):
     gradients: int
     reason: str | None
     file: str
+    curve: tuple[CurvePoint, ...] = ()
     source: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
     saved: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
 
@@ -126,6 +129,7 @@ def measure(state: PhotographState, save: Save) -> AttackResult:
         gradients=state.gradients,
         reason=None if verdict.success else _reason(state, verdict, norm),
         file="" if isinstance(file, bytes) else str(file),
+        curve=state.curve,
         source=Image.fromarray(state.original),
         saved=image,
     )
@@ -169,11 +173,11 @@ def held_out_successes(
     classifier: Classifier, attacked: Bytes, criterion: Criterion, seed: int
 ) -> dict[str, list[bool]]:
     """Whether the criterion is met under each of :func:`held_out_draws`, by the transform's name."""
-    pixels = to_pixels(Image.fromarray(attacked))
+    seen = SeenPhotograph(classifier.preprocessing, Photo("attacked", Image.fromarray(attacked)))
     successes: dict[str, list[bool]] = {}
     for name, strength, number in held_out_draws(seed):
-        transformed = find_transform(name)(pixels, strength, torch.Generator().manual_seed(number))
         with torch.no_grad():
-            met = criterion.is_met(classifier.logits(transformed))
+            inputs = seen.under((name, strength), torch.Generator().manual_seed(number))
+            met = criterion.is_met(classifier.logits_from_inputs(inputs))
         successes.setdefault(name, []).append(bool(met[0]))
     return successes

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
 from snellen.attacks.apgd import apgd
-from snellen.attacks.batch import AttackJob, SearchResult
+from snellen.attacks.batch import AttackJob, CurvePoint, SearchResult
 from snellen.attacks.config import RANDOM, AttackConfig, Space, epsilon_steps
-from snellen.attacks.eot import EOTSampler, momentum_iterative
-from snellen.attacks.gradient_ascent import STEP_SIZE, gradient_ascent
+from snellen.attacks.eot import EOTSampler, momentum_iterative, reduction
+from snellen.attacks.gradient_ascent import gradient_ascent, searched_gradient_ascent
 from snellen.attacks.gradients import EOT_SAMPLES, GradientEngine
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
 from snellen.attacks.verify import Bytes
 from snellen.data.images import Photo, pixels_from_bytes
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import fingerprint
@@ -64,6 +66,7 @@ class PhotographState:
         plain: for a robust attack, the bytes of the plain one, which comes first; else None.
         gradients: number of gradients taken.
         failure_reason: why the last search could not go on; None where it could.
+        curve: what the last search met at each of its gradients.
     """
 
     classifier: Classifier
@@ -78,6 +81,7 @@ class PhotographState:
     plain: Bytes | None = None
     gradients: int = 0
     failure_reason: str | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
     def __post_init__(self) -> None:
         self.original = attacked_bytes(self.classifier, self.example.photo.image, self.config.space)
@@ -114,50 +118,87 @@ class PhotographState:
     def next_job(self) -> AttackJob:
         """The next search, in the ball of the epsilon that is being tried."""
         config = self.config
+        if self._in_robust_search:
+            return self._robust_job()
         centre = pixels_from_bytes(self.original[self._window()])
         ball = Ball(centre.to(self.classifier.device), self.epsilon.steps / 255)
-        if config.robust and self.plain is not None:
-            return self._robust_job(ball)
         # Where nothing may move there is nothing to search.
         steps = (config.steps or STEPS[config.method]) if self.epsilon.steps else 1
-        if config.method == "gradient_ascent":
-            search, objective = gradient_ascent(ball, steps, config.step_size or STEP_SIZE), probability
+        objective = probability if config.method == "gradient_ascent" else log_probability_or_margin
+        if config.method == "apgd":
+            search = apgd(ball, steps)
+        elif config.step_size is None:
+            search = searched_gradient_ascent(ball, steps)
         else:
-            search, objective = apgd(ball, steps), log_probability_or_margin
+            search = gradient_ascent(ball, steps, config.step_size)
         return AttackJob(search, self.criterion, objective, self._preprocess, confidence=config.confidence)
 
-    def _robust_job(self, ball: Ball) -> AttackJob:
+    def _robust_job(self) -> AttackJob:
         height, width = self.original.shape[:2]
+        preprocessing, preprocess = self.classifier.preprocessing, self._preprocess
+        centre = self.original
+        if self._reduction is not None:
+            centre = self._reduction.preprocess_image(Image.fromarray(self.original))
+
+            def preprocess(point: Tensor) -> Tensor:
+                return preprocessing.preprocess_reduced(point, height, width)
+
+        ball = Ball(pixels_from_bytes(centre).to(self.classifier.device), self.epsilon.steps / 255)
         return AttackJob(
             momentum_iterative(ball, self.config.steps or ROBUST_STEPS),
             self.criterion,
             log_probability_or_margin,
-            self._preprocess,
-            EOTSampler(self.classifier.preprocessing, height, width, EOT_SAMPLES, self.seed),
+            preprocess,
+            EOTSampler(preprocessing, centre.shape[0], centre.shape[1], EOT_SAMPLES, self.seed),
             self.config.confidence,
             _ROBUST_PATIENCE,
         )
 
+    @property
+    def _reduction(self) -> Preprocessing | None:
+        """The resize to the photograph that a robust search moves; None where it moves the pixels themselves.
+
+        Where the transforms are computed on a photograph of at most half the size, its pixels are all that the search
+        can tell apart: it moves those, and each carries what lies under it.
+        """
+        height, width = self.original.shape[:2]
+        found = reduction(self.classifier.preprocessing, height, width)
+        return found if found is not None and 2 * min(found.size) <= min(height, width) else None
+
+    @property
+    def _in_robust_search(self) -> bool:
+        """Whether the plain attack, which a robust one begins with, is over."""
+        return self.config.robust and self.plain is not None
+
     def _window(self) -> tuple[slice, slice]:
         """What may be moved: all of it where a transform can bring it into the crop, else what is in the crop."""
         height, width = self.original.shape[:2]
-        if self.config.space == "input" or self.config.robust:
+        if self.config.space == "input" or self._in_robust_search:
             return slice(0, height), slice(0, width)
         return self.classifier.preprocessing.window(height, width)
 
     def _preprocess(self, point: Tensor) -> Tensor:
         if self.config.space == "input":
             return point
-        if self.config.robust:
+        if self._in_robust_search:
             return self.classifier.preprocessing.preprocess(point)
         return self.classifier.preprocessing.preprocess_window(point, *self.original.shape[:2])
+
+    def _attacked(self, point: Tensor) -> Bytes:
+        """The bytes (H, W, 3) that a search found."""
+        found = point.mul(255).round().byte()[0].permute(1, 2, 0).cpu().numpy()
+        if self._in_robust_search and self._reduction is not None:
+            noise = found.astype(np.int16) - self._reduction.preprocess_image(Image.fromarray(self.original))
+            return with_enlarged_noise(self.original, noise)
+        attacked = self.original.copy()
+        attacked[self._window()] = found
+        return attacked
 
     def take(self, result: SearchResult) -> bool:
         """Take in where a search ended; False where another one follows."""
         self.gradients += result.steps
-        self.failure_reason = result.failure_reason
-        attacked = self.original.copy()
-        attacked[self._window()] = result.point.mul(255).round().byte()[0].permute(1, 2, 0).cpu().numpy()
+        self.failure_reason, self.curve = result.failure_reason, result.curve
+        attacked = self._attacked(result.point)
         if self.config.robust and self.plain is None:
             self.plain = attacked
             return False
@@ -168,6 +209,21 @@ class PhotographState:
         if success or not self.epsilon.succeeded:
             self.attacked = attacked
         return self.epsilon.settle(success)
+
+
+def with_enlarged_noise(original: Bytes, noise: npt.NDArray[np.int16]) -> Bytes:
+    """``original`` (H, W, 3) with noise (h, w, 3), in steps of 1/255: each value over all pixels that lie under it."""
+    height, width = original.shape[:2]
+    rows, columns = (
+        ((2 * np.arange(side) + 1) * small // (2 * side))
+        for side, small in zip((height, width), noise.shape[:2], strict=True)
+    )
+    attacked = np.empty_like(original)
+    # Strip by strip: the sums need wider integers.
+    for start in range(0, height, 256):
+        strip = slice(start, start + 256)
+        attacked[strip] = (original[strip] + noise[rows[strip]][:, columns]).clip(0, 255)
+    return attacked
 
 
 class EpsilonSearch:

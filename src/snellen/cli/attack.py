@@ -39,8 +39,17 @@ def attack(
         typer.Option(help="image: the photograph's own pixels. input: the network's input."),
     ] = "image",
     robust: Annotated[bool, typer.Option("--robust", help="Survive mirror, crop, rotation and grayscale.")] = False,
-    steps: Annotated[int | None, typer.Option(help="Largest number of gradients for each photograph.", min=1)] = None,
-    step_size: Annotated[float | None, typer.Option(help="The assignment's lambda, for gradient_ascent.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Largest number of gradients for each photograph: 100, or 200 for gradient_ascent.", min=1),
+    ] = None,
+    step_size: Annotated[
+        float | None,
+        typer.Option(
+            help="The assignment's lambda, for gradient_ascent. Without it, epsilon over the mean of |dP/dX| at first, "
+            "1.2 times the share where P rises, taken back and halved where it falls."
+        ),
+    ] = None,
     seed: options.Seed = 0,
     model: options.Model = options.DEFAULT_MODEL,
     ensemble: Annotated[

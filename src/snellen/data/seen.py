@@ -1,12 +1,11 @@
 """What a network sees of a photograph under transforms, at the cost of what it can see.
 
 A small photograph is transformed pixel by pixel, exactly as :mod:`snellen.data.transforms` says. Of one whose shorter
-side is more than eight times what the network's resize leaves of it, that would be a minute of processor time for details
-that no network of that input size can see. There, what changes each pixel by itself is computed on the bytes of the
-part that is seen, rounded to 8 bits and resized by :meth:`Preprocessing.preprocess_fast`; what samples between pixels
-(rotation, scale, resolution, shift, blur), or has a gray between two bytes (occlusion), is computed on the mean of each square of so many pixels that at least four times the
-resized side is left. A probability moves by at most 0.03 by that on photographs of 16 megapixels
-(``tests/test_seen.py`` and ``benchmarks/robustness.py`` compare the two).
+side is eight times what the network's resize leaves of it or more, that would cost minutes for details that no network
+of that input size can see. There, what changes each pixel by itself is computed on the bytes of the part that is seen,
+rounded to 8 bits and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, scale,
+resolution, shift, blur), or has a gray between two bytes (occlusion), is computed on the means of squares of so many
+pixels that at least four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
 """
 
 from __future__ import annotations

@@ -1,0 +1,186 @@
+"""Near the limit: whole attacks beside their peers, a photograph of 16 megapixels, and what the machine allows.
+
+    python benchmarks/limits.py whole [--images 32] [--peers NAME...]  # 10 minutes
+    python benchmarks/limits.py large                                  # 5 minutes
+    python benchmarks/limits.py quick                                  # 20 seconds; status 1 where a ratio falls short
+
+Reads ../shared/data; for the peers see benchmarks/attack.py. All in interleaved rounds, by processor time, and by the
+clock. ``whole`` goes from files to verified PNG files: a peer reads, attacks the network's input with the fewest
+steps of 5, 10, 20 or 40 that fool as many files as ours do, writes PNG files, reads them back and classifies them.
+``whole`` and ``large`` write benchmarks/results/limits-NAME.json.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+import snellen
+from attack import BATCH, EPSILON, PEERS, RESULTS, SHARED, Attacker, inputs_of, labels_of, photographs
+from cost import decoding_rate, matrix_product_rate, memory_rate, operations_of_pass
+from snellen.attacks.attack import png_bytes
+from snellen.attacks.config import AttackConfig
+from snellen.attacks.gradients import FusedGradients, OpenVINOGradients, Query
+from snellen.attacks.search import Criterion, log_probability_or_margin
+from snellen.data.images import open_photo, read_image, to_image
+from snellen.data.seen import TOLERANCE, SeenPhotograph
+from snellen.data.transforms import TRANSFORMS, all_transforms, apply_transform
+from snellen.models.classifier import Classifier
+from snellen.models.predictions import softmax
+from snellen.runs.files import write_bytes, write_json
+from snellen.runs.provenance import hardware, versions
+
+QUICK = 1.3
+"""The least ratio of the fused copy's processor time to the graph's, for one gradient; 2 on quiet cores."""
+
+
+def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:
+    """Median seconds of each way, of the processor and of the clock, in rounds of one after another."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.process_time(), time.perf_counter()
+            way()
+            taken[name].append((time.process_time() - start[0], time.perf_counter() - start[1]))
+    return {
+        name: {
+            "processor": statistics.median(processor for processor, _ in times),
+            "clock": statistics.median(clock for _, clock in times),
+        }
+        for name, times in taken.items()
+    }
+
+
+def write(name: str, result: Mapping[str, object]) -> None:
+    """Write a result with what it was measured on."""
+    facts = {"threads": torch.get_num_threads(), "hardware": hardware(), "versions": versions()}
+    write_json(RESULTS / f"limits-{name}.json", {**result, **facts})
+
+
+def by_peer(classifier: Classifier, attacker: Attacker, paths: list[str], targets: torch.Tensor, steps: int) -> int:
+    """Attack as a user of a peer would, and count the files that are seen as their target."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs = inputs_of(classifier, paths)
+        labels = labels_of(classifier, inputs)
+        files = []
+        for values, label, target in zip(*(t.split(BATCH) for t in (inputs, labels, targets)), strict=True):
+            for one in attacker(values, label, target, steps).mul(255).round().div(255):
+                files.append(Path(folder) / f"{len(files)}.png")
+                write_bytes(files[-1], png_bytes(to_image(one[None])))
+        seen = labels_of(classifier, inputs_of(classifier, list(map(str, files))))
+        return int((seen == targets).sum())
+
+
+def whole(arguments: argparse.Namespace) -> None:
+    """Whole attacks, ours and the peers', from files to verified files."""
+    classifier = snellen.load(device="cpu")
+    paths = photographs()[: arguments.images]
+    config = AttackConfig("random", f"{EPSILON}/255")
+
+    def ours() -> snellen.FolderResult:
+        with tempfile.TemporaryDirectory() as folder:
+            return snellen.attack_folder(classifier, paths, config, folder)
+
+    found = ours()  # the first run converts the network
+    targets = torch.tensor([one.target.index for one in found.attacks if one.target])
+    fooled = sum(one.attacked.success for one in found.attacks)
+    ways: dict[str, Callable[[], object]] = {"snellen": ours}
+    enough = {}
+    for name in arguments.peers:
+        attacker = PEERS[name](classifier)
+        counts = {steps: by_peer(classifier, attacker, paths, targets, steps) for steps in (5, 10, 20, 40)}
+        enough[name] = next((steps for steps, count in counts.items() if count >= fooled), 40)
+        ways[name] = lambda attacker=attacker, steps=enough[name]: by_peer(classifier, attacker, paths, targets, steps)
+    seconds = interleaved(ways, arguments.rounds)
+    ratios = {
+        clock: min((seconds[name][clock] for name in arguments.peers), default=float("nan")) / seconds["snellen"][clock]
+        for clock in ("processor", "clock")
+    }
+    # A gradient in the input alone takes two forward passes' operations.
+    gradients, operations = sum(one.gradients for one in found.attacks), 2 * operations_of_pass(classifier)
+    limits = {
+        "operations_a_second_of_a_matrix_product": matrix_product_rate("float32"),
+        "bytes_a_second_of_memory": memory_rate(),
+        "photographs_decoded_a_second": decoding_rate(paths, 1.0),
+        "operations_of_all_gradients": gradients * operations,
+    }
+    write(
+        "whole",
+        {"images": len(paths), "engine": found.engine, "gradients": gradients, "fooled": fooled, "seconds": seconds,
+         "steps_of_peers": enough, "ratios_to_best_peer": ratios, "limits": limits},
+    )  # fmt: skip
+    least = limits["operations_of_all_gradients"] / limits["operations_a_second_of_a_matrix_product"]
+    print(f"{found.engine}; {seconds}; ratios to the best peer {ratios}; matrix products alone take {least:.2f} s")
+
+
+def large(arguments: argparse.Namespace) -> None:
+    """A photograph of 16 megapixels: what each costs beside decoding it, and how far its answers are from exact."""
+    classifier = snellen.load(device="cpu")
+    path = SHARED / "images" / "peppers.jpg"
+    photo = open_photo(path)
+    seen = SeenPhotograph(classifier.preprocessing, photo)
+
+    def probabilities(inputs: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():
+            return softmax(classifier.logits_from_inputs(inputs))[0]
+
+    furthest, tops = 0.0, True
+    for transform in all_transforms()[:: arguments.every]:
+        with torch.no_grad():
+            exact = classifier.preprocessing.preprocess(apply_transform(photo.pixels, transform))
+            one, other = probabilities(seen.under(transform)), probabilities(exact)
+        furthest = max(furthest, float((one - other).abs().max()))
+        tops = tops and (one.argmax() == other.argmax() or float(other.topk(2).values.diff().abs()) < 2 * TOLERANCE)
+    ways: dict[str, Callable[[], object]] = {
+        "decode": lambda: read_image(path),
+        "classify": lambda: snellen.classify(classifier, path),
+        "stress": lambda: snellen.stress(classifier, path),
+    }
+    seconds = interleaved(ways, arguments.rounds)
+    names = {name: len(one.ladder) for name, one in TRANSFORMS.items()}
+    ratio = seconds["classify"]["processor"] / seconds["decode"]["processor"]
+    write(
+        "large",
+        {"seconds": seconds, "classify_over_decode": ratio, "furthest_probability": furthest, "same_tops": bool(tops),
+         "tolerance": TOLERANCE, "transforms": names},
+    )  # fmt: skip
+    print(f"{seconds}; classify over decode {ratio:.1f}; furthest probability {furthest:.4f}; same tops: {bool(tops)}")
+
+
+def quick(arguments: argparse.Namespace) -> None:
+    """One gradient, by the graph and by the fused copy: a ratio that load does not move much."""
+    torch.set_num_threads(1)
+    classifier = snellen.load(device="cpu")
+    inputs = torch.rand(1, 3, *classifier.preprocessing.size, generator=torch.Generator().manual_seed(0))
+    queries = [Query(inputs, Criterion(0, 812), log_probability_or_margin)] * 4
+    engines = {"graph": OpenVINOGradients(classifier), "fused": FusedGradients(classifier, "float32")}
+    ways = {name: (lambda engine=engine: list(engine.run(queries))) for name, engine in engines.items()}
+    interleaved(ways, 1)
+    seconds = interleaved(ways, arguments.rounds)
+    ratio = seconds["fused"]["processor"] / seconds["graph"]["processor"]
+    print(f"a gradient takes the fused copy {ratio:.2f} times the graph's processor time, at least {QUICK} promised")
+    sys.exit(ratio < QUICK)
+
+
+def main() -> None:
+    """Run one of the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    for measure in (whole, large, quick):
+        command = commands.add_parser(measure.__name__)
+        command.set_defaults(measure=measure)
+        command.add_argument("--images", type=int, default=32)
+        command.add_argument("--rounds", type=int, default=3)
+        command.add_argument("--every", type=int, default=1, help="Of the transforms, each so many-th.")
+        command.add_argument("--peers", nargs="*", default=list(PEERS), choices=list(PEERS))
+    arguments = parser.parse_args()
+    arguments.measure(arguments)
+
+
+if __name__ == "__main__":
+    main()
