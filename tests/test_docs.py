@@ -60,7 +60,7 @@ CUTS = (
     ("--seeds 3", "--seeds 2", "as above"),
     ("--robust", "--robust --steps 2", "a robust attack takes minutes"),
     ("--epsilon min", "--epsilon min --steps 20", "a search over bounds takes many gradients"),
-    ("attack my-folder", "attack my-folder --steps 2", "twelve searches take as many gradients each"),
+    ("attack my-folder", "attack my-folder/cat --steps 2", "six photographs are a folder too, and each is drawn"),
     ("resnet18.a1_in1k", "tf_efficientnet_lite1", "the hub is not asked; lite1 comes inside a package"),
 )
 # What is added to an exam's configuration that a page writes, for the same reason.
