@@ -5,7 +5,8 @@ side is eight times what the network's resize leaves of it or more, that would c
 of that input size can see. There, what changes each pixel by itself is computed on the bytes of the part that is seen,
 rounded to 8 bits and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, scale,
 resolution, shift, blur), or has a gray between two bytes (occlusion), is computed on the means of squares of so many
-pixels that at least four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
+pixels that at least four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16
+megapixels.
 """
 
 from __future__ import annotations
