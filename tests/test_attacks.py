@@ -22,7 +22,7 @@ from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.discussion import discuss, discuss_stall
+from snellen.attacks.discussion import discuss, discuss_rule, discuss_stall
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
 from snellen.attacks.figures import draw_probability_curves
 from snellen.attacks.files import attacked_names
@@ -101,14 +101,18 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert len(stalled.curve) == 10
     assert stalled.curve[0].probability == pytest.approx(probability.item(), rel=1e-3)
     assert stalled.curve[0].gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
-    assert "That is the stall." in discuss_stall(stalled, 1000.0)
-    assert "no stall" in discuss_stall(stalled, 1e20)
+    assert "that is the stall." in discuss_stall(stalled, 1000.0)
+    assert "here it does not stall" in discuss_stall(stalled, 1e20)
     strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=10))
     assert strong.curve[0].gradient_norm == pytest.approx(stalled.curve[0].gradient_norm, rel=1e-3)
     assert len(draw_probability_curves({"the rule": stalled, "APGD": strong}).axes) == 2
     untargeted = attack(classifier, photograph(), config=AttackConfig(None, "8/255", steps=2))
     assert untargeted.curve[0].gradient_norm is None
-    assert "nothing is known" in discuss_stall(untargeted, 1.0)
+    assert "Nothing is known" in discuss_stall(untargeted, 1.0)
+    said, why = discuss_rule(stalled, strong, 1000.0)
+    assert f"does not get there on {strong.name}" in said
+    assert "in ten gradients, where the attack above takes it to" in said
+    assert why == discuss_stall(strong, 1000.0)
 
 
 def test_noise_of_a_reduced_photograph_reaches_every_pixel() -> None:

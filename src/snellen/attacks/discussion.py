@@ -193,6 +193,26 @@ def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
     )
 
 
+def discuss_rule(rule: AttackResult, strong: AttackResult, rate: float) -> list[str]:
+    """How the assignment's own update did beside a strong attack on one photograph, and why a constant lambda stalls.
+
+    Args:
+        rule: attack by the update, its lambda searched for.
+        strong: attack whose steps do not depend on the size of the gradient.
+        rate: the constant lambda that is spoken of.
+    """
+    verdict = "works" if rule.attacked.success else "does not get there"
+    here, there = (
+        f"{share(max(met.probability for met in one.curve))} in {counted(len(one.curve), 'gradient')}"
+        for one in (rule, strong)
+    )
+    found = (
+        f"The assignment's own update {verdict} on {stem(strong.name)}: with a lambda that is searched for at each "
+        f"step, it takes P(y_fool) to {here}, where the attack above takes it to {there}."
+    )
+    return [found, discuss_stall(strong, rate)]
+
+
 def discuss_stall(attack: AttackResult, rate: float) -> str:
     """Why a constant lambda stalls on this photograph, from the gradients that an attack on it met.
 
@@ -202,27 +222,28 @@ def discuss_stall(attack: AttackResult, rate: float) -> str:
     """
     met = [(one.probability, one.gradient_norm) for one in attack.curve if one.gradient_norm is not None]
     if not met:
-        return f"{attack.name}: nothing is known of the gradient of P(y_fool)."
+        return f"Nothing is known of the gradient of P(y_fool) on {stem(attack.name)}."
     (first, norm), (steepest_at, steepest) = met[0], max(met, key=lambda one: one[1])
     width, height = attack.image.size
     # The root mean square of one value's move, in steps of 1/255.
     moved = rate * norm / math.sqrt(3 * width * height) * 255
-    sentences = [
-        f"In {attack.name} P(y_fool) is {first:.1e} at first, so P (1 - P), to which its gradient is proportional, is "
-        f"{first * (1 - first):.1e}: the norm of dP/dX' is {norm:.1e} there and {steepest:.1e} where it is steepest, "
-        f"at P = {steepest_at:.2f}, {steepest / max(norm, 1e-300):.0f} times as much."
-    ]
-    if moved < 0.5:
-        sentences.append(
-            f"With a constant lambda of {rate:g} the first step moves a value by {moved:.1e} of 1/255 (root mean "
-            f"square): it takes {math.ceil(0.5 / max(moved, 1e-300)):,} such steps until most values of an 8-bit file "
-            "have changed at all, and until then neither P nor its gradient does. That is the stall."
-        )
-    else:
-        sentences.append(f"A constant lambda of {rate:g} moves a value by {moved:.1f} of 1/255 at once: no stall.")
-    last = met[-1][0]
-    sentences.append(
-        f"The attack shown here, whose steps do not depend on the size of the gradient, took P to {last:.2f} in "
-        f"{len(attack.curve)} gradients."
+    why = (
+        f"Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
+        f"{first:.1e}. Its norm there is {norm:.1e}; where it is steepest, at P = {steepest_at:.2f}, it is "
+        f"{steepest:.1e}, {_times(steepest, norm)} as much. No one lambda suits both ends."
     )
-    return " ".join(sentences)
+    if moved >= _HALF_A_LEVEL:
+        return f"{why} A constant {rate:g} moves a value by {moved:.1f} of 1/255 at once: here it does not stall."
+    return (
+        f"{why} A constant lambda of {rate:g} moves a value by {moved:.0e} of 1/255 in the first step (root mean "
+        f"square), and about {math.ceil(_HALF_A_LEVEL / max(moved, 1e-300)):.0e} such steps would pass before most "
+        "values of an 8-bit file change at all: that is the stall."
+    )
+
+
+_HALF_A_LEVEL = 0.5
+
+
+def _times(large: float, small: float) -> str:
+    ratio = large / max(small, 1e-300)
+    return f"{ratio:.0f} times" if ratio < 1000 else f"{ratio:.0e} times"

@@ -181,8 +181,8 @@ def draw_probability_curves(attacks: Mapping[str, AttackResult]) -> Figure:
             below.plot(steps, norms, "o-", markersize=3, color=colour)
         for axes in (above, below):
             axes.set_yscale("log")
-        above.set_ylabel(r"$P(y_{\mathrm{fool}})$")
-        below.set_ylabel(r"$\Vert dP / dX'\Vert_2$")
+        above.set_ylabel("P(y_fool)")
+        below.set_ylabel("norm of dP/dX'")
         below.set_xlabel("gradient")
         above.legend(loc="lower right", frameon=False)
     return figure

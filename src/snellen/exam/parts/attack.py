@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from snellen.attacks.attack import attack
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.discussion import discuss_attacks, headline
-from snellen.attacks.figures import draw_attacks, draw_details
+from snellen.attacks.discussion import discuss_attacks, discuss_rule, headline
+from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -32,14 +33,15 @@ _MOST_ROWS_OF_A_TABLE = 24
 _USUAL_GRADIENTS = 12
 _SECONDS_OF_A_MEGAPIXEL = 0.13
 """Of one gradient through the resize and the crop, beside the network's; measured on one core."""
+_CONSTANT_LAMBDA = 1.0
 _ASKED_FOR = 4
 """Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
-    "probability, on values that are always rounded to 8 bits. The assignment's own update, the method "
-    "gradient_ascent, stalls where the target's probability is near zero.",
-    "gradient_ascent": "The search is the assignment's own update: steps of a fixed size along the gradient of the "
-    "target's probability.",
+    "probability, on values that are always rounded to 8 bits. The assignment's own update is tried "
+    "beside it on the first photograph.",
+    "gradient_ascent": "The search is the assignment's own update: steps along the gradient of the target's "
+    "probability, each with a lambda that backtracking finds.",
 }
 _ROBUST = (
     " It is robust: each step follows the mean over transforms that are drawn (mirror, crop, rotation, grayscale), so "
@@ -137,6 +139,7 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks.append(Discussion(discuss_attacks(attacks)))
+    blocks += _by_the_rule(context, attacks[0])
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
@@ -155,6 +158,27 @@ def run(context: Context) -> Answer:
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names),
     )
+
+
+def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
+    """The assignment's own update beside the search that was taken, on the first photograph."""
+    asked = context.attack
+    if asked.method == "gradient_ascent" or asked.robust or not strong.curve:
+        return []
+    config = AttackConfig(context.target, context.epsilon, method="gradient_ascent", seed=context.seed)
+    rule = attack(context.classifier, strong.source, config=config)
+    write_json(context.folder / "rule.json", {**rule.to_dict(), "provenance": context.provenance})
+    picture = context.folder / "rule.png"
+    write_figure(picture, draw_probability_curves({"Auto-PGD": strong, "the assignment's update": rule}))
+    return [
+        Heading("The assignment's own update"),
+        Picture(
+            picture,
+            f"P(y_fool) on {Path(strong.name).name} at each gradient, and how steep it is there, of both searches.",
+            0.66,
+        ),
+        Discussion(discuss_rule(rule, strong, _CONSTANT_LAMBDA)),
+    ]
 
 
 def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> list[tuple[str, str]]:

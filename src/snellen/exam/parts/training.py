@@ -210,7 +210,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks.append(Discussion([*compared, *discuss(result)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
-    blocks.append(Picture(pictured / CONFUSION, "True classes (rows) against predicted ones (columns).", 0.6))
+    blocks.append(Picture(pictured / CONFUSION, f"{name}: true classes (rows) against predicted ones (columns).", 0.6))
     return blocks
 
 
@@ -236,7 +236,7 @@ def _filters(pictured: Path, result: TrainingResult) -> list[Block]:
         return []
     pictures: list[Block] = [Picture(end, _filters_caption(result))]
     if start.is_file() and start.read_bytes() != end.read_bytes():
-        pictures.append(Picture(start, "The same filters before the first step, in the same order.", 0.5))
+        pictures.append(Picture(start, f"{result.network_name}: the same filters before the first step.", 0.5))
     return pictures
 
 
@@ -244,7 +244,7 @@ def _filters_caption(result: TrainingResult) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
     return (
-        f"The {count} first-layer filters of {height} x {width}, 16 in a row, each stretched by itself: less its "
+        f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each stretched by itself: less its "
         f"smallest value, over its new largest.{_still_noise(result)}"
     )
 
