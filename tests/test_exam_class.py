@@ -289,6 +289,61 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
     assert snellen_command("verify", toy).returncode == 2
 
 
+def exam_folder(home: Path, **provenance: object) -> Path:
+    """The least that passes for an exam's folder, by hand."""
+    from snellen.runs.provenance import Provenance
+    from snellen.runs.serialise import to_plain
+
+    home.mkdir(parents=True, exist_ok=True)
+    made = to_plain(Provenance.collect(model="toy", weights=toy_classifier().digest, seed=0)) | provenance
+    (home / "manifest.json").write_text(json.dumps({"provenance": made, "files": []}))
+    (home / "contents.json").write_text(json.dumps({"photographs": {}, "digests": {}}))
+    return home
+
+
+def lines_of(home: Path, means: Means | None = None) -> list[str]:
+    return [str(claim) for claim in verify_exam(home, means).claims]
+
+
+def test_a_strangers_folder_is_no_bundled_model(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """A folder in the working directory that bears a bundled model's name does not decide about anything."""
+    (tmp_path / "tf_efficientnet_lite0").mkdir()
+    shutil.copy(toy / "net.safetensors", tmp_path / "tf_efficientnet_lite0" / "model.safetensors")
+    photograph = bundled_photographs()[0].path
+    terms = ["verify", photograph, "--original", photograph, "--epsilon", "4/255"]
+    for model in ([], ["--model", "tf_efficientnet_lite0"]):
+        done = snellen_command(*terms, *model, cwd=tmp_path)
+        assert "the original is seen as espresso" in done.stdout, done.stderr
+    refused = snellen_command(*terms, "--architecture", "plain", cwd=tmp_path)
+    assert (refused.returncode, "only a .safetensors file needs one" in refused.stderr) == (2, True)
+
+
+def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path: Path, monkeypatch) -> None:
+    """The probe is put on the model at hand, and the digits are the package's, whatever lies here by their names."""
+    from snellen.data.datasets.digits import DIGITS
+    from snellen.transfer.files import Description, save_probe
+    from snellen.transfer.linear import LinearProbe
+
+    classifier = toy_classifier()
+    run = exam_folder(tmp_path / "exam") / "probe"
+    run.mkdir()
+    labels = tuple(map(str, range(10)))
+    save_probe(
+        run,
+        LinearProbe(np.zeros((10, 3), np.float32), np.eye(10, dtype=np.float32)[0], "logistic", 1.0),
+        Description("toy", classifier.digest, classifier.preprocessing, False, "logistic", 1.0, labels, DIGITS, ""),
+    )
+    (run / "result.json").write_text(json.dumps({"dataset": DIGITS, "accuracy": {"count": 100, "n": 120}}))
+    for name in ("toy", DIGITS):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for datasets in ({}, {DIGITS: DIGITS}):
+        said = next(line for line in lines_of(Path("exam"), Means(classifier, datasets)) if ": accuracy" in line)
+        assert said == ("does not hold: probe: accuracy 100 of 120 on the test images: from its weights 12 of 120")
+    other = classifier_of(MeanColours(toy_weights() + 1), 16, 4)
+    assert any("learned from other weights of toy" in line for line in lines_of(Path("exam"), Means(other)))
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]

@@ -39,6 +39,29 @@ def load_classifier(
 
         named = None if model == options.DEFAULT_MODEL else model
         classifier = load_probe(probe, model=named, architecture=architecture, device=device)
+    _say_notes(classifier)
+    return classifier
+
+
+def load_trusted(
+    model: str, architecture: str | None, device: str, described: options.Description = options.NOTHING_SAID
+) -> Classifier:
+    """The classifier of ``--model`` that decides about strangers' files: a bundled one from its package.
+
+    What was unpacked into the working directory may bear a bundled model's name, and is not to take its place.
+
+    Raises:
+        InputError: it cannot be loaded.
+    """
+    from snellen.models.bundled import BUNDLED
+    from snellen.models.classifier import load, load_bundled
+
+    found = load_bundled if model in BUNDLED else load
+    classifier = found(model, architecture=architecture, device=device, **described.as_arguments())
+    _say_notes(classifier)
+    return classifier
+
+
+def _say_notes(classifier: Classifier) -> None:
     for note in classifier.notes:
         output.stderr.print(output.printable(f"{classifier.name}: {note}"), soft_wrap=True)
-    return classifier

@@ -53,6 +53,7 @@ def verify(
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """What holds: recomputes what exams' folders or an attacked file claim; status 1 where something does not."""
+    from snellen.cli.classifier import load_trusted
     from snellen.errors import InputError
 
     if original is not None:
@@ -60,7 +61,7 @@ def verify(
             raise InputError(f"{len(paths)} files and one --original", "one attacked file")
         if epsilon is None:
             raise InputError("--original needs the bound", "--epsilon 4/255")
-        classifier = _model(model or options.DEFAULT_MODEL, architecture, device, described)
+        classifier = load_trusted(model or options.DEFAULT_MODEL, architecture, device, described)
         holds = _print(_claims_of_file(classifier, paths[0], original, epsilon, target))
     else:
         holds = _verify_folders(paths, epsilon, target, pool, dataset or [], model, architecture, device, described)
@@ -90,6 +91,7 @@ def _verify_folders(
 ) -> bool:
     """Verify each folder, and say which are alike; whether everything holds."""
     from snellen.attacks.file_check import steps_of
+    from snellen.cli.classifier import load_trusted
     from snellen.errors import InputError
     from snellen.exam.verify import Means, twins, verify_exam
 
@@ -101,7 +103,7 @@ def _verify_folders(
         try:
             name = model or _bundled_model_of(path)
             if name is not None and name not in classifiers:
-                classifiers[name] = _model(name, architecture, device, described)
+                classifiers[name] = load_trusted(name, architecture, device, described)
             classifier = None if name is None else classifiers[name]
             if target is not None and classifier is None:
                 raise InputError(f"{path}: --target needs the model", "--model")
@@ -129,12 +131,6 @@ def _bundled_model_of(folder: Path) -> str | None:
 
     name = model_of(folder)
     return name if name in BUNDLED else None
-
-
-def _model(name: str, architecture: str | None, device: str, described: options.Description) -> Classifier:
-    from snellen.cli.classifier import load_classifier
-
-    return load_classifier(name, None, architecture, device, described)
 
 
 def _print(claims: Iterable[Claim]) -> bool:

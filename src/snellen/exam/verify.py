@@ -17,7 +17,7 @@ from snellen.attacks.file_check import Claim, check_file
 from snellen.attacks.result import AttackResult
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
-from snellen.data.datasets.digits import DIGITS
+from snellen.data.datasets.digits import DIGITS, digits
 from snellen.errors import InputError, SnellenError, shown
 from snellen.evaluation.evaluate import evaluate as evaluate_probe
 from snellen.exam.contents import CONTENTS, Contents, digest
@@ -30,7 +30,7 @@ from snellen.runs.serialise import from_plain, read_json
 from snellen.training.data import InMemoryDataset, load_data
 from snellen.training.evaluate import evaluate as evaluate_network
 from snellen.training.files import METRICS, read_results
-from snellen.transfer.files import DESCRIPTION, load_probe
+from snellen.transfer.files import DESCRIPTION, load_probe_on
 
 _MOST_FILES = 100_000
 _MOST_PHOTOGRAPHS = 2_000
@@ -312,8 +312,9 @@ class _Verification:
             about = read_json(_below(self._home, f"{name}/{DESCRIPTION}"))
             _below(self._home, f"{name}/probe.safetensors")
             classifier, model = self._means.classifier, about.get("model") if isinstance(about, dict) else None
-            if classifier is None or model != classifier.name or not self._is_bundled(model):
-                yield Claim(f"{name}: accuracy {said.count} of {said.n}: its network is no bundled one", None)
+            if classifier is None or model != classifier.name:
+                what = f"{name}: accuracy {said.count} of {said.n}: its network {shown(model)} is not the model given"
+                yield Claim(what, None)
                 continue
             data = self._data(said.dataset, f"{name}: accuracy {said.count} of {said.n}")
             if isinstance(data, Claim):
@@ -321,21 +322,17 @@ class _Verification:
                 continue
             split = train_test(data, self._provenance.seed or 0)
             test = ImageSet(data.name, split.labels, {"test": split.test}, data.fingerprint)
-            found = evaluate_probe(load_probe(run, device="cpu"), test).accuracy
+            found = evaluate_probe(load_probe_on(classifier, run), test).accuracy
             yield _accuracy(name, said.count, said.n, found.count, found.n)
-
-    @staticmethod
-    def _is_bundled(model: object) -> bool:
-        from snellen.models.bundled import BUNDLED
-
-        return model in BUNDLED
 
     def _data(self, name: str, what: str) -> ImageSet | Claim:
         """The data set of that name, where it comes with the packages or somebody said where it lies."""
+        place = self._means.datasets.get(name, name)
+        if place == DIGITS:
+            # Not what may have been unpacked into the working directory under that name.
+            return digits()
         if name in self._means.datasets:
-            return open_dataset(self._means.datasets[name])
-        if name == DIGITS:
-            return open_dataset(DIGITS)
+            return open_dataset(place)
         return Claim(f"{what}: say where its data set {shown(name)} lies, as `dataset`", None)
 
 

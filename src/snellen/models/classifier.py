@@ -22,8 +22,8 @@ from snellen.data.reading import profiles_ignored
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
 from snellen.models.layers import Layer, find_layers
-from snellen.models.pretrained import LoadOptions
-from snellen.models.resolve import DEFAULT_MODEL, resolve
+from snellen.models.pretrained import LoadOptions, Pretrained
+from snellen.models.resolve import DEFAULT_MODEL, resolve, resolve_bundled
 from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.provenance import Provenance, fingerprint
 
@@ -258,7 +258,37 @@ def load(
     """
     chosen = choose_device(device)
     options = LoadOptions(architecture, _given_labels(labels), given_preprocessing(preprocessing), train_size)
-    found = resolve(str(name), options)
+    return _classifier(resolve(str(name), options), chosen)
+
+
+def load_bundled(
+    name: str,
+    *,
+    architecture: str | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    preprocessing: str | Path | Mapping[str, Any] | Preprocessing | PreprocessingConfig | None = None,
+    train_size: bool = False,
+    device: str = "auto",
+) -> Classifier:
+    """The bundled classifier ``name``, whatever lies in the working directory under that name.
+
+    Args:
+        name: a bundled model.
+        architecture: refused, as :func:`load` refuses it beside such a name.
+        labels: as :func:`load` takes them.
+        preprocessing: as :func:`load` takes it.
+        train_size: as :func:`load` takes it.
+        device: as :func:`load` takes it.
+
+    Raises:
+        ModelError, InputError: as :func:`load`, or no bundled model of that name.
+    """
+    chosen = choose_device(device)
+    options = LoadOptions(architecture, _given_labels(labels), given_preprocessing(preprocessing), train_size)
+    return _classifier(resolve_bundled(name, options), chosen)
+
+
+def _classifier(found: Pretrained, device: torch.device) -> Classifier:
     return Classifier(
         found.network,
         found.preprocessing,
@@ -267,7 +297,7 @@ def load(
         digest=found.digest,
         source=found.source,
         notes=found.notes,
-        device=str(chosen),
+        device=str(device),
     )
 
 

@@ -59,6 +59,20 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
         raise ModelError(f"{where}{error.message}", error.hint) from error
 
 
+def resolve_bundled(name: str, options: LoadOptions | None = None) -> Pretrained:
+    """The bundled model ``name`` from its package, also where a file or folder has that name; see :func:`resolve`.
+
+    Raises:
+        ModelError: no bundled model of that name, or as for :func:`resolve`.
+    """
+    if name not in BUNDLED:
+        raise ModelError(f"{name}: no bundled model", ", ".join(BUNDLED))
+    options = options or LoadOptions()
+    if options.architecture is not None:
+        raise _not_needed(name)
+    return complete(name, from_package(name), options)
+
+
 def named_on_the_hub(name: str) -> bool:
     """Whether ``name`` is a repository of somebody's on the hub, and nothing that lies on this machine."""
     return name.startswith(_HUB) or (_OWNER_AND_NAME.fullmatch(name) is not None and not _exists(name))
@@ -77,7 +91,7 @@ def _find(name: str, options: LoadOptions) -> Found:
     if _exists(name) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
         return from_file(folder / MODEL_FILE, options)
     if options.architecture is not None:
-        raise ModelError(f"{name}: an architecture was given", "only a .safetensors file needs one")
+        raise _not_needed(name)
     if _exists(name) and (folder / CONFIG).is_file():
         return _from_repository(name, LocalRepository(folder), options)
     if name in BUNDLED:
@@ -87,6 +101,10 @@ def _find(name: str, options: LoadOptions) -> Found:
     except HubUnreachableError as error:
         missing = f"{name}: no such folder, and the hub cannot be reached" if _is_bare(name) else error.message
         raise ModelError(missing, f"offline works: {', '.join(offline_models())}") from error
+
+
+def _not_needed(name: str) -> ModelError:
+    return ModelError(f"{name}: an architecture was given", "only a .safetensors file needs one")
 
 
 def _from_publisher(name: str, options: LoadOptions) -> Found:

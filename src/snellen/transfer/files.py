@@ -16,7 +16,7 @@ from snellen.errors import InputError, ModelError
 from snellen.inference.features import width_of
 from snellen.models.classifier import Classifier, load
 from snellen.models.resolve import named_on_the_hub
-from snellen.models.safetensors import check_fit, file_digest, read_header, read_safetensors
+from snellen.models.safetensors import SafetensorsHeader, check_fit, file_digest, read_header, read_safetensors
 from snellen.runs.files import Run, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import from_plain, read_json
@@ -138,13 +138,38 @@ def load_probe(
         ModelError: its network is not here, or has other weights than the probe learned from.
     """
     folder = Path(folder)
+    said, header = _read_probe(folder)
+    _check_named(folder, said.model, model)
+    return _on(_base(said, architecture, device), folder, said, header)
+
+
+def load_probe_on(base: Classifier, folder: str | Path) -> Classifier:
+    """The same on a network that is at hand: nothing is looked for under the name that the folder says.
+
+    Args:
+        base: classifier of the network that the probe learned from; its classes and preprocessing do not matter.
+        folder: run folder.
+
+    Raises:
+        InputError: the folder holds no sound probe.
+        ModelError: it learned from other weights.
+    """
+    folder = Path(folder)
+    return _on(base, folder, *_read_probe(folder))
+
+
+def _read_probe(folder: Path) -> tuple[Description, SafetensorsHeader]:
+    """What a probe's folder says, and the header of its weights."""
     said = _read_description(folder / DESCRIPTION)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: no such file", _ACCEPTED)
-    header = read_header(weights)
-    _check_named(folder, said.model, model)
-    base = _base(said, architecture, device)
+    return said, read_header(weights)
+
+
+def _on(base: Classifier, folder: Path, said: Description, header: SafetensorsHeader) -> Classifier:
+    """The classifier of a probe and the network that it learned from."""
+    weights = folder / WEIGHTS
     if said.weights != base.digest:
         raise ModelError(f"{folder}: its probe learned from other weights of {said.model}", "train the probe again")
     classes = len(said.labels)
@@ -154,7 +179,7 @@ def load_probe(
     network = ProbeNetwork(base.network, tensors["weight"], tensors["bias"], said.mirrored)
     return Classifier(
         network.eval().requires_grad_(False),
-        base.preprocessing,
+        said.preprocessing,
         Labels(said.labels),
         name=f"{said.model} + {said.kind} probe",
         digest=fingerprint(said.weights + file_digest(weights)),
