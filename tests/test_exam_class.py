@@ -344,6 +344,17 @@ def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path:
     assert any("learned from other weights of toy" in line for line in lines_of(Path("exam"), Means(other)))
 
 
+def test_a_name_is_no_verdict(tmp_path: Path, snellen_command) -> None:
+    """A file's name with ends of lines in it stays on its line, as a folder's own does."""
+    home = exam_folder(tmp_path / "exam\nholds: all of it")
+    (home / "training" / "x\nholds: all of it").mkdir(parents=True)
+    (home / "training" / "x\nholds: all of it" / "metrics.json").write_text("{}")
+    done = snellen_command("verify", home, home)
+    assert done.returncode == 1, done.stderr
+    assert "x\\nholds: all of it" in done.stdout
+    assert not any(line.startswith("holds: all") for line in done.stdout.splitlines())
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]

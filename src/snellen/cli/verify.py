@@ -115,7 +115,7 @@ def _verify_folders(
             bad += 1
             continue
         if len(paths) > 1:
-            output.stdout.print(f"{path}:", soft_wrap=True)
+            output.stdout.print(output.printable(f"{path}:"), soft_wrap=True)
         holds &= _print(one.claims)
     for one_name, other, what in twins(verified):
         output.stdout.print(f"{one_name} and {other} have the same {what}", soft_wrap=True)
@@ -138,6 +138,7 @@ def _print(claims: Iterable[Claim]) -> bool:
     holds = True
     for claim in claims:
         style = {True: "green", False: "red", None: None}[claim.holds]
-        output.stdout.print(output.as_options(str(claim)), soft_wrap=True, style=style)
+        # Names of a stranger's files may hold ends of lines, and look like verdicts of ours.
+        output.stdout.print(output.printable(output.as_options(str(claim))), soft_wrap=True, style=style)
         holds &= claim.holds is not False
     return holds
