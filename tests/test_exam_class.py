@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -353,6 +354,25 @@ def test_a_name_is_no_verdict(tmp_path: Path, snellen_command) -> None:
     assert done.returncode == 1, done.stderr
     assert "x\\nholds: all of it" in done.stdout
     assert not any(line.startswith("holds: all") for line in done.stdout.splitlines())
+
+
+def test_folders_without_end_are_a_line(tmp_path: Path, snellen_command) -> None:
+    """Nested deeper than Python's stack, and then than paths may be long; the next folder is verified all the same."""
+    deep, plain = exam_folder(tmp_path / "deep"), exam_folder(tmp_path / "plain")
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "manifest.json").write_text("[" * 100_000)
+    done = snellen_command("verify", deep, tmp_path / "bad", plain)
+    subprocess.run(["rm", "-r", deep], check=True)  # pytest's own way recurses
+    assert "does not hold: its folders are nested too deeply to be an exam's (at most 32)" in done.stdout, done.stderr
+    assert f"{plain}:" in done.stdout
+    assert (done.returncode, "bad: holds no finished exam" in done.stderr) == (1, True)
 
 
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:

@@ -114,6 +114,11 @@ def _verify_folders(
             output.complain(str(error))
             bad += 1
             continue
+        except Exception as error:
+            # Whatever one stranger's folder does to a reader, the others are still to be verified.
+            output.complain(f"{path}: {type(error).__name__}: {error}")
+            holds = False
+            continue
         if len(paths) > 1:
             output.stdout.print(output.printable(f"{path}:"), soft_wrap=True)
         holds &= _print(one.claims)

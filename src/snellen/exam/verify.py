@@ -7,6 +7,7 @@ Which model it was, and where a data set lies that does not come with the packag
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ from snellen.transfer.files import DESCRIPTION, load_probe_on
 
 _MOST_FILES = 100_000
 _MOST_PHOTOGRAPHS = 2_000
+_DEEPEST = 32
+"""Folders within folders; an exam's are fewer."""
 _NAMED = 8
 """Files that are named by themselves; of more, their number is said."""
 _TOLERANCE = 0.01
@@ -146,6 +149,27 @@ def _below(home: Path, name: str) -> Path:
     return path
 
 
+def _paths_below(home: Path) -> Iterator[Path]:
+    """The files and folders below ``home``; no link is followed.
+
+    Raises:
+        InputError: more of them, or nested deeper, than an exam leaves; or a folder that cannot be listed.
+    """
+
+    def fail(error: OSError) -> None:
+        raise InputError(f"{shown(error.filename)}: cannot be listed: {error.strerror}") from error
+
+    count = 0
+    for folder, folders, files in os.walk(home, onerror=fail):
+        here = Path(folder)
+        count += len(folders) + len(files)
+        if count > _MOST_FILES:
+            raise InputError("its files are too many to be an exam's", f"at most {_MOST_FILES:,}")
+        if folders and len(here.relative_to(home).parts) >= _DEEPEST:
+            raise InputError("its folders are nested too deeply to be an exam's", f"at most {_DEEPEST}")
+        yield from (here / name for name in (*folders, *files))
+
+
 class _Verification:
     """One folder's claims, as they are gone through."""
 
@@ -157,7 +181,11 @@ class _Verification:
 
     def run(self) -> Verified:
         """Go through them all; what cannot be read does not hold. Where there is a link, nothing is read."""
-        odd = [path for path in self._home.rglob("*") if path.is_symlink() or not (path.is_file() or path.is_dir())]
+        try:
+            paths = list(_paths_below(self._home))
+        except InputError as error:
+            return Verified(self._home, (Claim(str(error), False),), (), ())
+        odd = [path for path in paths if path.is_symlink() or not (path.is_file() or path.is_dir())]
         if odd:
             names = [shown(path.relative_to(self._home).as_posix()) for path in sorted(odd)[:_NAMED]]
             claims = [Claim(f"{name}: is a link, or no file, as an exam leaves none", False) for name in names]
