@@ -375,6 +375,30 @@ def test_folders_without_end_are_a_line(tmp_path: Path, snellen_command) -> None
     assert (done.returncode, "bad: holds no finished exam" in done.stderr) == (1, True)
 
 
+def test_a_network_vouches_for_its_own_recipe_only(tmp_path: Path) -> None:
+    """Not a network that another file names, nor one that the weights say, nor a recipe that anybody's network fits."""
+    from snellen.training.recipe import read_recipe
+    from snellen.training.trainer import train
+
+    home = exam_folder(tmp_path / "exam")
+    run = home / "training" / "plain"
+    train("digits", read_recipe("plain", epochs=1, size=8), out=run, device="cpu")
+
+    def said(change=lambda _: None) -> str:
+        edited(run / "metrics.json", change)
+        return next(line for line in lines_of(home) if "training/plain" in line and "lists all files" not in line)
+
+    assert said().startswith("holds: training/plain: accuracy")
+    (run / "config.json").write_text('{"architecture": "resnet18"}')
+    assert said().startswith("does not hold: training/plain: its config.json says another network")
+    (run / "config.json").unlink()
+    assert said(lambda v: v["recipe"].update(network_options={"members": 2})).startswith(
+        "does not hold: training/plain: its weights are of the network that its recipe says"
+    )
+    assert said(lambda v: v["recipe"].update(network="batchnorm", network_options={})).startswith("does not hold")
+    assert said(lambda v: v["recipe"].update(network="resnet18")).startswith("cannot be told: training/plain: accuracy")
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]

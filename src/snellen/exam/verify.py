@@ -24,7 +24,11 @@ from snellen.evaluation.evaluate import evaluate as evaluate_probe
 from snellen.exam.contents import CONTENTS, Contents, digest
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier, load
+from snellen.models.local_file import read_metadata
+from snellen.models.networks import OWN
 from snellen.models.predictions import Prediction
+from snellen.models.repository import CONFIG
+from snellen.models.resolve import MODEL_FILE
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json
@@ -41,7 +45,6 @@ _NAMED = 8
 """Files that are named by themselves; of more, their number is said."""
 _TOLERANCE = 0.01
 """What a probability may differ by on another processor."""
-_MODEL_FILES = ("model.safetensors",)
 
 
 @dataclass(frozen=True)
@@ -319,15 +322,25 @@ class _Verification:
         for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
             run = metrics.parent
             name = run.relative_to(self._home).as_posix()
-            for part in (METRICS, *_MODEL_FILES):
+            for part in (METRICS, MODEL_FILE):
                 _below(self._home, f"{name}/{part}")
+            if (run / CONFIG).exists():
+                raise InputError(f"{name}: its {CONFIG} says another network, as no training leaves it")
             (said,) = read_results(run)[:1]
+            if said.recipe.network not in OWN:
+                what = f"its network is {shown(said.recipe.network)}, none of {', '.join(OWN)}"
+                yield Claim(f"{name}: accuracy {said.test.accuracy.share:.4f}: {what}", None)
+                continue
+            if read_metadata(run / MODEL_FILE).options != said.recipe.network_options:
+                yield Claim(f"{name}: its weights are of the network that its recipe says", False)
+                continue
             data = self._data(said.data.name, f"{name}: accuracy {said.test.accuracy.share:.4f}")
             if isinstance(data, Claim):
                 yield data
                 continue
             images = _in_memory(data, said.recipe.size)
-            found = evaluate_network(load(str(run), device="cpu"), images.test).accuracy
+            network = load(run / MODEL_FILE, architecture=said.recipe.network, device="cpu")
+            found = evaluate_network(network, images.test).accuracy
             yield _accuracy(name, said.test.accuracy.count, said.test.accuracy.n, found.count, found.n)
         if (self._home / "training").is_dir() and not any((self._home / "training").glob(f"*/{METRICS}")):
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
