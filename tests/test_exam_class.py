@@ -399,6 +399,35 @@ def test_a_network_vouches_for_its_own_recipe_only(tmp_path: Path) -> None:
     assert said(lambda v: v["recipe"].update(network="resnet18")).startswith("cannot be told: training/plain: accuracy")
 
 
+def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
+    """What is absent is said, part by part; what nobody lists does not hold."""
+    home = exam_folder(tmp_path / "exam")
+    (tmp_path / "pool").mkdir()
+    nothing = [f"cannot be told: {part}: the folder has nothing of it" for part in ("training", "probe")]
+    assert lines_of(home, Means(pool=tmp_path / "pool")) == [
+        "cannot be told: 0 of 0 files are as contents.json says",
+        f"cannot be told: 0 of 0 photographs are files of {tmp_path / 'pool'}",
+        "cannot be told: the model is 'toy': name it as `model` to have its answers verified",
+        *(f"cannot be told: {part}: the folder has nothing of it" for part in ("categories", "attack")),
+        *nothing,
+    ]
+    for part, key in (("categories", "results"), ("attack", "attacks")):
+        (home / part).mkdir()
+        (home / part / "result.json").write_text(json.dumps({key: []}))
+    (home / ".DS_Store").touch()
+    found = verify_exam(home, Means(toy_classifier()))
+    assert [str(claim) for claim in found.claims if claim.holds is None] == [
+        "cannot be told: 0 of 0 files are as contents.json says",
+        "cannot be told: categories: 0 of 0 photographs are seen as it says",
+        "cannot be told: attack: 0 photographs were attacked",
+        *nothing,
+    ]
+    strange = "'attack/result.json', 'categories/result.json'"
+    assert [str(claim) for claim in found.claims if claim.holds is False] == [
+        f"does not hold: contents.json lists all files: it does not list 2, such as {strange}"
+    ]
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]
@@ -409,7 +438,7 @@ def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> 
     edited(handed_in / "categories" / "result.json", lambda v: v["results"][0]["predictions"][0].update(probability=1))
     done = snellen_command("verify", handed_in, *model_options(toy))
     assert done.returncode == 1
-    assert "files are as the exam left them" in done.stdout
+    assert "files are as contents.json says" in done.stdout
     assert f"does not hold: 'attack/{attacks[0]['file']}': is not what it was" in done.stdout
     assert f"within {attacks[0]['epsilon']}/255: its norm is" in done.stdout
     assert "is said to be red (1.000)" in done.stdout or "is said to be" in done.stdout

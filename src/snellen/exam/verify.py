@@ -179,6 +179,7 @@ class _Verification:
     def __init__(self, home: Path, provenance: Provenance, means: Means) -> None:
         self._home, self._provenance, self._means = home, provenance, means
         self._contents = Contents({}, {})
+        self._names: list[str] = []
         self._photographs: list[str] = []
         self._attacks: list[str] = []
 
@@ -193,6 +194,7 @@ class _Verification:
             names = [shown(path.relative_to(self._home).as_posix()) for path in sorted(odd)[:_NAMED]]
             claims = [Claim(f"{name}: is a link, or no file, as an exam leaves none", False) for name in names]
             return Verified(self._home, tuple(claims), (), ())
+        self._names = [path.relative_to(self._home).as_posix() for path in paths if path.is_file()]
         steps: tuple[Callable[[], Iterator[Claim]], ...] = (
             self._files, self._pool, self._model, self._categories, self._attacked, self._trained, self._probed,
         )  # fmt: skip
@@ -222,8 +224,14 @@ class _Verification:
             if reason:
                 wrong.append(f"{shown(name)}: {reason}")
         count = len(contents.digests)
-        yield Claim(f"{count - len(wrong):,} of {count:,} files are as the exam left them", not wrong)
+        yield Claim(f"{count - len(wrong):,} of {count:,} files are as {CONTENTS} says", not wrong if count else None)
         yield from (Claim(line, False) for line in wrong[:_NAMED])
+        # Hidden files are the system's; no exam makes one.
+        listed = {*contents.digests, CONTENTS, MANIFEST}
+        strange = [name for name in self._names if name not in listed and not PurePosixPath(name).name.startswith(".")]
+        if strange:
+            names = ", ".join(map(shown, sorted(strange)[:_NAMED]))
+            yield Claim(f"{CONTENTS} lists all files: it does not list {len(strange):,}, such as {names}", False)
         for copy in contents.photographs.values():
             self._photographs.append(digest(_below(self._home, copy)))
 
@@ -234,7 +242,9 @@ class _Verification:
         known = {digest(path) for path in sorted(pool.rglob("*")) if path.is_file()}
         strange = [one for one in self._photographs if one not in known]
         count = len(self._photographs)
-        yield Claim(f"{count - len(strange)} of {count} photographs are files of {pool}", not strange)
+        yield Claim(
+            f"{count - len(strange)} of {count} photographs are files of {pool}", not strange if count else None
+        )
 
     def _model(self) -> Iterator[Claim]:
         said, classifier = self._provenance, self._means.classifier
@@ -258,7 +268,10 @@ class _Verification:
 
     def _categories(self) -> Iterator[Claim]:
         classifier = self._means.classifier
-        if classifier is None or not (self._home / "categories").is_dir():
+        if not (self._home / "categories").is_dir():
+            yield _absent("categories")
+            return
+        if classifier is None:
             return
         values = read_json(_below(self._home, "categories/result.json"))
         results = from_plain(_Categories, {"results": _list_in(values, "results")}, "categories/result.json").results
@@ -276,15 +289,18 @@ class _Verification:
                     f"and is seen as {top.label} ({top.probability:.3f})"
                 )
         yield Claim(f"categories: {len(results) - len(wrong)} of {len(results)} photographs are seen as it says",
-                    not wrong)  # fmt: skip
+                    not wrong if results else None)  # fmt: skip
         yield from (Claim(line, False) for line in wrong[:_NAMED])
 
     def _attacked(self) -> Iterator[Claim]:
         if not (self._home / "attack").is_dir():
+            yield _absent("attack")
             return
         values = read_json(_below(self._home, "attack/result.json"))
         entries = _list_in(values, "attacks")[:_MOST_PHOTOGRAPHS]
         attacks = [from_plain(AttackResult, one, "attack/result.json") for one in entries]
+        if not attacks:
+            yield Claim("attack: 0 photographs were attacked", None)
         again = [file for file, times in Counter(one.file for one in attacks).items() if times > 1]
         if again:
             yield Claim(f"attack: {shown(again[0])} counts once only", False)
@@ -319,6 +335,8 @@ class _Verification:
             yield Claim(f"{found.file}: is said to be {was} of norm {said.norm}/255", False)
 
     def _trained(self) -> Iterator[Claim]:
+        if not (self._home / "training").is_dir():
+            yield _absent("training")
         for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
             run = metrics.parent
             name = run.relative_to(self._home).as_posix()
@@ -346,7 +364,10 @@ class _Verification:
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
 
     def _probed(self) -> Iterator[Claim]:
-        for description in sorted((self._home / "probe").rglob(DESCRIPTION)):
+        descriptions = sorted((self._home / "probe").rglob(DESCRIPTION))
+        if not descriptions:
+            yield _absent("probe")
+        for description in descriptions:
             run = description.parent
             name = run.relative_to(self._home).as_posix()
             said = _probe_said(read_json(_below(self._home, f"{name}/result.json")), name)
@@ -399,6 +420,11 @@ class _ProbeSaid:
     dataset: str
     count: int
     n: int
+
+
+def _absent(part: str) -> Claim:
+    """What is said of a part that is not there, whether or not it was asked for."""
+    return Claim(f"{part}: the folder has nothing of it", None)
 
 
 def _list_in(values: Any, key: str) -> list[Any]:
