@@ -428,6 +428,20 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_too_many_is_refused_by_its_own_name(tmp_path: Path) -> None:
+    """Rather than some be verified and all be counted."""
+    home = exam_folder(tmp_path / "exam")
+    for part, key in (("categories", "results"), ("attack", "attacks")):
+        (home / part).mkdir()
+        (home / part / "result.json").write_text(json.dumps({key: [{}] * 2001}))
+    edited(home / "contents.json", lambda v: v.update(photographs={str(n): "x.png" for n in range(2001)}))
+    found = verify_exam(home, Means(toy_classifier()))
+    assert [str(claim) for claim in found.claims if claim.holds is False] == [
+        f"does not hold: {what}: 2,001 of them (at most 2,000 are verified)"
+        for what in ("contents.json: photographs", "categories/result.json: results", "attack/result.json: attacks")
+    ]
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]

@@ -211,8 +211,8 @@ class _Verification:
 
     def _files(self) -> Iterator[Claim]:
         contents: Contents = from_plain(Contents, read_json(_below(self._home, CONTENTS)), CONTENTS)
-        if len(contents.digests) > _MOST_FILES or len(contents.photographs) > _MOST_PHOTOGRAPHS:
-            raise InputError(f"{CONTENTS}: too many files to be an exam", f"at most {_MOST_FILES:,}")
+        _check_count(len(contents.digests), _MOST_FILES, f"{CONTENTS}: files")
+        _check_count(len(contents.photographs), _MOST_PHOTOGRAPHS, f"{CONTENTS}: photographs")
         self._contents = contents
         wrong = []
         for name, said in contents.digests.items():
@@ -274,9 +274,11 @@ class _Verification:
         if classifier is None:
             return
         values = read_json(_below(self._home, "categories/result.json"))
-        results = from_plain(_Categories, {"results": _list_in(values, "results")}, "categories/result.json").results
+        results = from_plain(
+            _Categories, {"results": _list_in(values, "results", "categories/result.json")}, "categories/result.json"
+        ).results
         wrong = []
-        for one in results[:_MOST_PHOTOGRAPHS]:
+        for one in results:
             copy = self._copy_of(one.image)
             if not one.predictions:
                 raise InputError(f"categories/result.json: {shown(one.image)} has no predictions")
@@ -297,7 +299,7 @@ class _Verification:
             yield _absent("attack")
             return
         values = read_json(_below(self._home, "attack/result.json"))
-        entries = _list_in(values, "attacks")[:_MOST_PHOTOGRAPHS]
+        entries = _list_in(values, "attacks", "attack/result.json")
         attacks = [from_plain(AttackResult, one, "attack/result.json") for one in entries]
         if not attacks:
             yield Claim("attack: 0 photographs were attacked", None)
@@ -427,11 +429,18 @@ def _absent(part: str) -> Claim:
     return Claim(f"{part}: the folder has nothing of it", None)
 
 
-def _list_in(values: Any, key: str) -> list[Any]:
+def _list_in(values: Any, key: str, file: str) -> list[Any]:
     found = values.get(key) if isinstance(values, dict) else None
     if not isinstance(found, list):
-        raise InputError(f"result.json: {key} is {shown(found)}", "a list")
+        raise InputError(f"{file}: {key} is {shown(found)}", "a list")
+    _check_count(len(found), _MOST_PHOTOGRAPHS, f"{file}: {key}")
     return found
+
+
+def _check_count(count: int, most: int, what: str) -> None:
+    """Refuse more than are verified, rather than verify some and speak of all."""
+    if count > most:
+        raise InputError(f"{what}: {count:,} of them", f"at most {most:,} are verified")
 
 
 def _probe_said(values: Any, name: str) -> _ProbeSaid:
