@@ -19,6 +19,7 @@ from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import photograph_names
 from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.twins import files_in_common
 from snellen.exam.verify import Means, verify_exam
 from toys import MeanColours, classifier_of
 
@@ -214,17 +215,18 @@ def test_a_class_in_one_command(taken) -> None:
     assert done.returncode == 2, done.stderr
     assert "bad: " in done.stderr
     assert "unknown key 'modle'" in done.stderr
-    assert "copy has the same photographs as ada; the same attacked files as ada" in done.stdout
+    # Two draws from one pool may meet; the copy has all.
+    assert "copy has photographs in common with ada (3), bob (1); attacked files in common with ada (3)" in done.stdout
     assert "3 of 4 exams without a problem" in done.stdout
     rows = list(csv.DictReader((folder / "out" / "class.csv").read_text().splitlines()))
     assert [row["configuration"] for row in rows] == ["ada", "bad", "bob", "copy"]
     assert [row["status"] for row in rows] == ["0", "2", "0", "0"]
-    assert rows[0]["same attacks"] == "copy"
+    assert rows[0]["same attacks"].endswith("copy (3)")
     assert rows[0]["Fooling it: saved files seen as black within 40/255"].endswith("of 3")
     page = (folder / "out" / "class.html").read_text()
     assert "unknown key" in page
     entries = json.loads((folder / "out" / "class.json").read_text())
-    assert entries[3]["same_photographs"] == ["ada"]
+    assert entries[3]["same_photographs"] == {"ada": 3, "bob": 1}
     # What one has taken another need not: the answer is the same file, time and all.
     answers = [(folder / "out" / name / "attack" / "answer.json").read_text() for name in ("ada", "copy")]
     assert answers[0] == answers[1]
@@ -282,8 +284,8 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
     assert "does not hold" not in done.stdout
     assert "holds: categories: 3 of 3 photographs are seen as it says" in done.stdout
     assert "holds: 3 of 3 photographs are files of" in done.stdout
-    assert f"{runs[0]} and {runs[2]} have the same photographs" in done.stdout
-    assert f"{runs[0]} and {runs[2]} have the same attacked files" in done.stdout
+    assert f"{runs[0]} and {runs[2]} have three photographs in common\n" in done.stdout
+    assert f"{runs[0]} and {runs[2]} have three attacked files in common\n" in done.stdout
     # A model that the folder names is not looked for: it may name anything.
     unnamed = snellen_command("verify", runs[0])
     assert (unnamed.returncode, "cannot be told: the model is" in unnamed.stdout) == (0, True)
@@ -440,6 +442,12 @@ def test_what_is_too_many_is_refused_by_its_own_name(tmp_path: Path) -> None:
         f"does not hold: {what}: 2,001 of them (at most 2,000 are verified)"
         for what in ("contents.json: photographs", "categories/result.json: results", "attack/result.json: attacks")
     ]
+
+
+def test_whoever_shares_one_file_of_many_is_seen() -> None:
+    """And whoever has one file twice shares it once."""
+    have = {"ada": ["1", "2", "2"], "bob": ["2", "3"], "eve": [], "mia": ["3", "2", "2"], "zoe": ["4"]}
+    assert list(files_in_common(have)) == [("ada", "bob", 1), ("ada", "mia", 1), ("bob", "mia", 2)]
 
 
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:

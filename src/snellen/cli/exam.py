@@ -113,7 +113,7 @@ def exam(
 
 def _take_many(configs: list[Path], out: Path, change: Callable[[ExamConfig], ExamConfig]) -> None:
     """Take them all; status 1 where one failed, 2 where only inputs were bad."""
-    from snellen.exam.many import TABLE, run_exams
+    from snellen.exam.many import TABLE, run_exams, with_counts
 
     with output.progress_bar(announced=True) as progress:
         entries = run_exams(configs, out, change=change, progress=progress)
@@ -122,8 +122,8 @@ def _take_many(configs: list[Path], out: Path, change: Callable[[ExamConfig], Ex
             output.complain(f"{one.name}: {problem}")
         if one.same_photographs or one.same_attacks:
             same = {"photographs": one.same_photographs, "attacked files": one.same_attacks}
-            said = "; ".join(f"the same {what} as {', '.join(names)}" for what, names in same.items() if names)
-            output.stdout.print(f"{one.name} has {said}", soft_wrap=True)
+            said = "; ".join(f"{what} in common with {with_counts(names)}" for what, names in same.items() if names)
+            output.stdout.print(output.printable(f"{one.name} has {said}"), soft_wrap=True)
     good = sum(one.status == 0 for one in entries)
     said = f"{good} of {len(entries)} exams without a problem; the table is {out / TABLE}.csv, .json and .html"
     output.stdout.print(said, soft_wrap=True)

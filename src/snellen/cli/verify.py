@@ -94,6 +94,7 @@ def _verify_folders(
     from snellen.cli.classifier import load_trusted
     from snellen.errors import InputError
     from snellen.exam.verify import Means, twins, verify_exam
+    from snellen.prose import counted
 
     places = {name: place or name for name, _, place in (one.partition("=") for one in datasets)}
     steps = None if epsilon is None else steps_of(epsilon)
@@ -122,8 +123,9 @@ def _verify_folders(
         if len(paths) > 1:
             output.stdout.print(output.printable(f"{path}:"), soft_wrap=True)
         holds &= _print(one.claims)
-    for one_name, other, what in twins(verified):
-        output.stdout.print(f"{one_name} and {other} have the same {what}", soft_wrap=True)
+    for one_name, other, what, count in twins(verified):
+        said = f"{one_name} and {other} have {counted(count, what)} in common"
+        output.stdout.print(output.printable(said), soft_wrap=True)
     if bad and holds:
         output.finish(bad)
     return holds

@@ -6,7 +6,7 @@ import csv
 import datetime
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from snellen.errors import SnellenError
@@ -17,6 +17,7 @@ from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
+from snellen.exam.twins import files_in_common
 from snellen.runs.files import Run, write_json, write_text
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -40,8 +41,8 @@ class Entry:
         problems: one line for each part that failed and each photograph that could not be read; or why it came to
             nothing.
         status: 0 where there is no problem, 2 where inputs were bad, 1 for any other failure.
-        same_photographs: names of the others with the same photographs.
-        same_attacks: names of the others with the same attacked files.
+        same_photographs: names of the others with some of the same photographs, and how many.
+        same_attacks: names of the others with some of the same attacked files, and how many.
     """
 
     name: str
@@ -52,8 +53,8 @@ class Entry:
     findings: Mapping[str, str]
     problems: tuple[str, ...]
     status: int
-    same_photographs: tuple[str, ...] = ()
-    same_attacks: tuple[str, ...] = ()
+    same_photographs: Mapping[str, int] = field(default_factory=dict)
+    same_attacks: Mapping[str, int] = field(default_factory=dict)
 
 
 def run_exams(
@@ -104,19 +105,15 @@ def to_csv(entries: Sequence[Entry]) -> str:
     head = ("configuration", "author", "status", "model", "weights", "photographs", "same photographs", "same attacks")
     writer.writerow([*head, *columns, "problems"])
     for one in entries:
-        same = ("; ".join(one.same_photographs), "; ".join(one.same_attacks))
+        same = (with_counts(one.same_photographs), with_counts(one.same_attacks))
         cells = (one.name, one.author, one.status, one.model, one.weights, one.photographs, *same)
         writer.writerow([*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems)])
     return text.getvalue()
 
 
-def attacked_digests(folder: Path) -> tuple[str, ...]:
-    """The digests of the attacked files in an exam's folder, sorted, as its ``contents.json`` has them."""
-    try:
-        digests = read_dataclass(Contents, folder / CONTENTS).digests
-    except SnellenError:
-        return ()
-    return tuple(sorted(one for name, one in digests.items() if name.endswith("adversarial.png")))
+def with_counts(same: Mapping[str, int]) -> str:
+    """The names of other exams, with how many files each has in common: ``ada (3), bob (1)``."""
+    return ", ".join(f"{name} ({count})" for name, count in same.items())
 
 
 def _entry(
@@ -154,23 +151,39 @@ def _in_short(result: ExamResult) -> dict[str, str]:
 
 
 def _with_twins(entries: Sequence[Entry], out: Path) -> tuple[Entry, ...]:
-    """The entries, each with the names of those that have the same photographs or the same attacked files."""
-    photographs = {one.name: one.photographs for one in entries}
-    attacks = {one.name: attacked_digests(out / one.name) if one.model else () for one in entries}
-
-    def twins(name: str, of: Mapping[str, object]) -> tuple[str, ...]:
-        return tuple(other for other in of if of[name] and other != name and of[other] == of[name])
-
+    """The entries, each with the names of those that have photographs or attacked files in common with it."""
+    # What came to nothing has no model; its folder may hold an earlier exam.
+    contents = {one.name: _contents_of(out / one.name) for one in entries if one.model}
+    photographs = _in_common({name: _photographs_in(one) for name, one in contents.items()})
+    attacks = _in_common({name: _attacked_in(one) for name, one in contents.items()})
     return tuple(
-        Entry(
-            **{
-                **vars(one),
-                "same_photographs": twins(one.name, photographs),
-                "same_attacks": twins(one.name, attacks),
-            }
-        )
+        replace(one, same_photographs=photographs.get(one.name, {}), same_attacks=attacks.get(one.name, {}))
         for one in entries
     )
+
+
+def _contents_of(folder: Path) -> Contents:
+    """What a finished exam's folder holds, as it says itself; nothing where it cannot be read."""
+    try:
+        return read_dataclass(Contents, folder / CONTENTS)
+    except SnellenError:
+        return Contents({}, {})
+
+
+def _photographs_in(contents: Contents) -> list[str]:
+    return [contents.digests[copy] for copy in contents.photographs.values() if copy in contents.digests]
+
+
+def _attacked_in(contents: Contents) -> list[str]:
+    return [one for name, one in contents.digests.items() if name.endswith("adversarial.png")]
+
+
+def _in_common(digests: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+    """For each name the others that have files in common with it, and how many."""
+    found: dict[str, dict[str, int]] = {name: {} for name in digests}
+    for one, other, count in files_in_common(digests):
+        found[one][other] = found[other][one] = count
+    return found
 
 
 def _findings(entries: Sequence[Entry]) -> list[str]:
@@ -181,12 +194,19 @@ def _report(entries: Sequence[Entry]) -> Report:
     problems = sum(one.status != 0 for one in entries)
     rows = [
         (
-            one.name, one.author, one.model, ", ".join(one.same_photographs), ", ".join(one.same_attacks),
+            one.name, one.author, one.model, with_counts(one.same_photographs), with_counts(one.same_attacks),
             "; ".join(one.problems) or "none",
         )
         for one in entries
     ]  # fmt: skip
-    columns = ("configuration", "author", "model", "same photographs as", "same attacks as", "problems")
+    columns = (
+        "configuration",
+        "author",
+        "model",
+        "photographs in common with",
+        "attacked files in common with",
+        "problems",
+    )
     caption = "Each configuration. class.csv has the weights' digests and the photographs' fingerprints too."
     blocks: list[Block] = [Table(columns, rows, caption)]
     titles = dict.fromkeys(name.partition(": ")[0] for name in _findings(entries))

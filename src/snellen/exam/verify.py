@@ -22,6 +22,7 @@ from snellen.data.datasets.digits import DIGITS, digits
 from snellen.errors import InputError, SnellenError, shown
 from snellen.evaluation.evaluate import evaluate as evaluate_probe
 from snellen.exam.contents import CONTENTS, Contents, digest
+from snellen.exam.twins import files_in_common
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier, load
 from snellen.models.local_file import read_metadata
@@ -103,17 +104,13 @@ def verify_exam(folder: str | Path, means: Means | None = None) -> Verified:
     return _Verification(home, provenance, means or Means()).run()
 
 
-def twins(verified: Mapping[str, Verified]) -> list[tuple[str, str, str]]:
-    """Pairs of folders with the same photographs or the same attacked files, and which of the two it is."""
-    names = list(verified)
-    found = []
-    for number, one in enumerate(names):
-        for other in names[number + 1 :]:
-            for what in ("photographs", "attacks"):
-                here, there = getattr(verified[one], what), getattr(verified[other], what)
-                if here and here == there:
-                    found.append((one, other, "photographs" if what == "photographs" else "attacked files"))
-    return found
+def twins(verified: Mapping[str, Verified]) -> list[tuple[str, str, str, int]]:
+    """Pairs of folders with photographs or attacked files in common, which of the two it is, and how many."""
+    of = {
+        "photograph": {name: one.photographs for name, one in verified.items()},
+        "attacked file": {name: one.attacks for name, one in verified.items()},
+    }
+    return [(one, other, what, count) for what in of for one, other, count in files_in_common(of[what])]
 
 
 def model_of(folder: str | Path) -> str:
