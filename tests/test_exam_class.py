@@ -18,6 +18,7 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import photograph_names
+from snellen.exam.many import folder_names
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.twins import files_in_common
 from snellen.exam.verify import Means, verify_exam
@@ -448,6 +449,18 @@ def test_whoever_shares_one_file_of_many_is_seen() -> None:
     """And whoever has one file twice shares it once."""
     have = {"ada": ["1", "2", "2"], "bob": ["2", "3"], "eve": [], "mia": ["3", "2", "2"], "zoe": ["4"]}
     assert list(files_in_common(have)) == [("ada", "bob", 1), ("ada", "mia", 1), ("bob", "mia", 2)]
+
+
+def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None:
+    assert folder_names(["s/b.toml", "t/b.toml", "q/s_b.toml", "r/S_B.toml"]) == {
+        "s/b.toml": "s_b", "t/b.toml": "t_b", "q/s_b.toml": "s_b-2", "r/S_B.toml": "S_B-3",
+    }  # fmt: skip
+    for name in ("class.html", "CLASS.csv", "manifest.json", "", ".", ".."):
+        with pytest.raises(InputError, match="its folder cannot be called"):
+            folder_names(["ada.toml", f"{name}.toml"])
+    refused = snellen_command("exam", "ada.toml", "class.html.toml", "--out", "out", cwd=tmp_path)
+    assert (refused.returncode, "another name for the file" in refused.stderr) == (2, True)
+    assert not (tmp_path / "out" / "ada").exists()
 
 
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:

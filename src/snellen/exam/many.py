@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from snellen.errors import SnellenError
+from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import CONTENTS, Contents
 from snellen.exam.context import distinct_names
@@ -19,12 +20,14 @@ from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
 from snellen.runs.files import Run, write_json, write_text
+from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import read_dataclass
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
+_NO_FOLDERS = ("", ".", "..", MANIFEST, *(f"{TABLE}.{ending}" for ending in ("csv", "json", "html")))
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,14 @@ def run_exams(
         progress: told which exam begins, and what :func:`snellen.run_exam` tells.
 
     Raises:
-        InputError: another run is writing to ``out``, or it holds files that no run made.
+        InputError: another run is writing to ``out``, or it holds files that no run made; or a configuration's name
+            cannot be a folder's, see :func:`folder_names`.
         SnellenError: ``out`` cannot be written to.
     """
     shared, entries = Shared(), []
-    names = distinct_names([str(path) for path in configurations])
+    names = folder_names([str(path) for path in configurations])
     with Run(Path(out)) as run:
-        for path, distinct in names.items():
-            name = distinct.replace("/", "_").removesuffix(".toml")
+        for path, name in names.items():
             progress.note(f"{name}:")
             entries.append(_entry(name, path, run.path / name, change, parts, progress, shared))
         table = _with_twins(entries, run.path)
@@ -95,6 +98,26 @@ def run_exams(
         write_html(_report(table), run.path / f"{TABLE}.html")
         run.write_manifest(Provenance.collect())
     return table
+
+
+def folder_names(configurations: Sequence[str]) -> dict[str, str]:
+    """The name of each configuration's run folder: the end of its path, numbered where several would be one.
+
+    Capitals do not tell them apart, as they do not on every file system.
+
+    Raises:
+        InputError: a configuration that is called as a file of the table is, or whose folder would be another's.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path, distinct in distinct_names(configurations).items():
+        name = distinct.replace("/", "_").removesuffix(".toml")
+        if name.casefold() in _NO_FOLDERS:
+            raise InputError(f"{path}: its folder cannot be called {name!r}", "another name for the file")
+        candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        names[path] = next(one for one in candidates if one.casefold() not in taken)
+        taken.add(names[path].casefold())
+    return names
 
 
 def to_csv(entries: Sequence[Entry]) -> str:
