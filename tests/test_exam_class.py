@@ -1,6 +1,7 @@
 """Exams of a class: photographs that are drawn, labels that are told, many configurations, and what is handed in."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import photograph_names
-from snellen.exam.many import folder_names
+from snellen.exam.many import Entry, folder_names, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.twins import files_in_common
 from snellen.exam.verify import Means, verify_exam
@@ -461,6 +462,29 @@ def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None
     refused = snellen_command("exam", "ada.toml", "class.html.toml", "--out", "out", cwd=tmp_path)
     assert (refused.returncode, "another name for the file" in refused.stderr) == (2, True)
     assert not (tmp_path / "out" / "ada").exists()
+
+
+def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snellen_command) -> None:
+    """No text of the teacher's, by its path or by a link; and its author is no formula of the table's."""
+    (tmp_path / "notes.txt").write_text("marks")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link.txt").symlink_to(tmp_path / "notes.txt")
+    for name, text in (("ada", tmp_path / "notes.txt"), ("bob", "../notes.txt"), ("mia", "link.txt")):
+        toml = f'author = "=HYPERLINK(1)"\n[discussion]\nattack = "{text}"\n'
+        (tmp_path / "in" / f"{name}.toml").write_text(toml)
+    configurations = sorted((tmp_path / "in").glob("*.toml"))
+    done = snellen_command("exam", *configurations, "--out", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("is not below its folder (a file beside it)") == 3
+    rows = list(csv.DictReader((tmp_path / "out" / "class.csv").read_text().splitlines()))
+    assert [row["author"] for row in rows] == ["'=HYPERLINK(1)"] * 3
+
+
+def test_cells_are_no_formulas() -> None:
+    texts = ["-1.5", "-1+2", "@a", "+a", "\ta", "a=b", ""]
+    entries = [Entry(text, "", "", "", "", {}, (), 0) for text in texts]
+    cells = [row["configuration"] for row in csv.DictReader(io.StringIO(to_csv(entries)))]
+    assert cells == ["-1.5", "'-1+2", "'@a", "'+a", "'\ta", "a=b", ""]
 
 
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:

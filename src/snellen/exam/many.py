@@ -27,6 +27,7 @@ from snellen.runs.serialise import read_dataclass
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NO_FOLDERS = ("", ".", "..", MANIFEST, *(f"{TABLE}.{ending}" for ending in ("csv", "json", "html")))
 
 
@@ -121,17 +122,32 @@ def folder_names(configurations: Sequence[str]) -> dict[str, str]:
 
 
 def to_csv(entries: Sequence[Entry]) -> str:
-    """A line for each configuration, a column for each finding that any of them has."""
+    """A line for each configuration, a column for each finding that any of them has.
+
+    What a spreadsheet would take for a formula begins with an apostrophe.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = _findings(entries)
     head = ("configuration", "author", "status", "model", "weights", "photographs", "same photographs", "same attacks")
-    writer.writerow([*head, *columns, "problems"])
+    writer.writerow([_inert(cell) for cell in (*head, *columns, "problems")])
     for one in entries:
         same = (with_counts(one.same_photographs), with_counts(one.same_attacks))
         cells = (one.name, one.author, one.status, one.model, one.weights, one.photographs, *same)
-        writer.writerow([*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems)])
+        row = (*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems))
+        writer.writerow([_inert(str(cell)) for cell in row])
     return text.getvalue()
+
+
+def _inert(cell: str) -> str:
+    """``cell`` as a spreadsheet shows it, and does not compute it; numbers are left as they are."""
+    if not cell.startswith(_FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def with_counts(same: Mapping[str, int]) -> str:
@@ -152,6 +168,7 @@ def _entry(
     try:
         config = change(read_exam_config(path, parts))
         author = config.author
+        _check_discussions(path, config)
         result = run_exam(config, out, parts=parts, progress=progress, shared=shared)
     except SnellenError as error:
         return Entry(name, author, "", "", "", {}, (str(error),), error.exit_status)
@@ -162,6 +179,18 @@ def _entry(
     problems = (*result.failed, *result.unreadable)
     status = 1 if result.failed else 2 if result.unreadable else 0
     return Entry(name, author, made.model, made.weights, made.data, _in_short(result), problems, status)
+
+
+def _check_discussions(path: str, config: ExamConfig) -> None:
+    """Refuse texts outside of the configuration's folder: no student's reads the teacher's files into a report.
+
+    Raises:
+        InputError: names the text.
+    """
+    home = Path(path).parent.resolve()
+    for part, file in config.discussion.items():
+        if not Path(file).resolve().is_relative_to(home):
+            raise InputError(f"{path}: discussion of {part}: {file} is not below its folder", "a file beside it")
 
 
 def _in_short(result: ExamResult) -> dict[str, str]:
