@@ -487,6 +487,24 @@ def test_cells_are_no_formulas() -> None:
     assert cells == ["-1.5", "'-1+2", "'@a", "'+a", "'\ta", "a=b", ""]
 
 
+def test_a_folder_that_breaks_a_reader_ends_nothing(tmp_path: Path, monkeypatch, capsys) -> None:
+    import snellen.exam.verify
+    from snellen.cli import app
+
+    odd, plain = exam_folder(tmp_path / "odd"), exam_folder(tmp_path / "plain")
+
+    def breaks(folder: Path, means: Means) -> object:
+        if folder == odd:
+            raise MemoryError("too large")
+        return verify_exam(folder, means)
+
+    monkeypatch.setattr(snellen.exam.verify, "verify_exam", breaks)
+    assert app(["verify", str(odd), str(plain)], standalone_mode=False) == 1
+    shown = capsys.readouterr()
+    assert f"{odd}: MemoryError: too large" in shown.err
+    assert f"{plain}:\ncannot be told: 0 of 0 files" in shown.out
+
+
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
     attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]
