@@ -667,6 +667,34 @@ def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path) -> 
     assert ran[5:] == ["one"]
 
 
+def test_an_exam_replaces_no_input_and_no_file_of_the_users(tmp_path: Path, monkeypatch) -> None:
+    """Its photographs are copied to ``photographs``, where its own inputs, or somebody's files, may lie."""
+    ran, parts = counted()
+    monkeypatch.chdir(tmp_path)
+
+    def examine(photographs: Sequence[str], out: str, **others) -> None:
+        run_exam(ExamConfig(photographs=tuple(photographs), **others), out, parts=parts)
+
+    (tmp_path / "photographs" / "empty").mkdir(parents=True)
+    for name in ("a.png", "photographs/b.png"):
+        Image.new("RGB", (8, 8)).save(name)
+    for given in (["photographs"], ["a.png"]):
+        with pytest.raises(InputError, match=r"photographs/b\.png: no exam made it"):
+            examine(given, ".")
+    assert ran == []
+    assert sorted(path.name for path in Path("photographs").iterdir()) == ["b.png", "empty"]
+    examine(["a.png", "photographs/b.png"], "exam")
+    before = sorted(Path("exam").rglob("*"))
+    for given in (["exam/photographs"], ["exam/photographs/*.png"], ["exam/photographs/b.png"], ["exam/report.pdf"]):
+        with pytest.raises(InputError, match=r"exam/.*\.(png|pdf): was made by an earlier exam"):
+            examine(given, "exam")
+    with pytest.raises(InputError, match="exam/photographs: was made by an earlier exam"):
+        examine(["a.png"], "exam", evaluate=("exam/photographs",))
+    assert sorted(Path("exam").rglob("*")) == before
+    examine(["a.png"], "exam")
+    assert [path.name for path in Path("exam/photographs").iterdir()] == ["a.png"]
+
+
 def test_a_part_that_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown part 'ones' .did you mean one"):
         run_exam(ExamConfig(parts=("ones",)), tmp_path, parts=counted()[1])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snellen.data.images import is_left_behind
+from snellen.errors import InputError
 from snellen.exam.context import photograph_names
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_json
@@ -29,13 +32,42 @@ class Contents:
     digests: Mapping[str, str]
 
 
+def check_copies(run: Path, inputs: Iterable[str]) -> None:
+    """Refuse to begin an exam whose copies of photographs would meet its own inputs, or files of the user's.
+
+    Args:
+        run: run folder of the exam, which it holds (:class:`snellen.runs.files.Run`).
+        inputs: photographs and data sets that are read; what is no path is passed over.
+
+    Raises:
+        InputError: an input is, or holds, a file that an earlier exam made in ``run`` and this one replaces; or there
+            is a file among the copies that no exam made.
+    """
+    made = {(run / name).resolve() for name in ledger.files_below(run)}
+    replaced = {above for file in made for above in (file, *file.parents)} - {run.resolve(), *run.resolve().parents}
+    for given in inputs:
+        if os.path.exists(given) and Path(given).resolve() in replaced:
+            raise InputError(f"{given}: was made by an earlier exam, which this one replaces", "another `out`")
+    copies = run / PHOTOGRAPHS
+    if copies.exists() and not copies.is_dir():
+        raise InputError(f"{copies}: is no folder, and copies of the photographs go there", "another `out`")
+    own = {copies / name for name in ledger.files_below(copies)}
+    others = (path for path in copies.rglob("*") if path.is_file() and not is_left_behind(path.name))
+    strange = min((path for path in others if path not in own), default=None)
+    if strange is not None:
+        raise InputError(
+            f"{strange}: no exam made it, and copies of the photographs go to its folder", "another `out`, or move it"
+        )
+
+
 def write_contents(run: Path, photographs: Sequence[str]) -> None:
-    """Copy the photographs into the run, and write ``contents.json``."""
-    if (run / PHOTOGRAPHS).is_dir():
-        ledger.remove_run(run / PHOTOGRAPHS)
+    """Copy the photographs into the run, remove an earlier exam's copies, and write ``contents.json``."""
     copies = {path: f"{PHOTOGRAPHS}/{_flat(name)}" for path, name in photograph_names(photographs).items()}
     for path, copy in copies.items():
         write_bytes(run / copy, Path(path).read_bytes())
+    for name in ledger.files_below(run / PHOTOGRAPHS):
+        if f"{PHOTOGRAPHS}/{name}" not in copies.values():
+            ledger.remove(run / PHOTOGRAPHS / name)
     names = [name for name in ledger.files_below(run) if name != CONTENTS]
     write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}))
 

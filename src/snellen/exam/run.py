@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 
+from snellen.data.images import expand
 from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_parts, first_look
-from snellen.exam.contents import write_contents
+from snellen.exam.contents import check_copies, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
@@ -127,14 +128,17 @@ def run_exam(
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
-            or it lies among the photographs; or the configuration names a part that there is not.
+            or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
+            names a part that there is not.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
-    check_output(out, [*config.photographs, *config.dataset, config.trained.dataset])
+    sets = (*config.dataset, *config.evaluate, config.trained.dataset)
+    check_output(out, [*config.photographs, *sets])
     config = first_look(config) if config.quick else config
     shared = shared or Shared()
     with Run(Path(out)) as run:
+        check_copies(run.path, [*expand(config.photographs), *sets])
         context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
