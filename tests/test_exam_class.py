@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -106,6 +107,37 @@ def test_of_many_photographs_some_are_drawn_evenly(toy: Path) -> None:
     assert len(draws) > 1
     everything = choose_photographs(ExamConfig(photographs=config.photographs, sample="all"), classifier)
     assert (len(everything.paths), everything.rule) == (12, "All 12 photographs.")
+
+
+def test_the_rule_says_what_was_passed_over(toy: Path, tmp_path: Path) -> None:
+    """Photographs that cannot be read, or whose class nobody says, and classes that gave none."""
+    classifier = toy_classifier()
+    pool = shutil.copytree(toy / "pool", tmp_path / "pool")
+    (pool / "red" / "0.png").write_bytes(b"")
+
+    def rule(**said) -> str:
+        return choose_photographs(ExamConfig(photographs=(str(pool),), **said), classifier).rule
+
+    assert rule(sample="all") == "11 of 12 photographs; 1 could not be read."
+    assert rule(sample="all", sure=0.5).endswith(
+        "of the 12 that were tried, 1 of which could not be read. How often the model is right they do not say."
+    )
+    for number in range(1, 4):
+        (pool / "red" / f"{number}.png").write_bytes(b"")
+    said = "6 of 12 photographs, drawn by seed 0, in an order even over 3 classes; "
+    assert re.fullmatch(f"{said}[23] could not be read.", rule(sample=6))
+    assert rule(sample=6, sure=0.5).startswith(said.replace("; ", ": those"))
+    shutil.rmtree(pool / "red")
+    assert rule(sample=4) == "4 of 8 photographs, drawn by seed 0, evenly over 2 classes."
+    assert rule(sample=1) == "1 of 8 photographs, drawn by seed 0, in an order even over 2 classes."
+    shutil.copy(pool / "blue" / "1.png", pool)
+    assert rule(sample=4) == (
+        "4 of 9 photographs, drawn by seed 0, evenly over 2 classes and the photographs whose class nobody says."
+    )
+    shutil.rmtree(pool / "green")
+    shutil.rmtree(pool / "blue")
+    shutil.copy(toy / "pool" / "blue" / "2.png", pool)
+    assert rule(sample=1) == "1 of 2 photographs, drawn by seed 0."
 
 
 def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
