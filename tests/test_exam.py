@@ -621,6 +621,11 @@ def test_what_a_part_needs_decides_its_answer_too(tmp_path: Path) -> None:
         for name in ("categories", "attack", "stress")
     }
     assert {name: len(different) for name, different in keys.items()} == {"categories": 1, "attack": 2, "stress": 2}
+    for name in ("categories", "attack"):  # whose answers say how the photographs were chosen
+        chosen = [
+            context_of(tmp_path, classifier=classifier, chosen=rule) for rule in ("All 2 photographs.", "2 of 3.")
+        ]
+        assert len({cache_key(name, context, PARTS) for context in chosen}) == 2
 
 
 def counted() -> tuple[list[str], dict[str, Part]]:
