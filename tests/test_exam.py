@@ -22,7 +22,7 @@ from conftest import ROOT
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
-from snellen.exam.compare import compare_exams
+from snellen.exam.compare import compare_exams, read_exam
 from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import Context
@@ -838,6 +838,37 @@ def test_two_exams_side_by_side(tmp_path: Path) -> None:
     assert len(Page(page).sources) == 4
     with pytest.raises(InputError, match="gone: holds no finished exam"):
         compare_exams([tmp_path / "a", tmp_path / "gone"], tmp_path / "c", parts=parts)
+
+
+def test_answers_of_earlier_exams_are_not_compared(tmp_path: Path) -> None:
+    """Of parts that were asked for once and no longer, of one that failed since, of an exam that was cut off."""
+    _, parts = counted()
+
+    def fail(_):
+        raise SnellenError("dark")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    def examine(name: str, run=None, **config) -> None:
+        taken = parts if run is None else parts | {"two": dataclasses.replace(parts["two"], run=run)}
+        run_exam(ExamConfig(appendix="none", **config), tmp_path / name, parts=taken)
+
+    def compared() -> dict[str, object]:
+        return read_exam(tmp_path / "a", parts).answers
+
+    examine("a")
+    assert list(compared()) == ["one", "two"]
+    examine("a", parts=("two",))
+    assert list(compared()) == ["two"]
+    examine("a", fail, target="goldfish")
+    assert list(compared()) == ["one"]
+    assert json.loads((tmp_path / "a" / "contents.json").read_text())["parts"] == ["one"]
+    assert not (tmp_path / "a" / "two" / "answer.json").exists()
+    with pytest.raises(KeyboardInterrupt):
+        examine("a", stop, seed=1)
+    with pytest.raises(InputError, match="a: holds no finished exam"):
+        compared()
 
 
 def test_compared_exams_are_told_apart(tmp_path: Path) -> None:

@@ -26,10 +26,13 @@ class Contents:
         photographs: copy of each photograph, relative to the folder, by the path that results name it by.
         digests: SHA-256 of each file that the exam made, by its path relative to the folder; without ``contents.json``
             and ``manifest.json``, which is written after it.
+        parts: names of the parts that were taken and have an answer, in the report's order; folders of others are an
+            earlier exam's, or hold what one of these needs.
     """
 
     photographs: Mapping[str, str]
     digests: Mapping[str, str]
+    parts: tuple[str, ...] = ()
 
 
 def check_copies(run: Path, inputs: Iterable[str]) -> None:
@@ -60,8 +63,19 @@ def check_copies(run: Path, inputs: Iterable[str]) -> None:
         )
 
 
-def write_contents(run: Path, photographs: Sequence[str]) -> None:
-    """Copy the photographs into the run, remove an earlier exam's copies, and write ``contents.json``."""
+def remove_contents(run: Path) -> None:
+    """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished."""
+    ledger.remove(run / CONTENTS)
+
+
+def write_contents(run: Path, photographs: Sequence[str], parts: Sequence[str]) -> None:
+    """Copy the photographs into the run, remove an earlier exam's copies, and write ``contents.json``.
+
+    Args:
+        run: run folder of the exam, which it holds.
+        photographs: paths of those that it examined.
+        parts: names of the parts that have an answer.
+    """
     copies = {path: f"{PHOTOGRAPHS}/{_flat(name)}" for path, name in photograph_names(photographs).items()}
     for path, copy in copies.items():
         write_bytes(run / copy, Path(path).read_bytes())
@@ -69,7 +83,7 @@ def write_contents(run: Path, photographs: Sequence[str]) -> None:
         if f"{PHOTOGRAPHS}/{name}" not in copies.values():
             ledger.remove(run / PHOTOGRAPHS / name)
     names = [name for name in ledger.files_below(run) if name != CONTENTS]
-    write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}))
+    write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}, tuple(parts)))
 
 
 def digest(path: Path) -> str:

@@ -14,10 +14,10 @@ import torch
 
 from snellen.data.images import expand
 from snellen.errors import SnellenError
-from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
+from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_parts, first_look
-from snellen.exam.contents import check_copies, write_contents
+from snellen.exam.contents import check_copies, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
@@ -142,6 +142,7 @@ def run_exam(
         context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
+        remove_contents(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
         if remark := write_pdf(report, run.path / "report.pdf"):
@@ -150,7 +151,7 @@ def run_exam(
         write_html(report, run.path / "report.html")
         if keep_source:
             write_source(report, run.path / "source")
-        write_contents(run.path, context.photographs)
+        write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
         run.write_manifest(context.provenance)
     shared.add(run.path)
     return ExamResult(
@@ -292,8 +293,9 @@ def _answer_or_failure(name: str, context: Context, parts: Mapping[str, Part]) -
 
 
 def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer:
-    """Take one part, and cache its answer."""
+    """Take one part, and cache its answer; an earlier one is gone, whatever becomes of this."""
     started = time.monotonic()
+    remove_cached(name, context.folder)
     folder = context.folder / name
     for below in (folder, *folder.rglob("*/")):
         sweep(below)
