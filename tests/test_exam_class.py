@@ -17,6 +17,7 @@ from snellen.data.draw import drawn_in_turn
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.verify import Means, verify_exam
@@ -183,6 +184,8 @@ def test_a_copy_of_a_bundled_photograph_keeps_its_label(tmp_path: Path, lite0) -
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     paths = ["a/x/1.png", "b/x/1.png", "b/2.png", str(tmp_path / "3.png")]
     assert list(photograph_names(paths).values()) == ["a/x/1.png", "b/x/1.png", "2.png", "3.png"]
+    copies = copy_names(["x/b.jpg", "y/b.jpg", "z/x_b.jpg", "z/x_b-2.jpg", "z/Y_B.jpg", "z/c.tar.png"])
+    assert list(copies.values()) == ["x_b.jpg", "y_b.jpg", "x_b-2.jpg", "x_b-2-2.jpg", "Y_B-2.jpg", "c.tar.png"]
     assert photograph_names(["1.png", "./1.png"]) == {"1.png": "1.png", "./1.png": "./1.png"}
 
 

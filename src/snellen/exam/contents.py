@@ -69,19 +69,19 @@ def remove_contents(run: Path) -> None:
 
 
 def write_contents(run: Path, photographs: Sequence[str], parts: Sequence[str]) -> None:
-    """Copy the photographs into the run, remove an earlier exam's copies, and write ``contents.json``.
+    """Remove copies of an earlier exam from the run, copy the photographs into it, and write ``contents.json``.
 
     Args:
         run: run folder of the exam, which it holds.
-        photographs: paths of those that it examined.
+        photographs: paths of those that it examined; none of them a copy there, as :func:`check_copies` sees to.
         parts: names of the parts that have an answer.
     """
-    copies = {path: f"{PHOTOGRAPHS}/{_flat(name)}" for path, name in photograph_names(photographs).items()}
-    for path, copy in copies.items():
-        write_bytes(run / copy, Path(path).read_bytes())
+    copies = {path: f"{PHOTOGRAPHS}/{name}" for path, name in copy_names(photographs).items()}
     for name in ledger.files_below(run / PHOTOGRAPHS):
         if f"{PHOTOGRAPHS}/{name}" not in copies.values():
             ledger.remove(run / PHOTOGRAPHS / name)
+    for path, copy in copies.items():
+        write_bytes(run / copy, Path(path).read_bytes())
     names = [name for name in ledger.files_below(run) if name != CONTENTS]
     write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}, tuple(parts)))
 
@@ -92,6 +92,18 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flat(name: str) -> str:
-    """A name of a file for the end of a path."""
-    return name.replace("/", "_")
+def copy_names(photographs: Sequence[str]) -> dict[str, str]:
+    """The file name of each photograph's copy: what the report calls it, with a number where that is taken.
+
+    Names that differ in small and capital letters only are one, as on many disks.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path, called in photograph_names(photographs).items():
+        plain = Path(called.replace("/", "_"))
+        name, number = plain.name, 2
+        while name.casefold() in taken:
+            name, number = f"{plain.stem}-{number}{plain.suffix}", number + 1
+        taken.add(name.casefold())
+        names[path] = name
+    return names
