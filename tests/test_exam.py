@@ -24,7 +24,7 @@ from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams, read_exam
 from snellen.exam.compose import FinishedPart, checklist, compose
-from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
 from snellen.exam.report.code import method_listing
@@ -893,6 +893,19 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> 
     )
     report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
     assert "Not on the same data, so not to be held against each other" in text_of(report)
+
+
+def test_a_first_look_leaves_out_what_takes_minutes() -> None:
+    """Whether a key alone asks for it or its name does too; what is quick stays."""
+    long = {"corruptions": 50, "robust_accuracy": 50}
+    config = ExamConfig(dataset=("pets",), evaluate=("pets",), sample="all", quick=True, **long)
+    look = first_look(config)
+    assert (look.dataset, look.evaluate, look.sample) == (("digits",), ("pets",), 4)
+    assert (look.corruptions, look.robust_accuracy, look.parts) == (0, 0, ())
+    named = dataclasses.replace(config, parts=("corruptions", "categories", "evaluation"))
+    assert first_look(named).parts == ("categories", "evaluation")
+    with pytest.raises(InputError, match="a first look leaves out corruptions and robust_accuracy"):
+        first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
 # The command, but that each network learns for one epoch.

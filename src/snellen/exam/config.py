@@ -17,9 +17,10 @@ from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError, did_you_mean
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions, TrainingOptions
-from snellen.exam.parts import PARTS
+from snellen.exam.parts import PARTS, Part
 from snellen.models.classifier import given_preprocessing
 from snellen.models.create import is_program
+from snellen.prose import listed
 from snellen.runs.serialise import from_plain
 
 Paper = Literal["a4", "us-letter"]
@@ -84,8 +85,8 @@ class ExamConfig:
         appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
         discussion: for the name of a part, a text file in place of its computed discussion, relative to the
             configuration's folder: paragraphs with a blank line between them.
-        quick: whether this is a first look: the bundled digits stand in for every data set, and at most four
-            photographs are examined.
+        quick: whether this is a first look: the bundled digits stand in for every data set to learn from, at most four
+            photographs are examined, and ``corruptions`` and ``robust_accuracy`` are left out.
     """
 
     title: str = "An eye exam"
@@ -244,10 +245,24 @@ def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -
             raise InputError(f"{where}unknown part {name!r}", hint)
 
 
-def first_look(config: ExamConfig) -> ExamConfig:
-    """The same exam in less time: the bundled digits stand in for every data set, and the report says so."""
+def first_look(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
+    """The same exam in less time, and the report says so.
+
+    The bundled digits stand in for every data set to learn from, at most four photographs are examined, and the long
+    parts that a key asks for (corruptions, robust accuracy) are left out.
+
+    Raises:
+        InputError: the configuration names no other part than these.
+    """
+    left_out = {name: part.wanted_by for name, part in parts.items() if part.long and part.wanted_by}
+    others = tuple(name for name in config.parts if name not in left_out)
+    if config.parts and not others:
+        raise InputError(f"a first look leaves out {listed(config.parts)}", "no quick, or other parts")
     sample = _OF_A_FIRST_LOOK if config.sample == ALL else min(config.sample, _OF_A_FIRST_LOOK)
-    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=(), sample=sample)
+    shorter: dict[str, Any] = dict.fromkeys(left_out.values(), 0)
+    return dataclasses.replace(
+        config, dataset=(DIGITS,), training=DIGITS, training_runs=(), sample=sample, parts=others, **shorter
+    )
 
 
 def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:

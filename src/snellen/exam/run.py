@@ -135,7 +135,7 @@ def run_exam(
     check_parts(config.parts, parts)
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
-    config = first_look(config) if config.quick else config
+    config = first_look(config, parts) if config.quick else config
     shared = shared or Shared()
     with Run(Path(out)) as run:
         check_copies(run.path, [*expand(config.photographs), *sets])
