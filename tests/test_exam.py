@@ -142,6 +142,11 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
     [
         ('title = "x"\n\nmodle = "y"', r"exam.toml, line 3: unknown key 'modle' \(did you mean model\?\)"),
         ('parts = [\n  "categories",\n  "catgories"]', "line 3: unknown part 'catgories' .*did you mean categories"),
+        (
+            'corruptions = 0\nparts = ["corruptions"]',
+            "line 2: part 'corruptions': nobody says .*such as corruptions = 50",
+        ),
+        ("\nepsilon = 'min'", "line 2: epsilon is min, and an exam has one bound for all .such as 4/255"),
         ("seed = 'x'", "line 1: seed is 'x' .*a whole number"),
         ("seed = true", "line 1: seed is True"),
         ("title = 3", "line 1: title is 3 .*a text in quotes"),
@@ -703,6 +708,8 @@ def test_an_exam_replaces_no_input_and_no_file_of_the_users(tmp_path: Path, monk
 def test_a_part_that_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown part 'ones' .did you mean one"):
         run_exam(ExamConfig(parts=("ones",)), tmp_path, parts=counted()[1])
+    with pytest.raises(InputError, match="part 'robust_accuracy': nobody says of how many photographs"):
+        run_exam(ExamConfig(parts=("robust_accuracy",)), tmp_path)
 
 
 def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ class ExamConfig:
         for name in ("corruptions", "robust_accuracy"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}", "a number of photographs; 0 leaves it out")
+        if epsilon_steps(self.epsilon) is None:
+            raise InputError(f"epsilon is {self.epsilon}, and an exam has one bound for all", "such as 4/255")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed is {self.seed}", "0 to 4294967295")
 
@@ -197,16 +199,16 @@ class ExamConfig:
         )
 
 
-def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamConfig:
+def read_exam_config(path: str | Path, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
     """Read and check a configuration.
 
     Args:
         path: TOML file.
-        parts: names of the parts that exist.
+        parts: all parts there are, by name.
 
     Raises:
-        InputError: no such file, not TOML, an unknown key or part, a value of the wrong type; names the
-            line and what would be accepted.
+        InputError: no such file, not TOML, an unknown key or part, a part without its number, a value of the wrong
+            type; names the line and what would be accepted.
     """
     path = Path(path)
     text, values = _read_toml(path)
@@ -219,6 +221,7 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     config = from_plain(ExamConfig, values, str(path))
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    check_numbers(config, parts, f"{path}, line {_line_of_key(text, 'parts')}: ")
     check_parts(config.discussion, parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
     if config.architecture is not None and is_program(config.architecture):
         raise InputError(
@@ -226,10 +229,6 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
             "which no configuration may run",
             "name it as `architecture` yourself",
         )
-    try:
-        epsilon_steps(config.epsilon)
-    except InputError as error:
-        raise InputError(f"{path}, line {_line_of_key(text, 'epsilon')}: {error}") from error
     return _relative_to(path.parent, config)
 
 
@@ -243,6 +242,18 @@ def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -
         if name not in parts:
             hint = did_you_mean(name, parts) or f"valid: {', '.join(parts)}"
             raise InputError(f"{where}unknown part {name!r}", hint)
+
+
+def check_numbers(config: ExamConfig, parts: Mapping[str, Part], where: str = "") -> None:
+    """Refuse a named part whose key is a number that is not set; ``where`` begins the message.
+
+    Raises:
+        InputError: names the key.
+    """
+    for name in config.parts:
+        key = parts[name].wanted_by
+        if key and getattr(config, key) == 0:
+            raise InputError(f"{where}part {name!r}: nobody says of how many photographs", f"such as {key} = 50")
 
 
 def first_look(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> ExamConfig:

@@ -16,7 +16,7 @@ from snellen.data.images import expand
 from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
-from snellen.exam.config import ExamConfig, check_parts, first_look
+from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import check_copies, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
@@ -129,10 +129,11 @@ def run_exam(
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
             or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
-            names a part that there is not.
+            names a part that there is not, or one without its number of photographs.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
+    check_numbers(config, parts)
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
     config = first_look(config, parts) if config.quick else config
