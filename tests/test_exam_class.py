@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -16,6 +17,7 @@ from snellen.data.draw import drawn_in_turn
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.verify import Means, verify_exam
@@ -108,6 +110,37 @@ def test_of_many_photographs_some_are_drawn_evenly(toy: Path) -> None:
     assert (len(everything.paths), everything.rule) == (12, "All 12 photographs.")
 
 
+def test_the_rule_says_what_was_passed_over(toy: Path, tmp_path: Path) -> None:
+    """Photographs that cannot be read, or whose class nobody says, and classes that gave none."""
+    classifier = toy_classifier()
+    pool = shutil.copytree(toy / "pool", tmp_path / "pool")
+    (pool / "red" / "0.png").write_bytes(b"")
+
+    def rule(**said) -> str:
+        return choose_photographs(ExamConfig(photographs=(str(pool),), **said), classifier).rule
+
+    assert rule(sample="all") == "11 of 12 photographs; 1 could not be read."
+    assert rule(sample="all", sure=0.5).endswith(
+        "of the 12 that were tried, 1 of which could not be read. How often the model is right they do not say."
+    )
+    for number in range(1, 4):
+        (pool / "red" / f"{number}.png").write_bytes(b"")
+    said = "6 of 12 photographs, drawn by seed 0, in an order even over 3 classes; "
+    assert re.fullmatch(f"{said}[23] could not be read.", rule(sample=6))
+    assert rule(sample=6, sure=0.5).startswith(said.replace("; ", ": those"))
+    shutil.rmtree(pool / "red")
+    assert rule(sample=4) == "4 of 8 photographs, drawn by seed 0, evenly over 2 classes."
+    assert rule(sample=1) == "1 of 8 photographs, drawn by seed 0, in an order even over 2 classes."
+    shutil.copy(pool / "blue" / "1.png", pool)
+    assert rule(sample=4) == (
+        "4 of 9 photographs, drawn by seed 0, evenly over 2 classes and the photographs whose class nobody says."
+    )
+    shutil.rmtree(pool / "green")
+    shutil.rmtree(pool / "blue")
+    shutil.copy(toy / "pool" / "blue" / "2.png", pool)
+    assert rule(sample=1) == "1 of 2 photographs, drawn by seed 0."
+
+
 def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
     classifier = toy_classifier()
 
@@ -151,6 +184,8 @@ def test_a_copy_of_a_bundled_photograph_keeps_its_label(tmp_path: Path, lite0) -
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     paths = ["a/x/1.png", "b/x/1.png", "b/2.png", str(tmp_path / "3.png")]
     assert list(photograph_names(paths).values()) == ["a/x/1.png", "b/x/1.png", "2.png", "3.png"]
+    copies = copy_names(["x/b.jpg", "y/b.jpg", "z/x_b.jpg", "z/x_b-2.jpg", "z/Y_B.jpg", "z/c.tar.png"])
+    assert list(copies.values()) == ["x_b.jpg", "y_b.jpg", "x_b-2.jpg", "x_b-2-2.jpg", "Y_B-2.jpg", "c.tar.png"]
     assert photograph_names(["1.png", "./1.png"]) == {"1.png": "1.png", "./1.png": "./1.png"}
 
 

@@ -27,7 +27,12 @@ def exam(
     ] = None,
     out: options.Out = Path("exam"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: the bundled digits stand in for every data set.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="A first look: the bundled digits stand in for every data set to learn from; at most four "
+            "photographs; no corruptions, no robust accuracy.",
+        ),
     ] = False,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="In place of the configuration's, and named as elsewhere.")
