@@ -12,7 +12,7 @@ exam: $(VENV)/.installed
 report: $(VENV)/.installed
 	$(VENV)/bin/snellen exam examples/development.toml --out exam-development
 	mkdir -p results/exam
-	cp exam-development/report.pdf exam-development/manifest.json results/exam
+	cp exam-development/report.pdf exam-development/summary.pdf exam-development/manifest.json results/exam
 
 # A file's tests stay with one worker, which makes what they share once; tests/conftest.py says which files come first.
 test: $(VENV)/.installed-dev chromium

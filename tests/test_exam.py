@@ -22,9 +22,9 @@ from conftest import ROOT
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
-from snellen.exam.compare import compare_exams
+from snellen.exam.compare import compare_exams, read_exam
 from snellen.exam.compose import FinishedPart, checklist, compose
-from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
 from snellen.exam.report.code import method_listing
@@ -142,6 +142,11 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
     [
         ('title = "x"\n\nmodle = "y"', r"exam.toml, line 3: unknown key 'modle' \(did you mean model\?\)"),
         ('parts = [\n  "categories",\n  "catgories"]', "line 3: unknown part 'catgories' .*did you mean categories"),
+        (
+            'corruptions = 0\nparts = ["corruptions"]',
+            "line 2: part 'corruptions': nobody says .*such as corruptions = 50",
+        ),
+        ("\nepsilon = 'min'", "line 2: epsilon is min, and an exam has one bound for all .such as 4/255"),
         ("seed = 'x'", "line 1: seed is 'x' .*a whole number"),
         ("seed = true", "line 1: seed is True"),
         ("title = 3", "line 1: title is 3 .*a text in quotes"),
@@ -621,6 +626,11 @@ def test_what_a_part_needs_decides_its_answer_too(tmp_path: Path) -> None:
         for name in ("categories", "attack", "stress")
     }
     assert {name: len(different) for name, different in keys.items()} == {"categories": 1, "attack": 2, "stress": 2}
+    for name in ("categories", "attack"):  # whose answers say how the photographs were chosen
+        chosen = [
+            context_of(tmp_path, classifier=classifier, chosen=rule) for rule in ("All 2 photographs.", "2 of 3.")
+        ]
+        assert len({cache_key(name, context, PARTS) for context in chosen}) == 2
 
 
 def counted() -> tuple[list[str], dict[str, Part]]:
@@ -667,9 +677,39 @@ def test_parts_are_not_run_again_unless_their_inputs_changed(tmp_path: Path) -> 
     assert ran[5:] == ["one"]
 
 
+def test_an_exam_replaces_no_input_and_no_file_of_the_users(tmp_path: Path, monkeypatch) -> None:
+    """Its photographs are copied to ``photographs``, where its own inputs, or somebody's files, may lie."""
+    ran, parts = counted()
+    monkeypatch.chdir(tmp_path)
+
+    def examine(photographs: Sequence[str], out: str, **others) -> None:
+        run_exam(ExamConfig(photographs=tuple(photographs), **others), out, parts=parts)
+
+    (tmp_path / "photographs" / "empty").mkdir(parents=True)
+    for name in ("a.png", "photographs/b.png"):
+        Image.new("RGB", (8, 8)).save(name)
+    for given in (["photographs"], ["a.png"]):
+        with pytest.raises(InputError, match=r"photographs/b\.png: no exam made it"):
+            examine(given, ".")
+    assert ran == []
+    assert sorted(path.name for path in Path("photographs").iterdir()) == ["b.png", "empty"]
+    examine(["a.png", "photographs/b.png"], "exam")
+    before = sorted(Path("exam").rglob("*"))
+    for given in (["exam/photographs"], ["exam/photographs/*.png"], ["exam/photographs/b.png"], ["exam/report.pdf"]):
+        with pytest.raises(InputError, match=r"exam/.*\.(png|pdf): was made by an earlier exam"):
+            examine(given, "exam")
+    with pytest.raises(InputError, match="exam/photographs: was made by an earlier exam"):
+        examine(["a.png"], "exam", evaluate=("exam/photographs",))
+    assert sorted(Path("exam").rglob("*")) == before
+    examine(["a.png"], "exam")
+    assert [path.name for path in Path("exam/photographs").iterdir()] == ["a.png"]
+
+
 def test_a_part_that_there_is_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="unknown part 'ones' .did you mean one"):
         run_exam(ExamConfig(parts=("ones",)), tmp_path, parts=counted()[1])
+    with pytest.raises(InputError, match="part 'robust_accuracy': nobody says of how many photographs"):
+        run_exam(ExamConfig(parts=("robust_accuracy",)), tmp_path)
 
 
 def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
@@ -807,6 +847,37 @@ def test_two_exams_side_by_side(tmp_path: Path) -> None:
         compare_exams([tmp_path / "a", tmp_path / "gone"], tmp_path / "c", parts=parts)
 
 
+def test_answers_of_earlier_exams_are_not_compared(tmp_path: Path) -> None:
+    """Of parts that were asked for once and no longer, of one that failed since, of an exam that was cut off."""
+    _, parts = counted()
+
+    def fail(_):
+        raise SnellenError("dark")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    def examine(name: str, run=None, **config) -> None:
+        taken = parts if run is None else parts | {"two": dataclasses.replace(parts["two"], run=run)}
+        run_exam(ExamConfig(appendix="none", **config), tmp_path / name, parts=taken)
+
+    def compared() -> dict[str, object]:
+        return read_exam(tmp_path / "a", parts).answers
+
+    examine("a")
+    assert list(compared()) == ["one", "two"]
+    examine("a", parts=("two",))
+    assert list(compared()) == ["two"]
+    examine("a", fail, target="goldfish")
+    assert list(compared()) == ["one"]
+    assert json.loads((tmp_path / "a" / "contents.json").read_text())["parts"] == ["one"]
+    assert not (tmp_path / "a" / "two" / "answer.json").exists()
+    with pytest.raises(KeyboardInterrupt):
+        examine("a", stop, seed=1)
+    with pytest.raises(InputError, match="a: holds no finished exam"):
+        compared()
+
+
 def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
     """Two run folders of one name by the folders they lie in; an exam compared with itself by a number."""
     _, parts = counted()
@@ -829,6 +900,19 @@ def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> 
     )
     report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
     assert "Not on the same data, so not to be held against each other" in text_of(report)
+
+
+def test_a_first_look_leaves_out_what_takes_minutes() -> None:
+    """Whether a key alone asks for it or its name does too; what is quick stays."""
+    long = {"corruptions": 50, "robust_accuracy": 50}
+    config = ExamConfig(dataset=("pets",), evaluate=("pets",), sample="all", quick=True, **long)
+    look = first_look(config)
+    assert (look.dataset, look.evaluate, look.sample) == (("digits",), ("pets",), 4)
+    assert (look.corruptions, look.robust_accuracy, look.parts) == (0, 0, ())
+    named = dataclasses.replace(config, parts=("corruptions", "categories", "evaluation"))
+    assert first_look(named).parts == ("categories", "evaluation")
+    with pytest.raises(InputError, match="a first look leaves out corruptions and robust_accuracy"):
+        first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
 # The command, but that each network learns for one epoch.

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -18,6 +19,7 @@ from snellen.data.draw import drawn_in_turn
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
@@ -112,6 +114,37 @@ def test_of_many_photographs_some_are_drawn_evenly(toy: Path) -> None:
     assert (len(everything.paths), everything.rule) == (12, "All 12 photographs.")
 
 
+def test_the_rule_says_what_was_passed_over(toy: Path, tmp_path: Path) -> None:
+    """Photographs that cannot be read, or whose class nobody says, and classes that gave none."""
+    classifier = toy_classifier()
+    pool = shutil.copytree(toy / "pool", tmp_path / "pool")
+    (pool / "red" / "0.png").write_bytes(b"")
+
+    def rule(**said) -> str:
+        return choose_photographs(ExamConfig(photographs=(str(pool),), **said), classifier).rule
+
+    assert rule(sample="all") == "11 of 12 photographs; 1 could not be read."
+    assert rule(sample="all", sure=0.5).endswith(
+        "of the 12 that were tried, 1 of which could not be read. How often the model is right they do not say."
+    )
+    for number in range(1, 4):
+        (pool / "red" / f"{number}.png").write_bytes(b"")
+    said = "6 of 12 photographs, drawn by seed 0, in an order even over 3 classes; "
+    assert re.fullmatch(f"{said}[23] could not be read.", rule(sample=6))
+    assert rule(sample=6, sure=0.5).startswith(said.replace("; ", ": those"))
+    shutil.rmtree(pool / "red")
+    assert rule(sample=4) == "4 of 8 photographs, drawn by seed 0, evenly over 2 classes."
+    assert rule(sample=1) == "1 of 8 photographs, drawn by seed 0, in an order even over 2 classes."
+    shutil.copy(pool / "blue" / "1.png", pool)
+    assert rule(sample=4) == (
+        "4 of 9 photographs, drawn by seed 0, evenly over 2 classes and the photographs whose class nobody says."
+    )
+    shutil.rmtree(pool / "green")
+    shutil.rmtree(pool / "blue")
+    shutil.copy(toy / "pool" / "blue" / "2.png", pool)
+    assert rule(sample=1) == "1 of 2 photographs, drawn by seed 0."
+
+
 def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
     classifier = toy_classifier()
 
@@ -155,6 +188,8 @@ def test_a_copy_of_a_bundled_photograph_keeps_its_label(tmp_path: Path, lite0) -
 def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     paths = ["a/x/1.png", "b/x/1.png", "b/2.png", str(tmp_path / "3.png")]
     assert list(photograph_names(paths).values()) == ["a/x/1.png", "b/x/1.png", "2.png", "3.png"]
+    copies = copy_names(["x/b.jpg", "y/b.jpg", "z/x_b.jpg", "z/x_b-2.jpg", "z/Y_B.jpg", "z/c.tar.png"])
+    assert list(copies.values()) == ["x_b.jpg", "y_b.jpg", "x_b-2.jpg", "x_b-2-2.jpg", "Y_B-2.jpg", "c.tar.png"]
     assert photograph_names(["1.png", "./1.png"]) == {"1.png": "1.png", "./1.png": "./1.png"}
 
 
@@ -183,6 +218,9 @@ def test_labels_of_photographs_count_alike_in_every_command(toy: Path, tmp_path:
     assert "By the names of their folders 0% (0 of 2;" in done.stdout, done.stderr
     done = snellen_command("classify", *files, *told, *model_options(toy))
     assert "By the labels 50% (1 of 2;" in done.stdout, done.stderr
+    done = snellen_command("classify", *files, *told, "--json", *model_options(toy))
+    assert "By the labels 50% (1 of 2;" in done.stderr
+    assert len(json.loads(done.stdout)) == 2
     out = tmp_path / "attack"
     done = snellen_command("attack", *files, *told, "--untargeted", "--json", "--out", out, *model_options(toy))
     attacks = json.loads(done.stdout)["attacks"]
@@ -430,6 +468,8 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     assert [str(claim) for claim in found.claims if claim.holds is False] == [
         f"does not hold: contents.json lists all files: it does not list 2, such as {strange}"
     ]
+    edited(home / "contents.json", lambda v: v.update(parts=["attack", "training"]))
+    assert "does not hold: training: the folder has nothing of it" in lines_of(home)
 
 
 def test_what_is_too_many_is_refused_by_its_own_name(tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
         ({"9.jpg": "cat"}, r"labels: no photograph is called '9\.jpg'"),
         ({"2.jpg": "cow"}, "no class named 'cow'"),
         (tmp_path / "no.csv", "cannot be read"),
+        ({"2.jpg": "cat", "2": "dog"}, r"labels: '2\.jpg' and '2' .*b/2\.jpg.* \(one class"),
     ):
         with pytest.raises(InputError, match=message):
             photo_labels(labels, sources, said)

@@ -1045,7 +1045,7 @@ def test_command(snellen_command, tmp_path: Path) -> None:
     run = tmp_path / "run"
     done = snellen_command("train", "digits", "--recipe", "plain", "--epochs", "1", *QUICK, "--out", run)
     assert done.returncode == 0, done.stderr
-    assert "Test accuracy: " in done.stdout
+    assert "Test accuracy is " in done.stdout
     assert "epoch 1: loss " in done.stderr
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test_accuracy_interval"][0] < metrics["test_accuracy"] < metrics["test_accuracy_interval"][1]

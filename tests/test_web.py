@@ -930,7 +930,7 @@ def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
     large = io.BytesIO()
     Image.open(COFFEE).convert("RGB").resize((2000, 1500)).save(large, format="JPEG")
     monkeypatch.setattr(load, "serving", page)
-    monkeypatch.setattr(load, "large_photograph", large.getvalue)
+    monkeypatch.setattr(load, "enlarged_photograph", lambda *_: large.getvalue())
     load.main(["--clients", "4", "--minutes", "0.1", "--out", str(tmp_path / "load.json")])
     result = json.loads((tmp_path / "load.json").read_text())
     assert sum(one["asked"] for one in result["requests"].values()) >= 4

@@ -153,9 +153,9 @@ def run_jobs(
         if not jobs:
             return
         unfinished: list[AttackJob] = []
-        for job, (objective, gradient, met, confident) in zip(jobs, _evaluate(jobs, engine), strict=True):
-            job.curve.append(CurvePoint(met, _norm_of_probability(job, gradient, met)))
-            result = job.advance(objective, gradient, confident, confirm)
+        for job, found in zip(jobs, _evaluate(jobs, engine), strict=True):
+            job.curve.append(CurvePoint(found.probability, _norm_of_probability(job, found)))
+            result = job.advance(found.objective, found.gradient, found.confident, confirm)
             if result is None:
                 unfinished.append(job)
                 yield job, job.steps
@@ -165,19 +165,35 @@ def run_jobs(
         jobs = unfinished
 
 
-def _norm_of_probability(job: AttackJob, gradient: Tensor, met: float) -> float | None:
+@dataclass(frozen=True, eq=False)
+class _Evaluated:
+    """What a job meets at the bytes nearest to its point.
+
+    Attributes:
+        objective: objective, the mean over the job's inputs.
+        gradient: its gradient, likewise.
+        probability: what the criterion asks for, likewise.
+        confident: whether all inputs reach the confidence.
+        inputs: number of inputs: more than one where transforms are sampled.
+    """
+
+    objective: float
+    gradient: Tensor
+    probability: float
+    confident: bool
+    inputs: int
+
+
+def _norm_of_probability(job: AttackJob, found: _Evaluated) -> float | None:
     """The norm of the gradient of the criterion's probability, where that of the objective tells it."""
-    if job.objective is not probability and job.criterion.target is None:
+    if found.inputs > 1 or (job.objective is not probability and job.criterion.target is None):
         return None
     # The gradient of a logarithm is that of the probability over it.
-    return float(gradient.norm()) * (1 if job.objective is probability else met)
+    return float(found.gradient.norm()) * (1 if job.objective is probability else found.probability)
 
 
-def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[float, Tensor, float, bool]]:
-    """For each job, at the bytes nearest to its point, the mean over its inputs of objective and gradient.
-
-    And the probability that the criterion asks for, likewise, and whether all inputs reach the confidence.
-    """
+def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[_Evaluated]:
+    """What each job meets."""
     points = [round_to_bytes(job.point).requires_grad_() for job in jobs]
     transforms = [(job.preprocess, *job.sample_transforms()) for job in jobs]
     objectives, met, confident = [0.0] * len(jobs), [0.0] * len(jobs), [True] * len(jobs)
@@ -198,4 +214,5 @@ def _evaluate(jobs: Sequence[AttackJob], engine: GradientEngine) -> list[tuple[f
         confident[index] &= reached >= job.confidence
         torch.autograd.backward(waiting.popleft(), share * answer.gradient)
     gradients = [torch.zeros_like(point) if point.grad is None else point.grad for point in points]
-    return list(zip(objectives, gradients, met, confident, strict=True))
+    inputs = map(len, transforms)
+    return [_Evaluated(*one) for one in zip(objectives, gradients, met, confident, inputs, strict=True)]

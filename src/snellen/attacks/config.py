@@ -61,6 +61,8 @@ class AttackConfig:
             raise InputError(f"no space named {self.space!r}", " or ".join(get_args(Space)))
         if self.steps is not None and self.steps < 1:
             raise InputError(f"{self.steps} steps", "at least 1")
+        if self.steps == 1 and self.method == "gradient_ascent" and self.step_size is None:
+            raise InputError("1 step, which a searched `step_size` takes to see the gradient", "more `steps`")
         if not 0 < self.confidence < 1:
             raise InputError(f"a confidence of {self.confidence:g}", "a probability between 0 and 1")
         if self.step_size is not None and (self.method != "gradient_ascent" or self.step_size <= 0):

@@ -229,21 +229,21 @@ def discuss_stall(attack: AttackResult, rate: float) -> str:
     moved = rate * norm / math.sqrt(3 * width * height) * 255
     why = (
         f"Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{first:.1e}. Its norm there is {norm:.1e}; where it is steepest, at P = {steepest_at:.2f}, it is "
-        f"{steepest:.1e}, {_times(steepest, norm)} as much. No one lambda suits both ends."
+        f"{first:.1e}. The gradient's norm is {norm:.1e} there, and where it is steepest, at P = {steepest_at:.2f}, "
+        f"{steepest:.1e}, {_roughly(steepest / max(norm, 1e-300))} times as much. No one lambda suits both ends."
     )
     if moved >= _HALF_A_LEVEL:
         return f"{why} A constant {rate:g} moves a value by {moved:.1f} of 1/255 at once: here it does not stall."
     return (
         f"{why} A constant lambda of {rate:g} moves a value by {moved:.0e} of 1/255 in the first step (root mean "
-        f"square), and about {math.ceil(_HALF_A_LEVEL / max(moved, 1e-300)):.0e} such steps would pass before most "
+        f"square), and about {_roughly(_HALF_A_LEVEL / max(moved, 1e-300))} such steps would pass before most "
         "values of an 8-bit file change at all: that is the stall."
     )
 
 
-_HALF_A_LEVEL = 0.5
+_HALF_A_LEVEL, _MOST_SAID = 0.5, 1e10
 
 
-def _times(large: float, small: float) -> str:
-    ratio = large / max(small, 1e-300)
-    return f"{ratio:.0f} times" if ratio < 1000 else f"{ratio:.0e} times"
+def _roughly(number: float) -> str:
+    """A number above 1 to one digit, as a person says it: ``30,000``."""
+    return f"{float(f'{number:.0e}'):,.0f}" if number < _MOST_SAID else f"{number:.0e}"

@@ -181,6 +181,9 @@ def draw_probability_curves(attacks: Mapping[str, AttackResult]) -> Figure:
             below.plot(steps, norms, "o-", markersize=3, color=colour)
         for axes in (above, below):
             axes.set_yscale("log")
+            # Labels are text here, not formulas.
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.xaxis.get_major_locator().set_params(integer=True)
         above.set_ylabel("P(y_fool)")
         below.set_ylabel("norm of dP/dX'")
         below.set_xlabel("gradient")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,6 @@ class FolderResult(Result):
         failures: reason for each of the others.
         resumed: number of attacks that were found done.
         data: fingerprint of the photographs.
-        engine: who took the gradients, and in which precision; see :mod:`snellen.attacks.gradients`.
     """
 
     config: AttackConfig
@@ -59,7 +59,11 @@ class FolderResult(Result):
     failures: tuple[Failure, ...]
     resumed: int = field(default=0, metadata=NOT_SERIALISED)
     data: str = field(default="", metadata=NOT_SERIALISED)
-    engine: str = field(default="", metadata=NOT_SERIALISED)
+
+    @property
+    def engine(self) -> str:
+        """Who took the gradients, and in which precision; several where a run was resumed by another."""
+        return ", ".join(sorted({one.engine for one in self.attacks if one.engine}))
 
     def plot(self) -> Figure:
         """The security curve where the smallest bounds were searched for; else the first eight attacks."""
@@ -101,16 +105,20 @@ def attack_folder(
         InputError: no such class, a photograph that is named twice, or what an ensemble's attack cannot do.
     """
     run = _FolderRun(classifier, [str(source) for source in sources], config, Path(out), labels, ensemble, progress)
-    engine = None if ensemble else choose_gradients(classifier, config, len(sources), progress)
+    examples = run.examples()
+    first = list(islice(examples, 1))
+    examples = chain(first, examples)
+    # Where all is done already, nothing is converted.
+    engine = choose_gradients(classifier, config, len(sources), progress) if first and not ensemble else None
     steps = (
-        ensemble_steps([classifier, *ensemble], run.examples(), config, run.save)
+        ensemble_steps([classifier, *ensemble], examples, config, run.save)
         if engine is None
-        else attack_steps(classifier, run.examples(), config, run.save, engine)
+        else attack_steps(classifier, examples, config, run.save, engine)
     )
     for example, reached in steps:
         if not isinstance(reached, int):
             run.take(example.photo.name, reached)
-    return run.finish("" if engine is None else engine.name)
+    return run.finish()
 
 
 class _FolderRun:
@@ -184,12 +192,12 @@ class _FolderRun:
         self._found[path] = outcome
         self._progress.advance()
 
-    def finish(self, engine: str) -> FolderResult:
-        """Write the table, and sum up what ``engine`` took the gradients of."""
+    def finish(self) -> FolderResult:
+        """Write the table, and sum up."""
         found = [self._found[path] for path in self._paths]
         attacks = tuple(outcome for outcome in found if isinstance(outcome, AttackResult))
         failures = tuple(outcome for outcome in found if isinstance(outcome, Failure))
         write_text(self._out / "attacks.csv", to_csv(attacks, failures))
         summary = summarise(attacks, smallest=self._config.epsilon == SMALLEST)
         data = fingerprint("".join(self._contents))
-        return FolderResult(self._config, summary, attacks, failures, self._resumed, data, engine)
+        return FolderResult(self._config, summary, attacks, failures, self._resumed, data)

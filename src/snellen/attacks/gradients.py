@@ -1,10 +1,12 @@
 """Who takes an attack's gradients: PyTorch's fused copy, or OpenVINO by one graph of both passes.
 
 The graph is what autograd does for one input, written down operation by operation (``make_fx``) and converted as any
-network is: a convolution's gradient is itself a convolution. It takes a third to a half of the fused copy's time where
-there is no bfloat16 in hardware; making it takes as long as some hundred gradients, once, and its conversion is kept.
-So :func:`choose_gradients` takes it where enough gradients are ahead, by a count that only the job decides: the same
-job takes the same way each time. What is said of an attacked file comes from the plain network either way.
+network is: a convolution's gradient is itself a convolution. It takes less time than the fused copy where there is
+no bfloat16 in hardware (``benchmarks/limits.py quick``); making it takes as long as some hundred gradients, once, and
+its conversion is kept. So :func:`choose_gradients` takes it where enough gradients are ahead, by a count that only the
+job decides: the same job takes the same way each time. What is said of an attacked file comes from the plain network
+either way; what is said of the original and of the noise control comes from the graph where its two largest logits lie
+well apart.
 """
 
 from __future__ import annotations

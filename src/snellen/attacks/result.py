@@ -49,6 +49,7 @@ class AttackResult(Result):
         reason: why the criterion was not met; None where it was.
         file: path of the attacked file; empty where none was kept.
         curve: what the last search met at each of its gradients: P(y_fool), and how steep it is.
+        engine: who took the gradients, and in which precision; see :mod:`snellen.attacks.gradients`.
         source: what was attacked: the photograph, or in the space ``input`` the network's input.
         saved: attacked file or image.
     """
@@ -68,6 +69,7 @@ class AttackResult(Result):
     reason: str | None
     file: str
     curve: tuple[CurvePoint, ...] = ()
+    engine: str = ""
     source: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
     saved: ImageLike = field(default=b"", repr=False, compare=False, metadata=NOT_SERIALISED)
 
@@ -130,9 +132,15 @@ def measure(state: PhotographState, save: Save) -> AttackResult:
         reason=None if verdict.success else _reason(state, verdict, norm),
         file="" if isinstance(file, bytes) else str(file),
         curve=state.curve,
+        engine=state.engine.name,
         source=Image.fromarray(state.original),
         saved=image,
     )
+
+
+def _what_helps(state: PhotographState) -> str:
+    larger = "" if state.config.step_size is None else "a larger step size, or "
+    return f"{larger}the method apgd helps"
 
 
 def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
@@ -145,7 +153,7 @@ def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
     if norm == 0:
         return (
             f"stalled: the criterion's probability is {before:.1e}, and its gradient so small that {gradients} steps "
-            "moved no value by half of 1/255; a larger step size, or the method apgd, helps"
+            f"moved no value by half of 1/255; {_what_helps(state)}"
         )
     reached = verdict.target if verdict.target is not None else 1 - verdict.label
     if state.config.method == "gradient_ascent" and norm < epsilon:

@@ -55,7 +55,7 @@ class PhotographState:
 
     Attributes:
         classifier: classifier to fool.
-        engine: gives the gradients, and the answers on which no file's report rests.
+        engine: gives the gradients, and the answers of the original and of the noise control.
         example: the photograph.
         config: how.
         original: bytes (H, W, 3) that the attack changes, as they were.

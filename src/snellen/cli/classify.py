@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +52,7 @@ def classify(
 
     from snellen.cli.classifier import load_classifier
     from snellen.inspect.categories import Classification, classify_each
+    from snellen.intervals import Rate
     from snellen.runs.serialise import to_json
 
     classifier = load_classifier(model, probe, architecture, device, described)
@@ -74,7 +74,18 @@ def classify(
         _print_csv(results)
     else:
         _print_table(results)
-        _print_accuracy(labels, results, "the labels" if photo_labels else "the names of their folders")
+    right = [
+        label == one.top.index
+        for label, one in zip(labels, results, strict=True)
+        if label is not None and isinstance(one, Classification)
+    ]
+    if photo_labels is not None and right:
+        # What was asked for is said; beside a table for programs, where programs do not read.
+        (output.stderr if json or csv else output.stdout).print(
+            f"By the labels {Rate.of(right)} are right.", soft_wrap=True
+        )
+    elif len(right) > 1 and not json and not csv:
+        output.stdout.print(f"By the names of their folders {Rate.of(right)} are right.", soft_wrap=True)
     if figure is not None:
         _draw([result for result in results if isinstance(result, Classification)], figure)
     output.finish(sum(isinstance(result, Failure) for result in results))
@@ -110,17 +121,6 @@ def _print_table(results: list[Classification | Failure]) -> None:
             table.add_row(image, prediction.label, str(prediction.index), f"{prediction.probability:.4f}")
     if table.row_count:
         output.stdout.print(table)
-
-
-def _print_accuracy(labels: Sequence[int | None], results: list[Classification | Failure], told_by: str) -> None:
-    """How many are right, of photographs whose class is told; nothing where fewer than two are."""
-    from snellen.inspect.categories import Classification
-    from snellen.intervals import Rate
-
-    pairs = zip(labels, results, strict=True)
-    right = [label == one.top.index for label, one in pairs if label is not None and isinstance(one, Classification)]
-    if len(right) > 1:
-        output.stdout.print(f"By {told_by} {Rate.of(right)} are right.", soft_wrap=True)
 
 
 def _draw(results: list[Classification], path: Path) -> None:

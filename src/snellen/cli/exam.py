@@ -27,7 +27,12 @@ def exam(
     ] = None,
     out: options.Out = Path("exam"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: the bundled digits stand in for every data set.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="A first look: the bundled digits stand in for every data set to learn from; at most four "
+            "photographs; no corruptions, no robust accuracy.",
+        ),
     ] = False,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="In place of the configuration's, and named as elsewhere.")
@@ -68,8 +73,13 @@ def exam(
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
     configs = configs or []
     if compare:
+        changes = {
+            "--model": model, "--architecture": architecture, "--photographs": photographs, "--sample": sample,
+            "--photo-labels": photo_labels, "--sure": sure, "--seed": seed,
+        }  # fmt: skip
+        given = [(name, value is not None and value != []) for name, value in changes.items()]
         output.exclusive(
-            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source)
+            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source), *given
         )
         from snellen.exam.compare import compare_exams
 

@@ -31,7 +31,7 @@ def photo_labels(
     given = read_photo_labels(said) if isinstance(said, str | Path) else dict(said or {})
     found: list[int | None] = [label_of_folder(labels, source) for source in sources]
     ends = _by_last_part(sources)
-    told = 0
+    by: dict[int, tuple[str, int | None]] = {}
     for name, label in given.items():
         fitting = [number for number in ends.get(PurePath(name).name, ()) if _names(name, sources[number])]
         if not fitting and not table:
@@ -39,10 +39,14 @@ def photo_labels(
         if len({sources[number] for number in fitting}) > 1:
             several = ", ".join(sources[number] for number in fitting[:4])
             raise InputError(f"labels: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")
+        index = _class_of(labels, name, label) if fitting else None
         for number in fitting:
-            found[number] = _class_of(labels, name, label)
-            told += 1
-    if table and not told:
+            if by.setdefault(number, (name, index))[1] != index:
+                raise InputError(
+                    f"labels: {by[number][0]!r} and {name!r} name {sources[number]} differently", "one class"
+                )
+            found[number] = index
+    if table and not by:
         raise InputError(f"{said}: names none of the photographs", ", ".join(map(_short, sources[:8])))
     return found
 
@@ -84,8 +88,11 @@ def read_photo_labels(path: str | Path) -> dict[str, str]:
     )
     if names is None or classes is None:
         raise InputError(f"{path}: its columns are {', '.join(table.columns)}", "file_name and label")
-    pairs = zip(table.column(names), table.column(classes), strict=True)
-    return {name: label for name, label in pairs if label}
+    found: dict[str, str] = {}
+    for name, label in zip(table.column(names), table.column(classes), strict=True):
+        if label and found.setdefault(name, label) != label:
+            raise InputError(f"{path}: {name!r} is {found[name]!r} and {label!r}", "one class for each photograph")
+    return found
 
 
 def _names(name: str, source: str) -> bool:

@@ -12,8 +12,11 @@ from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from PIL import Image
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 _ignored: ContextVar[bool] = ContextVar("ignored", default=False)
 _log: ContextVar[ReadingLog | None] = ContextVar("log", default=None)

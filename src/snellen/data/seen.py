@@ -2,11 +2,10 @@
 
 A small photograph is transformed pixel by pixel, exactly as :mod:`snellen.data.transforms` says. Of one whose shorter
 side is eight times what the network's resize leaves of it or more, that would cost minutes for details that no network
-of that input size can see. There, what changes each pixel by itself is computed on the bytes of the part that is seen,
-rounded to 8 bits and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, scale,
-resolution, shift, blur), or has a gray between two bytes (occlusion), is computed on the means of squares of so many
-pixels that at least four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16
-megapixels.
+of that input size can see. There, what changes each pixel by itself, or resamples the whole (scale, resolution), is
+computed on bytes, and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, shift,
+blur), or has a gray between two bytes (occlusion), is computed on the means of squares of so many pixels that at least
+four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from torch import Tensor
 
 from snellen.data.images import Photo, pixels_from_bytes, to_pixels
 from snellen.data.preprocessing import Preprocessing
-from snellen.data.transforms import TransformStrength, at_resolution, crop_window, fewer_pixels, find_transform
+from snellen.data.transforms import TransformStrength, crop_window, fewer_pixels, find_transform
 
 TOLERANCE = 0.03
 """How far a class probability of a large photograph may be from the exact one."""
 _OVERSAMPLED = 4
-_ON_REDUCED = ("rotation", "scale", "shift", "blur", "occlusion")
+_ON_REDUCED = ("rotation", "shift", "blur", "occlusion")
 """The transforms that sample between pixels, or whose gray lies between two bytes."""
 _STRIP = 32
 """Rows that are changed at a time: as floats they fit into a core's own memory."""
@@ -76,10 +75,6 @@ class SeenPhotograph:
             pixels = self._photo.pixels
             return preprocessing.preprocess(find_transform(name)(pixels, strength, generator) if name else pixels)
         find_transform(name).check(strength)
-        if name == "resolution":
-            # As many samples as of the whole photograph, not as of what it was reduced to.
-            fewer = at_resolution(self._reduced, *fewer_pixels(self._height, self._width, strength))
-            return preprocessing.preprocess_reduced(fewer, self._height, self._width)
         if name in _ON_REDUCED:
             moved = find_transform(name)(self._reduced, strength, generator)
             return preprocessing.preprocess_reduced(moved, self._height, self._width)
@@ -87,6 +82,8 @@ class SeenPhotograph:
 
     def _changed(self, name: str, strength: float, generator: torch.Generator | None) -> _Bytes:
         """The bytes (H, W, 3) under a transform that moves nothing between pixels."""
+        if name in ("scale", "resolution"):
+            return self._resampled(name, strength)
         if name == "jpeg":
             file = io.BytesIO()
             self._photo.image.save(file, format="JPEG", quality=round(100 - strength))
@@ -104,6 +101,17 @@ class SeenPhotograph:
             mirrored = self._photo.image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             return np.array(Image.blend(self._photo.image, mirrored, strength))
         return self._by_strips(lambda pixels, *_: find_transform(name)(pixels, strength))
+
+    def _resampled(self, name: str, strength: float) -> _Bytes:
+        """The bytes (H, W, 3), resampled to fewer: in a gray frame, or back to what they were."""
+        rows, columns = fewer_pixels(self._height, self._width, strength)
+        fewer = self._photo.image.resize((columns, rows), Image.Resampling.BILINEAR)
+        if name == "resolution":
+            return np.array(fewer.resize((self._width, self._height), Image.Resampling.BILINEAR))
+        framed = np.full((self._height, self._width, 3), 128, np.uint8)
+        top, left = (self._height - rows) // 2, (self._width - columns) // 2
+        framed[top : top + rows, left : left + columns] = np.asarray(fewer)
+        return framed
 
     def _by_strips(self, change: _Change) -> _Bytes:
         """The bytes, changed where the network looks."""

@@ -178,20 +178,14 @@ def _scale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor
     return F.pad(_resized(pixels, rows, columns), border, value=0.5)
 
 
-def at_resolution(pixels: Tensor, rows: int, columns: int) -> Tensor:
-    """``pixels`` (N, 3, H, W) resampled to ``rows`` x ``columns`` where those are fewer, and back to H x W."""
-    height, width = pixels.shape[2:]
-    return _resized(_resized(pixels, min(rows, height), min(columns, width)), height, width)
-
-
 def fewer_pixels(height: int, width: int, strength: float) -> tuple[int, int]:
-    """The rows and columns to which a loss of resolution resamples a photograph of ``height`` x ``width`` pixels."""
+    """The rows and columns to which scale and resolution resample a photograph of ``height`` x ``width`` pixels."""
     return max(1, round(height * (1 - strength))), max(1, round(width * (1 - strength)))
 
 
 def _resolution(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
-    return at_resolution(pixels, *fewer_pixels(height, width, strength))
+    return _resized(_resized(pixels, *fewer_pixels(height, width, strength)), height, width)
 
 
 def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:

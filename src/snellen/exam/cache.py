@@ -12,6 +12,7 @@ from snellen.errors import InputError
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
 from snellen.exam.report.document import Answer, with_paths
+from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass
@@ -68,6 +69,11 @@ def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
         return copy.relative_to(run)
 
     write_json(run / part / _FILE, _with_paths(cached, below))
+
+
+def remove_cached(part: str, run: Path) -> None:
+    """Remove the cached answer of ``part`` below ``run``, where there is one that a run made."""
+    ledger.remove(run / part / _FILE)
 
 
 def load_cached(part: str, run: Path) -> CachedAnswer | None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.compose import last_made, provenance_facts
+from snellen.exam.contents import CONTENTS, Contents
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
 from snellen.runs.files import Run
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import from_plain, read_json
+from snellen.runs.serialise import from_plain, read_dataclass, read_json
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class FinishedExam:
 
     Attributes:
         folder: run folder.
-        answers: answers of its parts, by the part's name.
+        answers: answers of the parts that it took, by the part's name.
         provenance: what it was made with.
     """
 
@@ -65,7 +66,7 @@ def compare_exams(
 
 
 def read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
-    """The finished exam in a folder.
+    """The finished exam in a folder, with the parts that it took; what is left there of earlier ones is none of it.
 
     Raises:
         InputError: there is none.
@@ -73,9 +74,11 @@ def read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
     file = folder / "manifest.json"
     try:
         provenance = from_plain(Provenance, read_json(file)["provenance"], str(file))
+        taken = read_dataclass(Contents, folder / CONTENTS).parts
     except (KeyError, TypeError, InputError) as error:
         raise InputError(f"{folder}: holds no finished exam", "an exam's run folder") from error
-    answers = {name: answer for name in parts if (answer := load_cached(name, folder)) is not None}
+    found = {name: load_cached(name, folder) for name in parts if name in taken}
+    answers = {name: answer for name, answer in found.items() if answer is not None}
     return FinishedExam(folder, answers, provenance)
 
 

@@ -57,8 +57,8 @@ _PAPERS = {
 }
 """For a family of networks, as its names have it, the paper that it comes from."""
 _QUICK = (
-    "This is a first look: scikit-learn's digits stand in for every data set to learn from, and at most four "
-    "photographs were examined."
+    "This is a first look: scikit-learn's digits stand in for every data set to learn from, at most four photographs "
+    "were examined, and neither corruptions nor robust accuracy is among its parts."
 )
 
 

@@ -17,9 +17,10 @@ from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError, did_you_mean
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions, TrainingOptions
-from snellen.exam.parts import PARTS
+from snellen.exam.parts import PARTS, Part
 from snellen.models.classifier import given_preprocessing
 from snellen.models.create import is_program
+from snellen.prose import listed
 from snellen.runs.serialise import from_plain
 
 Paper = Literal["a4", "us-letter"]
@@ -84,8 +85,8 @@ class ExamConfig:
         appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
         discussion: for the name of a part, a text file in place of its computed discussion, relative to the
             configuration's folder: paragraphs with a blank line between them.
-        quick: whether this is a first look: the bundled digits stand in for every data set, and at most four
-            photographs are examined.
+        quick: whether this is a first look: the bundled digits stand in for every data set to learn from, at most four
+            photographs are examined, and ``corruptions`` and ``robust_accuracy`` are left out.
     """
 
     title: str = "An eye exam"
@@ -130,6 +131,8 @@ class ExamConfig:
         for name in ("corruptions", "robust_accuracy"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}", "a number of photographs; 0 leaves it out")
+        if epsilon_steps(self.epsilon) is None:
+            raise InputError(f"epsilon is {self.epsilon}, and an exam has one bound for all", "such as 4/255")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed is {self.seed}", "0 to 4294967295")
 
@@ -196,16 +199,16 @@ class ExamConfig:
         )
 
 
-def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamConfig:
+def read_exam_config(path: str | Path, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
     """Read and check a configuration.
 
     Args:
         path: TOML file.
-        parts: names of the parts that exist.
+        parts: all parts there are, by name.
 
     Raises:
-        InputError: no such file, not TOML, an unknown key or part, a value of the wrong type; names the
-            line and what would be accepted.
+        InputError: no such file, not TOML, an unknown key or part, a part without its number, a value of the wrong
+            type; names the line and what would be accepted.
     """
     path = Path(path)
     text, values = _read_toml(path)
@@ -218,6 +221,7 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
     config = from_plain(ExamConfig, values, str(path))
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    check_numbers(config, parts, f"{path}, line {_line_of_key(text, 'parts')}: ")
     check_parts(config.discussion, parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
     if config.architecture is not None and is_program(config.architecture):
         raise InputError(
@@ -225,10 +229,6 @@ def read_exam_config(path: str | Path, parts: Collection[str] = PARTS) -> ExamCo
             "which no configuration may run",
             "name it as `architecture` yourself",
         )
-    try:
-        epsilon_steps(config.epsilon)
-    except InputError as error:
-        raise InputError(f"{path}, line {_line_of_key(text, 'epsilon')}: {error}") from error
     return _relative_to(path.parent, config)
 
 
@@ -244,10 +244,36 @@ def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -
             raise InputError(f"{where}unknown part {name!r}", hint)
 
 
-def first_look(config: ExamConfig) -> ExamConfig:
-    """The same exam in less time: the bundled digits stand in for every data set, and the report says so."""
+def check_numbers(config: ExamConfig, parts: Mapping[str, Part], where: str = "") -> None:
+    """Refuse a named part whose key is a number that is not set; ``where`` begins the message.
+
+    Raises:
+        InputError: names the key.
+    """
+    for name in config.parts:
+        key = parts[name].wanted_by
+        if key and getattr(config, key) == 0:
+            raise InputError(f"{where}part {name!r}: nobody says of how many photographs", f"such as {key} = 50")
+
+
+def first_look(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
+    """The same exam in less time, and the report says so.
+
+    The bundled digits stand in for every data set to learn from, at most four photographs are examined, and the long
+    parts that a key asks for (corruptions, robust accuracy) are left out.
+
+    Raises:
+        InputError: the configuration names no other part than these.
+    """
+    left_out = {name: part.wanted_by for name, part in parts.items() if part.long and part.wanted_by}
+    others = tuple(name for name in config.parts if name not in left_out)
+    if config.parts and not others:
+        raise InputError(f"a first look leaves out {listed(config.parts)}", "no quick, or other parts")
     sample = _OF_A_FIRST_LOOK if config.sample == ALL else min(config.sample, _OF_A_FIRST_LOOK)
-    return dataclasses.replace(config, dataset=(DIGITS,), training=DIGITS, training_runs=(), sample=sample)
+    shorter: dict[str, Any] = dict.fromkeys(left_out.values(), 0)
+    return dataclasses.replace(
+        config, dataset=(DIGITS,), training=DIGITS, training_runs=(), sample=sample, parts=others, **shorter
+    )
 
 
 def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:

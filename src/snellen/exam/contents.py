@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snellen.data.images import is_left_behind
+from snellen.errors import InputError
 from snellen.exam.context import photograph_names
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_json
@@ -23,21 +26,64 @@ class Contents:
         photographs: copy of each photograph, relative to the folder, by the path that results name it by.
         digests: SHA-256 of each file that the exam made, by its path relative to the folder; without ``contents.json``
             and ``manifest.json``, which is written after it.
+        parts: names of the parts that were taken and have an answer, in the report's order; folders of others are an
+            earlier exam's, or hold what one of these needs.
     """
 
     photographs: Mapping[str, str]
     digests: Mapping[str, str]
+    parts: tuple[str, ...] = ()
 
 
-def write_contents(run: Path, photographs: Sequence[str]) -> None:
-    """Copy the photographs into the run, and write ``contents.json``."""
-    if (run / PHOTOGRAPHS).is_dir():
-        ledger.remove_run(run / PHOTOGRAPHS)
-    copies = {path: f"{PHOTOGRAPHS}/{_flat(name)}" for path, name in photograph_names(photographs).items()}
+def check_copies(run: Path, inputs: Iterable[str]) -> None:
+    """Refuse to begin an exam whose copies of photographs would meet its own inputs, or files of the user's.
+
+    Args:
+        run: run folder of the exam, which it holds (:class:`snellen.runs.files.Run`).
+        inputs: photographs and data sets that are read; what is no path is passed over.
+
+    Raises:
+        InputError: an input is, or holds, a file that an earlier exam made in ``run`` and this one replaces; or there
+            is a file among the copies that no exam made.
+    """
+    made = {(run / name).resolve() for name in ledger.files_below(run)}
+    replaced = {above for file in made for above in (file, *file.parents)} - {run.resolve(), *run.resolve().parents}
+    for given in inputs:
+        if os.path.exists(given) and Path(given).resolve() in replaced:
+            raise InputError(f"{given}: was made by an earlier exam, which this one replaces", "another `out`")
+    copies = run / PHOTOGRAPHS
+    if copies.exists() and not copies.is_dir():
+        raise InputError(f"{copies}: is no folder, and copies of the photographs go there", "another `out`")
+    own = {copies / name for name in ledger.files_below(copies)}
+    others = (path for path in copies.rglob("*") if path.is_file() and not is_left_behind(path.name))
+    strange = min((path for path in others if path not in own), default=None)
+    if strange is not None:
+        raise InputError(
+            f"{strange}: no exam made it, and copies of the photographs go to its folder", "another `out`, or move it"
+        )
+
+
+def remove_contents(run: Path) -> None:
+    """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished."""
+    ledger.remove(run / CONTENTS)
+
+
+def write_contents(run: Path, photographs: Sequence[str], parts: Sequence[str]) -> None:
+    """Remove copies of an earlier exam from the run, copy the photographs into it, and write ``contents.json``.
+
+    Args:
+        run: run folder of the exam, which it holds.
+        photographs: paths of those that it examined; none of them a copy there, as :func:`check_copies` sees to.
+        parts: names of the parts that have an answer.
+    """
+    copies = {path: f"{PHOTOGRAPHS}/{name}" for path, name in copy_names(photographs).items()}
+    for name in ledger.files_below(run / PHOTOGRAPHS):
+        if f"{PHOTOGRAPHS}/{name}" not in copies.values():
+            ledger.remove(run / PHOTOGRAPHS / name)
     for path, copy in copies.items():
         write_bytes(run / copy, Path(path).read_bytes())
     names = [name for name in ledger.files_below(run) if name != CONTENTS]
-    write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}))
+    write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}, tuple(parts)))
 
 
 def digest(path: Path) -> str:
@@ -46,6 +92,18 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _flat(name: str) -> str:
-    """A name of a file for the end of a path."""
-    return name.replace("/", "_")
+def copy_names(photographs: Sequence[str]) -> dict[str, str]:
+    """The file name of each photograph's copy: what the report calls it, with a number where that is taken.
+
+    Names that differ in small and capital letters only are one, as on many disks.
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path, called in photograph_names(photographs).items():
+        plain = Path(called.replace("/", "_"))
+        name, number = plain.name, 2
+        while name.casefold() in taken:
+            name, number = f"{plain.stem}-{number}{plain.suffix}", number + 1
+        taken.add(name.casefold())
+        names[path] = name
+    return names

@@ -20,6 +20,7 @@ from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier
+from snellen.prose import listed
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 
@@ -78,11 +79,12 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
             )
         raise InputError(f"no photograph can be read: {unreadable[0]}")
     found.sort()
-    strata = len(set(classes)) if drawn else 0
+    count = f"All {len(sources):,}" if len(found) == len(sources) else f"{len(found):,} of {len(sources):,}"
+    by = _drawn_by(config, classes, even=len(found) == tried >= len(set(classes))) if drawn else ""
     return Chosen(
         tuple(sources[number] for number in found),
         tuple(classes[number] for number in found),
-        _rule(config, len(found), tried, len(sources), strata),
+        _rule(config, f"{count} photographs{by}", tried, len(unreadable)),
         tuple(unreadable),
     )
 
@@ -161,12 +163,24 @@ def _bundled_class(labels: Labels, source: str, bundled: Sequence[Photograph]) -
     return None
 
 
-def _rule(config: ExamConfig, count: int, tried: int, total: int, strata: int) -> str:
-    by = f"the name {config.student} and seed {config.seed}" if config.student else f"seed {config.seed}"
-    drawn = f", drawn by {by}, evenly over {strata} classes" if strata > 1 else f", drawn by {by}" if strata else ""
-    if not config.sure:
-        return f"{count} of {total:,} photographs{drawn}." if strata else f"All {total:,} photographs."
-    return (
-        f"{count} of {total:,} photographs{drawn}: those that the model gets right with a probability of at least "
-        f"{config.sure:g}, of the {tried:,} that were tried. How often the model is right they do not say."
-    )
+def _drawn_by(config: ExamConfig, classes: Sequence[int | None], *, even: bool) -> str:
+    """What decided a draw, and what it is even over: what was drawn, or the order alone in which it was tried."""
+    name = f"the name {config.student} and " if config.student else ""
+    by = f", drawn by {name}seed {config.seed}"
+    if len(set(classes)) < 2:
+        return by
+    known = len(set(classes) - {None})
+    over = ["one class" if known == 1 else f"{known} classes"]
+    over += ["the photographs whose class nobody says"] if None in classes else []
+    return f"{by}, {'evenly' if even else 'in an order even'} over {listed(over)}"
+
+
+def _rule(config: ExamConfig, count: str, tried: int, unreadable: int) -> str:
+    """How many were chosen, by which rule, and how many could not be."""
+    if config.sure:
+        damaged = f", {unreadable:,} of which could not be read" if unreadable else ""
+        return (
+            f"{count}: those that the model gets right with a probability of at least {config.sure:g}, of the "
+            f"{tried:,} that were tried{damaged}. How often the model is right they do not say."
+        )
+    return f"{count}; {unreadable:,} could not be read." if unreadable else f"{count}."

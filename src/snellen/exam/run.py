@@ -12,11 +12,12 @@ from pathlib import Path
 
 import torch
 
+from snellen.data.images import expand
 from snellen.errors import SnellenError
-from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
+from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
-from snellen.exam.config import ExamConfig, check_parts, first_look
-from snellen.exam.contents import write_contents
+from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
+from snellen.exam.contents import check_copies, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
@@ -127,17 +128,22 @@ def run_exam(
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
-            or it lies among the photographs; or the configuration names a part that there is not.
+            or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
+            names a part that there is not, or one without its number of photographs.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
-    check_output(out, [*config.photographs, *config.dataset, config.trained.dataset])
-    config = first_look(config) if config.quick else config
+    check_numbers(config, parts)
+    sets = (*config.dataset, *config.evaluate, config.trained.dataset)
+    check_output(out, [*config.photographs, *sets])
+    config = first_look(config, parts) if config.quick else config
     shared = shared or Shared()
     with Run(Path(out)) as run:
+        check_copies(run.path, [*expand(config.photographs), *sets])
         context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
+        remove_contents(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
         if remark := write_pdf(report, run.path / "report.pdf"):
@@ -146,7 +152,7 @@ def run_exam(
         write_html(report, run.path / "report.html")
         if keep_source:
             write_source(report, run.path / "source")
-        write_contents(run.path, context.photographs)
+        write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
         run.write_manifest(context.provenance)
     shared.add(run.path)
     return ExamResult(
@@ -288,8 +294,9 @@ def _answer_or_failure(name: str, context: Context, parts: Mapping[str, Part]) -
 
 
 def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer:
-    """Take one part, and cache its answer."""
+    """Take one part, and cache its answer; an earlier one is gone, whatever becomes of this."""
     started = time.monotonic()
+    remove_cached(name, context.folder)
     folder = context.folder / name
     for below in (folder, *folder.rglob("*/")):
         sweep(below)

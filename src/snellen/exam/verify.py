@@ -263,10 +263,15 @@ class _Verification:
             raise InputError(f"{shown(image)}: no copy of it is in the folder")
         return _below(self._home, self._contents.photographs[image])
 
+    def _absent(self, part: str) -> Claim:
+        """What is said of a part that is not there; one that was taken has left its folder."""
+        gone = part in self._contents.parts and not (self._home / part).is_dir()
+        return Claim(f"{part}: the folder has nothing of it", False if gone else None)
+
     def _categories(self) -> Iterator[Claim]:
         classifier = self._means.classifier
         if not (self._home / "categories").is_dir():
-            yield _absent("categories")
+            yield self._absent("categories")
             return
         if classifier is None:
             return
@@ -293,7 +298,7 @@ class _Verification:
 
     def _attacked(self) -> Iterator[Claim]:
         if not (self._home / "attack").is_dir():
-            yield _absent("attack")
+            yield self._absent("attack")
             return
         values = read_json(_below(self._home, "attack/result.json"))
         entries = _list_in(values, "attacks", "attack/result.json")
@@ -335,7 +340,7 @@ class _Verification:
 
     def _trained(self) -> Iterator[Claim]:
         if not (self._home / "training").is_dir():
-            yield _absent("training")
+            yield self._absent("training")
         for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
             run = metrics.parent
             name = run.relative_to(self._home).as_posix()
@@ -365,7 +370,7 @@ class _Verification:
     def _probed(self) -> Iterator[Claim]:
         descriptions = sorted((self._home / "probe").rglob(DESCRIPTION))
         if not descriptions:
-            yield _absent("probe")
+            yield self._absent("probe")
         for description in descriptions:
             run = description.parent
             name = run.relative_to(self._home).as_posix()
@@ -419,11 +424,6 @@ class _ProbeSaid:
     dataset: str
     count: int
     n: int
-
-
-def _absent(part: str) -> Claim:
-    """What is said of a part that is not there, whether or not it was asked for."""
-    return Claim(f"{part}: the folder has nothing of it", None)
 
 
 def _list_in(values: Any, key: str, file: str) -> list[Any]:

@@ -1,6 +1,4 @@
-"""What each choice of the recipe ``deep`` is worth, measured once by benchmarks/ablations.py: copied from its "
-"results.
-"""
+"""What each choice of the recipe ``deep`` is worth: the results of benchmarks/ablations.py, copied."""
 
 from __future__ import annotations
 

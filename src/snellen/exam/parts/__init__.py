@@ -42,8 +42,8 @@ class Part:
             has none.
         needs: names of the parts whose results it works on. It makes them itself where they were not asked for.
         long: whether it takes minutes, since it learns from a data set.
-        wanted_by: key of the configuration that asks for it where it is set and no parts are named; empty for a part of
-            every exam.
+        wanted_by: key of the configuration that asks for it where it is set, whether parts are named or not; empty for
+            a part of every exam.
         compare: function that holds two answers against each other, from their folders, the names of the two exams and
             a folder to draw into; None where their findings and figures side by side are all.
     """

@@ -50,8 +50,9 @@ _ROBUST = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the photographs, their labels, the target, the bound and the method."""
-    return [fingerprints(context.photographs), context.expected, context.target, context.epsilon, context.attack]
+    """What decides the answer: the photographs, their labels, how they were chosen, target, bound and method."""
+    photographs = [fingerprints(context.photographs), context.expected, context.chosen]
+    return [*photographs, context.target, context.epsilon, context.attack]
 
 
 def attack_photographs(context: Context, folder: Path) -> FolderResult:

@@ -30,8 +30,8 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: every photograph and its label."""
-    return [fingerprints(context.photographs), context.expected]
+    """What decides the answer: every photograph and its label, and how they were chosen."""
+    return [fingerprints(context.photographs), context.expected, context.chosen]
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

@@ -244,8 +244,8 @@ def _filters_caption(result: TrainingResult) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
     return (
-        f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each stretched by itself: less its "
-        f"smallest value, over its new largest.{_still_noise(result)}"
+        f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each "
+        f"stretched by itself: less its smallest value, over its new largest.{_still_noise(result)}"
     )
 
 

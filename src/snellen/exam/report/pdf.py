@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import tempfile
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -50,10 +51,19 @@ def write_source(report: Report, folder: Path) -> None:
     """
     template = resources.files("snellen.exam.report") / "report.typ"
     write_text(folder / "report.typ", template.read_text(encoding="utf-8"))
-    plain = to_plain(_with_local_pictures(report, folder))
+    plain = _without_controls(to_plain(_with_local_pictures(report, folder)))
     for section in plain["sections"]:
         _write_discussions(section, folder)
     _write(folder / "report.json", json.dumps(plain, ensure_ascii=False, indent=1))
+
+
+def _without_controls(value: Any) -> Any:
+    """The same with numbers in place of control characters, which a file's name can hold and no font has."""
+    if isinstance(value, Mapping):
+        return {key: _without_controls(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_controls(one) for one in value]
+    return value.translate(_CONTROLS) if isinstance(value, str) else value
 
 
 def _write(path: Path, text: str) -> None:
@@ -83,15 +93,15 @@ def _compile(folder: Path, output: Path) -> str:
         if _UNDRAWABLE not in str(error):
             raise
         missing = _undrawable(folder)
+        if not missing:
+            raise
         compiled()
         return f"no font here has {' '.join(missing)}: printed as numbers, {_number_of(missing[0])}"
     return ""
 
 
 def _undrawable(folder: Path) -> list[str]:
-    """Put numbers in place of the characters that no font here has, in all texts of ``folder``; gives the "
-    "characters.
-    """
+    """Put numbers in place of the characters that no font here has, in all texts of ``folder``; gives them."""
     files = [folder / "report.json", *folder.glob("discussion/*.txt")]
     texts = {file: file.read_text(encoding="utf-8") for file in files}
     missing = [character for character in sorted(set("".join(texts.values()))) if not _is_drawable(character)]
@@ -103,6 +113,9 @@ def _undrawable(folder: Path) -> list[str]:
 
 def _number_of(character: str) -> str:
     return f"[U+{ord(character):04X}]"
+
+
+_CONTROLS = {code: _number_of(chr(code)) for code in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 def _is_drawable(character: str) -> bool:
