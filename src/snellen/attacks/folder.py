@@ -108,13 +108,14 @@ def attack_folder(
     examples = run.examples()
     first = list(islice(examples, 1))
     examples = chain(first, examples)
-    # Where all is done already, nothing is converted.
-    engine = choose_gradients(classifier, config, len(sources), progress) if first and not ensemble else None
-    steps = (
-        ensemble_steps([classifier, *ensemble], examples, config, run.save)
-        if engine is None
-        else attack_steps(classifier, examples, config, run.save, engine)
-    )
+    if ensemble:
+        steps = ensemble_steps([classifier, *ensemble], examples, config, run.save)
+    elif first:
+        engine = choose_gradients(classifier, config, len(sources), progress)
+        steps = attack_steps(classifier, examples, config, run.save, engine)
+    else:
+        # Where all is done already, no engine is made.
+        steps = iter(())
     for example, reached in steps:
         if not isinstance(reached, int):
             run.take(example.photo.name, reached)
