@@ -125,7 +125,7 @@ def test_the_job_decides_who_takes_the_gradients(toy, monkeypatch) -> None:
     monkeypatch.setattr("snellen.attacks.gradients.fastest_precision", lambda _: "bfloat16")
     assert choose_gradients(toy, config, many).name == "torch bfloat16"
     # The assignment's rule needs gradients that bfloat16 cannot hold.
-    rule = AttackConfig(1, method="gradient_ascent", steps=1)
+    rule = AttackConfig(1, method="gradient_ascent", steps=2)
     assert choose_gradients(toy, rule, 1).name == "torch float32"
 
 
