@@ -28,7 +28,7 @@ from snellen.attacks.config import AttackConfig
 from snellen.attacks.gradients import FusedGradients, OpenVINOGradients, Query
 from snellen.attacks.search import Criterion, log_probability_or_margin
 from snellen.data.images import open_photo, read_image, to_image
-from snellen.data.seen import TOLERANCE, SeenPhotograph
+from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import TRANSFORMS, all_transforms, apply_transform
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import softmax
@@ -37,6 +37,8 @@ from snellen.runs.provenance import hardware, versions
 
 QUICK = 1.3
 """The least ratio of the fused copy's processor time to the graph's, for one gradient; 2 on quiet cores."""
+TOLERANCE = 0.03
+"""How far a class probability of a large photograph may be from the exact one."""
 
 
 def interleaved(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, dict[str, float]]:

@@ -24,8 +24,6 @@ from snellen.data.images import Photo, pixels_from_bytes, to_pixels
 from snellen.data.preprocessing import Preprocessing
 from snellen.data.transforms import TransformStrength, crop_window, fewer_pixels, find_transform
 
-TOLERANCE = 0.03
-"""How far a class probability of a large photograph may be from the exact one."""
 _OVERSAMPLED = 4
 _ON_REDUCED = ("rotation", "shift", "blur", "occlusion")
 """The transforms that sample between pixels, or whose gray lies between two bytes."""

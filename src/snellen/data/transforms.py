@@ -124,14 +124,6 @@ def crop_window(
     return _placed(height, width, max(1, round(height * side)), max(1, round(width * side)), generator)
 
 
-def occluded_window(
-    height: int, width: int, strength: float, generator: torch.Generator | None = None
-) -> tuple[slice, slice]:
-    """The rows and columns that an occlusion hides of a photograph of ``height`` x ``width`` pixels."""
-    side = math.sqrt(strength)
-    return _placed(height, width, round(height * side), round(width * side), generator)
-
-
 def _placed(height: int, width: int, rows: int, columns: int, generator: torch.Generator | None) -> tuple[slice, slice]:
     """A rectangle of so many rows and columns, in the centre or a drawn place."""
     top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
@@ -243,8 +235,9 @@ def _contrast(pixels: Tensor, strength: float, _: torch.Generator | None) -> Ten
 
 def _occlusion(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
+    side = math.sqrt(strength)
     seen = torch.ones(height, width, dtype=pixels.dtype, device=pixels.device)
-    seen[occluded_window(height, width, strength, generator)] = 0
+    seen[_placed(height, width, round(height * side), round(width * side), generator)] = 0
     return pixels * seen + 0.5 * (1 - seen)
 
 

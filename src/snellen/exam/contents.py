@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snellen.data.images import is_left_behind
 from snellen.errors import InputError
-from snellen.exam.context import photograph_names
+from snellen.exam.context import free_name, photograph_names
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_json
 
@@ -93,17 +93,10 @@ def digest(path: Path) -> str:
 
 
 def copy_names(photographs: Sequence[str]) -> dict[str, str]:
-    """The file name of each photograph's copy: what the report calls it, with a number where that is taken.
-
-    Names that differ in small and capital letters only are one, as on many disks.
-    """
+    """The file name of each photograph's copy: what the report calls it, with a number where that is taken."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for path, called in photograph_names(photographs).items():
         plain = Path(called.replace("/", "_"))
-        name, number = plain.name, 2
-        while name.casefold() in taken:
-            name, number = f"{plain.stem}-{number}{plain.suffix}", number + 1
-        taken.add(name.casefold())
-        names[path] = name
+        names[path] = free_name(plain.stem, plain.suffix, taken)
     return names

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import CONTENTS, Contents
-from snellen.exam.context import distinct_names
+from snellen.exam.context import distinct_names, free_name
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
 from snellen.exam.report.html import write_html
@@ -115,9 +114,7 @@ def folder_names(configurations: Sequence[str]) -> dict[str, str]:
         name = distinct.replace("/", "_").removesuffix(".toml")
         if name.casefold() in _NO_FOLDERS:
             raise InputError(f"{path}: its folder cannot be called {name!r}", "another name for the file")
-        candidates = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        names[path] = next(one for one in candidates if one.casefold() not in taken)
-        taken.add(names[path].casefold())
+        names[path] = free_name(name, "", taken)
     return names
 
 
