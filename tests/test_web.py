@@ -31,7 +31,7 @@ from snellen.robustness.stress import stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
-from snellen.web.content import Counts, Curves, StageProgress, TabResult, Work, without_backquotes
+from snellen.web.content import Counts, Curves, Picture, StageProgress, TabResult, Text, Work, without_backquotes
 from snellen.web.fields import Choice, Choices, ClassesField, Number, Switch, TextLine, check_settings
 from snellen.web.folder import Folder, sweep
 from snellen.web.jobs import BusyError, Job, Jobs, Turns
@@ -396,6 +396,17 @@ def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState)
     assert "metadata.csv" in shown.files
     assert (folder / "metadata.csv").read_text() == "file_name,label\ncoffee.png,espresso\nchelsea.png,space shuttle\n"
     assert shown.command == f"snellen evaluate photographs --match-by name --model {MODEL}"
+    assert [block.title for block in shown.blocks if isinstance(block, Picture)] == [
+        "Classes",
+        "Confusion",
+        "Its surest mistakes",
+    ]
+
+
+def test_of_one_photograph_no_interval_and_no_calibration_is_shown(state: AppState) -> None:
+    shown, _ = answered(state, "evaluate", bundled_photographs()[0].path, classes="espresso")
+    assert shown.headline == "1 of 1 are right"
+    assert [type(block) for block in shown.blocks] == [Counts, Text]
 
 
 @pytest.mark.parametrize(

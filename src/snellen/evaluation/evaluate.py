@@ -18,6 +18,7 @@ from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
 from snellen.evaluation.calibration import (
+    BINS,
     FEWEST,
     Calibration,
     Scored,
@@ -188,6 +189,11 @@ class EvaluationResult(Result):
     def n(self) -> int:
         """Number of photographs in the numbers."""
         return self.accuracy.n
+
+    @property
+    def tells_calibration(self) -> bool:
+        """Whether there is at least one photograph for each bin of the reliability diagram."""
+        return self.n >= BINS
 
     def hardest(self, most: int) -> list[ClassAccuracy]:
         """The ``most`` classes with the lowest accuracy, lowest first; of equal ones those with more photographs."""

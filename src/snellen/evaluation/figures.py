@@ -53,7 +53,8 @@ def _draw_reliability(axes: Axes, calibration: Calibration) -> None:
     axes.set_ylabel("share that is right")
     sizes = {one.n for one in calibration.bins}
     of = str(sizes.pop()) if len(sizes) == 1 else f"{min(sizes)} or {max(sizes)}"
-    axes.set_title(f"reliability: {len(calibration.bins)} bins of {of}", loc="left")
+    bins = "1 bin" if len(calibration.bins) == 1 else f"{len(calibration.bins)} bins"
+    axes.set_title(f"reliability: {bins} of {of}", loc="left")
     axes.legend(loc="lower right", fontsize=7)
 
 
@@ -67,12 +68,12 @@ def _draw_risk(axes: Axes, calibration: Calibration) -> None:
 
 
 def draw_confusion(result: EvaluationResult) -> Figure | None:
-    """The confusion matrix over the classes that occur, as shares of the row; None where there are more than 60.
+    """The confusion matrix over the classes that occur, as shares of the row; None of one class, or of more than 60.
 
     The last column holds the answers that are none of these.
     """
     classes = [one.index for one in result.per_class]
-    if len(classes) > MOST_CLASSES:
+    if not 1 < len(classes) <= MOST_CLASSES:
         return None
     place = {index: number for number, index in enumerate(classes)}
     counts = np.zeros((len(classes), len(classes) + 1), dtype=int)
@@ -103,8 +104,10 @@ def draw_confusion(result: EvaluationResult) -> Figure | None:
     return figure
 
 
-def draw_classes(result: EvaluationResult, most: int = 30) -> Figure:
-    """The accuracy of the hardest classes, with intervals."""
+def draw_classes(result: EvaluationResult, most: int = 30) -> Figure | None:
+    """The accuracy of the hardest classes, with intervals; None where there is one class."""
+    if len(result.per_class) == 1:
+        return None
     hardest = result.hardest(most)
     with styled():
         figure = new_figure(6.3, 0.8 + 0.19 * len(hardest))

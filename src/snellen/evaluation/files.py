@@ -39,7 +39,7 @@ def write_evaluation(result: EvaluationResult, out: Path) -> list[str]:
     write_text(out / CONFUSION_TABLE, confusion_csv(result))
     write_text(out / CARD, model_card(result))
     figures = {
-        CALIBRATION: result.plot(),
+        CALIBRATION: result.plot() if result.tells_calibration else None,
         CLASSES: draw_classes(result),
         CONFUSION: draw_confusion(result),
         ERRORS: draw_errors(result),

@@ -80,11 +80,12 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
         raise InputError(f"no photograph can be read: {unreadable[0]}")
     found.sort()
     count = f"All {len(sources):,}" if len(found) == len(sources) else f"{len(found):,} of {len(sources):,}"
+    count = "One photograph" if len(sources) == 1 else f"{count} photographs"
     by = _drawn_by(config, classes, even=len(found) == tried >= len(set(classes))) if drawn else ""
     return Chosen(
         tuple(sources[number] for number in found),
         tuple(classes[number] for number in found),
-        _rule(config, f"{count} photographs{by}", tried, len(unreadable)),
+        _rule(config, f"{count}{by}", tried, len(unreadable)),
         tuple(unreadable),
     )
 

@@ -191,8 +191,8 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
         Discussion(discuss(result)),
         *(Picture(folder / figure, *_FIGURES[figure]) for figure in (CALIBRATION, ERRORS) if figure in figures),
     ]
-    last = CONFUSION if CONFUSION in figures else CLASSES
-    blocks.append(Picture(folder / last, *_FIGURES[last]))
+    by_class = [name for name in (CONFUSION, CLASSES) if name in figures]
+    blocks += [Picture(folder / name, *_FIGURES[name]) for name in by_class[:1]]
     blocks.append(
         Table(
             ("class", "recognised", "of", "right where named", "of "),

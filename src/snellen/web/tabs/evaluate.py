@@ -96,13 +96,14 @@ def _labels(asked: Asked, classes: Sequence[str]) -> str:
 
 def _blocks(result: EvaluationResult) -> list[Block]:
     rates = [("top-1", result.accuracy), *([("top-5", result.top5)] if result.top5 is not None else [])]
-    error = result.calibration.scores.calibration_error
+    counts = Counts("How many are right", [Count(name, rate.count, rate.n) for name, rate in rates])
+    if result.n == 1:
+        return [counts]
     rows = [(name, f"{rate.share:.3f}", f"{rate.low:.3f}", f"{rate.high:.3f}") for name, rate in rates]
-    rows.append(("calibration error", f"{error.value:.3f}", f"{error.low:.3f}", f"{error.high:.3f}"))
-    return [
-        Counts("How many are right", [Count(name, rate.count, rate.n) for name, rate in rates]),
-        Table("With 95% intervals", ("measure", "value", "from", "to"), rows),
-    ]
+    if result.tells_calibration:
+        error = result.calibration.scores.calibration_error
+        rows.append(("calibration error", f"{error.value:.3f}", f"{error.low:.3f}", f"{error.high:.3f}"))
+    return [counts, Table("With 95% intervals", ("measure", "value", "from", "to"), rows)]
 
 
 TAB = Tab(
