@@ -8,7 +8,7 @@ pieces that have no result. Reads ../shared/data (`--data`). Peers, each where i
 3.3.4, torchattacks 3.5.1, timm. airbench's own functions are called, on the same images, after its own warm-up.
 
 ``--dry-run`` takes every piece through the same calls on a CPU, with a few images and epochs, and writes to
-benchmarks/results/gpu-dry-run.partial.json: it shows that the calls are right, and no figure of it means anything.
+runs/gpu/dry-run/result.json: it shows that the calls are right, and no figure of it means anything.
 """
 
 import argparse
@@ -488,7 +488,7 @@ def main() -> None:
     bench = Bench("cpu" if asked.dry_run else "cuda", asked.data.resolve(), work)
     # Compiled kernels outlast the process that compiled them.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(work / "inductor"))
-    out = asked.out or RESULTS / ("gpu-dry-run.partial.json" if asked.dry_run else "gpu.json")
+    out = asked.out or (work / "result.json" if asked.dry_run else RESULTS / "gpu.json")
     result: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {"pieces": {}}
     ends = time.monotonic() + 60 * asked.minutes * (10 if bench.dry else 1)
     for name in asked.pieces or PIECES:
