@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -194,7 +195,7 @@ def _gpu(result: Result) -> Rows:
     for name, one in result["pieces"].items():
         found = one.get("error") or one.get("summary") or one.get("gpu") or ""
         if "medians" in one:
-            found = ", ".join(f"{way} {rate:,.0f}" for way, rate in one["medians"].items()) + " a second"
+            found = "; ".join(f"{way}: {rate:,.0f} a second" for way, rate in one["medians"].items())
         elif "training_seconds" in one:
             seconds = f"{one['training_seconds_compiled']:.1f} s ({one['training_seconds']:.1f} with compiling)"
             tta = one["accuracy_tta"]["share"]
@@ -207,6 +208,26 @@ def _gpu(result: Result) -> Rows:
             )
         rows.append([name, found or "done", f"{one['seconds']:.0f}" if "seconds" in one else ""])
     return [["piece", "found", "seconds in all"], *rows]
+
+
+def _airbench_over_deep(result: Result) -> float:
+    """How many times as long airbench94 trains as `deep`; not a number where either has no result."""
+    pieces = result["pieces"]
+    deep = [
+        one["training_seconds_compiled"] for name, one in pieces.items() if name[:-1] == "deep-" and "error" not in one
+    ]
+    peer = [run["training_seconds"] for run in pieces.get("airbench94", {}).get("runs", [])]
+    return statistics.median(peer) / statistics.median(deep) if peer and deep else float("nan")
+
+
+def _gpu_accuracy(*names: str) -> Callable[[Result], float]:
+    """The mean accuracy of pieces of training; not a number where one has no result."""
+
+    def value(result: Result) -> float:
+        found = [result["pieces"].get(name, {}).get("accuracy", {}).get("share", float("nan")) for name in names]
+        return statistics.mean(found)
+
+    return value
 
 
 def _ablations(result: Result) -> Rows:
@@ -630,6 +651,11 @@ BENCHMARKS = (
         10,
         lambda _: "1 run of each; 3 seeds of deep, and of airbench94",
         _gpu,
+        (
+            Goal("times as long as deep that airbench94 trains:", _airbench_over_deep, 1),
+            Goal("mean accuracy of deep", _gpu_accuracy("deep-0", "deep-1", "deep-2"), 0.9401),
+            Goal("accuracy of the long run", _gpu_accuracy("deep-long"), 0.96),
+        ),
         peers=(*ATTACK_PEERS, "airbench==0.1.8"),
         only_by_name=True,
     ),

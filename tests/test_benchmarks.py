@@ -212,5 +212,17 @@ def test_each_kind_of_piece_has_its_row(bench) -> None:
         "not done after 60 s: ...",
         "50.00%, 50.00% with test-time augmentation, 5.0 s (9.0 with compiling)",
         "93.00%, 94.00% with test-time augmentation, 3.0 s",
-        "snellen 1,234, timm, compiled 999 a second",
+        "snellen: 1,234 a second; timm, compiled: 999 a second",
+    ]
+
+
+def test_a_gpus_goals_without_all_of_its_pieces(bench) -> None:
+    goals = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "gpu").goals
+    deep = {"accuracy": {"share": 0.95}, "training_seconds_compiled": 2.0}
+    pieces = {"deep-0": deep, "deep-1": deep, "airbench94": {"runs": [{"training_seconds": 3.0}]}}
+    said = [goal.judged({"pieces": pieces}) for goal in goals]
+    assert said[0].endswith("trains: 1.5, promised at least 1: kept")
+    assert said[1:] == [
+        "mean accuracy of deep nan, promised at least 0.9401: falls short",
+        "accuracy of the long run nan, promised at least 0.96: falls short",
     ]
