@@ -507,6 +507,8 @@ def main() -> None:
         left = ends - time.monotonic()
         limit = PIECES[name][1] * (10 if bench.dry else 1)
         found = run_piece(bench, name, min(limit, left)) if left > 10 else {"error": "no time was left"}
+        if name == "machine" and "error" in found:
+            sys.exit(f"no GPU to measure: {found['error']}")
         result["pieces"][name] = found
         facts = {"hardware": hardware(), "versions": versions()}
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
