@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: exam report test check site chromium bench audit package clean
+.PHONY: exam report test check site chromium bench ratios audit package clean
 
 exam: $(VENV)/.installed
 	$(VENV)/bin/snellen exam --out exam
@@ -30,6 +30,10 @@ site: $(VENV)/.installed-dev
 # What is missing in benchmarks/results, hours on two cores; `make bench NAMES="start embed"` for some.
 bench: $(VENV)/.installed-dev
 	$(VENV)/bin/python benchmarks $(NAMES)
+
+# Whether anything became slow: ratios, never seconds, each against a floor; under a minute.
+ratios: $(VENV)/.installed-dev
+	$(VENV)/bin/python benchmarks/regress.py
 
 audit: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/audit.py

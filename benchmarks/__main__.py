@@ -106,12 +106,12 @@ def install(peers: Sequence[str]) -> None:
 
 
 def chosen(names: Sequence[str]) -> list[Benchmark]:
-    """The benchmarks of these names; all where there are none."""
+    """The benchmarks of these names; where there are none, all that this machine can be asked for."""
     known = {benchmark.name: benchmark for benchmark in BENCHMARKS}
     for name in names:
         if name not in known:
             sys.exit(f"no benchmark {name!r}: {did_you_mean(name, known) or ', '.join(known)}")
-    return [known[name] for name in names or known]
+    return [known[name] for name in names] or [one for one in BENCHMARKS if not one.only_by_name]
 
 
 def main() -> None:

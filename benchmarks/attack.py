@@ -117,7 +117,7 @@ def foolbox(classifier: Classifier) -> Attacker:
     """Foolbox's projected gradient descent, its own default step."""
     import foolbox as peer
 
-    model = peer.PyTorchModel(Normalised(classifier).eval(), bounds=(0, 1), device="cpu")
+    model = peer.PyTorchModel(Normalised(classifier).eval(), bounds=(0, 1), device=classifier.device)
 
     def run(inputs: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
         attack = peer.attacks.LinfProjectedGradientDescentAttack(steps=steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,7 @@ class Benchmark:
         table: makes rows of its result.
         goals: the numbers that were promised.
         peers: what the package index must provide, without dependencies.
+        only_by_name: whether it is run only where it is named, since it needs what few machines have.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Benchmark:
     table: Callable[[Result], Rows]
     goals: tuple[Goal, ...] = ()
     peers: tuple[str, ...] = ()
+    only_by_name: bool = False
 
 
 def share(rate: Result) -> str:
@@ -174,6 +177,57 @@ def _attack_peppers(result: Result) -> Rows:
         ["seconds", "peak memory", "bound"],
         [f"{result['seconds']:.1f}", f"{result['peak_gigabytes']:.2f} GB", f"{result['epsilon']}/255"],
     ]
+
+
+def _transfer(result: Result) -> Rows:
+    models = [*result["held_out"], *result["sources"]]
+    rows = []
+    for bound, of_bound in result["rates"].items():
+        for who, one in of_bound.items():
+            fooled = [share(one["fooled"][model]) for model in models]
+            rows.append([bound, who, *fooled, f"{one['seconds_a_photograph']:.1f}"])
+    names = [f"{model}{', a source' if model in result['sources'] else ''}" for model in models]
+    return [["bound", "attack", *names, "processor seconds a photograph"], *rows]
+
+
+def _gpu(result: Result) -> Rows:
+    rows = []
+    for name, one in result["pieces"].items():
+        found = one.get("error") or one.get("summary") or one.get("gpu") or ""
+        if "medians" in one:
+            found = "; ".join(f"{way}: {rate:,.0f} a second" for way, rate in one["medians"].items())
+        elif "training_seconds" in one:
+            seconds = f"{one['training_seconds_compiled']:.1f} s ({one['training_seconds']:.1f} with compiling)"
+            tta = one["accuracy_tta"]["share"]
+            found = f"{one['accuracy']['share']:.2%}, {tta:.2%} with test-time augmentation, {seconds}"
+        elif "runs" in one:
+            found = "; ".join(
+                f"{run['accuracy']:.2%}, {run['accuracy_tta']:.2%} with test-time augmentation, "
+                f"{run['training_seconds']:.1f} s"
+                for run in one["runs"]
+            )
+        rows.append([name, found or "done", f"{one['seconds']:.0f}" if "seconds" in one else ""])
+    return [["piece", "found", "seconds in all"], *rows]
+
+
+def _airbench_over_deep(result: Result) -> float:
+    """How many times as long airbench94 trains as `deep`; not a number where either has no result."""
+    pieces = result["pieces"]
+    deep = [
+        one["training_seconds_compiled"] for name, one in pieces.items() if name[:-1] == "deep-" and "error" not in one
+    ]
+    peer = [run["training_seconds"] for run in pieces.get("airbench94", {}).get("runs", [])]
+    return statistics.median(peer) / statistics.median(deep) if peer and deep else float("nan")
+
+
+def _gpu_accuracy(*names: str) -> Callable[[Result], float]:
+    """The mean accuracy of pieces of training; not a number where one has no result."""
+
+    def value(result: Result) -> float:
+        found = [result["pieces"].get(name, {}).get("accuracy", {}).get("share", float("nan")) for name in names]
+        return statistics.mean(found)
+
+    return value
 
 
 def _ablations(result: Result) -> Rows:
@@ -434,6 +488,15 @@ BENCHMARKS = (
         _attack_curve,
     ),
     Benchmark(
+        "transfer",
+        "One file made on two networks fools others, beside the peers' transfer attacks as saved files.",
+        "benchmarks/transfer.py",
+        170,
+        lambda result: f"{result['images']} photographs, {result['steps']} gradients of each source; untargeted",
+        _transfer,
+        peers=ATTACK_PEERS,
+    ),
+    Benchmark(
         "attack-peppers",
         "Time and memory of attacking a photograph of 16 megapixels.",
         "benchmarks/attack.py peppers",
@@ -564,7 +627,10 @@ BENCHMARKS = (
         "epoch against the rate; the first two stages on images held out of training.",
         f"benchmarks/normalisation.py {DATA}/cifar10",
         300,
-        lambda result: f"{result['seeds']} seeds of {result['epochs']} epochs; 2 seeds of one epoch at each rate",
+        lambda result: (
+            f"{result['seeds']} seeds of {result['epochs']} epochs; 2 seeds of one epoch at each rate; "
+            f"{result.get('images') or 'all'} training images"
+        ),
         _normalisation,
     ),
     Benchmark(
@@ -577,6 +643,21 @@ BENCHMARKS = (
             f"{result['held_out_images']:,} images"
         ),
         _ablations,
+    ),
+    Benchmark(
+        "gpu",
+        "What a GPU makes of it: training beside airbench, attacks and features beside their peers, in ten minutes.",
+        "benchmarks/gpu.py",
+        10,
+        lambda _: "1 run of each; 3 seeds of deep, and of airbench94",
+        _gpu,
+        (
+            Goal("times as long as deep that airbench94 trains:", _airbench_over_deep, 1),
+            Goal("mean accuracy of deep", _gpu_accuracy("deep-0", "deep-1", "deep-2"), 0.9401),
+            Goal("accuracy of the long run", _gpu_accuracy("deep-long"), 0.96),
+        ),
+        peers=(*ATTACK_PEERS, "airbench==0.1.8"),
+        only_by_name=True,
     ),
     Benchmark(
         "time_to_accuracy",

@@ -2,6 +2,8 @@
 
     python benchmarks/train.py [--network plain] [--batch 128] [--images 2048] [--rounds 7] [--default-memory]
 
+On a GPU the same is measured by benchmarks/gpu.py.
+
 The stock loop is the one of the tutorials: a DataLoader, torchvision's transforms on each image, float32. The same
 network and batch in all three. Writes benchmarks/results/train-NETWORK.json (train-NETWORK-default-memory.json
 where freed memory is given back to the system). The promise, for plain: at least 2
@@ -25,7 +27,9 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.models.create import create
 from snellen.runs.files import write_json
 from snellen.runs.process import keep_freed_memory
-from snellen.runs.provenance import hardware, versions
+from snellen.runs.progress import SILENT
+from snellen.runs.provenance import cores, hardware, versions
+from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemorySplit
 from snellen.training.loop import Training, native_bfloat16, precision, train_epoch
 from snellen.training.optimise import make_optimisers
@@ -68,42 +72,45 @@ def loss(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(members.flatten(0, 1), classes.repeat(len(members)))
 
 
-def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
-    """An epoch of the tutorials' loop."""
-    network = create(recipe.network, 10, recipe.network_options)
+def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
+    """An epoch of the tutorials' loop; beside a GPU, workers prepare the batches."""
+    network = create(recipe.network, 10, recipe.network_options).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    loader = DataLoader(Photographs(images, targets), recipe.batch, shuffle=True)
+    workers = {} if device == "cpu" else {"num_workers": min(8, cores()), "pin_memory": True}
+    loader = DataLoader(Photographs(images, targets), recipe.batch, shuffle=True, **workers)
 
     def epoch() -> None:
         for inputs, classes in loader:
             optimiser.zero_grad()
-            logits = network(inputs)
-            loss(logits, classes).backward()
+            logits = network(inputs.to(device))
+            loss(logits, classes.to(device)).backward()
             optimiser.step()
 
     return epoch
 
 
-def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
-    """An epoch of Snellen's loop."""
-    network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
+def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
+    """An epoch of Snellen's loop, compiled on a GPU, as ``snellen train`` has it."""
+    network = create(recipe.network, 10, recipe.network_options).to(device, memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
-    split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets))
+    processes = Processes(device)
+    split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets)).to(processes.device)
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
-    training = Training(recipe, 0, network, optimisers, split, shape, Processes("cpu"))
+    run = network if device == "cpu" else CompiledNetwork(network, SILENT)
+    training = Training(recipe, 0, run, optimisers, split, shape, processes)
     return lambda: train_epoch(training, 0) and None
 
 
-def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray) -> Callable[[], None]:
+def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
     """As many steps as in an epoch, all on one batch that is ready."""
-    network = create(recipe.network, 10, recipe.network_options).to(memory_format=torch.channels_last)
+    network = create(recipe.network, 10, recipe.network_options).to(device, memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
-    batch = torch.from_numpy(images[: recipe.batch]).permute(0, 3, 1, 2).float().div(255)
-    classes = torch.from_numpy(targets[: recipe.batch])
+    batch = torch.from_numpy(images[: recipe.batch]).permute(0, 3, 1, 2).float().div(255).to(device)
+    classes = torch.from_numpy(targets[: recipe.batch]).to(device)
 
     def epoch() -> None:
         for _ in range(len(images) // recipe.batch):
-            with precision(torch.device("cpu")):
+            with precision(torch.device(device)):
                 logits = network(batch).float()
             for optimiser in optimisers:
                 optimiser.zero_grad()

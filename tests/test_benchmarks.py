@@ -1,14 +1,18 @@
 """The page of benchmarks says what the results say, and every benchmark can be started."""
 
 import json
+import os
 import runpy
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import forked
+from snellen.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -87,3 +91,138 @@ def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
         assert all(value > 0 for _, value in curve["points"])
         assert all(len(limit) == len(curve["points"]) for limit in curve["limits"].values())
     assert (tmp_path / "cost.png").exists()
+
+
+@pytest.fixture(scope="module")
+def normalisation() -> dict:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        return runpy.run_path(str(ROOT / "benchmarks" / "normalisation.py"), run_name="normalisation")
+
+
+def test_a_first_curve_stands_after_half_of_the_time(normalisation) -> None:
+    """All rates of both networks with the first seed, then all with the second."""
+    trials = normalisation["trials"]("rates", {}, 30, 3)
+    half = [(one.network, one.rate) for one in trials[: len(trials) // 2]]
+    assert half == [(one.network, one.rate) for one in trials[len(half) :]]
+    assert set(half) == {(one, rate) for one in normalisation["NETWORKS"] for rate in normalisation["RATES"]}
+    assert [one.seed for one in trials] == [0] * len(half) + [1] * len(half)
+
+
+def test_as_many_images_of_each_class(normalisation) -> None:
+    from snellen.training.data import load_data
+
+    data = load_data("digits", 8)
+    few = normalisation["with_images"](data, 105)
+    assert few.train.targets.bincount().tolist() == [10] * 10
+    assert few.fingerprint != data.fingerprint
+    assert few.test is data.test
+    assert normalisation["with_images"](data, None) is data
+    with pytest.raises(InputError, match=r"20000 images of 10 classes \(at least 1 and at most 380, evenly\)"):
+        normalisation["with_images"](data, 20_000)
+
+
+def test_a_curve_of_the_rates_alone_is_drawn(normalisation) -> None:
+    rows = [
+        {"stage": "rates", "network": network, "rate": rate, "start": "he", "losses": [1.0]}
+        for network in normalisation["NETWORKS"]
+        for rate in normalisation["RATES"]
+    ]
+    rates, runs, starts = normalisation["draw"](rows, {}, 5000).axes
+    assert rates.get_title() == "5,000 training images"
+    assert [list(line.get_xdata()) for line in rates.lines] == [list(normalisation["RATES"])] * 2
+    assert [panel.get_visible() for panel in (rates, runs, starts)] == [True, False, False]
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> dict:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return runpy.run_path(str(ROOT / "benchmarks" / "gpu.py"), run_name="gpu")
+
+
+def test_the_pieces_for_a_gpu(gpu, tmp_path: Path) -> None:
+    """A tiny run of one piece; one that fails and one that does not end, of which the error stays."""
+    bench = gpu["Bench"]("cpu", tmp_path, tmp_path)
+    assert gpu["run_piece"](bench, "data", 60)["train"] == 64
+    pieces = gpu["PIECES"]
+    pieces["fails"] = (lambda _: {}["nothing"], 60)
+    pieces["hangs"] = (lambda _: time.sleep(60), 60)
+    assert gpu["run_piece"](bench, "fails", 60)["error"] == "KeyError: 'nothing'"
+    assert gpu["run_piece"](bench, "hangs", 0.2)["error"].startswith("not done after 0.2 s")
+
+
+def test_the_shell_of_a_gpu_packs_and_unpacks(tmp_path: Path) -> None:
+    """Data in parts, put together again; a part that was changed is noticed before anything runs."""
+    checkout = tmp_path / "checkout"
+    (checkout / "benchmarks").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "gpu.sh", checkout / "benchmarks")
+    for name in ("cifar10", "imagenet-100"):
+        (tmp_path / "shared" / "data" / name).mkdir(parents=True)
+    (tmp_path / "shared" / "data" / "cifar10" / "train.parquet").write_bytes(b"images")
+    (checkout / "benchmarks" / "gpu.py").write_text("import sys\nprint(*sys.argv[1:])\n")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tmp_path / "bin" / "python3").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+
+    def shell(*arguments: object) -> subprocess.CompletedProcess:
+        command = [checkout / "benchmarks" / "gpu.sh", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+    packed = shell("--pack", tmp_path / "packed")
+    assert packed.returncode == 0, packed.stderr
+    done = shell("--parts", tmp_path / "packed", "machine")
+    assert done.returncode == 0, done.stderr
+    data = checkout / "runs" / "gpu" / "data"
+    assert done.stdout.split() == ["--data", str(data), "machine"]
+    assert (data / "cifar10" / "train.parquet").read_bytes() == b"images"
+    part = tmp_path / "packed" / "part.00"
+    part.write_bytes(part.read_bytes().replace(b"images", b"imagez"))
+    assert "part.00: FAILED" in shell("--parts", tmp_path / "packed").stdout
+
+
+def test_what_carries_over_is_counted_among_what_was_right(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three photographs the network was right about two, of which one fools it afterwards."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    transfer = runpy.run_path(str(ROOT / "benchmarks" / "transfer.py"), run_name="transfer")
+    attacks = {"snellen": {"processor_seconds": 6.0, "after": {"held": [9, 2, 9], "source": [9, 9, 9]}}}
+    one = {"labels": [1, 2, 3], "before": {"held": [1, 2, 4], "source": [1, 2, 3]}, "attacks": attacks}
+    rates = transfer["summary"]({"8/255 0-3": one})
+    found = rates["8/255"]["snellen"]
+    assert found["seconds_a_photograph"] == 2
+    assert [(rate["count"], rate["n"]) for rate in found["fooled"].values()] == [(1, 2), (3, 3)]
+    table = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "transfer").table
+    head, row = table({"rates": rates, "held_out": ["held"], "sources": ["source"]})
+    assert head == ["bound", "attack", "held", "source, a source", "processor seconds a photograph"]
+    assert row[:2] == ["8/255", "snellen"]
+    assert row[3].startswith("3 of 3 (")
+
+
+def test_each_kind_of_piece_has_its_row(bench) -> None:
+    table = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "gpu").table
+    half = {"share": 0.5}
+    pieces = {
+        "tests": {"error": "not done after 60 s: ...", "seconds": 60.2},
+        "deep-0": {"accuracy": half, "accuracy_tta": half, "training_seconds": 9.0, "training_seconds_compiled": 5.0},
+        "airbench94": {"runs": [{"accuracy": 0.93, "accuracy_tta": 0.94, "training_seconds": 3.0}], "seconds": 20.0},
+        "embed": {"medians": {"snellen": 1234.5, "timm, compiled": 999.0}, "seconds": 8.0},
+    }
+    _, *rows = table({"pieces": pieces})
+    assert [row[1] for row in rows] == [
+        "not done after 60 s: ...",
+        "50.00%, 50.00% with test-time augmentation, 5.0 s (9.0 with compiling)",
+        "93.00%, 94.00% with test-time augmentation, 3.0 s",
+        "snellen: 1,234 a second; timm, compiled: 999 a second",
+    ]
+
+
+def test_a_gpus_goals_without_all_of_its_pieces(bench) -> None:
+    goals = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "gpu").goals
+    deep = {"accuracy": {"share": 0.95}, "training_seconds_compiled": 2.0}
+    pieces = {"deep-0": deep, "deep-1": deep, "airbench94": {"runs": [{"training_seconds": 3.0}]}}
+    said = [goal.judged({"pieces": pieces}) for goal in goals]
+    assert said[0].endswith("trains: 1.5, promised at least 1: kept")
+    assert said[1:] == [
+        "mean accuracy of deep nan, promised at least 0.9401: falls short",
+        "accuracy of the long run nan, promised at least 0.96: falls short",
+    ]

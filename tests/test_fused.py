@@ -123,3 +123,6 @@ def test_precision_follows_the_processor(monkeypatch) -> None:
     assert fastest_precision(torch.device("cpu")) == "bfloat16"
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
     assert fastest_precision(torch.device("cpu")) == "float32"
+    # An older PyTorch does not say.
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert fastest_precision(torch.device("cpu")) == "float32"

@@ -32,7 +32,8 @@ def fastest_precision(device: torch.device) -> Precision:
     """bfloat16 where the device multiplies it in hardware, else float32."""
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    capabilities = torch.cpu.get_capabilities()
+    # An older PyTorch does not say.
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     in_hardware = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bfloat16" if device.type == "cpu" and in_hardware else "float32"
 

@@ -78,7 +78,8 @@ def native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        # An older PyTorch does not say.
+        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False
 
