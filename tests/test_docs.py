@@ -1,6 +1,6 @@
 """The documentation holds: every block of it runs, and what a page says is printed is printed.
 
-A page's blocks run from top to bottom in one folder, which holds what :func:`prepare` puts there:
+A page's blocks run from top to bottom in one folder, which holds a copy of what :func:`prepare` makes:
 
 - ``python``: run; all of a page share their names;
 - ``bash``: each command must end with status 0;
@@ -100,8 +100,16 @@ def blocks_of(page: Path) -> list[Block]:
     return blocks
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what the pages name, which each page is given a copy of."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_runs(page: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = blocks_of(page)
     if not any(block.language in ("bash", "python") for block in blocks):
         return
@@ -109,7 +117,7 @@ def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # As a script beside the page's files would.
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    prepare(tmp_path)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks:
         where = f"{page.relative_to(ROOT)}, line {block.line}"
@@ -163,9 +171,9 @@ TROUBLES_AND_BLOCKS = list(troubles())
 
 
 @pytest.fixture(scope="module")
-def trouble_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trouble_folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("troubles")
-    prepare(folder)
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
     prepare_troubles(folder)
     return folder
 
