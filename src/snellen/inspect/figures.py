@@ -78,7 +78,7 @@ def draw_layer(result: FeatureMaps, name: str) -> Figure:
         for axes, number in zip(panels[1:], members, strict=False):
             one = result.maps[number]
             axes.imshow(scaled(result.values[number]), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
-            axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8)
+            axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8, y=1)
     return figure
 
 
