@@ -37,7 +37,9 @@ from PIL import Image
 
 import forked
 import snellen
+from snellen.attacks.eot import held_out_draws
 from snellen.data.photographs import bundled_photographs
+from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_transforms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -108,6 +110,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def fewer_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what a command does many times over it does some: the ends of the ladders, two held-out draws."""
+    ends = {(one.name, strength) for one in TRANSFORMS.values() for strength in (one.ladder[0], one.ladder[-1])}
+    some = tuple(one for one in all_transforms() if one in ends or one in assignment_transforms())
+    for module in ("robustness.stress", "evaluation.transformed"):
+        monkeypatch.setattr(f"snellen.{module}.all_transforms", lambda: some)
+    monkeypatch.setattr("snellen.attacks.result.held_out_draws", lambda seed: held_out_draws(seed, 2))
+
+
+@pytest.mark.usefixtures("fewer_repeats")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_page_runs(page: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = blocks_of(page)
@@ -225,7 +238,8 @@ def run_shell(text: str, page: Path, where: str) -> str:
     for command in text.replace("\\\n", " ").splitlines():
         if not command.strip():
             continue
-        if re.search(r"[|<>]", command) or not command.startswith("snellen"):
+        unquoted = re.sub(r'"[^"]*"', "", command)
+        if re.search(r"[|<>]", unquoted) or not command.startswith("snellen"):
             status, said = by_shell(command)
         elif page.name in BY_PROCESS:
             done = forked.run(*words(command))
