@@ -921,7 +921,7 @@ def test_an_image_is_uploaded_as_it_is(server, lite0, tmp_path: Path) -> None:
 
 @needs_server
 def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
-    """A short form of the program that loads the page for minutes; its largest photograph has less than one megapixel."""
+    """A short form of the program that loads the page for minutes; its largest photograph has 0.75 megapixels."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
     import load
     from browser import serving
