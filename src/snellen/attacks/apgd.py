@@ -40,7 +40,7 @@ def apgd(ball: Ball, steps: int) -> Search:
     for k in range(1, steps):
         z = ball.project(gradient.sign().mul_(step_size).add_(x))
         alpha = _ALPHA if k > 1 else 1.0
-        # x + alpha (z - x) + (1 - alpha) (x - previous), in few tensors: of a large photograph each costs as much as a sum.
+        # x + alpha (z - x) + (1 - alpha) (x - previous), in few tensors: those of a large photograph cost time.
         moved = z.sub_(x).mul_(alpha).add_(x).add_((x - previous).mul_(1 - alpha))
         previous, x = x, ball.project(moved)
         objective_before = objective
