@@ -1,6 +1,7 @@
 """How cost grows, beside what the machine can do at most: seconds against images, sizes, batches, bounds and workers.
 
     python benchmarks/cost.py [--images 10000] [--megapixels 16] [--seconds 2] [--data ../shared/data/imagenet-100]
+        [--batch 64] [--steps 100] [--side 2048]
 
 Ten minutes on two cores. Each curve changes one thing and keeps the rest. The physical limits are measured in the
 same run, on the same threads: the rate of a matrix product, the rate of decoding alone, and the rate at which memory
@@ -34,7 +35,6 @@ HERE = Path(__file__).parent
 RESULT = HERE / "results" / "cost.json"
 FIGURE = HERE.parent / "docs" / "images" / "cost.png"
 MODEL = "tf_efficientnet_lite0"
-PRODUCT_SIDE = 2048
 COPIED_BYTES = 256 << 20
 LIMIT_REPEATS = 5
 
@@ -68,10 +68,10 @@ def best_of(work: Callable[[], object], repeats: int = LIMIT_REPEATS) -> float:
     return min(times)
 
 
-def matrix_product_rate(precision: str) -> float:
-    """Multiplications and additions a second of a large product."""
-    matrix = torch.rand(PRODUCT_SIDE, PRODUCT_SIDE, dtype=getattr(torch, precision))
-    return 2 * PRODUCT_SIDE**3 / best_of(lambda: matrix @ matrix)
+def matrix_product_rate(precision: str, side: int) -> float:
+    """Multiplications and additions a second of a product of matrices with so many rows and columns."""
+    matrix = torch.rand(side, side, dtype=getattr(torch, precision))
+    return 2 * side**3 / best_of(lambda: matrix @ matrix)
 
 
 def memory_rate() -> float:
@@ -176,10 +176,10 @@ def photograph_of(megapixels: float) -> bytes:
     return file.getvalue()
 
 
-def batch_curve(classifier: snellen.Classifier, product: float, memory: float, seconds: float) -> Curve:
+def batch_curve(classifier: snellen.Classifier, most: int, product: float, memory: float, seconds: float) -> Curve:
     """Photographs a second through the eager network, in batches of so many."""
     points = []
-    for batch in (1, 2, 4, 8, 16, 32, 64):
+    for batch in [size for size in (1, 2, 4, 8, 16, 32, 64) if size <= most]:
         inputs = torch.rand(batch, 3, *classifier.preprocessing.size).to(memory_format=torch.channels_last)
 
         def work(inputs: torch.Tensor = inputs) -> int:
@@ -195,13 +195,16 @@ def batch_curve(classifier: snellen.Classifier, product: float, memory: float, s
     return Curve("the network", "photographs a batch", "photographs a second", points, limits)
 
 
-def epsilon_curve(classifier: snellen.Classifier, product: float) -> Curve:
-    """Seconds to make one photograph look like a space shuttle, within bounds of so many steps of 1/255."""
+def epsilon_curve(classifier: snellen.Classifier, most: int, product: float) -> Curve:
+    """Seconds to make one photograph look like a space shuttle, within bounds of so many steps of 1/255.
+
+    Each takes ``most`` gradients at most.
+    """
     pixels = read_pixels(photograph_of(0.1))
     points, limit = [], []
     for steps in (1, 2, 4, 8, 16):
         start = time.perf_counter()
-        attacked = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255")
+        attacked = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255", steps=most)
         points.append((steps, time.perf_counter() - start))
         # A gradient is a pass forward and one back, which is two products for each of the former's.
         limit.append(attacked.gradients * 3 * operations_of_pass(classifier) / product)
@@ -252,19 +255,22 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=16)
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--data", default=str(HERE.parents[1] / "shared" / "data" / "imagenet-100"))
+    parser.add_argument("--batch", type=int, default=64, help="the largest")
+    parser.add_argument("--steps", type=int, default=100, help="gradients of an attack, at most")
+    parser.add_argument("--side", type=int, default=2048, help="of the matrices")
     parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument("--figure", type=Path, default=FIGURE)
     asked = parser.parse_args()
     paths = expand([asked.data])
     classifier = snellen.load(MODEL, device="cpu")
     precisions = dict.fromkeys(("float32", fastest_precision(classifier.device)))
-    products = {precision: matrix_product_rate(precision) for precision in precisions}
+    products = {precision: matrix_product_rate(precision, asked.side) for precision in precisions}
     memory, decoding = memory_rate(), decoding_rate(paths, asked.seconds)
     curves = [
         images_curve(classifier, paths, asked.images, decoding),
         size_curve(classifier, asked.megapixels, asked.seconds),
-        batch_curve(classifier, products["float32"], memory, asked.seconds),
-        epsilon_curve(classifier, max(products.values())),
+        batch_curve(classifier, asked.batch, products["float32"], memory, asked.seconds),
+        epsilon_curve(classifier, asked.steps, max(products.values())),
         workers_curve(paths, asked.seconds),
     ]
     limits = {

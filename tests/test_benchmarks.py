@@ -80,6 +80,7 @@ def test_the_zoo_on_its_page_is_the_zoo_that_was_measured() -> None:
 def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
     """A tiny run of the program: every curve has points and a limit."""
     arguments = ["--images", "4", "--megapixels", "0.1", "--seconds", "0.01", "--data", str(imagenet[0].parent)]
+    arguments += ["--batch", "4", "--steps", "2", "--side", "256"]
     outputs = ["--out", str(tmp_path / "cost.json"), "--figure", str(tmp_path / "cost.png")]
     done = forked.run(*arguments, *outputs, program=ROOT / "benchmarks" / "cost.py")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """The documentation holds: every block of it runs, and what a page says is printed is printed.
 
-A page's blocks run from top to bottom in one folder, which holds what :func:`prepare` puts there:
+A page's blocks run from top to bottom in one folder, which holds a copy of what :func:`prepare` makes:
 
 - ``python``: run; all of a page share their names;
 - ``bash``: each command must end with status 0;
@@ -37,7 +37,9 @@ from PIL import Image
 
 import forked
 import snellen
+from snellen.attacks.eot import held_out_draws
 from snellen.data.photographs import bundled_photographs
+from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_transforms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -100,8 +102,27 @@ def blocks_of(page: Path) -> list[Block]:
     return blocks
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of what the pages name, which each page is given a copy of."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare(folder)
+    return folder
+
+
+@pytest.fixture
+def fewer_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what a command does many times over it does some: the ends of the ladders, two held-out draws."""
+    ends = {(one.name, strength) for one in TRANSFORMS.values() for strength in (one.ladder[0], one.ladder[-1])}
+    some = tuple(one for one in all_transforms() if one in ends or one in assignment_transforms())
+    for module in ("robustness.stress", "evaluation.transformed"):
+        monkeypatch.setattr(f"snellen.{module}.all_transforms", lambda: some)
+    monkeypatch.setattr("snellen.attacks.result.held_out_draws", lambda seed: held_out_draws(seed, 2))
+
+
+@pytest.mark.usefixtures("fewer_repeats")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_runs(page: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = blocks_of(page)
     if not any(block.language in ("bash", "python") for block in blocks):
         return
@@ -109,7 +130,7 @@ def test_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     # As a script beside the page's files would.
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    prepare(tmp_path)
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks:
         where = f"{page.relative_to(ROOT)}, line {block.line}"
@@ -163,9 +184,9 @@ TROUBLES_AND_BLOCKS = list(troubles())
 
 
 @pytest.fixture(scope="module")
-def trouble_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trouble_folder(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("troubles")
-    prepare(folder)
+    shutil.copytree(prepared, folder, dirs_exist_ok=True)
     prepare_troubles(folder)
     return folder
 
@@ -217,7 +238,8 @@ def run_shell(text: str, page: Path, where: str) -> str:
     for command in text.replace("\\\n", " ").splitlines():
         if not command.strip():
             continue
-        if re.search(r"[|<>]", command) or not command.startswith("snellen"):
+        unquoted = re.sub(r'"[^"]*"', "", command)
+        if re.search(r"[|<>]", unquoted) or not command.startswith("snellen"):
             status, said = by_shell(command)
         elif page.name in BY_PROCESS:
             done = forked.run(*words(command))

@@ -35,18 +35,22 @@ SHORT = {
     "attack": "attack photographs/0.png --target random --robust --steps 2 --device cpu --out run",
     "stress": "stress photographs/0.png --device cpu --out run",
     "features": "features photographs/0.png --device cpu --out run",
-    "probe": "probe digits --size 64 --out run",
+    "probe": "probe classes --size 64 --out run",
     "exam": "exam short.toml --out run",
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with four small photographs and an exam's configuration."""
+    """A folder with four small photographs, two classes of smaller ones and an exam's configuration."""
     (tmp_path / "photographs").mkdir()
     for number, shipped in enumerate(bundled_photographs()):
         with Image.open(shipped.path) as image:
-            image.convert("RGB").crop((0, 0, 240, 240)).save(tmp_path / "photographs" / f"{number}.png")
+            small = image.convert("RGB").crop((0, 0, 240, 240))
+        small.save(tmp_path / "photographs" / f"{number}.png")
+        (tmp_path / "classes" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        for left in (0, 60, 120):
+            small.crop((left, 0, left + 60, 60)).save(tmp_path / "classes" / "ab"[number % 2] / f"{number}-{left}.png")
     for name, part in (("exam", "stress"), ("short", "categories")):
         text = f'photographs = ["photographs"]\ndevice = "cpu"\nparts = ["{part}"]\n'
         (tmp_path / f"{name}.toml").write_text(text)

@@ -19,7 +19,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
 from snellen.inspect.discussion import READABLE, excites
-from snellen.inspect.feature_maps import BANDS, choose_channels, choose_layers, feature_maps
+from snellen.inspect.feature_maps import BANDS, FeatureMaps, choose_channels, choose_layers, feature_maps
 from snellen.inspect.figures import draw_overlays, on_photograph, scaled
 from toys import MeanColours, classifier_of
 
@@ -90,8 +90,13 @@ def interest_by_formula(maps: np.ndarray, chosen: list[int], channel: int) -> tu
     return relative_variance, autocorrelation, dissimilarity
 
 
-def test_the_choice_is_greedy_on_the_stated_measure(lite0) -> None:
-    result = feature_maps(lite0, snellen.read_pixels(CAT))
+@pytest.fixture(scope="module")
+def maps_of_cat(lite0) -> FeatureMaps:
+    return feature_maps(lite0, snellen.read_pixels(CAT))
+
+
+def test_the_choice_is_greedy_on_the_stated_measure(lite0, maps_of_cat: FeatureMaps) -> None:
+    result = maps_of_cat
     inputs = lite0.preprocessing.preprocess(snellen.read_pixels(CAT))
     for layer in result.layers[::2]:
         maps = read_activations(lite0, inputs, choose_layers(lite0, [layer.name]))[1][0][0].numpy()
@@ -110,9 +115,8 @@ def test_the_choice_is_greedy_on_the_stated_measure(lite0) -> None:
             chosen.append(feature.channel)
 
 
-def test_early_middle_and_late_are_in_order_and_repeatable(lite0) -> None:
-    pixels = snellen.read_pixels(CAT)
-    result, again = feature_maps(lite0, pixels), feature_maps(lite0, pixels)
+def test_early_middle_and_late_are_in_order_and_repeatable(lite0, maps_of_cat: FeatureMaps) -> None:
+    result, again = maps_of_cat, feature_maps(lite0, snellen.read_pixels(CAT))
     assert result.layers == again.layers
     assert result.maps == again.maps
     for layer, (low, high) in zip(result.layers, BANDS, strict=True):
@@ -121,10 +125,10 @@ def test_early_middle_and_late_are_in_order_and_repeatable(lite0) -> None:
     assert all(layer.activated for layer in choose_layers(lite0))
 
 
-def test_correlations_with_edges_and_colour_are_least_squares(lite0) -> None:
+def test_correlations_with_edges_and_colour_are_least_squares(lite0, maps_of_cat: FeatureMaps) -> None:
     inputs = lite0.preprocessing.preprocess(snellen.read_pixels(CAT))
-    feature = feature_maps(lite0, snellen.read_pixels(CAT)).maps[0]
-    values = feature_maps(lite0, snellen.read_pixels(CAT)).values[0].ravel().astype(np.float64)
+    feature = maps_of_cat.maps[0]
+    values = maps_of_cat.values[0].ravel().astype(np.float64)
     small = functional.adaptive_avg_pool2d(inputs, (feature.height, feature.width))[0].permute(1, 2, 0).numpy()
     lightness, a, b = np.moveaxis(rgb2lab(small), 2, 0)
     edges = [skimage.filters.sobel_h(lightness), skimage.filters.sobel_v(lightness), skimage.filters.sobel(lightness)]
@@ -227,8 +231,8 @@ def test_scaled_maps() -> None:
     assert scaled(np.full((2, 2), 3.0, np.float32)).tolist() == [[0, 0], [0, 0]]
 
 
-def test_the_discussion_says_what_was_measured(lite0) -> None:
-    result = feature_maps(lite0, CAT)
+def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None:
+    result = maps_of_cat
     text = result.discussion()
     for layer in result.layers:
         assert layer.name in text

@@ -205,7 +205,8 @@ def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
 def test_the_discussion_counts(lite0) -> None:
     coffee = bundled_photographs()[0].path
     found = snellen.attack(lite0, coffee, "space shuttle")
-    stressed = dataclasses.replace(snellen.stress(lite0, found, coffee), image="coffee-adversarial.png")
+    result = snellen.stress(lite0, found, coffee, transforms=assignment_transforms())
+    stressed = dataclasses.replace(result, image="coffee-adversarial.png")
     text = stressed.discussion()
     mirror = stressed.outcome("mirror", 1.0)
     overview, about_mirror, *_ = text.split("\n\n")

@@ -1162,9 +1162,9 @@ def test_cifar10(shared: Path, snellen_command, tmp_path: Path) -> None:
     assert data.labels[0] == "airplane"
     assert torch.bincount(data.train.targets).tolist() == [5000] * 10
     part = dataclasses.replace(
-        data, train=data.train.select(torch.arange(5000)), test=data.test.select(torch.arange(1000))
+        data, train=data.train.select(torch.arange(2500)), test=data.test.select(torch.arange(500))
     )
-    recipe = dataclasses.replace(read_recipe("deep"), epochs=2, batch=250, network_options={"widths": [16, 32, 32]})
+    recipe = dataclasses.replace(read_recipe("deep"), epochs=2, batch=125, network_options={"widths": [16, 32, 32]})
     result = train(part, recipe, out=tmp_path / "run", device="cpu").result
     assert result.test.accuracy.low > 0.25
 

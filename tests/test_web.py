@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 import snellen
+from linear_toys import linear_classifier
 from snellen.attacks.search import Criterion
 from snellen.attacks.verify import verify
 from snellen.data.images import Photo
@@ -342,7 +343,10 @@ def test_too_many_photographs_for_one_report_are_refused(state: AppState) -> Non
         TABS["report"].plan(asked(state, "report", *[COFFEE] * 9))
 
 
-def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Path, tmp_path: Path) -> None:
+def test_stress_says_what_the_capability_says(small: Path, tmp_path: Path) -> None:
+    classifier = linear_classifier(4, scale=0.2)
+    (tmp_path / "page").mkdir()
+    state = AppState(Folder(tmp_path / "page", Limits()), {MODEL: OfferedModel(MODEL, classifier)})
     attacked = tmp_path / "attacked.png"
     noise = np.random.default_rng(0).integers(-4, 5, size=(64, 96, 3))
     changed = (np.asarray(Image.open(small)).astype(int) + noise).clip(0, 255).astype(np.uint8)
@@ -351,7 +355,7 @@ def test_stress_says_what_the_capability_says(state: AppState, lite0, small: Pat
     question = asked(state, "stress", attacked, original=number)
     *steps, shown = TABS["stress"].plan(question).work
     said = json.loads((question.folder / "result.json").read_text())["examination"]
-    expected = stress_pair(lite0, *(Photo(path.name, snellen.read_image(path)) for path in (attacked, small)))
+    expected = stress_pair(classifier, *(Photo(path.name, snellen.read_image(path)) for path in (attacked, small)))
     for found, wanted in zip([*said["photographs"], *said["originals"]], to_plain(expected), strict=True):
         assert [one["top"]["index"] for one in found["outcomes"]] == [one["top"]["index"] for one in wanted["outcomes"]]
         probabilities = [[one["top"]["probability"] for one in some["outcomes"]] for some in (found, wanted)]
@@ -928,7 +932,7 @@ def test_an_image_is_uploaded_as_it_is(server, lite0, tmp_path: Path) -> None:
 
 @needs_server
 def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
-    """A short form of the program that loads the page for minutes; its largest photograph has 3 megapixels."""
+    """A short form of the program that loads the page for minutes; its largest photograph has 0.75 megapixels."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
     import load
     from browser import serving
@@ -939,7 +943,7 @@ def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
             yield running.url.removeprefix("http://"), running.process.pid
 
     large = io.BytesIO()
-    Image.open(COFFEE).convert("RGB").resize((2000, 1500)).save(large, format="JPEG")
+    Image.open(COFFEE).convert("RGB").resize((1000, 750)).save(large, format="JPEG")
     monkeypatch.setattr(load, "serving", page)
     monkeypatch.setattr(load, "enlarged_photograph", lambda *_: large.getvalue())
     load.main(["--clients", "4", "--minutes", "0.1", "--out", str(tmp_path / "load.json")])

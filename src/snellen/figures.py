@@ -118,9 +118,25 @@ def thumbnail(image: Image.Image, side: int = 480) -> Image.Image:
     return small
 
 
+def lay_out(figure: Figure) -> None:
+    """Give everything in ``figure`` its place, for the resolution of files; call it inside :func:`styled`.
+
+    ``savefig`` does so for each file, and draws all once more for it. A figure that is laid out keeps its places.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    before = figure.dpi
+    figure.dpi = STYLE["savefig.dpi"]
+    engine.execute(figure)
+    figure.dpi = before
+    figure.set_layout_engine(None)
+
+
 def png_of(figure: Figure) -> bytes:
     """The figure as the bytes of a PNG file."""
     file = io.BytesIO()
     with styled():
+        lay_out(figure)
         figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()

@@ -38,9 +38,11 @@ def apgd(ball: Ball, steps: int) -> Search:
     reconsider = checkpoints(steps)
     rises, step_size_then, highest_then = 0, step_size, highest
     for k in range(1, steps):
-        z = ball.project(x + step_size * gradient.sign())
+        z = ball.project(gradient.sign().mul_(step_size).add_(x))
         alpha = _ALPHA if k > 1 else 1.0
-        previous, x = x, ball.project(x + alpha * (z - x) + (1 - alpha) * (x - previous))
+        # x + alpha (z - x) + (1 - alpha) (x - previous), in few tensors: those of a large photograph cost time.
+        moved = z.sub_(x).mul_(alpha).add_(x).add_((x - previous).mul_(1 - alpha))
+        previous, x = x, ball.project(moved)
         objective_before = objective
         objective, gradient = yield x
         rises += objective > objective_before

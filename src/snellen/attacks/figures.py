@@ -43,10 +43,10 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
             )
             for axes, image, title in zip(row, images, titles, strict=True):
                 axes.imshow(image)
-                axes.set_title(title, fontsize=8)
+                axes.set_title(title, fontsize=8, y=1)
                 axes.set_axis_off()
             if not attack.attacked.success:
-                row[2].set_title(titles[2] + "\n(not fooled as asked)", fontsize=8, color=VERMILION)
+                row[2].set_title(titles[2] + "\n(not fooled as asked)", fontsize=8, color=VERMILION, y=1)
     return figure
 
 
@@ -69,7 +69,7 @@ def draw_details(attacks: Sequence[AttackResult]) -> Figure:
             titles = (stem(attack.name), "attacked", f"noise, ± {attack.norm}/255")
             for axes, image, title in zip(grid[:, number], images, titles, strict=True):
                 axes.imshow(image, interpolation="nearest")
-                axes.set_title(title, fontsize=8)
+                axes.set_title(title, fontsize=8, y=1)
     return figure
 
 

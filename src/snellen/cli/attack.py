@@ -92,6 +92,7 @@ def attack(
     from snellen.data.photo_labels import photo_labels as labels_of_photographs
     from snellen.models.classifier import load
     from snellen.runs.files import Run, write_json
+    from snellen.runs.process import keep_freed_memory
     from snellen.runs.serialise import to_json
 
     if also and space == "input":
@@ -106,6 +107,8 @@ def attack(
         step_size=step_size,
         seed=seed,
     )
+    # Each step makes and frees tensors of the photograph's size.
+    keep_freed_memory()
     with Run(out) as run:
         sources = expand(images, output.complain)
         classifier = load_classifier(model, probe, architecture, device, described)

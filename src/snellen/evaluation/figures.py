@@ -178,7 +178,7 @@ def _grid(cells: Sequence[Sequence[tuple[str, str, str]]], photographs: Mapping[
                 if image in photographs:
                     axes.imshow(photographs[image])
                 wrapped = "\n".join(textwrap.fill(part, 24) for part in title.split("\n"))
-                axes.set_title(wrapped, fontsize=5.5, color=colour)
+                axes.set_title(wrapped, fontsize=5.5, color=colour, y=1)
     return figure
 
 

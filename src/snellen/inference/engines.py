@@ -217,7 +217,8 @@ def _convert(classifier: Classifier, output: Output) -> Any:
             network, example = _FromBytes(classifier, output).eval(), torch.zeros(shape, dtype=torch.uint8)
             # What a first pass makes and caches must not be made while the tracer records.
             network(example)
-            decoder = TorchScriptPythonDecoder(network, example_input=example)
+            # PyTorch would trace it once more to compare; the finished model is compared with the network itself.
+            decoder = TorchScriptPythonDecoder(network, example_input=example, trace_kwargs={"check_trace": False})
             front_end = FrontEndManager().load_by_framework("pytorch")
             model = front_end.convert(front_end.load(decoder))
         model.reshape(list(shape))

@@ -78,7 +78,7 @@ def draw_layer(result: FeatureMaps, name: str) -> Figure:
         for axes, number in zip(panels[1:], members, strict=False):
             one = result.maps[number]
             axes.imshow(scaled(result.values[number]), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
-            axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8)
+            axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8, y=1)
     return figure
 
 
@@ -122,7 +122,7 @@ def draw_top_patches(channels: Sequence[TopPatches]) -> Figure:
                 row[1].text(0, 0.5, "never above zero", va="center", fontsize=8)
             for axes, patch in zip(row[1:], channel.patches, strict=False):
                 axes.imshow(patch.pixels, interpolation="nearest")
-                axes.set_title(f"{patch.value:.2f}", fontsize=7, pad=2)
+                axes.set_title(f"{patch.value:.2f}", fontsize=7, pad=2, y=1)
     return figure
 
 
@@ -195,6 +195,6 @@ def _label(axes: Axes, feature: FeatureMap) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(f"channel {feature.channel}\ninterest {feature.interest:.2f}", fontsize=8)
+    axes.set_title(f"channel {feature.channel}\ninterest {feature.interest:.2f}", fontsize=8, y=1)
     change = f"{feature.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
     axes.set_xlabel(f"{feature.low:.2f} to {feature.high:.2f}\nablated: {change}", fontsize=7.5, color=GREY)

@@ -40,6 +40,11 @@ class ReceptiveFields(TorchDispatchMode):
         columns = torch.arange(image.shape[3], dtype=torch.float32).expand(image.shape)
         self._of[image] = [rows, columns, (-rows[0, 0]).expand(image.shape), (-columns[0, 0]).expand(image.shape)]
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # PyTorch would guard the method below against its compiler, and import the compiler for that: for seconds.
+        return False
+
     def bounds(self, tensor: Tensor) -> Bounds | None:
         """The bounds of ``tensor``; None where it does not depend on the image."""
         found: Bounds | None = self._of.get(tensor)

@@ -69,7 +69,7 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
                     _head(axes, outcome.title)
                 name = outcome.top.label if len(outcome.top.label) < 20 else outcome.top.label[:18] + "…"
                 probability = percent(outcome.top.probability)
-                axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome))
+                axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome), y=1)
     return figure
 
 
@@ -104,7 +104,7 @@ def draw_transforms(image: Image.Image) -> Figure:
         for place, transform in enumerate(shown):
             axes = figure.add_subplot(rows, columns, place + 1)
             axes.imshow(to_image(apply_transform(pixels, transform)))
-            axes.set_title(describe_transform(transform).replace("%", " %"), fontsize=6.5)
+            axes.set_title(describe_transform(transform).replace("%", " %"), fontsize=6.5, y=1)
             axes.set_axis_off()
     return figure
 

@@ -27,7 +27,7 @@ from snellen.runs.serialise import NOT_SERIALISED
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_BATCH = 16
+_BATCH = 4
 _THUMBNAIL = 400
 """The longest side of the photograph that a result keeps, in pixels."""
 

@@ -175,7 +175,7 @@ def _is_drawn_here(path: Path) -> bool:
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, SVG or PDF, by its extension, whole or not at all."""
-    from snellen.figures import styled
+    from snellen.figures import lay_out, styled
 
     metadata: dict[str, dict[str, str | None]] = {
         ".svg": {"Creator": _MARK, "Date": None},
@@ -184,6 +184,7 @@ def write_figure(path: Path, figure: Figure) -> None:
     }
     _check_extension(path)
     with styled(), atomic_path(path) as temporary:
+        lay_out(figure)
         figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=metadata[path.suffix.lower()])
 
 

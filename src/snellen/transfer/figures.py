@@ -71,7 +71,7 @@ def draw_confused(result: ProbeResult) -> Figure | None:
             for axes, name in zip(column[1:], pair.images, strict=False):
                 if name in photographs:
                     axes.imshow(photographs[name])
-                axes.set_title(f"{true}\ntaken for {predicted}", fontsize=7)
+                axes.set_title(f"{true}\ntaken for {predicted}", fontsize=7, y=1)
     return figure
 
 
