@@ -30,6 +30,7 @@ from snellen.exam.report.document import (
 )
 from snellen.prose import listed
 from snellen.runs.provenance import Provenance
+from snellen.runs.text import read_text
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
@@ -240,15 +241,9 @@ def _own_words(file: Path) -> list[str]:
     Raises:
         InputError: it cannot be read, or is empty.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"discussion: {file}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"discussion: {file}: not a text file in UTF-8") from error
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", read_text(file))]
     if not any(paragraphs):
-        raise InputError(f"discussion: {file}: is empty", "paragraphs with a blank line between them")
+        raise InputError(f"{file}: is empty", "paragraphs with a blank line between them")
     return [paragraph for paragraph in paragraphs if paragraph]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from snellen.errors import InputError, did_you_mean, shown
+from snellen.runs.text import read_bounded
 
 T = TypeVar("T")
 
@@ -79,23 +80,13 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     return result
 
 
-_LARGEST_FILE = 64 << 20
-
-
 def read_json(path: Path, accepted: str = "") -> Any:
     """What a JSON file holds.
 
     Raises:
-        InputError: no such file, one of over 64 MiB, or no JSON in UTF-8; ``accepted`` says what would be read.
+        InputError: as :func:`snellen.runs.text.read_bounded`, or no JSON; ``accepted`` says what would be read.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}", accepted) from error
-    if len(data) > _LARGEST_FILE:
-        raise InputError(f"{path}: more than {_LARGEST_FILE >> 20} MiB", accepted)
-    return parse_json(data, str(path), accepted)
+    return parse_json(read_bounded(path, accepted=accepted), str(path), accepted)
 
 
 def parse_json(text: str | bytes, where: str, accepted: str) -> Any:
