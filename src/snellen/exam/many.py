@@ -13,13 +13,13 @@ from pathlib import Path
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import CONTENTS, Contents
-from snellen.exam.context import distinct_names, free_name
+from snellen.exam.context import distinct_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
-from snellen.runs.files import Run, write_json, write_text
+from snellen.runs.files import Run, free_name, write_json, write_text
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
