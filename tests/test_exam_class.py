@@ -292,6 +292,17 @@ def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, s
     assert (refused.returncode, "sample is 'few'" in refused.stderr) == (2, True)
 
 
+def test_a_compared_folder_shows_only_itself(taken, tmp_path: Path, snellen_command) -> None:
+    folder, _ = taken
+    stranger = shutil.copytree(folder / "out" / "ada", tmp_path / "stranger")
+    (tmp_path / "private").mkdir()
+    (stranger / "evaluation").symlink_to(tmp_path / "private")
+    done = snellen_command("exam", "--compare", stranger, folder / "out" / "bob", "--out", tmp_path / "side")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{stranger}: holds a link that leads out of it" in done.stderr
+    assert not (tmp_path / "side").exists()
+
+
 def test_more_than_two_are_compared(taken, tmp_path: Path, snellen_command) -> None:
     folder, _ = taken
     runs = [folder / "out" / name for name in ("ada", "bob", "copy")]

@@ -59,8 +59,8 @@ def exam(
         list[Path] | None,
         typer.Option(
             "--allow",
-            help="Take the configurations for somebody else's, as several always are: each names files below its own "
-            "folder only, or below this one; once for each.",
+            help="Folder beside its own that somebody else's configuration or exam may name files of; once for each. "
+            "Several configurations, and exams to compare, are always taken for somebody else's.",
             exists=True,
             file_okay=False,
         ),
@@ -85,7 +85,7 @@ def exam(
     if compare:
         changes = {
             "--model": model, "--architecture": architecture, "--photographs": photographs, "--sample": sample,
-            "--photo-labels": photo_labels, "--sure": sure, "--seed": seed, "--allow": allow,
+            "--photo-labels": photo_labels, "--sure": sure, "--seed": seed,
         }  # fmt: skip
         given = [(name, value is not None and value != []) for name, value in changes.items()]
         output.exclusive(
@@ -93,7 +93,7 @@ def exam(
         )
         from snellen.exam.compare import compare_exams
 
-        _print(*compare_exams(configs, out))
+        _print(*compare_exams(configs, out, allowed=allow or []))
         return
     import dataclasses
 

@@ -54,9 +54,9 @@ def outside(base: Path, config: ExamConfig, allowed: Sequence[Path] = ()) -> Ite
         config: configuration after :func:`relative_to`: what is looked at here is what is opened.
         allowed: further folders that it may name files of.
     """
-    homes = [folder.resolve() for folder in (base, *allowed)]
+    homes = (base, *allowed)
     for key, name in _named(config):
-        if _exists(Path(name)) and _leads_out(name, homes):
+        if _exists(Path(name)) and leads_out(name, homes):
             yield key, name
     bundled = {glob.escape(str(one.path)) for one in bundled_photographs()}
     for pattern in (one for one in config.photographs if one not in bundled):
@@ -64,11 +64,11 @@ def outside(base: Path, config: ExamConfig, allowed: Sequence[Path] = ()) -> Ite
         head = pattern if os.path.exists(pattern) else _fixed_part(pattern, base)
         if not os.path.exists(head):
             continue  # whoever reads it says so
-        if ".." in PurePath(pattern).parts or _leads_out(head, homes, below="**" in pattern):
+        if ".." in PurePath(pattern).parts or leads_out(head, homes, below="**" in pattern):
             yield "photographs", pattern
             continue
         found = [pattern] if head == pattern else glob.glob(pattern, recursive=True)
-        if any(_leads_out(path, homes) for path in found):
+        if any(leads_out(path, homes) for path in found):
             yield "photographs", pattern
 
 
@@ -97,16 +97,17 @@ def _fixed_part(pattern: str, base: Path) -> str:
     return os.path.join(home, *itertools.takewhile(lambda part: not glob.has_magic(part), PurePath(rest).parts))
 
 
-def _leads_out(path: str, homes: Sequence[Path], *, below: bool = True) -> bool:
-    """Whether ``path`` is outside of all ``homes``, or one of the links below it leads there."""
+def leads_out(path: str | Path, homes: Sequence[Path], *, below: bool = True) -> bool:
+    """Whether ``path``, links followed, is outside of all ``homes``, or with ``below`` a link below it leads there."""
+    homes = [home.resolve() for home in homes]
     if not _is_in(path, homes):
         return True
     found = (os.path.join(folder, name) for folder, folders, files in os.walk(path) for name in (*folders, *files))
     return below and any(Path(one).is_symlink() and not _is_in(one, homes) for one in found)
 
 
-def _is_in(path: str, homes: Sequence[Path]) -> bool:
-    """Whether ``path``, links followed, is in one of ``homes``; what can be no path is in none."""
+def _is_in(path: str | Path, homes: Sequence[Path]) -> bool:
+    """Whether ``path``, links followed, is in one of ``homes``, which are resolved; what can be no path is in none."""
     try:
         real = Path(os.path.realpath(path))
     except ValueError:  # a null character
