@@ -229,13 +229,13 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
     blocks = one.cached.answer.blocks
     if one.name not in config.discussion:
         return blocks
-    own = _own_words(Path(config.discussion[one.name]))
+    own = own_words(Path(config.discussion[one.name]))
     first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
     others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
     return [*blocks[:first], *(Paragraph(text) for text in own), *others]
 
 
-def _own_words(file: Path) -> list[str]:
+def own_words(file: Path) -> list[str]:
     """The paragraphs of a text file: lines, with a blank one between two paragraphs.
 
     Raises:

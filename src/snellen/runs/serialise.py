@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import types
@@ -125,7 +126,7 @@ def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
 def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: {key or 'it'} is {shown(value)}", f"a table [{key}]" if key else "a table")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in serialised_fields(kind)}
     place = f"{where}, {key}" if key else where
     for name in value:
@@ -144,6 +145,11 @@ def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
         return kind(**read)
     except InputError as error:  # what the class itself refuses
         raise InputError(f"{place}: {error.message}", error.hint) from error
+
+
+@functools.cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str, key: str) -> Any:
