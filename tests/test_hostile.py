@@ -172,6 +172,18 @@ def test_a_name_that_stands_there_twice(file) -> None:
     refused(file, "not a sound safetensors file|is \\(1,|do not match their digest")
 
 
+def test_names_that_no_font_has(tmp_path: Path, snellen_command) -> None:
+    """A figure shows them as boxes, and neither a warning nor an escape reaches the terminal."""
+    (tmp_path / "labels.txt").write_text("\n".join(f"\x1b[31m\u72ac {number}" for number in range(1000)))
+    photograph = snellen.data.photographs.bundled_photographs()[0].path
+    figure = tmp_path / "a.png"
+    done = snellen_command("classify", photograph, "--labels", tmp_path / "labels.txt", "--figure", figure)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\x1b[31m\u72ac" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert figure.is_file()
+
+
 @pytest.mark.parametrize(
     "options",
     [{"members": 10**9}, {"members": -1}, {"widths": [2] * 100_000}, {"widths": [10**6] * 3}, {"first": 10**6}],

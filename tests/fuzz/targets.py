@@ -42,7 +42,6 @@ from snellen.runs.serialise import read_dataclass, to_json
 from snellen.training.recipe import Recipe, read_recipe
 
 from .folders import drawn_folder, read_folder, sound_folders
-from .folders import prepare as prepare_folders
 from .mutate import mutated
 from .rule import BrokenRuleError
 from .seeds import GREY, JSON_TOKENS, NAME_TOKENS, TEXT_TOKENS, TOML_TOKENS, encoded, hub_weights, seeds
@@ -82,7 +81,9 @@ class Target:
         return mutated(Random(f"{seed} {self.name} {number}"), self.pool, self.tokens)
 
     def prepare(self) -> None:
-        """Do once, in the process that is going to read files, what takes longer than a file may."""
+        """Read the sound files, in the process that is going to read the others: what is imported is no file's time."""
+        for data in self.pool:
+            tried_bytes(self, data)
 
     def tried(self, path: Path) -> str | None:
         """Read a file; gives the reason where it is refused.
@@ -113,12 +114,6 @@ class RequestTarget(Target):
 
         return drawn_request(Random(f"{seed} {self.name} {number}"))
 
-    def prepare(self) -> None:
-        """Make the page."""
-        from .requests import prepare
-
-        prepare()
-
 
 class FolderTarget(Target):
     """Exams' folders that were handed in: some of their files are changed, each as its kind is."""
@@ -126,10 +121,6 @@ class FolderTarget(Target):
     def file(self, seed: int, number: int) -> bytes:
         """One folder, as one file."""
         return drawn_folder(Random(f"{seed} {self.name} {number}"), list(self.pool))
-
-    def prepare(self) -> None:
-        """Make the model and the data set of whoever verifies."""
-        prepare_folders()
 
 
 def _page_targets() -> list[Target]:

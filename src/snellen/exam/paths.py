@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from snellen.data.datasets.digits import DIGITS
+from snellen.data.images import matches
 from snellen.data.labels import IMAGENET, NUMBERED
 from snellen.data.photographs import bundled_photographs
 from snellen.models.bundled import BUNDLED
@@ -67,7 +68,7 @@ def outside(base: Path, config: ExamConfig, allowed: Sequence[Path] = ()) -> Ite
         if ".." in PurePath(pattern).parts or leads_out(head, homes, below="**" in pattern):
             yield "photographs", pattern
             continue
-        found = [pattern] if head == pattern else glob.glob(pattern, recursive=True)
+        found = [pattern] if head == pattern else matches(pattern)
         if any(leads_out(path, homes) for path in found):
             yield "photographs", pattern
 
@@ -102,8 +103,16 @@ def leads_out(path: str | Path, homes: Sequence[Path], *, below: bool = True) ->
     homes = [home.resolve() for home in homes]
     if not _is_in(path, homes):
         return True
-    found = (os.path.join(folder, name) for folder, folders, files in os.walk(path) for name in (*folders, *files))
-    return below and any(Path(one).is_symlink() and not _is_in(one, homes) for one in found)
+    todo = [str(path)] if below else []
+    while todo:
+        try:
+            entries = list(os.scandir(todo.pop()))
+        except OSError:  # a file
+            continue
+        if any(entry.is_symlink() and not _is_in(entry.path, homes) for entry in entries):
+            return True
+        todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return False
 
 
 def _is_in(path: str | Path, homes: Sequence[Path]) -> bool:

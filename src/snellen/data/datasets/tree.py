@@ -128,5 +128,8 @@ def folder_tree(root: Path) -> Tree:
             elif entry.is_file():
                 files[path] = entry.stat().st_size
 
-    walk("", (os.path.realpath(root),))
+    try:
+        walk("", (os.path.realpath(root),))
+    except RecursionError as error:
+        raise InputError(f"{root}: its folders are nested too deeply") from error
     return Tree(str(root), files, tuple(folders), FolderStore(root))

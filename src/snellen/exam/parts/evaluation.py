@@ -97,7 +97,7 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed:
     folders ``allowed``.
     """
     blocks: list[Block] = []
-    for file in sorted(left.rglob(RESULT)):
+    for file in sorted((*left.glob(RESULT), *left.glob(f"*/{RESULT}"))):
         below = file.parent.relative_to(left)
         try:
             one, other = read_evaluation(file.parent), read_evaluation(right / below)
