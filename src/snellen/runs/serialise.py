@@ -123,7 +123,7 @@ def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
     return _number_or_text(kind, value, where, key)
 
 
-def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
+def _dataclass_from(kind: Any, value: Any, where: str, key: str) -> Any:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: {key or 'it'} is {shown(value)}", f"a table [{key}]" if key else "a table")
     hints = _hints(kind)
@@ -148,7 +148,7 @@ def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
 
 
 @functools.cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
