@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 
 from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
 from snellen.data.labels import Labels, label_of_folder
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 from snellen.runs.text import read_text
 
 
@@ -82,7 +82,7 @@ def read_photo_labels(path: str | Path) -> dict[str, str]:
         next((lowered[c] for c in known if c in lowered), None) for known in (FILE_COLUMNS, LABEL_COLUMNS)
     )
     if names is None or classes is None:
-        raise InputError(f"{path}: its columns are {', '.join(table.columns)}", "file_name and label")
+        raise InputError(f"{path}: its columns are {shown_names(table.columns)}", "file_name and label")
     found: dict[str, str] = {}
     for name, label in zip(table.column(names), table.column(classes), strict=True):
         if label and found.setdefault(name, label) != label:

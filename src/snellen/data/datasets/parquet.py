@@ -20,7 +20,7 @@ from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, UNLABELLED, Exam
 from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
 from snellen.data.images import Source
 from snellen.data.labels import Labels, numbered_labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 from snellen.runs.provenance import fingerprint
 
 _MOST_UNPACKED, _MOST_TIMES = 64 << 20, 100
@@ -263,9 +263,9 @@ def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:
         entry.name for entry in schema if _may_hold_images(entry.type)
     ]
     if not images:
-        raise InputError(f"{path}: no column holds images; it has {', '.join(schema.names)}", "an image column")
+        raise InputError(f"{path}: no column holds images; it has {shown_names(schema.names)}", "an image column")
     if label is not None and label not in schema.names:
-        raise InputError(f"{path}: no column {label!r} for `label`", f"its columns are {', '.join(schema.names)}")
+        raise InputError(f"{path}: no column {label!r} for `label`", f"its columns are {shown_names(schema.names)}")
     classes = [name for name in schema.names if kinds.get(name) == "ClassLabel"]
     named = [name for name in LABEL_COLUMNS if name in schema.names]
     label = label or next(iter([name for name in named if name in classes] or classes or named), None)
