@@ -229,7 +229,10 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
     blocks = one.cached.answer.blocks
     if one.name not in config.discussion:
         return blocks
-    own = own_words(Path(config.discussion[one.name]))
+    try:
+        own = own_words(Path(config.discussion[one.name]))
+    except InputError as error:
+        raise InputError(f"discussion: {error.message}", error.hint) from error
     first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
     others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
     return [*blocks[:first], *(Paragraph(text) for text in own), *others]
