@@ -602,6 +602,9 @@ def test_names_of_files() -> None:
         "y-adversarial.png",
         "b-x-2-adversarial.png",
     ]
+    # Many disks do not tell small letters from capitals.
+    names = attacked_names(["a/X.png", "A/x.png", "b/y.png"])
+    assert list(names.values()) == ["a-X-adversarial.png", "A-x-2-adversarial.png", "y-adversarial.png"]
     with pytest.raises(InputError, match="a.png: named twice"):
         attacked_names(["a.png", "a.png"])
 

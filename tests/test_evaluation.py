@@ -396,7 +396,7 @@ def context_of(classifier, folder: Path, dataset: Path) -> Context:
     )  # fmt: skip
 
 
-def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: Path) -> None:
+def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: Path, monkeypatch) -> None:
     part = PARTS["evaluation"]
     right, swapped = tmp_path / "a", tmp_path / "b"
     context = context_of(colour_classifier(), right, colours)
@@ -408,11 +408,19 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
     assert part.seconds(context, 2.0) == 2 * len(open_dataset(str(colours)))
     assert (right / "photographs.csv").is_file()
     part.run(context_of(colour_classifier(("green", "red", "blue"), name="swapped"), swapped, colours))
-    paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c")
+    # A run may be a stranger's: the data set that it names is opened where that is allowed.
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "snellen.exam.parts.evaluation.open_dataset", lambda name: opened.append(name) or open_dataset(name)
+    )
+    (*_, unseen) = part.compare(right, swapped, ("one", "two"), tmp_path / "d", [tmp_path])
+    assert (opened, unseen.caption.endswith("none is shown but of a data set that is allowed.")) == ([], True)
+    paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c", [colours])
+    assert (opened, picture.path.read_bytes() != unseen.path.read_bytes()) == ([str(colours)], True)
     assert "one is ahead by 40.0 %" in paragraph.text
     assert table.rows == [("one right", "1", "3"), ("one wrong", "1", "0")]
     assert picture.path.is_file()
-    (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c")
+    (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c", [])
     assert "Not compared photograph by photograph" in refused.text
     with pytest.raises(InputError, match="none of the data set's classes"):
         part.run(dataclasses.replace(context, evaluate=()))  # the digits are no colours

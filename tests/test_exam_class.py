@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from snellen.data.draw import drawn_in_turn
+from snellen.data.images import expand
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
@@ -246,7 +248,7 @@ def taken(toy: Path, tmp_path_factory) -> tuple[Path, object]:
         (folder / f"{name}.toml").write_text(text)
     (folder / "bad.toml").write_text("modle = 3")
     configs = [folder / f"{name}.toml" for name in ("ada", "bad", "bob", "copy")]
-    done = forked.run("exam", *configs, "--out", folder / "out", *model_options(toy))
+    done = forked.run("exam", *configs, "--out", folder / "out", "--allow", toy / "pool", *model_options(toy))
     return folder, done
 
 
@@ -288,6 +290,17 @@ def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, s
     assert "3 of 4 photographs: those" in (tmp_path / "run" / "report.html").read_text(), done.stderr
     refused = snellen_command("exam", parts, "--sample", "few", *model_options(toy))
     assert (refused.returncode, "sample is 'few'" in refused.stderr) == (2, True)
+
+
+def test_a_compared_folder_shows_only_itself(taken, tmp_path: Path, snellen_command) -> None:
+    folder, _ = taken
+    stranger = shutil.copytree(folder / "out" / "ada", tmp_path / "stranger")
+    (tmp_path / "private").mkdir()
+    (stranger / "evaluation").symlink_to(tmp_path / "private")
+    done = snellen_command("exam", "--compare", stranger, folder / "out" / "bob", "--out", tmp_path / "side")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"{stranger}: holds a link that leads out of it" in done.stderr
+    assert not (tmp_path / "side").exists()
 
 
 def test_more_than_two_are_compared(taken, tmp_path: Path, snellen_command) -> None:
@@ -504,20 +517,70 @@ def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None
     assert not (tmp_path / "out" / "ada").exists()
 
 
+ELSEWHERE = {
+    "photographs": 'photographs = ["{}/1.png"]',
+    "photographs by a pattern": 'photographs = ["{}/*.png"]',
+    "photographs in a folder": 'photographs = ["1.png", "{}"]',
+    "labels": 'labels = "{}/labels.csv"',
+    "discussion": '[discussion]\nattack = "{}/labels.csv"',
+    "model_labels": 'model_labels = "{}/labels.csv"',
+    "preprocessing": 'preprocessing = "{}/labels.csv"',
+    "model": 'model = "{}/model.safetensors"',
+    "dataset": 'dataset = "{}"',
+    "evaluate": 'evaluate = ["digits", "{}"]',
+    "mapping": 'mapping = "{}/labels.csv"',
+    "training": '[training]\ndataset = "{}"',
+    "training_runs": 'training_runs = ["{}"]',
+}
+
+
 def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snellen_command) -> None:
-    """No text of the teacher's, by its path or by a link; and its author is no formula of the table's."""
-    (tmp_path / "notes.txt").write_text("marks")
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "link.txt").symlink_to(tmp_path / "notes.txt")
-    for name, text in (("ada", tmp_path / "notes.txt"), ("bob", "../notes.txt"), ("mia", "link.txt")):
-        toml = f'author = "=HYPERLINK(1)"\n[discussion]\nattack = "{text}"\n'
-        (tmp_path / "in" / f"{name}.toml").write_text(toml)
-    configurations = sorted((tmp_path / "in").glob("*.toml"))
-    done = snellen_command("exam", *configurations, "--out", tmp_path / "out")
+    """No file of the teacher's: by its path, a path that goes up, a link, a link below, or the working directory."""
+    private, home = tmp_path / "private", tmp_path / "in"
+    (home / "below").mkdir(parents=True)
+    private.mkdir()
+    for file in (private / "1.png", home / "1.png"):
+        Image.new("RGB", (8, 8)).save(file)
+    for name in ("labels.csv", "model.safetensors"):
+        (private / name).write_text("marks")
+    (home / "link").symlink_to(private)
+    for file in private.iterdir():
+        (home / "below" / file.name).symlink_to(file)
+    ways = {"absolute": str(private), "up": "../private", "link": "link", "below": "below"}
+    for number, (text, (way, place)) in enumerate(itertools.product(ELSEWHERE.values(), ways.items())):
+        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{text.format(place)}\n')
+    (home / "here.toml").write_text('dataset = "private"\n')
+    (home / "disk.toml").write_text('photographs = ["/**/*.png"]\n')
+    (home / "round.toml").write_text('photographs = ["*/../../private/*.png"]\n')
+    (home / "own.toml").write_text("modle = 3")
+    configurations = sorted(home.glob("*.toml"))
+    done = snellen_command("exam", *configurations, "--out", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
-    assert done.stderr.count("is not below its folder (a file beside it)") == 3
+    lines = done.stderr.splitlines()
+    refused = [line for line in lines if "is not below the configuration's folder" in line]
+    assert len(refused) == len(configurations) - 1 == len(ELSEWHERE) * len(ways) + 3, done.stderr
+    assert all("(a file there, or its folder as --allow)" in line for line in refused)
     rows = list(csv.DictReader((tmp_path / "out" / "class.csv").read_text().splitlines()))
-    assert [row["author"] for row in rows] == ["'=HYPERLINK(1)"] * 3
+    assert not any((tmp_path / "out" / row["configuration"]).exists() for row in rows)
+    # One that is said to be somebody else's is held to it, too.
+    one = snellen_command("exam", home / "0-absolute.toml", "--allow", home, "--out", tmp_path / "one")
+    assert (one.returncode, "line 2: photographs: " in one.stderr) == (2, True), one.stderr
+    assert not (tmp_path / "one").exists()
+
+
+def test_what_a_configuration_may_name(tmp_path: Path) -> None:
+    """One's own anything; a student's what is in its folder, what is allowed beside, and what the packages bring."""
+    private, home = tmp_path / "private", tmp_path / "in [1]"
+    for folder in (private, home):
+        folder.mkdir()
+        Image.new("RGB", (8, 8)).save(folder / "1.png")
+    for place, allowed in ((str(private), None), (str(private), [private]), (".", [])):
+        text = f'photographs = ["{place}/*.png", "{place}", "chelsea.png"]\ndataset = ["digits", "{place}"]\n'
+        (home / "exam.toml").write_text(text)
+        config = read_exam_config(home / "exam.toml", allowed=allowed)
+        assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
+        assert Path(config.dataset[1]).resolve() == (home / place).resolve()
+        assert read_exam_config(home / "exam.toml", allowed=allowed).model == "tf_efficientnet_lite0"
 
 
 def test_cells_are_no_formulas() -> None:

@@ -172,6 +172,32 @@ def test_a_name_that_stands_there_twice(file) -> None:
     refused(file, "not a sound safetensors file|is \\(1,|do not match their digest")
 
 
+def test_names_that_no_font_has(tmp_path: Path, snellen_command) -> None:
+    """A figure shows them as boxes, and neither a warning nor an escape reaches the terminal."""
+    (tmp_path / "labels.txt").write_text("\n".join(f"\x1b[31m\u72ac {number}" for number in range(1000)))
+    photograph = snellen.data.photographs.bundled_photographs()[0].path
+    figure = tmp_path / "a.png"
+    done = snellen_command("classify", photograph, "--labels", tmp_path / "labels.txt", "--figure", figure)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\x1b[31m\u72ac" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert figure.is_file()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"members": 10**9}, {"members": -1}, {"widths": [2] * 100_000}, {"widths": [10**6] * 3}, {"first": 10**6}],
+)
+def test_a_network_without_end(tmp_path: Path, snellen_command, options: dict) -> None:
+    """What weights say of their network is bounded before it is made."""
+    preprocessing = {"size": 32, "crop": 1.0, "interpolation": "bilinear", "mean": 0.5, "std": 0.5}
+    said = {"labels": json.dumps(CLASSES), "preprocessing": json.dumps(preprocessing), "options": json.dumps(options)}
+    (tmp_path / "m.safetensors").write_bytes(save({"weight": torch.zeros(2)}, {"architecture": "deep"} | said))
+    done = snellen_command("layers", tmp_path / "m.safetensors")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "m.safetensors: deep: cannot be made: " in done.stderr
+
+
 def test_a_pickle_under_another_name(file, tmp_path: Path) -> None:
     """It would say so if it were run."""
 

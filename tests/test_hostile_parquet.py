@@ -99,6 +99,16 @@ def test_no_row_names_a_file_elsewhere(tmp_path: Path) -> None:
     assert found == [str((folder / "more" / "own.png").resolve()), b"", b"", b""]
 
 
+def test_rows_of_nothing(tmp_path: Path, snellen_command) -> None:
+    """Twenty million rows in some kilobytes are refused before one of them is made."""
+    nothing = pa.nulls(20_000_000, pa.binary())
+    pq.write_table(pa.table({"image": nothing, "label": pa.nulls(len(nothing), pa.int8())}), tmp_path / "a.parquet")
+    done = snellen_command("evaluate", tmp_path / "a.parquet", "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "a.parquet: 20,000,000 rows in " in done.stderr
+    assert "(at most 1,000,000, or a row for each byte)" in done.stderr
+
+
 def test_many_rows_of_little(tmp_path: Path) -> None:
     """A file of some kilobytes may hold a million rows; its labels are read, its images only when asked for."""
     count = 1_000_000

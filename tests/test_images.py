@@ -1,6 +1,7 @@
 """Every kind of image is read right, and every bad one is refused in one line that names it."""
 
 import errno
+import glob
 import io
 import os
 import re
@@ -17,7 +18,7 @@ from PIL import Image
 
 import forked
 from snellen.data import images
-from snellen.data.images import expand, one_or_many, open_photo, read_each, read_image, read_pixels, to_image
+from snellen.data.images import expand, matches, one_or_many, open_photo, read_each, read_image, read_pixels, to_image
 from snellen.errors import ImageError, InputError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -214,6 +215,39 @@ def test_standard_input() -> None:
     program = "from snellen.data.images import read_image; print(read_image('-').size)"
     done = forked.run(program=program, input=JPEG)
     assert (done.stdout.strip(), done.stderr) == ("(64, 64)", "")
+
+
+def test_links_that_lead_round_and_folders_without_end(tmp_path: Path, snellen_command) -> None:
+    """A pattern goes through each folder once: six links in a folder to itself are 6^40 ways, and none of them is gone.
+
+    Folders nested deeper than Python's stack are gone through like any others.
+    """
+    folder = tmp_path / "photographs [1]"
+    (folder / "a" / "b").mkdir(parents=True)
+    for place in (folder, folder / "a" / "b"):
+        Image.new("RGB", (8, 8)).save(place / "1.png")
+        (place / ".hidden.png").touch()
+    for number in range(6):
+        (folder / f"link{number}").symlink_to(folder)
+    found = [str(folder / "1.png"), str(folder / "a" / "b" / "1.png")]
+    escaped = glob.escape(str(folder))
+    for pattern in ("**/*.png", "**/**/*.png", "**/1.*", "**"):
+        assert expand([f"{escaped}/{pattern}"]) == found
+    assert matches(f"{escaped}/*/b/**/*.png") == found[1:]
+    assert matches(f"{escaped}/gone/**/*.png") == []
+    deep = os.open(folder / "a", os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=deep)
+        inner = os.open("d", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = inner
+    os.close(deep)
+    try:
+        assert expand([folder]) == found
+        done = snellen_command("evaluate", folder, "--out", tmp_path / "out")
+    finally:
+        subprocess.run(["rm", "-r", folder / "a"], check=True)  # pytest's own way recurses
+    assert (done.returncode, "its folders are nested too deeply" in done.stderr) == (2, True), done.stderr
 
 
 def test_expand(tmp_path: Path) -> None:

@@ -115,3 +115,7 @@ def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("what,ever\n1,2\n")
     with pytest.raises(InputError, match=r"its columns are what, ever \(file_name and label\)"):
         photo_labels(labels, sources, tmp_path / "l.csv")
+    # Whatever a head holds, the message stays one line.
+    (tmp_path / "l.csv").write_text("what\x0cis it,ever\n1,2\n")
+    with pytest.raises(InputError, match=r"its columns are 'what\\x0cis it', ever \(file_name and label\)"):
+        photo_labels(labels, sources, tmp_path / "l.csv")

@@ -46,6 +46,11 @@ def shown(value: Any) -> str:
     return _SHOWN.repr(value)
 
 
+def shown_names(names: Iterable[str]) -> str:
+    """Names between commas, for a message of one line: as they are, but for those that would break it."""
+    return ", ".join(name if name.isprintable() else shown(name) for name in names)
+
+
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
 

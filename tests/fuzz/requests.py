@@ -264,15 +264,6 @@ def _site(_: int) -> _Site:
     return _Site()
 
 
-def prepare() -> None:
-    """Make the page of this process, and ask everything once: the first answers import what they need."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sound.http"
-        for raw in sound_requests():
-            path.write_bytes(raw)
-            read_request(path)
-
-
 def read_request(path: Path) -> None:
     """Let the page answer the request of a file.
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from snellen.runs.files import write_json
-from snellen.runs.process import quiet_libraries
+from snellen.runs.process import end_with_parent, quiet_libraries
 
 from .targets import BrokenRuleError, Target
 
@@ -152,6 +152,7 @@ class _Block:
 
 def _work(target: Target, seed: int, start: int, end: int, seen: Any, pipe: Any) -> None:
     """Try files; all that is found goes through the pipe, the rest is written to ``seen``."""
+    end_with_parent()
     quiet_libraries()
     target.prepare()
     before = _quietly_limited()

@@ -161,6 +161,20 @@ def _csv() -> Iterator[bytes]:
     yield "id\tbreed\n1\tcat\n2\tdüg\n".encode()
 
 
+def _labels() -> Iterator[bytes]:
+    """What photographs show, as people and programs write it down."""
+    yield b"\xef\xbb\xbffile_name,label\r\na/1.png,cat\r\nb/1.png,dog\r\n2,cat\r\n"
+    yield b"image\tclass\n2.png\tdog\n"
+    yield b'file_name,label,remark\n2.png,1,"a, b"\n'
+
+
+def _text() -> Iterator[bytes]:
+    """A discussion of two paragraphs, and names of classes in both forms."""
+    yield "The model sees.\nIt sees a grüezi.\n\nAnd so on.\n".encode()
+    yield b"cat\ndog\nmouse\n"
+    yield b'["cat", "dog"]'
+
+
 def _bmp() -> Iterator[bytes]:
     for image in (RGB, RGBA, GREY, BILEVEL, PALETTE):
         yield encoded(image, "BMP")
@@ -232,6 +246,11 @@ NAME_TOKENS = (
     b"\n", b"\r", b"\t", b"\x1b[31m", b"\x1b]0;a\x07", b"\x7f", b"\xff", b"\xc3", b"\xed\xa0\x80", b" ", b".", b"..",
     "\u202e".encode(), "\u2028".encode(), "\u0301".encode() * 100, "\U0001f415".encode(), b"~", b"#", b"<b>", b"&amp;",
     b"CON", b"train", b"test", b"images", b"annotations", b"1.jpg", b".png", b".tar", b"x" * 300,
+)  # fmt: skip
+TEXT_TOKENS = (
+    b"\n\n", b"\r\n", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff", b"\0", "\u2028".encode(), "\u202e".encode(), b"[",
+    b"\x1b[31m", b'"cat"', b"cat\n", b"n02123045\n", b"[" * 3000, b"x" * 5000, b'#read("/etc/passwd")', b"<script>",
+    b"$x$", b"\\",
 )  # fmt: skip
 JSON_TOKENS = (
     b"[", b"]", b"{", b"}", b'"', b",", b":", b"null", b"true", b"NaN", b"-Infinity", b"1e999", b"-1", b"0", b"0.0",
@@ -324,6 +343,7 @@ def seeds() -> dict[str, list[bytes]]:
     """The seeds by target."""
     made = {
         "JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff, "BMP": _bmp, "AVIF": _avif,
+        "labels": _labels, "text": _text,
         "tar": _tar, "zip": _zip, "pickle": _pickle, "csv": _csv, "hub": _hub, "weights": _weights,
         "answer": _answer, "job": _job, "parquet": _parquet, "name": _name,
     }  # fmt: skip

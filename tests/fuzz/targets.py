@@ -23,9 +23,14 @@ from snellen.data.datasets.tables import read_table
 from snellen.data.datasets.tree import folder_tree
 from snellen.data.decode import FORMATS
 from snellen.data.images import expand, is_left_behind, read_array, read_image
+from snellen.data.labels import Labels, read_labels
+from snellen.data.photo_labels import photo_labels
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
 from snellen.exam.cache import CachedAnswer, load_cached
+from snellen.exam.compose import own_words
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Picture
 from snellen.inference.shards import Job
 from snellen.models.pretrained import LoadOptions, complete
@@ -36,9 +41,10 @@ from snellen.runs.process import quiet_libraries
 from snellen.runs.serialise import read_dataclass, to_json
 from snellen.training.recipe import Recipe, read_recipe
 
+from .folders import drawn_folder, read_folder, sound_folders
 from .mutate import mutated
 from .rule import BrokenRuleError
-from .seeds import GREY, JSON_TOKENS, NAME_TOKENS, TOML_TOKENS, encoded, hub_weights, seeds
+from .seeds import GREY, JSON_TOKENS, NAME_TOKENS, TEXT_TOKENS, TOML_TOKENS, encoded, hub_weights, seeds
 
 PICKLE_TOKENS = (
     b"cposix\nsystem\n", b"cbuiltins\neval\n", b"X\x02\0\0\0ls", b"(R", b"\x85R", b"b", b"\x81", b"cnumpy\ndtype\n",
@@ -75,7 +81,9 @@ class Target:
         return mutated(Random(f"{seed} {self.name} {number}"), self.pool, self.tokens)
 
     def prepare(self) -> None:
-        """Do once, in the process that is going to read files, what takes longer than a file may."""
+        """Read the sound files, in the process that is going to read the others: what is imported is no file's time."""
+        for data in self.pool:
+            tried_bytes(self, data)
 
     def tried(self, path: Path) -> str | None:
         """Read a file; gives the reason where it is refused.
@@ -106,11 +114,13 @@ class RequestTarget(Target):
 
         return drawn_request(Random(f"{seed} {self.name} {number}"))
 
-    def prepare(self) -> None:
-        """Make the page."""
-        from .requests import prepare
 
-        prepare()
+class FolderTarget(Target):
+    """Exams' folders that were handed in: some of their files are changed, each as its kind is."""
+
+    def file(self, seed: int, number: int) -> bytes:
+        """One folder, as one file."""
+        return drawn_folder(Random(f"{seed} {self.name} {number}"), list(self.pool))
 
 
 def _page_targets() -> list[Target]:
@@ -154,8 +164,35 @@ def _read_table(path: Path) -> None:
 
 
 def _read_exam(path: Path) -> None:
+    """As one's own, and as a student's, who names no file elsewhere."""
     if not isinstance(read_exam_config(path), ExamConfig):
         raise BrokenRuleError("no configuration")
+    theirs = read_exam_config(path, allowed=[])
+    files = [file for file in expand(theirs.photographs) if os.path.exists(file)]
+    own = [str(one.path) for one in bundled_photographs()]
+    if any(file not in own and leads_out(file, [path.parent]) for file in files):
+        raise BrokenRuleError(f"a photograph from elsewhere: {files}")
+
+
+def _read_photo_labels(path: Path) -> None:
+    """As what somebody says that three photographs show."""
+    photographs = ("a/1.png", "a/2.png", "b/1.png")
+    try:
+        found = photo_labels(Labels(("cat", "dog")), photographs, path)
+    except InputError as error:
+        if not str(error).startswith("labels: "):
+            raise
+        raise InputError(f"{path}: {error}") from error
+    if len(found) != len(photographs) or set(found) - {0, 1, None}:
+        raise BrokenRuleError(f"classes {found}")
+
+
+def _read_texts(path: Path) -> None:
+    """As somebody's own words in a report, and as the names of a model's classes."""
+    if not all(paragraph.strip() for paragraph in own_words(path)):
+        raise BrokenRuleError("an empty paragraph")
+    if not read_labels(path):
+        raise BrokenRuleError("no classes")
 
 
 def _read_recipe(path: Path) -> None:
@@ -274,8 +311,11 @@ def targets() -> dict[str, Target]:
     answer = Target("answer", "json", pools["answer"], JSON_TOKENS, _read_answer, InputError)
     job = Target("job", "json", pools["job"], JSON_TOKENS, _read_job, InputError)
     parquet = Target("parquet", "parquet", pools["parquet"], (), _read_parquet, InputError)
+    labels = Target("labels", "csv", pools["labels"], (), _read_photo_labels, InputError)
+    texts = Target("text", "txt", pools["text"], TEXT_TOKENS, _read_texts, InputError)
+    handed_in = FolderTarget("verify", "folder", sound_folders(), (), read_folder, InputError)
     names = Target("name", "name", pools["name"], NAME_TOKENS, _read_name, InputError)
-    written = (names, exam, recipe, hub, weights, answer, job)
+    written = (names, exam, recipe, labels, texts, hub, weights, answer, job, handed_in)
     every = (*images, *archives, pickles, tables, parquet, *written, *_page_targets())
     return {target.name: target for target in every}
 

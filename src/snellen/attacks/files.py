@@ -16,7 +16,7 @@ from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.data.images import Failure
 from snellen.errors import InputError
-from snellen.runs.files import write_figure, write_json, write_text
+from snellen.runs.files import free_name, write_figure, write_json, write_text
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass, to_plain
 
@@ -78,16 +78,13 @@ def attacked_names(sources: Sequence[str]) -> dict[str, str]:
     if len(sources) == 1:
         return {sources[0]: "adversarial.png"}
     stems = {source: _shortened(Path(source).stem) for source in sources}
-    shared = {stem for stem, times in Counter(stems.values()).items() if times > 1}
+    times_of = Counter(stem.casefold() for stem in stems.values())
     names: dict[str, str] = {}
     taken: set[str] = set()
     for source, stem in stems.items():
-        plain = _shortened(f"{Path(source).parent.name}-{stem}") if stem in shared else stem
-        name, number = plain, 2
-        while name in taken:
-            name, number = f"{plain}-{number}", number + 1
-        taken.add(name)
-        names[source] = f"{name}-adversarial.png"
+        alone = times_of[stem.casefold()] == 1
+        name = stem if alone else _shortened(f"{Path(source).parent.name}-{stem}")
+        names[source] = free_name(name, "-adversarial.png", taken)
     return names
 
 

@@ -54,10 +54,11 @@ def load_trusted(
         InputError: it cannot be loaded.
     """
     from snellen.models.bundled import BUNDLED
-    from snellen.models.classifier import load, load_bundled
+    from snellen.models.classifier import load
+    from snellen.models.resolve import BUNDLED_PREFIX
 
-    found = load_bundled if model in BUNDLED else load
-    classifier = found(model, architecture=architecture, device=device, **described.as_arguments())
+    name = f"{BUNDLED_PREFIX}{model}" if model in BUNDLED else model
+    classifier = load(name, architecture=architecture, device=device, **described.as_arguments())
     _say_notes(classifier)
     return classifier
 

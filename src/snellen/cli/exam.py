@@ -55,6 +55,16 @@ def exam(
     seed: Annotated[
         int | None, typer.Option("--seed", help="In place of the configuration's.", min=0, max=2**32 - 1)
     ] = None,
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--allow",
+            help="Folder beside its own that somebody else's configuration or exam may name files of; once for each. "
+            "Several configurations, and exams to compare, are always taken for somebody else's.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Lay finished exams side by side: the arguments are their run folders.")
     ] = False,
@@ -83,7 +93,7 @@ def exam(
         )
         from snellen.exam.compare import compare_exams
 
-        _print(*compare_exams(configs, out))
+        _print(*compare_exams(configs, out, allowed=allow or []))
         return
     import dataclasses
 
@@ -101,11 +111,11 @@ def exam(
 
     if len(configs) > 1:
         output.exclusive(("several configurations", True), ("--summary", summary), ("--keep-source", keep_source))
-        _take_many(configs, out, change)
+        _take_many(configs, out, allow or [], change)
         return
     from snellen.exam.run import run_exam
 
-    settings = change(read_exam_config(configs[0]) if configs else ExamConfig())
+    settings = change(read_exam_config(configs[0], allowed=allow or None) if configs else ExamConfig())
     with output.progress_bar(announced=True) as progress:
         result = run_exam(settings, out, keep_source=keep_source, progress=progress)
     for failure in (*result.unreadable, *result.failed):
@@ -121,12 +131,12 @@ def exam(
     output.finish(len(result.unreadable))
 
 
-def _take_many(configs: list[Path], out: Path, change: Callable[[ExamConfig], ExamConfig]) -> None:
+def _take_many(configs: list[Path], out: Path, allowed: list[Path], change: Callable[[ExamConfig], ExamConfig]) -> None:
     """Take them all; status 1 where one failed, 2 where only inputs were bad."""
     from snellen.exam.many import TABLE, run_exams, with_counts
 
     with output.progress_bar(announced=True) as progress:
-        entries = run_exams(configs, out, change=change, progress=progress)
+        entries = run_exams(configs, out, allowed=allowed, change=change, progress=progress)
     for one in entries:
         for problem in one.problems:
             output.complain(f"{one.name}: {problem}")

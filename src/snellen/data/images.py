@@ -11,6 +11,7 @@ import glob
 import importlib.util
 import io
 import os
+import re
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +43,7 @@ EXTENSIONS = (
 )  # fmt: skip
 HEIF_EXTENSIONS = (".heic", ".heif", ".hif")
 """Endings of what telephones write; taken where ``pillow-heif`` is installed."""
+_ANY_FOLDERS = re.compile(r"(?:^|(?<=/))\*\*(?:/|$)")
 _NOT_TAKEN = {
     **dict.fromkeys((".cr2", ".cr3", ".nef", ".arw", ".dng", ".orf", ".rw2", ".raf"), "raw: export them as JPEG"),
     **dict.fromkeys((".jxl", ".jp2", ".psd", ".xcf", ".svg", ".eps", ".pdf", ".ppm", ".pgm", ".tga"), "export as PNG"),
@@ -88,7 +90,7 @@ def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None =
     for argument in map(str, arguments):
         found = [argument]
         if not os.path.exists(argument) and glob.has_magic(argument):
-            found = sorted(glob.glob(argument, recursive=True)) or found
+            found = matches(argument) or found
         for path in found:
             if not os.path.isdir(path):
                 sources.append(path)
@@ -101,19 +103,42 @@ def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None =
     return sources
 
 
+def matches(pattern: str) -> list[str]:
+    """What a pattern matches, sorted; ``**`` stands for any folders, each once, however links lead round."""
+    head, *rest = _ANY_FOLDERS.split(pattern, maxsplit=1)
+    if not rest:
+        return sorted(glob.glob(pattern))
+    starts = glob.glob(head) if glob.has_magic(head) else [head]
+    if not rest[0]:
+        return sorted(starts)
+    folders = (os.path.normpath(base) for start in starts for base, _ in _walked(start or os.curdir))
+    below = (rest[0] if folder == os.curdir else os.path.join(glob.escape(folder), rest[0]) for folder in folders)
+    return sorted({path for each in below for path in matches(each)})
+
+
 def _files_below(folder: str) -> list[str]:
     """The files in and below a folder, sorted, without what machines leave behind; links to folders are followed."""
-    found: list[str] = []
-    seen: set[str] = set()
-    for base, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(base)
-        folders[:] = [] if real in seen else [name for name in folders if not is_left_behind(name)]
-        if real not in seen:
-            files = (Path(base, name) for name in names if not is_left_behind(name))
-            # A link that leads nowhere is one to name, when its turn comes.
-            found.extend(str(file) for file in files if file.is_file() or (file.is_symlink() and not file.exists()))
-        seen.add(real)
-    return sorted(found)
+    files = (Path(base, name) for base, names in _walked(folder) for name in names if not is_left_behind(name))
+    # A link that leads nowhere is one to name, when its turn comes.
+    return sorted(str(file) for file in files if file.is_file() or (file.is_symlink() and not file.exists()))
+
+
+def _walked(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, each once, with the names of its files; links are followed."""
+    todo, seen = [folder], set[tuple[int, int]]()
+    while todo:
+        base = todo.pop()
+        try:
+            about = Path(base).stat()
+            entries = list(os.scandir(base))
+        except OSError:
+            continue
+        if (about.st_dev, about.st_ino) in seen:
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        # In turn rather than one inside the other: folders may be nested deeper than Python's stack.
+        todo += [entry.path for entry in entries if entry.is_dir() and not is_left_behind(entry.name)]
+        yield base, [entry.name for entry in entries if not entry.is_dir()]
 
 
 def is_left_behind(name: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from snellen.errors import InputError, did_you_mean, shown
+from snellen.runs.text import read_text
 
 IMAGENET, NUMBERED = "imagenet", "numbered"
 """What `labels` can say in place of a file: ImageNet-1k's 1,000 classes, or numbers for names."""
@@ -24,7 +25,6 @@ _AMBIGUOUS = {
     639: "maillot (tank suit)",
 }
 _WORDNET_ID = re.compile("n[0-9]{8}")
-_LARGEST_FILE = 64 << 20
 _MOST_CLASSES = 1 << 20
 
 
@@ -184,14 +184,7 @@ def read_labels(path: Path) -> Labels:
         InputError: no such file, not text, no list of texts, or two classes of one name.
     """
     accepted = f"a text file with a class on each line, a JSON list, {IMAGENET} or {NUMBERED}"
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path}: {path.stat().st_size >> 20} MiB of labels", f"at most {_LARGEST_FILE >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}", accepted) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8", accepted) from error
+    text = read_text(path, accepted=accepted)
     if text.lstrip().startswith(("[", "{")):
         try:
             names = json.loads(text)

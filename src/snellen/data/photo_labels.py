@@ -7,7 +7,8 @@ from pathlib import Path, PurePath
 
 from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
 from snellen.data.labels import Labels, label_of_folder
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
+from snellen.runs.text import read_text
 
 
 def photo_labels(
@@ -72,22 +73,16 @@ def read_photo_labels(path: str | Path) -> dict[str, str]:
     """What a table says of photographs: the label of each by its name.
 
     Raises:
-        InputError: no such file, or no table with a column of names and one of labels.
+        InputError: no such file, none in UTF-8, or no table with a column of names and one of labels.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8") from error
-    table = read_table(str(path), text)
+    table = read_table(str(path), read_text(path))
     lowered = {column.lower(): column for column in reversed(table.columns)}
     names, classes = (
         next((lowered[c] for c in known if c in lowered), None) for known in (FILE_COLUMNS, LABEL_COLUMNS)
     )
     if names is None or classes is None:
-        raise InputError(f"{path}: its columns are {', '.join(table.columns)}", "file_name and label")
+        raise InputError(f"{path}: its columns are {shown_names(table.columns)}", "file_name and label")
     found: dict[str, str] = {}
     for name, label in zip(table.column(names), table.column(classes), strict=True):
         if label and found.setdefault(name, label) != label:

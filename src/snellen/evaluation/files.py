@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from snellen.data.datasets.tree import MAX_TEXT_BYTES
 from snellen.errors import InputError
 from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
@@ -19,6 +19,8 @@ from snellen.evaluation.transformed import TransformResult
 from snellen.models.predictions import Prediction
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.runs.ledger import remove
+from snellen.runs.serialise import read_json
+from snellen.runs.text import read_text
 
 RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv", "confusion.csv", "README.md"
 CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
@@ -141,12 +143,12 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
         InputError: there is no evaluation, or it is damaged.
     """
     try:
-        about = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        table = (folder / PHOTOGRAPHS).read_text(encoding="utf-8")
+        about = read_json(folder / RESULT)
+        table = read_text(folder / PHOTOGRAPHS, MAX_TEXT_BYTES)
         rows = [row for row in csv.DictReader(io.StringIO(table)) if not row["error"]]
         photographs = [_photograph(row) for row in rows]
         return StoredEvaluation(about["model"], about["dataset"], about["provenance"]["data"], photographs)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, csv.Error) as error:
+    except (InputError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(f"{folder}: holds no evaluation", "the run folder of one") from error
 
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
+from snellen.runs.text import read_text
 
 MatchBy = Literal["auto", "name", "wordnet", "index"]
 How = Literal["mapping", "name", "wordnet", "index", ""]
@@ -85,10 +86,7 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
     """
     path = Path(path)
     accepted = "a JSON object {class: class of the model}, or a CSV of two columns"
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}", accepted) from error
+    text = read_text(path, accepted=accepted)
     if path.suffix.lower() == ".json":
         try:
             found = json.loads(text)

@@ -11,6 +11,7 @@ from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.compose import last_made, provenance_facts
 from snellen.exam.contents import CONTENTS, Contents
 from snellen.exam.parts import PARTS, Part
+from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
@@ -35,7 +36,7 @@ class FinishedExam:
 
 
 def compare_exams(
-    runs: Sequence[str | Path], out: str | Path, *, parts: Mapping[str, Part] = PARTS
+    runs: Sequence[str | Path], out: str | Path, *, allowed: Sequence[Path] = (), parts: Mapping[str, Part] = PARTS
 ) -> tuple[Path, Path]:
     """Write ``report.pdf`` and ``report.html`` below ``out``; gives their paths.
 
@@ -43,10 +44,12 @@ def compare_exams(
         runs: run folders of two exams or more. Where a part holds answers against each other photograph by photograph,
             the first is held against each of the others.
         out: run folder of the comparison.
+        allowed: folders in which a data set may be opened that a run names; the runs may be strangers'.
         parts: all parts there are, by name and in order.
 
     Raises:
-        InputError: fewer than two, a folder without a finished exam, or exams that share no part.
+        InputError: fewer than two, a folder without a finished exam or with a link that leads out of it, or exams that
+            share no part.
     """
     if len(runs) < 2:
         raise InputError(f"{len(runs)} exams to compare", "the run folders of two or more")
@@ -58,7 +61,7 @@ def compare_exams(
         )
     names = _names(exams)
     with Run(Path(out)) as run:
-        report = _report(exams, shared, names, parts, run.path)
+        report = _report(exams, shared, names, parts, run.path, allowed)
         write_pdf(report, run.path / "report.pdf")
         write_html(report, run.path / "report.html")
         run.write_manifest(Provenance.collect())
@@ -69,8 +72,10 @@ def read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
     """The finished exam in a folder, with the parts that it took; what is left there of earlier ones is none of it.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a link in it leads out of it: the folder may be a stranger's.
     """
+    if leads_out(folder, [folder]):
+        raise InputError(f"{folder}: holds a link that leads out of it", "an exam's run folder, as an exam leaves it")
     file = folder / "manifest.json"
     try:
         provenance = from_plain(Provenance, read_json(file)["provenance"], str(file))
@@ -83,7 +88,12 @@ def read_exam(folder: Path, parts: Mapping[str, Part]) -> FinishedExam:
 
 
 def _report(
-    exams: Sequence[FinishedExam], shared: Sequence[str], names: Sequence[str], parts: Mapping[str, Part], out: Path
+    exams: Sequence[FinishedExam],
+    shared: Sequence[str],
+    names: Sequence[str],
+    parts: Mapping[str, Part],
+    out: Path,
+    allowed: Sequence[Path],
 ) -> Report:
     return Report(
         title=" and ".join((", ".join(names[:-1]), names[-1])),
@@ -94,7 +104,10 @@ def _report(
         highlights=(),
         checklist=(),
         findings=(),
-        sections=[Section(name, parts[name].title, "", _section(name, exams, names, parts, out)) for name in shared],
+        sections=[
+            Section(name, parts[name].title, "", _section(name, exams, names, parts[name], out / name, allowed))
+            for name in shared
+        ],
         references=(),
         words="",
         listings=(),
@@ -109,19 +122,19 @@ def _report(
 
 
 def _section(
-    name: str, exams: Sequence[FinishedExam], names: Sequence[str], parts: Mapping[str, Part], out: Path
+    name: str, exams: Sequence[FinishedExam], names: Sequence[str], part: Part, out: Path, allowed: Sequence[Path]
 ) -> list[Block]:
     """What all found in short, what the part itself has to say of each pair, and the figures that all have."""
     blocks = _blocks([exam.answers[name] for exam in exams], names)
-    own = parts[name].compare
-    if own is None:
+    if part.compare is None:
         return blocks
     pictured = next((place for place, block in enumerate(blocks) if isinstance(block, FigureRow)), len(blocks))
     compared: list[Block] = []
     first, *others = exams
     for number, other in enumerate(others, 1):
-        folder = out / name if len(others) == 1 else out / name / str(number)
-        compared += own(first.folder / name, other.folder / name, (names[0], names[number]), folder)
+        folder = out if len(others) == 1 else out / str(number)
+        pair = (names[0], names[number])
+        compared += part.compare(first.folder / name, other.folder / name, pair, folder, allowed)
     return [*blocks[:pictured], *compared, *blocks[pictured:]]
 
 

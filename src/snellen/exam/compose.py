@@ -30,6 +30,7 @@ from snellen.exam.report.document import (
 )
 from snellen.prose import listed
 from snellen.runs.provenance import Provenance
+from snellen.runs.text import read_text
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
@@ -228,27 +229,24 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
     blocks = one.cached.answer.blocks
     if one.name not in config.discussion:
         return blocks
-    own = _own_words(Path(config.discussion[one.name]))
+    try:
+        own = own_words(Path(config.discussion[one.name]))
+    except InputError as error:
+        raise InputError(f"discussion: {error.message}", error.hint) from error
     first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
     others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
     return [*blocks[:first], *(Paragraph(text) for text in own), *others]
 
 
-def _own_words(file: Path) -> list[str]:
+def own_words(file: Path) -> list[str]:
     """The paragraphs of a text file: lines, with a blank one between two paragraphs.
 
     Raises:
         InputError: it cannot be read, or is empty.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"discussion: {file}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"discussion: {file}: not a text file in UTF-8") from error
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", read_text(file))]
     if not any(paragraphs):
-        raise InputError(f"discussion: {file}: is empty", "paragraphs with a blank line between them")
+        raise InputError(f"{file}: is empty", "paragraphs with a blank line between them")
     return [paragraph for paragraph in paragraphs if paragraph]
 
 

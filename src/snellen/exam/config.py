@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import glob
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,15 +12,16 @@ from typing import Any, Literal
 
 from snellen.attacks.config import epsilon_steps
 from snellen.data.datasets.digits import DIGITS
-from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
-from snellen.errors import InputError, did_you_mean
+from snellen.errors import InputError, did_you_mean, shown
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions, TrainingOptions
 from snellen.exam.parts import PARTS, Part
+from snellen.exam.paths import outside, relative_to
 from snellen.models.classifier import given_preprocessing
 from snellen.models.create import is_program
 from snellen.prose import listed
 from snellen.runs.serialise import from_plain
+from snellen.runs.text import read_text
 
 Paper = Literal["a4", "us-letter"]
 ALL = "all"
@@ -199,16 +199,20 @@ class ExamConfig:
         )
 
 
-def read_exam_config(path: str | Path, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
+def read_exam_config(
+    path: str | Path, parts: Mapping[str, Part] = PARTS, allowed: Sequence[Path] | None = None
+) -> ExamConfig:
     """Read and check a configuration.
 
     Args:
         path: TOML file.
         parts: all parts there are, by name.
+        allowed: of somebody else's configuration, the folders beside its own that it may name files of; None where it
+            is one's own, which may name any.
 
     Raises:
         InputError: no such file, not TOML, an unknown key or part, a part without its number, a value of the wrong
-            type; names the line and what would be accepted.
+            type, a file outside of the folders that it may name files of; names the line and what would be accepted.
     """
     path = Path(path)
     text, values = _read_toml(path)
@@ -229,7 +233,14 @@ def read_exam_config(path: str | Path, parts: Mapping[str, Part] = PARTS) -> Exa
             "which no configuration may run",
             "name it as `architecture` yourself",
         )
-    return _relative_to(path.parent, config)
+    named = relative_to(path.parent, config)
+    if allowed is not None:
+        for key, name in outside(path.parent, named, allowed):
+            raise InputError(
+                f"{path}, line {_line_of_key(text, key)}: {key}: {shown(name)} is not below the configuration's folder",
+                "a file there, or its folder as `allow`",
+            )
+    return named
 
 
 def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -> None:
@@ -277,61 +288,11 @@ def first_look(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> ExamCon
 
 
 def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
+    text = read_text(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
         return text, tomllib.loads(text)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8") from error
     except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
         raise InputError(f"{path}: not TOML: {error}") from error
-
-
-def _relative_to(base: Path, config: ExamConfig) -> ExamConfig:
-    """``config`` with its paths taken as relative to ``base``."""
-    file = config.model.lower().endswith(".safetensors") or _exists(base / config.model / "model.safetensors")
-    return dataclasses.replace(
-        config,
-        photographs=tuple(_photograph(base, name) for name in config.photographs),
-        model=str(base / config.model) if file else config.model,
-        model_labels=config.model_labels and _below(base, config.model_labels),
-        preprocessing=_below(base, config.preprocessing)
-        if isinstance(config.preprocessing, str)
-        else config.preprocessing,
-        dataset=tuple(_below(base, name) for name in config.dataset),
-        evaluate=tuple(_below(base, name) for name in config.evaluate),
-        labels=_below(base, config.labels) if isinstance(config.labels, str) else config.labels,
-        mapping=_below(base, config.mapping) if config.mapping else "",
-        training=_below(base, config.training)
-        if isinstance(config.training, str)
-        else dataclasses.replace(config.training, dataset=_below(base, config.training.dataset)),
-        training_runs=tuple(str(base / run) for run in config.training_runs),
-        parts=tuple(dict.fromkeys(config.parts)),
-        discussion={name: str(base / file) for name, file in config.discussion.items()},
-    )
-
-
-def _photograph(base: Path, name: str) -> str:
-    """A pattern below ``base``; the bundled photograph of that name where ``base`` has none."""
-    bundled = {photograph.path.name: photograph.path for photograph in bundled_photographs()}
-    if name in bundled and not _exists(base / name):
-        return glob.escape(str(bundled[name]))
-    # The folder's own name is not a pattern, whatever it holds.
-    return name if Path(name).is_absolute() else f"{glob.escape(str(base))}/{name}"
-
-
-def _below(base: Path, name: str) -> str:
-    """The path of ``name`` where it is a file or folder below ``base``; else the name as it is."""
-    return str(base / name) if _exists(base / name) else name
-
-
-def _exists(path: Path) -> bool:
-    """Whether a path exists; a name that can be no path, too long or with a null character, does not."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _line_of_key(text: str, key: str) -> int:

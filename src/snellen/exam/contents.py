@@ -10,9 +10,9 @@ from pathlib import Path
 
 from snellen.data.images import is_left_behind
 from snellen.errors import InputError
-from snellen.exam.context import free_name, photograph_names
+from snellen.exam.context import photograph_names
 from snellen.runs import ledger
-from snellen.runs.files import write_bytes, write_json
+from snellen.runs.files import free_name, write_bytes, write_json
 
 CONTENTS = "contents.json"
 PHOTOGRAPHS = "photographs"

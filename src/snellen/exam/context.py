@@ -84,18 +84,6 @@ def short_name(dataset: str) -> str:
     return dataset.rstrip("/").rpartition("/")[2]
 
 
-def free_name(stem: str, suffix: str, taken: set[str]) -> str:
-    """``stem`` and ``suffix``, with a number between them where that is taken; it is taken then.
-
-    Names that differ in small and capital letters only are one, as on many disks.
-    """
-    name, number = f"{stem}{suffix}", 2
-    while name.casefold() in taken:
-        name, number = f"{stem}-{number}{suffix}", number + 1
-    taken.add(name.casefold())
-    return name
-
-
 def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
     """What a report calls each data set: as much of the end of its path or id as tells it from the others."""
     parts: dict[tuple[str, ...], str] = {}

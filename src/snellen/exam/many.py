@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import functools
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,13 @@ from pathlib import Path
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import CONTENTS, Contents
-from snellen.exam.context import distinct_names, free_name
+from snellen.exam.context import distinct_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
-from snellen.runs.files import Run, write_json, write_text
+from snellen.runs.files import Run, free_name, write_json, write_text
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -64,6 +65,7 @@ def run_exams(
     configurations: Sequence[str | Path],
     out: str | Path,
     *,
+    allowed: Sequence[Path] = (),
     change: Callable[[ExamConfig], ExamConfig] = lambda config: config,
     parts: Mapping[str, Part] = PARTS,
     progress: Progress = SILENT,
@@ -72,11 +74,13 @@ def run_exams(
     ``.html``.
 
     One that cannot be taken does not stop the rest. Each model is loaded once, and a part whose inputs are the same in
-    two of them is taken once. What was taken into ``out`` before is not taken again.
+    two of them is taken once. What was taken into ``out`` before is not taken again. Configurations of a class are
+    strangers': each names files below its own folder only.
 
     Args:
         configurations: TOML files, each once.
         out: run folder of them all.
+        allowed: further folders that each of them may name files of.
         change: applied to each configuration that was read.
         parts: all parts there are, by name and in order.
         progress: told which exam begins, and what :func:`snellen.run_exam` tells.
@@ -91,7 +95,8 @@ def run_exams(
     with Run(Path(out)) as run:
         for path, name in names.items():
             progress.note(f"{name}:")
-            entries.append(_entry(name, path, run.path / name, change, parts, progress, shared))
+            read = functools.partial(read_exam_config, path, parts, allowed)
+            entries.append(_entry(name, read, run.path / name, change, parts, progress, shared))
         table = _with_twins(entries, run.path)
         write_json(run.path / f"{TABLE}.json", table)
         write_text(run.path / f"{TABLE}.csv", to_csv(table))
@@ -154,7 +159,7 @@ def with_counts(same: Mapping[str, int]) -> str:
 
 def _entry(
     name: str,
-    path: str,
+    read: Callable[[], ExamConfig],
     out: Path,
     change: Callable[[ExamConfig], ExamConfig],
     parts: Mapping[str, Part],
@@ -163,9 +168,8 @@ def _entry(
 ) -> Entry:
     author = ""
     try:
-        config = change(read_exam_config(path, parts))
+        config = change(read())
         author = config.author
-        _check_discussions(path, config)
         result = run_exam(config, out, parts=parts, progress=progress, shared=shared)
     except SnellenError as error:
         return Entry(name, author, "", "", "", {}, (str(error),), error.exit_status)
@@ -176,18 +180,6 @@ def _entry(
     problems = (*result.failed, *result.unreadable)
     status = 1 if result.failed else 2 if result.unreadable else 0
     return Entry(name, author, made.model, made.weights, made.data, _in_short(result), problems, status)
-
-
-def _check_discussions(path: str, config: ExamConfig) -> None:
-    """Refuse texts outside of the configuration's folder: no student's reads the teacher's files into a report.
-
-    Raises:
-        InputError: names the text.
-    """
-    home = Path(path).parent.resolve()
-    for part, file in config.discussion.items():
-        if not Path(file).resolve().is_relative_to(home):
-            raise InputError(f"{path}: discussion of {part}: {file} is not below its folder", "a file beside it")
 
 
 def _in_short(result: ExamResult) -> dict[str, str]:

@@ -203,7 +203,8 @@ class _Verification:
                 claims.append(Claim(str(error), False))
             except Exception as error:
                 # What a stranger's files make of a reader is a line, and the other claims are still gone through.
-                claims.append(Claim(f"{type(error).__name__}: {error}", False))
+                part = step.__name__.strip("_")
+                claims.append(Claim(f"{part}: cannot be gone through: {type(error).__name__}: {error}", False))
         return Verified(self._home, tuple(claims), tuple(sorted(self._photographs)), tuple(sorted(self._attacks)))
 
     def _files(self) -> Iterator[Claim]:
@@ -362,7 +363,11 @@ class _Verification:
                 continue
             images = _in_memory(data, said.recipe.size)
             network = load(run / MODEL_FILE, architecture=said.recipe.network, device="cpu")
-            found = evaluate_network(network, images.test).accuracy
+            try:
+                found = evaluate_network(network, images.test).accuracy
+            except RuntimeError as error:
+                takes = f"its network takes no images of {said.recipe.size} pixels"
+                raise InputError(f"{name}: {takes}: {str(error).splitlines()[0]}") from error
             yield _accuracy(name, said.test.accuracy.count, said.test.accuracy.n, found.count, found.n)
         if (self._home / "training").is_dir() and not any((self._home / "training").glob(f"*/{METRICS}")):
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)

@@ -22,8 +22,8 @@ from snellen.data.reading import profiles_ignored
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
 from snellen.models.layers import Layer, find_layers
-from snellen.models.pretrained import LoadOptions, Pretrained
-from snellen.models.resolve import DEFAULT_MODEL, resolve, resolve_bundled
+from snellen.models.pretrained import LoadOptions
+from snellen.models.resolve import DEFAULT_MODEL, resolve
 from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.provenance import Provenance, fingerprint
 
@@ -239,7 +239,8 @@ def load(
     """The pretrained classifier that ``name`` stands for.
 
     Args:
-        name: a bundled model (``tf_efficientnet_lite0``); any timm model with its pretrained tag; any of torchvision's
+        name: a bundled model (``tf_efficientnet_lite0``; ``bundled:tf_efficientnet_lite0`` also where a file or folder
+            here is called so); any timm model with its pretrained tag; any of torchvision's
             (``torchvision:vgg16``); ``hf-hub:owner/name``; the path of a ``.safetensors`` file, of a training run or of
             a folder that timm or transformers saved.
         architecture: architecture of a ``.safetensors`` file: a name of timm's or torchvision's; or a program, which
@@ -258,37 +259,7 @@ def load(
     """
     chosen = choose_device(device)
     options = LoadOptions(architecture, _given_labels(labels), given_preprocessing(preprocessing), train_size)
-    return _classifier(resolve(str(name), options), chosen)
-
-
-def load_bundled(
-    name: str,
-    *,
-    architecture: str | None = None,
-    labels: str | Path | Sequence[str] | None = None,
-    preprocessing: str | Path | Mapping[str, Any] | Preprocessing | PreprocessingConfig | None = None,
-    train_size: bool = False,
-    device: str = "auto",
-) -> Classifier:
-    """The bundled classifier ``name``, whatever lies in the working directory under that name.
-
-    Args:
-        name: a bundled model.
-        architecture: refused, as :func:`load` refuses it beside such a name.
-        labels: as :func:`load` takes them.
-        preprocessing: as :func:`load` takes it.
-        train_size: as :func:`load` takes it.
-        device: as :func:`load` takes it.
-
-    Raises:
-        ModelError, InputError: as :func:`load`, or no bundled model of that name.
-    """
-    chosen = choose_device(device)
-    options = LoadOptions(architecture, _given_labels(labels), given_preprocessing(preprocessing), train_size)
-    return _classifier(resolve_bundled(name, options), chosen)
-
-
-def _classifier(found: Pretrained, device: torch.device) -> Classifier:
+    found = resolve(str(name), options)
     return Classifier(
         found.network,
         found.preprocessing,
@@ -297,7 +268,7 @@ def _classifier(found: Pretrained, device: torch.device) -> Classifier:
         digest=found.digest,
         source=found.source,
         notes=found.notes,
-        device=str(device),
+        device=str(chosen),
     )
 
 

@@ -28,6 +28,9 @@ DEFAULT_MODEL = "tf_efficientnet_lite0"
 MODEL_FILE = "model.safetensors"
 """The weights in a folder that ``snellen train`` made."""
 
+BUNDLED_PREFIX = "bundled:"
+"""Before a bundled model's name: whatever file or folder is called so, the package's weights are meant."""
+
 _PICKLES = (".pth", ".pt", ".bin", ".pkl", ".ckpt", ".tar")
 _HUB = ("hf-hub:", "hf_hub:")
 _OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
@@ -37,10 +40,10 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
     """The trained network that ``name`` stands for.
 
     Args:
-        name: a bundled model; a timm name with or without its pretrained tag, or ``timm/`` before it; a torchvision
-            name with or without its weights' name, ``torchvision:`` before it where timm has that name too;
-            ``hf-hub:owner/name`` or ``owner/name``; the path of a ``.safetensors`` file, of the folder of a training
-            run, or of a folder that timm or transformers saved.
+        name: a bundled model, ``bundled:`` before it where a file or folder may have that name; a timm name with or
+            without its pretrained tag, or ``timm/`` before it; a torchvision name with or without its weights' name,
+            ``torchvision:`` before it where timm has that name too; ``hf-hub:owner/name`` or ``owner/name``; the path
+            of a ``.safetensors`` file, of the folder of a training run, or of a folder that timm or transformers saved.
         options: what the caller says of it beyond its name. A weights file needs an architecture where its metadata
             name none, or name a program: a program is run only where the caller names it.
 
@@ -50,6 +53,8 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
             and is not.
     """
     options = options or LoadOptions()
+    if name.startswith(BUNDLED_PREFIX):
+        return _from_package(name.removeprefix(BUNDLED_PREFIX), options)
     try:
         return complete(name, _find(name, options), options)
     except ModelError:
@@ -59,15 +64,9 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
         raise ModelError(f"{where}{error.message}", error.hint) from error
 
 
-def resolve_bundled(name: str, options: LoadOptions | None = None) -> Pretrained:
-    """The bundled model ``name`` from its package, also where a file or folder has that name; see :func:`resolve`.
-
-    Raises:
-        ModelError: no bundled model of that name, or as for :func:`resolve`.
-    """
+def _from_package(name: str, options: LoadOptions) -> Pretrained:
     if name not in BUNDLED:
         raise ModelError(f"{name}: no bundled model", ", ".join(BUNDLED))
-    options = options or LoadOptions()
     if options.architecture is not None:
         raise _not_needed(name)
     return complete(name, from_package(name), options)

@@ -135,6 +135,18 @@ def _cannot_write(path: Path, error: OSError) -> SnellenError:
     return SnellenError(f"{path}: cannot be written: {error.strerror or error}")
 
 
+def free_name(stem: str, suffix: str, taken: set[str]) -> str:
+    """``stem`` and ``suffix``, with a number between them where that is taken; it is taken then.
+
+    Names that differ in small and capital letters only are one, as on many disks.
+    """
+    name, number = f"{stem}{suffix}", 2
+    while name.casefold() in taken:
+        name, number = f"{stem}-{number}{suffix}", number + 1
+    taken.add(name.casefold())
+    return name
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all."""
     with atomic_path(path) as temporary:

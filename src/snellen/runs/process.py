@@ -23,10 +23,12 @@ _PR_SET_PDEATHSIG = 1
 def quiet_libraries() -> None:
     """Keep to themselves what decoders say of odd but readable files, and the hub's client of its attempts.
 
-    What comes of a file or a download is said in one line, by whoever asked for it.
+    Matplotlib draws a box for a character that no font here has, and need not say so for each figure. What comes of a
+    file or a download is said in one line, by whoever asked for it.
     """
     warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
     warnings.filterwarnings("ignore", message="Image size .* exceeds limit")
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
     for library in ("PIL", "tifffile"):
         logging.getLogger(library).addHandler(logging.NullHandler())
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")

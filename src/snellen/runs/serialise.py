@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import types
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from snellen.errors import InputError, did_you_mean, shown
+from snellen.runs.text import read_bounded
 
 T = TypeVar("T")
 
@@ -79,23 +81,13 @@ def from_plain(kind: type[T], value: Any, where: str) -> T:
     return result
 
 
-_LARGEST_FILE = 64 << 20
-
-
 def read_json(path: Path, accepted: str = "") -> Any:
     """What a JSON file holds.
 
     Raises:
-        InputError: no such file, one of over 64 MiB, or no JSON in UTF-8; ``accepted`` says what would be read.
+        InputError: as :func:`snellen.runs.text.read_bounded`, or no JSON; ``accepted`` says what would be read.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}", accepted) from error
-    if len(data) > _LARGEST_FILE:
-        raise InputError(f"{path}: more than {_LARGEST_FILE >> 20} MiB", accepted)
-    return parse_json(data, str(path), accepted)
+    return parse_json(read_bounded(path, accepted=accepted), str(path), accepted)
 
 
 def parse_json(text: str | bytes, where: str, accepted: str) -> Any:
@@ -131,10 +123,10 @@ def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
     return _number_or_text(kind, value, where, key)
 
 
-def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
+def _dataclass_from(kind: Any, value: Any, where: str, key: str) -> Any:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: {key or 'it'} is {shown(value)}", f"a table [{key}]" if key else "a table")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     fields = {field.name: field for field in serialised_fields(kind)}
     place = f"{where}, {key}" if key else where
     for name in value:
@@ -153,6 +145,11 @@ def _dataclass_from(kind: type[Any], value: Any, where: str, key: str) -> Any:
         return kind(**read)
     except InputError as error:  # what the class itself refuses
         raise InputError(f"{place}: {error.message}", error.hint) from error
+
+
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, where: str, key: str) -> Any:

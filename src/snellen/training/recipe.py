@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from snellen.errors import InputError, did_you_mean
 from snellen.models.create import program_file
 from snellen.runs.serialise import from_plain
+from snellen.runs.text import read_text
 
 ASSIGNMENT = ("plain", "batchnorm", "deep")
 """The recipes of the assignment's three networks."""
@@ -142,13 +144,8 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     path = Path(name)
     if name in RECIPES:
         text = (resources.files("snellen.training") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
-    elif path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{name}: not a text file in UTF-8") from error
+    elif os.path.exists(name):
+        text = read_text(path)
     else:
         offer = did_you_mean(name, RECIPES) or f"{', '.join(RECIPES)}, or a .toml file"
         raise InputError(f"no recipe {name!r}", offer)

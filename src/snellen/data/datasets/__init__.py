@@ -16,7 +16,7 @@ from snellen.data.datasets.published import published
 from snellen.data.datasets.tables import from_tables, tables_of
 from snellen.data.datasets.tree import Tree, folder_tree
 from snellen.data.datasets.webdataset import from_shards, is_shard
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _ACCEPTED = f"a folder, an archive ({', '.join(ENDINGS)}), a .parquet file or a hub id such as owner/name"
@@ -53,7 +53,7 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
     else:
         found = from_hub(name, label)
     if label is not None and found.label_column != label:
-        have = f"its columns are {', '.join(found.columns)}" if found.columns else "its labels are in no table"
+        have = f"its columns are {shown_names(found.columns)}" if found.columns else "its labels are in no table"
         raise InputError(f"{name}: no column {label!r} for `label`", have)
     return dataclasses.replace(found, name=name, group=group)
 

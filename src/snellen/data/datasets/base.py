@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from snellen.data.images import Source
 from snellen.data.labels import Labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 from snellen.runs.provenance import fingerprint
 
 Targets = npt.NDArray[np.int64]
@@ -182,7 +182,7 @@ def train_test(dataset: ImageSet, seed: int = 0) -> TrainTest:
 def _labels_of(dataset: ImageSet) -> Labels:
     """The names of at least two classes."""
     if dataset.labels is None:
-        columns = ", ".join(dataset.columns)
+        columns = shown_names(dataset.columns)
         raise InputError(
             f"{dataset.name}: has no labels" + (f"; its columns are {columns}" if columns else ""),
             "name the column by `label`"

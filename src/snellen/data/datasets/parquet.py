@@ -20,10 +20,12 @@ from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, UNLABELLED, Exam
 from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
 from snellen.data.images import Source
 from snellen.data.labels import Labels, numbered_labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 from snellen.runs.provenance import fingerprint
 
 _MOST_UNPACKED, _MOST_TIMES = 64 << 20, 100
+_MANY_ROWS = 1_000_000
+"""Of more rows, each has a byte of the file or more: an image or its path does not shrink to less, nothing does."""
 _SOUND = "a file without them, or a sound one"
 _LARGEST = np.iinfo(np.int64).max
 _ROWS_AT_ONCE = 16
@@ -176,7 +178,7 @@ def _unsound(path: Path, error: Exception) -> InputError:
 
 
 def _check_size(path: Path, metadata: Any) -> None:
-    """Refuse a file that unpacks to far more than it is: images are compressed already.
+    """Refuse a file that unpacks to far more than it is, or has millions of rows of nothing.
 
     What each column says of itself is not looked at: pyarrow 26 ends the process over some of it.
     """
@@ -184,6 +186,9 @@ def _check_size(path: Path, metadata: Any) -> None:
     unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
     if unpacked > _MOST_UNPACKED and unpacked > _MOST_TIMES * packed:
         raise InputError(f"{path}: {packed:,} bytes unpack to {unpacked:,}", f"at most {_MOST_TIMES} times as many")
+    if metadata.num_rows > max(_MANY_ROWS, packed):
+        rows = f"at most {_MANY_ROWS:,}, or a row for each byte"
+        raise InputError(f"{path}: {metadata.num_rows:,} rows in {packed:,} bytes", rows)
 
 
 def _column(path: Path, name: str) -> list[Any]:
@@ -258,9 +263,9 @@ def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:
         entry.name for entry in schema if _may_hold_images(entry.type)
     ]
     if not images:
-        raise InputError(f"{path}: no column holds images; it has {', '.join(schema.names)}", "an image column")
+        raise InputError(f"{path}: no column holds images; it has {shown_names(schema.names)}", "an image column")
     if label is not None and label not in schema.names:
-        raise InputError(f"{path}: no column {label!r} for `label`", f"its columns are {', '.join(schema.names)}")
+        raise InputError(f"{path}: no column {label!r} for `label`", f"its columns are {shown_names(schema.names)}")
     classes = [name for name in schema.names if kinds.get(name) == "ClassLabel"]
     named = [name for name in LABEL_COLUMNS if name in schema.names]
     label = label or next(iter([name for name in named if name in classes] or classes or named), None)

@@ -21,7 +21,7 @@ from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of, listed, split_folders
 from snellen.data.datasets.tree import Tree
 from snellen.data.labels import Labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown_names
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 ENDINGS = (".csv", ".tsv", ".jsonl")
@@ -54,7 +54,7 @@ class Table:
             InputError: no such column.
         """
         if name not in self.columns:
-            raise InputError(f"{self.name}: no column {name!r}", f"its columns are {', '.join(self.columns)}")
+            raise InputError(f"{self.name}: no column {name!r}", f"its columns are {shown_names(self.columns)}")
         index = self.columns.index(name)
         return [row[index] for row in self.rows]
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from snellen.data.images import Source, is_left_behind
 from snellen.errors import InputError
+from snellen.runs.text import decoded, read_bounded
 
 MAX_TEXT_BYTES = 256 << 20
 """The largest list, table or pickle of a data set that is read, in bytes."""
@@ -86,10 +87,7 @@ class Tree:
         Raises:
             InputError: as :meth:`read`, or it is no such text.
         """
-        try:
-            return self.read(path).decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self.name}/{path}: not a text file in UTF-8") from error
+        return decoded(self.read(path), f"{self.name}/{path}")
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,7 @@ class FolderStore:
 
     def read(self, path: str) -> bytes:
         """See :meth:`Store.read`."""
-        try:
-            return (self.root / path).read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.root / path}: cannot be read: {error.strerror}") from error
+        return read_bounded(self.root / path, MAX_TEXT_BYTES)
 
 
 def folder_tree(root: Path) -> Tree:
@@ -133,5 +128,8 @@ def folder_tree(root: Path) -> Tree:
             elif entry.is_file():
                 files[path] = entry.stat().st_size
 
-    walk("", (os.path.realpath(root),))
+    try:
+        walk("", (os.path.realpath(root),))
+    except RecursionError as error:
+        raise InputError(f"{root}: its folders are nested too deeply") from error
     return Tree(str(root), files, tuple(folders), FolderStore(root))

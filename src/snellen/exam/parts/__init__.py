@@ -44,8 +44,9 @@ class Part:
         long: whether it takes minutes, since it learns from a data set.
         wanted_by: key of the configuration that asks for it where it is set, whether parts are named or not; empty for
             a part of every exam.
-        compare: function that holds two answers against each other, from their folders, the names of the two exams and
-            a folder to draw into; None where their findings and figures side by side are all.
+        compare: function that holds two answers against each other, from their folders, the names of the two exams, a
+            folder to draw into, and the folders that data sets may be opened in; None where their findings and figures
+            side by side are all.
     """
 
     title: str
@@ -61,7 +62,7 @@ class Part:
     needs: tuple[str, ...] = ()
     long: bool = False
     wanted_by: str = ""
-    compare: Callable[[Path, Path, tuple[str, str], Path], list[Block]] | None = None
+    compare: Callable[[Path, Path, tuple[str, str], Path, Sequence[Path]], list[Block]] | None = None
 
 
 PARTS: Mapping[str, Part] = {

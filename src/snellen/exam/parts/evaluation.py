@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, with_splits
+from snellen.data.datasets.digits import DIGITS, digits
 from snellen.errors import InputError
 from snellen.evaluation.comparison import compare_answers
 from snellen.evaluation.discussion import discuss
@@ -25,6 +26,7 @@ from snellen.evaluation.files import (
 )
 from snellen.evaluation.matching import read_mapping
 from snellen.exam.context import Context, distinct_names, scored_on
+from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
 from snellen.runs.files import write_json
@@ -88,16 +90,20 @@ def run(context: Context) -> Answer:
     return Answer(", ".join(data), facts, blocks)
 
 
-def compare(left: Path, right: Path, names: tuple[str, str], out: Path) -> list[Block]:
-    """The two models on the same photographs, from the parts' folders; what is drawn goes below ``out``."""
+def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed: Sequence[Path]) -> list[Block]:
+    """The two models on the same photographs, from the parts' folders; what is drawn goes below ``out``.
+
+    The folders may be strangers': the photographs themselves are shown where they are the digits, or lie in one of the
+    folders ``allowed``.
+    """
     blocks: list[Block] = []
-    for file in sorted(left.rglob(RESULT)):
+    for file in sorted((*left.glob(RESULT), *left.glob(f"*/{RESULT}"))):
         below = file.parent.relative_to(left)
         try:
             one, other = read_evaluation(file.parent), read_evaluation(right / below)
             if one.data != other.data:
                 raise InputError("they were not scored on the same photographs")
-            source = _source(one.dataset, one.data)
+            source = _source(one.dataset, one.data, allowed)
             comparison = compare_answers(names, one.photographs, other.photographs, one.dataset, source)
         except InputError as error:
             blocks.append(Paragraph(f"Not compared photograph by photograph: {error.message}."))
@@ -118,16 +124,18 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path) -> list[
             Picture(
                 folder / DISAGREEMENTS,
                 f"Photographs that only {first} gets right (above) and that only {second} does (below), each with "
-                "what the other takes it for.",
+                f"what the other takes it for{'' if source else '; none is shown but of a data set that is allowed'}.",
             ),
         ]
     return blocks
 
 
-def _source(dataset: str, data: str) -> ImageSet | None:
-    """The data set, for pictures, where it is still there and the same, whole or its test split."""
+def _source(dataset: str, data: str, allowed: Sequence[Path]) -> ImageSet | None:
+    """The data set, for pictures, where it may be opened, and is the same, whole or its test split."""
+    if dataset != DIGITS and leads_out(dataset, allowed):
+        return None
     with contextlib.suppress(InputError):
-        found = open_dataset(dataset)
+        found = digits() if dataset == DIGITS else open_dataset(dataset)
         candidates = [found, *(with_splits(found, [split]) for split in found.splits)]
         return next((one for one in candidates if one.fingerprint == data), None)
     return None

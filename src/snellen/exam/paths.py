@@ -1,0 +1,146 @@
+"""The files that a configuration names: relative to its folder; a stranger's, below it and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from snellen.data.datasets.digits import DIGITS
+from snellen.data.images import matches
+from snellen.data.labels import IMAGENET, NUMBERED
+from snellen.data.photographs import bundled_photographs
+from snellen.models.bundled import BUNDLED
+
+if TYPE_CHECKING:
+    from snellen.exam.config import ExamConfig
+
+_NO_FILES = (DIGITS, IMAGENET, NUMBERED, *BUNDLED)
+"""Names that stand for what the packages bring."""
+
+
+def relative_to(base: Path, config: ExamConfig) -> ExamConfig:
+    """``config`` with its paths taken as relative to ``base``."""
+    file = config.model.lower().endswith(".safetensors") or _exists(base / config.model / "model.safetensors")
+    return dataclasses.replace(
+        config,
+        photographs=tuple(_photograph(base, name) for name in config.photographs),
+        model=str(base / config.model) if file else config.model,
+        model_labels=config.model_labels and _below(base, config.model_labels),
+        preprocessing=_below(base, config.preprocessing)
+        if isinstance(config.preprocessing, str)
+        else config.preprocessing,
+        dataset=tuple(_below(base, name) for name in config.dataset),
+        evaluate=tuple(_below(base, name) for name in config.evaluate),
+        labels=_below(base, config.labels) if isinstance(config.labels, str) else config.labels,
+        mapping=_below(base, config.mapping) if config.mapping else "",
+        training=_below(base, config.training)
+        if isinstance(config.training, str)
+        else dataclasses.replace(config.training, dataset=_below(base, config.training.dataset)),
+        training_runs=tuple(str(base / run) for run in config.training_runs),
+        parts=tuple(dict.fromkeys(config.parts)),
+        discussion={name: str(base / file) for name, file in config.discussion.items()},
+    )
+
+
+def outside(base: Path, config: ExamConfig, allowed: Sequence[Path] = ()) -> Iterator[tuple[str, str]]:
+    """Key and name of what leads out of ``base`` and of the folders ``allowed``: by itself, or by a link below it.
+
+    Args:
+        base: folder of the configuration.
+        config: configuration after :func:`relative_to`: what is looked at here is what is opened.
+        allowed: further folders that it may name files of.
+    """
+    homes = (base, *allowed)
+    for key, name in _named(config):
+        if _exists(Path(name)) and leads_out(name, homes):
+            yield key, name
+    bundled = {glob.escape(str(one.path)) for one in bundled_photographs()}
+    for pattern in (one for one in config.photographs if one not in bundled):
+        # Before it is expanded: a pattern may name the whole disk.
+        head = pattern if os.path.exists(pattern) else _fixed_part(pattern, base)
+        if not os.path.exists(head):
+            continue  # whoever reads it says so
+        if ".." in PurePath(pattern).parts or leads_out(head, homes, below="**" in pattern):
+            yield "photographs", pattern
+            continue
+        found = [pattern] if head == pattern else matches(pattern)
+        if any(leads_out(path, homes) for path in found):
+            yield "photographs", pattern
+
+
+def _named(config: ExamConfig) -> Iterator[tuple[str, str]]:
+    """Key and name of every file or folder that ``config`` may name, but for its photographs."""
+    of_key = {
+        "model": (config.model,),
+        "model_labels": (config.model_labels,),
+        "preprocessing": (config.preprocessing,),
+        "labels": (config.labels,),
+        "dataset": config.dataset,
+        "evaluate": config.evaluate,
+        "mapping": (config.mapping,),
+        "training": (config.trained.dataset,),
+        "training_runs": config.training_runs,
+        "discussion": tuple(config.discussion.values()),
+    }
+    for key, names in of_key.items():
+        yield from ((key, name) for name in names if isinstance(name, str) and name and name not in _NO_FILES)
+
+
+def _fixed_part(pattern: str, base: Path) -> str:
+    """The folder that a pattern is looked for in; the folder's own name is no pattern, whatever it holds."""
+    start = glob.escape(str(base))
+    home, rest = (str(base), pattern[len(start) + 1 :]) if pattern.startswith(f"{start}/") else ("", pattern)
+    return os.path.join(home, *itertools.takewhile(lambda part: not glob.has_magic(part), PurePath(rest).parts))
+
+
+def leads_out(path: str | Path, homes: Sequence[Path], *, below: bool = True) -> bool:
+    """Whether ``path``, links followed, is outside of all ``homes``, or with ``below`` a link below it leads there."""
+    homes = [home.resolve() for home in homes]
+    if not _is_in(path, homes):
+        return True
+    todo = [str(path)] if below else []
+    while todo:
+        try:
+            entries = list(os.scandir(todo.pop()))
+        except OSError:  # a file
+            continue
+        if any(entry.is_symlink() and not _is_in(entry.path, homes) for entry in entries):
+            return True
+        todo += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return False
+
+
+def _is_in(path: str | Path, homes: Sequence[Path]) -> bool:
+    """Whether ``path``, links followed, is in one of ``homes``, which are resolved; what can be no path is in none."""
+    try:
+        real = Path(os.path.realpath(path))
+    except ValueError:  # a null character
+        return False
+    return any(real.is_relative_to(home) for home in homes)
+
+
+def _photograph(base: Path, name: str) -> str:
+    """A pattern below ``base``; the bundled photograph of that name where ``base`` has none."""
+    bundled = {photograph.path.name: photograph.path for photograph in bundled_photographs()}
+    if name in bundled and not _exists(base / name):
+        return glob.escape(str(bundled[name]))
+    # The folder's own name is not a pattern, whatever it holds.
+    return name if Path(name).is_absolute() else f"{glob.escape(str(base))}/{name}"
+
+
+def _below(base: Path, name: str) -> str:
+    """The path of ``name`` where it is a file or folder below ``base``; else the name as it is."""
+    return str(base / name) if _exists(base / name) else name
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path exists; a name that can be no path, too long or with a null character, does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
