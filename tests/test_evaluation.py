@@ -256,9 +256,11 @@ def test_every_number_of_a_toy(result) -> None:
     assert [one.image for one in result.unscored] == ["pink/0.png", "pink/1.png"]
     assert [one.image for one in result.failures] == ["green/broken.png"]
     text = result.discussion()
-    assert "colours is right on 80% (4 of 5" in text
-    assert "2 photographs are in no number, since the model does not know their class: pink (2)" in text
-    assert "1 photographs could not be read" in text
+    assert "Colours is right on 80% (4 of 5; 95% interval 38% to 96%) of the photographs." in text
+    assert "Two photographs are in no number, since the model does not know their class: pink (2)" in text
+    assert "One photograph is in no number, since it cannot be read" in text
+    assert "No class has more than three photographs, so nothing can be said of single classes." in text
+    assert "the difference may be chance" in text
     assert "What this does not prove" in text
 
 
@@ -299,7 +301,7 @@ def test_two_models_by_hand(colours: Path, result) -> None:
     assert [one.image for one in comparison.second_right] == ["red/2.png"]
     assert {one.image for one in comparison.first_right} == {"red/0.png", "red/1.png", "green/0.png"}
     assert comparison.plot().axes
-    assert "colours is ahead by 40.0 %, which may well be chance" in comparison.discussion()
+    assert "colours is ahead by 40 points, which may well be chance" in comparison.discussion()
     same = compare_models(result, result)
     assert (same.p_value, same.difference.value, same.agreement.share) == (1.0, 0.0, 1.0)
     assert same.plot().axes

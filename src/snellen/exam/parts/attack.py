@@ -108,12 +108,16 @@ def run(context: Context) -> Answer:
             "The original with its most likely class, the noise made stronger as its title says (gray where nothing "
             "changes; of a large photograph every few pixels, as they are), and the file that holds both with its new "
             "most likely class." + (f" The first {MOST_ROWS} of {len(attacks)}." if len(attacks) > MOST_ROWS else ""),
+            code="from snellen.attacks.figures import draw_attacks, draw_details\n"
+            "from snellen.exam.results import read_attacks\n\n"
+            f"attacks = read_attacks()\ndraw_attacks(attacks[:{MOST_ROWS}])",
         ),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white.",
             0.66,
+            code=f"draw_details(attacks[:{MOST_ROWS}])",
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -177,6 +181,9 @@ def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
             picture,
             f"P(y_fool) on {Path(strong.name).name} at each gradient, and how steep it is there, of both searches.",
             0.66,
+            code="from snellen.attacks.figures import draw_probability_curves\n"
+            "from snellen.exam.results import read_rule\n\n"
+            'draw_probability_curves({"Auto-PGD": attacks[0], "the assignment\'s update": read_rule()})',
         ),
         Discussion(discuss_rule(rule, strong, _CONSTANT_LAMBDA)),
     ]

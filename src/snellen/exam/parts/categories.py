@@ -92,7 +92,11 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
         path = context.folder / f"categories-{len(pictures) + 1}.png"
         write_figure(path, draw_classifications(rows))
         caption = "Each photograph, and the three most probable categories with their probabilities."
-        pictures.append(Picture(path, caption, 0.85))
+        code = (
+            "from snellen.inspect.figures import draw_classifications\n\n"
+            f"draw_classifications(snellen.classify(classifier, photographs[{start}:{start + len(rows)}]))"
+        )
+        pictures.append(Picture(path, caption, 0.85, code=code))
     return pictures
 
 

@@ -62,6 +62,7 @@ def run(context: Context) -> Answer:
                 "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
                 "smoothed.",
                 0.84,
+                code=_code(context, layer.name, first=layer is result.layers[0]),
             )
             for layer, path in pictures
         ),
@@ -91,6 +92,7 @@ def run(context: Context) -> Answer:
             f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
             "the network's input.",
             0.8,
+            code="snellen.heatmap(classifier, photographs[0])",
         ),
         Paragraph(discuss_heatmap(heat)),
     )
@@ -103,6 +105,20 @@ def run(context: Context) -> Answer:
     )
     highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
+
+
+def _code(context: Context, layer: str, first: bool) -> str:
+    """What draws a layer's maps in a notebook; the first computes those of all."""
+    asked = [
+        f", {name}={list(chosen)!r}"
+        for name, chosen in (("layers", context.features.layers), ("channels", context.features.channels))
+        if chosen
+    ]
+    maps = (
+        "from snellen.inspect.figures import draw_layer\n\n"
+        f"maps = snellen.feature_maps(classifier, photographs[0]{''.join(asked)})\n"
+    )
+    return f"{maps if first else ''}draw_layer(maps, {layer!r})"
 
 
 def _which(context: Context) -> str:

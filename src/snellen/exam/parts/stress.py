@@ -37,6 +37,14 @@ ASKED = (
 )
 CHART = "acuity.png"
 _MOST_OF_A_TABLE = 8
+_CODE = f"""from snellen.exam.results import read_attacks
+from snellen.robustness.figures import draw_stress
+from snellen.robustness.files import stress_files
+
+attacks = read_attacks()
+files, originals = [one.saved for one in attacks], [one.source for one in attacks]
+report = stress_files(classifier, files, originals, labels=[one.label.index for one in attacks])
+draw_stress(report.photographs[:{_MOST_OF_A_TABLE}])"""
 _SECONDS_OF_A_MEGAPIXEL = 0.042
 """Of one transform and the way to the network's input; measured on one core."""
 
@@ -78,6 +86,7 @@ def run(context: Context) -> Answer:
             folder / "stress.png",
             "The attacked photographs under the four transforms, with the new most likely class: blue where it is the "
             "photograph's own again, vermilion where the attack's survives, gray where it is a third.",
+            code=_CODE,
         ),
         Table(
             ("photograph", "transform", "most likely", "probability", "original class", "target"),
@@ -111,6 +120,7 @@ def run(context: Context) -> Answer:
             folder / CHART,
             "Each letter stands for one strength of one transform: the bluer, the more of the photographs keep the "
             "answer they have without it.",
+            code="report.plot()",
         ),
         Discussion(discuss(result.originals).split("\n\n")),
     )

@@ -201,7 +201,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
     blocks += _filters(pictured, result)
-    blocks.append(Picture(curves, _curves_caption(len(runs))))
+    blocks.append(Picture(curves, _curves_caption(len(runs)), code=_curves_code(len(shown), first=len(runs) == 1)))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
@@ -210,7 +210,14 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks.append(Discussion([*compared, *discuss(result)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
-    blocks.append(Picture(pictured / CONFUSION, f"{name}: true classes (rows) against predicted ones (columns).", 0.6))
+    blocks.append(
+        Picture(
+            pictured / CONFUSION,
+            f"{name}: true classes (rows) against predicted ones (columns).",
+            0.6,
+            code=f"draw_confusion(trainings[{len(shown) - len(of_run)}])",
+        )
+    )
     return blocks
 
 
@@ -227,6 +234,16 @@ def _is_own_deep(recipe: Recipe) -> bool:
 def _curves_caption(runs: int) -> str:
     what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
     return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
+
+
+def _curves_code(count: int, first: bool) -> str:
+    """What draws the curves of the first ``count`` trainings in a notebook."""
+    read = (
+        "from snellen.exam.results import read_trainings\n"
+        "from snellen.training.figures import draw_confusion, draw_curves\n\n"
+        "trainings = read_trainings()\n"
+    )
+    return f"{read if first else ''}draw_curves(trainings[:{count}])"
 
 
 def _filters(pictured: Path, result: TrainingResult) -> list[Block]:
