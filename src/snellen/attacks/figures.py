@@ -160,7 +160,7 @@ def draw_robust_accuracy(result: RobustnessResult) -> Figure:
         axes.set_xticks(range(len(names)), names)
         axes.set_ylim(-2, 102)
         norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
-        axes.set_xlabel(f"bound of the {norm}, on the network's input")
+        axes.set_xlabel(f"bound of the {norm},\non the network's input")
         axes.set_ylabel("right under every attack, %")
     return figure
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import mean
 
 from snellen.data.transforms import describe_transform
@@ -13,7 +12,7 @@ from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.evaluation.transformed import TransformResult
 from snellen.intervals import Rate
-from snellen.prose import apart, counted, interval, listed, plain, sentence, share, with_article, word
+from snellen.prose import apart, called, counted, interval, listed, plain, sentence, share, with_article, word
 
 LIMITS = (
     "What this does not prove: the numbers hold for photographs drawn as these were; another camera, another place or "
@@ -37,11 +36,6 @@ def discuss(result: EvaluationResult) -> list[str]:
         *([result.note] if result.note else []),
         LIMITS,
     ]
-
-
-def called(model: str) -> str:
-    """What a sentence calls a model: its name, of a file or a folder without the path."""
-    return Path(model).name if Path(model).is_absolute() else model
 
 
 def _rate(rate: Rate) -> str:

@@ -23,6 +23,7 @@ REFERENCES = (
     "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
 )
 
+_SECONDS_OF_FIGURES = 8.0
 
 ASKED = (
     ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
@@ -36,8 +37,8 @@ def inputs(context: Context) -> object:
 
 
 def seconds(_: Context, seconds_of_pass: float) -> float:
-    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, and those of the gradients."""
-    return 40 * seconds_of_pass
+    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, those of the gradients, the figures."""
+    return 40 * seconds_of_pass + _SECONDS_OF_FIGURES
 
 
 def run(context: Context) -> Answer:
@@ -61,7 +62,7 @@ def run(context: Context) -> Answer:
                 f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, "
                 "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
                 "smoothed.",
-                0.84,
+                0.74,
                 code=_code(context, layer.name, first=layer is result.layers[0]),
             )
             for layer, path in pictures
@@ -91,7 +92,7 @@ def run(context: Context) -> Answer:
             context.folder / "heatmap.png",
             f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
             "the network's input.",
-            0.8,
+            0.7,
             code="snellen.heatmap(classifier, photographs[0])",
         ),
         Paragraph(discuss_heatmap(heat)),

@@ -196,7 +196,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
     ]
-    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [explain_recipe(result.recipe)]
+    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [_reasons(result)]
     if _is_own_deep(result.recipe):
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
@@ -214,7 +214,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         Picture(
             pictured / CONFUSION,
             f"{name}: true classes (rows) against predicted ones (columns).",
-            0.6,
+            0.5,
             code=f"draw_confusion(trainings[{len(shown) - len(of_run)}])",
         )
     )
@@ -222,7 +222,11 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
 
 
 def _same_reasons(result: TrainingResult, earlier: Sequence[TrainingResult]) -> bool:
-    return explain_recipe(result.recipe) == explain_recipe(earlier[0].recipe)
+    return _reasons(result) == _reasons(earlier[0])
+
+
+def _reasons(result: TrainingResult) -> str:
+    return explain_recipe(result.recipe, result.data.train_images)
 
 
 def _is_own_deep(recipe: Recipe) -> bool:
