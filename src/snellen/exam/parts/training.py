@@ -15,6 +15,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Headin
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
+from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
@@ -200,6 +201,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     if _is_own_deep(result.recipe):
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
+    blocks += [_ablations()] if _is_own_deep(result.recipe) else []
     blocks += _filters(pictured, result)
     blocks.append(Picture(curves, _curves_caption(len(runs)), code=_curves_code(len(shown), first=len(runs) == 1)))
     if len(of_run) > 1:
@@ -233,6 +235,20 @@ def _is_own_deep(recipe: Recipe) -> bool:
     """Whether the ablations speak of this recipe: the network and the choices they undo."""
     own = read_recipe("deep")
     return (recipe.network, recipe.optimiser, recipe.initialisation) == (own.network, own.optimiser, own.initialisation)
+
+
+def _ablations() -> Table:
+    """What the accuracy is with each choice of the recipe ``deep`` undone."""
+    rows = [
+        (one.undone, f"{one.accuracy:.1%}", f"{100 * (one.accuracy - BASE):+.1f}")
+        for one in sorted(ABLATIONS, key=lambda one: one.accuracy)
+    ]
+    return Table(
+        ("one choice undone", "held out", "points"),
+        [*rows, ("none", f"{BASE:.1%}", "")],
+        f"What each choice of deep is worth: accuracy on {HELD_OUT_IMAGES:,} images held out of training, after 4 "
+        "epochs, one seed.",
+    )
 
 
 def _curves_caption(runs: int) -> str:
