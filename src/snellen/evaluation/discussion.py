@@ -48,8 +48,11 @@ def _rate(rate: Rate) -> str:
 def _accuracy(result: EvaluationResult) -> str:
     """How often it is right, what a guess would give, and how far that carries."""
     occurring = len(result.per_class)
-    text = f"{sentence(called(result.model))} is right on {_rate(result.accuracy)} of the photographs."
-    if result.n > 1:
+    name = sentence(called(result.model))
+    if result.n == 1:
+        text = f"{name} is {'right' if result.accuracy.count else 'wrong'} on the one photograph."
+    else:
+        text = f"{name} is right on {_rate(result.accuracy)} of the photographs."
         text += f" Guessing among its {result.classes:,} classes would give {share(1 / result.classes)}."
     if result.top5 is not None and result.top5.n > 1:
         near = result.top5.count - result.accuracy.count
