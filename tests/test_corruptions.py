@@ -179,7 +179,7 @@ def test_transforms_by_hand_and_resumed(colours: Path, tmp_path: Path, monkeypat
     ]  # fmt: skip
     assert [one.strength for one in result.ladder("grayscale")] == [0.5, 1.0]
     assert [one.image for one in result.failures] == ["red/broken.png"]
-    assert "leave half of it or less: grayscale (50 %)" in result.discussion()
+    assert "leave half of that or less: grayscale (50%)" in result.discussion()
     letters = [text.get_text() for text in result.plot().axes[0].texts]
     assert letters.count("E") == 4
     assert "1\n50 %" in letters

@@ -26,6 +26,7 @@ from snellen.evaluation.calibration import (
     Scored,
     area_under_risk_coverage,
     calibration_error,
+    calibration_of,
     fit_temperature,
     probability_scores,
     reliability,
@@ -33,6 +34,7 @@ from snellen.evaluation.calibration import (
     score_logits,
 )
 from snellen.evaluation.comparison import compare_models
+from snellen.evaluation.discussion import discuss_calibration
 from snellen.evaluation.evaluate import evaluate
 from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
@@ -256,10 +258,38 @@ def test_every_number_of_a_toy(result) -> None:
     assert [one.image for one in result.unscored] == ["pink/0.png", "pink/1.png"]
     assert [one.image for one in result.failures] == ["green/broken.png"]
     text = result.discussion()
-    assert "colours is right on 80% (4 of 5" in text
-    assert "2 photographs are in no number, since the model does not know their class: pink (2)" in text
-    assert "1 photographs could not be read" in text
+    assert "Colours is right on 80% (4 of 5; 95% interval 38% to 96%) of the photographs." in text
+    assert "Two photographs are in no number, since the model does not know their class: pink (2)" in text
+    assert "One photograph is in no number, since it cannot be read" in text
+    assert "No class has more than three photographs, so nothing can be said of single classes." in text
+    assert "the difference may be chance" in text
     assert "What this does not prove" in text
+
+
+def scored(confidence: list[float], correct: list[bool]) -> Scored:
+    return Scored(np.array(confidence), np.array(correct), np.log(np.array(confidence)), np.zeros(len(correct)))
+
+
+@pytest.mark.parametrize(
+    ("confidence", "correct", "said"),
+    [
+        ([0.9] * 400, [True, False] * 200, "its answer 90%, and is right in 50%: it is overconfident by 40 points."),
+        ([0.9] * 4, [True, True, True, False], "and is right in 75%: the difference may be chance."),
+        ([0.9] * 50 + [0.6] * 50, [True] * 50 + [False] * 50, "answering only the surer half, it would be wrong in 0%, "
+         "not 50%."),
+        ([0.9] * 50 + [0.6] * 50, [True, False] * 50, "does not sort right from wrong answers by more than chance"),
+        ([0.9] * 8, [True] * 8, "It makes no mistake that its confidence could warn of."),
+    ],
+)  # fmt: skip
+def test_a_claim_on_calibration_stands_where_the_interval_carries_it(confidence, correct, said: str) -> None:
+    assert said in " ".join(discuss_calibration(calibration_of(scored(confidence, correct), None)))
+
+
+def test_of_one_photograph_there_is_no_interval(tmp_path: Path) -> None:
+    folder = colour_folders(tmp_path / "set", {"red": [pure(0)]})
+    text = evaluate(colour_classifier(), str(folder), features=TORCH).discussion()
+    assert "Colours is right on the one photograph." in text
+    assert "95%" not in text
 
 
 def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
@@ -300,7 +330,7 @@ def test_two_models_by_hand(colours: Path, result) -> None:
     assert [one.image for one in comparison.second_right] == ["red/2.png"]
     assert {one.image for one in comparison.first_right} == {"red/0.png", "red/1.png", "green/0.png"}
     assert comparison.plot().axes
-    assert "colours is ahead by 40.0 %, which may well be chance" in comparison.discussion()
+    assert "colours is ahead by 40 points, which may well be chance" in comparison.discussion()
     same = compare_models(result, result)
     assert (same.p_value, same.difference.value, same.agreement.share) == (1.0, 0.0, 1.0)
     assert same.plot().axes
@@ -417,7 +447,7 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
     assert (opened, unseen.caption.endswith("none is shown but of a data set that is allowed.")) == ([], True)
     paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c", [colours])
     assert (opened, picture.path.read_bytes() != unseen.path.read_bytes()) == ([str(colours)], True)
-    assert "one is ahead by 40.0 %" in paragraph.text
+    assert "one is ahead by 40 points" in paragraph.text
     assert table.rows == [("one right", "1", "3"), ("one wrong", "1", "0")]
     assert picture.path.is_file()
     (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c", [])

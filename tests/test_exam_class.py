@@ -1,5 +1,6 @@
 """Exams of a class: photographs that are drawn, labels that are told, many configurations, and what is handed in."""
 
+import ast
 import csv
 import io
 import itertools
@@ -11,22 +12,30 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import save_file
 
+from conftest import ROOT
 from snellen.data.draw import drawn_in_turn
 from snellen.data.images import expand
 from snellen.data.photographs import bundled_photographs
+from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
+from snellen.exam.parts import attack
 from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.results import read_attacks, read_photographs, read_rule, read_trainings
+from snellen.exam.run import run_exam
 from snellen.exam.twins import files_in_common
 from snellen.exam.verify import Means, verify_exam
+from snellen.inspect.heatmap import Heatmap
 from toys import MeanColours, classifier_of
 
 COLOURS = ("red", "green", "blue", "black")
@@ -710,3 +719,60 @@ def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp
     (tmp_path / "exam.toml").write_text("corruptions = -1")
     refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
     assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)
+
+
+def cells_run(path: Path) -> list[object]:
+    """What the last line of each code cell gives, the cells run in order in one namespace, as a kernel does."""
+    namespace: dict[str, object] = {}
+    shown = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            tree = ast.parse(re.sub(r"^%.*", "", cell.source, flags=re.MULTILINE))
+            last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+            exec(compile(tree, "cell", "exec"), namespace)
+            if last is not None:
+                shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), namespace))
+    return shown
+
+
+def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """Moved to another place, where neither the photographs nor the absolute paths of the model are."""
+    # To draw the report's figures, and to search by the rule, would cost more than all else.
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    monkeypatch.setattr(attack, "_by_the_rule", lambda *_: [])
+    pool = shutil.copytree(toy / "pool" / "red", tmp_path / "pool", ignore=shutil.ignore_patterns("[123].png"))
+    config = ExamConfig(
+        model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
+        preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
+        photographs=(str(pool),), target="blue", epsilon="40/255", appendix="none",
+        training_runs=(str(ROOT / "results" / "cifar10" / "plain"),),
+        parts=("categories", "features", "training", "attack", "stress"),
+    )  # fmt: skip
+    assert run_exam(config, tmp_path / "made" / "exam", notebook=True).failed == ()
+    made = tmp_path / "made" / "exam" / "report.ipynb"
+    text = made.read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    assert len(text) < 40_000
+    nbformat.validate(nbformat.read(made, as_version=4))
+    shutil.rmtree(pool)
+    moved = (tmp_path / "made").rename(tmp_path / "moved") / "exam"
+    monkeypatch.chdir(moved)
+    before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
+    shown = cells_run(moved / "report.ipynb")
+    assert len(shown) == 10
+    assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 2
+    assert isinstance(shown[2], Heatmap)
+    assert isinstance(shown[3], Image.Image)  # the filters
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-4], shown[-2])]
+    assert rows == [3, 5]  # original, noise, file; as it is and under four transforms
+    assert {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()} == before
+
+
+def test_results_are_read_back_from_an_exams_folder_and_no_other(tmp_path: Path) -> None:
+    for read in (read_photographs, read_attacks, read_rule, read_trainings):
+        with pytest.raises(InputError, match="No such file or directory .the folder of a finished exam"):
+            read(tmp_path)
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "result.json").write_text("[]")
+    with pytest.raises(InputError, match="has no list “results”"):
+        read_trainings(tmp_path)

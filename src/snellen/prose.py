@@ -67,3 +67,8 @@ def plain(label: str) -> str:
 def stem(path: str) -> str:
     """What a discussion calls a photograph: its file's name without folders and ending."""
     return Path(path).stem.removesuffix("-adversarial")
+
+
+def called(model: str) -> str:
+    """What a sentence calls a model: its name, of a file or a folder without the way there."""
+    return Path(model).name if Path(model).is_absolute() else model

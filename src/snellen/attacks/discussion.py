@@ -9,7 +9,7 @@ from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
-from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import called, counted, listed, plain, sentence, share, stem, with_article, word
 
 _LIMITS = (
     "This is a white-box attack on one network: it does not say how another network would see these files, and a "
@@ -161,8 +161,8 @@ def discuss_robust_accuracy(result: RobustnessResult) -> str:
     norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
     return " ".join(
         [
-            f"{result.model} is right on {result.clean}, and under every attack of the standard ensemble ({norm}, on "
-            f"the network's input): {listed}. {result.sampled}".strip(),
+            f"{called(result.model)} is right on {result.clean}, and under every attack of the standard ensemble "
+            f"({norm}, on the network's input): {listed}. {result.sampled}".strip(),
             f"Within {first.epsilon} these fell, to the first attack that succeeded: {by_attack}.",
             _discuss_check(result.check),
             "What this does not prove: it is an upper bound, since another attack may fell more; it holds for this "

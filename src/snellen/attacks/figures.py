@@ -20,6 +20,8 @@ from snellen.prose import stem
 
 _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
+_LETTERS = 22
+"""Of a name above a drawn detail."""
 _DETAIL, _SHARE_OF_DETAIL = 48, 16
 """The side of a drawn detail in pixels; of a large photograph a sixteenth of the longer side, which holds a shape."""
 
@@ -66,11 +68,15 @@ def draw_details(attacks: Sequence[AttackResult]) -> Figure:
         for axes in grid.flat:
             axes.set_axis_off()
         for number, (images, attack) in enumerate(zip(details, attacks, strict=True)):
-            titles = (stem(attack.name), "attacked", f"noise, ± {attack.norm}/255")
+            titles = (_short(stem(attack.name)), "attacked", f"noise, ± {attack.norm}/255")
             for axes, image, title in zip(grid[:, number], images, titles, strict=True):
                 axes.imshow(image, interpolation="nearest")
                 axes.set_title(title, fontsize=8, y=1)
     return figure
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:
@@ -160,7 +166,7 @@ def draw_robust_accuracy(result: RobustnessResult) -> Figure:
         axes.set_xticks(range(len(names)), names)
         axes.set_ylim(-2, 102)
         norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
-        axes.set_xlabel(f"bound of the {norm}, on the network's input")
+        axes.set_xlabel(f"bound of the {norm},\non the network's input")
         axes.set_ylabel("right under every attack, %")
     return figure
 

@@ -77,6 +77,12 @@ def exam(
             "--keep-source", help="Also write source/: the report in Typst, its figures, the discussions to rewrite."
         ),
     ] = False,
+    notebook: Annotated[
+        bool,
+        typer.Option(
+            "--notebook", help="Also write report.ipynb: the report as a notebook whose cells draw its figures anew."
+        ),
+    ] = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
@@ -89,8 +95,9 @@ def exam(
         }  # fmt: skip
         given = [(name, value is not None and value != []) for name, value in changes.items()]
         output.exclusive(
-            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source), *given
-        )
+            ("--compare", True), ("--quick", quick), ("--summary", summary), ("--keep-source", keep_source),
+            ("--notebook", notebook), *given,
+        )  # fmt: skip
         from snellen.exam.compare import compare_exams
 
         _print(*compare_exams(configs, out, allowed=allow or []))
@@ -110,14 +117,15 @@ def exam(
         return dataclasses.replace(config, quick=config.quick or quick)
 
     if len(configs) > 1:
-        output.exclusive(("several configurations", True), ("--summary", summary), ("--keep-source", keep_source))
+        own = (("--summary", summary), ("--keep-source", keep_source), ("--notebook", notebook))
+        output.exclusive(("several configurations", True), *own)
         _take_many(configs, out, allow or [], change)
         return
     from snellen.exam.run import run_exam
 
     settings = change(read_exam_config(configs[0], allowed=allow or None) if configs else ExamConfig())
     with output.progress_bar(announced=True) as progress:
-        result = run_exam(settings, out, keep_source=keep_source, progress=progress)
+        result = run_exam(settings, out, keep_source=keep_source, notebook=notebook, progress=progress)
     for failure in (*result.unreadable, *result.failed):
         output.complain(failure)
     if summary:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
 from snellen.data.transforms import describe_transform
-from snellen.evaluation.calibration import BINS, Calibration, TemperatureScaling
+from snellen.evaluation.calibration import Calibration, TemperatureScaling
 from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.evaluation.transformed import TransformResult
-from snellen.figures import percent
+from snellen.intervals import Rate
+from snellen.prose import apart, called, counted, interval, listed, plain, sentence, share, with_article, word
 
 LIMITS = (
     "What this does not prove: the numbers hold for photographs drawn as these were; another camera, another place or "
@@ -16,6 +20,9 @@ LIMITS = (
     "network was trained on any of these photographs, the numbers flatter it."
 )
 _SMALL_CLASS = 10
+_PATTERN = 10
+"""Mistakes from which on a pattern in them is worth a sentence."""
+_NAMED = 5
 
 
 def discuss(result: EvaluationResult) -> list[str]:
@@ -24,29 +31,74 @@ def discuss(result: EvaluationResult) -> list[str]:
         *result.warnings,
         _accuracy(result),
         *_left_out(result),
-        *_errors(result),
+        _errors(result),
         *discuss_calibration(result.calibration),
         *([result.note] if result.note else []),
         LIMITS,
     ]
 
 
+def _rate(rate: Rate) -> str:
+    """A share with its count and interval; of few photographs the count alone, of one no interval."""
+    if rate.n < 2:
+        return f"{word(rate.count)} of {word(rate.n)}"
+    return f"{share(rate.share)} ({rate.count:,} of {rate.n:,}; 95% interval {interval(rate)})"
+
+
 def _accuracy(result: EvaluationResult) -> str:
-    occurring, mean = len(result.per_class), result.mean_per_class
-    top5 = "" if result.top5 is None else f" The true class is among the five most probable in {result.top5}."
-    fewest = min(one.accuracy.n for one in result.per_class)
-    text = (
-        f"{result.model} is right on {result.accuracy}.{top5} The mean over the {occurring} classes that occur is "
-        f"{mean.value:.3f}, {mean.low:.3f} to {mean.high:.3f}. {result.splits}"
-    )
-    if occurring < result.classes:
-        text += (
-            f" The model chooses among {result.classes:,} classes; {result.classes - occurring:,} of them do not occur "
-            "here, and how it does on those is not known."
+    """How often it is right, what a guess would give, and how far that carries."""
+    occurring = len(result.per_class)
+    name = sentence(called(result.model))
+    if result.n == 1:
+        text = f"{name} is {'right' if result.accuracy.count else 'wrong'} on the one photograph."
+    else:
+        text = f"{name} is right on {_rate(result.accuracy)} of the photographs."
+        text += f" Guessing among its {result.classes:,} classes would give {share(1 / result.classes)}."
+    if result.top5 is not None and result.top5.n > 1:
+        near = result.top5.count - result.accuracy.count
+        missed = result.n - result.accuracy.count
+        text += f" The true class is among its first five in {share(result.top5.share)}" + (
+            f": of {counted(missed, 'mistake')}, {word(near)} {'is' if near == 1 else 'are'} near misses."
+            if missed
+            else "."
         )
-    if fewest < _SMALL_CLASS:
-        text += f" The smallest class has {fewest}: its own accuracy says next to nothing."
+    text += f" {result.splits}"
+    if occurring < result.classes:
+        absent = result.classes - occurring
+        text += (
+            f" Only {occurring:,} of its classes occur here; how it does on the other {absent:,} these photographs "
+            "cannot tell."
+        )
+    return f"{text} {_over_classes(result)}".strip()
+
+
+def _over_classes(result: EvaluationResult) -> str:
+    """Whether some classes are worse than others, where there are photographs enough to say so."""
+    sizes = [one.accuracy.n for one in result.per_class]
+    if max(sizes) < _SMALL_CLASS:
+        return (
+            f"No class has more than {counted(max(sizes), 'photograph')}, so nothing can be said of single classes."
+            if len(sizes) > 1
+            else ""
+        )
+    told = [one for one in result.per_class if one.accuracy.n >= _SMALL_CLASS]
+    worst, best = (pick(told, key=lambda one: one.accuracy.share) for pick in (min, max))
+    text = f"The mean over the {_occurring(len(sizes))} is {share(result.mean_per_class.value)}."
+    if apart(worst.accuracy, best.accuracy):
+        text += (
+            f" They are not alike: {plain(worst.label)} is recognised in {share(worst.accuracy.share)} of "
+            f"{worst.accuracy.n}, {plain(best.label)} in {share(best.accuracy.share)} of {best.accuracy.n}."
+        )
+    elif len(told) > 1:
+        text += " No class is worse than another by more than chance explains."
+    if min(sizes) < _SMALL_CLASS:
+        text += f" The smallest class has {min(sizes)}: its own accuracy says next to nothing."
     return text
+
+
+def _occurring(count: int) -> str:
+    """The classes that occur, counted."""
+    return counted(count, "class that occurs", "classes that occur")
 
 
 def _left_out(result: EvaluationResult) -> list[str]:
@@ -54,148 +106,249 @@ def _left_out(result: EvaluationResult) -> list[str]:
     sentences = []
     if result.unmatched:
         count = sum(one.count for one in result.unmatched)
-        names = ", ".join(f"{one.name} ({one.count})" for one in result.unmatched[:5])
-        more = f" and {len(result.unmatched) - 5} more" if len(result.unmatched) > 5 else ""
-        sentences.append(
-            f"{count} photographs are in no number, since the model does not know their class: {names}{more}."
-        )
+        names = ", ".join(f"{one.name} ({one.count})" for one in result.unmatched[:_NAMED])
+        more = f" and {len(result.unmatched) - _NAMED} more" if len(result.unmatched) > _NAMED else ""
+        sentences.append(f"{_in_no_number(count, 'since the model does not know their class')}: {names}{more}.")
     if result.unlabelled:
-        sentences.append(f"{result.unlabelled} photographs have no label and are in no number.")
+        sentences.append(f"{_in_no_number(result.unlabelled, 'since nobody says what they show')}.")
     if result.failures:
-        sentences.append(f"{len(result.failures)} photographs could not be read and are in no number.")
+        sentences.append(f"{_in_no_number(len(result.failures), 'since they cannot be read')}.")
     return sentences
 
 
-def _errors(result: EvaluationResult) -> list[str]:
+def _in_no_number(count: int, why: str) -> str:
+    one = count == 1
+    why = why.replace("their", "its").replace("they show", "it shows").replace("they", "it") if one else why
+    return f"{sentence(counted(count, 'photograph'))} {'is' if one else 'are'} in no number, {why}"
+
+
+def _errors(result: EvaluationResult) -> str:
+    """Which mistakes there are: the surest, the commonest, and whether they have a pattern."""
     if not result.wrong_and_sure:
-        return ["Nothing is wrong: these photographs do not tell how the network errs."]
-    surest = result.wrong_and_sure[0]
+        return "Nothing is wrong: these photographs do not tell how the network errs."
+    surest, first = result.wrong_and_sure[0], result.confused[0]
+    wrong = result.n - result.accuracy.count
     text = (
-        f"Its surest mistake is {surest.image}, which shows {surest.label.label} and is taken for {surest.top.label} "
-        f"with {percent(surest.top.probability)}."
+        f"Its surest mistake is {surest.image}: {with_article(plain(surest.label.label))}, taken for "
+        f"{with_article(plain(surest.top.label))} with {share(surest.top.probability)}."
     )
-    first = result.confused[0]
     if first.count > 1:
-        wrong = result.n - result.accuracy.count
-        text += f" Most often, {first.count} of {wrong} mistakes, {first.true} is taken for {first.predicted}."
-    return [text]
+        text += (
+            f" Most often {plain(first.true)} is taken for {plain(first.predicted)}, {word(first.count)} of "
+            f"{counted(wrong, 'mistake')}."
+        )
+    elif wrong > _PATTERN:
+        text += f" No two classes are confused twice: the {word(wrong)} mistakes show no pattern."
+    return text
 
 
 def discuss_calibration(calibration: Calibration) -> list[str]:
-    """How far the probabilities can be believed."""
+    """How far the probabilities can be believed: whether they are too high, what that is worth, what mends it."""
     scores, accuracy = calibration.scores, 1 - calibration.risks[-1]
+    if scores.n < 2:
+        return []
     gap = calibration.mean_confidence - accuracy
+    right = Rate.of_count(round(accuracy * scores.n), scores.n)
+    believed = f"On average it gives its answer {share(calibration.mean_confidence)}, and is right in {share(accuracy)}"
+    verdict = (
+        f"it is {'over' if gap > 0 else 'under'}confident by {_points(abs(gap))}"
+        if not right.low <= calibration.mean_confidence <= right.high
+        else "the difference may be chance"
+    )
     error = scores.calibration_error
-    direction = "over" if gap > 0 else "under"
-    text = (
-        f"Its mean confidence is {percent(calibration.mean_confidence)} and it is right in {percent(accuracy)}: "
-        f"{direction}confident by {percent(abs(gap))}. The expected calibration error ({BINS} bins of equal numbers) "
-        f"is {error.value:.3f} ({error.low:.3f} to {error.high:.3f}); with {scores.n} photographs a perfectly "
-        f"calibrated network would show {scores.chance_error:.3f}. Brier score {scores.brier.value:.3f}, "
-        f"negative log-likelihood {scores.log_loss.value:.3f}."
+    beyond = (
+        f"more than the {_points(scores.chance_error)} that {scores.n:,} photographs of a perfectly calibrated network "
+        "would show"
+        if error.low > scores.chance_error
+        else f"which {scores.n:,} photographs cannot tell from a perfectly calibrated network's "
+        f"{_points(scores.chance_error)}"
     )
+    text = f"{believed}: {verdict}. Bin by bin its probabilities are off by {_points(error.value)}, {beyond}."
     half = calibration.risks[49]
-    abstention = (
-        f"Answering only the surer half of the photographs it would be wrong in {percent(half)} of them, not "
-        f"{percent(1 - accuracy)}; the area under risk against coverage is {scores.risk_coverage.value:.4f}."
+    trust = (
+        f"Its confidence is worth something all the same: answering only the surer half, it would be wrong in "
+        f"{share(half)}, not {share(1 - accuracy)}."
+        if half < _least_wrong(right)
+        else "Its confidence does not sort right from wrong answers by more than chance: the surer half is wrong in "
+        f"{share(half)}, all are in {share(1 - accuracy)}."
     )
-    return [text, abstention, *([] if calibration.temperature is None else [_temperature(calibration.temperature)])]
+    if not calibration.risks[-1]:
+        trust = "It makes no mistake that its confidence could warn of."
+    return [text, trust, *([] if calibration.temperature is None else [_temperature(calibration.temperature)])]
+
+
+def _least_wrong(right: Rate) -> float:
+    """The least share of wrong answers that the interval of the right ones allows."""
+    return 1 - right.high
+
+
+def _points(value: float) -> str:
+    """A difference of shares, as percentage points."""
+    written = f"{100 * value:.0f}" if value >= 0.02 else f"{100 * value:.1f}"
+    return f"{written} point" if written == "1" else f"{written} points"
 
 
 def _temperature(scaling: TemperatureScaling) -> str:
+    """What one number, fitted on half of the photographs, does for the other half."""
     before, after = scaling.before, scaling.after
-    sign = "too sure of itself" if scaling.temperature > 1 else "less sure than it could be"
+    sign = (
+        "flatter, since it is too sure of itself" if scaling.temperature > 1 else "sharper, since it hesitates too much"
+    )
+    better = after.log_loss.value < before.log_loss.value
+    verdict = (
+        f"lowers the loss of the other {after.n:,} from {before.log_loss.value:.2f} to {after.log_loss.value:.2f}"
+        if better
+        else f"does nothing for the other {after.n:,}: their loss is {after.log_loss.value:.2f} after it and "
+        f"{before.log_loss.value:.2f} before"
+    )
     return (
-        f"A temperature of {scaling.temperature:.2f}, fitted on {scaling.n_fit} of the photographs ({sign}), takes the "
-        f"calibration error of the other {after.n} from {before.calibration_error.value:.3f} to "
-        f"{after.calibration_error.value:.3f} and their negative log-likelihood from {before.log_loss.value:.3f} to "
-        f"{after.log_loss.value:.3f}; no answer changes by it."
+        f"A temperature of {scaling.temperature:.2f}, fitted on {scaling.n_fit:,} of the photographs, makes the "
+        f"probabilities {sign}; it {verdict}. No answer changes by it."
     )
 
 
 def discuss_comparison(comparison: ModelComparison) -> str:
-    """Which of two models is better, and whether that may be chance."""
-    first, second = comparison.models
+    """Which of two models is better, by how much, and whether that may be chance."""
+    first, second = map(called, comparison.models)
     difference, p = comparison.difference, comparison.p_value
     parted = comparison.only_first + comparison.only_second
-    better = second if difference.value > 0 else first
-    verdict = (
-        "Neither is ahead"
-        if difference.value == 0
-        else f"{better} is ahead by {percent(abs(difference.value))}"
-        + (", which chance alone would seldom make" if p < 0.05 else ", which may well be chance")
-    )
+    shares = [share(rate.share) for rate in comparison.accuracy]
+    if not parted:
+        found = f"{first} and {second} get the same photographs right: {shares[0]} of {comparison.n:,}."
+    else:
+        ahead = second if difference.value > 0 else first
+        verdict = (
+            "Neither is ahead"
+            if difference.value == 0
+            else f"{ahead} is ahead by {_points(abs(difference.value))}"
+            + (", which chance alone would seldom make" if p < 0.05 else ", which may well be chance")
+        )
+        found = (
+            f"{verdict}: on the same {counted(comparison.n, 'photograph')} {first} is right in {shares[0]}, "
+            f"{second} in {shares[1]}. What decides is the {word(parted)} that only one of them gets right: {first} "
+            f"{word(comparison.only_first)}, {second} {word(comparison.only_second)} (exact McNemar test, "
+            f"p = {p:.2g}; 95% interval of the difference {100 * difference.low:+.0f} to {100 * difference.high:+.0f} "
+            "points)."
+        )
+    agreed = f"They give one answer, right or wrong, to {share(comparison.agreement.share)} of the photographs."
     return (
-        f"On the same {comparison.n} photographs {first} is right on {comparison.accuracy[0]}, {second} on "
-        f"{comparison.accuracy[1]}. {verdict}: of {parted} photographs that one gets right and the other wrong, "
-        f"{first} has {comparison.only_first} and {second} {comparison.only_second} (exact McNemar test, p = {p:.3g}; "
-        f"difference {difference.value:+.3f}, 95% interval {difference.low:+.3f} to {difference.high:+.3f}). They give "
-        f"one class, right or wrong, to {comparison.agreement}. What this does not prove: a difference that may be "
-        "chance is no proof that there is none, and more than two models tried on one set need a stricter test."
+        f"{found} {agreed} What this does not prove: a difference that may be chance is no proof that there is none, "
+        "and more than two models tried on one set need a stricter test."
     )
 
 
 def discuss_corruptions(result: CorruptionResult) -> str:
-    """Which corruptions cost most."""
-    means: dict[str, list[float]] = {}
-    for one in result.outcomes:
-        means.setdefault(one.corruption, []).append(one.accuracy.share)
-    ranked = sorted(means, key=lambda name: sum(means[name]) / len(means[name]))
-    listed = [f"{name.replace('_', ' ')} ({percent(sum(means[name]) / len(means[name]), 0)})" for name in ranked]
+    """How much corruptions cost, which cost most and why, and what AlexNet would lose; a paragraph each."""
+    means = _means(result)
+    ranked = sorted(means, key=lambda name: means[name])
+    error, clean = result.mean_error, result.clean
     where = (
-        f"on the {result.size[0]} x {result.size[1]} pixels that the network sees, as ImageNet-C was made"
+        "on the pixels that the network sees, as ImageNet-C was made"
         if result.at == "network"
         else "on the photograph at its own size, though the corruptions' constants are made for 224 pixels"
     )
-    mean = result.mean_error
-    sentences = [
-        f"Corrupted {where}, {result.model} falls from {result.clean} to a mean accuracy of {1 - mean.value:.3f} "
-        f"({1 - mean.high:.3f} to {1 - mean.low:.3f}). {result.sampled}",
-        f"Of the corruptions, averaged over severity, these cost most: {', '.join(listed[:3])}; these least: "
-        f"{', '.join(listed[:-4:-1])}.",
+    lost = 1 - (1 - error.value) / clean.share if clean.share else 0.0
+    paragraphs = [
+        f"Corrupted {where}, {called(result.model)} is right in {share(1 - error.value)} "
+        f"({share(1 - error.high)} to {share(1 - error.low)}) over all corruptions and severities; of the photographs "
+        f"as they are in {_rate(clean)}. "
+        + (f"So {share(lost)} of what it can do is lost." if lost > 0 else "They cost it nothing."),
+        f"{_ranking(means, ranked)} {_why(means)}".strip(),
     ]
     if result.against_alexnet is not None:
-        mce, relative = result.against_alexnet.mean, result.against_alexnet.relative
-        left = (
-            "" if not result.left_out else f" over the {len(result.against_alexnet.by_corruption)} that could be made"
-        )
-        sentences.append(
-            f"Against AlexNet's published errors its mean corruption error{left} is {100 * mce.value:.1f} "
-            f"({100 * mce.low:.1f} to {100 * mce.high:.1f}), the relative one {100 * relative.value:.1f} "
-            f"({100 * relative.low:.1f} to {100 * relative.high:.1f}); AlexNet's are 100. Published numbers are of all "
-            "50,000 validation photographs, saved as JPEG after corruption: beside them these are a guide."
-        )
-    worst = max(result.outcomes, key=lambda one: one.calibration_error)
-    sentences.append(
-        f"Its calibration error goes from {result.clean_calibration_error:.3f} to {worst.calibration_error:.3f} under "
-        f"{worst.corruption.replace('_', ' ')} of severity {worst.severity}."
-    )
-    sentences += [f"Left out: {reason}." for reason in result.left_out]
-    sentences.append(
+        paragraphs.append(_beside_alexnet(result))
+    paragraphs += [f"Left out: {reason}." for reason in result.left_out]
+    paragraphs.append(
         "What this does not prove: these are computed stand-ins for fog, frost and the like, each alone and at five "
         "strengths; weather on a lens is another thing, and a network may have been trained on these very ones."
     )
-    return " ".join(sentences)
+    return "\n\n".join(paragraphs)
+
+
+def _means(result: CorruptionResult) -> dict[str, float]:
+    """The accuracy under each corruption, averaged over severities."""
+    shares: dict[str, list[float]] = {}
+    for one in result.outcomes:
+        shares.setdefault(one.corruption, []).append(one.accuracy.share)
+    return {name: mean(values) for name, values in shares.items()}
+
+
+def _ranking(means: Mapping[str, float], ranked: Sequence[str]) -> str:
+    def of(names: Sequence[str]) -> str:
+        return listed([f"{plain(name)} ({share(means[name])})" for name in names])
+
+    if len(ranked) < 4:
+        return f"Averaged over severity it keeps {of(ranked)}."
+    few = min(3, len(ranked) // 2)
+    return f"Worst are {of(ranked[:few])}; it bears {of(ranked[: -few - 1 : -1])} best."
+
+
+_NOISES = ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise")
+_SMOOTH = ("brightness", "contrast", "saturate", "fog")
+_MEANINGFUL = 0.1
+
+
+def _why(means: Mapping[str, float]) -> str:
+    """Through frequency: what adds fine detail against what moves brightness and colour evenly."""
+    noise, smooth = ([means[name] for name in names if name in means] for names in (_NOISES, _SMOOTH))
+    if not noise or not smooth:
+        return ""
+    fine, even = mean(noise), mean(smooth)
+    if even - fine > _MEANINGFUL:
+        return (
+            f"What adds fine detail costs more than what changes light and colour evenly ({share(fine)} against "
+            f"{share(even)}): each pixel's noise passes the first filters as edges that are not there, while an even "
+            "change leaves every edge in its place."
+        )
+    if fine - even > _MEANINGFUL:
+        return (
+            f"What changes light and colour evenly costs more than noise ({share(even)} against {share(fine)}), which "
+            "is unusual: the network leans on colour, or was trained with noise."
+        )
+    return f"Noise and even changes of light and colour cost alike ({share(fine)} and {share(even)})."
+
+
+def _beside_alexnet(result: CorruptionResult) -> str:
+    assert result.against_alexnet is not None  # the caller's condition
+    both = result.against_alexnet
+    of_some = f" over the {len(both.by_corruption)} corruptions that could be made" if result.left_out else ""
+    verdict = (
+        "more than AlexNet's"
+        if both.mean.low > 1
+        else "less than AlexNet's"
+        if both.mean.high < 1
+        else "not to be told from AlexNet's"
+    )
+    return (
+        f"Where AlexNet's published errors are 100, its errors{of_some} are {100 * both.mean.value:.0f} "
+        f"({100 * both.mean.low:.0f} to {100 * both.mean.high:.0f}), {verdict}; counting only what corruption adds to "
+        f"the clean error, {100 * both.relative.value:.0f} ({100 * both.relative.low:.0f} to "
+        f"{100 * both.relative.high:.0f}). Published numbers are of all 50,000 validation photographs, saved as JPEG "
+        "after corruption: beside them these are a guide."
+    )
 
 
 def discuss_transforms(result: TransformResult) -> str:
-    """At what strength each transform costs half of the accuracy."""
+    """At what strength each transform costs half of the accuracy; a paragraph each."""
     half = result.clean.share / 2
     lost, kept = [], []
     for name in dict.fromkeys(one.transform for one in result.outcomes):
         ladder = result.ladder(name)
         fallen = next((one for one in ladder if one.accuracy.share <= half), None)
         if fallen is None:
-            kept.append(f"{name} ({percent(ladder[-1].accuracy.share, 0)} at the strongest)")
+            kept.append(f"{name} ({share(ladder[-1].accuracy.share)} at the strongest)")
         else:
-            lost.append(f"{describe_transform((name, fallen.strength))} ({percent(fallen.accuracy.share, 0)})")
-    sentences = [f"On the photographs as they are, {result.model} has an accuracy of {result.clean}. {result.sampled}"]
-    if lost:
-        sentences.append(f"The mildest strengths tried that leave half of it or less: {'; '.join(lost)}.")
-    if kept:
-        sentences.append(f"It keeps more than half throughout under {', '.join(kept)}.")
-    sentences.append(
-        "What this does not prove: each transform acts alone, in its definition's position and direction, and says "
-        "nothing of strengths between those tried."
+            lost.append(f"{describe_transform((name, fallen.strength))} ({share(fallen.accuracy.share)})")
+    found = (
+        f"On the photographs as they are, {called(result.model)} is right in {_rate(result.clean)}. {result.sampled}"
     )
-    return " ".join(sentences)
+    strengths = [
+        *([f"The mildest strengths tried that leave half of that or less: {listed(lost)}."] if lost else []),
+        *([f"It keeps more than half throughout under {listed(kept)}."] if kept else []),
+    ]
+    return "\n\n".join([
+        found.strip(),
+        *([" ".join(strengths)] if strengths else []),
+        "What this does not prove: each transform acts alone, in its definition's position and direction, and says "
+        "nothing of strengths between those tried.",
+    ])  # fmt: skip

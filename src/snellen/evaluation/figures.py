@@ -28,6 +28,7 @@ MOST_CLASSES = 60
 _COLUMNS = 6
 _SIDE = 240
 _NUMBERS_UP_TO = 20
+_GROUPS_ABREAST = 3
 
 
 def draw_calibration(calibration: Calibration) -> Figure:
@@ -207,18 +208,29 @@ def draw_corruptions(result: CorruptionResult) -> Figure:
     names = list(dict.fromkeys(one.corruption for one in result.outcomes))
     groups = list(dict.fromkeys(CORRUPTIONS[name].group for name in names))
     with styled():
-        figure = new_figure(max(3.0, 2.1 * len(groups)), 2.9)
-        panels = figure.subplots(1, max(1, len(groups)), sharey=True, squeeze=False)[0]
+        rows = -(-len(groups) // _GROUPS_ABREAST) or 1
+        figure = new_figure(max(3.0, 2.1 * min(len(groups), _GROUPS_ABREAST)), 2.7 * rows)
+        grid = figure.subplots(rows, max(1, min(len(groups), _GROUPS_ABREAST)), sharey=True, squeeze=False)
+        panels = [*grid.flat]
+        for axes in panels[len(groups) :]:
+            axes.set_axis_off()
         for axes, group in zip(panels, groups, strict=False):
             for name in (name for name in names if CORRUPTIONS[name].group == group):
                 rates = {one.severity: one.accuracy.share for one in result.outcomes if one.corruption == name}
                 points = {0: result.clean.share} | rates
-                axes.plot(list(points), [100 * share for share in points.values()], "o-", markersize=3, label=name)
+                axes.plot(
+                    list(points),
+                    [100 * share for share in points.values()],
+                    "o-",
+                    markersize=3,
+                    label=name.replace("_", " "),
+                )
             axes.set_title(group, loc="left")
             axes.set_ylim(0, 102)
             axes.set_xlabel("severity")
-            axes.legend(fontsize=5.5, loc="lower left")
-        panels[0].set_ylabel("accuracy, %")
+            axes.legend(fontsize=6, loc="upper right")
+        for axes in grid[:, 0]:
+            axes.set_ylabel("accuracy, %")
     return figure
 
 

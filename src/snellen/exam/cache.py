@@ -55,10 +55,13 @@ def _program() -> str:
         return fingerprint("".join(fingerprint(path.read_bytes()) for path in sources))
 
 
-def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
+def save_cached(cached: CachedAnswer, part: str, run: Path) -> CachedAnswer:
     """Write ``cached`` into the part's folder below ``run``; pictures are named relative to it.
 
     Those that lie elsewhere, such as a training run's, are copied into the part's folder.
+
+    Returns:
+        The answer with its pictures where ``run`` has them.
     """
 
     def below(path: Path) -> Path:
@@ -68,7 +71,9 @@ def save_cached(cached: CachedAnswer, part: str, run: Path) -> None:
         write_bytes(copy, path.read_bytes())
         return copy.relative_to(run)
 
-    write_json(run / part / _FILE, _with_paths(cached, below))
+    kept = _with_paths(cached, below)
+    write_json(run / part / _FILE, kept)
+    return _with_paths(kept, lambda path: run / path)
 
 
 def remove_cached(part: str, run: Path) -> None:

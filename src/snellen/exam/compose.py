@@ -28,7 +28,7 @@ from snellen.exam.report.document import (
     Report,
     Section,
 )
-from snellen.prose import listed
+from snellen.prose import called, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
 
@@ -120,7 +120,7 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     classifier = context.classifier
     credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in bundled_photographs()}
     facts = [
-        Fact("Model", f"{classifier.name} ({'; '.join((classifier.source, *classifier.notes))})"),
+        Fact("Model", f"{called(classifier.name)} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
         Fact("Photographs", _photographs([credited.get(p, Path(p).name) for p in context.photographs], context)),
     ]

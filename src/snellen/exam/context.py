@@ -68,9 +68,9 @@ def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
     return [(file, fingerprint(Path(file).read_bytes())) for file in files]
 
 
-def megapixels(photographs: Sequence[str]) -> float:
-    """Millions of pixels of all photographs together."""
-    return sum(math.prod(read_image(Path(photograph)).size) for photograph in photographs) / 1e6
+def megapixels(photographs: Sequence[str], most: float = math.inf) -> float:
+    """Millions of pixels of all photographs together, of each at most ``most``."""
+    return sum(min(math.prod(read_image(Path(photograph)).size) / 1e6, most) for photograph in photographs)
 
 
 def names_of(files: Sequence[str], most: int = 4) -> str:

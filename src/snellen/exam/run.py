@@ -19,17 +19,20 @@ from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import check_copies, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
+from snellen.exam.notebook import settings, setup
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.report.document import Answer, Fact, Failed, first_page
 from snellen.exam.report.html import write_html
+from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep, write_bytes
-from snellen.runs.ledger import check_output
+from snellen.runs.ledger import check_output, remove
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint
 
+NOTEBOOK = "report.ipynb"
 _WORTH_SAYING = 30.0
 """Seconds; less need not be announced."""
 _OVERHEAD = 3.0
@@ -107,6 +110,7 @@ def run_exam(
     *,
     parts: Mapping[str, Part] = PARTS,
     keep_source: bool = False,
+    notebook: bool = False,
     progress: Progress = SILENT,
     shared: Shared | None = None,
 ) -> ExamResult:
@@ -123,6 +127,7 @@ def run_exam(
         parts: all parts there are, by name and in order.
         keep_source: whether to write what the PDF is typeset from, too: ``source/report.typ`` with the pictures, and
             the discussions as texts to rewrite.
+        notebook: whether to write the report as ``report.ipynb``, too, whose cells draw its figures anew.
         progress: told which parts are cached, about how long the others take, and when each begins.
         shared: what this exam shares with others; see :func:`snellen.exam.many.run_exams`.
 
@@ -152,6 +157,11 @@ def run_exam(
         write_html(report, run.path / "report.html")
         if keep_source:
             write_source(report, run.path / "source")
+        # Of an earlier exam in this folder, it would show other results than the report.
+        remove(run.path / NOTEBOOK)
+        if notebook:
+            said = settings(config, context.provenance, run.path)
+            write_notebook(report, said, setup(config, run.path), run.path / NOTEBOOK)
         write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
         run.write_manifest(context.provenance)
     shared.add(run.path)
@@ -306,5 +316,4 @@ def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswe
     answer = parts[name].run(dataclasses.replace(context, folder=folder, needed=needed))
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     cached = CachedAnswer(answer, key, made, round(time.monotonic() - started, 1))
-    save_cached(cached, name, context.folder)
-    return cached
+    return save_cached(cached, name, context.folder)

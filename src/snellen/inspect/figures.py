@@ -24,6 +24,8 @@ Array = npt.NDArray[np.float32]
 
 # Its lightness rises evenly, so it reads the same in grey print and for every kind of colour vision.
 _COLOURS = "viridis"
+_HEADING = 74
+"""Characters that a line of a heading holds."""
 _WIDTH = 7.4
 _LAYER_WIDTH, _ABREAST = 6.3, 3
 
@@ -183,7 +185,9 @@ def _draw_rows(result: FeatureMaps, proportion: float, show: Callable[[Axes, Arr
 def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
     sees = "the whole input" if layer.receptive_field == input_size else _size(*layer.receptive_field) + " pixels"
     size = _size(layer.height, layer.width)
-    return f"{layer.name}: depth {percent(layer.depth, 0)}, {size} values, receptive field {sees}"
+    measured = f"depth {percent(layer.depth, 0)}, {size} values, receptive field {sees}"
+    # A long name, which would run out of the figure, has a line of its own.
+    return f"{layer.name}: {measured}" if len(layer.name) + len(measured) < _HEADING else f"{layer.name}\n{measured}"
 
 
 def _size(height: int, width: int) -> str:

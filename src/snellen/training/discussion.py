@@ -89,9 +89,19 @@ def _hardened(adversarial: Adversarial) -> str:
     )
 
 
-def explain_recipe(recipe: Recipe) -> str:
-    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice."""
-    reasons = []
+def explain_recipe(recipe: Recipe, images: int) -> str:
+    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice.
+
+    Args:
+        recipe: how the network was trained.
+        images: number of images that it learned from.
+    """
+    an_epoch = -(-images // recipe.batch)
+    reasons = [
+        f"{recipe.batch:,} images a step are enough to average out the accident of which ones they are, and few enough "
+        f"that {counted(recipe.epochs, 'epoch')} of {counted(an_epoch, 'step')} make {recipe.epochs * an_epoch:,} "
+        "steps, each with a fresh gradient"
+    ]
     if recipe.schedule.warmup:
         reasons.append(
             "the rate starts low because the first gradients, from random weights, are large and point anywhere, and "

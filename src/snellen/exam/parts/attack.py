@@ -16,6 +16,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.prose import called
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -30,9 +31,20 @@ ASKED = (
     ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
 )
 _MOST_ROWS_OF_A_TABLE = 24
+_ROWS_OF_A_PICTURE = 4
+_CODE = """from snellen.attacks.figures import draw_attacks, draw_details
+from snellen.exam.results import read_attacks
+
+attacks = read_attacks()
+"""
 _USUAL_GRADIENTS = 12
-_SECONDS_OF_A_MEGAPIXEL = 0.13
-"""Of one gradient through the resize and the crop, beside the network's; measured on one core."""
+_GRADIENTS_OF_THE_RULE = 20
+_SECONDS_OF_A_MEGAPIXEL = 0.08
+"""Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
+_SECONDS_OF_A_PHOTOGRAPH = 1.5
+"""Of writing a file, reading it back, the control, and the figures' rows."""
+_PASSES_OF_A_CONVERSION = 300
+"""What it costs to make the graph that gradients are taken by, once for both searches."""
 _CONSTANT_LAMBDA = 1.0
 _ASKED_FOR = 4
 """Photographs that the assignment asks for."""
@@ -71,15 +83,25 @@ def attack_photographs(context: Context, folder: Path) -> FolderResult:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each photograph's gradients, each as long as three passes and the way
-    through the photograph's own pixels.
+    through the photograph's own pixels; those of the assignment's own update on the first; and what comes but once.
 
     Auto-PGD ends at a confident success, on ordinary networks after a dozen gradients; the others take all their steps.
     """
     gradients = _USUAL_GRADIENTS if context.attack.method == "apgd" else STEPS["gradient_ascent"]
     if context.attack.robust:
         gradients += ROBUST_STEPS * EOT_SAMPLES
-    of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs)
-    return gradients * (3 * seconds_of_pass * len(context.photographs) + of_pixels)
+    beside = _GRADIENTS_OF_THE_RULE if _tries_the_rule(context) else 0
+    once = _PASSES_OF_A_CONVERSION * seconds_of_pass + _SECONDS_OF_A_PHOTOGRAPH * len(context.photographs)
+
+    def of_gradient(photographs: Sequence[str]) -> float:
+        return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
+
+    return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:1])
+
+
+def _tries_the_rule(context: Context) -> bool:
+    """Whether the assignment's own update is tried beside the search."""
+    return context.attack.method != "gradient_ascent" and not context.attack.robust
 
 
 def run(context: Context) -> Answer:
@@ -88,32 +110,26 @@ def run(context: Context) -> Answer:
     result = attack_photographs(context, context.folder)
     attacks = result.attacks
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
-    picture = context.folder / "attacks.png"
-    write_figure(picture, draw_attacks(attacks[:MOST_ROWS]))
     details = context.folder / "details.png"
-    write_figure(details, draw_details(attacks[:MOST_ROWS]))
+    write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE]))
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
             f"{context.chosen} Each of these {len(context.photographs)} is to be seen as a "
-            f"{attacks[0].target.label} by {classifier.name}. The noise moves the photograph's own pixels, by at most "
-            f"{context.epsilon} in any channel; the gradient flows back "
-            f"through the resize and the crop. {_METHODS[context.attack.method]}"
+            f"{attacks[0].target.label} by {called(classifier.name)}. The noise moves the photograph's own pixels, "
+            f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
+            f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''} Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
-        Picture(
-            picture,
-            "The original with its most likely class, the noise made stronger as its title says (gray where nothing "
-            "changes; of a large photograph every few pixels, as they are), and the file that holds both with its new "
-            "most likely class." + (f" The first {MOST_ROWS} of {len(attacks)}." if len(attacks) > MOST_ROWS else ""),
-        ),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white.",
             0.66,
+            code=f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])",
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -161,10 +177,29 @@ def run(context: Context) -> Answer:
     )
 
 
+def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Picture]:
+    """As many figures as it takes for each to fit on a page."""
+    pictures: list[Picture] = []
+    for start in range(0, len(shown), _ROWS_OF_A_PICTURE):
+        path = folder / ("attacks.png" if start == 0 else f"attacks-{start // _ROWS_OF_A_PICTURE + 1}.png")
+        write_figure(path, draw_attacks(shown[start : start + _ROWS_OF_A_PICTURE]))
+        caption = "The same for further photographs." + (
+            f" All are the first {MOST_ROWS} of {of}." if of > MOST_ROWS else ""
+        )
+        if start == 0:
+            caption = (
+                "The original with its most likely class, the noise made stronger as its title says (gray where "
+                "nothing changes; of a large photograph every few pixels, as they are), and the file that holds both "
+                "with its new most likely class."
+            )
+        code = f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
+        pictures.append(Picture(path, caption, 0.92, code=code if start else f"{_CODE}{code}"))
+    return pictures
+
+
 def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
     """The assignment's own update beside the search that was taken, on the first photograph."""
-    asked = context.attack
-    if asked.method == "gradient_ascent" or asked.robust or not strong.curve:
+    if not _tries_the_rule(context) or not strong.curve:
         return []
     config = AttackConfig(context.target, context.epsilon, method="gradient_ascent", seed=context.seed)
     rule = attack(context.classifier, strong.source, config=config)
@@ -177,6 +212,9 @@ def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
             picture,
             f"P(y_fool) on {Path(strong.name).name} at each gradient, and how steep it is there, of both searches.",
             0.66,
+            code="from snellen.attacks.figures import draw_probability_curves\n"
+            "from snellen.exam.results import read_rule\n\n"
+            'draw_probability_curves({"Auto-PGD": attacks[0], "the assignment\'s update": read_rule()})',
         ),
         Discussion(discuss_rule(rule, strong, _CONSTANT_LAMBDA)),
     ]

@@ -10,6 +10,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragr
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
+from snellen.prose import called
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
@@ -48,7 +49,7 @@ def run(context: Context) -> Answer:
     some = f" The first {_SHOWN} of {len(results)}; result.json has all." if len(shown) < len(results) else ""
     blocks: Sequence[Block] = (
         Paragraph(
-            f"The model is {classifier.name}, a network of {_millions(context)} million parameters for "
+            f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
             f"{len(classifier.labels):,} classes. {context.chosen} Each photograph passes its own preprocessing. "
             f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
         ),
@@ -92,7 +93,11 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
         path = context.folder / f"categories-{len(pictures) + 1}.png"
         write_figure(path, draw_classifications(rows))
         caption = "Each photograph, and the three most probable categories with their probabilities."
-        pictures.append(Picture(path, caption, 0.85))
+        code = (
+            "from snellen.inspect.figures import draw_classifications\n\n"
+            f"draw_classifications(snellen.classify(classifier, photographs[{start}:{start + len(rows)}]))"
+        )
+        pictures.append(Picture(path, caption, 0.85, code=code))
     return pictures
 
 

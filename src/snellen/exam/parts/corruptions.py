@@ -9,13 +9,16 @@ from snellen.evaluation.files import CORRUPTIONS_FIGURE, write_corruptions
 from snellen.exam.context import Context, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
+from snellen.prose import plain, share
 
 REFERENCES = (
     "Dan Hendrycks and Thomas Dietterich. Benchmarking Neural Network Robustness to Common Corruptions and "
     "Perturbations. ICLR 2019. arXiv 1903.12261.",
 )
-_SECONDS_OF_CORRUPTING = 0.03
+_SECONDS_OF_CORRUPTING = 0.015
 """Of one corruption of one photograph at the network's size, on the mean; measured on one core."""
+_ENGINES_SPEED = 3
+"""How much faster the engine classifies many than PyTorch one."""
 
 
 def inputs(context: Context) -> object:
@@ -29,7 +32,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     trials = 1 + len(CORRUPTIONS) * len(SEVERITIES)
     every = len(open_dataset(scored_on(context)[0]))
     count = min(context.corruptions or every, every)
-    return count * trials * (seconds_of_pass + _SECONDS_OF_CORRUPTING)
+    return count * trials * (seconds_of_pass / _ENGINES_SPEED + _SECONDS_OF_CORRUPTING)
 
 
 def run(context: Context) -> Answer:
@@ -48,8 +51,7 @@ def run(context: Context) -> Answer:
     blocks: list[Block] = [
         Paragraph(
             f"The model itself, on labelled photographs of {short_name(name)}, corrupted at the network's size. "
-            f"{result.sampled} Each is classified under each corruption at five severities. "
-            + " ".join(f"Left out: {reason}." for reason in result.left_out)
+            f"{result.sampled} Each is classified under each corruption at five severities."
         ),
         Picture(
             context.folder / CORRUPTIONS_FIGURE,
@@ -57,7 +59,7 @@ def run(context: Context) -> Answer:
         ),
         Table(
             ("corruption", *(str(severity) for severity in SEVERITIES)),
-            [(one, *_shares(result, one)) for one in dict.fromkeys(each.corruption for each in result.outcomes)],
+            [(plain(one), *_shares(result, one)) for one in dict.fromkeys(each.corruption for each in result.outcomes)],
             f"Accuracy of {result.n} photographs at each severity; without a corruption {result.clean.share:.3f}.",
         ),
         Discussion(result.discussion().split("\n\n")),
@@ -69,7 +71,11 @@ def run(context: Context) -> Answer:
     if result.against_alexnet is not None:
         error = result.against_alexnet.mean
         facts.append(Fact("mean corruption error (AlexNet is 1)", f"{error.value:.3f}"))
-    return Answer(f"{short_name(name)} ({result.n} photographs)", facts, blocks)
+    headline = (
+        f"Under corruptions it is right in {share(1 - mean.value)} ({share(1 - mean.high)} to {share(1 - mean.low)}), "
+        f"without in {share(result.clean.share)} of {result.n} photographs"
+    )
+    return Answer(f"{short_name(name)} ({result.n} photographs)", facts, blocks, headline)
 
 
 def _shares(result: CorruptionResult, corruption: str) -> list[str]:

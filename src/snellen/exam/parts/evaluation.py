@@ -25,10 +25,11 @@ from snellen.evaluation.files import (
     write_evaluation,
 )
 from snellen.evaluation.matching import read_mapping
-from snellen.exam.context import Context, distinct_names, scored_on
+from snellen.exam.context import Context, distinct_names, scored_on, short_name
 from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
+from snellen.prose import called, interval, share
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
 
@@ -43,6 +44,8 @@ REFERENCES = (
 )
 _HARDEST = 10
 _NAMED_CLASSES = 4
+_FEWEST = 5
+"""Photographs of the largest class from which on classes are shown one by one."""
 _FIGURES = {
     CALIBRATION: (
         "Left: of photographs in bins of equal numbers, the share that is right against the mean confidence. Right: "
@@ -87,7 +90,14 @@ def run(context: Context) -> Answer:
         facts += _facts(result, f" on {name}" if len(names) > 1 else "")
         data.append(f"{name} ({result.n:,} photographs, {_classes(result)})")
     write_json(context.folder / "result.json", {"results": [result.to_dict() for result in results]})
-    return Answer(", ".join(data), facts, blocks)
+    return Answer(", ".join(data), facts, blocks, "; ".join(map(_headline, results)))
+
+
+def _headline(result: EvaluationResult) -> str:
+    accuracy, name = result.accuracy, short_name(result.dataset)
+    if accuracy.n < 2:
+        return f"It is right on {accuracy.count} of {accuracy.n} photographs of {name}"
+    return f"It is right on {share(accuracy.share)} of {accuracy.n:,} photographs of {name} ({interval(accuracy)})"
 
 
 def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed: Sequence[Path]) -> list[Block]:
@@ -188,8 +198,8 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
     rows += [(measure, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}") for measure, one in estimates]
     blocks: list[Block] = [
         Paragraph(
-            f"Here {result.model} itself is scored, its own classes against the labels of {name}: {_classes(result)}. "
-            "Nothing is trained on these photographs but, in one sentence below, a temperature."
+            f"Here {called(result.model)} itself is scored, its own classes against the labels of {name}: "
+            f"{_classes(result)}. Nothing is trained on these photographs but, in one sentence below, a temperature."
         ),
         Table(
             ("measure", "value", "95% interval"),
@@ -199,6 +209,8 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
         Discussion(discuss(result)),
         *(Picture(folder / figure, *_FIGURES[figure]) for figure in (CALIBRATION, ERRORS) if figure in figures),
     ]
+    if max(one.accuracy.n for one in result.per_class) < _FEWEST:
+        return blocks
     by_class = [name for name in (CONFUSION, CLASSES) if name in figures]
     blocks += [Picture(folder / name, *_FIGURES[name]) for name in by_class[:1]]
     blocks.append(

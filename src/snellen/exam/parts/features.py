@@ -23,6 +23,7 @@ REFERENCES = (
     "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
 )
 
+_SECONDS_OF_FIGURES = 8.0
 
 ASKED = (
     ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
@@ -36,8 +37,8 @@ def inputs(context: Context) -> object:
 
 
 def seconds(_: Context, seconds_of_pass: float) -> float:
-    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, and those of the gradients."""
-    return 40 * seconds_of_pass
+    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, those of the gradients, the figures."""
+    return 40 * seconds_of_pass + _SECONDS_OF_FIGURES
 
 
 def run(context: Context) -> Answer:
@@ -61,7 +62,8 @@ def run(context: Context) -> Answer:
                 f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, "
                 "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
                 "smoothed.",
-                0.84,
+                0.74,
+                code=_code(context, layer.name, first=layer is result.layers[0]),
             )
             for layer, path in pictures
         ),
@@ -90,7 +92,8 @@ def run(context: Context) -> Answer:
             context.folder / "heatmap.png",
             f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
             "the network's input.",
-            0.8,
+            0.7,
+            code="snellen.heatmap(classifier, photographs[0])",
         ),
         Paragraph(discuss_heatmap(heat)),
     )
@@ -103,6 +106,20 @@ def run(context: Context) -> Answer:
     )
     highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
+
+
+def _code(context: Context, layer: str, first: bool) -> str:
+    """What draws a layer's maps in a notebook; the first computes those of all."""
+    asked = [
+        f", {name}={list(chosen)!r}"
+        for name, chosen in (("layers", context.features.layers), ("channels", context.features.channels))
+        if chosen
+    ]
+    maps = (
+        "from snellen.inspect.figures import draw_layer\n\n"
+        f"maps = snellen.feature_maps(classifier, photographs[0]{''.join(asked)})\n"
+    )
+    return f"{maps if first else ''}draw_layer(maps, {layer!r})"
 
 
 def _which(context: Context) -> str:

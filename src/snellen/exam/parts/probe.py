@@ -10,6 +10,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
 from snellen.exam.context import Context, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.prose import called
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, discuss, headline
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
@@ -51,6 +52,7 @@ def run(context: Context) -> Answer:
     blocks: list[Block] = []
     headlines: list[str] = []
     shortfalls: list[tuple[str, str]] = []
+    pets = False
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
@@ -61,12 +63,15 @@ def run(context: Context) -> Answer:
         if len(names) > 1:
             blocks.append(Heading(name))
         blocks += _blocks(result, other, name, folder, files)
+        pets = pets or is_pets(result.labels)
         headlines.append(headline(result) + (f" of {name}" if len(names) > 1 else ""))
         shortfalls += _shortfalls(result, name)
         accuracy = result.mean_per_class_accuracy
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
+    if pets:
+        blocks += _published()
     return Answer(", ".join(data), facts, blocks, "; ".join(headlines), shortfalls=shortfalls)
 
 
@@ -85,8 +90,8 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
     mean, top1 = result.mean_per_class_accuracy, result.accuracy
     blocks: list[Block] = [
         Paragraph(
-            f"The features of the layer before the classifier of {result.model} are scaled to unit length; a linear "
-            f"classifier learns the {len(result.labels)} classes of {name} from them. {result.split}"
+            f"The features of the layer before the classifier of {called(result.model)} are scaled to unit length; a "
+            f"linear classifier learns the {len(result.labels)} classes of {name} from them. {result.split}"
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -100,7 +105,7 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns), as a share of the class.",
-            1.0 if len(result.labels) > _MANY else 0.7,
+            0.9 if len(result.labels) > _MANY else 0.5,
         ),
         Table(
             ("class", "accuracy", "n"),
@@ -110,23 +115,27 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
     ]
     if CONFUSED in files:
         caption = "The most confused pairs: a photograph of the predicted class, and those that were taken for it."
-        blocks.append(Picture(folder / CONFUSED, caption, 0.9))
-    if is_pets(result.labels):
-        blocks.append(
-            Table(
-                ("published", "accuracy", "source and protocol"),
-                [
-                    (
-                        one.model,
-                        f"{one.accuracy:.3f}",
-                        "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
-                    )
-                    for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
-                ],
-                "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
-            )
-        )
+        blocks.append(Picture(folder / CONFUSED, caption, 0.8))
     return blocks
+
+
+def _published() -> list[Block]:
+    """What others report on the pets."""
+    return [
+        Heading("Published numbers"),
+        Table(
+            ("published", "accuracy", "source and protocol"),
+            [
+                (
+                    one.model,
+                    f"{one.accuracy:.3f}",
+                    "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
+                )
+                for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
+            ],
+            "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
+        ),
+    ]
 
 
 def _alike(before: Baseline | None, one: Baseline) -> bool:

@@ -37,8 +37,19 @@ ASKED = (
 )
 CHART = "acuity.png"
 _MOST_OF_A_TABLE = 8
+_ROWS_OF_A_PICTURE = 4
+_CODE = f"""from snellen.exam.results import read_attacks
+from snellen.robustness.figures import draw_stress
+from snellen.robustness.files import stress_files
+
+attacks = read_attacks()
+files, originals = [one.saved for one in attacks], [one.source for one in attacks]
+report = stress_files(classifier, files, originals, labels=[one.label.index for one in attacks])
+draw_stress(report.photographs[:{_ROWS_OF_A_PICTURE}])"""
 _SECONDS_OF_A_MEGAPIXEL = 0.042
 """Of one transform and the way to the network's input; measured on one core."""
+_MOST_MEGAPIXELS = 3
+"""Of a photograph; of larger ones only what a network can see is transformed."""
 
 
 def inputs(_: Context) -> object:
@@ -57,7 +68,7 @@ def cover(folder: Path) -> Picture:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
-    of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs)
+    of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
     return 2 * len(all_transforms()) * (len(context.photographs) * seconds_of_pass + of_pixels)
 
 
@@ -69,7 +80,7 @@ def run(context: Context) -> Answer:
     files, originals = [str(attacked / a.file) for a in attacks], [a.name for a in attacks]
     result = stress_files(classifier, files, originals, labels=[a.label.index for a in attacks])
     shown = result.photographs[:_MOST_OF_A_TABLE]
-    write_results(result, folder)
+    write_results(result, folder, most_rows=_ROWS_OF_A_PICTURE)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
     blocks = (
         Paragraph("The attacked files of the previous section, each transformed at its own size and classified again."),
@@ -77,7 +88,10 @@ def run(context: Context) -> Answer:
         Picture(
             folder / "stress.png",
             "The attacked photographs under the four transforms, with the new most likely class: blue where it is the "
-            "photograph's own again, vermilion where the attack's survives, gray where it is a third.",
+            "photograph's own again, vermilion where the attack's survives, gray where it is a third."
+            + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
+            0.92,
+            code=_CODE,
         ),
         Table(
             ("photograph", "transform", "most likely", "probability", "original class", "target"),
@@ -111,6 +125,8 @@ def run(context: Context) -> Answer:
             folder / CHART,
             "Each letter stands for one strength of one transform: the bluer, the more of the photographs keep the "
             "answer they have without it.",
+            0.8,
+            code="report.plot()",
         ),
         Discussion(discuss(result.originals).split("\n\n")),
     )

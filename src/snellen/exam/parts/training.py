@@ -15,6 +15,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Headin
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
+from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
@@ -196,12 +197,13 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         Heading(name),
         Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
     ]
-    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [explain_recipe(result.recipe)]
+    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [_reasons(result)]
     if _is_own_deep(result.recipe):
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
+    blocks += [_ablations()] if _is_own_deep(result.recipe) else []
     blocks += _filters(pictured, result)
-    blocks.append(Picture(curves, _curves_caption(len(runs))))
+    blocks.append(Picture(curves, _curves_caption(len(runs)), code=_curves_code(len(shown), first=len(runs) == 1)))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
@@ -210,12 +212,23 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks.append(Discussion([*compared, *discuss(result)]))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
-    blocks.append(Picture(pictured / CONFUSION, f"{name}: true classes (rows) against predicted ones (columns).", 0.6))
+    blocks.append(
+        Picture(
+            pictured / CONFUSION,
+            f"{name}: true classes (rows) against predicted ones (columns).",
+            0.5,
+            code=f"draw_confusion(trainings[{len(shown) - len(of_run)}])",
+        )
+    )
     return blocks
 
 
 def _same_reasons(result: TrainingResult, earlier: Sequence[TrainingResult]) -> bool:
-    return explain_recipe(result.recipe) == explain_recipe(earlier[0].recipe)
+    return _reasons(result) == _reasons(earlier[0])
+
+
+def _reasons(result: TrainingResult) -> str:
+    return explain_recipe(result.recipe, result.data.train_images)
 
 
 def _is_own_deep(recipe: Recipe) -> bool:
@@ -224,9 +237,33 @@ def _is_own_deep(recipe: Recipe) -> bool:
     return (recipe.network, recipe.optimiser, recipe.initialisation) == (own.network, own.optimiser, own.initialisation)
 
 
+def _ablations() -> Table:
+    """What the accuracy is with each choice of the recipe ``deep`` undone."""
+    rows = [
+        (one.undone, f"{one.accuracy:.1%}", f"{100 * (one.accuracy - BASE):+.1f}")
+        for one in sorted(ABLATIONS, key=lambda one: one.accuracy)
+    ]
+    return Table(
+        ("one choice undone", "held out", "points"),
+        [*rows, ("none", f"{BASE:.1%}", "")],
+        f"What each choice of deep is worth: accuracy on {HELD_OUT_IMAGES:,} images held out of training, after 4 "
+        "epochs, one seed.",
+    )
+
+
 def _curves_caption(runs: int) -> str:
     what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
     return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
+
+
+def _curves_code(count: int, first: bool) -> str:
+    """What draws the curves of the first ``count`` trainings in a notebook."""
+    read = (
+        "from snellen.exam.results import read_trainings\n"
+        "from snellen.training.figures import draw_confusion, draw_curves\n\n"
+        "trainings = read_trainings()\n"
+    )
+    return f"{read if first else ''}draw_curves(trainings[:{count}])"
 
 
 def _filters(pictured: Path, result: TrainingResult) -> list[Block]:

@@ -1,0 +1,154 @@
+"""Renders a report as a Jupyter notebook, whose cells make each figure anew and whose sentences can be rewritten.
+
+It lies in the exam's folder and reads its files from there, so that folder and notebook can be moved together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from snellen.exam.report.document import (
+    Block,
+    Discussion,
+    Fact,
+    Failed,
+    FigureRow,
+    Heading,
+    Item,
+    Paragraph,
+    Picture,
+    Points,
+    Report,
+    Section,
+    Table,
+)
+from snellen.runs.files import write_text
+
+_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#])|(?<=^\d)[.)](?=\s)")
+"""What Markdown would take for more than a character; an underscore inside a word is none."""
+
+
+def write_notebook(report: Report, settings: Sequence[Fact], setup: str, path: Path) -> None:
+    """Write ``report`` as a notebook in the format 4.5, without outputs; the same report gives the same bytes.
+
+    Args:
+        report: what is shown. Its pictures lie in the notebook's folder or below.
+        settings: what was examined and how, as names and values.
+        setup: Python of the first cell: it binds what the pictures' code uses.
+        path: notebook, in the exam's folder.
+
+    Raises:
+        SnellenError: the file cannot be written.
+    """
+    cells = [_front(report), *_checklist(report.checklist), _code(setup)]
+    for section in report.sections:
+        cells += _section(section, path.parent)
+    cells += [_references(report.references), _settings([*report.summary, *settings])]
+    numbered = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, 1)]
+    notebook = {
+        "cells": numbered,
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "title": report.title,
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    write_text(path, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
+
+
+def _markdown(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": text.splitlines(keepends=True)}
+
+
+def _code(text: str) -> dict[str, Any]:
+    source = text.splitlines(keepends=True)
+    return {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+
+
+def _plain(text: str) -> str:
+    """``text`` on one line, so that Markdown prints it as it stands."""
+    return _SPECIAL.sub(lambda found: f"\\{found.group(0)}", " ".join(text.split()))
+
+
+def _front(report: Report) -> dict[str, Any]:
+    by = [report.author, f"Worked with {', '.join(report.collaborators)}." if report.collaborators else ""]
+    found = [f"- **{_plain(title)}.** {_plain(text)}" for title, text in report.findings]
+    return _markdown("\n\n".join(
+        [f"# {_plain(report.title)}", *(_plain(line) for line in by if line), "\n".join(found), _plain(report.words)]
+    ))  # fmt: skip
+
+
+def _checklist(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+    if items:
+        rows = [
+            (one.problem, one.asked, one.heading or one.section or "not here", _answered(one)) for one in items
+        ]  # fmt: skip
+        yield _markdown(f"## Checklist\n\n{_table(('item', 'asked for', 'where', 'answered on'), rows)}")
+
+
+def _answered(item: Item) -> str:
+    return item.data if item.answered else f"Not in full: {item.data}"
+
+
+def _section(section: Section, folder: Path) -> Iterator[dict[str, Any]]:
+    """A cell of text up to each picture, and one of code for the picture."""
+    text = [f"## {_plain(section.title)}"]
+    text += [f"*{_plain(section.assignment)}*"] if section.assignment else []
+    for block in section.blocks:
+        pictures = _pictures(block)
+        if not pictures:
+            text.append(_text(block))
+            continue
+        if text:
+            yield _markdown("\n\n".join(text))
+        for picture in pictures:
+            yield _code(picture.code or f"snellen.read_image({picture.path.relative_to(folder).as_posix()!r})")
+        assert isinstance(block, Picture | FigureRow)  # nothing else has pictures
+        text = [f"*{_plain(block.caption)}*"] if block.caption else []
+    if text:
+        yield _markdown("\n\n".join(text))
+
+
+def _pictures(block: Block) -> Sequence[Picture]:
+    if isinstance(block, FigureRow):
+        return block.pictures
+    return [block] if isinstance(block, Picture) else []
+
+
+def _text(block: Block) -> str:
+    """A block without pictures as Markdown."""
+    match block:
+        case Paragraph():
+            return _plain(block.text)
+        case Discussion():
+            return "\n\n".join(map(_plain, block.paragraphs))
+        case Heading():
+            return f"### {_plain(block.text)}"
+        case Points():
+            return "\n".join(f"- {_plain(item)}" for item in block.items)
+        case Table():
+            return f"*{_plain(block.caption)}*\n\n{_table(block.columns, block.rows)}"
+        case Failed():
+            return f"**This part failed.** {_plain(block.reason)}"
+        case _:
+            raise AssertionError(block)
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *([_plain(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _references(references: Sequence[str]) -> dict[str, Any]:
+    listed = "\n".join(f"{number}. {_plain(entry)}" for number, entry in enumerate(references, 1))
+    return _markdown(f"## References\n\n{listed}")
+
+
+def _settings(facts: Sequence[Fact]) -> dict[str, Any]:
+    return _markdown(f"## Settings\n\n{_table(('setting', 'value'), [(fact.name, fact.value) for fact in facts])}")
