@@ -555,9 +555,20 @@ def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snelle
     (home / "link").symlink_to(private)
     for file in private.iterdir():
         (home / "below" / file.name).symlink_to(file)
-    ways = {"absolute": str(private), "up": "../private", "link": "link", "below": "below"}
+    # A link inside the folder, to where another leads out of it.
+    for folder in ("first", "second"):
+        (home / folder).mkdir()
+        for file in private.iterdir():
+            shutil.copy(file, home / folder)
+    (home / "first" / "on").symlink_to("../second")
+    (home / "second" / "out").symlink_to(private)
+    ways = {"absolute": str(private), "up": "../private", "link": "link", "below": "below", "first": "first"}
     for number, (text, (way, place)) in enumerate(itertools.product(ELSEWHERE.values(), ways.items())):
-        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{text.format(place)}\n')
+        # Of what names a file and no folder, that is by one link only.
+        said = text.format(place)
+        if way == "first" and f"{place}/" in said:
+            said = text.format(f"{place}/on/out")
+        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{said}\n')
     (home / "here.toml").write_text('dataset = "private"\n')
     (home / "disk.toml").write_text('photographs = ["/**/*.png"]\n')
     (home / "round.toml").write_text('photographs = ["*/../../private/*.png"]\n')
@@ -589,7 +600,50 @@ def test_what_a_configuration_may_name(tmp_path: Path) -> None:
         config = read_exam_config(home / "exam.toml", allowed=allowed)
         assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
         assert Path(config.dataset[1]).resolve() == (home / place).resolve()
-        assert read_exam_config(home / "exam.toml", allowed=allowed).model == "tf_efficientnet_lite0"
+        model = read_exam_config(home / "exam.toml", allowed=allowed).model
+        assert model == ("tf_efficientnet_lite0" if allowed is None else "bundled:tf_efficientnet_lite0")
+
+
+def test_a_students_folder_is_nobodys_model_or_data(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """By the names of what is bundled, in the folder that a class is run from; nor is a file read by such a name."""
+    from snellen.exam.context import data_set
+
+    for name in ("digits", "tf_efficientnet_lite0"):
+        shutil.copytree(toy / "pool", tmp_path / name)
+        shutil.copy(toy / "net.safetensors", tmp_path / name / "model.safetensors")
+    (tmp_path / "exam.toml").write_text('evaluate = "digits"\n')
+    monkeypatch.chdir(tmp_path)
+    config = read_exam_config("exam.toml", allowed=[])
+    assert config.model == "bundled:tf_efficientnet_lite0"
+    for name in (*config.dataset, *config.evaluate, config.trained.dataset):
+        assert len(data_set(name)) == 500
+    # One's own configuration means the folder beside it, as it says.
+    own = read_exam_config("exam.toml")
+    assert [len(data_set(name)) for name in (*own.dataset, *own.evaluate)] == [12, 12]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    for name, key in (("imagenet", "mapping"), ("numbered", "labels"), ("digits", "model_labels")):
+        (tmp_path / "in" / name).symlink_to(tmp_path / "secret")
+        (tmp_path / "in" / "exam.toml").write_text(f'{key} = "{name}"\n')
+        monkeypatch.chdir(tmp_path / "in")
+        with pytest.raises(InputError, match=f"{key}: {name!r} is not below the configuration's folder"):
+            read_exam_config("exam.toml", allowed=[])
+
+
+def test_what_the_command_line_replaces_is_not_looked_at(toy: Path, tmp_path: Path, snellen_command) -> None:
+    home = tmp_path / "in"
+    home.mkdir()
+    (home / "exam.toml").write_text(
+        f'parts = ["categories"]\nphotographs = ["{toy / "pool"}"]\nmodel = "{toy / "net.safetensors"}"\n'
+    )
+    own = ["--photographs", toy / "pool" / "red" / "1.png", *model_options(toy)]
+    done = snellen_command("exam", home / "exam.toml", "--allow", home, "--out", tmp_path / "run", *own)
+    assert done.returncode == 0, done.stderr
+    for left_out in (own[2:], own[:2]):
+        refused = snellen_command("exam", home / "exam.toml", "--allow", home, "--out", tmp_path / "run", *left_out)
+        assert (refused.returncode, "is not below the configuration's folder" in refused.stderr) == (2, True)
+    refused = snellen_command("exam", "--allow", home, "--out", tmp_path / "run")
+    assert (refused.returncode, "--allow: no configuration" in refused.stderr) == (2, True)
 
 
 def test_cells_are_no_formulas() -> None:
@@ -733,6 +787,34 @@ def cells_run(path: Path) -> list[object]:
             if last is not None:
                 shown.append(eval(compile(ast.Expression(last.value), "cell", "eval"), namespace))
     return shown
+
+
+def test_a_strangers_answer_brings_no_code(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """What was edited in a folder that came with results is no cell of the notebook that is written there."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    config = ExamConfig(
+        model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
+        preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
+        photographs=(str(toy / "pool" / "red" / "1.png"),), parts=("categories",), appendix="none",
+    )  # fmt: skip
+    run_exam(config, tmp_path / "exam")
+    answer = tmp_path / "exam" / "categories" / "answer.json"
+    picture = 'categories-1.png"); import os; ("'
+    shutil.copy(tmp_path / "exam" / "categories" / "categories-1.png", tmp_path / "exam" / "categories" / picture)
+    for key, value in (("code", "import os; os.system('true')"), ("path", f"categories/{picture}")):
+        edited(answer, lambda v: next(b for b in v["answer"]["blocks"] if b["kind"] == "picture").update({key: value}))  # noqa: B023
+        run_exam(config, tmp_path / "exam", notebook=True)
+        cells = nbformat.read(tmp_path / "exam" / "report.ipynb", as_version=4).cells
+        sources = [cell.source for cell in cells if cell.cell_type == "code"]
+        assert len(sources) == 2
+        imported = [
+            node.names[0].name
+            for source in sources
+            for node in ast.walk(ast.parse(source.removeprefix("%matplotlib inline")))
+            if isinstance(node, ast.Import)
+        ]
+        assert imported == ["snellen"]
+        assert "os.system" not in "".join(sources)
 
 
 def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_path: Path, monkeypatch) -> None:

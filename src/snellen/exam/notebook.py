@@ -10,7 +10,10 @@ from typing import Any
 
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.exam.config import ExamConfig
+from snellen.exam.context import Context
+from snellen.exam.parts import Part
 from snellen.exam.report.document import Fact
+from snellen.exam.report.notebook import Code
 from snellen.runs.provenance import Provenance
 
 _ELSEWHERE = frozenset({"title", "author", "collaborators", "photographs", "labels", "discussion", "paper", "appendix"})
@@ -29,6 +32,16 @@ def setup(config: ExamConfig, folder: Path) -> str:
         "photographs = read_photographs()  # copies, beside this notebook",
     ]
     return "\n".join(lines)
+
+
+def code_of(context: Context, parts: Mapping[str, Part]) -> Code:
+    """What gives, from a part's name and a picture's file name, Python that draws the picture anew; empty for none."""
+
+    def code(part: str, picture: str) -> str:
+        of_part = parts[part].code
+        return "" if of_part is None else of_part(context, picture)
+
+    return code
 
 
 def settings(config: ExamConfig, provenance: Provenance, folder: Path) -> list[Fact]:

@@ -19,7 +19,7 @@ from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import check_copies, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
-from snellen.exam.notebook import settings, setup
+from snellen.exam.notebook import code_of, settings, setup
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.report.document import Answer, Fact, Failed, first_page
@@ -161,7 +161,7 @@ def run_exam(
         remove(run.path / NOTEBOOK)
         if notebook:
             said = settings(config, context.provenance, run.path)
-            write_notebook(report, said, setup(config, run.path), run.path / NOTEBOOK)
+            write_notebook(report, said, setup(config, run.path), code_of(context, parts), run.path / NOTEBOOK)
         write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
         run.write_manifest(context.provenance)
     shared.add(run.path)
