@@ -29,7 +29,6 @@ from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
-from snellen.exam.parts import attack
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rule, read_trainings
 from snellen.exam.run import run_exam
@@ -799,7 +798,7 @@ def test_a_strangers_answer_brings_no_code(toy: Path, tmp_path: Path, monkeypatc
     )  # fmt: skip
     run_exam(config, tmp_path / "exam")
     answer = tmp_path / "exam" / "categories" / "answer.json"
-    picture = 'categories-1.png"); import os; ("'
+    picture = 'x"); import os; (".png'
     shutil.copy(tmp_path / "exam" / "categories" / "categories-1.png", tmp_path / "exam" / "categories" / picture)
     for key, value in (("code", "import os; os.system('true')"), ("path", f"categories/{picture}")):
         edited(answer, lambda v: next(b for b in v["answer"]["blocks"] if b["kind"] == "picture").update({key: value}))  # noqa: B023
@@ -819,9 +818,8 @@ def test_a_strangers_answer_brings_no_code(toy: Path, tmp_path: Path, monkeypatc
 
 def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_path: Path, monkeypatch) -> None:
     """Moved to another place, where neither the photographs nor the absolute paths of the model are."""
-    # To draw the report's figures, and to search by the rule, would cost more than all else.
+    # To draw the report's figures would cost more than all else.
     monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
-    monkeypatch.setattr(attack, "_by_the_rule", lambda *_: [])
     pool = shutil.copytree(toy / "pool" / "red", tmp_path / "pool", ignore=shutil.ignore_patterns("[123].png"))
     config = ExamConfig(
         model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
@@ -841,13 +839,92 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     monkeypatch.chdir(moved)
     before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
     shown = cells_run(moved / "report.ipynb")
-    assert len(shown) == 10
+    assert len(shown) == 11
     assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 2
     assert isinstance(shown[2], Heatmap)
     assert isinstance(shown[3], Image.Image)  # the filters
-    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-4], shown[-2])]
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-2])]
     assert rows == [3, 5]  # original, noise, file; as it is and under four transforms
+    rule = read_rule()
+    drawn = [len(line.get_xdata()) for line in shown[-3].axes[0].lines]
+    assert drawn == [len(read_attacks()[0].curve), len(rule.curve)]
+    assert rule.name == read_attacks()[0].name
+    assert 0 < rule.norm <= 40
     assert {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()} == before
+
+
+def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """The notebook and the report's source; unchanged, they go with the exam that they were of."""
+    out = tmp_path / "out"
+    (tmp_path / "exam.toml").write_text('parts = ["categories"]\nappendix = "none"\n')
+    exam = ["exam", tmp_path / "exam.toml", "--photographs", toy / "pool" / "red" / "1.png", "--out", out]
+    exam += model_options(toy)
+    assert snellen_command(*exam, "--notebook", "--keep-source").returncode == 0
+    for name in ("report.ipynb", "source/report.typ", "source/discussion/categories.txt"):
+        written = (out / name).read_bytes()
+        (out / name).write_bytes(b"my own words")
+        before = (out / "manifest.json").read_bytes()
+        for options in ([], ["--notebook", "--keep-source"]):
+            refused = snellen_command(*exam, *options)
+            assert refused.returncode == 2
+            assert f"{out / name}: was changed since an exam wrote it (another name for it" in refused.stderr
+        assert ((out / name).read_bytes(), (out / "manifest.json").read_bytes()) == (b"my own words", before)
+        (out / name).write_bytes(written)
+    assert snellen_command(*exam).returncode == 0
+    assert not (out / "report.ipynb").exists()
+    assert not (out / "source").exists()
+
+
+def test_words_are_no_paths_in_a_notebook(tmp_path: Path, monkeypatch) -> None:
+    """Whatever lies in the working directory by the name of a target, a student, a model or a keyword."""
+    from snellen.exam.notebook import settings, setup
+    from snellen.runs.provenance import Provenance
+
+    for name in ("hen", "Ada", "torchvision", "bundled", "resnet18", "imagenet", "bilinear", "data", "mine"):
+        (tmp_path / name).mkdir()
+    for name in ("net.py", "classes.txt", "mine/model.safetensors"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    words = {"target": "hen", "student": "Ada", "model": "torchvision:resnet18", "model_labels": "imagenet"}
+    config = ExamConfig(
+        **words, preprocessing=PreprocessingConfig(interpolation="bilinear"), dataset=("digits", "data")
+    )
+    said = {fact.name: fact.value for fact in settings(config, Provenance.collect(), Path("out"))}
+    assert words == {name: said[name] for name in words}
+    assert (said["preprocessing"], said["dataset"]) == ("interpolation = bilinear", "digits, ../data")
+    assert "snellen.load('torchvision:resnet18', labels='imagenet', preprocessing=" in setup(config, Path("out"))
+    for model, called in (("resnet18", "resnet18"), ("mine", "../mine"), ("x" * 300, "x" * 300), ("a\0", "a\0")):
+        assert f"snellen.load({called!r})" in setup(ExamConfig(model=model), Path("out"))
+    for program in ("net.py", "./net.py:net.py", "net.py:make"):
+        config = ExamConfig(model="mine/model.safetensors", architecture=program, model_labels="classes.txt")
+        architecture = f"../{program.removeprefix('./')}"
+        said = f"'../mine/model.safetensors', architecture={architecture!r}, labels='../classes.txt'"
+        assert f"snellen.load({said})" in setup(config, Path("out"))
+
+
+def test_a_notebooks_words_are_as_they_stand() -> None:
+    """No list, no heading, no formula of what is none."""
+    from markdown_it import MarkdownIt
+
+    from snellen.exam.report.notebook import _plain
+
+    for text in (
+        "1. a",
+        "12) a",
+        "1.5 a",
+        "- a",
+        "---",
+        "+",
+        "# a",
+        "#",
+        "a\\(b\\)",
+        "\\",
+        "$x$ *a* _b_ c_d <i> &lt;",
+        "===",
+    ):
+        html = MarkdownIt().render(_plain(text))
+        assert html == f"<p>{text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</p>\n"
+    assert "\\\\" not in _plain("a\\(b")
 
 
 def test_results_are_read_back_from_an_exams_folder_and_no_other(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from snellen.data.datasets.digits import DIGITS
-from snellen.data.images import matches
+from snellen.data.images import is_folder, matches
 from snellen.data.labels import IMAGENET, NUMBERED
 from snellen.data.photographs import bundled_photographs
 from snellen.models.bundled import BUNDLED
@@ -21,7 +21,7 @@ from snellen.runs.text import exists
 if TYPE_CHECKING:
     from snellen.exam.config import ExamConfig
 
-_KEYWORDS: Mapping[str, Sequence[str]] = {
+KEYWORDS: Mapping[str, Sequence[str]] = {
     "model": [f"{BUNDLED_PREFIX}{name}" for name in BUNDLED],
     "model_labels": [IMAGENET, NUMBERED],
     "preprocessing": [IMAGENET],
@@ -122,7 +122,7 @@ def _named(config: ExamConfig) -> Iterator[tuple[str, str]]:
     }
     for key, names in of_key.items():
         yield from (
-            (key, name) for name in names if isinstance(name, str) and name and name not in _KEYWORDS.get(key, ())
+            (key, name) for name in names if isinstance(name, str) and name and name not in KEYWORDS.get(key, ())
         )
 
 
@@ -153,7 +153,7 @@ def leads_out(path: str | Path, homes: Sequence[Path], *, below: bool = True) ->
             continue
         if any(entry.is_symlink() and not _is_in(entry.path, homes) for entry in entries):
             return True
-        todo += [entry.path for entry in entries if os.path.isdir(entry.path)]
+        todo += [entry.path for entry in entries if is_folder(entry)]
     return False
 
 

@@ -28,8 +28,10 @@ from snellen.exam.report.document import (
 )
 from snellen.runs.files import write_text
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#])|(?<=^\d)[.)](?=\s)")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#-]|$)")
 """What Markdown would take for more than a character; an underscore inside a word is none."""
+_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+"""What begins an item of a numbered list."""
 
 
 Code = Callable[[str, str], str]
@@ -77,7 +79,9 @@ def _code(text: str) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """``text`` on one line, so that Markdown prints it as it stands."""
-    return _SPECIAL.sub(lambda found: f"\\{found.group(0)}", " ".join(text.split()))
+    # Two backslashes before a bracket would begin a formula.
+    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", " ".join(text.split()))
+    return _NUMBER.sub(r"\1\\\2", escaped)
 
 
 def _front(report: Report) -> dict[str, Any]:
