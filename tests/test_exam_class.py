@@ -25,6 +25,7 @@ from snellen.data.images import expand
 from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError
+from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
@@ -814,6 +815,8 @@ def test_a_strangers_answer_brings_no_code(toy: Path, tmp_path: Path, monkeypatc
         ]
         assert imported == ["snellen"]
         assert "os.system" not in "".join(sources)
+    edited(answer, lambda v: next(b for b in v["answer"]["blocks"] if b["kind"] == "picture").update(path="report.pdf"))
+    assert load_cached("categories", tmp_path / "exam") is None
 
 
 def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_path: Path, monkeypatch) -> None:

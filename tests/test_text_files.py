@@ -74,6 +74,13 @@ def test_every_reader_says_so(reader: str, tmp_path: Path, snellen_command) -> N
     assert not (tmp_path / "out").exists()
 
 
+def test_a_misspelt_recipe_that_is_a_folder_too(tmp_path: Path, snellen_command) -> None:
+    (tmp_path / "plian").mkdir()
+    done = snellen_command("train", "digits", "--recipe", "plian", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, "plian: is a folder, not a file (plain, batchnorm, deep" in done.stderr) == (2, True)
+    assert "or a .toml file)" in done.stderr
+
+
 def test_a_mark_at_the_beginning_is_none_of_the_text(tmp_path: Path, snellen_command) -> None:
     """As Excel and Notepad set it in UTF-8: in a configuration, in a recipe and in a table."""
     for name, text in (("exam.toml", "title = 3"), ("recipe.toml", "epochs = 'x'"), ("labels.csv", "file_name,tag\n")):
