@@ -325,6 +325,7 @@ def test_class_folders_that_are_links_or_empty(tmp_path: Path) -> None:
     write(tmp_path / "set", "cat/1.png", "cat/deeper/2.png")
     (tmp_path / "set" / "dog").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set" / "cat" / "round").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "cat" / "itself").symlink_to("itself")
     (tmp_path / "set" / "cow").mkdir()
     (tmp_path / "set" / "emu").mkdir()
     found = open_dataset(str(tmp_path / "set"))

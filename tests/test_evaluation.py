@@ -441,10 +441,11 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
     # A run may be a stranger's: the data set that it names is opened where that is allowed.
     opened: list[str] = []
     monkeypatch.setattr(
-        "snellen.exam.parts.evaluation.open_dataset", lambda name: opened.append(name) or open_dataset(name)
+        "snellen.exam.parts.evaluation.data_set", lambda name: opened.append(name) or open_dataset(name)
     )
     (*_, unseen) = part.compare(right, swapped, ("one", "two"), tmp_path / "d", [tmp_path])
-    assert (opened, unseen.caption.endswith("none is shown but of a data set that is allowed.")) == ([], True)
+    reason = "none is shown, since the data set is not allowed, or not the same."
+    assert (opened, unseen.caption.endswith(reason)) == ([], True)
     paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c", [colours])
     assert (opened, picture.path.read_bytes() != unseen.path.read_bytes()) == ([str(colours)], True)
     assert "one is ahead by 40 points" in paragraph.text
@@ -452,6 +453,12 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
     assert picture.path.is_file()
     (refused,) = part.compare(right, tmp_path / "gone", ("one", "two"), tmp_path / "c", [])
     assert "Not compared photograph by photograph" in refused.text
+    # Nor is a name that is no path asked of the hub.
+    for folder in (right, swapped):
+        said = json.loads((folder / "evaluation.json").read_text())
+        (folder / "evaluation.json").write_text(json.dumps(said | {"dataset": "owner/name"}))
+    (*_, unseen) = part.compare(right, swapped, ("one", "two"), tmp_path / "e", [Path()])
+    assert (opened, unseen.caption.endswith(reason)) == ([str(colours)], True)
     with pytest.raises(InputError, match="none of the data set's classes"):
         part.run(dataclasses.replace(context, evaluate=()))  # the digits are no colours
 

@@ -25,11 +25,11 @@ from snellen.data.images import expand
 from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError
+from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
-from snellen.exam.parts import attack
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rule, read_trainings
 from snellen.exam.run import run_exam
@@ -555,9 +555,20 @@ def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snelle
     (home / "link").symlink_to(private)
     for file in private.iterdir():
         (home / "below" / file.name).symlink_to(file)
-    ways = {"absolute": str(private), "up": "../private", "link": "link", "below": "below"}
+    # A link inside the folder, to where another leads out of it.
+    for folder in ("first", "second"):
+        (home / folder).mkdir()
+        for file in private.iterdir():
+            shutil.copy(file, home / folder)
+    (home / "first" / "on").symlink_to("../second")
+    (home / "second" / "out").symlink_to(private)
+    ways = {"absolute": str(private), "up": "../private", "link": "link", "below": "below", "first": "first"}
     for number, (text, (way, place)) in enumerate(itertools.product(ELSEWHERE.values(), ways.items())):
-        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{text.format(place)}\n')
+        # Of what names a file and no folder, that is by one link only.
+        said = text.format(place)
+        if way == "first" and f"{place}/" in said:
+            said = text.format(f"{place}/on/out")
+        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{said}\n')
     (home / "here.toml").write_text('dataset = "private"\n')
     (home / "disk.toml").write_text('photographs = ["/**/*.png"]\n')
     (home / "round.toml").write_text('photographs = ["*/../../private/*.png"]\n')
@@ -589,7 +600,50 @@ def test_what_a_configuration_may_name(tmp_path: Path) -> None:
         config = read_exam_config(home / "exam.toml", allowed=allowed)
         assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
         assert Path(config.dataset[1]).resolve() == (home / place).resolve()
-        assert read_exam_config(home / "exam.toml", allowed=allowed).model == "tf_efficientnet_lite0"
+        model = read_exam_config(home / "exam.toml", allowed=allowed).model
+        assert model == ("tf_efficientnet_lite0" if allowed is None else "bundled:tf_efficientnet_lite0")
+
+
+def test_a_students_folder_is_nobodys_model_or_data(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """By the names of what is bundled, in the folder that a class is run from; nor is a file read by such a name."""
+    from snellen.exam.context import data_set
+
+    for name in ("digits", "tf_efficientnet_lite0"):
+        shutil.copytree(toy / "pool", tmp_path / name)
+        shutil.copy(toy / "net.safetensors", tmp_path / name / "model.safetensors")
+    (tmp_path / "exam.toml").write_text('evaluate = "digits"\n')
+    monkeypatch.chdir(tmp_path)
+    config = read_exam_config("exam.toml", allowed=[])
+    assert config.model == "bundled:tf_efficientnet_lite0"
+    for name in (*config.dataset, *config.evaluate, config.trained.dataset):
+        assert len(data_set(name)) == 500
+    # One's own configuration means the folder beside it, as it says.
+    own = read_exam_config("exam.toml")
+    assert [len(data_set(name)) for name in (*own.dataset, *own.evaluate)] == [12, 12]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret").write_text("secret")
+    for name, key in (("imagenet", "mapping"), ("numbered", "labels"), ("digits", "model_labels")):
+        (tmp_path / "in" / name).symlink_to(tmp_path / "secret")
+        (tmp_path / "in" / "exam.toml").write_text(f'{key} = "{name}"\n')
+        monkeypatch.chdir(tmp_path / "in")
+        with pytest.raises(InputError, match=f"{key}: {name!r} is not below the configuration's folder"):
+            read_exam_config("exam.toml", allowed=[])
+
+
+def test_what_the_command_line_replaces_is_not_looked_at(toy: Path, tmp_path: Path, snellen_command) -> None:
+    home = tmp_path / "in"
+    home.mkdir()
+    (home / "exam.toml").write_text(
+        f'parts = ["categories"]\nphotographs = ["{toy / "pool"}"]\nmodel = "{toy / "net.safetensors"}"\n'
+    )
+    own = ["--photographs", toy / "pool" / "red" / "1.png", *model_options(toy)]
+    done = snellen_command("exam", home / "exam.toml", "--allow", home, "--out", tmp_path / "run", *own)
+    assert done.returncode == 0, done.stderr
+    for left_out in (own[2:], own[:2]):
+        refused = snellen_command("exam", home / "exam.toml", "--allow", home, "--out", tmp_path / "run", *left_out)
+        assert (refused.returncode, "is not below the configuration's folder" in refused.stderr) == (2, True)
+    refused = snellen_command("exam", "--allow", home, "--out", tmp_path / "run")
+    assert (refused.returncode, "--allow: no configuration" in refused.stderr) == (2, True)
 
 
 def test_cells_are_no_formulas() -> None:
@@ -715,7 +769,7 @@ def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp
     assert (attacked["n"], attacked["points"][0]["accuracy"]["count"]) == (3, 0)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "In bad weather" in page
-    assert "robust accuracy within 200/255" in page
+    assert "under every attack within 200/255" in page
     (tmp_path / "exam.toml").write_text("corruptions = -1")
     refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
     assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)
@@ -735,11 +789,40 @@ def cells_run(path: Path) -> list[object]:
     return shown
 
 
+def test_a_strangers_answer_brings_no_code(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """What was edited in a folder that came with results is no cell of the notebook that is written there."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    config = ExamConfig(
+        model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
+        preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
+        photographs=(str(toy / "pool" / "red" / "1.png"),), parts=("categories",), appendix="none",
+    )  # fmt: skip
+    run_exam(config, tmp_path / "exam")
+    answer = tmp_path / "exam" / "categories" / "answer.json"
+    picture = 'x"); import os; (".png'
+    shutil.copy(tmp_path / "exam" / "categories" / "categories-1.png", tmp_path / "exam" / "categories" / picture)
+    for key, value in (("code", "import os; os.system('true')"), ("path", f"categories/{picture}")):
+        edited(answer, lambda v: next(b for b in v["answer"]["blocks"] if b["kind"] == "picture").update({key: value}))  # noqa: B023
+        run_exam(config, tmp_path / "exam", notebook=True)
+        cells = nbformat.read(tmp_path / "exam" / "report.ipynb", as_version=4).cells
+        sources = [cell.source for cell in cells if cell.cell_type == "code"]
+        assert len(sources) == 2
+        imported = [
+            node.names[0].name
+            for source in sources
+            for node in ast.walk(ast.parse(source.removeprefix("%matplotlib inline")))
+            if isinstance(node, ast.Import)
+        ]
+        assert imported == ["snellen"]
+        assert "os.system" not in "".join(sources)
+    edited(answer, lambda v: next(b for b in v["answer"]["blocks"] if b["kind"] == "picture").update(path="report.pdf"))
+    assert load_cached("categories", tmp_path / "exam") is None
+
+
 def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_path: Path, monkeypatch) -> None:
     """Moved to another place, where neither the photographs nor the absolute paths of the model are."""
-    # To draw the report's figures, and to search by the rule, would cost more than all else.
+    # To draw the report's figures would cost more than all else.
     monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
-    monkeypatch.setattr(attack, "_by_the_rule", lambda *_: [])
     pool = shutil.copytree(toy / "pool" / "red", tmp_path / "pool", ignore=shutil.ignore_patterns("[123].png"))
     config = ExamConfig(
         model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
@@ -759,13 +842,92 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     monkeypatch.chdir(moved)
     before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
     shown = cells_run(moved / "report.ipynb")
-    assert len(shown) == 10
+    assert len(shown) == 11
     assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 2
     assert isinstance(shown[2], Heatmap)
     assert isinstance(shown[3], Image.Image)  # the filters
-    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-4], shown[-2])]
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-2])]
     assert rows == [3, 5]  # original, noise, file; as it is and under four transforms
+    rule = read_rule()
+    drawn = [len(line.get_xdata()) for line in shown[-3].axes[0].lines]
+    assert drawn == [len(read_attacks()[0].curve), len(rule.curve)]
+    assert rule.name == read_attacks()[0].name
+    assert 0 < rule.norm <= 40
     assert {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()} == before
+
+
+def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """The notebook and the report's source; unchanged, they go with the exam that they were of."""
+    out = tmp_path / "out"
+    (tmp_path / "exam.toml").write_text('parts = ["categories"]\nappendix = "none"\n')
+    exam = ["exam", tmp_path / "exam.toml", "--photographs", toy / "pool" / "red" / "1.png", "--out", out]
+    exam += model_options(toy)
+    assert snellen_command(*exam, "--notebook", "--keep-source").returncode == 0
+    for name in ("report.ipynb", "source/report.typ", "source/discussion/categories.txt"):
+        written = (out / name).read_bytes()
+        (out / name).write_bytes(b"my own words")
+        before = (out / "manifest.json").read_bytes()
+        for options in ([], ["--notebook", "--keep-source"]):
+            refused = snellen_command(*exam, *options)
+            assert refused.returncode == 2
+            assert f"{out / name}: was changed since an exam wrote it (another name for it" in refused.stderr
+        assert ((out / name).read_bytes(), (out / "manifest.json").read_bytes()) == (b"my own words", before)
+        (out / name).write_bytes(written)
+    assert snellen_command(*exam).returncode == 0
+    assert not (out / "report.ipynb").exists()
+    assert not (out / "source").exists()
+
+
+def test_words_are_no_paths_in_a_notebook(tmp_path: Path, monkeypatch) -> None:
+    """Whatever lies in the working directory by the name of a target, a student, a model or a keyword."""
+    from snellen.exam.notebook import settings, setup
+    from snellen.runs.provenance import Provenance
+
+    for name in ("hen", "Ada", "torchvision", "bundled", "resnet18", "imagenet", "bilinear", "data", "mine"):
+        (tmp_path / name).mkdir()
+    for name in ("net.py", "classes.txt", "mine/model.safetensors"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    words = {"target": "hen", "student": "Ada", "model": "torchvision:resnet18", "model_labels": "imagenet"}
+    config = ExamConfig(
+        **words, preprocessing=PreprocessingConfig(interpolation="bilinear"), dataset=("digits", "data")
+    )
+    said = {fact.name: fact.value for fact in settings(config, Provenance.collect(), Path("out"))}
+    assert words == {name: said[name] for name in words}
+    assert (said["preprocessing"], said["dataset"]) == ("interpolation = bilinear", "digits, ../data")
+    assert "snellen.load('torchvision:resnet18', labels='imagenet', preprocessing=" in setup(config, Path("out"))
+    for model, called in (("resnet18", "resnet18"), ("mine", "../mine"), ("x" * 300, "x" * 300), ("a\0", "a\0")):
+        assert f"snellen.load({called!r})" in setup(ExamConfig(model=model), Path("out"))
+    for program in ("net.py", "./net.py:net.py", "net.py:make"):
+        config = ExamConfig(model="mine/model.safetensors", architecture=program, model_labels="classes.txt")
+        architecture = f"../{program.removeprefix('./')}"
+        said = f"'../mine/model.safetensors', architecture={architecture!r}, labels='../classes.txt'"
+        assert f"snellen.load({said})" in setup(config, Path("out"))
+
+
+def test_a_notebooks_words_are_as_they_stand() -> None:
+    """No list, no heading, no formula of what is none."""
+    from markdown_it import MarkdownIt
+
+    from snellen.exam.report.notebook import _plain
+
+    for text in (
+        "1. a",
+        "12) a",
+        "1.5 a",
+        "- a",
+        "---",
+        "+",
+        "# a",
+        "#",
+        "a\\(b\\)",
+        "\\",
+        "$x$ *a* _b_ c_d <i> &lt;",
+        "===",
+    ):
+        html = MarkdownIt().render(_plain(text))
+        assert html == f"<p>{text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}</p>\n"
+    assert "\\\\" not in _plain("a\\(b")
 
 
 def test_results_are_read_back_from_an_exams_folder_and_no_other(tmp_path: Path) -> None:

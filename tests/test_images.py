@@ -217,6 +217,21 @@ def test_standard_input() -> None:
     assert (done.stdout.strip(), done.stderr) == ("(64, 64)", "")
 
 
+def test_patterns_of_folders_alone(tmp_path: Path, monkeypatch, snellen_command) -> None:
+    """In the working directory, of what is no folder, of what is no path; and a link to itself ends no batch."""
+    (tmp_path / "a").mkdir()
+    for place in (tmp_path, tmp_path / "a"):
+        Image.new("RGB", (8, 8)).save(place / "1.png")
+    (tmp_path / "itself.png").symlink_to("itself.png")
+    monkeypatch.chdir(tmp_path)
+    assert (matches("**"), matches("a/**"), matches("*/**")) == (["."], ["a/"], ["a/"])
+    assert (matches("1.png/**"), matches("gone/**"), matches("*/**/*.png")) == ([], [], ["a/1.png"])
+    assert expand(["**"]) == expand(["."]) == ["1.png", "a/1.png", "itself.png"]
+    assert expand(["\0/**/*.png", "\0/*.png"]) == ["\0/**/*.png", "\0/*.png"]
+    done = snellen_command("classify", "**", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("itself.png: ")) == (2, 1), done.stderr
+
+
 def test_links_that_lead_round_and_folders_without_end(tmp_path: Path, snellen_command) -> None:
     """A pattern goes through each folder once: six links in a folder to itself are 6^40 ways, and none of them is gone.
 

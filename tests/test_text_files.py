@@ -70,9 +70,15 @@ def test_every_reader_says_so(reader: str, tmp_path: Path, snellen_command) -> N
     out = ["--out", tmp_path / "out"] if arguments[0] != "classify" else []
     done = snellen_command(*arguments, *out)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
-    said = "not JSON" if reader == "preprocessing" else "not a text file in UTF-8 but in UTF-16"
-    assert f"labels.csv: {said}" in done.stderr
+    assert "labels.csv: not a text file in UTF-8 but in UTF-16" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_misspelt_recipe_that_is_a_folder_too(tmp_path: Path, snellen_command) -> None:
+    (tmp_path / "plian").mkdir()
+    done = snellen_command("train", "digits", "--recipe", "plian", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, "plian: is a folder, not a file (plain, batchnorm, deep" in done.stderr) == (2, True)
+    assert "or a .toml file)" in done.stderr
 
 
 def test_a_mark_at_the_beginning_is_none_of_the_text(tmp_path: Path, snellen_command) -> None:

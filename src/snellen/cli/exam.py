@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from snellen.cli import options, output
+from snellen.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,14 +117,29 @@ def exam(
         config = config.with_photographs(photographs or (), labels, sample, sure, seed)
         return dataclasses.replace(config, quick=config.quick or quick)
 
+    # What takes the place of a file that a configuration names: that is not opened.
+    replaced = {
+        "photographs": bool(photographs),
+        "labels": bool(photographs) or photo_labels is not None,
+        "model": model is not None,
+        "model_labels": model is not None or bool(described.as_arguments()["labels"]),
+        "preprocessing": model is not None,
+        "dataset": quick,
+        "training": quick,
+        "training_runs": quick,
+    }
+    unopened = [key for key, is_replaced in replaced.items() if is_replaced]
     if len(configs) > 1:
         own = (("--summary", summary), ("--keep-source", keep_source), ("--notebook", notebook))
         output.exclusive(("several configurations", True), *own)
-        _take_many(configs, out, allow or [], change)
+        _take_many(configs, out, allow or [], change, unopened)
         return
     from snellen.exam.run import run_exam
 
-    settings = change(read_exam_config(configs[0], allowed=allow or None) if configs else ExamConfig())
+    if allow and not configs:
+        raise InputError("--allow: no configuration that could name files", "CONFIG, or no --allow")
+    read = read_exam_config(configs[0], allowed=allow or None, replaced=unopened) if configs else ExamConfig()
+    settings = change(read)
     with output.progress_bar(announced=True) as progress:
         result = run_exam(settings, out, keep_source=keep_source, notebook=notebook, progress=progress)
     for failure in (*result.unreadable, *result.failed):
@@ -139,12 +155,18 @@ def exam(
     output.finish(len(result.unreadable))
 
 
-def _take_many(configs: list[Path], out: Path, allowed: list[Path], change: Callable[[ExamConfig], ExamConfig]) -> None:
+def _take_many(
+    configs: list[Path],
+    out: Path,
+    allowed: list[Path],
+    change: Callable[[ExamConfig], ExamConfig],
+    replaced: list[str],
+) -> None:
     """Take them all; status 1 where one failed, 2 where only inputs were bad."""
     from snellen.exam.many import TABLE, run_exams, with_counts
 
     with output.progress_bar(announced=True) as progress:
-        entries = run_exams(configs, out, allowed=allowed, change=change, progress=progress)
+        entries = run_exams(configs, out, allowed=allowed, change=change, replaced=replaced, progress=progress)
     for one in entries:
         for problem in one.problems:
             output.complain(f"{one.name}: {problem}")

@@ -34,6 +34,7 @@ from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, fi
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
+from snellen.runs.text import exists
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -105,13 +106,15 @@ def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None =
 
 def matches(pattern: str) -> list[str]:
     """What a pattern matches, sorted; ``**`` stands for any folders, each once, however links lead round."""
+    if "\0" in pattern:  # no path
+        return []
     head, *rest = _ANY_FOLDERS.split(pattern, maxsplit=1)
     if not rest:
         return sorted(glob.glob(pattern))
-    starts = glob.glob(head) if glob.has_magic(head) else [head]
+    starts = glob.glob(head) if glob.has_magic(head) else [head or os.curdir]
     if not rest[0]:
-        return sorted(starts)
-    folders = (os.path.normpath(base) for start in starts for base, _ in _walked(start or os.curdir))
+        return sorted(filter(os.path.isdir, starts))
+    folders = (os.path.normpath(base) for start in starts for base, _ in _walked(start))
     below = (rest[0] if folder == os.curdir else os.path.join(glob.escape(folder), rest[0]) for folder in folders)
     return sorted({path for each in below for path in matches(each)})
 
@@ -120,7 +123,7 @@ def _files_below(folder: str) -> list[str]:
     """The files in and below a folder, sorted, without what machines leave behind; links to folders are followed."""
     files = (Path(base, name) for base, names in _walked(folder) for name in names if not is_left_behind(name))
     # A link that leads nowhere is one to name, when its turn comes.
-    return sorted(str(file) for file in files if file.is_file() or (file.is_symlink() and not file.exists()))
+    return sorted(str(file) for file in files if (file.is_file() if exists(file) else file.is_symlink()))
 
 
 def _walked(folder: str) -> Iterator[tuple[str, list[str]]]:
@@ -137,8 +140,19 @@ def _walked(folder: str) -> Iterator[tuple[str, list[str]]]:
             continue
         seen.add((about.st_dev, about.st_ino))
         # In turn rather than one inside the other: folders may be nested deeper than Python's stack.
-        todo += [entry.path for entry in entries if entry.is_dir() and not is_left_behind(entry.name)]
-        yield base, [entry.name for entry in entries if not entry.is_dir()]
+        folders, files = list[str](), list[str]()
+        for entry in entries:
+            (folders if is_folder(entry) else files).append(entry.name)
+        todo += [os.path.join(base, name) for name in folders if not is_left_behind(name)]
+        yield base, files
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder, links followed; one that leads to itself, or that may not be followed, is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def is_left_behind(name: str) -> bool:

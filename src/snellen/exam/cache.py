@@ -18,6 +18,8 @@ from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass
 
 _FILE = "answer.json"
+_PICTURES = (".png", ".svg", ".jpg")
+"""Endings of what a report shows as a picture."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,14 @@ def remove_cached(part: str, run: Path) -> None:
 def load_cached(part: str, run: Path) -> CachedAnswer | None:
     """The cached answer of ``part`` below ``run``.
 
-    None where there is none, or it is damaged, or a picture is gone or lies outside of ``run``, links followed: a run
-    may be a stranger's.
+    None where there is none, or it is damaged, or a picture is gone, is none by its ending, or lies outside of ``run``,
+    links followed: a run may be a stranger's.
     """
     home = run.resolve()
 
     def existing(path: Path) -> Path:
         picture = (run / path).resolve()
-        if not picture.is_file() or not picture.is_relative_to(home):
+        if not picture.is_file() or not picture.is_relative_to(home) or path.suffix.lower() not in _PICTURES:
             raise FileNotFoundError(path)
         return run / path
 

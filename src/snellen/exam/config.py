@@ -200,7 +200,10 @@ class ExamConfig:
 
 
 def read_exam_config(
-    path: str | Path, parts: Mapping[str, Part] = PARTS, allowed: Sequence[Path] | None = None
+    path: str | Path,
+    parts: Mapping[str, Part] = PARTS,
+    allowed: Sequence[Path] | None = None,
+    replaced: Collection[str] = (),
 ) -> ExamConfig:
     """Read and check a configuration.
 
@@ -209,6 +212,7 @@ def read_exam_config(
         parts: all parts there are, by name.
         allowed: of somebody else's configuration, the folders beside its own that it may name files of; None where it
             is one's own, which may name any.
+        replaced: keys of such a one that may name anything, since the caller puts something in place of it.
 
     Raises:
         InputError: no such file, not TOML, an unknown key or part, a part without its number, a value of the wrong
@@ -233,9 +237,9 @@ def read_exam_config(
             "which no configuration may run",
             "name it as `architecture` yourself",
         )
-    named = relative_to(path.parent, config)
+    named = relative_to(path.parent, config, strangers=allowed is not None)
     if allowed is not None:
-        for key, name in outside(path.parent, named, allowed):
+        for key, name in outside(path.parent, named, allowed, replaced):
             raise InputError(
                 f"{path}, line {_line_of_key(text, key)}: {key}: {shown(name)} is not below the configuration's folder",
                 "a file there, or its folder as `allow`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,12 @@ from snellen.errors import InputError
 from snellen.exam.context import photograph_names
 from snellen.runs import ledger
 from snellen.runs.files import free_name, write_bytes, write_json
+from snellen.runs.serialise import read_dataclass
 
 CONTENTS = "contents.json"
 PHOTOGRAPHS = "photographs"
+NOTEBOOK, SOURCE = "report.ipynb", "source"
+"""File and folder that a person may rewrite; of an earlier exam, they would show other results than the report."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,33 @@ def check_copies(run: Path, inputs: Iterable[str]) -> None:
         )
 
 
+def check_unchanged(run: Path) -> None:
+    """Refuse to begin an exam that would replace or remove what a person rewrote in an earlier one's folder.
+
+    Raises:
+        InputError: the notebook, or a file of the report's source, is not what an exam wrote.
+    """
+    try:
+        digests = read_dataclass(Contents, run / CONTENTS).digests
+    except InputError:  # no finished exam
+        return
+    for name, written in digests.items():
+        path = run / name
+        if (name == NOTEBOOK or name.startswith(f"{SOURCE}/")) and path.is_file() and digest(path) != written:
+            raise InputError(f"{path}: was changed since an exam wrote it", "another name for it, or another `out`")
+
+
 def remove_contents(run: Path) -> None:
-    """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished."""
+    """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished.
+
+    With it go the notebook and the report's source, since nothing else says whether a person rewrote them.
+    """
+    ledger.remove(run / NOTEBOOK)
+    for name in ledger.files_below(run / SOURCE):
+        ledger.remove(run / SOURCE / name)
+    for folder in (run / SOURCE / "discussion", run / SOURCE):
+        with contextlib.suppress(OSError):  # not there, or with files of the user's
+            folder.rmdir()
     ledger.remove(run / CONTENTS)
 
 

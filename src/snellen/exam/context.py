@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from snellen.data.datasets import open_dataset
+from snellen.data.datasets.base import ImageSet
+from snellen.data.datasets.digits import DIGITS, digits
 from snellen.data.images import read_image
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions
 from snellen.models.classifier import Classifier
@@ -95,6 +98,15 @@ def distinct_names(datasets: Sequence[str]) -> dict[str, str]:
         ends = ["/".join(part[-depth:]) for part in parts]
         names |= {one: end for one, end in zip(names, ends, strict=True) if ends.count(end) == 1}
     return names
+
+
+def data_set(name: str) -> ImageSet:
+    """The labelled photographs that an exam calls ``name``; ``digits`` are the package's, whatever lies here so called.
+
+    Raises:
+        InputError: as :func:`snellen.data.datasets.open_dataset`.
+    """
+    return digits() if name == DIGITS else open_dataset(name)
 
 
 def scored_on(context: Context) -> Sequence[str]:

@@ -6,7 +6,7 @@ import csv
 import datetime
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -67,6 +67,7 @@ def run_exams(
     *,
     allowed: Sequence[Path] = (),
     change: Callable[[ExamConfig], ExamConfig] = lambda config: config,
+    replaced: Collection[str] = (),
     parts: Mapping[str, Part] = PARTS,
     progress: Progress = SILENT,
 ) -> tuple[Entry, ...]:
@@ -82,6 +83,7 @@ def run_exams(
         out: run folder of them all.
         allowed: further folders that each of them may name files of.
         change: applied to each configuration that was read.
+        replaced: keys whose files ``change`` puts others in place of, so that what a configuration names is not opened.
         parts: all parts there are, by name and in order.
         progress: told which exam begins, and what :func:`snellen.run_exam` tells.
 
@@ -95,7 +97,7 @@ def run_exams(
     with Run(Path(out)) as run:
         for path, name in names.items():
             progress.note(f"{name}:")
-            read = functools.partial(read_exam_config, path, parts, allowed)
+            read = functools.partial(read_exam_config, path, parts, allowed, replaced)
             entries.append(_entry(name, read, run.path / name, change, parts, progress, shared))
         table = _with_twins(entries, run.path)
         write_json(run.path / f"{TABLE}.json", table)

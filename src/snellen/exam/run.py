@@ -17,9 +17,9 @@ from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, save_cached
 from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
-from snellen.exam.contents import check_copies, remove_contents, write_contents
+from snellen.exam.contents import NOTEBOOK, SOURCE, check_copies, check_unchanged, remove_contents, write_contents
 from snellen.exam.context import Context, fingerprints, photograph_names
-from snellen.exam.notebook import settings, setup
+from snellen.exam.notebook import code_of, settings, setup
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.report.document import Answer, Fact, Failed, first_page
@@ -28,11 +28,10 @@ from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
 from snellen.runs.files import Run, sweep, write_bytes
-from snellen.runs.ledger import check_output, remove
+from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint
 
-NOTEBOOK = "report.ipynb"
 _WORTH_SAYING = 30.0
 """Seconds; less need not be announced."""
 _OVERHEAD = 3.0
@@ -132,7 +131,8 @@ def run_exam(
         shared: what this exam shares with others; see :func:`snellen.exam.many.run_exams`.
 
     Raises:
-        InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace,
+        InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace, or
+            a notebook or a source of the report that was changed since an exam wrote it,
             or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
             names a part that there is not, or one without its number of photographs.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
@@ -144,6 +144,7 @@ def run_exam(
     config = first_look(config, parts) if config.quick else config
     shared = shared or Shared()
     with Run(Path(out)) as run:
+        check_unchanged(run.path)
         check_copies(run.path, [*expand(config.photographs), *sets])
         context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
@@ -156,12 +157,10 @@ def run_exam(
         write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
         if keep_source:
-            write_source(report, run.path / "source")
-        # Of an earlier exam in this folder, it would show other results than the report.
-        remove(run.path / NOTEBOOK)
+            write_source(report, run.path / SOURCE)
         if notebook:
             said = settings(config, context.provenance, run.path)
-            write_notebook(report, said, setup(config, run.path), run.path / NOTEBOOK)
+            write_notebook(report, said, setup(config, run.path), code_of(context, parts), run.path / NOTEBOOK)
         write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
         run.write_manifest(context.provenance)
     shared.add(run.path)

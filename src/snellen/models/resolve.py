@@ -21,6 +21,7 @@ from snellen.models.repository import CONFIG, HubRepository, LocalRepository, Re
 from snellen.models.timm_hub import from_timm, from_timm_repository
 from snellen.models.torchvision_hub import from_torchvision, is_torchvision
 from snellen.models.transformers_hub import from_transformers, is_transformers_config
+from snellen.runs.text import exists
 
 import timm  # isort: skip
 
@@ -74,7 +75,7 @@ def _from_package(name: str, options: LoadOptions) -> Pretrained:
 
 def named_on_the_hub(name: str) -> bool:
     """Whether ``name`` is a repository of somebody's on the hub, and nothing that lies on this machine."""
-    return name.startswith(_HUB) or (_OWNER_AND_NAME.fullmatch(name) is not None and not _exists(name))
+    return name.startswith(_HUB) or (_OWNER_AND_NAME.fullmatch(name) is not None and not exists(Path(name)))
 
 
 def _find(name: str, options: LoadOptions) -> Found:
@@ -87,11 +88,11 @@ def _find(name: str, options: LoadOptions) -> Found:
     if name.lower().endswith(".safetensors"):
         return from_file(Path(name), options)
     folder = Path(name)
-    if _exists(name) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
+    if exists(Path(name)) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
         return from_file(folder / MODEL_FILE, options)
     if options.architecture is not None:
         raise _not_needed(name)
-    if _exists(name) and (folder / CONFIG).is_file():
+    if exists(Path(name)) and (folder / CONFIG).is_file():
         return _from_repository(name, LocalRepository(folder), options)
     if name in BUNDLED:
         return from_package(name)
@@ -130,11 +131,3 @@ def _from_repository(name: str, repository: Repository, options: LoadOptions) ->
 def _is_bare(name: str) -> bool:
     """Whether a name is ``owner/name`` without a word that it is the hub's."""
     return _OWNER_AND_NAME.fullmatch(name) is not None
-
-
-def _exists(name: str) -> bool:
-    """Whether a file or folder has that name; one that can be no path, too long or with a null character, has not."""
-    try:
-        return Path(name).exists()
-    except (OSError, ValueError):
-        return False

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from snellen.errors import InputError, did_you_mean, shown
-from snellen.runs.text import read_bounded
+from snellen.runs.text import read_text
 
 T = TypeVar("T")
 
@@ -85,9 +85,9 @@ def read_json(path: Path, accepted: str = "") -> Any:
     """What a JSON file holds.
 
     Raises:
-        InputError: as :func:`snellen.runs.text.read_bounded`, or no JSON; ``accepted`` says what would be read.
+        InputError: as :func:`snellen.runs.text.read_text`, or no JSON; ``accepted`` says what would be read.
     """
-    return parse_json(read_bounded(path, accepted=accepted), str(path), accepted)
+    return parse_json(read_text(path, accepted=accepted or None), str(path), accepted)
 
 
 def parse_json(text: str | bytes, where: str, accepted: str) -> Any:

@@ -21,6 +21,14 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SAVE_AS = "save it as UTF-8; in Excel, as CSV UTF-8"
 
 
+def exists(path: Path) -> bool:
+    """Whether a path exists; a name that can be no path, too long or with a null character, does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def read_bounded(path: Path, most: int = LARGEST_FILE, accepted: str | None = None) -> bytes:
     """The bytes of a small file.
 

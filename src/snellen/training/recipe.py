@@ -141,13 +141,13 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     Raises:
         InputError: no such recipe, not TOML, an unknown key, a value of the wrong type or outside its range.
     """
-    path = Path(name)
+    path, accepted = Path(name), f"{', '.join(RECIPES)}, or a .toml file"
     if name in RECIPES:
         text = (resources.files("snellen.training") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
     elif os.path.exists(name):
-        text = read_text(path)
+        text = read_text(path, accepted=accepted)
     else:
-        offer = did_you_mean(name, RECIPES) or f"{', '.join(RECIPES)}, or a .toml file"
+        offer = did_you_mean(name, RECIPES) or accepted
         raise InputError(f"no recipe {name!r}", offer)
     try:
         values = tomllib.loads(text)

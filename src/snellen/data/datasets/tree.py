@@ -5,13 +5,15 @@ What machines leave behind is never data: hidden files and folders, and :data:`s
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from snellen.data.images import Source, is_left_behind
+from snellen.data.images import Source, is_folder, is_left_behind
 from snellen.errors import InputError
 from snellen.runs.text import decoded, read_bounded
 
@@ -120,13 +122,16 @@ def folder_tree(root: Path) -> Tree:
             if is_left_behind(entry.name):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
+            if is_folder(entry):
                 real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
                 if real not in above:
                     folders.append(path)
                     walk(path, (*above, os.path.realpath(entry.path)))
-            elif entry.is_file():
-                files[path] = entry.stat().st_size
+                continue
+            with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself
+                about = entry.stat()
+                if stat.S_ISREG(about.st_mode):
+                    files[path] = about.st_size
 
     try:
         walk("", (os.path.realpath(root),))

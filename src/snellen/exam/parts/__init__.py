@@ -47,6 +47,10 @@ class Part:
         compare: function that holds two answers against each other, from their folders, the names of the two exams, a
             folder to draw into, and the folders that data sets may be opened in; None where their findings and figures
             side by side are all.
+        code: function that gives, from the context and a picture's file name, Python that draws the picture anew in the
+            report's notebook, where ``snellen``, ``classifier`` and the list ``photographs`` are bound, and so is what
+            cells before it bind; empty shows the file, and so does None. It is never read from a folder, which may be a
+            stranger's.
     """
 
     title: str
@@ -63,6 +67,7 @@ class Part:
     long: bool = False
     wanted_by: str = ""
     compare: Callable[[Path, Path, tuple[str, str], Path, Sequence[Path]], list[Block]] | None = None
+    code: Callable[[Context, str], str] | None = None
 
 
 PARTS: Mapping[str, Part] = {
@@ -85,6 +90,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.models.predictions:softmax, top_predictions",
         ),
         references=categories.REFERENCES,
+        code=categories.code,
     ),
     "evaluation": Part(
         title="How well it does its job",
@@ -150,6 +156,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.heatmap:grad_cam",
         ),
         references=features.REFERENCES,
+        code=features.code,
     ),
     "probe": Part(
         title="What it can learn from few",
@@ -194,6 +201,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.filters:stretched, mosaic",
         ),
         references=training.REFERENCES,
+        code=training.code,
         long=True,
     ),
     "attack": Part(
@@ -220,6 +228,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.attacks.verify:verify, norm, uniform_noise",
         ),
         references=attack.REFERENCES,
+        code=attack.code,
     ),
     "stress": Part(
         title="A turn of the head",
@@ -235,6 +244,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.robustness.spectrum:high_frequency_energy",
         ),
         references=stress.REFERENCES,
+        code=stress.code,
         cover=stress.cover,
         needs=("attack",),
     ),

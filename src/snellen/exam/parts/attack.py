@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,6 +38,10 @@ from snellen.exam.results import read_attacks
 
 attacks = read_attacks()
 """
+_CODE_OF_THE_RULE = """from snellen.attacks.figures import draw_probability_curves
+from snellen.exam.results import read_rule
+
+draw_probability_curves({"Auto-PGD": attacks[0], "the assignment's update": read_rule()})"""
 _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 20
 _SECONDS_OF_A_MEGAPIXEL = 0.08
@@ -129,7 +134,6 @@ def run(context: Context) -> Answer:
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white.",
             0.66,
-            code=f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])",
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -192,9 +196,21 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
                 "nothing changes; of a large photograph every few pixels, as they are), and the file that holds both "
                 "with its new most likely class."
             )
-        code = f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
-        pictures.append(Picture(path, caption, 0.92, code=code if start else f"{_CODE}{code}"))
+        pictures.append(Picture(path, caption, 0.92))
     return pictures
+
+
+def code(_: Context, picture: str) -> str:
+    """Python that draws ``picture`` anew in a notebook; empty where none does."""
+    if picture == "details.png":
+        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+    if picture == "rule.png":
+        return _CODE_OF_THE_RULE
+    numbered = re.fullmatch(r"attacks(?:-([1-9]\d{0,2}))?\.png", picture)
+    if numbered is None:
+        return ""
+    start = (int(numbered[1] or 1) - 1) * _ROWS_OF_A_PICTURE
+    return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
 def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
@@ -212,9 +228,6 @@ def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
             picture,
             f"P(y_fool) on {Path(strong.name).name} at each gradient, and how steep it is there, of both searches.",
             0.66,
-            code="from snellen.attacks.figures import draw_probability_curves\n"
-            "from snellen.exam.results import read_rule\n\n"
-            'draw_probability_curves({"Auto-PGD": attacks[0], "the assignment\'s update": read_rule()})',
         ),
         Discussion(discuss_rule(rule, strong, _CONSTANT_LAMBDA)),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,12 +94,20 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
         path = context.folder / f"categories-{len(pictures) + 1}.png"
         write_figure(path, draw_classifications(rows))
         caption = "Each photograph, and the three most probable categories with their probabilities."
-        code = (
-            "from snellen.inspect.figures import draw_classifications\n\n"
-            f"draw_classifications(snellen.classify(classifier, photographs[{start}:{start + len(rows)}]))"
-        )
-        pictures.append(Picture(path, caption, 0.85, code=code))
+        pictures.append(Picture(path, caption, 0.85))
     return pictures
+
+
+def code(_: Context, picture: str) -> str:
+    """Python that draws ``picture`` anew in a notebook; empty where none does."""
+    numbered = re.fullmatch(r"categories-([1-9]\d?)\.png", picture)
+    if numbered is None:
+        return ""
+    start = (int(numbered[1]) - 1) * _ROWS_OF_A_PICTURE
+    return (
+        "from snellen.inspect.figures import draw_classifications\n\n"
+        f"draw_classifications(snellen.classify(classifier, photographs[{start}:{start + _ROWS_OF_A_PICTURE}]))"
+    )
 
 
 def _indices(context: Context) -> str:

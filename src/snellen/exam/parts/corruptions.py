@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from snellen.data.datasets import open_dataset
 from snellen.evaluation.corrupted import CorruptionResult, evaluate_corruptions
 from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from snellen.evaluation.files import CORRUPTIONS_FIGURE, write_corruptions
-from snellen.exam.context import Context, scored_on, short_name
+from snellen.exam.context import Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
 from snellen.prose import plain, share
@@ -24,13 +23,13 @@ _ENGINES_SPEED = 3
 def inputs(context: Context) -> object:
     """What decides the answer: the data set, how many of its photographs, and the mapping of its classes."""
     name = scored_on(context)[0]
-    return name, open_dataset(name).fingerprint, context.corruptions, mapping_fingerprint(context)
+    return name, data_set(name).fingerprint, context.corruptions, mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each photograph under each corruption at each severity."""
     trials = 1 + len(CORRUPTIONS) * len(SEVERITIES)
-    every = len(open_dataset(scored_on(context)[0]))
+    every = len(data_set(scored_on(context)[0]))
     count = min(context.corruptions or every, every)
     return count * trials * (seconds_of_pass / _ENGINES_SPEED + _SECONDS_OF_CORRUPTING)
 
@@ -40,7 +39,7 @@ def run(context: Context) -> Answer:
     name = scored_on(context)[0]
     result = evaluate_corruptions(
         context.classifier,
-        name,
+        data_set(name),
         most=context.corruptions or None,
         mapping=mapping_of(context),
         seed=context.seed,

@@ -6,9 +6,8 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, with_splits
-from snellen.data.datasets.digits import DIGITS, digits
+from snellen.data.datasets.digits import DIGITS
 from snellen.errors import InputError
 from snellen.evaluation.comparison import compare_answers
 from snellen.evaluation.discussion import discuss
@@ -25,13 +24,14 @@ from snellen.evaluation.files import (
     write_evaluation,
 )
 from snellen.evaluation.matching import read_mapping
-from snellen.exam.context import Context, distinct_names, scored_on, short_name
+from snellen.exam.context import Context, data_set, distinct_names, scored_on, short_name
 from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
 from snellen.prose import called, interval, share
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
+from snellen.runs.text import exists
 
 REFERENCES = (
     "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
@@ -44,6 +44,7 @@ REFERENCES = (
 )
 _HARDEST = 10
 _NAMED_CLASSES = 4
+_NONE_SHOWN = "; none is shown, since the data set is not allowed, or not the same"
 _FEWEST = 5
 """Photographs of the largest class from which on classes are shown one by one."""
 _FIGURES = {
@@ -63,12 +64,12 @@ _FIGURES = {
 
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, and the mapping of their classes."""
-    return [(name, open_dataset(name).fingerprint) for name in scored_on(context)], mapping_fingerprint(context)
+    return [(name, data_set(name).fingerprint) for name in scored_on(context)], mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: a pass for each photograph of the data sets."""
-    return seconds_of_pass * sum(len(open_dataset(name)) for name in scored_on(context))
+    return seconds_of_pass * sum(len(data_set(name)) for name in scored_on(context))
 
 
 def run(context: Context) -> Answer:
@@ -81,7 +82,7 @@ def run(context: Context) -> Answer:
     results = []
     for dataset, name in names.items():
         folder = _folder(context.folder, name, len(names))
-        result = evaluate(context.classifier, dataset, mapping=mapping, seed=context.seed, out=folder)
+        result = evaluate(context.classifier, data_set(dataset), mapping=mapping, seed=context.seed, out=folder)
         figures = write_evaluation(result, folder)
         results.append(result)
         if len(names) > 1:
@@ -134,7 +135,7 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed:
             Picture(
                 folder / DISAGREEMENTS,
                 f"Photographs that only {first} gets right (above) and that only {second} does (below), each with "
-                f"what the other takes it for{'' if source else '; none is shown but of a data set that is allowed'}.",
+                f"what the other takes it for{'' if source else _NONE_SHOWN}.",
             ),
         ]
     return blocks
@@ -142,10 +143,11 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed:
 
 def _source(dataset: str, data: str, allowed: Sequence[Path]) -> ImageSet | None:
     """The data set, for pictures, where it may be opened, and is the same, whole or its test split."""
-    if dataset != DIGITS and leads_out(dataset, allowed):
+    # A name that is no path would be asked of the hub.
+    if dataset != DIGITS and (not exists(Path(dataset)) or leads_out(dataset, allowed)):
         return None
     with contextlib.suppress(InputError):
-        found = digits() if dataset == DIGITS else open_dataset(dataset)
+        found = data_set(dataset)
         candidates = [found, *(with_splits(found, [split]) for split in found.splits)]
         return next((one for one in candidates if one.fingerprint == data), None)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +64,6 @@ def run(context: Context) -> Answer:
                 "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
                 "smoothed.",
                 0.74,
-                code=_code(context, layer.name, first=layer is result.layers[0]),
             )
             for layer, path in pictures
         ),
@@ -93,7 +93,6 @@ def run(context: Context) -> Answer:
             f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
             "the network's input.",
             0.7,
-            code="snellen.heatmap(classifier, photographs[0])",
         ),
         Paragraph(discuss_heatmap(heat)),
     )
@@ -108,8 +107,14 @@ def run(context: Context) -> Answer:
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
 
 
-def _code(context: Context, layer: str, first: bool) -> str:
-    """What draws a layer's maps in a notebook; the first computes those of all."""
+def code(context: Context, picture: str) -> str:
+    """Python that draws ``picture`` anew in a notebook, the first layer's for all of them; empty where none does."""
+    if picture == "heatmap.png":
+        return "snellen.heatmap(classifier, photographs[0])"
+    numbered = re.fullmatch(r"maps-([1-9]\d{0,2})\.png", picture)
+    if numbered is None:
+        return ""
+    place = int(numbered[1]) - 1
     asked = [
         f", {name}={list(chosen)!r}"
         for name, chosen in (("layers", context.features.layers), ("channels", context.features.channels))
@@ -119,7 +124,7 @@ def _code(context: Context, layer: str, first: bool) -> str:
         "from snellen.inspect.figures import draw_layer\n\n"
         f"maps = snellen.feature_maps(classifier, photographs[0]{''.join(asked)})\n"
     )
-    return f"{maps if first else ''}draw_layer(maps, {layer!r})"
+    return f"{'' if place else maps}draw_layer(maps, maps.layers[{place}].name)"
 
 
 def _which(context: Context) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.data.datasets import open_dataset
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
-from snellen.exam.context import Context, distinct_names
+from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.prose import called
 from snellen.runs.files import Run
@@ -37,12 +36,12 @@ ASKED = (
 
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, and the kind of classifier."""
-    return [(name, open_dataset(name).fingerprint) for name in context.datasets], context.probe
+    return [(name, data_set(name).fingerprint) for name in context.datasets], context.probe
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: a pass for each image of the data sets."""
-    return seconds_of_pass * sum(len(open_dataset(name)) for name in context.datasets)
+    return seconds_of_pass * sum(len(data_set(name)) for name in context.datasets)
 
 
 def run(context: Context) -> Answer:
@@ -58,7 +57,7 @@ def run(context: Context) -> Answer:
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
         kind = context.probe.classifier
         kinds: tuple[ClassifierKind, ...] = (kind, "ridge" if kind != "ridge" else "logistic")
-        result, other = probe_kinds(context.classifier, dataset, kinds, seed=context.seed)
+        result, other = probe_kinds(context.classifier, data_set(dataset), kinds, seed=context.seed)
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from snellen.attacks.files import write_robustness
 from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult, robust_accuracy
-from snellen.data.datasets import open_dataset
 from snellen.evaluation.labelled import labelled_photographs
-from snellen.exam.context import Context, scored_on, short_name
+from snellen.exam.context import Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
 from snellen.prose import counted, word
@@ -26,12 +25,12 @@ takes some 12,000."""
 def inputs(context: Context) -> object:
     """What decides the answer: the data set, how many of its photographs, the bound, the mapping of its classes."""
     name = scored_on(context)[0]
-    return name, open_dataset(name).fingerprint, context.robust_accuracy, context.epsilon, mapping_fingerprint(context)
+    return name, data_set(name).fingerprint, context.robust_accuracy, context.epsilon, mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes where photographs fall early; see :data:`_PASSES`."""
-    every = len(open_dataset(scored_on(context)[0]))
+    every = len(data_set(scored_on(context)[0]))
     return min(context.robust_accuracy or every, every) * _PASSES * seconds_of_pass
 
 
@@ -40,7 +39,7 @@ def run(context: Context) -> Answer:
     name = scored_on(context)[0]
     chosen = labelled_photographs(
         context.classifier,
-        open_dataset(name),
+        data_set(name),
         most=context.robust_accuracy or None,
         mapping=mapping_of(context),
         seed=context.seed,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.data.datasets import open_dataset
 from snellen.data.datasets.digits import DIGITS
 from snellen.errors import SnellenError
-from snellen.exam.context import Context, short_name
+from snellen.exam.context import Context, data_set, short_name
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
@@ -68,14 +68,14 @@ def inputs(context: Context) -> object:
     """What decides the answer: the runs that were made before, or the images to train on."""
     if context.training_runs:
         return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
-    return context.training, open_dataset(context.training).fingerprint, context.epochs
+    return context.training, data_set(context.training).fingerprint, context.epochs
 
 
 def seconds(context: Context, _: float) -> float:
     """Seconds that :func:`run` takes, roughly: the trainings, where none is shown in their place."""
     if context.training_runs:
         return 0.0
-    images = len(open_dataset(context.training))
+    images = len(data_set(context.training))
     return images * sum(seconds_per_image(recipe) for recipe in recipes(context.training, context.epochs))
 
 
@@ -131,7 +131,7 @@ def _shortfalls(data: TrainingData) -> list[tuple[str, str]]:
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
     runs: list[tuple[Path, Sequence[TrainingResult]]] = []
     own = recipes(context.training, context.epochs)
-    data = load_data(context.training, own[0].size)
+    data = load_data(data_set(context.training), own[0].size)
     for recipe in own:
         folder = context.folder / recipe.network
         device = str(context.classifier.device)
@@ -203,7 +203,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks += [Discussion(why)] if why else []
     blocks += [_ablations()] if _is_own_deep(result.recipe) else []
     blocks += _filters(pictured, result)
-    blocks.append(Picture(curves, _curves_caption(len(runs)), code=_curves_code(len(shown), first=len(runs) == 1)))
+    blocks.append(Picture(curves, _curves_caption(len(runs))))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
@@ -217,7 +217,6 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
             pictured / CONFUSION,
             f"{name}: true classes (rows) against predicted ones (columns).",
             0.5,
-            code=f"draw_confusion(trainings[{len(shown) - len(of_run)}])",
         )
     )
     return blocks
@@ -256,14 +255,24 @@ def _curves_caption(runs: int) -> str:
     return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
 
 
-def _curves_code(count: int, first: bool) -> str:
-    """What draws the curves of the first ``count`` trainings in a notebook."""
+def code(context: Context, picture: str) -> str:
+    """Python that draws ``picture`` anew in a notebook, of a network its curves first; empty where none does."""
+    if picture.endswith(CONFUSION):
+        return "draw_confusion(network)"
+    numbered = re.fullmatch(r"curves-([1-9]\d{0,2})\.png", picture)
+    if numbered is None:
+        return ""
+    seeds = [len(read_results(Path(folder))) for folder in context.training_runs] or [1] * len(ASSIGNMENT)
+    before = sum(seeds[: int(numbered[1]) - 1])
     read = (
         "from snellen.exam.results import read_trainings\n"
         "from snellen.training.figures import draw_confusion, draw_curves\n\n"
         "trainings = read_trainings()\n"
     )
-    return f"{read if first else ''}draw_curves(trainings[:{count}])"
+    return (
+        f"{'' if before else read}network = trainings[{before}]\n"
+        f"draw_curves(trainings[:{sum(seeds[: int(numbered[1])])}])"
+    )
 
 
 def _filters(pictured: Path, result: TrainingResult) -> list[Block]:

@@ -60,15 +60,12 @@ class Picture:
         caption: one or two sentences.
         width: share of the text width, in (0, 1].
         alt: what is seen, for those who cannot see it; empty where the caption says it.
-        code: Python that draws it anew in the report's notebook, where ``snellen``, ``classifier`` and the list
-            ``photographs`` are bound, and so is what cells before it bind; empty shows the file.
     """
 
     path: Path
     caption: str
     width: float = 1.0
     alt: str = ""
-    code: str = ""
     kind: Literal["picture"] = field(default="picture", init=False)
 
 

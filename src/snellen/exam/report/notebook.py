@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,23 @@ from snellen.exam.report.document import (
 )
 from snellen.runs.files import write_text
 
-_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#])|(?<=^\d)[.)](?=\s)")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#-]|$)")
 """What Markdown would take for more than a character; an underscore inside a word is none."""
+_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+"""What begins an item of a numbered list."""
 
 
-def write_notebook(report: Report, settings: Sequence[Fact], setup: str, path: Path) -> None:
+Code = Callable[[str, str], str]
+
+
+def write_notebook(report: Report, settings: Sequence[Fact], setup: str, code: Code, path: Path) -> None:
     """Write ``report`` as a notebook in the format 4.5, without outputs; the same report gives the same bytes.
 
     Args:
         report: what is shown. Its pictures lie in the notebook's folder or below.
         settings: what was examined and how, as names and values.
         setup: Python of the first cell: it binds what the pictures' code uses.
+        code: gives, from a section's name and a picture's file name, Python that draws it anew; empty shows the file.
         path: notebook, in the exam's folder.
 
     Raises:
@@ -46,7 +52,7 @@ def write_notebook(report: Report, settings: Sequence[Fact], setup: str, path: P
     """
     cells = [_front(report), *_checklist(report.checklist), _code(setup)]
     for section in report.sections:
-        cells += _section(section, path.parent)
+        cells += _section(section, code, path.parent)
     cells += [_references(report.references), _settings([*report.summary, *settings])]
     numbered = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, 1)]
     notebook = {
@@ -73,7 +79,9 @@ def _code(text: str) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """``text`` on one line, so that Markdown prints it as it stands."""
-    return _SPECIAL.sub(lambda found: f"\\{found.group(0)}", " ".join(text.split()))
+    # Two backslashes before a bracket would begin a formula.
+    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", " ".join(text.split()))
+    return _NUMBER.sub(r"\1\\\2", escaped)
 
 
 def _front(report: Report) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def _answered(item: Item) -> str:
     return item.data if item.answered else f"Not in full: {item.data}"
 
 
-def _section(section: Section, folder: Path) -> Iterator[dict[str, Any]]:
+def _section(section: Section, code: Code, folder: Path) -> Iterator[dict[str, Any]]:
     """A cell of text up to each picture, and one of code for the picture."""
     text = [f"## {_plain(section.title)}"]
     text += [f"*{_plain(section.assignment)}*"] if section.assignment else []
@@ -108,7 +116,8 @@ def _section(section: Section, folder: Path) -> Iterator[dict[str, Any]]:
         if text:
             yield _markdown("\n\n".join(text))
         for picture in pictures:
-            yield _code(picture.code or f"snellen.read_image({picture.path.relative_to(folder).as_posix()!r})")
+            file = f"snellen.read_image({picture.path.relative_to(folder).as_posix()!r})"
+            yield _code(code(section.name, picture.path.name) or file)
         assert isinstance(block, Picture | FigureRow)  # nothing else has pictures
         text = [f"*{_plain(block.caption)}*"] if block.caption else []
     if text:
