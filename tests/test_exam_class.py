@@ -715,7 +715,7 @@ def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp
     assert (attacked["n"], attacked["points"][0]["accuracy"]["count"]) == (3, 0)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "In bad weather" in page
-    assert "robust accuracy within 200/255" in page
+    assert "under every attack within 200/255" in page
     (tmp_path / "exam.toml").write_text("corruptions = -1")
     refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
     assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)
