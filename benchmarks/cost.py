@@ -21,6 +21,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from PIL import Image
 
 import snellen
+from snellen.attacks.config import AttackConfig
 from snellen.attacks.fused import fastest_precision
 from snellen.data.datasets.base import Example
 from snellen.data.images import expand, map_images, read_array, read_pixels
@@ -204,7 +205,8 @@ def epsilon_curve(classifier: snellen.Classifier, most: int, product: float) -> 
     points, limit = [], []
     for steps in (1, 2, 4, 8, 16):
         start = time.perf_counter()
-        attacked = snellen.attack(classifier, pixels, "space shuttle", f"{steps}/255", steps=most)
+        config = AttackConfig("space shuttle", f"{steps}/255", steps=most)
+        attacked = snellen.attack(classifier, pixels, config=config)
         points.append((steps, time.perf_counter() - start))
         # A gradient is a pass forward and one back, which is two products for each of the former's.
         limit.append(attacked.gradients * 3 * operations_of_pass(classifier) / product)

@@ -503,7 +503,7 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     found = json.loads(run.stdout)
     assert (found["accuracy"]["n"], found["matched_by"], found["comparison"]) == (4, {"wordnet": 4}, None)
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json", "calibration.png"}
+    assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json", "confusion.png"}
     required = snellen_command(
         "evaluate", tmp_path / "set", "--out", tmp_path / "out", "--transforms", "--most", "1",
         "--require", "accuracy.low>=0.99",

@@ -214,3 +214,21 @@ def test_hooks_and_mode_are_as_found() -> None:
 def test_layers_are_found_inside_inference_mode() -> None:
     with torch.inference_mode():
         assert len(classifier_of(Reused(), 8, 2).layers) == 4
+
+
+@pytest.mark.parametrize(("size", "classes", "grid"), [((32, 32), 0, (4, 4)), ((32, 64), 1, (4, 8))])
+def test_tokens_of_a_network_that_shows_no_map(size: tuple[int, int], classes: int, grid: tuple[int, int]) -> None:
+    """Patches cut out and laid in a row, as TNT does: they are as many as a map of the input's proportions has."""
+
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.unfold, self.project = nn.Unfold(8, stride=8), nn.Linear(192, 6)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            tokens = self.project(self.unfold(inputs).transpose(1, 2))
+            return torch.cat([tokens[:, :classes] * 0, tokens], dim=1)
+
+    (layer, *_) = find_layers(nn.Sequential(Patches(), nn.LayerNorm(6)), torch.zeros(1, 3, *size))[::-1]
+    assert (layer.shape.layout, layer.shape.channels, layer.shape.prefix) == ("tokens", 6, classes)
+    assert (layer.shape.height, layer.shape.width) == grid

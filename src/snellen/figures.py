@@ -35,6 +35,9 @@ STYLE: Mapping[str, Any] = {
     "ytick.labelsize": 8,
     "legend.frameon": False,
     "figure.dpi": 150,
+    # A figure that is laid out keeps its places, whatever a user's own settings say.
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "savefig.dpi": 200,
     # Labels and file names are text, whatever they hold.
     "text.parse_math": False,
@@ -128,8 +131,10 @@ def lay_out(figure: Figure) -> None:
         return
     before = figure.dpi
     figure.dpi = STYLE["savefig.dpi"]
-    engine.execute(figure)
-    figure.dpi = before
+    try:
+        engine.execute(figure)
+    finally:
+        figure.dpi = before
     figure.set_layout_engine(None)
 
 

@@ -142,8 +142,9 @@ def _cover(finished: Sequence[FinishedPart], folder: Path) -> Picture | None:
 def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mapping[str, Part]) -> list[Item]:
     """What the assignment asks for, in its order, and where the report answers it."""
     by_name = {one.name: one for one in finished}
-    collaborators = ", ".join(config.collaborators) or "nobody is named in the configuration (collaborators)"
-    items = [Item("Instructions", "The people worked with", FRONT, "", collaborators)]
+    named = ", ".join(config.collaborators)
+    missing = "the configuration names nobody (collaborators)"
+    items = [Item("Instructions", "The people worked with", FRONT, "", named or missing, answered=bool(named))]
     for name, part in parts.items():
         for problem, asked, heading in part.asked:
             items.append(_item(problem, asked, heading, name, by_name.get(name)))
@@ -212,10 +213,14 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
 
 
 def _references(model: str, finished: Sequence[FinishedPart]) -> tuple[str, ...]:
-    """What the report rests on: the tools, the model's paper where its family is known, and the parts' publications."""
+    """What the report rests on: the tools, the model's paper where its family is known, and each section's papers."""
     family = [paper for name, paper in _PAPERS.items() if name in model.lower()][:1]
-    of_parts = (reference for one in finished for reference in one.part.references)
-    return tuple(dict.fromkeys([*_TOOLS, *family, *of_parts]))
+    sections: dict[str, list[str]] = {}
+    for one in finished:
+        for reference in one.part.references:
+            sections.setdefault(reference, []).append(f"“{one.part.title}”")
+    of_parts = (f"{reference} For {listed(titles)}." for reference, titles in sections.items())
+    return (*dict.fromkeys([*_TOOLS, *family]), *of_parts)
 
 
 def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
@@ -255,10 +260,10 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     own = [one.part.title for one in finished if one.name in config.discussion]
     if not own:
         return (
-            "Every sentence of this report is computed from its numbers by Snellen; none was written by hand for this "
-            "occasion."
+            "The sentences of this report were written by Snellen: numbers and verdicts are computed from this run, "
+            "explanations are fixed text. None was written by hand for this occasion."
         )
     return (
-        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; every other sentence "
-        "of this report is computed from its numbers by Snellen."
+        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; the other sentences by "
+        "Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
     )

@@ -240,6 +240,17 @@ class _Survey:
                 prefix = output.shape[1] - grid.height * grid.width
                 if 0 <= prefix <= _MOST_PREFIX_TOKENS:
                     return MapShape("tokens", output.shape[2], grid.height, grid.width, prefix)
+            return None if self._found else self._grid_of_tokens(*output.shape[1:])
+        return None
+
+    def _grid_of_tokens(self, tokens: int, channels: int) -> MapShape | None:
+        """The map of so many tokens, one of them a class token perhaps, in a network that has shown none: TNT's."""
+        full_height, full_width = self._input
+        for prefix in (0, 1):
+            height = math.isqrt((tokens - prefix) * full_height // full_width)
+            width = height * full_width // full_height
+            if height * width == tokens - prefix and height * full_width == width * full_height and height > 1:
+                return MapShape("tokens", channels, height, width, prefix)
         return None
 
     def _is_grid(self, height: int, width: int) -> bool:

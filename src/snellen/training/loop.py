@@ -139,8 +139,8 @@ def train_epoch(training: Training, epoch: int, progress: Progress = SILENT) -> 
     for inputs, targets, whole in batches(training, epoch):
         with precision(processes.device):
             learned = _adversarial(training, inputs, targets, whole, noise) if recipe.adversarial.epsilon else inputs
-            normalised = training.preprocessing.normalise(learned).contiguous(memory_format=torch.channels_last)
-            logits = network(normalised).float()
+            normalised = training.preprocessing.normalise(learned)
+            logits = network(normalised.contiguous(memory_format=torch.channels_last)).float()
         # The members of an ensemble answer each for itself, (members, n, classes), and have a loss each.
         members = logits if logits.ndim == 3 else logits[None]
         loss = functional.cross_entropy(

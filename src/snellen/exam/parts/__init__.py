@@ -222,7 +222,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.data.preprocessing:Preprocessing.preprocess",
             "snellen.attacks.search:Ball, Criterion.confidence, Criterion.is_met, probability, "
             "log_probability_or_margin",
-            "snellen.attacks.gradient_ascent:gradient_ascent",
+            "snellen.attacks.gradient_ascent:gradient_ascent, searched_gradient_ascent",
             "snellen.attacks.apgd:checkpoints, apgd",
             "snellen.attacks.batch:round_to_bytes, _evaluate",
             "snellen.attacks.verify:verify, norm, uniform_noise",

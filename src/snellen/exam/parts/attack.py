@@ -17,7 +17,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called
+from snellen.prose import called, word
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -121,19 +121,12 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"{context.chosen} Each of these {len(context.photographs)} is to be seen as a "
+            f"{context.chosen} {_each(len(context.photographs))} is to be seen as a "
             f"{attacks[0].target.label} by {called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''} Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
-        ),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
-        Picture(
-            details,
-            "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
-            "stretched so that its bound is black and white.",
-            0.66,
         ),
         Table(
             ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
@@ -159,6 +152,16 @@ def run(context: Context) -> Answer:
     ]
     if reasons:
         blocks.append(Points(reasons))
+    blocks += [
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
+        Picture(
+            details,
+            "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
+            "stretched so that its bound is black and white."
+            + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
+            0.66,
+        ),
+    ]
     blocks.append(Discussion(discuss_attacks(attacks)))
     blocks += _by_the_rule(context, attacks[0])
     successes = sum(one.attacked.success for one in attacks)
@@ -179,6 +182,10 @@ def run(context: Context) -> Answer:
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names),
     )
+
+
+def _each(count: int) -> str:
+    return "It" if count == 1 else f"Each of the {word(count)}"
 
 
 def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Picture]:

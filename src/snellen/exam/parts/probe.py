@@ -20,6 +20,10 @@ from snellen.transfer.published import PETS_BASELINES, Baseline
 REFERENCES = (
     "Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.",
     "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
+    "Jean-Bastien Grill et al. Bootstrap Your Own Latent. NeurIPS 2020. arXiv 2006.07733.",
+    "Ting Chen et al. A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020. arXiv "
+    "2002.05709.",
+    "Maxime Oquab et al. DINOv2: Learning Robust Visual Features without Supervision. 2023. arXiv 2304.07193.",
     "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.",
     "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.",
 )

@@ -41,6 +41,10 @@ REFERENCES = (
     "Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.",
     "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
     "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.",
+    "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
+    "Dan Hendrycks and Kevin Gimpel. Gaussian Error Linear Units. 2016. arXiv 1606.08415.",
+    "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. "
+    "2017. arXiv 1708.04552.",
     "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
     "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
     "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
