@@ -25,7 +25,7 @@ check: $(VENV)/.installed-dev site
 
 # The theme's makers announce its end of support at every build; docs/architecture.md says why it is used.
 site: $(VENV)/.installed-dev
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
 
 # What is missing in benchmarks/results, hours on two cores; `make bench NAMES="start embed"` for some.
 bench: $(VENV)/.installed-dev
