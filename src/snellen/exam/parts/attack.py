@@ -155,7 +155,7 @@ def run(context: Context) -> Answer:
     ]
     if reasons:
         blocks.append(Points(reasons))
-    blocks.append(Discussion(discuss_attacks(attacks)))
+    blocks.append(Discussion(discuss_attacks(attacks, classifier.preprocessing)))
     blocks += _by_the_rule(context, attacks[0])
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
