@@ -1,5 +1,6 @@
 """The common corruptions: by other libraries' own functions, by hand, and as a run that goes on where it stopped."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -161,6 +162,11 @@ def test_a_run_by_hand_and_resumed(colours: Path, tmp_path: Path, monkeypatch) -
     assert [one.image for one in result.failures] == ["red/broken.png"]
     assert result.plot().axes
     assert "What this does not prove" in result.discussion()
+    assert (
+        "over two corruptions, averaged over severity; without corruption it is right on 100% (6" in result.discussion()
+    )
+    one = dataclasses.replace(result, clean=Rate.of_count(0, 1))
+    assert "without corruption it is wrong on the one photograph." in one.discussion()
     monkeypatch.setattr(Trials, "_answers", lambda *_: pytest.fail("classified again"))
     assert evaluate_corruptions(colour_classifier(), str(colours), **options) == result
     with pytest.raises(pytest.fail.Exception):

@@ -24,6 +24,7 @@ from snellen.data.labels import Labels, imagenet_labels
 from snellen.errors import InputError
 from snellen.evaluation.calibration import (
     Scored,
+    TemperatureScaling,
     area_under_risk_coverage,
     calibration_error,
     calibration_of,
@@ -35,7 +36,7 @@ from snellen.evaluation.calibration import (
 )
 from snellen.evaluation.comparison import compare_models
 from snellen.evaluation.discussion import discuss_calibration
-from snellen.evaluation.evaluate import evaluate
+from snellen.evaluation.evaluate import ClassAccuracy, evaluate
 from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.labelled import named_photographs
@@ -49,7 +50,7 @@ from snellen.exam.run import _asked_parts
 from snellen.inference.embed_dataset import CLOSE, settle_close_call
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, embed_each
-from snellen.intervals import Rate
+from snellen.intervals import Estimate, Rate
 from transfer_toys import encoded
 
 TORCH = FeatureConfig(engine="torch")
@@ -258,7 +259,7 @@ def test_every_number_of_a_toy(result) -> None:
     assert [one.image for one in result.unscored] == ["pink/0.png", "pink/1.png"]
     assert [one.image for one in result.failures] == ["green/broken.png"]
     text = result.discussion()
-    assert "Colours is right on 80% (4 of 5; 95% interval 38% to 96%) of the photographs." in text
+    assert "colours is right on 80% (4 of 5; 95% interval 38% to 96%) of the photographs." in text
     assert "Two photographs are in no number, since the model does not know their class: pink (2)" in text
     assert "One photograph is in no number, since it cannot be read" in text
     assert "No class has more than three photographs, so nothing can be said of single classes." in text
@@ -278,6 +279,8 @@ def scored(confidence: list[float], correct: list[bool]) -> Scored:
         ([0.9] * 50 + [0.6] * 50, [True] * 50 + [False] * 50, "answering only the surer half, it would be wrong in 0%, "
          "not 50%."),
         ([0.9] * 50 + [0.6] * 50, [True, False] * 50, "does not sort right from wrong answers by more than chance"),
+        # One mistake lies in the less sure half every second time.
+        ([0.9] * 10 + [0.6] * 10, [True] * 19 + [False], "does not sort right from wrong answers by more than chance"),
         ([0.9] * 8, [True] * 8, "It makes no mistake that its confidence could warn of."),
     ],
 )  # fmt: skip
@@ -288,8 +291,50 @@ def test_a_claim_on_calibration_stands_where_the_interval_carries_it(confidence,
 def test_of_one_photograph_there_is_no_interval(tmp_path: Path) -> None:
     folder = colour_folders(tmp_path / "set", {"red": [pure(0)]})
     text = evaluate(colour_classifier(), str(folder), features=TORCH).discussion()
-    assert "Colours is right on the one photograph." in text
+    assert "colours is right on the one photograph." in text
     assert "95%" not in text
+
+
+def test_few_photographs_are_not_judged_bin_by_bin() -> None:
+    fewer, enough = (
+        " ".join(discuss_calibration(calibration_of(scored([0.9] * n, [True, False] * (n // 2)), None)))
+        for n in (14, 16)
+    )
+    assert "Bin by bin" not in fewer
+    assert "Bin by bin" in enough
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ((20, 20, 8), "They are not alike: class 2 is recognised in 40% of 20, class 0 in 100% of 20."),
+        ((15, 5, *[10] * 38), "no difference shows beyond chance"),  # though the intervals of two picked ones lie apart
+        ((20, 20, 20), "no difference shows beyond chance"),
+    ],
+)
+def test_classes_differ_where_one_test_of_all_says_so(result, right: tuple[int, ...], said: str) -> None:
+    classes = tuple(
+        ClassAccuracy(f"class {number}", number, Rate.of_count(count, 20), Rate.of_count(count, count))
+        for number, count in enumerate(right)
+    )
+    assert said in dataclasses.replace(result, per_class=classes).discussion()
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ((0.5, 0.4), "lowers the loss of the other 10 from 0.50 to 0.40"),
+        ((0.4, 0.5), "raises the loss of the other 10 from 0.40 to 0.50"),
+        ((0.501, 0.499), "leaves the loss of the other 10 at 0.50"),
+    ],
+)
+def test_what_a_temperature_did(losses: tuple[float, float], said: str) -> None:
+    calibration = calibration_of(scored([0.9] * 10 + [0.6] * 10, [True] * 10 + [False] * 10), None)
+    before, after = (
+        dataclasses.replace(calibration.scores, n=10, log_loss=Estimate(loss, loss, loss)) for loss in losses
+    )
+    scaled = dataclasses.replace(calibration, temperature=TemperatureScaling(2.0, 10, before, after))
+    assert said in discuss_calibration(scaled)[-1]
 
 
 def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
@@ -331,6 +376,11 @@ def test_two_models_by_hand(colours: Path, result) -> None:
     assert {one.image for one in comparison.first_right} == {"red/0.png", "red/1.png", "green/0.png"}
     assert comparison.plot().axes
     assert "colours is ahead by 40 points, which may well be chance" in comparison.discussion()
+    assert "swapped one (exact McNemar test, p = 0.62; 95% interval of colours's lead -40 to +100" in (
+        comparison.discussion()
+    )
+    twins = dataclasses.replace(comparison, models=("/one/net.pt", "/other/net.pt"))
+    assert "/one/net.pt is ahead by 40 points" in twins.discussion()
     same = compare_models(result, result)
     assert (same.p_value, same.difference.value, same.agreement.share) == (1.0, 0.0, 1.0)
     assert same.plot().axes
@@ -503,7 +553,8 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     found = json.loads(run.stdout)
     assert (found["accuracy"]["n"], found["matched_by"], found["comparison"]) == (4, {"wordnet": 4}, None)
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json", "confusion.png"}
+    assert files >= {"evaluation.json", "photographs.csv", "README.md", "manifest.json"}
+    assert "calibration.png" not in files  # of fewer photographs than bins
     required = snellen_command(
         "evaluate", tmp_path / "set", "--out", tmp_path / "out", "--transforms", "--most", "1",
         "--require", "accuracy.low>=0.99",

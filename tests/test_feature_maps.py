@@ -236,7 +236,8 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     text = result.discussion()
     for layer in result.layers:
         assert layer.name in text
-        assert f"{layer.zero_fraction:.0%} of its values are zero or less" in text
+        assert f"{layer.zero_fraction:.0%} of its values are zero" in text
+        assert "zero or less" not in text  # after a ReLU
     strongest = max(result.maps, key=lambda m: abs(m.importance))
     assert f"{strongest.channel} of {strongest.layer} matters most" in text
     assert f"to {result.top.probability + strongest.importance:.0%}." in text
@@ -267,6 +268,10 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     assert (
         excites(dataclasses.replace(edge, cue_correlation=0.1)) == "Unreadable by these cues; strongest at the bottom."
     )
+    spots = torch.full((1, 3, 16, 16), 0.2)
+    spots[:, :, ::5, ::5] = 0.8
+    (spread,) = feature_maps(classifier, spots, layers=["act"], channels=[0]).maps
+    assert spread.brightest == "in places all over the photograph"
     (flat,) = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], channels=[0]).maps
     assert excites(flat).startswith("The same everywhere")
 

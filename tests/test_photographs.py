@@ -14,7 +14,7 @@ from PIL import Image, ImageCms
 import snellen.cli
 from snellen.data import decode, images
 from snellen.data.images import expand, map_images, open_photo, read_array, read_image
-from snellen.data.reading import ignore_profiles, profiles_ignored, reading_log
+from snellen.data.reading import ReadingLog, ignore_profiles, profiles_ignored, reading_log
 from snellen.errors import ImageError
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
@@ -173,6 +173,12 @@ def test_cmyk_with_its_profile() -> None:
     assert read[0, 2].max() <= 3
     with ignore_profiles():
         assert tuple(np.asarray(read_image(encode(image, "TIFF", icc_profile=profile)))[0, 1]) == (0, 255, 255)
+
+
+def test_a_profile_that_only_calls_itself_srgb_is_told_as_such() -> None:
+    log = ReadingLog({b"1": "sRGB Profile"})
+    said = "1 photograph was converted to sRGB from another profile that is called sRGB Profile (1)."
+    assert log.sentences() == [said]
 
 
 def test_the_log_counts_photographs_over_threads_and_the_setting_reaches_them() -> None:

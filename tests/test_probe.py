@@ -28,7 +28,7 @@ from snellen.intervals import Estimate, Rate
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
-from snellen.transfer.discussion import discuss
+from snellen.transfer.discussion import discuss, headline
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
@@ -42,7 +42,7 @@ from snellen.transfer.linear import (
     train_probe,
 )
 from snellen.transfer.network import ProbeNetwork
-from snellen.transfer.probe import probe
+from snellen.transfer.probe import ConfusedPair, probe
 from snellen.transfer.published import PETS_BASELINES
 from snellen.transfer.splits import embed_splits
 from transfer_toys import class_folders, encoded, toy_classifier
@@ -165,10 +165,46 @@ def test_colours_are_learned(colour_probe) -> None:
     assert draw_confused(colour_probe) is None
     text = result.discussion()
     assert text.split("\n\n") == discuss(result)
-    assert "tell the 3 classes apart with a mean-per-class accuracy of 100%, 95% interval 100% to 100%" in text
+    assert "tell the 3 classes apart with a mean-per-class accuracy of 100% (95% interval 100% to 100%)" in text
     assert "guessing would give 33%" in text
     assert "All 3 classes are recognised without a mistake" in text
     assert "published" not in text
+
+
+def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
+    """The probe as if of so many of four photographs of each of its classes it were right, and confused these pairs."""
+    labels = tuple("abcdefgh"[: len(right)])
+    return dataclasses.replace(
+        probe,
+        labels=labels,
+        per_class=tuple(Rate.of_count(count, 4) for count in right),
+        accuracy=Rate.of_count(sum(right), 4 * len(right)),
+        confused=tuple(ConfusedPair(*pair, images=()) for pair in pairs),
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "pairs", "said"),
+    [
+        ([2, 2, 2, 2, 3, 4], [("a", "b", 1)], "Hardest are four classes with 2 of 4 right: a, b, c and d; one of six"),
+        ([1, 3, 3, 3, 4], [("a", "b", 1)], "Hardest is a (1 of 4); one of five classes are never missed."),
+        ([1, 2, 3, 3], [("a", "b", 1)], "Hardest are a (1 of 4) and b (2 of 4)."),
+        ([1, 1, 1, 4], [("a", "b", 1)], "No pair of classes is confused more than once."),
+        ([0, 0, 0, 4, 4, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "All 12 mistakes are among three classes, "
+         "a, b and c."),
+        ([0, 0, 0, 0, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "three pairs hold 12 of all 16"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str) -> None:
+    assert said in missing(colour_probe, right, pairs).discussion()
+
+
+def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:
+    one = "A linear classifier of the frozen features tells the 3 classes"
+    assert headline([colour_probe], ["x"]).startswith(f"{one} apart with a mean-per-class accuracy of 100% (")
+    both = headline([colour_probe, colour_probe], ["x", "y"])
+    assert both.startswith(f"{one} of x apart with")
+    assert " and the 3 classes of y with 100% (100% to 100%; 9 test photographs)" in both
 
 
 def test_a_probe_as_plain_data(colour_probe) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conftest import ROOT
 from snellen import prose
 from snellen.intervals import Estimate, Rate
-from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, WHOLE
+from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_lists_counts_and_names() -> None:
     ]
     counts = [prose.counted(count, "photograph") for count in (0, 1, 2, 1300)]
     assert counts == ["no photographs", "one photograph", "two photographs", "1,300 photographs"]
+    assert [prose.how_many(count) for count in (0, 1, 13)] == ["none", "one", "13"]
     assert (prose.with_article("espresso"), prose.with_article("Space")) == ("an espresso", "a Space")
     assert prose.stem("a/b/peppers-adversarial.png") == "peppers"
     assert prose.sentence("iPad's") == "IPad's"
@@ -53,7 +54,13 @@ def test_what_lies_apart() -> None:
     one = Estimate(0.5, 0.4, 0.6)
     assert prose.apart(one, Estimate(0.7, 0.61, 0.8))
     assert not prose.apart(one, Estimate(0.7, 0.6, 0.8))
-    assert prose.interval(one) == "40% to 60%"
+
+
+def test_a_share_and_its_interval_are_of_one_precision() -> None:
+    assert prose.estimated(Estimate(0.5, 0.4, 0.6)) == "50% (40% to 60%)"
+    assert prose.estimated(Estimate(0.976, 0.964, 0.986), "from ", "; n = 9") == "97.6% (from 96.4% to 98.6%; n = 9)"
+    assert prose.estimated(Rate(5, 5, 1.0, 0.57, 1.0)) == "100% (57% to 100%)"
+    assert prose.estimated(Rate(0, 0, *[float("nan")] * 3)).count("an unknown share") == 3
 
 
 def test_the_ablations_of_the_report_are_those_that_were_measured() -> None:
@@ -63,4 +70,5 @@ def test_the_ablations_of_the_report_are_those_that_were_measured() -> None:
     assert (rows["base"]["held_out_accuracies"], rows["whole"]["held_out_accuracies"]) == ([BASE], [WHOLE])
     undone = {row["what"]: row["held_out_accuracies"] for row in rows.values()}
     assert all(undone[one.undone] == [one.accuracy] for one in ABLATIONS)
+    assert rows["two"]["held_out_accuracies"] == [TWO_NARROW]
     assert len(ABLATIONS) == len(rows) - 3  # base, whole, and two networks in place of one

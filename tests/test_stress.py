@@ -16,13 +16,14 @@ import snellen
 from linear_toys import linear_classifier, photograph
 from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
-from snellen.data.transforms import TRANSFORMS, all_transforms, apply_transform, assignment_transforms
+from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError
-from snellen.robustness.discussion import discuss
+from snellen.models.predictions import Prediction
+from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
 from snellen.robustness.spectrum import high_frequency_energy
-from snellen.robustness.stress import stress_pair
+from snellen.robustness.stress import Outcome, StressResult, stress_pair
 from snellen.runs.progress import Progress
 
 FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "transforms.png"}
@@ -200,6 +201,49 @@ def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
     assert stress_files(linear_classifier(3), [str(tmp_path / "bad.png")]).discussion() == ""
     with pytest.raises(InputError, match="2 photographs, 1 originals"):
         stress_files(linear_classifier(3), paths, paths[:1])
+
+
+CLASSES = ("cat", "lynx", "shuttle")
+
+
+def told(attacked: bool, seen: str, fine: dict[str, float] | None = None, **under: str) -> StressResult:
+    """A cat, or an attack that makes a shuttle of one, and what is seen of it under transforms."""
+
+    def outcome(name: str, strength: float, label: str) -> Outcome:
+        kept = (fine or {}).get(name, 1.0) if attacked else None
+        return Outcome(name, strength, Prediction(label, CLASSES.index(label), 0.9), 0.1, 0.9, 0.8, kept)
+
+    outcomes = (outcome(name, ASSIGNMENT.get(name, 0.2), label) for name, label in under.items())
+    thumbnail = Image.new("RGB", (2, 2))
+    return StressResult("tom.png", attacked, 0, outcome("", 0.0, seen), tuple(outcomes), thumbnail)
+
+
+def test_what_the_clean_photograph_does_too_is_not_laid_at_the_attack_s_door() -> None:
+    attacked = told(True, "shuttle", rotation="lynx", grayscale="lynx")
+    moved = told(False, "cat", rotation="lynx", grayscale="lynx")
+    still = told(False, "cat", rotation="cat", grayscale="cat")
+    alike, apart, alone = (discuss([attacked], originals) for originals in ([moved], [still], []))
+    assert "Grayscale: tom becomes a lynx (as it does without the attack)." in alike
+    assert "in two the one that wins without the attack too" in alike
+    assert "The attack is undone, but there the clean photograph loses its class as well." in alike
+    assert "Grayscale: tom becomes a lynx. " in apart
+    assert "The attack needed it: undone, where the clean photograph keeps its class." in apart
+    assert "without the attack" not in apart + alone
+    assert "clean photograph" not in alone
+    assert "none of one" in alone
+
+
+def test_fine_detail_is_weighed_where_no_transform_adds_any_and_beside_the_mirror() -> None:
+    lost = {"blur": 0.1, "contrast": 5.0, "noise": 9.0}
+    attacked = told(True, "shuttle", lost, mirror="cat", crop="shuttle", blur="cat", contrast="shuttle", noise="cat")
+    blurred = told(True, "shuttle", lost, crop="shuttle", blur="cat")
+    text = discuss([attacked])
+    assert "100% of the noise's is left where the attack survives and 55% where it does not" in text
+    assert (
+        "So losing fine detail goes with losing the attack, but mirroring, which takes none, undoes one of one" in text
+    )
+    assert discuss([blurred]).count("So losing fine detail goes with losing the attack.") == 1
+    assert headline([attacked]).endswith("wants: none after mirroring, one after the crop")
 
 
 def test_the_discussion_counts(lite0) -> None:

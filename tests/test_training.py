@@ -34,7 +34,16 @@ from snellen.training.adversarial import adversarial_examples, random_start
 from snellen.training.augment import alternating_flips, augment, resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import InMemorySplit, hold_out, load_data
-from snellen.training.discussion import compare, describe_network, describe_recipe, discuss, seeds_sentence, where
+from snellen.training.discussion import (
+    compare,
+    describe_network,
+    describe_recipe,
+    discuss,
+    explain_recipe,
+    note_on_images,
+    seeds_sentence,
+    where,
+)
 from snellen.training.evaluate import evaluate, evaluation_of, tta_logits
 from snellen.training.figures import draw_curves
 from snellen.training.files import read_results, write_result, write_summary
@@ -1030,10 +1039,24 @@ def test_results_draw_and_explain_themselves(tmp_path: Path) -> None:
     comparison = TrainingComparison((tuple(results), tuple(deep)))
     assert comparison.discussion().endswith(" ".join(compare(comparison.runs)))
     assert "points above plain" in comparison.discussion()
+    # What the runs' own files do not say of their images, and what deep owes to the test images.
+    assert "copy in JPEG of quality 75" in note_on_images(results[0])
+    elsewhere = dataclasses.replace(results[0].provenance, data="another")
+    assert note_on_images(dataclasses.replace(results[0], provenance=elsewhere)) == ""
+    assert "slightly optimistic" in deep[0].discussion()
+    assert "slightly optimistic" not in results[0].discussion()
+    assert "Of its 8.4 points of error 5.1 are made on the augmented training images" in deep[0].discussion()
     assert [text.get_text() for text in comparison.plot().legends[0].get_texts()] == [
         "plain",
         "deep (targets smoothed by 0.2)",
     ]
+
+
+def test_the_reasons_name_the_batch_only_where_it_is_our_own() -> None:
+    own = read_recipe("plain")
+    assert "Ten epochs of 391 steps make 3,910 steps; the batch of 128 was not tuned." in explain_recipe(own, 50_000)
+    once = explain_recipe(dataclasses.replace(own, epochs=1, batch=1), 98)
+    assert once.endswith("One epoch of 98 steps makes 98 steps.")
 
 
 # --- the command ------------------------------------------------------------------------------------

@@ -17,16 +17,32 @@ def share(value: float) -> str:
         return "an unknown share"
     if value == 0 or value >= 1:
         return f"{value:.0%}"
-    if value < 0.0005:
+    return _with_decimal(value) if _needs_decimal(value) else f"{value:.0%}"
+
+
+def _needs_decimal(value: float) -> bool:
+    return 0 < value < 0.02 or 0.98 < value < 1
+
+
+def _with_decimal(value: float) -> str:
+    if 0 < value < 0.0005:
         return "less than 0.1%"
-    if value > 0.9995:
+    if 0.9995 < value < 1:
         return "more than 99.9%"
-    return f"{value:.1%}" if value < 0.02 or value > 0.98 else f"{value:.0%}"
+    return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
 
 
-def interval(value: Rate | Estimate) -> str:
-    """The ends of a share's 95% interval."""
-    return f"{share(value.low)} to {share(value.high)}"
+def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:
+    """A share and the ends of its 95% interval, with a decimal where one of them needs it: ``97.6% (96.4% to 98.6%)``.
+
+    Args:
+        value: the share.
+        before: what stands before the interval within the parentheses.
+        after: what stands behind it.
+    """
+    three = (value.value if isinstance(value, Estimate) else value.share, value.low, value.high)
+    middle, low, high = map(_with_decimal if any(map(_needs_decimal, three)) else share, three)
+    return f"{middle} ({before}{low} to {high}{after})"
 
 
 def apart(one: Rate | Estimate, other: Rate | Estimate) -> bool:
@@ -37,6 +53,11 @@ def apart(one: Rate | Estimate, other: Rate | Estimate) -> bool:
 def word(count: int) -> str:
     """A whole number: a word up to twelve, digits beyond."""
     return _WORDS[count] if 0 <= count < len(_WORDS) else f"{count:,}"
+
+
+def how_many(count: int) -> str:
+    """How many of a group: :func:`word`, but ``none`` where there are none."""
+    return word(count) if count else "none"
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -70,5 +91,5 @@ def stem(path: str) -> str:
 
 
 def called(model: str) -> str:
-    """What a sentence calls a model: its name, of a file or a folder without the way there."""
+    """What a sentence calls a model: its name, of an absolute path the last part."""
     return Path(model).name if Path(model).is_absolute() else model

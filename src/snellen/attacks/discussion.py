@@ -9,7 +9,8 @@ from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
-from snellen.prose import called, counted, listed, plain, sentence, share, stem, with_article, word
+from snellen.data.preprocessing import Preprocessing
+from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 _LIMITS = (
     "This is a white-box attack on one network: it does not say how another network would see these files, and a "
@@ -42,9 +43,14 @@ def discuss_attack(attack: AttackResult) -> str:
     return " ".join([*sentences, _LIMITS])
 
 
-def discuss_attacks(attacks: Sequence[AttackResult]) -> list[str]:
-    """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved."""
-    return [_found(attacks), *_trouble(attacks), _why(attacks), _LIMITS]
+def discuss_attacks(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> list[str]:
+    """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved.
+
+    Args:
+        attacks: of the photographs' own pixels.
+        preprocessing: the attacked network's, whose crop is all that has a gradient.
+    """
+    return [_found(attacks), *_trouble(attacks), _why(attacks, preprocessing), _LIMITS]
 
 
 def headline(attacks: Sequence[AttackResult]) -> str:
@@ -53,7 +59,7 @@ def headline(attacks: Sequence[AttackResult]) -> str:
     return (
         f"{_how_many(hit, len(attacks))} {_wanted(attacks)} after a change of at most "
         f"{max(one.norm for one in attacks)}/255; random noise of that size does it to "
-        f"{word(by_chance) if by_chance else 'none'}"
+        f"{how_many(by_chance)}"
     )
 
 
@@ -61,7 +67,7 @@ def _how_many(count: int, of: int) -> str:
     """``All four photographs are``, ``Three of four photographs are``."""
     if 1 < count == of:
         return f"All {word(of)} photographs are"
-    return f"{sentence(word(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
+    return f"{sentence(how_many(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
 
 
 def _wanted(attacks: Sequence[AttackResult]) -> str:
@@ -110,13 +116,21 @@ def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
 _UNSURE = 0.5
 
 
-def _why(attacks: Sequence[AttackResult]) -> str:
-    height_by_width = max(one.image.width * one.image.height for one in attacks)
+def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
+    windows = [preprocessing.window(height, width) for width, height in (one.image.size for one in attacks)]
+    values = max(3 * (rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
     return (
-        f"Why so little is enough: the gradient says of every one of up to {3 * height_by_width / 1e6:.1f} million "
-        "values whether to go up or down, and the network is close to linear over so short a way, so that steps too "
-        "small to see add up in one logit (Goodfellow et al., arXiv 1412.6572); random steps of the same size cancel."
+        f"Why so little is enough: the gradient says of each value inside the crop, up to {_large(values)}, whether to "
+        "go up or down, and the network is close to linear over so short a way, so that steps too small to see add up "
+        "in one logit (Goodfellow et al., arXiv 1412.6572); random steps of the same size cancel."
     )
+
+
+def _large(count: int) -> str:
+    return f"{count / 1e6:.1f} million" if count >= _MILLION else f"{count:,}"
+
+
+_MILLION = 1_000_000
 
 
 def discuss(summary: AttackSummary) -> str:

@@ -41,11 +41,16 @@ class ReadingLog:
         said = []
         if self.converted:
             counted = Counter(self.converted.values()).most_common()
-            profiles, count = ", ".join(f"{name} ({n})" for name, n in counted), len(self.converted)
+            profiles, count = ", ".join(f"{_said(name)} ({n})" for name, n in counted), len(self.converted)
             said.append(f"{count} photograph{'s were' if count > 1 else ' was'} converted to sRGB from {profiles}.")
         if self.halved:
             said.append(f"{len(self.halved)} of more than 80 million pixels were read at half their size.")
         return said
+
+
+def _said(profile: str) -> str:
+    """A profile's name; of one that is called sRGB and was found to be another, that it is."""
+    return f"another profile that is called {profile}" if "srgb" in profile.lower() else profile
 
 
 @contextlib.contextmanager

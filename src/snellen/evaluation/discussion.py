@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from statistics import mean
 
 from snellen.data.transforms import describe_transform
-from snellen.evaluation.calibration import Calibration, TemperatureScaling
+from snellen.evaluation.calibration import BINS, Calibration, ProbabilityScores, TemperatureScaling
 from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
-from snellen.evaluation.evaluate import EvaluationResult
+from snellen.evaluation.evaluate import ClassAccuracy, EvaluationResult
 from snellen.evaluation.transformed import TransformResult
-from snellen.intervals import Rate
-from snellen.prose import apart, called, counted, interval, listed, plain, sentence, share, with_article, word
+from snellen.intervals import Estimate, Rate
+from snellen.prose import called, counted, estimated, how_many, listed, plain, sentence, share, with_article, word
 
 LIMITS = (
     "What this does not prove: the numbers hold for photographs drawn as these were; another camera, another place or "
     "another mix of classes has others. The intervals cover the choice of photographs, not that of the network. If the "
     "network was trained on any of these photographs, the numbers flatter it."
 )
+_SELDOM = 0.05
+"""Below this p-value a sentence makes a claim."""
 _SMALL_CLASS = 10
 _PATTERN = 10
 """Mistakes from which on a pattern in them is worth a sentence."""
@@ -41,26 +44,29 @@ def discuss(result: EvaluationResult) -> list[str]:
 def _rate(rate: Rate) -> str:
     """A share with its count and interval; of few photographs the count alone, of one no interval."""
     if rate.n < 2:
-        return f"{word(rate.count)} of {word(rate.n)}"
-    return f"{share(rate.share)} ({rate.count:,} of {rate.n:,}; 95% interval {interval(rate)})"
+        return f"{how_many(rate.count)} of {word(rate.n)}"
+    return estimated(rate, f"{rate.count:,} of {rate.n:,}; 95% interval ")
+
+
+def _right(rate: Rate) -> str:
+    """On how many of the photographs a network is right; of one, whether it is."""
+    if rate.n == 1:
+        return f"{'right' if rate.count else 'wrong'} on the one photograph"
+    return f"right on {_rate(rate)} of the photographs"
 
 
 def _accuracy(result: EvaluationResult) -> str:
     """How often it is right, what a guess would give, and how far that carries."""
     occurring = len(result.per_class)
-    name = sentence(called(result.model))
-    if result.n == 1:
-        text = f"{name} is {'right' if result.accuracy.count else 'wrong'} on the one photograph."
-    else:
-        text = f"{name} is right on {_rate(result.accuracy)} of the photographs."
+    text = f"{called(result.model)} is {_right(result.accuracy)}."
+    if result.n > 1:
         text += f" Guessing among its {result.classes:,} classes would give {share(1 / result.classes)}."
     if result.top5 is not None and result.top5.n > 1:
         near = result.top5.count - result.accuracy.count
         missed = result.n - result.accuracy.count
+        are = "is a near miss" if near == 1 else "are near misses"
         text += f" The true class is among its first five in {share(result.top5.share)}" + (
-            f": of {counted(missed, 'mistake')}, {word(near)} {'is' if near == 1 else 'are'} near misses."
-            if missed
-            else "."
+            f": of {counted(missed, 'mistake')}, {how_many(near)} {are}." if missed else "."
         )
     text += f" {result.splits}"
     if occurring < result.classes:
@@ -82,18 +88,30 @@ def _over_classes(result: EvaluationResult) -> str:
             else ""
         )
     told = [one for one in result.per_class if one.accuracy.n >= _SMALL_CLASS]
-    worst, best = (pick(told, key=lambda one: one.accuracy.share) for pick in (min, max))
     text = f"The mean over the {_occurring(len(sizes))} is {share(result.mean_per_class.value)}."
-    if apart(worst.accuracy, best.accuracy):
+    if _differ(told):
+        worst, best = (pick(told, key=lambda one: one.accuracy.share) for pick in (min, max))
         text += (
             f" They are not alike: {plain(worst.label)} is recognised in {share(worst.accuracy.share)} of "
             f"{worst.accuracy.n}, {plain(best.label)} in {share(best.accuracy.share)} of {best.accuracy.n}."
         )
     elif len(told) > 1:
-        text += " No class is worse than another by more than chance explains."
+        text += f" Between classes of {word(_SMALL_CLASS)} photographs or more no difference shows beyond chance."
     if min(sizes) < _SMALL_CLASS:
         text += f" The smallest class has {min(sizes)}: its own accuracy says next to nothing."
     return text
+
+
+def _differ(classes: Sequence[ClassAccuracy]) -> bool:
+    """Whether chance alone would seldom make the accuracies of ``classes`` so unequal: one chi-squared test of all."""
+    right = [one.accuracy.count for one in classes]
+    wrong = [one.accuracy.n - one.accuracy.count for one in classes]
+    if len(classes) < 2 or not any(right) or not any(wrong):
+        return False
+    # A second of a start that most commands can do without.
+    from scipy.stats import chi2_contingency
+
+    return bool(chi2_contingency([right, wrong]).pvalue < _SELDOM)
 
 
 def _occurring(count: int) -> str:
@@ -137,8 +155,8 @@ def _errors(result: EvaluationResult) -> str:
             f" Most often {plain(first.true)} is taken for {plain(first.predicted)}, {word(first.count)} of "
             f"{counted(wrong, 'mistake')}."
         )
-    elif wrong > _PATTERN:
-        text += f" No two classes are confused twice: the {word(wrong)} mistakes show no pattern."
+    elif wrong >= _PATTERN:
+        text += " No two classes are confused twice."
     return text
 
 
@@ -155,20 +173,14 @@ def discuss_calibration(calibration: Calibration) -> list[str]:
         if not right.low <= calibration.mean_confidence <= right.high
         else "the difference may be chance"
     )
-    error = scores.calibration_error
-    beyond = (
-        f"more than the {_points(scores.chance_error)} that {scores.n:,} photographs of a perfectly calibrated network "
-        "would show"
-        if error.low > scores.chance_error
-        else f"which {scores.n:,} photographs cannot tell from a perfectly calibrated network's "
-        f"{_points(scores.chance_error)}"
-    )
-    text = f"{believed}: {verdict}. Bin by bin its probabilities are off by {_points(error.value)}, {beyond}."
+    text = f"{believed}: {verdict}."
+    if scores.n >= BINS:
+        text += f" {_bin_by_bin(scores)}"
     half = calibration.risks[49]
     trust = (
         f"Its confidence is worth something all the same: answering only the surer half, it would be wrong in "
         f"{share(half)}, not {share(1 - accuracy)}."
-        if half < _least_wrong(right)
+        if _sorts(half, scores.n, scores.n - right.count)
         else "Its confidence does not sort right from wrong answers by more than chance: the surer half is wrong in "
         f"{share(half)}, all are in {share(1 - accuracy)}."
     )
@@ -177,32 +189,45 @@ def discuss_calibration(calibration: Calibration) -> list[str]:
     return [text, trust, *([] if calibration.temperature is None else [_temperature(calibration.temperature)])]
 
 
-def _least_wrong(right: Rate) -> float:
-    """The least share of wrong answers that the interval of the right ones allows."""
-    return 1 - right.high
+def _bin_by_bin(scores: ProbabilityScores) -> str:
+    """The calibration error, beside that of a perfectly calibrated network."""
+    error = scores.calibration_error
+    beyond = (
+        f"more than the {_points(scores.chance_error)} that {scores.n:,} photographs of a perfectly calibrated network "
+        "would show"
+        if error.low > scores.chance_error
+        else f"which {scores.n:,} photographs cannot tell from a perfectly calibrated network's "
+        f"{_points(scores.chance_error)}"
+    )
+    return f"Bin by bin its probabilities are off by {_points(error.value)}, {beyond}."
+
+
+def _sorts(risk: float, n: int, wrong: int) -> bool:
+    """Whether chance would seldom leave the surer half of ``n`` answers so few of the ``wrong`` ones."""
+    # A second of a start that most commands can do without.
+    from scipy.stats import hypergeom
+
+    half = ceil(n / 2)
+    return bool(hypergeom.cdf(round(risk * half), n, wrong, half) < _SELDOM)
 
 
 def _points(value: float) -> str:
     """A difference of shares, as percentage points."""
-    written = f"{100 * value:.0f}" if value >= 0.02 else f"{100 * value:.1f}"
-    return f"{written} point" if written == "1" else f"{written} points"
+    return f"{100 * value:.0f} points" if value >= 0.02 else f"{100 * value:.1f} points"
 
 
 def _temperature(scaling: TemperatureScaling) -> str:
     """What one number, fitted on half of the photographs, does for the other half."""
     before, after = scaling.before, scaling.after
-    sign = (
-        "flatter, since it is too sure of itself" if scaling.temperature > 1 else "sharper, since it hesitates too much"
-    )
-    better = after.log_loss.value < before.log_loss.value
-    verdict = (
-        f"lowers the loss of the other {after.n:,} from {before.log_loss.value:.2f} to {after.log_loss.value:.2f}"
-        if better
-        else f"does nothing for the other {after.n:,}: their loss is {after.log_loss.value:.2f} after it and "
-        f"{before.log_loss.value:.2f} before"
-    )
+    sign = "flatter" if scaling.temperature > 1 else "sharper"
+    written = [f"{one.log_loss.value:.2f}" for one in (before, after)]
+    if written[0] == written[1]:
+        verdict = f"leaves the loss of the other {after.n:,} at {written[0]}"
+    else:
+        lower = after.log_loss.value < before.log_loss.value
+        verdict = f"{'lowers' if lower else 'raises'} the loss of the other {after.n:,} from {' to '.join(written)}"
     return (
-        f"A temperature of {scaling.temperature:.2f}, fitted on {scaling.n_fit:,} of the photographs, makes the "
+        f"A temperature of {scaling.temperature:.2f}, fitted on {scaling.n_fit:,} of these photographs, makes the "
         f"probabilities {sign}; it {verdict}. No answer changes by it."
     )
 
@@ -210,25 +235,30 @@ def _temperature(scaling: TemperatureScaling) -> str:
 def discuss_comparison(comparison: ModelComparison) -> str:
     """Which of two models is better, by how much, and whether that may be chance."""
     first, second = map(called, comparison.models)
+    if first == second:
+        first, second = comparison.models
     difference, p = comparison.difference, comparison.p_value
     parted = comparison.only_first + comparison.only_second
     shares = [share(rate.share) for rate in comparison.accuracy]
     if not parted:
         found = f"{first} and {second} get the same photographs right: {shares[0]} of {comparison.n:,}."
     else:
-        ahead = second if difference.value > 0 else first
+        ahead, low, high = (
+            (second, difference.low, difference.high)
+            if difference.value >= 0
+            else (first, -difference.high, -difference.low)
+        )
         verdict = (
             "Neither is ahead"
             if difference.value == 0
             else f"{ahead} is ahead by {_points(abs(difference.value))}"
-            + (", which chance alone would seldom make" if p < 0.05 else ", which may well be chance")
+            + (", which chance alone would seldom make" if p < _SELDOM else ", which may well be chance")
         )
         found = (
             f"{verdict}: on the same {counted(comparison.n, 'photograph')} {first} is right in {shares[0]}, "
             f"{second} in {shares[1]}. What decides is the {word(parted)} that only one of them gets right: {first} "
-            f"{word(comparison.only_first)}, {second} {word(comparison.only_second)} (exact McNemar test, "
-            f"p = {p:.2g}; 95% interval of the difference {100 * difference.low:+.0f} to {100 * difference.high:+.0f} "
-            "points)."
+            f"{how_many(comparison.only_first)}, {second} {how_many(comparison.only_second)} (exact McNemar test, "
+            f"p = {p:.2g}; 95% interval of {ahead}'s lead {round(100 * low):+d} to {round(100 * high):+d} points)."
         )
     agreed = f"They give one answer, right or wrong, to {share(comparison.agreement.share)} of the photographs."
     return (
@@ -247,11 +277,12 @@ def discuss_corruptions(result: CorruptionResult) -> str:
         if result.at == "network"
         else "on the photograph at its own size, though the corruptions' constants are made for 224 pixels"
     )
+    kept = Estimate(1 - error.value, 1 - error.high, 1 - error.low)
     lost = 1 - (1 - error.value) / clean.share if clean.share else 0.0
     paragraphs = [
-        f"Corrupted {where}, {called(result.model)} is right in {share(1 - error.value)} "
-        f"({share(1 - error.high)} to {share(1 - error.low)}) over all corruptions and severities; of the photographs "
-        f"as they are in {_rate(clean)}. "
+        f"Corrupted {where}, {called(result.model)} is right in {estimated(kept)} "
+        f"over {counted(len(means), 'corruption')}, averaged "
+        f"over severity; without corruption it is {_right(clean)}. "
         + (f"So {share(lost)} of what it can do is lost." if lost > 0 else "They cost it nothing."),
         f"{_ranking(means, ranked)} {_why(means)}".strip(),
     ]
@@ -278,7 +309,7 @@ def _ranking(means: Mapping[str, float], ranked: Sequence[str]) -> str:
         return listed([f"{plain(name)} ({share(means[name])})" for name in names])
 
     if len(ranked) < 4:
-        return f"Averaged over severity it keeps {of(ranked)}."
+        return f"Averaged over severity it is right under {of(ranked)}."
     few = min(3, len(ranked) // 2)
     return f"Worst are {of(ranked[:few])}; it bears {of(ranked[: -few - 1 : -1])} best."
 
@@ -305,7 +336,10 @@ def _why(means: Mapping[str, float]) -> str:
             f"What changes light and colour evenly costs more than noise ({share(even)} against {share(fine)}), which "
             "is unusual: the network leans on colour, or was trained with noise."
         )
-    return f"Noise and even changes of light and colour cost alike ({share(fine)} and {share(even)})."
+    return (
+        f"Noise and even changes of light and colour differ by at most {word(round(100 * _MEANINGFUL))} points "
+        f"({share(fine)} and {share(even)})."
+    )
 
 
 def _beside_alexnet(result: CorruptionResult) -> str:
@@ -339,9 +373,7 @@ def discuss_transforms(result: TransformResult) -> str:
             kept.append(f"{name} ({share(ladder[-1].accuracy.share)} at the strongest)")
         else:
             lost.append(f"{describe_transform((name, fallen.strength))} ({share(fallen.accuracy.share)})")
-    found = (
-        f"On the photographs as they are, {called(result.model)} is right in {_rate(result.clean)}. {result.sampled}"
-    )
+    found = f"Without a transform {called(result.model)} is {_right(result.clean)}. {result.sampled}"
     strengths = [
         *([f"The mildest strengths tried that leave half of that or less: {listed(lost)}."] if lost else []),
         *([f"It keeps more than half throughout under {listed(kept)}."] if kept else []),

@@ -9,7 +9,7 @@ from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 READABLE = 0.6
 """From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
@@ -60,26 +60,26 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
     sure = [result for result in results if result.top.probability >= _SURE]
     text = ""
     if known and not wrong:
-        everything = "Each photograph is" if len(known) == len(results) else f"All {word(len(known))} with a label are"
-        text = f"{everything} recognised as what a person would call it. "
+        answers = "Each answer" if len(known) == len(results) else "Each answer to a photograph with a label"
+        text = f"{answers} is the class that was named for the photograph beforehand. "
     elif known:
         mistakes = listed(
             [f"{stem(one.image)} is taken for {with_article(plain(one.top.label))}" for _, one in wrong[:3]]
         )
         more = f", and so on for {len(wrong) - 3} more" if len(wrong) > 3 else ""
         right = len(known) - len(wrong)
-        text = (
-            f"{sentence(word(right))} of {word(len(known))} photographs with a label are recognised: {mistakes}{more}. "
-        )
+        are = "is" if right == 1 else "are"
+        recognised = f"{sentence(how_many(right))} of {word(len(known))} photographs with a label {are} recognised"
+        text = f"{recognised}: {mistakes}{more}. "
     if len(results) == 1:
         first = results[0].top
         return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {share(first.probability)}."
     if len(sure) == len(results):
         least = min(results, key=lambda result: result.top.probability).top.probability
         return f"{text}The network is sure of every one: the least probable of its first answers has {share(least)}."
-    how_many = sentence(counted(len(sure), "answer")) if sure else "No answer"
+    answers = sentence(counted(len(sure), "answer")) if sure else "No answer"
     verb = "is" if len(sure) < 2 else "are"
-    return f"{text}{how_many} of {word(len(results))} {verb} above {share(_SURE)}."
+    return f"{text}{answers} of {word(len(results))} {verb} above {share(_SURE)}."
 
 
 def _doubts(results: Sequence[Classification]) -> list[str]:
@@ -183,7 +183,10 @@ def _overview(result: FeatureMaps) -> str:
 
 
 def _count_readable(count: int, of: int) -> str:
-    return f"{sentence(word(count))} of the {word(of)} maps"
+    return f"{sentence(how_many(count))} of the {word(of)} maps"
+
+
+_NEVER_NEGATIVE = ("ReLU", "ReLU6")
 
 
 def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
@@ -199,10 +202,11 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
         else f", and {counted(layer.zero_channels, 'channel')} of {layer.channels} "
         f"{'is' if layer.zero_channels == 1 else 'are'} silent on this photograph altogether"
     )
+    zero = "zero" if layer.kind in _NEVER_NEGATIVE else "zero or less"
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
         f"each of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are "
-        f"zero or less{silent}."
+        f"{zero}{silent}."
     )
 
 
@@ -211,7 +215,8 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     readable = _readable(maps)
     kinds = {
         "edges": [one for one in readable if _is_edge(one.cue)],
-        "light and dark": [one for one in readable if one.cue.endswith("areas")],
+        "light areas": [one for one in readable if one.cue == "light areas"],
+        "dark areas": [one for one in readable if one.cue == "dark areas"],
         "colour": [one for one in readable if not (_is_edge(one.cue) or one.cue.endswith("areas"))],
     }
     parts = [
@@ -222,7 +227,7 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     if not parts:
         nearest = max(maps, key=lambda one: one.cue_correlation)
         return (
-            f"None of the maps shown is a simple cue: the nearest, channel {nearest.channel}, shares "
+            f"None of the maps shown follows a simple cue: the nearest, channel {nearest.channel}, shares "
             f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
         )
     left = [one for one in maps if one.cue_correlation < READABLE]

@@ -84,7 +84,8 @@ class FeatureMap:
             the channel supports the class.
         cue: the one of :data:`CUES` that the map correlates with most, over the photograph at the map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
-        brightest: where in the input the greatest tenth of its values lies on average, such as ``at the bottom left``.
+        brightest: where in the input the greatest tenth of its values lies on average, such as ``at the bottom left``;
+            ``in places all over the photograph`` where that is the middle of values far apart.
     """
 
     layer: str
@@ -500,13 +501,18 @@ def _brightest(values: Tensor) -> str:
     """Where the greatest tenth of a map (H, W) lies on average: in which third of the height and of the width."""
     if not float(values.max()) > float(values.min()):
         return "nowhere"
-    highest = torch.nonzero(values >= torch.quantile(values.flatten().float().cpu(), 0.9).to(values)).float()
-    down, across = ((highest.mean(dim=0) + 0.5).cpu() / torch.tensor(values.shape)).tolist()
+    highest = torch.nonzero(values >= torch.quantile(values.flatten().float().cpu(), 0.9).to(values)).float().cpu()
+    sides = torch.tensor(values.shape)
+    down, across = ((highest.mean(dim=0) + 0.5) / sides).tolist()
     row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else ""
     column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
     if row and column:
         return f"at the {row} {column}"
-    return f"at the {row or column}" if row or column else "in the middle"
+    if row or column:
+        return f"at the {row or column}"
+    # Few values far out do not count, and an even spread fills four fifths.
+    first, last = torch.quantile(highest, torch.tensor([0.1, 0.9]), dim=0)
+    return "in places all over the photograph" if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:

@@ -7,22 +7,33 @@ from math import isfinite
 from statistics import mean
 
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
-from snellen.prose import counted, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.spectrum import CUTOFF
-from snellen.robustness.stress import Outcome, StressResult
+from snellen.robustness.stress import Outcome, StressPair, StressResult
 
 _FEW = 6
 """Up to so many photographs are named one by one; more are counted."""
+_RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
+"""Transforms that scale or add fine detail, so that the energy after them says nothing of what they took away."""
+_AFTER = {"mirror": "after mirroring", "crop": "after the crop", "rotation": "after rotation", "grayscale": "in gray"}
 
 
-def discuss(photographs: Sequence[StressResult]) -> str:
-    """Paragraphs about the assignment's four transforms, then about the strengths that change the answer."""
+def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> str:
+    """Paragraphs about the assignment's four transforms, then about the strengths that change the answer.
+
+    Args:
+        photographs: results of photographs, attacked ones or not.
+        originals: results of what they were made from, as many and in the same order; empty where they are not known.
+    """
+    known: Sequence[StressResult | None] = originals or [None] * len(photographs)
+    pairs = list(zip(photographs, known, strict=True))
     attacked = [one for one in photographs if one.attacked]
     clean = [one for one in photographs if not one.attacked]
     paragraphs = []
     if attacked:
-        paragraphs += [_overview(attacked), *(_case(attacked, transform) for transform in _assignments(attacked))]
+        made = [pair for pair in pairs if pair[0].attacked]
+        paragraphs += [_overview(made), *(_case(made, transform) for transform in _assignments(attacked))]
         paragraphs.append(_survival(attacked))
     if clean:
         paragraphs.append(_clean(clean))
@@ -39,7 +50,7 @@ def discuss(photographs: Sequence[StressResult]) -> str:
 
 def headline(attacked: Sequence[StressResult]) -> str:
     """How many attacks survive each of the assignment's transforms, in one sentence."""
-    counts = [f"{describe_transform(one)} {_survivors(attacked, one)}" for one in _assignments(attacked)]
+    counts = [f"{how_many(_survivors(attacked, one))} {_AFTER[one[0]]}" for one in _assignments(attacked)]
     return f"Of {counted(len(attacked), 'attacked photograph')}, still seen as the attack wants: {', '.join(counts)}"
 
 
@@ -63,8 +74,9 @@ def _survivors(group: Sequence[StressResult], transform: TransformStrength) -> i
     return sum(one.keeps(one.outcome(*transform)) for one in _fooled(group))
 
 
-def _overview(attacked: Sequence[StressResult]) -> str:
+def _overview(pairs: Sequence[StressPair]) -> str:
     """Which transform undoes most, and whether what is undone is mended."""
+    attacked = [one for one, _ in pairs]
     fooled = _fooled(attacked)
     spared = [one for one in attacked if one not in fooled]
     apart = f"The attack did not fool {_names(spared)}, so that there is nothing to undo there. " if spared else ""
@@ -82,39 +94,52 @@ def _overview(attacked: Sequence[StressResult]) -> str:
             f"The attacks bear {listed(best)} best ({_of(mildest, len(fooled))} still fooled) and {listed(worst)} "
             f"worst ({_of(harshest, len(fooled))})."
         )
-    return f"{apart}{found} {_mended(fooled, transforms)}".strip()
+    return f"{apart}{found} {_mended([pair for pair in pairs if pair[0] in fooled], transforms)}".strip()
 
 
 def _of(count: int, whole: int) -> str:
-    return f"{word(count)} of {word(whole)}"
+    return f"{how_many(count)} of {word(whole)}"
 
 
-def _mended(fooled: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> str:
-    outcomes = [(one, one.outcome(*transform)) for one in fooled for transform in transforms]
-    undone = [(one, outcome) for one, outcome in outcomes if not one.keeps(outcome)]
-    mended = sum(outcome.top.index == one.label for one, outcome in undone)
+def _mended(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength]) -> str:
+    """How many of the cases in which the attack's class is lost get their own back, and how many another."""
+    cases = [(one, original, one.outcome(*transform)) for one, original in fooled for transform in transforms]
+    undone = [case for case in cases if not case[0].keeps(case[2])]
+    third = [case for case in undone if case[2].top.index != case[0].label]
+    mended, anyway = len(undone) - len(third), sum(_without_attack(original, outcome) for _, original, outcome in third)
     if not undone:
         return ""
     if mended == len(undone):
         return "Whatever is undone gets its own class back."
     return (
         f"To undo is not to mend: of the {word(len(undone))} cases in which the attack's class is lost, the "
-        f"photograph's own class comes back in {word(mended)}; otherwise a third class wins: the noise still pushes, "
-        "if no longer towards its target."
+        f"photograph's own class comes back in {how_many(mended)}; otherwise a third class wins"
+        + (f", in {word(anyway)} the one that wins without the attack too." if anyway else ".")
     )
 
 
-def _case(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
+def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
+    """Whether what an attacked photograph was made from is known to get the same class under the same transform."""
+    if original is None:
+        return False
+    return original.outcome(outcome.transform, outcome.strength).top.index == outcome.top.index
+
+
+def _case(made: Sequence[StressPair], transform: TransformStrength) -> str:
     """What one transform did, and what it does to the noise."""
-    pairs = [(one, one.outcome(*transform)) for one in attacked]
-    return f"{sentence(describe_transform(transform))}: {_fate(pairs)}. {_reason(attacked, transform)}".strip()
+    return f"{sentence(describe_transform(transform))}: {_fate(made, transform)}. {_reason(made, transform)}".strip()
 
 
-def _fate(pairs: Sequence[tuple[StressResult, Outcome]]) -> str:
+def _fate(made: Sequence[StressPair], transform: TransformStrength) -> str:
+    pairs = [(one, one.outcome(*transform)) for one, _ in made]
     fooled = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index != one.label]
     spared = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index == one.label]
     restored = [one for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index == one.label]
-    third = [(one, outcome) for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index != one.label]
+    third = [
+        (one, original, outcome)
+        for (one, outcome), (_, original) in zip(pairs, made, strict=True)
+        if not one.keeps(outcome) and outcome.top.index != one.label
+    ]
     parts = []
     if fooled:
         parts.append(f"{_names(fooled)} {_stay(fooled)} fooled")
@@ -125,7 +150,11 @@ def _fate(pairs: Sequence[tuple[StressResult, Outcome]]) -> str:
     if len(third) > _FEW:
         parts.append(f"{word(len(third))} become something else")
     else:
-        parts += [f"{stem(one.image)} becomes {with_article(plain(outcome.top.label))}" for one, outcome in third]
+        parts += [
+            f"{stem(one.image)} becomes {with_article(plain(outcome.top.label))}"
+            + (" (as it does without the attack)" if _without_attack(original, outcome) else "")
+            for one, original, outcome in third
+        ]
     margins = mean(one.before.margin for one, _ in pairs), mean(outcome.margin for _, outcome in pairs)
     before, after = (_points(margin) for margin in margins)
     return (
@@ -146,9 +175,9 @@ def _points(margin: float) -> str:
     return "0" if written in ("-0", "+0") else written
 
 
-def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
+def _reason(made: Sequence[StressPair], transform: TransformStrength) -> str:
     """Why, through what becomes of the noise: its fine detail, its place, its scale, its colour."""
-    name = transform[0]
+    name, attacked = transform[0], [one for one, _ in made]
     noisy = _noisy(attacked)
     if not noisy:
         return ""
@@ -157,27 +186,44 @@ def _reason(attacked: Sequence[StressResult], transform: TransformStrength) -> s
     undone = len(_fooled(attacked)) - _survivors(attacked, transform)
     if name == "mirror":
         consequence = (
-            "so what undoes the attack is place alone: the noise was made for each part of the photograph where it "
-            "lay, and the filters that it plays on are not mirrored with it"
+            "so what undoes the attack is place and orientation alone: the noise was made for each part of the "
+            "photograph where it lay, and the filters that it plays on are not mirrored with it"
             if undone
-            else "and place alone does not undo it"
+            else "and place and orientation alone do not undo it"
         )
-        return f"Mirroring leaves the noise whole ({fine}) and only moves it, {consequence}."
+        return f"Mirroring leaves the noise whole ({fine}) and only turns it round, {consequence}."
     if name == "crop":
         return (
             "The crop shows the rest larger, so noise and photograph are resampled together at another scale "
-            f"({fine}), and each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Scale')}"
+            f"({fine}), and each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Shrinking')}"
         ).strip()
     if name == "rotation":
         return (
             f"Turning resamples the noise between the pixels it was made for ({fine}) and tilts every stripe of it, "
-            f"while the object stays what it is. {_ladder(attacked, 'blur', 'Fine detail')}"
+            f"while the object stays what it is. {_ladder(attacked, 'blur', 'Blur')}"
         ).strip()
-    needed = f"{sentence(_of(undone, len(_fooled(attacked))))} attacks needed it." if undone else "The rest is enough."
     return (
         "Grayscale moves nothing, neither place nor scale; what it takes is colour, of the photograph and of the "
-        f"noise ({fine}): the part in which the three channels differ. {needed}"
+        f"noise ({fine}): the part in which the three channels differ. {_needed(made, transform)}"
     )
+
+
+def _needed(made: Sequence[StressPair], transform: TransformStrength) -> str:
+    """How many attacks were lost with what a transform takes away, where the photograph without them is not."""
+    fooled = [(one, original) for one, original in made if _fooled([one])]
+    undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+    if not undone:
+        return "The rest is enough."
+    unmoved = [original for _, original in undone if original and original.keeps(original.outcome(*transform))]
+    if not unmoved:
+        lost = f"{_attacks(len(undone), len(fooled))} {'is' if len(undone) == 1 else 'are'} undone"
+        known = all(original for _, original in undone)
+        return f"{lost}{', but there the clean photograph loses its class as well' if known else ''}."
+    return f"{_attacks(len(unmoved), len(fooled))} needed it: undone, where the clean photograph keeps its class."
+
+
+def _attacks(count: int, of: int) -> str:
+    return "The attack" if of == 1 else f"{sentence(_of(count, of))} attacks"
 
 
 def _fine_detail(kept: float) -> str:
@@ -198,8 +244,9 @@ def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
     if not undoing:
         return ""
     mildest = (name, min(undoing, key=abs))
-    left = _survivors(attacked, mildest)
-    return f"{what} alone does it too: {describe_transform(mildest)} leaves {_of(left, len(fooled))} fooled."
+    undone = len(fooled) - _survivors(attacked, mildest)
+    count = "half of them" if 2 * undone == len(fooled) else _of(undone, len(fooled))
+    return f"{what} alone undoes {count} ({describe_transform(mildest)})."
 
 
 def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:
@@ -209,20 +256,31 @@ def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:
 
 def _survival(attacked: Sequence[StressResult]) -> str:
     """Whether losing the noise's fine detail goes with losing the attack's class, over all transforms."""
-    outcomes = [(one, outcome) for one in _noisy(attacked) for outcome in one.outcomes]
+    noisy = _noisy(attacked)
+    outcomes = [(one, outcome) for one in noisy for outcome in one.outcomes if outcome.transform not in _RESIZING_NOISE]
     kept = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if one.keeps(outcome)]
     undone = [outcome.high_frequency_kept or 0.0 for one, outcome in outcomes if not one.keeps(outcome)]
     if not kept or not undone:
         return ""
     verdict = (
-        "So the attack lives by fine detail, and whatever resamples or smooths the photograph takes it away."
+        f"So losing fine detail goes with losing the attack{_by_mirroring(attacked)}."
         if mean(undone) < 0.8 * mean(kept)
         else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
     return (
-        f"Over all transforms and strengths together, {share(mean(kept))} of the noise's fine detail is left where "
-        f"the attack survives and {share(mean(undone))} where it does not. {verdict}"
+        "Over all transforms and strengths that neither add fine detail nor change its size (without noise, JPEG, "
+        f"brightness and contrast), {share(mean(kept))} of the noise's is left where the attack survives and "
+        f"{share(mean(undone))} where it does not. {verdict}"
     )
+
+
+def _by_mirroring(attacked: Sequence[StressResult]) -> str:
+    """What contradicts that it is all a matter of fine detail: a mirror takes none."""
+    mirror, fooled = ("mirror", ASSIGNMENT["mirror"]), _fooled(attacked)
+    if not fooled or mirror not in shared_transforms(attacked):
+        return ""
+    undone = len(fooled) - _survivors(attacked, mirror)
+    return f", but mirroring, which takes none, undoes {_of(undone, len(fooled))} as well" if undone else ""
 
 
 def _clean(clean: Sequence[StressResult]) -> str:

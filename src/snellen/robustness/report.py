@@ -41,7 +41,7 @@ class StressReport(Result):
         """What the transforms did to the photographs, in sentences; empty where none could be read."""
         from snellen.robustness.discussion import discuss
 
-        return discuss(self.photographs) if self.photographs else ""
+        return discuss(self.photographs, self.originals) if self.photographs else ""
 
 
 def stress_report(pairs: Sequence[StressPair], failures: Sequence[Failure], data: str) -> StressReport:

@@ -11,9 +11,9 @@ from snellen.intervals import Rate
 from snellen.models.scores import most_confused
 from snellen.prose import apart, counted, listed, plain, sentence, share, word
 from snellen.runs.serialise import differences, to_plain
-from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, WHOLE
+from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW, WHOLE
 from snellen.training.initialise import ABOUT
-from snellen.training.recipe import Adversarial, Recipe
+from snellen.training.recipe import ASSIGNMENT, Adversarial, Recipe, read_recipe
 from snellen.training.results import TrainingResult, rate_at
 
 _ABOUT_NETWORKS = {
@@ -96,12 +96,7 @@ def explain_recipe(recipe: Recipe, images: int) -> str:
         recipe: how the network was trained.
         images: number of images that it learned from.
     """
-    an_epoch = -(-images // recipe.batch)
-    reasons = [
-        f"{recipe.batch:,} images a step are enough to average out the accident of which ones they are, and few enough "
-        f"that {counted(recipe.epochs, 'epoch')} of {counted(an_epoch, 'step')} make {recipe.epochs * an_epoch:,} "
-        "steps, each with a fresh gradient"
-    ]
+    reasons = []
     if recipe.schedule.warmup:
         reasons.append(
             "the rate starts low because the first gradients, from random weights, are large and point anywhere, and "
@@ -123,7 +118,18 @@ def explain_recipe(recipe: Recipe, images: int) -> str:
         reasons.append("smoothed targets keep the logits from growing without end once an image is right")
     if recipe.progressive_resizing.size and recipe.progressive_resizing.share:
         reasons.append("small images in the first epochs cost less and teach the coarse shapes first")
-    return f"The reasons: {'; '.join(reasons)}."
+    return f"The reasons: {'; '.join(reasons)}. {_steps(recipe, images)}"
+
+
+def _steps(recipe: Recipe, images: int) -> str:
+    """How many steps the batch leaves to the training; of our own recipes nobody tuned it."""
+    an_epoch = -(-images // recipe.batch)
+    untuned = recipe.network in ASSIGNMENT and recipe.batch == read_recipe(recipe.network).batch
+    return (
+        f"{sentence(counted(recipe.epochs, 'epoch'))} of {counted(an_epoch, 'step')} "
+        f"{'makes' if recipe.epochs == 1 else 'make'} {counted(recipe.epochs * an_epoch, 'step')}"
+        + (f"; the batch of {recipe.batch:,} was not tuned." if untuned else ".")
+    )
 
 
 def discuss(result: TrainingResult) -> list[str]:
@@ -140,7 +146,7 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     for results in runs:
         mean = _mean(results)
         seeds = f", {len(results)} seeds" if len(results) > 1 else ""
-        parts.append(f"{results[0].network_name} {mean.share:.1%} ({mean.low:.1%} to {mean.high:.1%}{seeds})")
+        parts.append(f"{results[0].network_name} {mean.share:.2%} ({mean.low:.2%} to {mean.high:.2%}{seeds})")
     first = runs[0][0]
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
 
@@ -148,20 +154,51 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
 def _found(result: TrainingResult) -> str:
     test = result.test.accuracy
     text = (
-        f"Test accuracy is {test.share:.1%} on {test.n:,} images ({_ends(test)}), measured once, after the last "
-        f"epoch; guessing would give {share(1 / len(result.data.labels))}."
+        f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}); guessing would give "
+        f"{share(1 / len(result.data.labels))}. {TESTED_ONCE}{_tested_before(result)}"
     )
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
     return (
-        f"{text} With test-time augmentation, six variants of each image, it is {result.test_tta.accuracy.share:.1%} "
-        f"({gain:+.1f} points); that is reported apart, since it costs six times as much."
+        f"{text} With test-time augmentation, six variants of each image, it is {result.test_tta.accuracy.share:.2%} "
+        f"({gain:+.2f} points); that is reported apart, since it costs six times as much."
     )
 
 
 def _ends(rate: Rate) -> str:
-    return f"95% interval {rate.low:.1%} to {rate.high:.1%}"
+    return f"95% interval {rate.low:.2%} to {rate.high:.2%}"
+
+
+TESTED_ONCE = "Each run was tested once, after its last epoch."
+
+
+def _tested_before(result: TrainingResult) -> str:
+    """What our own choice of ``deep`` owes to the test images of CIFAR-10; empty of other recipes and images."""
+    own, of_cifar10 = read_recipe("deep"), {"airplane", "automobile", "frog"} <= set(result.data.labels)
+    if not of_cifar10 or (result.recipe.network, result.recipe.optimiser) != (own.network, own.optimiser):
+        return ""
+    return (
+        " Earlier versions of deep had been tested too, and its learning rate was kept after one such test, so its "
+        "accuracy is slightly optimistic."
+    )
+
+
+_COPIES = {
+    "17137e36004a8d47": "They are a copy in JPEG of quality 75 with halved chroma, so the accuracies are not those of "
+    "the published images."
+}
+"""What must be said of the images with a fingerprint, where the data set does not say it itself."""
+
+
+def is_copy(result: TrainingResult) -> bool:
+    """Whether the images are known to be others than the published ones of that name."""
+    return result.provenance.data in _COPIES
+
+
+def note_on_images(result: TrainingResult) -> str:
+    """What must be said of the images; empty where there is nothing."""
+    return " ".join(filter(None, (result.data.note, _COPIES.get(result.provenance.data))))
 
 
 def _course(result: TrainingResult) -> str:
@@ -183,13 +220,15 @@ def _course(result: TrainingResult) -> str:
 def _what_limits(result: TrainingResult) -> str:
     """Whether time, capacity or generalisation is short, as far as the last epochs tell."""
     losses = [epoch.loss for epoch in result.history]
-    gap = result.history[-1].accuracy - result.test.accuracy.share
+    learned, tested = result.history[-1].accuracy, result.test.accuracy
+    gap = learned - tested.share
     if len(losses) < _FEWEST_EPOCHS:
         return "After so few epochs nothing can be said of what limits it."
-    if gap > _GAP and result.history[-1].accuracy > result.test.accuracy.high:
+    if gap > _GAP and learned > tested.high:
+        error, on_training = (round(100 * (1 - accuracy), 1) for accuracy in (tested.share, learned))
         return (
-            f"In the last epoch it gets {share(result.history[-1].accuracy)} of the augmented training images right, "
-            f"{100 * gap:.0f} points more than of the test images: what is left to gain is mostly generalisation."
+            f"Of its {error:.1f} points of error {on_training:.1f} are made on the augmented training images of the "
+            f"last epoch too, {error - on_training:.1f} are generalisation."
         )
     falling = (losses[-2] - losses[-1]) / losses[-2]
     if falling > _STILL_FALLING:
@@ -367,7 +406,7 @@ def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
     members = _members(deep.recipe)
     together = (
         f" {sentence(word(members))} such networks, independently trained, err differently, so that their mean errs "
-        "less."
+        "less than either."
         if members > 1
         else ""
     )
@@ -379,8 +418,8 @@ def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
         f"What is different in deep: it starts with {firsts[0]} where plain has {firsts[1]}, and spends its "
         f"{deep.parameters / 1e6:.1f} million parameters (plain: {plain_run.parameters / 1e6:.1f}) on wide 3 x 3 "
         "layers, which together see as far as one large filter, with a nonlinearity at each step. Half of its filters "
-        "mirror the other half and share their weights, so what it learns of a thing it knows of its mirror "
-        f"image.{together}"
+        "mirror the other half and share their weights, so what it learns of an image holds for the mirror "
+        f"image too.{together}"
     )
 
 
@@ -390,12 +429,14 @@ def discuss_ablations() -> str:
     worth = sorted(((BASE - one.accuracy, one.undone) for one in ABLATIONS), reverse=True)
     bought = [f"{undone} costs {100 * cost:.1f} points" for cost, undone in worth if cost > noise]
     better = [f"{undone} gains {-100 * cost:.1f}" for cost, undone in reversed(worth) if cost < -noise]
+    two = "better than" if noise < TWO_NARROW - BASE else "no better than"
     return (
         f"Which choice bought what was measured on {HELD_OUT_IMAGES:,} images held out of training, with one narrower "
         f"network, 4 epochs and one seed ({BASE:.1%}); the recipe's two networks reach {WHOLE:.1%} in as many epochs. "
         f"With one choice undone: {'; '.join(bought)}. In so short a run, {listed(better)}: what protects from "
         f"memorising, or saves time, need not pay by itself. The other {word(len(worth) - len(bought) - len(better))} "
-        f"choices make a difference below {100 * noise:.1f} points, which may be chance."
+        f"choices make a difference below {100 * noise:.1f} points, which may be chance. Two narrower networks "
+        f"of together as many parameters reach {TWO_NARROW:.1%}: after 4 epochs they are {two} one wide network."
     )
 
 

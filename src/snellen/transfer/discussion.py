@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
-from snellen.prose import apart, counted, interval, listed, plain, sentence, share, word
+from snellen.prose import apart, counted, estimated, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
@@ -31,6 +31,7 @@ _METHOD: dict[ClassifierKind, str] = {
 }
 _ASSIGNED_WIDTHS = (2000, 6000)
 _FEW = 10
+_HARDEST, _NAMED = 3, 8
 
 
 def discuss(result: ProbeResult) -> list[str]:
@@ -47,13 +48,22 @@ def discuss(result: ProbeResult) -> list[str]:
     ]
 
 
-def headline(result: ProbeResult) -> str:
-    """The accuracy in one sentence."""
-    accuracy = result.mean_per_class_accuracy
-    return (
-        f"A linear classifier of the frozen features tells {len(result.labels)} classes apart with a mean-per-class "
-        f"accuracy of {share(accuracy.value)} ({interval(accuracy)}; {result.n:,} test photographs)"
+def headline(results: Sequence[ProbeResult], names: Sequence[str]) -> str:
+    """The accuracy on each data set, in one sentence.
+
+    Args:
+        results: at least one.
+        names: what to call their data sets; one that stands alone is not named.
+    """
+    measured = [estimated(one.mean_per_class_accuracy, after=f"; {one.n:,} test photographs") for one in results]
+    classes = [f"{len(one.labels)} {'breeds' if is_pets(one.labels) else 'classes'}" for one in results]
+    told = [f"{count} of {name}" if len(results) > 1 else count for count, name in zip(classes, names, strict=True)]
+    text = (
+        f"A linear classifier of the frozen features tells the {told[0]} apart with a mean-per-class accuracy of "
+        f"{measured[0]}"
     )
+    others = [f"the {count} with {accuracy}" for count, accuracy in zip(told[1:], measured[1:], strict=True)]
+    return listed([text, *others])
 
 
 def _accuracy(result: ProbeResult) -> str:
@@ -61,7 +71,7 @@ def _accuracy(result: ProbeResult) -> str:
     tested = [rate for rate in result.per_class if rate.n]
     text = (
         f"Without learning anything new about pictures, the network's features tell the {len(tested)} classes apart "
-        f"with a mean-per-class accuracy of {share(accuracy.value)}, 95% interval {interval(accuracy)}; guessing "
+        f"with a mean-per-class accuracy of {estimated(accuracy, '95% interval ')}; guessing "
         f"would give {share(1 / len(tested))}."
     )
     fewest = min(rate.n for rate in tested)
@@ -80,15 +90,17 @@ def _mistakes(result: ProbeResult) -> str:
     if not wrong:
         return f"All {tested} classes are recognised without a mistake, so these photographs do not tell how it errs."
     perfect = sum(rate.n > 0 and rate.share == 1 for rate in result.per_class)
-    hardest = [f"{plain(label)} ({rate.count} of {rate.n})" for label, rate in result.hardest(3) if rate.share < 1]
-    text = f"Hardest {'are' if len(hardest) > 1 else 'is'} {listed(hardest)}"
+    text = _hardest(result)
     text += f"; {word(perfect)} of {word(tested)} classes are never missed." if perfect else "."
     first = result.confused[0]
     if first.count == 1:
-        return f"{text} No pair of classes is confused more than once, so the {word(wrong)} mistakes show no pattern."
+        return f"{text} No pair of classes is confused more than once."
     held = sum(pair.count for pair in result.confused)
+    among = sorted({plain(label) for pair in result.confused for label in (pair.true, pair.predicted)})
     pattern = (
-        f" Its mistakes have a pattern: {word(len(result.confused))} pairs hold {held} of all {wrong}."
+        f" All {wrong} mistakes are among {word(len(among))} classes, {listed(among)}."
+        if wrong > 10 and held == wrong and len(among) <= _FEW_CLASSES
+        else f" Its mistakes have a pattern: {word(len(result.confused))} pairs hold {held} of all {wrong}."
         if wrong > 10 and held > wrong / 2
         else f" They are spread out: the {word(len(result.confused))} commonest pairs hold {held} of all {wrong}."
         if wrong > 10
@@ -97,6 +109,24 @@ def _mistakes(result: ProbeResult) -> str:
     return (
         f"{text} Most often {plain(first.true)} is taken for {plain(first.predicted)}, {_times(first.count)}.{pattern}"
     )
+
+
+_FEW_CLASSES = 5
+
+
+def _hardest(result: ProbeResult) -> str:
+    """The classes with the lowest accuracy: up to three, or where more are equally hard, all of these."""
+    missed = [(label, rate) for label, rate in result.hardest(len(result.labels)) if rate.share < 1]
+    lowest = missed[0][1].share
+    equal = [label for label, rate in missed if rate.share == lowest]
+    if len(equal) > _HARDEST:
+        counts = {(rate.count, rate.n) for _, rate in missed if rate.share == lowest}
+        right = "{} of {}".format(*counts.pop()) if len(counts) == 1 else share(lowest)
+        named = listed([plain(label) for label in equal]) if len(equal) <= _NAMED else ""
+        return f"Hardest are {word(len(equal))} classes with {right} right{f': {named}' if named else ''}"
+    cut = missed[_HARDEST][1].share if len(missed) > _HARDEST else math.nan
+    hardest = [f"{plain(label)} ({rate.count} of {rate.n})" for label, rate in missed[:_HARDEST] if rate.share != cut]
+    return f"Hardest {'are' if len(hardest) > 1 else 'is'} {listed(hardest)}"
 
 
 def _times(count: int) -> str:
@@ -205,8 +235,8 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
         else "no difference that these test photographs can show"
     )
     return (
-        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {share(two.value)} "
-        f"({interval(two)}): {verdict}."
+        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {estimated(two)}: "
+        f"{verdict}."
     )
 
 

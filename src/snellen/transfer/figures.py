@@ -16,7 +16,8 @@ from snellen.figures import BLUE, GREY, new_figure, styled
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.probe import ProbeResult
 
-_NUMBERS_UP_TO = 20
+NUMBERS_UP_TO = 20
+"""Classes up to which a confusion matrix has its counts written into it."""
 _PHOTOGRAPHS_A_PAIR = 3
 
 
@@ -39,7 +40,7 @@ def draw_confusion(result: ProbeResult) -> Figure:
         axes.set_ylabel("true class")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-        if classes <= _NUMBERS_UP_TO:
+        if classes <= NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 colour = "white" if shares[row, column] > 0.5 else "black"
                 axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
@@ -63,15 +64,14 @@ def draw_confused(result: ProbeResult) -> Figure | None:
         for axes in grid.flat:
             axes.axis("off")
         for column, pair in zip(grid.T, pairs, strict=True):
-            true, predicted = _wrapped(pair.true), _wrapped(pair.predicted)
             reference = photographs.get(_example_key(pair.predicted))
             if reference is not None:
                 column[0].imshow(reference)
-                column[0].set_title(f"to compare:\n{predicted}", fontsize=7, color=GREY)
+                column[0].set_title(f"to compare:\n{_wrapped(pair.predicted)}", fontsize=7, color=GREY)
             for axes, name in zip(column[1:], pair.images, strict=False):
                 if name in photographs:
                     axes.imshow(photographs[name])
-                axes.set_title(f"{true}\ntaken for {predicted}", fontsize=7, y=1)
+                axes.set_title(f"{_wrapped(pair.true)}\n{_wrapped(f'taken for {pair.predicted}')}", fontsize=7, y=1)
     return figure
 
 

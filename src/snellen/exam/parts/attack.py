@@ -162,7 +162,7 @@ def run(context: Context) -> Answer:
             0.66,
         ),
     ]
-    blocks.append(Discussion(discuss_attacks(attacks)))
+    blocks.append(Discussion(discuss_attacks(attacks, classifier.preprocessing)))
     blocks += _by_the_rule(context, attacks[0])
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)

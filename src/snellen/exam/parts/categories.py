@@ -11,7 +11,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragr
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
-from snellen.prose import called
+from snellen.prose import called, word
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
@@ -46,13 +46,14 @@ def run(context: Context) -> Answer:
     classifier = context.classifier
     results = [r for r in classify_each(classifier, context.photographs) if isinstance(r, Classification)]
     write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
+    prepared = classifier.preprocessing.describe()
     names, shown = photograph_names([one.image for one in results]), results[:_SHOWN]
     some = f" The first {_SHOWN} of {len(results)}; result.json has all." if len(shown) < len(results) else ""
     blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
-            f"{len(classifier.labels):,} classes. {context.chosen} Each photograph passes its own preprocessing. "
-            f"{classifier.preprocessing.describe()} The probabilities are the softmax of its logits."
+            f"{len(classifier.labels):,} classes. {_examined(context)} A photograph is prepared as the model "
+            f"expects it: {prepared[:1].lower()}{prepared[1:]} The probabilities are the softmax of its logits."
         ),
         *_pictures(context, shown),
         Table(
@@ -77,6 +78,14 @@ def run(context: Context) -> Answer:
         headline_of_classifications(results),
         shortfalls=_shortfalls(context),
     )
+
+
+def _examined(context: Context) -> str:
+    """How many photographs were examined, or by which rule they were chosen."""
+    count = len(context.photographs)
+    if context.chosen == f"All {count:,} photographs.":
+        return f"All {word(count)} photographs were examined."
+    return "One photograph was examined." if count == 1 else context.chosen
 
 
 def _shortfalls(context: Context) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ from snellen.exam.context import Context, data_set, distinct_names, scored_on, s
 from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.intervals import Estimate
-from snellen.prose import called, interval, share
+from snellen.prose import called, estimated
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.text import exists
@@ -98,7 +98,7 @@ def _headline(result: EvaluationResult) -> str:
     accuracy, name = result.accuracy, short_name(result.dataset)
     if accuracy.n < 2:
         return f"It is right on {accuracy.count} of {accuracy.n} photographs of {name}"
-    return f"It is right on {share(accuracy.share)} of {accuracy.n:,} photographs of {name} ({interval(accuracy)})"
+    return f"It is right on {estimated(accuracy)} of {accuracy.n:,} photographs of {name}"
 
 
 def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed: Sequence[Path]) -> list[Block]:
@@ -198,10 +198,11 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
     rates = [("top-1 accuracy", result.accuracy), *([("top-5 accuracy", result.top5)] if result.top5 else [])]
     rows = [(measure, f"{rate.share:.3f}", f"{rate.low:.3f} to {rate.high:.3f}") for measure, rate in rates]
     rows += [(measure, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}") for measure, one in estimates]
+    but = " but, in one sentence below, a temperature" if result.calibration.temperature else ""
     blocks: list[Block] = [
         Paragraph(
             f"Here {called(result.model)} itself is scored, its own classes against the labels of {name}: "
-            f"{_classes(result)}. Nothing is trained on these photographs but, in one sentence below, a temperature."
+            f"{_classes(result)}. Nothing is trained on these photographs{but}."
         ),
         Table(
             ("measure", "value", "95% interval"),

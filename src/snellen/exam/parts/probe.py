@@ -12,6 +12,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Headin
 from snellen.prose import called
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, discuss, headline
+from snellen.transfer.figures import NUMBERS_UP_TO
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
 from snellen.transfer.probe import ProbeResult, probe_kinds
@@ -29,7 +30,6 @@ REFERENCES = (
 )
 _HARDEST = 10
 _BREEDS = 37
-_MANY = 20
 
 
 ASKED = (
@@ -53,7 +53,7 @@ def run(context: Context) -> Answer:
     facts: list[Fact] = []
     data: list[str] = []
     blocks: list[Block] = []
-    headlines: list[str] = []
+    results: list[ProbeResult] = []
     shortfalls: list[tuple[str, str]] = []
     pets = False
     names = distinct_names(context.datasets)
@@ -67,7 +67,7 @@ def run(context: Context) -> Answer:
             blocks.append(Heading(name))
         blocks += _blocks(result, other, name, folder, files)
         pets = pets or is_pets(result.labels)
-        headlines.append(headline(result) + (f" of {name}" if len(names) > 1 else ""))
+        results.append(result)
         shortfalls += _shortfalls(result, name)
         accuracy = result.mean_per_class_accuracy
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
@@ -75,7 +75,7 @@ def run(context: Context) -> Answer:
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     if pets:
         blocks += _published()
-    return Answer(", ".join(data), facts, blocks, "; ".join(headlines), shortfalls=shortfalls)
+    return Answer(", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls)
 
 
 def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
@@ -90,7 +90,7 @@ def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
 
 def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:
     """What there is to say and to show of one probe."""
-    mean, top1 = result.mean_per_class_accuracy, result.accuracy
+    mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
     blocks: list[Block] = [
         Paragraph(
             f"The features of the layer before the classifier of {called(result.model)} are scaled to unit length; a "
@@ -107,8 +107,9 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         Discussion([*discuss(result), compare_kinds(result, other)]),
         Picture(
             folder / CONFUSION,
-            "Confusion matrix: true classes (rows) and predicted ones (columns), as a share of the class.",
-            0.9 if len(result.labels) > _MANY else 0.5,
+            "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
+            + ("." if many else "; figures: photographs."),
+            0.9 if many else 0.5,
         ),
         Table(
             ("class", "accuracy", "n"),
@@ -117,7 +118,8 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         ),
     ]
     if CONFUSED in files:
-        caption = "The most confused pairs: a photograph of the predicted class, and those that were taken for it."
+        which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
+        caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8))
     return blocks
 

@@ -8,7 +8,7 @@ from snellen.evaluation.labelled import labelled_photographs
 from snellen.exam.context import Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
-from snellen.prose import counted, word
+from snellen.prose import counted, how_many
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
@@ -62,8 +62,8 @@ def run(context: Context) -> Answer:
     if result.check.suspicious:
         facts.append(Fact("warning", "signs of masked gradients: the robust accuracy is likely to be overstated"))
     headline = (
-        f"Of {counted(result.n, 'photograph')} it gets {word(result.clean.count)} right, and "
-        f"{word(point.accuracy.count)} under every attack within {point.epsilon}"
+        f"Of {counted(result.n, 'photograph')} it gets {how_many(result.clean.count)} right, and "
+        f"{how_many(point.accuracy.count)} under every attack within {point.epsilon}"
     )
     return Answer(f"{short_name(name)} ({result.n} photographs)", facts, _blocks(result, name, context), headline)
 

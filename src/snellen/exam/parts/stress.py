@@ -84,7 +84,7 @@ def run(context: Context) -> Answer:
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
     blocks = (
         Paragraph("The attacked files of the previous section, each transformed at its own size and classified again."),
-        Points([TRANSFORMS[name].definition for name, _ in assignment_transforms()]),
+        Points([_definition(name) for name, _ in assignment_transforms()]),
         Picture(
             folder / "stress.png",
             "The attacked photographs under the four transforms, with the new most likely class: blue where it is the "
@@ -112,13 +112,11 @@ def run(context: Context) -> Answer:
             + (f" The first {len(shown)} of {len(attacks)}; stress.csv has all." if len(shown) < len(attacks) else ""),
         ),
         Heading("Why the fooling survives or not"),
-        Discussion(discuss(result.photographs).split("\n\n")),
+        Discussion(discuss(result.photographs, result.originals).split("\n\n")),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, each line grows harder to read from left to right. "
-            + " ".join(
-                f"{name.capitalize()}: {t.definition}" for name, t in TRANSFORMS.items() if name not in ASSIGNMENT
-            )
+            + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
         ),
         Picture(
             folder / CHART,
@@ -143,6 +141,11 @@ def run(context: Context) -> Answer:
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     return {"stress.png": _CODE, CHART: "report.plot()"}.get(picture, "")
+
+
+def _definition(name: str) -> str:
+    """A transform's name and what it does."""
+    return f"{'JPEG' if name == 'jpeg' else name.capitalize()}: {TRANSFORMS[name].definition}"
 
 
 def _fact(result: StressReport, transform: TransformStrength) -> Fact:
