@@ -114,6 +114,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def shortened(name: str, most: int) -> str:
+    """``name`` in at most ``most`` characters, the last an ellipsis where it is longer."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def thumbnail(image: Image.Image, side: int = 480) -> Image.Image:
     """A copy whose longest side is at most ``side`` pixels."""
     small = image.copy()

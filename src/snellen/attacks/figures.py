@@ -14,7 +14,7 @@ from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
 from snellen.data.images import open_photo
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail
 from snellen.models.predictions import Prediction
 from snellen.prose import stem
 
@@ -68,15 +68,11 @@ def draw_details(attacks: Sequence[AttackResult]) -> Figure:
         for axes in grid.flat:
             axes.set_axis_off()
         for number, (images, attack) in enumerate(zip(details, attacks, strict=True)):
-            titles = (_short(stem(attack.name)), "attacked", f"noise, ± {attack.norm}/255")
+            titles = (shortened(stem(attack.name), _LETTERS), "attacked", f"noise, ± {attack.norm}/255")
             for axes, image, title in zip(grid[:, number], images, titles, strict=True):
                 axes.imshow(image, interpolation="nearest")
                 axes.set_title(title, fontsize=8, y=1)
     return figure
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…"
 
 
 def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:

@@ -20,7 +20,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 import snellen._torchvision  # noqa: F401  # before timm
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, multiplies_bfloat16
 from snellen.models.flip_equivariant import materialise
 
 from timm.layers import BatchNormAct2d, Conv2dSame  # isort: skip
@@ -30,12 +30,7 @@ Precision = Literal["float32", "bfloat16"]
 
 def fastest_precision(device: torch.device) -> Precision:
     """bfloat16 where the device multiplies it in hardware, else float32."""
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    # An older PyTorch does not say.
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    in_hardware = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
-    return "bfloat16" if device.type == "cpu" and in_hardware else "float32"
+    return "bfloat16" if multiplies_bfloat16(device) else "float32"
 
 
 def fused_network(network: nn.Module, precision: Precision) -> nn.Module:

@@ -126,18 +126,19 @@ def _left_out(result: EvaluationResult) -> list[str]:
         count = sum(one.count for one in result.unmatched)
         names = ", ".join(f"{one.name} ({one.count})" for one in result.unmatched[:_NAMED])
         more = f" and {len(result.unmatched) - _NAMED} more" if len(result.unmatched) > _NAMED else ""
-        sentences.append(f"{_in_no_number(count, 'since the model does not know their class')}: {names}{more}.")
+        whose = "its" if count == 1 else "their"
+        sentences.append(f"{_in_no_number(count)}, since the model does not know {whose} class: {names}{more}.")
     if result.unlabelled:
-        sentences.append(f"{_in_no_number(result.unlabelled, 'since nobody says what they show')}.")
+        shows = "it shows" if result.unlabelled == 1 else "they show"
+        sentences.append(f"{_in_no_number(result.unlabelled)}, since nobody says what {shows}.")
     if result.failures:
-        sentences.append(f"{_in_no_number(len(result.failures), 'since they cannot be read')}.")
+        unread = len(result.failures)
+        sentences.append(f"{_in_no_number(unread)}, since {'it' if unread == 1 else 'they'} cannot be read.")
     return sentences
 
 
-def _in_no_number(count: int, why: str) -> str:
-    one = count == 1
-    why = why.replace("their", "its").replace("they show", "it shows").replace("they", "it") if one else why
-    return f"{sentence(counted(count, 'photograph'))} {'is' if one else 'are'} in no number, {why}"
+def _in_no_number(count: int) -> str:
+    return f"{sentence(counted(count, 'photograph'))} {'is' if count == 1 else 'are'} in no number"
 
 
 def _errors(result: EvaluationResult) -> str:

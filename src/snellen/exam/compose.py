@@ -220,7 +220,7 @@ def _references(model: str, finished: Sequence[FinishedPart]) -> tuple[str, ...]
         for reference in one.part.references:
             sections.setdefault(reference, []).append(f"“{one.part.title}”")
     of_parts = (f"{reference} For {listed(titles)}." for reference, titles in sections.items())
-    return (*dict.fromkeys([*_TOOLS, *family]), *of_parts)
+    return (*_TOOLS, *family, *of_parts)
 
 
 def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:

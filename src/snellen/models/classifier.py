@@ -28,6 +28,15 @@ from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.provenance import Provenance, fingerprint
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether ``device`` multiplies bfloat16 matrices in hardware; elsewhere it would only be slower."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # An older PyTorch does not say.
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
 def choose_device(name: str = "auto") -> torch.device:
     """The device that ``name`` stands for; ``auto`` takes CUDA, then MPS, then the CPU.
 

@@ -12,7 +12,7 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, shortened, styled
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
 
@@ -67,7 +67,7 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
                 axes.set_axis_off()
                 if number == 0:
                     _head(axes, outcome.title)
-                name = outcome.top.label if len(outcome.top.label) < 20 else outcome.top.label[:18] + "…"
+                name = shortened(outcome.top.label, 19)
                 probability = percent(outcome.top.probability)
                 axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome), y=1)
     return figure

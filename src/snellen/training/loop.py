@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import SnellenError
+from snellen.models.classifier import multiplies_bfloat16
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 from snellen.training.adversarial import adversarial_examples, random_start
@@ -74,14 +75,8 @@ def seed_of(seed: int, *what: object) -> int:
 
 @functools.cache
 def native_bfloat16(device: torch.device) -> bool:
-    """Whether ``device`` multiplies bfloat16 matrices in hardware; elsewhere it would only be slower."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        # An older PyTorch does not say.
-        able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-    return False
+    """:func:`~snellen.models.classifier.multiplies_bfloat16`, asked once: each step asks."""
+    return multiplies_bfloat16(device)
 
 
 def precision(device: torch.device) -> torch.autocast:
