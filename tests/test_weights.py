@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 import snellen
 from snellen.errors import ModelError
 from snellen.models import bundled
+from snellen.models.create import maker
 from snellen.models.listing import list_models
 from snellen.models.pretrained import LoadOptions
 from snellen.models.resolve import resolve
@@ -39,6 +40,19 @@ def tiny_file(tmp_path_factory) -> Path:
     metadata = {"architecture": TINY, "labels": json.dumps(["cat", "dog", "bird"])}
     save_file(tiny_network(3).state_dict(), path, metadata=metadata)
     return path
+
+
+@pytest.mark.parametrize("name", ["test_vit", "test_efficientnet", "test_convnext", "torchvision:mobilenet_v3_small"])
+def test_a_file_is_loaded_without_drawing_what_it_replaces(tmp_path, name) -> None:
+    network = maker(name)(5)
+    path = tmp_path / "network.safetensors"
+    save_file(network.state_dict(), path, metadata={"architecture": name, "labels": json.dumps(list("abcde"))})
+    before = torch.get_rng_state()
+    loaded = resolve(str(path)).network
+    assert torch.equal(torch.get_rng_state(), before)
+    inputs = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        assert torch.equal(loaded(inputs), network.eval()(inputs))
 
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"])

@@ -4,8 +4,7 @@ import argparse
 import json
 import re
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for target in chosen:
             keep_corpus(target, options.files, options.seed, options.corpus / target.name)
         return
-    began = time.perf_counter()
     state = options.out.with_suffix(".partial.json")
     accounts = fuzz(chosen, options.files, options.seed, options.workers, state, lambda line: print(line, flush=True))
-    seconds = time.perf_counter() - began
-    same = {"files_of_each": options.files, "seed": options.seed, "versions": versions(), "hardware": hardware()}
-    result = same | {
+    made = {"seed": options.seed, "versions": versions(), "hardware": hardware()}
+    result = made | {
         "limits": {"seconds": SECONDS, "mebibytes": MEBIBYTES},
-        "seconds_of_last_call": seconds,
-        "workers": options.workers,
-        "targets": earlier(options.out, same) | {name: described(account) for name, account in accounts.items()},
+        "targets": earlier(options.out) | {name: described(account) | made for name, account in accounts.items()},
     }
     write_json(options.out, result)
     state.unlink(missing_ok=True)
@@ -60,11 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def earlier(out: Path, same: Mapping[str, Any]) -> dict[str, Any]:
-    """What earlier calls found of the targets, where they tried as many files on the same machine and versions."""
-    result = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
-    alike = all(result.get(key) == value for key, value in same.items())
-    return dict(result["targets"]) if alike else {}
+def earlier(out: Path) -> dict[str, Any]:
+    """What earlier calls found of the targets, each with its own seed, versions and machine."""
+    return dict(json.loads(out.read_text(encoding="utf-8"))["targets"]) if out.is_file() else {}
 
 
 def described(account: SuccessRates) -> dict[str, object]:

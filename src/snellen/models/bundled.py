@@ -15,6 +15,7 @@ from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
 from snellen.errors import ModelError
 from snellen.models.pretrained import Found
 from snellen.models.safetensors import file_digest
+from snellen.models.uninitialised import Uninitialised
 
 import timm  # isort: skip
 from timm.data import resolve_data_config  # isort: skip
@@ -64,7 +65,8 @@ def from_package(name: str) -> Found:
     if digest != bundled.sha256:
         raise ModelError(f"{name}: {path} is not the file that was published", "reinstall its package")
     published = torch.load(path, map_location="cpu", weights_only=True)
-    network = timm.create_model(name, pretrained=False)
+    with Uninitialised():
+        network = timm.create_model(name, pretrained=False)
     # The package's names differ from timm's; order and shapes are the same.
     own = network.state_dict()
     pairs = list(zip(own.items(), published.values(), strict=True))

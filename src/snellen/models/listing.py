@@ -20,6 +20,7 @@ from snellen.models.torchvision_hub import (
     published_weights,
     torchvision_models,
 )
+from snellen.models.uninitialised import Uninitialised
 
 import timm  # isort: skip
 
@@ -70,7 +71,7 @@ def describe_model(name: str) -> ModelInfo:
         size = published_preprocessing(weights).complete().size
         return ModelInfo(name, int(weights.meta["num_params"]), size, "", is_offline(name))
     config = timm.get_pretrained_cfg(name)
-    with torch.device("meta"):
+    with torch.device("meta"), Uninitialised():
         network = timm.create_model(name, pretrained=False)
     return ModelInfo(
         name=name,

@@ -15,6 +15,7 @@ from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
 from snellen.errors import InputError, ModelError
 from snellen.models.create import Maker
 from snellen.models.safetensors import SafetensorsHeader, check_fit, read_header, read_safetensors
+from snellen.models.uninitialised import Uninitialised
 
 _WHICH_LABELS = f"give `labels`: a file with a line for each, or a JSON list, or {IMAGENET}, or {NUMBERED}"
 _ASSUMED_CLASSES = 1000
@@ -159,7 +160,7 @@ def build(name: str, architecture: str, path: Path, make: Maker, *, allocates: b
 
     def shapes(classes: int) -> Mapping[str, Tensor]:
         if not allocates:
-            with contextlib.suppress(ModelError), torch.device("meta"):
+            with contextlib.suppress(ModelError), torch.device("meta"), Uninitialised():
                 return make(classes).state_dict()
         # Some compute with tensors as they are made: RegNet its widths.
         return make(classes).state_dict()
@@ -173,7 +174,9 @@ def build(name: str, architecture: str, path: Path, make: Maker, *, allocates: b
         expected = shapes(classes)
     check_fit(f"{name}: does not fit {architecture}", header, expected)
     tensors = {key.removeprefix(prefix): tensor for key, tensor in read_safetensors(path).items()}
-    network = make(classes)
+    # A program may draw what no file holds.
+    with contextlib.nullcontext() if allocates else Uninitialised():
+        network = make(classes)
     # With the versions of its modules, which no file of tensors holds and MNASNet asks for.
     state = network.state_dict()
     state.update(tensors)
