@@ -27,6 +27,7 @@ from snellen.errors import ModelError, did_you_mean
 from snellen.models.create import TORCHVISION, torchvision_name, torchvision_network
 from snellen.models.pretrained import Found
 from snellen.models.safetensors import file_digest
+from snellen.models.uninitialised import Uninitialised
 
 import torchvision  # isort: skip
 
@@ -57,7 +58,8 @@ def from_torchvision(name: str) -> Found:
     if not categories:
         raise ModelError(f"{name}: it has no classes", f"another of {base}'s weights; these only give features")
     path = _fetch(name, weights.url)
-    network = torchvision_network(base, **_ARGUMENTS.get(base, {}))
+    with Uninitialised():
+        network = torchvision_network(base, **_ARGUMENTS.get(base, {}))
     _fill(name, network, _read(name, path))
     return Found(
         network,
