@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from snellen.web.limits import Limits
+
 Result = Mapping[str, Any]
 Rows = list[list[str]]
 """A table: its head, then its lines."""
@@ -538,6 +540,19 @@ BENCHMARKS = (
             Goal("answers of status 5xx", _broken, 0, most=True),
             Goal("requests answered otherwise", _amiss, 0, most=True),
             Goal("memory of the last fifth over the second", _growth, 1.05, most=True),
+        ),
+    ),
+    Benchmark(
+        "load_large",
+        "The page for an hour with eight visitors at once, whose photographs have 20 to 48 megapixels.",
+        "benchmarks/load.py --mix large --clients 8 --minutes 60 --out benchmarks/results/load_large.json",
+        70,
+        lambda result: f"{result['clients']} clients for {result['seconds'] / 60:.1f} minutes",
+        _load,
+        (
+            Goal("MiB of memory at most", lambda result: result["memory_mebibytes"]["most"], Limits().mebibytes, most=True),
+            Goal("answers of status 5xx", _broken, 0, most=True),
+            Goal("requests answered otherwise", _amiss, 0, most=True),
         ),
     ),
     Benchmark(

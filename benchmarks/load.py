@@ -1,7 +1,7 @@
 """The page under load: many clients at once, good and bad uploads mixed, for minutes.
 
     python benchmarks/load.py [--clients 50] [--minutes 5] [--seed 0]
-    python benchmarks/load.py --mix large --clients 8 --minutes 60 --out large.json
+    python benchmarks/load.py --mix large --clients 8 --minutes 60 --out benchmarks/results/load_large.json
 
 Starts `snellen serve`, asks every good question once alone, then lets each client ask one thing after another: of the
 good ones every answer must be the one that was given alone (for `classify`, the one that the library gives), of the

@@ -15,7 +15,7 @@ from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
 from snellen.training.recipe import ProgressiveResizing, Recipe
 
-_IMAGES, _BATCH, _CLASSES, _EPOCHS = 128, 64, 10, 4
+_IMAGES, _BATCH, _CLASSES, _EPOCHS = 64, 64, 10, 3
 
 
 def seconds_per_image(recipe: Recipe) -> float:
