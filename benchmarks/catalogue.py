@@ -550,7 +550,12 @@ BENCHMARKS = (
         lambda result: f"{result['clients']} clients for {result['seconds'] / 60:.1f} minutes",
         _load,
         (
-            Goal("MiB of memory at most", lambda result: result["memory_mebibytes"]["most"], Limits().mebibytes, most=True),
+            Goal(
+                "MiB of memory at most",
+                lambda result: result["memory_mebibytes"]["most"],
+                Limits().mebibytes,
+                most=True,
+            ),
             Goal("answers of status 5xx", _broken, 0, most=True),
             Goal("requests answered otherwise", _amiss, 0, most=True),
         ),
