@@ -159,10 +159,15 @@ def _serve() -> None:
 
 
 def _watch(task: dict) -> NoReturn:
+    from snellen.runs.process import end_with_parent
+
+    # Of tests that were killed no command goes on.
+    end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     folder = Path(task["folder"])
     pid = os.fork()
     if pid == 0:
+        end_with_parent()
         _run(task, folder)
     _leave(folder / "pid", pid)
     _leave(folder / "status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
