@@ -1,6 +1,6 @@
 """The whole suite on one machine as other machines would run it: other instructions, one thread, another order.
 
-    python tests/every_way.py [--only avx2 ...] [--pytest "-n 2 tests/test_runs.py"] [--out every_way.json]
+    python tests/every_way.py [--only "at once" ...] [--pytest "-n 2 tests/test_runs.py"] [--out every_way.json]
 
 Each way takes as long as ``make test``. What is done is kept in ``--out``, and not done again; the last lines say what
 each way came to. Ways that this machine does not have (an instruction set, a second user) are said and left out.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -59,6 +60,13 @@ WAYS = {
     "a space": Way("a path with a space", elsewhere=True),
     "nobody": Way("a user who is not root, without a home", {"HOME": "/nonexistent"}, elsewhere=True, nobody=True),
 }
+# What holds here holds in each; where something fails, they tell which it was.
+_TOGETHER = ("one thread", "another order", "another locale", "a space")
+WAYS["at once"] = Way(
+    f"{', '.join(_TOGETHER)} together",
+    {name: value for way in _TOGETHER for name, value in WAYS[way].environment.items()},
+    elsewhere=True,
+)
 
 
 def main() -> None:
@@ -73,7 +81,10 @@ def main() -> None:
         if name not in done:
             done[name] = tried(WAYS[name], shlex.split(options.pytest))
             options.out.write_text(json.dumps(done, indent=2) + "\n")
-        print(f"{name} ({WAYS[name].what}): {done[name]['summary']}, {done[name]['seconds'] / 60:.0f} minutes")
+        one = done[name]
+        print(
+            f"{name} ({WAYS[name].what}): {one['summary']}, {one['seconds'] / 60:.0f} minutes, Python {one['python']}"
+        )
     sys.exit(any(done[name]["status"] for name in options.only))
 
 
@@ -81,7 +92,7 @@ def tried(way: Way, arguments: list[str]) -> dict[str, object]:
     """The suite's status, last line and time."""
     reason = _lacks(way)
     if reason:
-        return {"status": 0, "summary": f"left out: {reason}", "seconds": 0.0}
+        return {"status": 0, "summary": f"left out: {reason}", "seconds": 0.0, "python": platform.python_version()}
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="every way ") as folder:
         cwd = _copy(Path(folder), way.nobody) if way.elsewhere else ROOT
@@ -98,6 +109,7 @@ def tried(way: Way, arguments: list[str]) -> dict[str, object]:
         "summary": last[0].strip("= "),
         "failed": failed,
         "seconds": time.monotonic() - started,
+        "python": platform.python_version(),
     }
 
 
