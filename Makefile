@@ -43,8 +43,10 @@ package: $(VENV)/.installed-dev
 	$(INSTALL) ".[package]"
 	$(VENV)/bin/python tests/package.py
 
+# Older versions of pip, which come with Python, take three times as long to choose what to install.
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$@ -m pip install --quiet --disable-pip-version-check --upgrade pip
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Snellen into $(VENV) (a few minutes the first time) ..."
