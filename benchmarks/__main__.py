@@ -69,13 +69,18 @@ def section(benchmark: Benchmark, result: Result | None) -> str:
     made_by = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
     lines += [
         "",
-        f"n: {benchmark.n(result)}. {result['hardware']}. {result.get('date', 'Date not kept')}. "
+        f"n: {benchmark.n(result)}. {result['hardware']}{_beside(result)}. {result.get('date', 'Date not kept')}. "
         f"`python {benchmark.command}`",
         "",
         f"Versions: {made_by}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _beside(result: Result) -> str:
+    """What else the machine did meanwhile, where somebody noted it."""
+    return f", beside {result['beside']}" if "beside" in result else ""
 
 
 def run(benchmark: Benchmark) -> bool:
