@@ -12,8 +12,9 @@ from snellen.models.scores import most_confused
 from snellen.prose import apart, counted, listed, plain, sentence, share, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW, WHOLE
+from snellen.training.filters import FilterStructure, Floats
 from snellen.training.initialise import ABOUT
-from snellen.training.recipe import ASSIGNMENT, Adversarial, Recipe, read_recipe
+from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
 from snellen.training.results import TrainingResult, rate_at
 
 _ABOUT_NETWORKS = {
@@ -266,6 +267,134 @@ def _mistakes(result: TrainingResult) -> str:
 
 _FEWEST_EPOCHS = 3
 _GAP, _STILL_FALLING = 0.03, 0.02
+
+
+def discuss_filters(structure: FilterStructure, initialisation: Initialisation, side: int) -> list[str]:
+    """What the first layer's filters look like, in sentences from what was measured on them.
+
+    Args:
+        structure: of the filters, after the last step.
+        initialisation: how they began.
+        side: shorter side of a filter, in weights.
+    """
+    fixed = ["They were computed from the images before training, and fixed."] if initialisation == "whitened" else []
+    if side < _TELLING_SIDE:
+        small = f"Filters of {side} x {side} are too small to hold a shape: each weighs a pixel against its neighbours."
+        return [small, *fixed]
+    kinds_of = (structure.oriented, structure.coloured_blobs, structure.noise)
+    directed, blobs, noise = (int(of_kind.sum()) for of_kind in kinds_of)
+    rest = len(structure) - directed - blobs - noise
+    kinds = [
+        f"{directed or 'none'} {_have(directed)} a direction (edges, bars, gratings)",
+        f"{blobs or 'none'} {_are(blobs)} coloured without one",
+        *([f"{noise} {_are(noise)} noise still"] if noise else []),
+        *([f"{rest} {_are(rest)} none of these"] if rest else []),
+    ]
+    sentences = [
+        f"Of the {len(structure)} filters {listed(kinds)}.",
+        *fixed,
+        *_directions(structure),
+        *_colours(structure),
+    ]
+    if initialisation in _DRAWN:
+        typical = statistics.median(structure.smoothness)
+        left = "the speckle of the start still shows in most" if typical < _SMOOTH else "little of the speckle is left"
+        sentences += [
+            "Every weight began as a draw of its own, so whatever makes neighbours alike was learned.",
+            f"Typically they now correlate by {typical:.2f} (0 at the start, 1 for a smooth shape): {left}.",
+        ]
+    return sentences
+
+
+_TELLING_SIDE = 5
+"""Side of the filters from which on a shape can be told from noise."""
+_SMOOTH = 0.6
+_DRAWN: tuple[Initialisation, ...] = ("he", "xavier", "small")
+_FEWEST_DIRECTED, _TILT, _TELLING_CORRELATION = 8, 22.5, 0.35
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _directions(structure: FilterStructure) -> list[str]:
+    """How the filters that have a direction lie."""
+    angles = structure.angle[structure.oriented].tolist()
+    if not angles:
+        return []
+    flat = sum(min(angle, 180 - angle) < _TILT for angle in angles)
+    upright = sum(abs(angle - 90) < _TILT for angle in angles)
+    oblique = len(angles) - flat - upright
+    lie = f"{flat or 'none'} {'lies' if flat == 1 else 'lie'} flat, {upright or 'none'} "
+    lie += f"{'stands' if upright == 1 else 'stand'} upright, {oblique or 'none'} {_are(oblique)} oblique"
+    # By chance half of the directions would be within 22.5 degrees of the level or the plumb line.
+    telling = len(angles) >= _FEWEST_DIRECTED and Rate.of_count(flat + upright, len(angles)).low > 0.5
+    why = ["That is how the edges of an upright world lie: horizons, walls, legs."] if telling else []
+    return [f"Of those with a direction {lie}.", *why]
+
+
+def _colours(structure: FilterStructure) -> list[str]:
+    """Whether the colourful filters are the coarse ones."""
+    colour, frequency = structure.colour.tolist(), structure.frequency.tolist()
+    if len(colour) < _FEWEST_DIRECTED or len(set(colour)) == 1 or len(set(frequency)) == 1:
+        return []
+    correlation = statistics.correlation(colour, frequency)
+    if correlation > -_TELLING_CORRELATION:
+        return []
+    return [
+        f"The more colourful a filter, the coarser it is (r = {correlation:.2f} between its share of colour and its "
+        "spatial frequency).",
+        "Fine detail is read in black and white: in photographs colour changes slowly, brightness quickly.",
+    ]
+
+
+def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike: bool) -> str:
+    """How the filters of a network with batch normalisation differ from those of one without.
+
+    Args:
+        structure: with it.
+        other: without.
+        alike: whether nothing else differs between the two trainings (:func:`alike_but_for_networks`).
+    """
+    count, of = len(structure), len(other)
+    directed, others = int(structure.oriented.sum()), int(other.oriented.sum())
+    parts = []
+    if _tell_apart(structure.smoothness, other.smoothness):
+        smooth, rough = (statistics.median(one.smoothness) for one in (structure, other))
+        parts.append(f"neighbouring weights correlate by {smooth:.2f} in place of {rough:.2f}")
+    if apart(Rate.of_count(directed, count), Rate.of_count(others, of)):
+        parts.append(f"{directed} of {count} have a direction in place of {others}")
+    if _tell_apart(structure.frequency, other.frequency):
+        fine, coarse = (statistics.median(one.frequency) for one in (structure, other))
+        parts.append(f"the typical spatial frequency is {fine:.2f} cycles a weight in place of {coarse:.2f}")
+    if _tell_apart(structure.colour, other.colour):
+        colour, before = (statistics.median(one.colour) for one in (structure, other))
+        parts.append(f"colour is {share(colour)} of what varies in a typical filter in place of {share(before)}")
+    if not parts:
+        return "By these measures the filters cannot be told from those without batch normalisation."
+    found = f"Beside the filters without batch normalisation {listed(parts)}."
+    rises = structure.smoothness.mean() - other.smoothness.mean()
+    if not alike or not _tell_apart(structure.smoothness, other.smoothness):
+        return found
+    return (
+        f"{found} Both began as noise of one kind and saw the same images as often: in as many steps normalisation has "
+        f"brought the first layer {'further' if rises > 0 else 'less far'} away from that noise."
+    )
+
+
+def alike_but_for_networks(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two runs differ in their networks only."""
+    return not _settings_apart(one, other)
+
+
+def _tell_apart(some: Floats, others: Floats) -> bool:
+    """Whether two means lie further apart than 1.96 of their joint standard error."""
+    error = math.sqrt(some.var(ddof=1) / len(some) + others.var(ddof=1) / len(others))
+    return bool(abs(some.mean() - others.mean()) > 1.96 * error)
 
 
 def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
