@@ -133,15 +133,15 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     hits = [met("a", 1e-6, 0.1, 0.95, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
     assert "It works on both, in three to four gradients, where the attack above takes two." in said
-    assert "P begins at 1 · 10⁻⁶. Where the gradient is steepest it is 900,000 times as long" in why
+    assert "P begins at 1\u00a0·\u00a010⁻⁶. Where the gradient is steepest it is 900,000 times as long" in why
     overshot = met("c", 1e-6, 1e-3, 1e-4, 2e-4, 3e-4)
     slow = met("d", 1e-6, 1e-5, 1e-4, 1e-3)
     flat = met("e", 0.0, 0.0, steepest=0.0)
     said, _ = discuss_rule([(above, one) for one in (hits[0], overshot, slow, flat)], 40, 1.0)
     assert "It works on a, in three gradients" in said
     assert "It does not get there on c, d and e." in said
-    assert "On c it takes P(y_fool) from 1 · 10⁻⁶ to 0.1%; three of its 5 steps overshot" in said
-    assert "On d 4 gradients take P(y_fool) from 1 · 10⁻⁶ to 0.1%, still rising as they ended" in said
+    assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
+    assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
     assert "E has no gradient at all to follow: P(y_fool) is 0, and flat." in said
 
 

@@ -979,7 +979,7 @@ def test_comparison(digits, tmp_path: Path) -> None:
     other = dataclasses.replace(results[1], recipe=dataclasses.replace(results[1].recipe, optimiser=faster), seed=7)
     said = " ".join(compare([[results[0]], [other]]))
     rate = results[0].recipe.optimiser.learning_rate
-    assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
+    assert f"The runs also differ in seed (0 and 7), learning rate ({rate} and 1.0)" in said
     data = dataclasses.replace(results[1].data, train_images=5, held_out_images=3)
     held = dataclasses.replace(results[1], data=data, processes=2)
     said = " ".join(compare([[results[0]], [held]]))

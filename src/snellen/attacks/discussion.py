@@ -326,4 +326,4 @@ def _to_one_digit(number: float) -> str:
 
 def _scientific(number: float) -> str:
     digit, power = f"{number:.0e}".split("e")
-    return f"{digit} · 10{str(int(power)).translate(_SUPERSCRIPTS)}"
+    return f"{digit}\u00a0·\u00a010{str(int(power)).translate(_SUPERSCRIPTS)}"

@@ -497,8 +497,13 @@ def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
         for run in (one, other)
     )
     return ", ".join(
-        f"{'.'.join(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
+        f"{_setting(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
     )
+
+
+def _setting(path: Sequence[str]) -> str:
+    """What a person calls the setting that keys lead to: ``learning rate`` of ``optimiser``, ``learning_rate``."""
+    return [key for key in path if key != "name"][-1].replace("_", " ")
 
 
 def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[TrainingResult]) -> str:

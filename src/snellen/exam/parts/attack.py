@@ -17,7 +17,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called, word
+from snellen.prose import called, with_article, word
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -124,8 +124,8 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"{context.chosen} {_each(len(context.photographs))} is to be seen as a "
-            f"{attacks[0].target.label} by {called(classifier.name)}. The noise moves the photograph's own pixels, "
+            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} by "
+            f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''} Each result is written as a PNG as large as the photograph, "
@@ -156,16 +156,16 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
+        Discussion(discuss_attacks(attacks, classifier.preprocessing)),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.66,
+            0.6,
         ),
     ]
-    blocks.append(Discussion(discuss_attacks(attacks, classifier.preprocessing)))
     blocks += _by_the_rule(context, attacks[:_ASKED_FOR])
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
@@ -188,7 +188,7 @@ def run(context: Context) -> Answer:
 
 
 def _each(count: int) -> str:
-    return "It" if count == 1 else f"Each of the {word(count)}"
+    return "The photograph" if count == 1 else f"Each of the {word(count)} photographs"
 
 
 def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Picture]:
