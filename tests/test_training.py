@@ -984,7 +984,7 @@ def test_comparison(digits, tmp_path: Path) -> None:
     held = dataclasses.replace(results[1], data=data, processes=2)
     said = " ".join(compare([[results[0]], [held]]))
     count = results[0].data.train_images
-    assert f"differ in train_images ({count} and 5), held_out_images (0 and 3), processes (1 and 2), so" in said
+    assert f"differ in train images ({count} and 5), held out images (0 and 3), processes (1 and 2), so" in said
     assert compare([results[:1]]) == []
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
     assert where([*results, *results]) == f"Minutes of training on {here}."
@@ -1030,7 +1030,7 @@ def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -
     assert "which differs in epochs (1 and 2), number of seeds (2 and 1), is 10.0 points above" in said
     smooth = dataclasses.replace(first, recipe=dataclasses.replace(first.recipe, label_smoothing=0.5))
     (said,) = compare([[smooth], [first]])
-    assert said.startswith(f"Another run of {TINY.network}, which differs in label_smoothing (0.5 and 0.0), is")
+    assert said.startswith(f"Another run of {TINY.network}, which differs in label smoothing (0.5 and 0.0), is")
     elsewhere = dataclasses.replace(first, provenance=dataclasses.replace(first.provenance, data="cd"))
     (said,) = compare([[first], [elsewhere]])
     assert said.endswith("was tested on other images than the first, so their accuracies do not compare.")

@@ -414,9 +414,9 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     if "plain" in by_network and "batchnorm" in by_network:
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
         sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
-    for other in ("batchnorm", "plain"):
-        if "deep" in by_network and other in by_network:
-            sentences.append(_difference(by_network["deep"], by_network[other]))
+    if "deep" in by_network:
+        others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
+        sentences += _differences(by_network["deep"], others)
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
     if len({results[0].recipe.label_smoothing for results in by_network.values()}) > 1:
@@ -448,10 +448,9 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             f"{plain_losses[-1]:.2f} without."
         )
     else:
-        found = (
-            "Batch normalisation makes no difference to the training loss that one run could show: it ends at "
-            f"{losses[-1]:.2f} with it and at {plain_losses[-1]:.2f} without."
-        )
+        with_it, without = f"{losses[-1]:.2f}", f"{plain_losses[-1]:.2f}"
+        ends = f"at {with_it} with it and without" if with_it == without else f"at {with_it} with it, {without} without"
+        found = f"Batch normalisation makes no difference to the training loss that one run could show: it ends {ends}."
     start = (
         f"In the first epoch the loss is {losses[0]:.2f} with it and {plain_losses[0]:.2f} without."
         if first
@@ -516,6 +515,16 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
     return f"{better[0].title} {_beside(better, other, other[0].title)}."
+
+
+def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[TrainingResult]]) -> list[str]:
+    """How far one network is from several: in one sentence where it is clearly above all."""
+    clauses = [_beside(better, other, other[0].title) for other in others]
+    ends = " on the test images; their 95% intervals do not overlap"
+    if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
+        return [f"{better[0].title} {clause}." for clause in clauses]
+    leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
+    return [f"{better[0].title} is {leads}{ends}."]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:

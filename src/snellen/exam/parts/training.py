@@ -215,13 +215,13 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks += [Discussion(why)] if why else []
     blocks += [_ablations()] if _is_own_deep(result.recipe) else []
     blocks += _filters(runs)
-    blocks.append(Picture(curves, _curves_caption(len(runs))))
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
     said = compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
     blocks.append(Discussion([*compared, *discuss(result)]))
+    blocks.append(Picture(curves, _curves_caption(len(runs))))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(
