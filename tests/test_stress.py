@@ -246,7 +246,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "in the other a third wins." in what
     assert "undoes both, where each of the clean photographs keeps its class." in why
     assert "50% of its fine detail is lost" in why
-    assert "The one that survives keeps 70% of that energy, those undone at most 30%." in why
+    assert "The one that survives keeps 70% of it, those undone at most 30%." in why
     borne = told(True, "shuttle", mirror="shuttle", grayscale="shuttle")
     what, why, *_ = discuss([borne], [clean]).split("\n\n")
     assert what.startswith("The attack survives mirroring and grayscale.")

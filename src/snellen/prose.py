@@ -88,10 +88,12 @@ def plain(label: str) -> str:
 
 def stem(path: str) -> str:
     """What a discussion calls a photograph: its file's name without folders, ending and ImageNet's class number."""
-    return _CLASS_NUMBER.sub("", Path(path).stem.removesuffix("-adversarial"))
+    name = Path(path).stem.removesuffix("-adversarial")
+    of_imagenet = _CLASS_NUMBER.match(name)
+    return plain(name[of_imagenet.end() :]) if of_imagenet else name
 
 
-_CLASS_NUMBER = re.compile("^n[0-9]{8}_(?=[A-Za-z])")
+_CLASS_NUMBER = re.compile("n[0-9]{8}_(?=[A-Za-z])")
 
 
 def called(model: str) -> str:

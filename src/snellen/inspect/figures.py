@@ -150,6 +150,10 @@ def draw_patches(channels: Sequence[TopPatches]) -> Figure:
                     row[1].text(0, 0.5, "never above zero", va="center", fontsize=7)
                 for axes, patch in zip(row[1:], channel.patches, strict=False):
                     axes.imshow(patch.pixels, interpolation="nearest")
+                    # A thin frame, in which a white patch can be seen.
+                    axes.set_axis_on()
+                    axes.set(xticks=[], yticks=[])
+                    axes.spines[:].set(visible=True, color=GREY, linewidth=0.3)
     return figure
 
 

@@ -14,6 +14,8 @@ from snellen.robustness.stress import Outcome, StressPair, StressResult
 
 _FEW = 6
 """Up to so many photographs are named one by one; more are counted."""
+_TELLING = 0.05
+"""By how much the shares that are left of two attacks' noise must differ, for it to be said."""
 _RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
 """Transforms that scale or add fine detail, so that the energy after them says nothing of what they took away."""
 _BY = {"mirror": "mirroring", "crop": "the crop", "rotation": "the rotation", "grayscale": "grayscale"}
@@ -255,10 +257,10 @@ def _more_left(survived: Sequence[StressResult], undone: Sequence[StressResult],
     """Whether those that survive a transform are those whose noise it leaves most of."""
     most = max((one.outcome(*transform).high_frequency_kept or 0.0 for one in undone), default=0.0)
     least = min((one.outcome(*transform).high_frequency_kept or 0.0 for one in survived), default=0.0)
-    if least <= most:
+    if least < most + _TELLING:
         return ""
     which = "The one that survives keeps" if len(survived) == 1 else "Those that survive keep at least"
-    return f" {which} {share(least)} of that energy, those undone at most {share(most)}."
+    return f" {which} {share(least)} of it, those undone at most {share(most)}."
 
 
 def _fine_detail(pairs: Sequence[StressPair], transform: TransformStrength) -> str:

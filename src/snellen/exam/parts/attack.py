@@ -58,11 +58,11 @@ _ASKED_FOR = 4
 """Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
-    "probability, on values that are always rounded to 8 bits. The assignment's own update is tried "
-    "beside it.",
+    "probability, on values that are always rounded to 8 bits.",
     "gradient_ascent": "The search is the assignment's own update: steps along the gradient of the target's "
     "probability, each with a lambda that backtracking finds.",
 }
+_BESIDE = " The assignment's own update is tried beside it."
 _ROBUST = (
     " It is robust: each step follows the mean over transforms that are drawn (mirror, crop, rotation, grayscale), so "
     "that the file outlives them."
@@ -70,9 +70,9 @@ _ROBUST = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the photographs, their labels, how they were chosen, target, bound and method."""
+    """What decides the answer: photographs, their labels, how they were chosen, target, bound, methods."""
     photographs = [fingerprints(context.photographs), context.expected, context.chosen]
-    return [*photographs, context.target, context.epsilon, context.attack]
+    return [*photographs, context.target, context.epsilon, context.attack, context.homework]
 
 
 def attack_photographs(context: Context, folder: Path) -> FolderResult:
@@ -109,7 +109,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
 
 def _tries_the_rule(context: Context) -> bool:
     """Whether the assignment's own update is tried beside the search."""
-    return context.attack.method != "gradient_ascent" and not context.attack.robust
+    return context.homework and context.attack.method != "gradient_ascent" and not context.attack.robust
 
 
 def run(context: Context) -> Answer:
@@ -128,7 +128,8 @@ def run(context: Context) -> Answer:
             f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
-            f"{_ROBUST if context.attack.robust else ''} Each result is written as a PNG as large as the photograph, "
+            f"{_ROBUST if context.attack.robust else ''}{_BESIDE if _tries_the_rule(context) else ''} "
+            "Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
         Table(
