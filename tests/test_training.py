@@ -607,7 +607,10 @@ def test_what_is_said_of_filters_follows_what_was_measured() -> None:
     rough, smooth = (filter_structure((lying * size + noise).numpy()) for size in (1.0, 8.0))
     still = filter_structure(noise.numpy())
     said = discuss_filters(smooth, "he", 11)
-    assert said[0] == "Of the 16 filters 16 have a direction (edges, bars, gratings) and none are coloured without one."
+    assert (
+        said[0]
+        == "Of the 16 filters 16 have a direction (edges, bars, gratings) and none show colour and no direction."
+    )
     assert said[1] == "Of those with a direction 16 lie flat, none stand upright, none are oblique."
     assert "little of the speckle is left" in said[-1]
     assert "16 are noise still" in discuss_filters(still, "he", 11)[0]

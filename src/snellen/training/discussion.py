@@ -65,7 +65,7 @@ def describe_recipe(recipe: Recipe) -> str:
     rise = f"rises over the first {recipe.schedule.warmup:.0%} of the steps and then " if recipe.schedule.warmup else ""
     changes = [
         {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[augmentation.flip],
-        f"shifted by up to {augmentation.translate} pixels" if augmentation.translate else "",
+        f"shifted by up to {counted(augmentation.translate, 'pixel')}" if augmentation.translate else "",
         f"cut by a square of {augmentation.cutout} pixels" if augmentation.cutout else "",
         f"reduced to {resizing.size} pixels for the first {resizing.share:.0%} of the epochs"
         if resizing.size and resizing.share
@@ -135,7 +135,7 @@ def _steps(recipe: Recipe, images: int) -> str:
 
 def discuss(result: TrainingResult) -> list[str]:
     """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes."""
-    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}", _mistakes(result)]
+    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}".strip(), _mistakes(result)]
     if result.data.leaks:
         paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
     return paragraphs
@@ -223,6 +223,8 @@ def _what_limits(result: TrainingResult) -> str:
     losses = [epoch.loss for epoch in result.history]
     learned, tested = result.history[-1].accuracy, result.test.accuracy
     gap = learned - tested.share
+    if tested.share == 1:
+        return ""
     if len(losses) < _FEWEST_EPOCHS:
         return "After so few epochs nothing can be said of what limits it."
     if gap > _GAP and learned > tested.high:
@@ -253,8 +255,10 @@ def _mistakes(result: TrainingResult) -> str:
         return "It makes no mistake on the test images, so they do not tell how it errs."
     first = confused[0]
     text = (
-        f"The commonest mistake is to call {plain(labels[first.true])} {plain(labels[first.predicted])}: "
+        f"The commonest mistake is to take {plain(labels[first.true])} for {plain(labels[first.predicted])}: "
         f"{first.count} of {result.test.per_class[first.true].n}."
+        if first.count > 1
+        else "No mistake is made twice."
     )
     if not apart(best[0], worst[0]):
         return (
@@ -286,9 +290,9 @@ def discuss_filters(structure: FilterStructure, initialisation: Initialisation, 
     rest = len(structure) - directed - blobs - noise
     kinds = [
         f"{directed or 'none'} {_have(directed)} a direction (edges, bars, gratings)",
-        f"{blobs or 'none'} {_are(blobs)} coloured without one",
+        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction",
         *([f"{noise} {_are(noise)} noise still"] if noise else []),
-        *([f"{rest} {_are(rest)} none of these"] if rest else []),
+        *([f"{rest} {_have(rest)} neither"] if rest else []),
     ]
     sentences = [
         f"Of the {len(structure)} filters {listed(kinds)}.",

@@ -99,7 +99,9 @@ def filters_of_image(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[
 
 _SPECTRUM = 32
 """Side of the spectrum of a filter, which is padded with zeros to that: finer steps of frequency and direction."""
-_ORIENTED, _COLOURFUL = 0.4, 0.5
+_ORIENTED, _COLOURFUL, _SMOOTH = 0.4, 0.5, 0.4
+"""From these values on a filter has one direction, is coloured, and is a patch and no speckle: independent weights have
+a coherence near 0, vary by two thirds in colour, and do not correlate."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +137,8 @@ class FilterStructure:
 
     @property
     def coloured_blobs(self) -> npt.NDArray[np.bool_]:
-        """Which (F,) have none, and vary more in colour than in brightness."""
-        return ~self.noise & ~self.oriented & (self.colour >= _COLOURFUL)
+        """Which (F,) have none, are smooth, and vary more in colour than in brightness."""
+        return ~self.oriented & (self.smoothness >= _SMOOTH) & (self.colour >= _COLOURFUL)
 
 
 def filter_structure(filters: npt.NDArray[np.float32]) -> FilterStructure:
