@@ -221,7 +221,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     said = compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
     blocks.append(Discussion([*compared, *discuss(result)]))
-    blocks.append(Picture(curves, _curves_caption(len(runs))))
+    blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(
