@@ -21,6 +21,7 @@ import snellen
 from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
+from snellen.attacks.batch import CurvePoint
 from snellen.attacks.config import AttackConfig, epsilon_steps
 from snellen.attacks.discussion import discuss, discuss_rule, discuss_stall
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
@@ -101,18 +102,47 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert len(stalled.curve) == 10
     assert stalled.curve[0].probability == pytest.approx(probability.item(), rel=1e-3)
     assert stalled.curve[0].gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
-    assert "that is the stall." in discuss_stall(stalled, 1000.0)
-    assert "here it does not stall" in discuss_stall(stalled, 1e20)
+    assert "That is the stall." in discuss_stall([stalled], 1000.0)
+    assert "here it does not stall" in discuss_stall([stalled], 1e20)
     strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=10))
     assert strong.curve[0].gradient_norm == pytest.approx(stalled.curve[0].gradient_norm, rel=1e-3)
-    assert len(draw_probability_curves({"the rule": stalled, "APGD": strong}).axes) == 2
+    figure = draw_probability_curves([(strong, stalled)] * 3)
+    assert [len(axes.lines) for axes in figure.axes] == [2] * 6
+    drawn = [line.get_ydata()[0] for line in figure.axes[0].lines]
+    assert drawn == [strong.curve[0].probability, stalled.curve[0].probability]
     untargeted = attack(classifier, photograph(), config=AttackConfig(None, "8/255", steps=2))
     assert untargeted.curve[0].gradient_norm is None
-    assert "Nothing is known" in discuss_stall(untargeted, 1.0)
-    said, why = discuss_rule(stalled, strong, 1000.0)
+    assert "Nothing is known" in discuss_stall([untargeted], 1.0)
+    said, why = discuss_rule([(strong, stalled)], 10, 1000.0)
     assert f"does not get there on {strong.name}" in said
-    assert "in ten gradients, where the attack above takes it to" in said
-    assert why == discuss_stall(strong, 1000.0)
+    assert why == discuss_stall([strong], 1000.0)
+
+
+def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
+    """How many photographs it works on, and where not what held it back, from curves that are written down here."""
+    classifier = toy(Certain(), 2)
+    strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=2))
+
+    def met(name: str, *probabilities: float, success: bool = False, steepest: float = 8.0) -> AttackResult:
+        verdict = dataclasses.replace(strong.attacked, success=success)
+        norms = [steepest * p for p in probabilities]
+        curve = tuple(CurvePoint(*one) for one in zip(probabilities, norms, strict=True))
+        return dataclasses.replace(strong, name=f"{name}.png", attacked=verdict, curve=curve)
+
+    above = met("any", 1e-6, 0.9, success=True)
+    hits = [met("a", 1e-6, 0.1, 0.95, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
+    said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
+    assert "It works on both, in three to four gradients, where the attack above takes two." in said
+    assert "P begins at 1\u00a0·\u00a010⁻⁶. Where the gradient is steepest it is 900,000 times as long" in why
+    overshot = met("c", 1e-6, 1e-3, 1e-4, 2e-4, 3e-4)
+    slow = met("d", 1e-6, 1e-5, 1e-4, 1e-3)
+    flat = met("e", 0.0, 0.0, steepest=0.0)
+    said, _ = discuss_rule([(above, one) for one in (hits[0], overshot, slow, flat)], 40, 1.0)
+    assert "It works on a, in three gradients" in said
+    assert "It does not get there on c, d and e." in said
+    assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
+    assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
+    assert "E has no gradient at all to follow: P(y_fool) is 0, and flat." in said
 
 
 def test_noise_of_a_reduced_photograph_reaches_every_pixel() -> None:

@@ -31,7 +31,7 @@ from snellen.exam.contents import copy_names
 from snellen.exam.context import photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
-from snellen.exam.results import read_attacks, read_photographs, read_rule, read_trainings
+from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
 from snellen.exam.run import run_exam
 from snellen.exam.twins import files_in_common
 from snellen.exam.verify import Means, verify_exam
@@ -123,6 +123,31 @@ def test_of_many_photographs_some_are_drawn_evenly(toy: Path) -> None:
     assert len(draws) > 1
     everything = choose_photographs(ExamConfig(photographs=config.photographs, sample="all"), classifier)
     assert (len(everything.paths), everything.rule) == (12, "All 12 photographs.")
+
+
+def test_files_that_are_named_by_themselves_are_not_left_to_the_draw(toy: Path) -> None:
+    classifier = toy_classifier()
+    named = tuple(str(toy / "pool" / name) for name in ("red/1.png", "blue/2.png", "green/3.png"))
+    pool = (str(toy / "pool"),)
+    for seed in range(4):
+        chosen = choose_photographs(ExamConfig(photographs=(*named[:2], *pool), sample=4, seed=seed), classifier)
+        assert chosen.paths[:2] == named[:2]
+        assert len(chosen.paths) == 4
+        assert chosen.rule == (
+            f"4 of 12 photographs, two named by themselves and the rest drawn by seed {seed}, in an order even over 3 "
+            "classes."
+        )
+    # What the model is not sure of is passed over, also where it was named.
+    unsure = str(toy / "pool" / "red" / "0.png")
+    chosen = choose_photographs(ExamConfig(photographs=(unsure, *pool), sample=3, sure=0.5), classifier)
+    assert unsure not in chosen.paths
+    assert "themselves" not in chosen.rule
+    # As many as the sample, or more, are drawn as ever.
+    drawn = {choose_photographs(ExamConfig(photographs=named, sample=2, seed=seed), classifier).paths
+             for seed in range(6)}  # fmt: skip
+    assert len(drawn) > 1
+    chosen = choose_photographs(ExamConfig(photographs=(named[0], *pool), sample=2), classifier)
+    assert ", one named by itself and the rest drawn by seed 0," in chosen.rule
 
 
 def test_the_rule_says_what_was_passed_over(toy: Path, tmp_path: Path) -> None:
@@ -848,12 +873,15 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     assert isinstance(shown[3], Image.Image)  # the filters
     rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-2])]
     assert rows == [3, 5]  # original, noise, file; as it is and under four transforms
-    rule = read_rule()
+    (rule,) = read_rules()
     drawn = [len(line.get_xdata()) for line in shown[-3].axes[0].lines]
     assert drawn == [len(read_attacks()[0].curve), len(rule.curve)]
     assert rule.name == read_attacks()[0].name
     assert 0 < rule.norm <= 40
     assert {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()} == before
+    # As exams kept it that tried the update on the first photograph only.
+    edited(moved / "attack" / "rule.json", lambda values: values.update(values.pop("attacks")[0]))
+    assert read_rules() == [rule]
 
 
 def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:
@@ -931,7 +959,7 @@ def test_a_notebooks_words_are_as_they_stand() -> None:
 
 
 def test_results_are_read_back_from_an_exams_folder_and_no_other(tmp_path: Path) -> None:
-    for read in (read_photographs, read_attacks, read_rule, read_trainings):
+    for read in (read_photographs, read_attacks, read_rules, read_trainings):
         with pytest.raises(InputError, match="No such file or directory .the folder of a finished exam"):
             read(tmp_path)
     (tmp_path / "training").mkdir()

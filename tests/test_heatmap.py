@@ -1,5 +1,8 @@
 """Grad-CAM against CAM worked out by hand, and the top-activating patches of a channel."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +13,15 @@ import snellen
 import snellen._torchvision  # before timm
 from snellen.data.images import Failure
 from snellen.errors import InputError, ModelError
+from snellen.exam.context import Context
+from snellen.exam.parts import features
+from snellen.exam.report.document import Heading, Picture
+from snellen.inspect.discussion import discuss_patches
+from snellen.inspect.figures import draw_patches
 from snellen.inspect.heatmap import heatmap, last_layer
-from snellen.inspect.top_patches import top_activating_patches
+from snellen.inspect.top_patches import Patch, TopPatches, top_activating_patches
 from snellen.runs.progress import Progress
+from snellen.runs.provenance import Provenance
 from toys import MeanColours, classifier_of
 
 import timm  # isort: skip
@@ -173,3 +182,47 @@ def test_patches_of_a_real_channel_are_sorted_and_small(lite0, imagenet) -> None
     assert values == sorted(values, reverse=True)
     assert len({patch.image for patch in channel.patches}) == 4
     assert max(max(patch.pixels.shape[:2]) for patch in channel.patches) <= 3
+
+
+def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> None:
+    def patches(layer: str, channel: int, *images: str) -> TopPatches:
+        pixels = np.zeros((3, 3, 3), np.uint8)
+        return TopPatches(layer, channel, tuple(Patch(name, 1.0, 1.0, (0, 0, 3, 3), pixels) for name in images))
+
+    classes = {f"{number}": ("cat", "dog", "hen", "cow", None)[number % 5] for number in range(40)}
+    cats, mixed, silent = (
+        patches("early", 1, "0", "5", "10", "15"),
+        patches("late", 2, "0", "1", "2", "3"),
+        patches("late", 3),
+    )
+    figure = draw_patches([cats, mixed, silent])
+    assert sum(bool(axes.images) for axes in figure.axes) == 8
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["1", "2", "3", "never above zero"]
+    (said,) = discuss_patches([cats, mixed, silent], classes)
+    assert said.startswith("All four patches of channel 1 of early show cat. ")
+    assert "Nothing in these photographs excites channel 3 of late." in said
+    # Of two classes, four patches of fifteen channels may well be of one by chance; and what nobody named says nothing.
+    two = {name: "cat" if label in ("cat", "hen", None) else "dog" for name, label in classes.items()}
+    assert "All four" not in discuss_patches([cats] * 15, two)[0]
+    (said,) = discuss_patches([patches("late", 2, "4", "9", "14", "19")], classes)
+    assert "All four" not in said
+
+
+def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: Path) -> None:
+    classifier = classifier_of(MeanColours(WEIGHT), 20, 3)
+    random = np.random.default_rng(0)
+    for number in range(6):
+        folder = tmp_path / "set" / ("red" if number % 2 else "blue")
+        folder.mkdir(parents=True, exist_ok=True)
+        _save(folder / f"{number}.png", random.integers(0, 255, (20, 20, 3), dtype=np.uint8))
+    context = Context(
+        classifier, [str(tmp_path / "set" / "red" / "1.png")], [None], Provenance.collect(), 0, "4/255",
+        ["digits", str(tmp_path / "set")], "digits", [], tmp_path, 0,
+    )  # fmt: skip
+    blocks = features.run(context).blocks
+    assert "What excites them elsewhere" in [block.text for block in blocks if isinstance(block, Heading)]
+    (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "patches.png"]
+    assert "of 6 photographs of set, drawn evenly over its classes" in caption
+    without = dataclasses.replace(context, datasets=["digits"])
+    assert features.inputs(without) != features.inputs(context)
+    assert features.seconds(context, 0.0) > features.seconds(without, 0.0)

@@ -1,5 +1,6 @@
 """Class names, by index and by name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from snellen.errors import InputError, did_you_mean, nearest
         ("space_shuttle", 812),
         ("n04266014", 812),
         ("N04266014", 812),
+        ("teddy bear", 850),
     ],
 )
 def test_imagenet_by_name_and_by_index(query, index) -> None:
@@ -35,6 +37,7 @@ def test_imagenet_names_are_distinct() -> None:
     labels = imagenet_labels()
     assert len(set(labels)) == len(labels) == 1000
     assert labels[945] == "bell pepper"
+    assert not any(re.fullmatch("n[0-9]{8}", name) for name in labels)
     assert all(labels.find(name) == index for index, name in enumerate(labels))
 
 

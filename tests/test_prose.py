@@ -23,6 +23,17 @@ def test_shares(value: float, written: str) -> None:
     assert prose.share(value) == written
 
 
+@pytest.mark.parametrize(
+    ("path", "called"),
+    [
+        ("a/peppers.jpg", "peppers"), ("coffee-adversarial.png", "coffee"), ("my_photo.png", "my_photo"),
+        ("n02098105/n02098105_soft-coated_terrier.JPEG", "soft-coated terrier"), ("n02098105_12.JPEG", "n02098105_12"),
+    ],
+)  # fmt: skip
+def test_what_a_photograph_is_called(path: str, called: str) -> None:
+    assert prose.stem(path) == called
+
+
 @given(st.floats(0, 1))
 def test_a_share_never_rounds_to_all_or_nothing(value: float) -> None:
     assert (prose.share(value) == "100%") is (value == 1)

@@ -36,9 +36,11 @@ from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import (
     compare,
+    compare_filters,
     describe_network,
     describe_recipe,
     discuss,
+    discuss_filters,
     explain_recipe,
     note_on_images,
     seeds_sentence,
@@ -47,7 +49,14 @@ from snellen.training.discussion import (
 from snellen.training.evaluate import evaluate, evaluation_of, tta_logits
 from snellen.training.figures import draw_curves
 from snellen.training.files import read_results, write_result, write_summary
-from snellen.training.filters import filters_image, mosaic, noise_like, stretched
+from snellen.training.filters import (
+    filter_structure,
+    filters_image,
+    filters_of_image,
+    mosaic,
+    noise_like,
+    stretched,
+)
 from snellen.training.initialise import ABOUT, flip_equivariant_whitening_filters, initialise, whitening_filters
 from snellen.training.loop import Training, _adversarial, batches
 from snellen.training.optimise import Muon, learning_rate_factor, make_optimisers, make_schedulers, orthogonalised
@@ -565,6 +574,56 @@ def test_noise_is_told_from_what_is_smooth() -> None:
     assert noise_like(torch.cat([smooth[:3], torch.zeros(1, 3, 11, 11)])) == Rate.of_count(1, 4)
 
 
+def test_the_structure_of_filters_is_measured_on_their_picture() -> None:
+    generator = torch.Generator().manual_seed(0)
+    ramp = torch.arange(11.0)
+    lying = torch.sin(ramp * 2 * math.pi / 5).view(1, 1, 11, 1).expand(1, 3, 11, 11)
+    tilted = torch.sin((ramp[:, None] + ramp[None, :]) * 2 * math.pi / 8).expand(1, 3, 11, 11)
+    bump = torch.exp(-((ramp[:, None] - 5) ** 2 + (ramp[None, :] - 5) ** 2) / 8)
+    blob = torch.tensor([1.0, -0.5, -0.5]).view(1, 3, 1, 1) * bump
+    noise = torch.randn(1, 3, 11, 11, generator=generator)
+    filters = torch.cat([lying, lying.mT, tilted, blob, noise, torch.zeros(1, 3, 11, 11)])
+    raw = filter_structure(filters.numpy())
+    # The picture keeps 8 bits of each filter, whatever its offset and size; a constant one is black in it.
+    shown = filter_structure(filters_of_image(filters_image(3 * filters - 1), tuple(filters.shape)))
+    for structure in (raw, shown):
+        assert structure.oriented.tolist() == [True, True, True, False, False, False]
+        assert structure.coloured_blobs.tolist() == [False, False, False, True, False, False]
+        assert structure.noise.tolist() == [False] * 4 + [True] * 2
+        # A row further down the image lies lower for the eye, so the tilted stripes rise to the right.
+        assert structure.angle[:3] == pytest.approx([0, 90, 45], abs=1)
+        assert structure.frequency[0] == pytest.approx(0.2, abs=0.05)
+        assert structure.colour == pytest.approx([0, 0, 0, 1, structure.colour[4], 0], abs=0.02)
+        assert 0.5 < structure.colour[4] < 0.8  # two of three channels' worth
+    assert shown.smoothness == pytest.approx(raw.smoothness, abs=0.02)
+    with pytest.raises(InputError, match=r"a picture of 10 x 10 \(one of 6 filters of 11 x 11"):
+        filters_of_image(Image.new("RGB", (10, 10)), tuple(filters.shape))
+
+
+def test_what_is_said_of_filters_follows_what_was_measured() -> None:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(16, 3, 11, 11, generator=generator)
+    lying = torch.sin(torch.arange(11) * 1.2).view(1, 1, 11, 1).expand(16, 3, 11, 11)
+    rough, smooth = (filter_structure((lying * size + noise).numpy()) for size in (1.0, 8.0))
+    still = filter_structure(noise.numpy())
+    said = discuss_filters(smooth, "he", 11)
+    assert (
+        said[0]
+        == "Of the 16 filters 16 have a direction (edges, bars, gratings) and none show colour and no direction."
+    )
+    assert said[1] == "Of those with a direction 16 lie flat, none stand upright, none are oblique."
+    assert "little of the speckle is left" in said[-1]
+    assert "16 are noise still" in discuss_filters(still, "he", 11)[0]
+    assert "speckle of the start still shows" in discuss_filters(rough, "he", 11)[-1]
+    assert not any("draw of its own" in one for one in discuss_filters(rough, "own", 11))
+    assert discuss_filters(still, "whitened", 2)[-1].endswith("before training, and fixed.")
+    compared = compare_filters(smooth, rough, alike=True)
+    assert "neighbouring weights correlate by" in compared
+    assert compared.endswith("normalisation has brought the first layer further away from that noise.")
+    assert "Both began" not in compare_filters(smooth, rough, alike=False)
+    assert compare_filters(rough, rough, alike=True).endswith("cannot be told from those without batch normalisation.")
+
+
 def test_stretched_spans_the_range() -> None:
     values = stretched(np.random.default_rng(0).normal(size=(8, 3, 4, 4)).astype(np.float32))
     assert (values.min(axis=(1, 2, 3)) == 0).all()
@@ -923,12 +982,12 @@ def test_comparison(digits, tmp_path: Path) -> None:
     other = dataclasses.replace(results[1], recipe=dataclasses.replace(results[1].recipe, optimiser=faster), seed=7)
     said = " ".join(compare([[results[0]], [other]]))
     rate = results[0].recipe.optimiser.learning_rate
-    assert f"The runs also differ in seed (0 and 7), optimiser.learning_rate ({rate} and 1.0)" in said
+    assert f"The runs also differ in seed (0 and 7), learning rate ({rate} and 1.0)" in said
     data = dataclasses.replace(results[1].data, train_images=5, held_out_images=3)
     held = dataclasses.replace(results[1], data=data, processes=2)
     said = " ".join(compare([[results[0]], [held]]))
     count = results[0].data.train_images
-    assert f"differ in train_images ({count} and 5), held_out_images (0 and 3), processes (1 and 2), so" in said
+    assert f"differ in train images ({count} and 5), held out images (0 and 3), processes (1 and 2), so" in said
     assert compare([results[:1]]) == []
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
     assert where([*results, *results]) == f"Minutes of training on {here}."
@@ -974,7 +1033,7 @@ def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -
     assert "which differs in epochs (1 and 2), number of seeds (2 and 1), is 10.0 points above" in said
     smooth = dataclasses.replace(first, recipe=dataclasses.replace(first.recipe, label_smoothing=0.5))
     (said,) = compare([[smooth], [first]])
-    assert said.startswith(f"Another run of {TINY.network}, which differs in label_smoothing (0.5 and 0.0), is")
+    assert said.startswith(f"Another run of {TINY.network}, which differs in label smoothing (0.5 and 0.0), is")
     elsewhere = dataclasses.replace(first, provenance=dataclasses.replace(first.provenance, data="cd"))
     (said,) = compare([[first], [elsewhere]])
     assert said.endswith("was tested on other images than the first, so their accuracies do not compare.")

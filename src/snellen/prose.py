@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,8 +87,13 @@ def plain(label: str) -> str:
 
 
 def stem(path: str) -> str:
-    """What a discussion calls a photograph: its file's name without folders and ending."""
-    return Path(path).stem.removesuffix("-adversarial")
+    """What a discussion calls a photograph: its file's name without folders, ending and ImageNet's class number."""
+    name = Path(path).stem.removesuffix("-adversarial")
+    of_imagenet = _CLASS_NUMBER.match(name)
+    return plain(name[of_imagenet.end() :]) if of_imagenet else name
+
+
+_CLASS_NUMBER = re.compile("n[0-9]{8}_(?=[A-Za-z])")
 
 
 def called(model: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
@@ -207,57 +207,123 @@ def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
     )
 
 
-def discuss_rule(rule: AttackResult, strong: AttackResult, rate: float) -> list[str]:
-    """How the assignment's own update did beside a strong attack on one photograph, and why a constant lambda stalls.
+def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, rate: float) -> list[str]:
+    """How the assignment's own update did beside a strong attack on a few photographs, where it stalled and why.
 
     Args:
-        rule: attack by the update, its lambda searched for.
-        strong: attack whose steps do not depend on the size of the gradient.
+        pairs: for each photograph the strong attack, whose steps do not depend on how steep P(y_fool) is, and the
+            update, its lambda searched for.
+        most: gradients that the update was given on each.
         rate: the constant lambda that is spoken of.
     """
-    verdict = "works" if rule.attacked.success else "does not get there"
-    here, there = (
-        f"{share(max(met.probability for met in one.curve))} in {counted(len(one.curve), 'gradient')}"
-        for one in (rule, strong)
+    hit = [rule for _, rule in pairs if rule.attacked.success]
+    missed = [rule for _, rule in pairs if not rule.attacked.success]
+    before = (
+        f"The assignment's update was given at most {most} gradients on each photograph, with a lambda that "
+        "backtracking finds: it begins so large that a mean value moves by the whole bound, grows where P(y_fool) "
+        "has risen, and is halved where it has not."
     )
-    found = (
-        f"The assignment's own update {verdict} on {stem(strong.name)}: with a lambda that is searched for at each "
-        f"step, it takes P(y_fool) to {here}, where the attack above takes it to {there}."
-    )
-    return [found, discuss_stall(strong, rate)]
+    found = []
+    if hit:
+        every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
+        which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
+        found.append(f"It works on {which}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}.")
+    if missed:
+        names = listed([stem(one.name) for one in missed])
+        found += [f"It does not get there on {names}.", *map(_stalled, missed)]
+    return [" ".join([before, *found]), discuss_stall([strong for strong, _ in pairs], rate)]
 
 
-def discuss_stall(attack: AttackResult, rate: float) -> str:
-    """Why a constant lambda stalls on this photograph, from the gradients that an attack on it met.
+def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
+    """What the strong attack takes where the update works."""
+    both = [strong for strong, rule in pairs if rule.attacked.success and strong.attacked.success]
+    return f", where the attack above takes {_range([len(one.curve) for one in both])}" if both else ""
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return word(low) if low == high else f"{word(low)} to {word(high)}"
+
+
+def _stalled(rule: AttackResult) -> str:
+    """Where and why the update came to rest on a photograph, from what it met."""
+    highest, back, rose_last = -math.inf, 0, False
+    for met in rule.curve:
+        rose_last = met.probability > highest
+        back += not rose_last
+        highest = max(highest, met.probability)
+    name, reached = sentence(stem(rule.name)), f"P(y_fool) from {_power(rule.curve[0].probability)} to {share(highest)}"
+    if not rule.curve[0].gradient_norm:
+        return f"{name} has no gradient at all to follow: P(y_fool) is {_power(rule.curve[0].probability)}, and flat."
+    if 2 * back < len(rule.curve):
+        end = "still rising as they ended" if rose_last else "with most steps still rising"
+        return f"On {stem(rule.name)} {len(rule.curve)} gradients take {reached}, {end}: the budget was too small."
+    halved = f"{word(back)} of its {len(rule.curve)} steps overshot and were taken back, each halving lambda"
+    return f"On {stem(rule.name)} it takes {reached}; {halved}, so that it all but stands still."
+
+
+def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
+    """Why a constant lambda stalls on these photographs, from the gradients that attacks on them met.
 
     Args:
-        attack: attack with a target, whose curve says P(y_fool) and the norm of its gradient at each step.
+        attacks: attacks with a target, whose curves say P(y_fool) and the norm of its gradient at each step.
         rate: the constant lambda that is spoken of.
     """
-    met = [(one.probability, one.gradient_norm) for one in attack.curve if one.gradient_norm is not None]
-    if not met:
-        return f"Nothing is known of the gradient of P(y_fool) on {stem(attack.name)}."
-    (first, norm), (steepest_at, steepest) = met[0], max(met, key=lambda one: one[1])
-    width, height = attack.image.size
-    # The root mean square of one value's move, in steps of 1/255.
-    moved = rate * norm / math.sqrt(3 * width * height) * 255
+    known = [one for one in attacks if any(met.gradient_norm is not None for met in one.curve)]
+    if not known:
+        return f"Nothing is known of the gradient of P(y_fool) on {listed([stem(one.name) for one in attacks])}."
+    starts, steeper, moved = [], [], []
+    for one in known:
+        met = [(at.probability, at.gradient_norm) for at in one.curve if at.gradient_norm is not None]
+        first, norm = met[0]
+        width, height = one.image.size
+        starts.append(first)
+        steeper.append(max(norm for _, norm in met) / max(norm, _TINY))
+        # The root mean square of one value's move, in steps of 1/255.
+        moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
-        f"Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{first:.1e}. The gradient's norm is {norm:.1e} there, and where it is steepest, at P = {steepest_at:.2f}, "
-        f"{steepest:.1e}, {_roughly(steepest / max(norm, 1e-300))} times as much. No one lambda suits both ends."
+        "Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
+        f"{_between(starts, _power)}. Where the gradient is steepest it is {_between(steeper, _roughly)} times as long "
+        "as at the beginning, so that no one lambda suits both ends."
     )
-    if moved >= _HALF_A_LEVEL:
-        return f"{why} A constant {rate:g} moves a value by {moved:.1f} of 1/255 at once: here it does not stall."
+    stalling = [one for one in moved if one < _HALF_A_LEVEL]
+    if not stalling:
+        return (
+            f"{why} A constant lambda of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
+            "once: here it does not stall."
+        )
+    where = "" if len(stalling) == len(moved) else f" on {word(len(stalling))} of {word(len(moved))}"
     return (
-        f"{why} A constant lambda of {rate:g} moves a value by {moved:.0e} of 1/255 in the first step (root mean "
-        f"square), and about {_roughly(_HALF_A_LEVEL / max(moved, 1e-300))} such steps would pass before most "
-        "values of an 8-bit file change at all: that is the stall."
+        f"{why} A constant lambda of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
+        f"(root mean square){where}: {_between([_HALF_A_LEVEL / max(one, _TINY) for one in stalling], _roughly)} such "
+        "steps would pass before most values of an 8-bit file change at all. That is the stall."
     )
 
 
-_HALF_A_LEVEL, _MOST_SAID = 0.5, 1e10
+_HALF_A_LEVEL, _MOST_SAID, _TINY = 0.5, 1e10, 1e-300
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _between(numbers: Sequence[float], written: Callable[[float], str]) -> str:
+    """``3 to 40``, or the one number where all are written alike."""
+    low, high = written(min(numbers)), written(max(numbers))
+    return low if low == high else f"{low} to {high}"
+
+
+def _power(number: float) -> str:
+    """A number to one digit: ``0.03``, and below a thousandth ``3 · 10⁻⁶``."""
+    return _to_one_digit(number) if number == 0 or number >= 1e-3 else _scientific(number)
 
 
 def _roughly(number: float) -> str:
     """A number above 1 to one digit, as a person says it: ``30,000``."""
-    return f"{float(f'{number:.0e}'):,.0f}" if number < _MOST_SAID else f"{number:.0e}"
+    return f"{float(f'{number:.0e}'):,.0f}" if number < _MOST_SAID else _scientific(number)
+
+
+def _to_one_digit(number: float) -> str:
+    return f"{float(f'{number:.0e}'):g}"
+
+
+def _scientific(number: float) -> str:
+    digit, power = f"{number:.0e}".split("e")
+    return f"{digit}\u00a0·\u00a010{str(int(power)).translate(_SUPERSCRIPTS)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -167,27 +167,33 @@ def draw_robust_accuracy(result: RobustnessResult) -> Figure:
     return figure
 
 
-def draw_probability_curves(attacks: Mapping[str, AttackResult]) -> Figure:
-    """P(y_fool) of each attack's last search, and below it the norm of its gradient, against the number of gradients.
+def draw_probability_curves(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Figure:
+    """For each photograph P(y_fool), and below it the norm of its gradient, at each gradient of two searches.
 
     Args:
-        attacks: attacks on one photograph, by what each is called.
+        pairs: attacks on one photograph each: the strong one, and the assignment's own update.
     """
     with styled():
-        figure = new_figure(5.4, 4.2)
-        above, below = figure.subplots(2, 1, sharex=True)
-        for (name, attack), colour in zip(attacks.items(), (BLUE, VERMILION, GREY), strict=False):
-            steps = range(1, len(attack.curve) + 1)
-            above.plot(steps, [met.probability for met in attack.curve], "o-", markersize=3, color=colour, label=name)
-            norms = [math.nan if met.gradient_norm is None else met.gradient_norm for met in attack.curve]
-            below.plot(steps, norms, "o-", markersize=3, color=colour)
-        for axes in (above, below):
-            axes.set_yscale("log")
-            # Labels are text here, not formulas.
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.xaxis.get_major_locator().set_params(integer=True)
-        above.set_ylabel("P(y_fool)")
-        below.set_ylabel("norm of dP/dX'")
-        below.set_xlabel("gradient")
-        above.legend(loc="lower right", frameon=False)
+        figure = new_figure(max(3.6, 1.575 * len(pairs)), 3.2)
+        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="col", sharey="row")
+        for (above, below), pair in zip(grid.T, pairs, strict=True):
+            for attack, name, colour, mark in zip(pair, _SEARCHES, (BLUE, VERMILION), "os", strict=True):
+                steps = range(1, len(attack.curve) + 1)
+                norms = [math.nan if met.gradient_norm is None else met.gradient_norm for met in attack.curve]
+                look = {"marker": mark, "markersize": 2.5, "linewidth": 1, "color": colour}
+                above.plot(steps, [met.probability for met in attack.curve], label=name, **look)
+                below.plot(steps, norms, **look)
+            above.set_title(shortened(stem(pair[0].name), _LETTERS), fontsize=8)
+            below.set_xlabel("gradient")
+            for axes in (above, below):
+                axes.set_yscale("log")
+                # Labels are text here, not formulas.
+                axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+                axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+        grid[0, 0].set_ylabel("P(y_fool)")
+        grid[1, 0].set_ylabel("norm of dP/dX'")
+        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+_SEARCHES = ("Auto-PGD", "the assignment's update")

@@ -24,6 +24,8 @@ _AMBIGUOUS = {
     638: "maillot (tights)",
     639: "maillot (tank suit)",
 }
+# One of ImageNet-1k's classes; timm's list of descriptions passes over it.
+_UNKNOWN_TO_TIMM = {"n04399382": "teddy, teddy bear"}
 _WORDNET_ID = re.compile("n[0-9]{8}")
 _MOST_CLASSES = 1 << 20
 
@@ -145,7 +147,7 @@ def _wordnet_lemmas() -> dict[str, str]:
     from timm.data import ImageNetInfo  # isort: skip
 
     lemmas: dict[str, str] = ImageNetInfo("imagenet-22k").label_descriptions(as_dict=True)
-    return lemmas
+    return _UNKNOWN_TO_TIMM | lemmas
 
 
 def label_of_folder(labels: Labels, source: str) -> int | None:

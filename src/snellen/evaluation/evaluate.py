@@ -273,7 +273,7 @@ def chosen_splits(dataset: ImageSet, split: str | None) -> tuple[ImageSet, str]:
         return with_splits(dataset, tests[:1]), f"The set's own test split ({tests[0]}); the others may have been seen."
     if len(dataset.splits) > 1:
         return dataset, f"All splits: {', '.join(dataset.splits)}."
-    return dataset, "All of its photographs; it has no splits."
+    return dataset, "It has no splits, so all of its photographs count."
 
 
 class _Rows:

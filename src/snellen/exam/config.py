@@ -56,8 +56,9 @@ class ExamConfig:
         labels: class that a person would choose for a photograph, by its path, or as much of its end as tells it from
             the others; or a .csv, .tsv or .jsonl file with columns ``file_name`` and ``label``. It counts before the
             name of the folder that a photograph lies in.
-        sample: how many of the photographs are examined where there are more: drawn evenly over what they show, by
-            the seed; or ``all``.
+        sample: how many of the photographs are examined where there are more: files that are named by themselves, as
+            long as they are fewer, and of folders and patterns a draw, even over what they show, by the seed; or
+            ``all``.
         sure: probability in [0, 1): only photographs that the model gets right with at least that; 0 takes any.
         student: name that decides, with the seed, which photographs and which ``random`` target are drawn.
         target: class that the attack is to show; ``random`` draws one that no photograph shows; empty takes ImageNet's

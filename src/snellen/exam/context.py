@@ -40,6 +40,7 @@ class Context:
         corruptions: number of labelled photographs to corrupt.
         robust_accuracy: number of labelled photographs to attack with the standard ensemble.
         chosen: how the photographs were chosen, in a sentence or two.
+        homework: whether the report answers the assignment, so that its own update is tried.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
 
@@ -64,6 +65,7 @@ class Context:
     features: FeatureOptions = field(default_factory=FeatureOptions)
     probe: ProbeOptions = field(default_factory=ProbeOptions)
     attack: AttackOptions = field(default_factory=AttackOptions)
+    homework: bool = True
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:

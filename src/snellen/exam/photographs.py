@@ -20,7 +20,7 @@ from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier
-from snellen.prose import listed
+from snellen.prose import listed, word
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 
@@ -45,20 +45,27 @@ class Chosen:
 def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     """The photographs that ``config`` names; of more than its ``sample`` a draw, even over what they show.
 
-    The draw is decided by the photographs' order, their classes, and the seed with the student's name. Photographs
-    whose class nobody says count as one class.
+    Files that are named by themselves beside folders or patterns come first, where they are fewer than the sample; the
+    others are drawn. The draw is decided by the photographs' order, their classes, and the seed with the student's
+    name. Photographs whose class nobody says count as one class.
 
     Raises:
         InputError: labels that fit no photograph or no class, no photograph that can be read, or none that the model is
             ``sure`` of.
     """
     sources = list(dict.fromkeys(_sources(config)))
+    named = [number for number, source in enumerate(sources) if source in config.photographs]
     classes = _known_classes(classifier.labels, sources, config.labels or None)
     if config.sure and not any(one is not None for one in classes):
         raise InputError("sure: nobody says what the photographs show", "class folders, [labels], or a CSV of them")
     most = config.sample if isinstance(config.sample, int) else len(sources)
     drawn = most < len(sources)
-    order = drawn_in_turn(classes, generator(config)) if drawn else range(len(sources))
+    first = named if drawn and len(named) < most else []
+    order: Sequence[int] = range(len(sources))
+    if drawn:
+        pool = [number for number in order if number not in first]
+        places = drawn_in_turn([classes[number] for number in pool], generator(config))
+        order = [*first, *(pool[place] for place in places)]
     found: list[int] = []
     unreadable: list[str] = []
     tried = 0
@@ -81,7 +88,11 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     found.sort()
     count = f"All {len(sources):,}" if len(found) == len(sources) else f"{len(found):,} of {len(sources):,}"
     count = "One photograph" if len(sources) == 1 else f"{count} photographs"
-    by = _drawn_by(config, classes, even=len(found) == tried >= len(set(classes))) if drawn else ""
+    by = ""
+    if drawn:
+        others = [classes[number] for number in order[len(first) :]]
+        even = len(found) == tried >= len(first) + len(set(others))
+        by = _drawn_by(config, others, len(set(first) & set(found)), even=even)
     return Chosen(
         tuple(sources[number] for number in found),
         tuple(classes[number] for number in found),
@@ -164,10 +175,14 @@ def _bundled_class(labels: Labels, source: str, bundled: Sequence[Photograph]) -
     return None
 
 
-def _drawn_by(config: ExamConfig, classes: Sequence[int | None], *, even: bool) -> str:
-    """What decided a draw, and what it is even over: what was drawn, or the order alone in which it was tried."""
+def _drawn_by(config: ExamConfig, classes: Sequence[int | None], named: int, *, even: bool) -> str:
+    """What decided a draw, and what it is even over: what was drawn, or the order alone in which it was tried.
+
+    ``named`` photographs are not of the draw.
+    """
     name = f"the name {config.student} and " if config.student else ""
-    by = f", drawn by {name}seed {config.seed}"
+    alone = f", {word(named)} named by {'itself' if named == 1 else 'themselves'} and the rest" if named else ","
+    by = f"{alone} drawn by {name}seed {config.seed}"
     if len(set(classes)) < 2:
         return by
     known = len(set(classes) - {None})

@@ -38,13 +38,20 @@ def read_attacks(folder: str | Path = ".") -> list[AttackResult]:
     return [_with_files(one, Path(folder)) for one in values]
 
 
-def read_rule(folder: str | Path = ".") -> AttackResult:
-    """What the assignment's own update made of the first photograph; it is measured, and its file is not kept.
+def read_rules(folder: str | Path = ".") -> list[AttackResult]:
+    """What the assignment's own update made of the first photographs; it is measured, and its files are not kept.
+
+    An exam of before it was tried on more than one photograph has one.
 
     Raises:
         InputError: no finished exam, or one that did not try it.
     """
-    return _attack(read_json(Path(folder) / "attack" / "rule.json", _ACCEPTED), Path(folder))
+    path = Path(folder) / "attack" / "rule.json"
+    values = read_json(path, _ACCEPTED)
+    found = values.get("attacks", [values]) if isinstance(values, dict) else None
+    if not isinstance(found, list):
+        raise InputError(f"{path}: has no list “attacks”", _ACCEPTED)
+    return [_attack(one, Path(folder)) for one in found]
 
 
 def read_trainings(folder: str | Path = ".") -> list[TrainingResult]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from snellen.figures import percent
 from snellen.inspect.categories import Classification
@@ -16,6 +17,8 @@ READABLE = 0.6
 "variance."""
 _PARTLY = 0.4
 _SURE, _CLOSE = 0.9, 0.8
+_BY_CHANCE = 0.05
+"""How many channels' patches may be of one class by chance, where it is said of one."""
 
 
 def discuss_classification(result: Classification) -> str:
@@ -131,6 +134,38 @@ def discuss_top_patches(result: TopPatches) -> str:
         f"{len(result.patches)} patches shown. They are its extremes in one collection; what it responds to "
         "moderately, or elsewhere, they do not show."
     )
+
+
+def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | None]) -> list[str]:
+    """What the top patches of several channels have in common, as far as the photographs' classes tell.
+
+    Args:
+        channels: channels with as many patches each, where they have so many.
+        classes: name of the class of each photograph that a patch may come from; None where nobody says.
+    """
+    silent = [one for one in channels if not one.patches]
+    count = max((len(one.patches) for one in channels), default=0)
+    of_class, alike = Counter(classes.values()), dict[str, list[str]]()
+    for one in channels:
+        shown = {classes.get(patch.image) for patch in one.patches}
+        if len(one.patches) == count and len(shown) == 1 and (only := shown.pop()) is not None:
+            by_chance = len(channels) * (of_class[only] / of_class.total()) ** count
+            if by_chance < _BY_CHANCE:
+                alike.setdefault(only, []).append(f"{one.channel} of {one.layer}")
+    sentences = []
+    for name, named in alike.items():
+        these = "channel" if len(named) == 1 else "each of the channels"
+        sentences.append(f"All {word(count)} patches of {these} {listed(named)} show {plain(name)}.")
+    if alike:
+        sentences.append("Such a channel answers to something that its class has more of than the others.")
+    if silent:
+        names = listed([f"{one.channel} of {one.layer}" for one in silent])
+        sentences.append(f"Nothing in these photographs excites channel {names}.")
+    sentences.append(
+        "What a row's patches share by eye is what to call its channel, also where no simple cue fitted the map above; "
+        "they are extremes of one collection, and do not show what the channel answers to moderately."
+    )
+    return [" ".join(sentences)]
 
 
 def excites(feature: FeatureMap) -> str:

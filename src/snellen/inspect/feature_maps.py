@@ -85,7 +85,7 @@ class FeatureMap:
         cue: the one of :data:`CUES` that the map correlates with most, over the photograph at the map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
         brightest: where in the input the greatest tenth of its values lies on average, such as ``at the bottom left``;
-            ``in places all over the photograph`` where that is the middle of values far apart.
+            ``here and there`` where that is the middle of values far apart.
     """
 
     layer: str
@@ -512,7 +512,7 @@ def _brightest(values: Tensor) -> str:
         return f"at the {row or column}"
     # Few values far out do not count, and an even spread fills four fifths.
     first, last = torch.quantile(highest, torch.tensor([0.1, 0.9]), dim=0)
-    return "in places all over the photograph" if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
+    return "here and there" if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:

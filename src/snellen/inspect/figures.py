@@ -128,6 +128,38 @@ def draw_top_patches(channels: Sequence[TopPatches]) -> Figure:
     return figure
 
 
+def draw_patches(channels: Sequence[TopPatches]) -> Figure:
+    """The top-activating patches of many channels, a row for each, layer beside layer."""
+    layers = list(dict.fromkeys(channel.layer for channel in channels))
+    of_layer = [[channel for channel in channels if channel.layer == layer] for layer in layers]
+    bands = -(-len(layers) // _LAYERS_IN_A_ROW)
+    across = min(len(layers), _LAYERS_IN_A_ROW)
+    rows = max(map(len, of_layer))
+    columns = max([1, *(len(channel.patches) for channel in channels)])
+    with styled():
+        figure = new_figure(_WIDTH, (0.42 * rows + 0.3) * bands)
+        panels = figure.subfigures(bands, across, squeeze=False).flat
+        for panel, layer, members in zip(panels, layers, of_layer, strict=False):
+            panel.suptitle(layer, fontsize=8, weight="bold")
+            grid = panel.subplots(rows, columns + 1, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
+            for axes in grid.flat:
+                axes.set_axis_off()
+            for row, channel in zip(grid, members, strict=False):
+                row[0].text(0.95, 0.5, f"{channel.channel}", va="center", ha="right", fontsize=8)
+                if not channel.patches:
+                    row[1].text(0, 0.5, "never above zero", va="center", fontsize=7)
+                for axes, patch in zip(row[1:], channel.patches, strict=False):
+                    axes.imshow(patch.pixels, interpolation="nearest")
+                    # A thin frame, in which a white patch can be seen.
+                    axes.set_axis_on()
+                    axes.set(xticks=[], yticks=[])
+                    axes.spines[:].set(visible=True, color=GREY, linewidth=0.3)
+    return figure
+
+
+_LAYERS_IN_A_ROW = 3
+
+
 def scaled(values: Array) -> Array:
     """A map scaled to [0, 1] by its own least and greatest value; 0 everywhere where the two are equal."""
     low, high = float(values.min()), float(values.max())

@@ -7,15 +7,18 @@ from math import isfinite
 from statistics import mean
 
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
-from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, listed, share, stem, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.spectrum import CUTOFF
 from snellen.robustness.stress import Outcome, StressPair, StressResult
 
 _FEW = 6
 """Up to so many photographs are named one by one; more are counted."""
+_TELLING = 0.05
+"""By how much the shares that are left of two attacks' noise must differ, for it to be said."""
 _RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
 """Transforms that scale or add fine detail, so that the energy after them says nothing of what they took away."""
+_BY = {"mirror": "mirroring", "crop": "the crop", "rotation": "the rotation", "grayscale": "grayscale"}
 _AFTER = {"mirror": "after mirroring", "crop": "after the crop", "rotation": "after rotation", "grayscale": "in gray"}
 
 
@@ -33,11 +36,10 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
     paragraphs = []
     if attacked:
         made = [pair for pair in pairs if pair[0].attacked]
-        paragraphs += [_overview(made), *(_case(made, transform) for transform in _assignments(attacked))]
-        paragraphs.append(_survival(attacked))
+        paragraphs += [_what_undid(made), _why(made), _survival(attacked)]
     if clean:
         paragraphs.append(_clean(clean))
-    paragraphs.append(discuss_acuity(acuity(photographs)))
+    paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
     paragraphs.append(
         "What this does not prove: a transform that undoes these attacks is no defence, since an attack that expects "
         "it (a robust one) is made to bear it."
@@ -74,27 +76,44 @@ def _survivors(group: Sequence[StressResult], transform: TransformStrength) -> i
     return sum(one.keeps(one.outcome(*transform)) for one in _fooled(group))
 
 
-def _overview(pairs: Sequence[StressPair]) -> str:
-    """Which transform undoes most, and whether what is undone is mended."""
-    attacked = [one for one, _ in pairs]
-    fooled = _fooled(attacked)
-    spared = [one for one in attacked if one not in fooled]
+def _what_undid(pairs: Sequence[StressPair]) -> str:
+    """Which transform undoes how many attacks, by how much, and whether what is undone is mended."""
+    fooled = [pair for pair in pairs if _fooled([pair[0]])]
+    spared = [one for one, _ in pairs if not _fooled([one])]
     apart = f"The attack did not fool {_names(spared)}, so that there is nothing to undo there. " if spared else ""
-    transforms = _assignments(attacked)
+    attacked = [one for one, _ in fooled]
+    transforms = _assignments([one for one, _ in pairs])
     if not fooled or not transforms:
         return apart.strip()
-    counts = {transform: _survivors(attacked, transform) for transform in transforms}
-    mildest, harshest = max(counts.values()), min(counts.values())
-    if mildest == harshest:
-        found = f"Each of the four leaves {_of(mildest, len(fooled))} fooled."
+    by_count: dict[int, list[str]] = {}
+    for transform in transforms:
+        by_count.setdefault(_survivors(attacked, transform), []).append(_BY[transform[0]])
+    if len(fooled) == 1:
+        undone, survived = by_count.get(0, []), by_count.get(1, [])
+        parts = [f"survives {listed(survived)}"] if survived else []
+        parts += [f"is undone by {listed(undone)}"] if undone else []
+        found = f"The attack {' and '.join(parts)}."
     else:
-        worst = [describe_transform(one) for one, count in counts.items() if count == harshest]
-        best = [describe_transform(one) for one, count in counts.items() if count == mildest]
-        found = (
-            f"The attacks bear {listed(best)} best ({_of(mildest, len(fooled))} still fooled) and {listed(worst)} "
-            f"worst ({_of(harshest, len(fooled))})."
-        )
-    return f"{apart}{found} {_mended([pair for pair in pairs if pair[0] in fooled], transforms)}".strip()
+        every = "both" if len(fooled) == 2 else "all"
+        parts = [
+            f"{every if count == len(fooled) else how_many(count)} {'survives' if count < 2 else 'survive'} "
+            f"{listed(names) if count else ' or '.join(filter(None, (', '.join(names[:-1]), names[-1])))}"
+            for count, names in sorted(by_count.items())
+        ]
+        found = f"Of the {word(len(fooled))} attacks {listed(parts)}."
+    return f"{apart}{found} {_leads(attacked, transforms)} {_mended(fooled, transforms)}".strip()
+
+
+def _leads(attacked: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> str:
+    """How far the attack's class is ahead, before and under each transform."""
+    by, leads = zip(
+        *((_BY[name], _points(mean(one.outcome(name, at).margin for one in attacked))) for name, at in transforms),
+        strict=True,
+    )
+    after = [f"{by[0]} makes it {leads[0]}", *(f"{one} {lead}" for one, lead in zip(by[1:], leads[1:], strict=True))]
+    before = _points(mean(one.before.margin for one in attacked))
+    on_average = " on average" if len(attacked) > 1 else ""
+    return f"The attack's lead over the best other class is {before} points{on_average}; {listed(after)}."
 
 
 def _of(count: int, whole: int) -> str:
@@ -111,11 +130,20 @@ def _mended(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength
         return ""
     if mended == len(undone):
         return "Whatever is undone gets its own class back."
+    if not mended:
+        return f"To undo is not to mend: a third class wins each time{_anyway(anyway, len(third))}."
+    others = "in the other" if len(third) == 1 else f"in the other {word(len(third))}"
     return (
-        f"To undo is not to mend: of the {word(len(undone))} cases in which the attack's class is lost, the "
-        f"photograph's own class comes back in {how_many(mended)}; otherwise a third class wins"
-        + (f", in {word(anyway)} the one that wins without the attack too." if anyway else ".")
+        f"To undo is not to mend: in {word(mended)} of the {word(len(undone))} cases in which the attack's class is "
+        f"lost the photograph gets its own back, {others} a third wins{_anyway(anyway, len(third))}."
     )
+
+
+def _anyway(anyway: int, third: int) -> str:
+    """In how many cases the third class is not the attack's doing."""
+    if not anyway:
+        return ""
+    return f", {'the' if anyway == third else f'in {word(anyway)} the'} one that wins without the attack too"
 
 
 def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
@@ -125,115 +153,122 @@ def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
     return original.outcome(outcome.transform, outcome.strength).top.index == outcome.top.index
 
 
-def _case(made: Sequence[StressPair], transform: TransformStrength) -> str:
-    """What one transform did, and what it does to the noise."""
-    return f"{sentence(describe_transform(transform))}: {_fate(made, transform)}. {_reason(made, transform)}".strip()
-
-
-def _fate(made: Sequence[StressPair], transform: TransformStrength) -> str:
-    pairs = [(one, one.outcome(*transform)) for one, _ in made]
-    fooled = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index != one.label]
-    spared = [one for one, outcome in pairs if one.keeps(outcome) and one.before.top.index == one.label]
-    restored = [one for one, outcome in pairs if not one.keeps(outcome) and outcome.top.index == one.label]
-    third = [
-        (one, original, outcome)
-        for (one, outcome), (_, original) in zip(pairs, made, strict=True)
-        if not one.keeps(outcome) and outcome.top.index != one.label
-    ]
-    parts = []
-    if fooled:
-        parts.append(f"{_names(fooled)} {_stay(fooled)} fooled")
-    if spared:
-        parts.append(f"{_names(spared)}, which the attack did not fool, {_stay(spared)} as {_they(spared)}")
-    if restored:
-        parts.append(f"{_names(restored)} {'gets its' if len(restored) == 1 else 'get their'} own class back")
-    if len(third) > _FEW:
-        parts.append(f"{word(len(third))} become something else")
-    else:
-        parts += [
-            f"{stem(one.image)} becomes {with_article(plain(outcome.top.label))}"
-            + (" (as it does without the attack)" if _without_attack(original, outcome) else "")
-            for one, original, outcome in third
-        ]
-    margins = mean(one.before.margin for one, _ in pairs), mean(outcome.margin for _, outcome in pairs)
-    before, after = (_points(margin) for margin in margins)
-    return (
-        f"{listed(parts)}. The attack's lead over the best other class goes from {before} to {after} points on average"
-    )
-
-
-def _stay(some: Sequence[StressResult]) -> str:
-    return "stays" if len(some) == 1 else "stay"
-
-
-def _they(some: Sequence[StressResult]) -> str:
-    return "it is" if len(some) == 1 else "they are"
-
-
 def _points(margin: float) -> str:
     written = f"{100 * margin:+.0f}"
     return "0" if written in ("-0", "+0") else written
 
 
-def _reason(made: Sequence[StressPair], transform: TransformStrength) -> str:
-    """Why, through what becomes of the noise: its fine detail, its place, its scale, its colour."""
-    name, attacked = transform[0], [one for one, _ in made]
-    noisy = _noisy(attacked)
-    if not noisy:
+def _why(made: Sequence[StressPair]) -> str:
+    """Why, through what becomes of the noise: its place, its scale and fine detail, its colour."""
+    fooled = [pair for pair in made if _fooled([pair[0]]) and _noisy([pair[0]])]
+    if not fooled:
         return ""
-    kept = mean(one.outcome(*transform).high_frequency_kept or 0.0 for one in noisy)
-    fine = _fine_detail(kept)
-    undone = len(_fooled(attacked)) - _survivors(attacked, transform)
-    if name == "mirror":
-        consequence = (
-            "so what undoes the attack is place and orientation alone: the noise was made for each part of the "
-            "photograph where it lay, and the filters that it plays on are not mirrored with it"
-            if undone
-            else "and place and orientation alone do not undo it"
-        )
-        return f"Mirroring leaves the noise whole ({fine}) and only turns it round, {consequence}."
-    if name == "crop":
-        return (
-            "The crop shows the rest larger, so noise and photograph are resampled together at another scale "
-            f"({fine}), and each piece of noise meets other filters. {_ladder(attacked, 'scale', 'Shrinking')}"
-        ).strip()
-    if name == "rotation":
-        return (
-            f"Turning resamples the noise between the pixels it was made for ({fine}) and tilts every stripe of it, "
-            f"while the object stays what it is. {_ladder(attacked, 'blur', 'Blur')}"
-        ).strip()
+    told = {"mirror": _place, "crop": _scale, "rotation": _turn, "grayscale": _colour}
+    reasons = [told[transform[0]](fooled, transform) for transform in _assignments([one for one, _ in made])]
+    defined = f"(Fine detail is the noise's energy above {CUTOFF:g} cycles a pixel of the network's input.)"
+    return " ".join([*reasons, defined]) if reasons else ""
+
+
+def _place(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+    beginning = f"Place: mirroring takes nothing from the noise ({_fine_detail(fooled, transform)})"
+    if not undone:
+        return f"{beginning} and undoes no attack: this noise does its work the wrong way round, too."
     return (
-        "Grayscale moves nothing, neither place nor scale; what it takes is colour, of the photograph and of the "
-        f"noise ({fine}): the part in which the three channels differ. {_needed(made, transform)}"
+        f"{beginning} and still undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}. So "
+        "it counts where each piece of noise lies and which way it runs: it was computed for these spots, and for "
+        "filters that are not mirrored with it."
     )
 
 
-def _needed(made: Sequence[StressPair], transform: TransformStrength) -> str:
-    """How many attacks were lost with what a transform takes away, where the photograph without them is not."""
-    fooled = [(one, original) for one, original in made if _fooled([one])]
+def _scale(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    attacked = [one for one, _ in fooled]
+    return (
+        f"Scale: the crop shows the rest larger, so the noise is resampled ({_fine_detail(fooled, transform)}) and its "
+        f"pieces meet filters of another size. {_ladder(attacked, 'scale', 'Shrinking')}"
+    ).strip()
+
+
+def _turn(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    attacked = [one for one, _ in fooled]
+    return (
+        f"Fine detail: the rotation tilts every stripe of the noise and samples it between the pixels it was made for "
+        f"({_fine_detail(fooled, transform)}). {_ladder(attacked, 'blur', 'Blur')}"
+    ).strip()
+
+
+def _colour(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+    beginning = (
+        "Colour: grayscale moves nothing and takes only that in which the three channels differ "
+        f"({_fine_detail(fooled, transform)})"
+    )
     if not undone:
-        return "The rest is enough."
-    unmoved = [original for _, original in undone if original and original.keeps(original.outcome(*transform))]
-    if not unmoved:
-        lost = f"{_attacks(len(undone), len(fooled))} {'is' if len(undone) == 1 else 'are'} undone"
-        known = all(original for _, original in undone)
-        return f"{lost}{', but there the clean photograph loses its class as well' if known else ''}."
-    return f"{_attacks(len(unmoved), len(fooled))} needed it: undone, where the clean photograph keeps its class."
+        return f"{beginning}; what lies in brightness is enough, and every attack survives."
+    survived = [one for one, _ in fooled if one.keeps(one.outcome(*transform))]
+    return (
+        f"{beginning}. It undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}."
+        f"{_more_left(survived, [one for one, _ in undone], transform)}"
+    )
 
 
-def _attacks(count: int, of: int) -> str:
-    return "The attack" if of == 1 else f"{sentence(_of(count, of))} attacks"
+def _mildest(attacked: Sequence[StressResult]) -> str:
+    """Which transforms undo half of the attacks at the first step of their ladders; where none does, how far it takes.
+
+    Transforms of one strength, such as the mirror, have no mild one.
+    """
+    chart = acuity(attacked)
+    first = [
+        describe_transform((line.transform, line.strengths[0]))
+        for line in chart.attacked
+        if len(line.strengths) > 1 and line.kept[0].share <= 0.5
+    ]
+    if not first:
+        return discuss_acuity(chart)
+    steps = "the mildest step tried, undoes" if len(first) == 1 else "the mildest steps tried, each undo"
+    which = "the attack" if len(attacked) == 1 else "at least half of the attacks"
+    return f"Little is needed: {listed(first)}, {steps} {which}."
 
 
-def _fine_detail(kept: float) -> str:
-    """What is left of the noise's energy at high frequencies."""
-    lost = 1 - kept
+def _these(count: int, of: int) -> str:
+    """Some of the attacks: ``the attack``, ``both``, ``all four``, ``three of four``."""
+    if of == 1:
+        return "the attack"
+    if count < of:
+        return _of(count, of)
+    return "both" if of == 2 else f"all {word(of)}"
+
+
+def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> str:
+    """How many of the photographs keep their class under the transform where they were not attacked."""
+    known = [original for _, original in undone if original is not None]
+    if len(known) < len(undone):
+        return ""
+    kept = sum(original.keeps(original.outcome(*transform)) for original in known)
+    if len(known) == 1:
+        return f", where the clean photograph {'keeps' if kept else 'loses'} its class{'' if kept else ' as well'}"
+    if kept in (0, len(known)):
+        which = "each" if kept else "none"
+        return f", where {which} of the clean photographs keeps its class"
+    return f", where {word(kept)} of the clean photographs {'keeps its' if kept == 1 else 'keep their'} class"
+
+
+def _more_left(survived: Sequence[StressResult], undone: Sequence[StressResult], transform: TransformStrength) -> str:
+    """Whether those that survive a transform are those whose noise it leaves most of."""
+    most = max((one.outcome(*transform).high_frequency_kept or 0.0 for one in undone), default=0.0)
+    least = min((one.outcome(*transform).high_frequency_kept or 0.0 for one in survived), default=0.0)
+    if least < most + _TELLING:
+        return ""
+    which = "The one that survives keeps" if len(survived) == 1 else "Those that survive keep at least"
+    return f" {which} {share(least)} of it, those undone at most {share(most)}."
+
+
+def _fine_detail(pairs: Sequence[StressPair], transform: TransformStrength) -> str:
+    """What is left of the noise's energy at high frequencies, on average."""
+    lost = 1 - mean(one.outcome(*transform).high_frequency_kept or 0.0 for one, _ in pairs)
     if abs(lost) < 0.005:
-        return f"none of its energy above {CUTOFF:g} cycles a pixel is lost"
-    if lost < 0:
-        return f"its energy above {CUTOFF:g} cycles a pixel even grows by {share(-lost)}"
-    return f"{share(lost)} of its energy above {CUTOFF:g} cycles a pixel is lost"
+        return "none of its fine detail is lost"
+    return f"{share(lost)} of its fine detail is lost" if lost > 0 else f"its fine detail grows by {share(-lost)}"
 
 
 def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
@@ -244,9 +279,8 @@ def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
     if not undoing:
         return ""
     mildest = (name, min(undoing, key=abs))
-    undone = len(fooled) - _survivors(attacked, mildest)
-    count = "half of them" if 2 * undone == len(fooled) else _of(undone, len(fooled))
-    return f"{what} alone undoes {count} ({describe_transform(mildest)})."
+    undone = _these(len(fooled) - _survivors(attacked, mildest), len(fooled))
+    return f"{what} alone undoes {undone} ({describe_transform(mildest)})."
 
 
 def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:
@@ -268,8 +302,8 @@ def _survival(attacked: Sequence[StressResult]) -> str:
         else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
     return (
-        "Over all transforms and strengths that neither add fine detail nor change its size (without noise, JPEG, "
-        f"brightness and contrast), {share(mean(kept))} of the noise's is left where the attack survives and "
+        f"Over all transforms and strengths but those that add fine detail or change its size (noise, JPEG, "
+        f"brightness, contrast), {share(mean(kept))} of the noise's fine detail is left where the attack survives and "
         f"{share(mean(undone))} where it does not. {verdict}"
     )
 
@@ -280,7 +314,7 @@ def _by_mirroring(attacked: Sequence[StressResult]) -> str:
     if not fooled or mirror not in shared_transforms(attacked):
         return ""
     undone = len(fooled) - _survivors(attacked, mirror)
-    return f", but mirroring, which takes none, undoes {_of(undone, len(fooled))} as well" if undone else ""
+    return f", but mirroring, which takes none, undoes {_these(undone, len(fooled))} as well" if undone else ""
 
 
 def _clean(clean: Sequence[StressResult]) -> str:
@@ -289,13 +323,15 @@ def _clean(clean: Sequence[StressResult]) -> str:
     transforms = _assignments(clean)
     if not transforms:
         return ""
-    counts = [(describe_transform(one), sum(each.keeps(each.outcome(*one)) for each in clean)) for one in transforms]
-    if all(count == len(clean) for _, count in counts):
-        return f"All {len(clean)} photographs that were not attacked keep their class under every one of the four."
-    return (
-        f"Of {len(clean)} photographs that were not attacked, this many keep their class: "
-        f"{', '.join(f'{name} {count}' for name, count in counts)}."
-    )
+    counts: dict[int, list[str]] = {}
+    for transform in transforms:
+        counts.setdefault(sum(each.keeps(each.outcome(*transform)) for each in clean), []).append(_BY[transform[0]])
+    keep = [
+        f"{'all' if count == len(clean) else how_many(count)} {'keeps its' if count < 2 else 'keep their'} class under "
+        f"{listed(names)}"
+        for count, names in sorted(counts.items(), reverse=True)
+    ]
+    return f"Of the {word(len(clean))} photographs that were not attacked {listed(keep)}."
 
 
 def _clean_one(one: StressResult) -> str:

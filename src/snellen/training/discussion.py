@@ -12,8 +12,9 @@ from snellen.models.scores import most_confused
 from snellen.prose import apart, counted, listed, plain, sentence, share, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW, WHOLE
+from snellen.training.filters import FilterStructure, Floats
 from snellen.training.initialise import ABOUT
-from snellen.training.recipe import ASSIGNMENT, Adversarial, Recipe, read_recipe
+from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
 from snellen.training.results import TrainingResult, rate_at
 
 _ABOUT_NETWORKS = {
@@ -64,7 +65,7 @@ def describe_recipe(recipe: Recipe) -> str:
     rise = f"rises over the first {recipe.schedule.warmup:.0%} of the steps and then " if recipe.schedule.warmup else ""
     changes = [
         {"none": "", "random": "mirrored at random", "alternating": "mirrored every other epoch"}[augmentation.flip],
-        f"shifted by up to {augmentation.translate} pixels" if augmentation.translate else "",
+        f"shifted by up to {counted(augmentation.translate, 'pixel')}" if augmentation.translate else "",
         f"cut by a square of {augmentation.cutout} pixels" if augmentation.cutout else "",
         f"reduced to {resizing.size} pixels for the first {resizing.share:.0%} of the epochs"
         if resizing.size and resizing.share
@@ -134,7 +135,7 @@ def _steps(recipe: Recipe, images: int) -> str:
 
 def discuss(result: TrainingResult) -> list[str]:
     """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes."""
-    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}", _mistakes(result)]
+    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}".strip(), _mistakes(result)]
     if result.data.leaks:
         paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
     return paragraphs
@@ -222,6 +223,8 @@ def _what_limits(result: TrainingResult) -> str:
     losses = [epoch.loss for epoch in result.history]
     learned, tested = result.history[-1].accuracy, result.test.accuracy
     gap = learned - tested.share
+    if tested.share == 1:
+        return ""
     if len(losses) < _FEWEST_EPOCHS:
         return "After so few epochs nothing can be said of what limits it."
     if gap > _GAP and learned > tested.high:
@@ -252,8 +255,10 @@ def _mistakes(result: TrainingResult) -> str:
         return "It makes no mistake on the test images, so they do not tell how it errs."
     first = confused[0]
     text = (
-        f"The commonest mistake is to call {plain(labels[first.true])} {plain(labels[first.predicted])}: "
+        f"The commonest mistake is to take {plain(labels[first.true])} for {plain(labels[first.predicted])}: "
         f"{first.count} of {result.test.per_class[first.true].n}."
+        if first.count > 1
+        else "No mistake is made twice."
     )
     if not apart(best[0], worst[0]):
         return (
@@ -266,6 +271,134 @@ def _mistakes(result: TrainingResult) -> str:
 
 _FEWEST_EPOCHS = 3
 _GAP, _STILL_FALLING = 0.03, 0.02
+
+
+def discuss_filters(structure: FilterStructure, initialisation: Initialisation, side: int) -> list[str]:
+    """What the first layer's filters look like, in sentences from what was measured on them.
+
+    Args:
+        structure: of the filters, after the last step.
+        initialisation: how they began.
+        side: shorter side of a filter, in weights.
+    """
+    fixed = ["They were computed from the images before training, and fixed."] if initialisation == "whitened" else []
+    if side < _TELLING_SIDE:
+        small = f"Filters of {side} x {side} are too small to hold a shape: each weighs a pixel against its neighbours."
+        return [small, *fixed]
+    kinds_of = (structure.oriented, structure.coloured_blobs, structure.noise)
+    directed, blobs, noise = (int(of_kind.sum()) for of_kind in kinds_of)
+    rest = len(structure) - directed - blobs - noise
+    kinds = [
+        f"{directed or 'none'} {_have(directed)} a direction (edges, bars, gratings)",
+        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction",
+        *([f"{noise} {_are(noise)} noise still"] if noise else []),
+        *([f"{rest} {_have(rest)} neither"] if rest else []),
+    ]
+    sentences = [
+        f"Of the {len(structure)} filters {listed(kinds)}.",
+        *fixed,
+        *_directions(structure),
+        *_colours(structure),
+    ]
+    if initialisation in _DRAWN:
+        typical = statistics.median(structure.smoothness)
+        left = "the speckle of the start still shows in most" if typical < _SMOOTH else "little of the speckle is left"
+        sentences += [
+            "Every weight began as a draw of its own, so whatever makes neighbours alike was learned.",
+            f"Typically they now correlate by {typical:.2f} (0 at the start, 1 for a smooth shape): {left}.",
+        ]
+    return sentences
+
+
+_TELLING_SIDE = 5
+"""Side of the filters from which on a shape can be told from noise."""
+_SMOOTH = 0.6
+_DRAWN: tuple[Initialisation, ...] = ("he", "xavier", "small")
+_FEWEST_DIRECTED, _TILT, _TELLING_CORRELATION = 8, 22.5, 0.35
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _directions(structure: FilterStructure) -> list[str]:
+    """How the filters that have a direction lie."""
+    angles = structure.angle[structure.oriented].tolist()
+    if not angles:
+        return []
+    flat = sum(min(angle, 180 - angle) < _TILT for angle in angles)
+    upright = sum(abs(angle - 90) < _TILT for angle in angles)
+    oblique = len(angles) - flat - upright
+    lie = f"{flat or 'none'} {'lies' if flat == 1 else 'lie'} flat, {upright or 'none'} "
+    lie += f"{'stands' if upright == 1 else 'stand'} upright, {oblique or 'none'} {_are(oblique)} oblique"
+    # By chance half of the directions would be within 22.5 degrees of the level or the plumb line.
+    telling = len(angles) >= _FEWEST_DIRECTED and Rate.of_count(flat + upright, len(angles)).low > 0.5
+    why = ["That is how the edges of an upright world lie: horizons, walls, legs."] if telling else []
+    return [f"Of those with a direction {lie}.", *why]
+
+
+def _colours(structure: FilterStructure) -> list[str]:
+    """Whether the colourful filters are the coarse ones."""
+    colour, frequency = structure.colour.tolist(), structure.frequency.tolist()
+    if len(colour) < _FEWEST_DIRECTED or len(set(colour)) == 1 or len(set(frequency)) == 1:
+        return []
+    correlation = statistics.correlation(colour, frequency)
+    if correlation > -_TELLING_CORRELATION:
+        return []
+    return [
+        f"The more colourful a filter, the coarser it is (r = {correlation:.2f} between its share of colour and its "
+        "spatial frequency).",
+        "Fine detail is read in black and white: in photographs colour changes slowly, brightness quickly.",
+    ]
+
+
+def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike: bool) -> str:
+    """How the filters of a network with batch normalisation differ from those of one without.
+
+    Args:
+        structure: with it.
+        other: without.
+        alike: whether nothing else differs between the two trainings (:func:`alike_but_for_networks`).
+    """
+    count, of = len(structure), len(other)
+    directed, others = int(structure.oriented.sum()), int(other.oriented.sum())
+    parts = []
+    if _tell_apart(structure.smoothness, other.smoothness):
+        smooth, rough = (statistics.median(one.smoothness) for one in (structure, other))
+        parts.append(f"neighbouring weights correlate by {smooth:.2f} in place of {rough:.2f}")
+    if apart(Rate.of_count(directed, count), Rate.of_count(others, of)):
+        parts.append(f"{directed} of {count} have a direction in place of {others}")
+    if _tell_apart(structure.frequency, other.frequency):
+        fine, coarse = (statistics.median(one.frequency) for one in (structure, other))
+        parts.append(f"the typical spatial frequency is {fine:.2f} cycles a weight in place of {coarse:.2f}")
+    if _tell_apart(structure.colour, other.colour):
+        colour, before = (statistics.median(one.colour) for one in (structure, other))
+        parts.append(f"colour is {share(colour)} of what varies in a typical filter in place of {share(before)}")
+    if not parts:
+        return "By these measures the filters cannot be told from those without batch normalisation."
+    found = f"Beside the filters without batch normalisation {listed(parts)}."
+    rises = structure.smoothness.mean() - other.smoothness.mean()
+    if not alike or not _tell_apart(structure.smoothness, other.smoothness):
+        return found
+    return (
+        f"{found} Both began as noise of one kind and saw the same images as often: in as many steps normalisation has "
+        f"brought the first layer {'further' if rises > 0 else 'less far'} away from that noise."
+    )
+
+
+def alike_but_for_networks(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two runs differ in their networks only."""
+    return not _settings_apart(one, other)
+
+
+def _tell_apart(some: Floats, others: Floats) -> bool:
+    """Whether two means lie further apart than 1.96 of their joint standard error."""
+    error = math.sqrt(some.var(ddof=1) / len(some) + others.var(ddof=1) / len(others))
+    return bool(abs(some.mean() - others.mean()) > 1.96 * error)
 
 
 def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
@@ -285,9 +418,9 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     if "plain" in by_network and "batchnorm" in by_network:
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
         sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
-    for other in ("batchnorm", "plain"):
-        if "deep" in by_network and other in by_network:
-            sentences.append(_difference(by_network["deep"], by_network[other]))
+    if "deep" in by_network:
+        others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
+        sentences += _differences(by_network["deep"], others)
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
     if len({results[0].recipe.label_smoothing for results in by_network.values()}) > 1:
@@ -319,10 +452,9 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             f"{plain_losses[-1]:.2f} without."
         )
     else:
-        found = (
-            "Batch normalisation makes no difference to the training loss that one run could show: it ends at "
-            f"{losses[-1]:.2f} with it and at {plain_losses[-1]:.2f} without."
-        )
+        with_it, without = f"{losses[-1]:.2f}", f"{plain_losses[-1]:.2f}"
+        ends = f"at {with_it} with it and without" if with_it == without else f"at {with_it} with it, {without} without"
+        found = f"Batch normalisation makes no difference to the training loss that one run could show: it ends {ends}."
     start = (
         f"In the first epoch the loss is {losses[0]:.2f} with it and {plain_losses[0]:.2f} without."
         if first
@@ -368,8 +500,13 @@ def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
         for run in (one, other)
     )
     return ", ".join(
-        f"{'.'.join(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
+        f"{_setting(path)} ({here} and {there})" for path, here, there in differences(*settings) if path != ("network",)
     )
+
+
+def _setting(path: Sequence[str]) -> str:
+    """What a person calls the setting that keys lead to: ``learning rate`` of ``optimiser``, ``learning_rate``."""
+    return [key for key in path if key != "name"][-1].replace("_", " ")
 
 
 def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[TrainingResult]) -> str:
@@ -382,6 +519,16 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
     return f"{better[0].title} {_beside(better, other, other[0].title)}."
+
+
+def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[TrainingResult]]) -> list[str]:
+    """How far one network is from several: in one sentence where it is clearly above all."""
+    clauses = [_beside(better, other, other[0].title) for other in others]
+    ends = " on the test images; their 95% intervals do not overlap"
+    if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
+        return [f"{better[0].title} {clause}." for clause in clauses]
+    leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
+    return [f"{better[0].title} is {leads}{ends}."]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:

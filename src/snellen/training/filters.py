@@ -1,13 +1,18 @@
-"""The first layer's filters as one RGB picture."""
+"""The first layer's filters as one RGB picture, and what can be measured on it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
 
+from snellen.errors import InputError
 from snellen.intervals import Rate
+
+Floats = npt.NDArray[np.float64]
 
 COLUMNS = 16
 _WIDTH = 1536
@@ -62,3 +67,104 @@ def filters_image(filters: Tensor) -> Image.Image:
     picture = mosaic(filters)
     zoom = max(1, _WIDTH // picture.shape[1])
     return Image.fromarray(picture.repeat(zoom, axis=0).repeat(zoom, axis=1))
+
+
+def filters_of_image(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """The stretched filters (F, 3, h, w), 8 bits of each, of a :func:`filters_image`.
+
+    Args:
+        image: the picture.
+        shape: the filters' shape.
+
+    Raises:
+        InputError: it is no picture of so many filters of that size.
+    """
+    count, _, height, width = shape
+    columns = min(COLUMNS, count)
+    rows = -(-count // columns)
+    across, down = columns * (width + 1) - 1, rows * (height + 1) - 1
+    zoom = image.width // across
+    if zoom < 1 or image.size != (zoom * across, zoom * down):
+        raise InputError(
+            f"a picture of {image.width} x {image.height}",
+            f"one of {count} filters of {height} x {width}, as training writes it",
+        )
+    picture = np.asarray(image.convert("RGB"))[::zoom, ::zoom]
+    tiles = [
+        picture[top : top + height, left : left + width]
+        for top, left in ((number // columns * (height + 1), number % columns * (width + 1)) for number in range(count))
+    ]
+    return (np.stack(tiles).transpose(0, 3, 1, 2) / 255).astype(np.float32)
+
+
+_SPECTRUM = 32
+"""Side of the spectrum of a filter, which is padded with zeros to that: finer steps of frequency and direction."""
+_ORIENTED, _COLOURFUL, _SMOOTH = 0.4, 0.5, 0.4
+"""From these values on a filter has one direction, is coloured, and is a patch and no speckle: independent weights have
+a coherence near 0, vary by two thirds in colour, and do not correlate."""
+
+
+@dataclass(frozen=True, eq=False)
+class FilterStructure:
+    """What can be measured on filters as they are shown: each less its own mean, whatever its size.
+
+    Attributes:
+        smoothness: (F,) mean correlation of weights with their neighbours, down and across; 0 of independent ones.
+        noise: (F,) whether that is no more than independent weights have, as :func:`noise_like` tests it.
+        colour: (F,) share of the energy in which the three channels differ, in [0, 1].
+        frequency: (F,) mean spatial frequency of the energy that is not a uniform colour, in cycles a weight; 0.5 is
+            the finest.
+        coherence: (F,) how much of that energy lies along one direction, from 0 to 1: the length of the mean of
+            exp(2i direction), as in a structure tensor.
+        angle: (F,) the direction of the stripes and edges that this energy makes, in degrees in [0, 180): 0 lies flat,
+            90 stands upright.
+    """
+
+    smoothness: Floats
+    noise: npt.NDArray[np.bool_]
+    colour: Floats
+    frequency: Floats
+    coherence: Floats
+    angle: Floats
+
+    def __len__(self) -> int:
+        return len(self.smoothness)
+
+    @property
+    def oriented(self) -> npt.NDArray[np.bool_]:
+        """Which (F,) have one direction: edges, bars and gratings, coloured ones among them."""
+        return ~self.noise & (self.coherence >= _ORIENTED)
+
+    @property
+    def coloured_blobs(self) -> npt.NDArray[np.bool_]:
+        """Which (F,) have none, are smooth, and vary more in colour than in brightness."""
+        return ~self.oriented & (self.smoothness >= _SMOOTH) & (self.colour >= _COLOURFUL)
+
+
+def filter_structure(filters: npt.NDArray[np.float32]) -> FilterStructure:
+    """Measure filters (F, 3, h, w); see :class:`FilterStructure`. A constant one has 0 for everything."""
+    varied = filters.astype(np.float64) - filters.mean(axis=(1, 2, 3), keepdims=True, dtype=np.float64)
+    energy = _over(np.square(varied).sum(axis=(1, 2, 3)))
+    down, across = varied[..., :-1, :] * varied[..., 1:, :], varied[..., :-1] * varied[..., 1:]
+    pairs = down[0].size + across[0].size
+    alike = (down.sum(axis=(1, 2, 3)) + across.sum(axis=(1, 2, 3))) / max(pairs, 1) * varied[0].size / energy
+    gray = varied.mean(axis=1, keepdims=True)
+    shapes = varied - varied.mean(axis=(2, 3), keepdims=True)
+    power = np.square(np.abs(np.fft.fft2(shapes, s=(_SPECTRUM, _SPECTRUM)))).sum(axis=1)
+    rows, columns = np.fft.fftfreq(_SPECTRUM)[:, None], np.fft.fftfreq(_SPECTRUM)[None, :]
+    whole = _over(power.sum(axis=(1, 2)))
+    # A wave runs across the stripes that it makes; doubled, since a direction and its opposite are one.
+    turns = (power * np.exp(2j * np.arctan2(rows, columns))).sum(axis=(1, 2)) / whole
+    return FilterStructure(
+        smoothness=alike,
+        noise=alike <= _NOISE_QUANTILE / max(pairs, 1) ** 0.5,
+        colour=np.square(varied - gray).sum(axis=(1, 2, 3)) / energy,
+        frequency=(power * np.hypot(rows, columns)).sum(axis=(1, 2)) / whole,
+        coherence=np.abs(turns),
+        angle=(90 - np.degrees(np.angle(turns)) / 2) % 180,
+    )
+
+
+def _over(energy: Floats) -> Floats:
+    """``energy`` to divide by, also where there is none."""
+    return np.where(energy > 0, energy, np.inf)

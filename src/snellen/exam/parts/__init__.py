@@ -148,6 +148,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.batches",
             "snellen.inspect.feature_maps",
             "snellen.inspect.heatmap",
+            "snellen.inspect.top_patches",
         ),
         methods=(
             "snellen.inspect.activations:read_activations",

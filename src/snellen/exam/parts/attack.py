@@ -17,7 +17,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called, word
+from snellen.prose import called, with_article, word
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -39,11 +39,14 @@ from snellen.exam.results import read_attacks
 attacks = read_attacks()
 """
 _CODE_OF_THE_RULE = """from snellen.attacks.figures import draw_probability_curves
-from snellen.exam.results import read_rule
+from snellen.exam.results import read_rules
 
-draw_probability_curves({"Auto-PGD": attacks[0], "the assignment's update": read_rule()})"""
+above = {one.name: one for one in attacks}
+draw_probability_curves([(above[rule.name], rule) for rule in read_rules()])"""
 _USUAL_GRADIENTS = 12
-_GRADIENTS_OF_THE_RULE = 20
+_GRADIENTS_OF_THE_RULE = 40
+"""The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
+_USUAL_GRADIENTS_OF_THE_RULE = 20
 _SECONDS_OF_A_MEGAPIXEL = 0.08
 """Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
 _SECONDS_OF_A_PHOTOGRAPH = 1.5
@@ -55,11 +58,11 @@ _ASKED_FOR = 4
 """Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
-    "probability, on values that are always rounded to 8 bits. The assignment's own update is tried "
-    "beside it on the first photograph.",
+    "probability, on values that are always rounded to 8 bits.",
     "gradient_ascent": "The search is the assignment's own update: steps along the gradient of the target's "
     "probability, each with a lambda that backtracking finds.",
 }
+_BESIDE = " The assignment's own update is tried beside it."
 _ROBUST = (
     " It is robust: each step follows the mean over transforms that are drawn (mirror, crop, rotation, grayscale), so "
     "that the file outlives them."
@@ -67,9 +70,9 @@ _ROBUST = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the photographs, their labels, how they were chosen, target, bound and method."""
+    """What decides the answer: photographs, their labels, how they were chosen, target, bound, methods."""
     photographs = [fingerprints(context.photographs), context.expected, context.chosen]
-    return [*photographs, context.target, context.epsilon, context.attack]
+    return [*photographs, context.target, context.epsilon, context.attack, context.homework]
 
 
 def attack_photographs(context: Context, folder: Path) -> FolderResult:
@@ -88,25 +91,25 @@ def attack_photographs(context: Context, folder: Path) -> FolderResult:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each photograph's gradients, each as long as three passes and the way
-    through the photograph's own pixels; those of the assignment's own update on the first; and what comes but once.
+    through the photograph's own pixels; those of the assignment's own update on the first four; and what comes once.
 
     Auto-PGD ends at a confident success, on ordinary networks after a dozen gradients; the others take all their steps.
     """
     gradients = _USUAL_GRADIENTS if context.attack.method == "apgd" else STEPS["gradient_ascent"]
     if context.attack.robust:
         gradients += ROBUST_STEPS * EOT_SAMPLES
-    beside = _GRADIENTS_OF_THE_RULE if _tries_the_rule(context) else 0
+    beside = _USUAL_GRADIENTS_OF_THE_RULE if _tries_the_rule(context) else 0
     once = _PASSES_OF_A_CONVERSION * seconds_of_pass + _SECONDS_OF_A_PHOTOGRAPH * len(context.photographs)
 
     def of_gradient(photographs: Sequence[str]) -> float:
         return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
 
-    return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:1])
+    return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
 
 
 def _tries_the_rule(context: Context) -> bool:
     """Whether the assignment's own update is tried beside the search."""
-    return context.attack.method != "gradient_ascent" and not context.attack.robust
+    return context.homework and context.attack.method != "gradient_ascent" and not context.attack.robust
 
 
 def run(context: Context) -> Answer:
@@ -121,11 +124,12 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"{context.chosen} {_each(len(context.photographs))} is to be seen as a "
-            f"{attacks[0].target.label} by {called(classifier.name)}. The noise moves the photograph's own pixels, "
+            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} by "
+            f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
-            f"{_ROBUST if context.attack.robust else ''} Each result is written as a PNG as large as the photograph, "
+            f"{_ROBUST if context.attack.robust else ''}{_BESIDE if _tries_the_rule(context) else ''} "
+            "Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
         Table(
@@ -153,17 +157,17 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
+        Discussion(discuss_attacks(attacks, classifier.preprocessing)),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.66,
+            0.6,
         ),
     ]
-    blocks.append(Discussion(discuss_attacks(attacks, classifier.preprocessing)))
-    blocks += _by_the_rule(context, attacks[0])
+    blocks += _by_the_rule(context, attacks[:_ASKED_FOR])
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
@@ -185,7 +189,7 @@ def run(context: Context) -> Answer:
 
 
 def _each(count: int) -> str:
-    return "It" if count == 1 else f"Each of the {word(count)}"
+    return "The photograph" if count == 1 else f"Each of the {word(count)} photographs"
 
 
 def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Picture]:
@@ -220,23 +224,30 @@ def code(_: Context, picture: str) -> str:
     return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
-def _by_the_rule(context: Context, strong: AttackResult) -> list[Block]:
-    """The assignment's own update beside the search that was taken, on the first photograph."""
-    if not _tries_the_rule(context) or not strong.curve:
+def _by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[Block]:
+    """The assignment's own update beside the search that was taken, on the photographs of ``attacks``."""
+    config = AttackConfig(
+        context.target, context.epsilon, method="gradient_ascent", steps=_GRADIENTS_OF_THE_RULE, seed=context.seed
+    )
+    strong = {one.name: one for one in attacks if one.curve}
+    if not _tries_the_rule(context) or not strong:
         return []
-    config = AttackConfig(context.target, context.epsilon, method="gradient_ascent", seed=context.seed)
-    rule = attack(context.classifier, strong.source, config=config)
-    write_json(context.folder / "rule.json", {**rule.to_dict(), "provenance": context.provenance})
+    tried = attack(context.classifier, [one.source for one in strong.values()], config=config)
+    pairs = [(strong[rule.name], rule) for rule in tried if isinstance(rule, AttackResult)]
+    if not pairs:
+        return []
+    write_json(context.folder / "rule.json", {"attacks": [rule for _, rule in pairs], "provenance": context.provenance})
     picture = context.folder / "rule.png"
-    write_figure(picture, draw_probability_curves({"Auto-PGD": strong, "the assignment's update": rule}))
+    write_figure(picture, draw_probability_curves(pairs))
     return [
         Heading("The assignment's own update"),
         Picture(
             picture,
-            f"P(y_fool) on {Path(strong.name).name} at each gradient, and how steep it is there, of both searches.",
-            0.66,
+            "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
+            f"search above, and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} gradients.",
+            0.92,
         ),
-        Discussion(discuss_rule(rule, strong, _CONSTANT_LAMBDA)),
+        Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_LAMBDA)),
     ]
 
 

@@ -171,7 +171,9 @@ def _classes(result: EvaluationResult) -> str:
     """How many classes, and the first of them by name."""
     names = [one.label for one in result.per_class]
     shown = ", ".join(names[:_NAMED_CLASSES])
-    return f"{len(names)} classes: {shown}" + (", ..." if len(names) > _NAMED_CLASSES else "")
+    return f"{len(names)} classes: {shown}" + (
+        f" and {len(names) - _NAMED_CLASSES} more" if len(names) > _NAMED_CLASSES else ""
+    )
 
 
 def _facts(result: EvaluationResult, where: str) -> list[Fact]:

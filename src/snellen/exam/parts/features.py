@@ -6,14 +6,28 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from snellen.exam.context import Context, fingerprints
+import numpy as np
+
+from snellen.data.datasets.base import UNLABELLED, ImageSet, Rows
+from snellen.data.datasets.digits import DIGITS
+from snellen.data.draw import drawn_in_turn
+from snellen.errors import SnellenError
+from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.figures import percent
-from snellen.inspect.discussion import READABLE, discuss_feature_maps, discuss_heatmap, excites, headline_of_maps
-from snellen.inspect.feature_maps import feature_maps
-from snellen.inspect.figures import draw_layer
+from snellen.inspect.discussion import (
+    READABLE,
+    discuss_feature_maps,
+    discuss_heatmap,
+    discuss_patches,
+    excites,
+    headline_of_maps,
+)
+from snellen.inspect.feature_maps import FeatureMaps, feature_maps
+from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
+from snellen.inspect.top_patches import top_activating_patches
 from snellen.runs.files import write_figure
 
 REFERENCES = (
@@ -25,6 +39,12 @@ REFERENCES = (
 )
 
 _SECONDS_OF_FIGURES = 8.0
+_EXAMPLES, _PATCHES = 128, 4
+"""Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
+_MOST_TO_READ = 20_000
+"""Photographs of a set that is read for them; a larger one takes longer to go through than all else here."""
+_SECONDS_OF_EXAMPLE = 0.02
+"""Of reading one and bringing it to the network's input."""
 
 ASKED = (
     ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
@@ -33,13 +53,18 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the first photograph, and the layers and channels that were asked for."""
-    return fingerprints(context.photographs[:1]), context.features
+    """What decides the answer: the first photograph, the layers and channels asked for, and where patches come from."""
+    examples = _examples_from(context)
+    return fingerprints(context.photographs[:1]), context.features, examples and examples.fingerprint
 
 
-def seconds(_: Context, seconds_of_pass: float) -> float:
-    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, those of the gradients, the figures."""
-    return 40 * seconds_of_pass + _SECONDS_OF_FIGURES
+def seconds(context: Context, seconds_of_pass: float) -> float:
+    """Seconds that :func:`run` takes, roughly: a pass for each ablated channel, those of the gradients, the figures,
+    and a pass for each example that patches are looked for in.
+    """
+    examples = _examples_from(context)
+    patches = min(_EXAMPLES, len(examples)) * (seconds_of_pass + _SECONDS_OF_EXAMPLE) if examples else 0.0
+    return 40 * seconds_of_pass + _SECONDS_OF_FIGURES + patches
 
 
 def run(context: Context) -> Answer:
@@ -87,6 +112,7 @@ def run(context: Context) -> Answer:
             f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
             "zero.",
         ),
+        *_patches(context, result),
         Heading("Which part of the photograph supports the answer"),
         Picture(
             context.folder / "heatmap.png",
@@ -105,6 +131,55 @@ def run(context: Context) -> Answer:
     )
     highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
+
+
+def _examples_from(context: Context) -> ImageSet | None:
+    """Labelled photographs of the exam that lie on this machine; None where it has none, or too many to go through."""
+    name = next((one for one in scored_on(context) if one != DIGITS and Path(one).exists()), None)
+    if name is None:
+        return None
+    try:
+        found = data_set(name)
+        return found if 0 < len(found) <= _MOST_TO_READ else None
+    except SnellenError:
+        # The part that it was named for says what is wrong with it.
+        return None
+
+
+def _patches(context: Context, result: FeatureMaps) -> list[Block]:
+    """The patches of some photographs of a data set on which each channel shown is most active."""
+    examples = _examples_from(context)
+    if examples is None:
+        return []
+    classes = [label for rows in examples.splits.values() for label in _targets(rows)]
+    drawn = set(drawn_in_turn(classes, np.random.default_rng(context.seed))[:_EXAMPLES])
+    channels = [(feature.layer, feature.channel) for feature in result.maps]
+    photographs = (
+        (f"{number}", example.source) for number, (_, example) in enumerate(examples.read()) if number in drawn
+    )
+    found, failures = top_activating_patches(context.classifier, photographs, channels, _PATCHES)
+    picture = context.folder / "patches.png"
+    write_figure(picture, draw_patches(found))
+    seen = len(drawn) - len(failures)
+    named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
+             for number, label in enumerate(classes)}  # fmt: skip
+    return [
+        Heading("What excites them elsewhere"),
+        Picture(
+            picture,
+            f"For each map above, the {_PATCHES} patches on which its channel is most active, of {seen} photographs of "
+            f"{short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at most. A patch is "
+            "as large as what one value sees.",
+            1.0,
+        ),
+        Discussion(discuss_patches(found, named)),
+    ]
+
+
+def _targets(rows: Rows) -> list[int | None]:
+    """The class of each example; None where it has none."""
+    targets = rows.targets()
+    return [None] * len(rows) if targets is None else [None if one == UNLABELLED else int(one) for one in targets]
 
 
 def code(context: Context, picture: str) -> str:

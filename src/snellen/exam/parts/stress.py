@@ -134,7 +134,7 @@ def run(context: Context) -> Answer:
         facts,
         blocks,
         headline(result.photographs),
-        Picture(first, "The first attacked file under the assignment's four transforms."),
+        Picture(first, "The first attacked file under four transforms."),
     )
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.data.datasets.digits import DIGITS
-from snellen.errors import SnellenError
+from snellen.data.images import read_image
+from snellen.errors import InputError, SnellenError
 from snellen.exam.context import Context, data_set, short_name
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
 from snellen.runs.files import write_figure, write_json
@@ -20,11 +21,14 @@ from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
     TESTED_ONCE,
+    alike_but_for_networks,
     compare,
+    compare_filters,
     describe_network,
     describe_recipe,
     discuss,
     discuss_ablations,
+    discuss_filters,
     explain_recipe,
     headline,
     is_copy,
@@ -35,6 +39,7 @@ from snellen.training.discussion import (
 )
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
+from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingResult
 from snellen.training.speed import seconds_per_image
@@ -60,8 +65,6 @@ ASKED = (
     ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
     ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
 )
-_TELLING_SIDE = 5
-"""Side of the filters from which on noise can be told from what is learned."""
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
 # The digits are a hundredth of CIFAR-10, of 8 x 8 pixels: in the recipes' own batches they would make three steps
@@ -211,14 +214,14 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
     blocks += [_ablations()] if _is_own_deep(result.recipe) else []
-    blocks += _filters(pictured, result)
-    blocks.append(Picture(curves, _curves_caption(len(runs))))
+    blocks += _filters(runs)
     if len(of_run) > 1:
         blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
     each = [results for _, results in runs]
     said = compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
     blocks.append(Discussion([*compared, *discuss(result)]))
+    blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(
@@ -283,15 +286,57 @@ def code(context: Context, picture: str) -> str:
     )
 
 
-def _filters(pictured: Path, result: TrainingResult) -> list[Block]:
-    """The first-layer filters after the last step, and before the first where that made a difference."""
+def _filters(runs: _Runs) -> list[Block]:
+    """The first-layer filters of the last run, before its first step too where that made a difference; and in words."""
+    result, pictured = runs[-1][1][0], _pictured(*runs[-1])
     end, start = pictured / FILTERS, pictured / FILTERS_START
     if not end.is_file():
         return []
     pictures: list[Block] = [Picture(end, _filters_caption(result))]
     if start.is_file() and start.read_bytes() != end.read_bytes():
         pictures.append(Picture(start, f"{result.network_name}: the same filters before the first step.", 0.5))
-    return pictures
+    return [*pictures, Discussion(_about_filters(runs))]
+
+
+def _about_filters(runs: _Runs) -> list[str]:
+    """What the last run's filters show, and of the normalised network beside those without; nothing is said twice."""
+    sentences = _sentences_on_filters(runs[-1])
+    for run in runs[:-1]:
+        said = _sentences_on_filters(run)
+        sentences = [sentence for sentence in sentences if sentence not in said]
+    compared = _filters_compared(runs)
+    return [" ".join(sentences), *([compared] if compared else [])]
+
+
+def _sentences_on_filters(run: tuple[Path, Sequence[TrainingResult]]) -> list[str]:
+    result = run[1][0]
+    if result.first_layer is None or not (_pictured(*run) / FILTERS).is_file():
+        return []
+    return discuss_filters(_structure(*run), result.recipe.initialisation, min(result.first_layer[2:]))
+
+
+def _filters_compared(runs: _Runs) -> str:
+    """The normalised network's filters beside those of the plain one; empty where there are not both."""
+    result = runs[-1][1][0]
+    plain = next((run for run in runs[:-1] if run[1][0].recipe.network == "plain"), None)
+    if plain is None or result.recipe.network != "batchnorm" or not (_pictured(*plain) / FILTERS).is_file():
+        return ""
+    other = plain[1][0]
+    if other.first_layer != result.first_layer:
+        return ""
+    alike = alike_but_for_networks(other, result)
+    return compare_filters(_structure(*runs[-1]), _structure(*plain), alike=alike)
+
+
+def _structure(folder: Path, of_run: Sequence[TrainingResult]) -> FilterStructure:
+    """What is measured on the picture of a run's filters, which older runs have as well."""
+    shape = of_run[0].first_layer
+    assert shape is not None  # there is a picture of them
+    file = _pictured(folder, of_run) / FILTERS
+    try:
+        return filter_structure(filters_of_image(read_image(file), shape))
+    except InputError as error:
+        raise InputError(f"{file}: {error.message}", error.hint) from error
 
 
 def _filters_caption(result: TrainingResult) -> str:
@@ -299,16 +344,5 @@ def _filters_caption(result: TrainingResult) -> str:
     count, _, height, width = result.first_layer
     return (
         f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each "
-        f"stretched by itself: less its smallest value, over its new largest.{_still_noise(result)}"
-    )
-
-
-def _still_noise(result: TrainingResult) -> str:
-    """How many filters learned nothing that shows; of tiny filters that cannot be told."""
-    rate = result.noise_like_filters
-    if rate is None or result.first_layer is None or min(result.first_layer[2:]) < _TELLING_SIDE:
-        return ""
-    return (
-        f" In {rate.count} of the {rate.n} neighbouring weights are no more alike than independent ones: those have "
-        "stayed noise."
+        "stretched by itself: less its smallest value, over its new largest."
     )
