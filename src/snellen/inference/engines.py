@@ -38,10 +38,10 @@ Output = Literal["features", "logits"]
 WORTH_CONVERTING = 64
 """The number of outputs from which on ``auto`` takes OpenVINO.
 
-Where converting a network, compiling it and importing the library took as much processor time as they saved, on two
-cores with AVX2: after 101, 243, 61, 305 and 150 photographs by tf_efficientnet_lite0, resnet18, resnet50,
-mobilenetv3_small_100 and vit_small_patch16_224, and after 22, 93, 15, 74 and 63 where the conversion had been kept
-(``benchmarks/engines.py``). Which of the two it is does not count: the same job takes the same way each time.
+Importing the library, converting a network and compiling it had saved the processor time that they take after 96, 118,
+97, 276 and 157 photographs by tf_efficientnet_lite0, resnet18, resnet50, mobilenetv3_small_100 and
+vit_small_patch16_224, and after 19, 41, 32, 51 and 63 where the conversion had been kept (``benchmarks/engines.py``, on
+one core with AVX2). Which of the two it is does not count: the same job takes the same way each time.
 """
 _BATCH = 16
 _SAME_FROM: Mapping[Precision, float] = {"float32": 0.999, "bfloat16": 0.99}
