@@ -110,6 +110,15 @@ def _features(result: Result) -> Rows:
     return [["work", "each", "least correlation with ours"], *rows]
 
 
+def _figures(result: Result) -> Rows:
+    steps = ("plot", "png", "svg", "matplotlib_png")
+    rows = [
+        [name, *(f"{one[step]:.0f} ms" for step in steps), f"{one['times']:.2f}"]
+        for name, one in result["milliseconds"].items()
+    ]
+    return [["figure", "plotting", "PNG file", "SVG file", "Matplotlib's PNG file", "times Matplotlib's"], *rows]
+
+
 def _evaluate(result: Result) -> Rows:
     rows = [[name, f"{rate:.1f}"] for name, rate in result["images_per_second"].items()]
     same = [f"{result['same_top_1']} of {result['images']}"]
@@ -457,6 +466,21 @@ BENCHMARKS = (
             Goal("least correlation", lambda result: min(result["heatmaps"]["least_correlation"].values()), 0.99),
         ),
         HEAT_MAP_PEERS,
+    ),
+    Benchmark(
+        "figures",
+        "What drawing costs in processor time, a file beside Matplotlib's own of the same figure.",
+        "benchmarks/figures.py",
+        1,
+        lambda result: f"median of {result['rounds']} interleaved rounds",
+        _figures,
+        (
+            Goal(
+                "least times Matplotlib's",
+                lambda result: min(one["times"] for one in result["milliseconds"].values()),
+                1.1,
+            ),
+        ),
     ),
     Benchmark(
         "probe",

@@ -18,6 +18,7 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import Failure
 from snellen.errors import InputError
+from snellen.evaluation.evaluate import evaluate
 from snellen.inference import shards
 from snellen.inference.embed_dataset import LocalWorkers, embed_dataset
 from snellen.inference.engines import TorchEngine
@@ -338,15 +339,32 @@ for shard in workers.shards(job, shards.begin(folder / "ray.parquet", job)):
     done.append(shard.number)
 assert sorted(done) == list(range(8)), done
 shards.merge(folder / "ray.parquet", job, snellen.runs.provenance.Provenance.collect())
+
+from snellen.cli import main
+sys.argv = ["snellen", "evaluate", sys.argv[3], "--engine", "ray", "--out", str(folder / "scored")]
+main()
 """
 
 
 @pytest.mark.slow
 def test_ray_gives_the_same_though_a_worker_is_killed(photographs: Path, tmp_path: Path) -> None:
-    """Two local workers; the one that gets the fourth shard is killed; the file is that of a single process."""
+    """Two local workers; the one that gets the fourth shard is killed; the file is that of a single process.
+
+    In the same cluster a labelled set is evaluated by the command, with the logits of a single process.
+    """
     pytest.importorskip("ray")
-    done = forked.run(tmp_path, photographs, program=_RAY_PROGRAM)
+    labelled = tmp_path / "labelled" / "n07720875"
+    labelled.mkdir(parents=True)
+    for file in sorted(photographs.iterdir())[:3]:
+        shutil.copy2(file, labelled)
+    done = forked.run(tmp_path, photographs, labelled.parent, program=_RAY_PROGRAM)
     assert done.returncode == 0, done.stderr[-3000:]
+    scored = json.loads((tmp_path / "scored" / "evaluation.json").read_text())
+    assert scored["features"]["engine"] == "ray"
+    alone = evaluate(snellen.load(device="cpu"), str(labelled.parent), out=tmp_path / "alone")
+    assert alone.accuracy.n == 3
+    logits = [pq.read_table(tmp_path / name / "logits.parquet")["logits"].to_pylist() for name in ("scored", "alone")]
+    assert np.allclose(*logits, atol=1e-4)
     assert (tmp_path / "killed").exists()
     embed_dataset(with_size(snellen.load(device="cpu"), 64), str(photographs), tmp_path / "one.parquet")
     one, many = pq.read_table(tmp_path / "one.parquet"), pq.read_table(tmp_path / "ray.parquet")

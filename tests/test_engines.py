@@ -13,7 +13,7 @@ from snellen.data.labels import numbered_labels
 from snellen.data.preprocessing import Preprocessing, _on_device
 from snellen.errors import ImageError, InputError, SnellenError
 from snellen.inference import engines
-from snellen.inference.engines import OpenVINOEngine, TorchEngine, choose_engine
+from snellen.inference.engines import WORTH_CONVERTING, OpenVINOEngine, TorchEngine, choose_engine
 from snellen.models.classifier import Classifier
 from snellen.runs.progress import Progress
 from transfer_toys import SIDE, toy_classifier
@@ -66,6 +66,15 @@ def test_the_network_is_left_as_found(engine) -> None:
 def test_openvino_is_chosen_on_a_cpu() -> None:
     assert choose_engine(toy_classifier()).name == "openvino"
     assert choose_engine(toy_classifier(), "torch").name == "torch"
+
+
+@needs_openvino
+def test_a_few_photographs_are_not_worth_a_conversion() -> None:
+    few, many = (choose_engine(toy_classifier(), count=count) for count in (WORTH_CONVERTING - 1, WORTH_CONVERTING))
+    assert (few.name, many.name) == ("torch", "openvino")
+    assert choose_engine(toy_classifier(), "openvino", count=1).name == "openvino"
+    inputs = some_inputs(3)
+    assert np.allclose([*few.run(inputs)], [*many.run(inputs)], atol=1e-4)
 
 
 @needs_openvino

@@ -245,8 +245,9 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     assert "{} of 5, {} of 5 and {} of 5 follow a single cue".format(*counts) in text
     assert "What this does not prove" in text
     for figure in (result.plot(), draw_overlays(result)):
-        titles = [axes.get_title() for axes in figure.axes]
+        titles = [text.get_text() for axes in figure.axes for text in axes.texts][::2]
         assert titles == [f"channel {m.channel}\ninterest {m.interest:.2f}" for m in result.maps]
+        assert sum(len(axes.images) for axes in figure.axes) == len(result.maps)
 
 
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:

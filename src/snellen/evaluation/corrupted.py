@@ -187,7 +187,7 @@ def evaluate_corruptions(
             return [preprocessing.preprocess_fast(made) for made in _corrupted(photograph, example.name, trials, seed)]
         return list(_corrupted(preprocessing.preprocess_fast(photograph), example.name, trials, seed))
 
-    chosen_engine = choose_engine(classifier, engine, output="logits")
+    chosen_engine = choose_engine(classifier, engine, output="logits", count=len(chosen) * len(trials))
     key = fingerprint(
         repr((classifier.cache_key(), chosen_engine.name, trials, at, seed, chosen.data, versions().get("snellen")))
     )

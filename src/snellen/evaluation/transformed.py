@@ -139,7 +139,7 @@ def evaluate_transforms(
         changed = (np.array(to_image(apply_transform(pixels, trial))) for trial in trials)
         return [classifier.preprocessing.preprocess_fast(one) for one in changed]
 
-    chosen_engine = choose_engine(classifier, engine, output="logits")
+    chosen_engine = choose_engine(classifier, engine, output="logits", count=len(chosen) * len(trials))
     key = fingerprint(
         repr((classifier.cache_key(), chosen_engine.name, trials, chosen.data, versions().get("snellen")))
     )

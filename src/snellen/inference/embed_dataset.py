@@ -171,7 +171,7 @@ def _workers(
         from snellen.inference.ray_workers import RayWorkers
 
         return RayWorkers(classifier, dataset, features.precision)
-    engine = choose_engine(classifier, features.engine, features.precision, output, progress)
+    engine = choose_engine(classifier, features.engine, features.precision, output, progress, len(dataset))
     return LocalWorkers(engine, classifier, dataset)
 
 

@@ -35,6 +35,14 @@ EngineName = Literal["auto", "torch", "openvino"]
 Precision = Literal["float32", "bfloat16"]
 Output = Literal["features", "logits"]
 """What an engine computes: the layer before the classifier, or the classifier's own answer."""
+WORTH_CONVERTING = 64
+"""The number of outputs from which on ``auto`` takes OpenVINO.
+
+Importing the library, converting a network and compiling it had saved the processor time that they take after 96, 118,
+97, 276 and 157 photographs by tf_efficientnet_lite0, resnet18, resnet50, mobilenetv3_small_100 and
+vit_small_patch16_224, and after 19, 41, 32, 51 and 63 where the conversion had been kept (``benchmarks/engines.py``, on
+one core with AVX2). Which of the two it is does not count: the same job takes the same way each time.
+"""
 _BATCH = 16
 _SAME_FROM: Mapping[Precision, float] = {"float32": 0.999, "bfloat16": 0.99}
 """The cosine between two engines' features from which on they are taken for the same."""
@@ -61,16 +69,19 @@ def choose_engine(
     precision: str = "float32",
     output: Output = "features",
     progress: Progress = SILENT,
+    count: int = WORTH_CONVERTING,
 ) -> Engine:
     """The engine that ``name`` stands for.
 
     Args:
         classifier: network that gives the output.
-        name: ``torch``; ``openvino``, for CPUs; ``auto`` takes OpenVINO where the classifier is on a CPU,
-            OpenVINO is installed, can convert the network and makes the same features of it, else PyTorch.
+        name: ``torch``; ``openvino``, for CPUs; ``auto`` takes OpenVINO where the classifier is on a CPU, at least
+            :data:`WORTH_CONVERTING` outputs are ahead, and OpenVINO is installed, can convert the network and makes
+            the same features of it, else PyTorch.
         precision: ``float32`` or ``bfloat16``.
         output: what is computed.
         progress: told in a line where OpenVINO cannot convert the network, so that PyTorch takes over.
+        count: number of outputs that are ahead; many, unless said.
 
     Raises:
         InputError: an unknown name or precision, OpenVINO is not installed or the classifier is not on a CPU.
@@ -87,7 +98,7 @@ def choose_engine(
         if not on_cpu:
             raise InputError(f"OpenVINO runs on CPUs, the classifier is on {classifier.device}", "`device` cpu")
         return OpenVINOEngine(classifier, chosen, output)
-    if name == "auto" and installed and on_cpu:
+    if name == "auto" and installed and on_cpu and count >= WORTH_CONVERTING:
         try:
             return OpenVINOEngine(classifier, chosen, output)
         except SnellenError as error:

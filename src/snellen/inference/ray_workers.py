@@ -73,8 +73,6 @@ class RayWorkers:
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(most, len(numbers))),
             num_cpus=1,
-            max_restarts=-1,
-            max_task_retries=-1,
         )
         try:
             for row in computed.iter_rows():
@@ -101,7 +99,8 @@ class _Worker:
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")
         self._job = job
-        self._local = LocalWorkers(choose_engine(classifier, "auto", job.precision, job.output), classifier, images)
+        engine = choose_engine(classifier, "auto", job.precision, job.output, count=job.rows)
+        self._local = LocalWorkers(engine, classifier, images)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         with ignore_profiles() if self._job.ignore_profiles else nullcontext():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,10 +25,16 @@ Array = npt.NDArray[np.float32]
 
 # Its lightness rises evenly, so it reads the same in grey print and for every kind of colour vision.
 _COLOURS = "viridis"
+# In a PNG file nearest; in an SVG file the map's own few values, not a picture of them.
+_AS_IT_IS = "none"
 _HEADING = 74
 """Characters that a line of a heading holds."""
 _WIDTH = 7.4
 _LAYER_WIDTH, _ABREAST = 6.3, 3
+_STEP, _ABOVE = 1.06, 30
+"""From a picture of a row to the next, in its widths, and points above it for what is written there."""
+_SIDE_IN_A_ROW = 320
+"""The longest side, in pixels, of a photograph of which several stand in a row: a little more than is drawn."""
 
 
 def draw_classifications(results: Sequence[Classification]) -> Figure:
@@ -54,12 +61,8 @@ def draw_classifications(results: Sequence[Classification]) -> Figure:
 
 def draw_feature_maps(result: FeatureMaps) -> Figure:
     """One row for each layer: its maps, each scaled to [0, 1], with the range below."""
-
-    def show(axes: Axes, values: Array) -> None:
-        axes.imshow(scaled(values), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
-
     first = result.layers[0]
-    return _draw_rows(result, first.height / first.width, show)
+    return _draw_rows(result, first.height / first.width, scaled)
 
 
 def draw_layer(result: FeatureMaps, name: str) -> Figure:
@@ -79,19 +82,19 @@ def draw_layer(result: FeatureMaps, name: str) -> Figure:
         panels[0].set_title("what the network is given", fontsize=8)
         for axes, number in zip(panels[1:], members, strict=False):
             one = result.maps[number]
-            axes.imshow(scaled(result.values[number]), cmap=_COLOURS, vmin=0, vmax=1, interpolation="nearest")
+            axes.imshow(scaled(result.values[number]), cmap=_COLOURS, vmin=0, vmax=1, interpolation=_AS_IT_IS)
             axes.set_title(f"channel {one.channel}: {one.low:.2f} to {one.high:.2f}", fontsize=8, y=1)
     return figure
 
 
 def draw_overlays(result: FeatureMaps) -> Figure:
     """The same maps over the photograph, each where it belongs; what the crop leaves out is dim."""
-    image = _small(result.photograph)
+    image = _small(result.photograph, _SIDE_IN_A_ROW)
 
-    def show(axes: Axes, values: Array) -> None:
-        axes.imshow(blend(image, on_photograph(scaled(values), result.preprocessing, *image.shape[:2])))
+    def over(values: Array) -> Array:
+        return blend(image, on_photograph(scaled(values), result.preprocessing, *image.shape[:2]))
 
-    return _draw_rows(result, image.shape[0] / image.shape[1], show)
+    return _draw_rows(result, image.shape[0] / image.shape[1], over)
 
 
 def draw_heatmap(result: Heatmap) -> Figure:
@@ -189,28 +192,41 @@ def blend(image: Array, heat: Array) -> Array:
     return blended.astype(np.float32)
 
 
-def _small(photograph: ImageLike) -> Array:
+def _small(photograph: ImageLike, side: int = 480) -> Array:
     """A thumbnail (h, w, 3) in [0, 1]."""
-    return np.asarray(thumbnail(open_photo(photograph, "figure").image), dtype=np.float32) / np.float32(255)
+    return np.asarray(thumbnail(open_photo(photograph, "figure").image, side), dtype=np.float32) / np.float32(255)
 
 
-def _draw_rows(result: FeatureMaps, proportion: float, show: Callable[[Axes, Array], None]) -> Figure:
-    """``show`` draws one map, of ``proportion`` height over width."""
+def _draw_rows(result: FeatureMaps, proportion: float, picture: Callable[[Array], Array]) -> Figure:
+    """A row for each layer: its maps, each as the ``picture`` of it, of ``proportion`` height over width.
+
+    A row is one pair of axes, in which a picture is as wide as 1: to make, lay out and draw fifteen takes five times
+    as long.
+    """
     rows = [[number for number, m in enumerate(result.maps) if m.layer == layer.name] for layer in result.layers]
     columns = max(map(len, rows))
     with styled():
         width = max(_WIDTH, 1.48 * columns)
         figure = new_figure(width, (width / columns * proportion + 0.98) * len(rows))
-        bands = figure.subfigures(len(rows), 1, squeeze=False)[:, 0]
-        for band, layer, members in zip(bands, result.layers, rows, strict=True):
-            band.suptitle(_heading(layer, result.input_size), fontsize=9, x=0.008, ha="left", weight="bold")
-            every = band.subplots(1, columns, squeeze=False)[0]
-            for axes in every:
-                axes.set_axis_off()
-            for axes, number in zip(every, members, strict=False):
-                axes.set_axis_on()
-                show(axes, result.values[number])
-                _label(axes, result.maps[number])
+        bands = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+        for axes, layer, members in zip(bands, result.layers, rows, strict=True):
+            axes.set_axis_off()
+            heading = _heading(layer, result.input_size)
+            axes.set_title(heading, fontsize=9, loc="left", weight="bold", y=1, pad=_ABOVE)
+            for place, number in enumerate(members):
+                left = place * _STEP
+                drawn = picture(result.values[number])
+                axes.imshow(
+                    drawn,
+                    cmap=_COLOURS,
+                    vmin=0,
+                    vmax=1,
+                    interpolation=_AS_IT_IS if drawn.ndim == 2 else "auto",
+                    extent=(left, left + 1, proportion, 0),
+                )
+                _label(axes, left + 0.5, result.maps[number], in_layout=place == 0)
+            axes.set_xlim(0, (columns - 1) * _STEP + 1)
+            axes.set_ylim(proportion, 0)
     return figure
 
 
@@ -226,11 +242,11 @@ def _size(height: int, width: int) -> str:
     return f"{height} \N{MULTIPLICATION SIGN} {width}"
 
 
-def _label(axes: Axes, feature: FeatureMap) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    axes.set_title(f"channel {feature.channel}\ninterest {feature.interest:.2f}", fontsize=8, y=1)
+def _label(axes: Axes, middle: float, feature: FeatureMap, in_layout: bool) -> None:
+    """What is written above and below a picture whose ``middle`` is there; one of a row need be laid out."""
     change = f"{feature.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
-    axes.set_xlabel(f"{feature.low:.2f} to {feature.high:.2f}\nablated: {change}", fontsize=7.5, color=GREY)
+    above = f"channel {feature.channel}\ninterest {feature.interest:.2f}"
+    below = f"{feature.low:.2f} to {feature.high:.2f}\nablated: {change}"
+    where: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
+    axes.annotate(above, (middle, 1), (0, 4), va="bottom", fontsize=8, in_layout=in_layout, **where)
+    axes.annotate(below, (middle, 0), (0, -4), va="top", fontsize=7.5, color=GREY, in_layout=in_layout, **where)

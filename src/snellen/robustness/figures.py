@@ -57,7 +57,7 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
     with styled():
         tallest = [min(1.5, one.thumbnail.height / one.thumbnail.width) for one in results]
         heights = [1.3 * side + 0.42 for side in tallest]
-        figure = new_figure(6.9, sum(heights) + 0.2)
+        figure = new_figure(6.9, sum(heights) + 0.3)
         grid = figure.subplots(len(results), 1 + len(transforms), squeeze=False, height_ratios=heights)
         for number, (row, one) in enumerate(zip(grid, results, strict=True)):
             pixels = to_pixels(one.thumbnail)

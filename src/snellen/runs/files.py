@@ -187,17 +187,19 @@ def _is_drawn_here(path: Path) -> bool:
 
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, SVG or PDF, by its extension, whole or not at all."""
-    from snellen.figures import lay_out, styled
+    from snellen.figures import lay_out, png_of, styled
 
-    metadata: dict[str, dict[str, str | None]] = {
-        ".svg": {"Creator": _MARK, "Date": None},
-        ".pdf": {"Creator": _MARK, "CreationDate": None},
-        ".png": {"Software": _MARK},
-    }
     _check_extension(path)
+    kind = path.suffix[1:].lower()
+    if kind == "png":
+        write_bytes(path, png_of(figure, software=_MARK))
+        return
+    date = {"svg": "Date", "pdf": "CreationDate"}[kind]
+    # A screen shows an SVG file at 96 pixels an inch: half as many again are enough for the photographs in it.
+    dpi = 144 if kind == "svg" else None
     with styled(), atomic_path(path) as temporary:
         lay_out(figure)
-        figure.savefig(temporary, format=path.suffix[1:].lower(), metadata=metadata[path.suffix.lower()])
+        figure.savefig(temporary, format=kind, dpi=dpi, metadata={"Creator": _MARK, date: None})
 
 
 class Run:

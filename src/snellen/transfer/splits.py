@@ -53,12 +53,13 @@ def embed_splits(
     """
     dataset = open_dataset(dataset) if isinstance(dataset, str) else dataset
     data = train_test(dataset, seed)
-    engine = choose_engine(classifier, features.engine, features.precision, progress=progress)
-    progress.begin(f"Embedding with {classifier.name}", len(data.train) + len(data.test))
+    rows = len(data.train) + len(data.test)
+    engine = choose_engine(classifier, features.engine, features.precision, progress=progress, count=rows)
+    progress.begin(f"Embedding with {classifier.name}", rows)
     started = time.perf_counter()
     with reading_log() as log:
         train, test = (
-            embed_rows(engine, classifier, rows, features.mirrored, progress) for rows in (data.train, data.test)
+            embed_rows(engine, classifier, split, features.mirrored, progress) for split in (data.train, data.test)
         )
     _check_readable(dataset.name, train, data.labels)
     return EmbeddedSplits(
