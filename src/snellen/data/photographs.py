@@ -28,7 +28,7 @@ _BUNDLED = (
     ("skimage", "data/coffee.png", "espresso", "scikit-image, by Rachel Michetti, CC0"),
     ("skimage", "data/chelsea.png", "tiger cat", "scikit-image, by Stefan van der Walt, CC0"),
     ("sklearn", "datasets/images/china.jpg", "palace", "scikit-learn, by danielbuechele, CC BY 2.0"),
-    ("skimage", "data/rocket.jpg", "missile", "scikit-image, by SpaceX, CC0"),
+    ("skimage", "data/camera.png", "tripod", "scikit-image, by Lav Varshney, CC0"),
 )
 
 
