@@ -2,8 +2,9 @@
 
     python tests/every_way.py [--only "at once" ...] [--pytest "-n 2 tests/test_runs.py"] [--out every_way.json]
 
-Each way takes as long as ``make test``. What is done is kept in ``--out``, and not done again; the last lines say what
-each way came to. Ways that this machine does not have (an instruction set, a second user) are said and left out.
+Each way takes as long as ``make test``. What is done is kept in ``--out``, what it said in a log beside it, and not done
+again; the last lines say what each way came to. Ways that this machine does not have (an instruction set, a second user)
+are said and left out.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def main() -> None:
     done = json.loads(options.out.read_text()) if options.out.exists() else {}
     for name in options.only:
         if name not in done:
-            done[name] = tried(WAYS[name], shlex.split(options.pytest))
+            log = options.out.with_name(f"{options.out.stem} {name}.partial.log")
+            done[name] = tried(WAYS[name], shlex.split(options.pytest), log)
             options.out.write_text(json.dumps(done, indent=2) + "\n")
         one = done[name]
         print(
@@ -88,8 +90,8 @@ def main() -> None:
     sys.exit(any(done[name]["status"] for name in options.only))
 
 
-def tried(way: Way, arguments: list[str]) -> dict[str, object]:
-    """The suite's status, last line and time."""
+def tried(way: Way, arguments: list[str], log: Path) -> dict[str, object]:
+    """The suite's status, last line and time; all that it says is kept in ``log``."""
     reason = _lacks(way)
     if reason:
         return {"status": 0, "summary": f"left out: {reason}", "seconds": 0.0, "python": platform.python_version()}
@@ -98,15 +100,16 @@ def tried(way: Way, arguments: list[str]) -> dict[str, object]:
         cwd = _copy(Path(folder), way.nobody) if way.elsewhere else ROOT
         command = [sys.executable, "-m", "pytest", "-q", *arguments]
         environment = os.environ | way.environment | ({"PYTHONPATH": str(cwd / "src")} if way.elsewhere else {})
-        ended = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, errors="replace", check=False,
-            preexec_fn=_become_nobody if way.nobody else None,
-        )  # fmt: skip
-    failed = [line for line in ended.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    last = ended.stdout.strip().splitlines()[-1:] or [ended.stderr[-300:]]
+        with log.open("w") as said:
+            ended = subprocess.run(
+                command, cwd=cwd, env=environment, stdout=said, stderr=subprocess.STDOUT, check=False,
+                preexec_fn=_become_nobody if way.nobody else None,
+            )  # fmt: skip
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return {
         "status": ended.returncode,
-        "summary": last[0].strip("= "),
+        "summary": lines[-1].strip("= ") if lines else "said nothing",
         "failed": failed,
         "seconds": time.monotonic() - started,
         "python": platform.python_version(),
