@@ -2,9 +2,9 @@
 
     python tests/every_way.py [--only "at once" ...] [--pytest "-n 2 tests/test_runs.py"] [--out every_way.json]
 
-Each way takes as long as ``make test``. What is done is kept in ``--out``, what it said in a log beside it, and not done
-again; the last lines say what each way came to. Ways that this machine does not have (an instruction set, a second user)
-are said and left out.
+Each way takes as long as ``make test``. What is done is kept in ``--out``, what it said in a log beside it, and not
+done again; the last lines say what each way came to. Ways that this machine does not have (an instruction set, a second
+user) are said and left out.
 """
 
 from __future__ import annotations
