@@ -102,7 +102,7 @@ def run(benchmark: Benchmark) -> bool:
 def install(peers: Sequence[str]) -> None:
     """Put peers that are not there yet into their folder; the benchmark says which it then lacks."""
     kept = PEERS / "installed.json"
-    there = json.loads(kept.read_text()) if kept.is_file() else []
+    there = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else []
     missing = [peer for peer in peers if peer not in there]
     if missing:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", str(PEERS)]

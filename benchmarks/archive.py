@@ -58,7 +58,7 @@ def write_folders(path: Path, sources: Iterator[tuple[str, bytes]]) -> None:
 
 def peak_mebibytes() -> float:
     """The most memory that this process has held; what ``getrusage`` says of a child is its parent's."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 

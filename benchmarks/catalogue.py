@@ -42,12 +42,12 @@ class Goal:
         """Whether the result keeps the promise, in words."""
         value = self.value(result)
         kept = value <= self.bound if self.most else value >= self.bound
-        wanted = f"{'at most' if self.most else 'at least'} {_number(self.bound)}"
-        return f"{self.what} {_number(value)}, promised {wanted}: {'kept' if kept else 'falls short'}"
+        wanted = f"{'at most' if self.most else 'at least'} {_number(self.bound, 6)}"
+        return f"{self.what} {_number(value, 3)}, promised {wanted}: {'kept' if kept else 'falls short'}"
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+def _number(value: float, digits: int) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Outcome:
 def prepare(folder: Path, photographs: int) -> None:
     """What the commands read, in ``folder``: small crops of the bundled photographs, and a configuration."""
     (folder / "photographs").mkdir(parents=True)
-    (folder / "exam.toml").write_text(EXAM)
+    (folder / "exam.toml").write_text(EXAM, encoding="utf-8")
     for number in range(photographs):
         shipped = bundled_photographs()[number % 4]
         left = 20 * (number // 4)
@@ -102,7 +102,7 @@ def start(command: str, folder: Path) -> subprocess.Popen[bytes]:
 def finish(process: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait for the end, which must be a good one."""
     if process.wait() != 0:
-        sys.exit(f"status {process.returncode}: {(folder / 'log').read_text()[-2000:]}")
+        sys.exit(f"status {process.returncode}: {(folder / 'log').read_text(encoding='utf-8')[-2000:]}")
 
 
 def begun(process: subprocess.Popen[bytes], folder: Path) -> float:
@@ -147,7 +147,7 @@ def content(folder: Path) -> dict[str, str]:
 def digest(path: Path) -> str:
     """SHA-256 of what a file says, apart from times."""
     if path.suffix == ".json":
-        data = json.dumps(timeless(json.loads(path.read_text()))).encode()
+        data = json.dumps(timeless(json.loads(path.read_text(encoding="utf-8")))).encode()
     elif path.suffix == ".parquet":
         data = repr(pq.read_table(path).to_pydict()).encode()
     else:
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as base:
             outcomes[name] = disturb(name, kills, options.photographs, draw, Path(base))
     same = {"seed": options.seed, "hardware": hardware(), "versions": versions()}
-    earlier = json.loads(options.out.read_text()) if options.out.is_file() else {}
+    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
     alike = all(earlier.get(key) == value for key, value in same.items())
     commands = (earlier["commands"] if alike else {}) | {name: to_plain(one) for name, one in outcomes.items()}
     kills = sum(len(one["kills"]) for one in commands.values())

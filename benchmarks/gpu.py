@@ -155,13 +155,17 @@ def machine(bench: Bench) -> dict[str, Any]:
 
 def tests(bench: Bench) -> dict[str, Any]:
     """Every test that needs CUDA."""
-    files = [str(path) for path in sorted((ROOT / "tests").glob("test_*.py")) if "mark.cuda" in path.read_text()]
+    files = [
+        str(path)
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        if "mark.cuda" in path.read_text(encoding="utf-8")
+    ]
     # Another PyTorch's warnings are no failures here.
     options = ["-m", "cuda", "-v", "-p", "no:cacheprovider", "-W", "default", "-rfEs", *files]
     environment = os.environ | ({"SNELLEN_CUDA_TESTS_ON": "cpu"} if bench.dry else {})
     # What it prints goes to the piece's log, where it stays if it does not end in time.
     done = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, env=environment)
-    lines = (bench.work / "tests.log").read_text().strip().splitlines()
+    lines = (bench.work / "tests.log").read_text(encoding="utf-8").strip().splitlines()
     said = [line for line in lines if line.startswith(("FAILED", "ERROR", "SKIPPED"))]
     if done.returncode:
         raise SnellenError(f"pytest ended with status {done.returncode}: {lines[-1]}; {'; '.join(said)}")
@@ -457,7 +461,7 @@ def run_piece(bench: Bench, name: str, limit: float) -> dict[str, Any]:
     process.kill()
     process.join()
     if out.is_file():
-        return {**json.loads(out.read_text()), "seconds": seconds}
+        return {**json.loads(out.read_text(encoding="utf-8")), "seconds": seconds}
     last = " | ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.is_file() else ""
     ended = f"not done after {limit:g} s" if seconds >= limit else f"ended with status {process.exitcode}"
     return {"error": f"{ended}: {last[:300]}", "seconds": seconds}
@@ -494,7 +498,7 @@ def main() -> None:
     # Compiled kernels outlast the process that compiled them.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(work / "inductor"))
     out = asked.out or (work / "result.json" if asked.dry_run else RESULTS / "gpu.json")
-    result: dict[str, Any] = json.loads(out.read_text()) if out.is_file() else {"pieces": {}}
+    result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {"pieces": {}}
     for name in PRELOADED:
         importlib.import_module(name)
     ends = time.monotonic() + 60 * asked.minutes * (10 if bench.dry else 1)

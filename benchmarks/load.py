@@ -288,7 +288,7 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
     assert process.stdout is not None
     try:
         if not process.stdout.readline().startswith("The page is "):
-            sys.exit((home / "log").read_text())
+            sys.exit((home / "log").read_text(encoding="utf-8"))
         yield f"127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
@@ -299,8 +299,10 @@ def serving(home: Path) -> Iterator[tuple[str, int]]:
 def resident(process: int) -> float:
     """Memory of a process, and of those that it started, in MiB."""
     try:
-        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-        children = [path.read_text().split() for path in Path(f"/proc/{process}/task").glob("*/children")]
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text(encoding="utf-8"))
+        children = [
+            path.read_text(encoding="utf-8").split() for path in Path(f"/proc/{process}/task").glob("*/children")
+        ]
     except OSError:  # it has just ended
         return 0.0
     own = int(found[1]) / 1024 if found else 0.0

@@ -42,7 +42,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def processor_seconds(process: int) -> float:
     """Processor time that a process has taken so far, its children's left out."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
@@ -122,7 +122,7 @@ def main() -> None:
         "ready_over_bare_import": statistics.median(ratios),
         "live_processor_seconds": live,
         "threads": torch.get_num_threads(),
-        "load_average": float(re.split(r"\s", Path("/proc/loadavg").read_text())[0]),
+        "load_average": float(re.split(r"\s", Path("/proc/loadavg").read_text(encoding="utf-8"))[0]),
         "hardware": hardware(),
     }
     write_json(options.out, result | {"versions": versions()})

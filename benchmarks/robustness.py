@@ -87,7 +87,7 @@ def main() -> None:
 
     _, images, labels = load("train", options.train)
     examples, test, truth = load("test", options.images)
-    rows = json.loads(RESULT.read_text())["rows"] if RESULT.is_file() else {}
+    rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"] if RESULT.is_file() else {}
     preprocessing = Preprocessing((32, 32), 1.0, "bilinear", (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
     networks: dict[str, nn.Module] = {}
     for kind, norm, epsilon in BOUNDS:

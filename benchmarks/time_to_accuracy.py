@@ -81,7 +81,7 @@ def epochs_that_fit(data: InMemoryDataset, recipe: Recipe, minutes: float, out: 
         fitting = next(epochs for epochs in count(1) if seconds(epochs + 1) > minutes * 60)
         out.mkdir(parents=True, exist_ok=True)
         write_json(kept, fitting)
-    return int(json.loads(kept.read_text()))
+    return int(json.loads(kept.read_text(encoding="utf-8")))
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ def write(folder: Path, family: str, name: str, side: int, arguments: dict[str, 
     save_file(tensors, folder / "model.safetensors")
     config = {"architecture": name, "num_classes": CLASSES, "label_names": labels, "model_args": arguments,
               "pretrained_cfg": plain}  # fmt: skip
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return str(folder)
 
 
@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="those that did not work, too")
     parser.add_argument("--page", action="store_true", help="write docs/models.md of what is done, and end")
     given = parser.parse_args()
-    found = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {"families": {}, "lines": {}}
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {"families": {}, "lines": {}}
     if given.page:
         PAGE.write_text(page(found), encoding="utf-8")
         return

@@ -31,7 +31,7 @@ class Program(subprocess.Popen):
             super().__init__(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
 
     def output(self) -> tuple[str, str]:
-        stdout, stderr = (path.read_text() for path in self._said)
+        stdout, stderr = (path.read_text(encoding="utf-8") for path in self._said)
         return stdout, stderr
 
 
@@ -75,7 +75,7 @@ def serving(home: Path, *arguments: object, start: type[Program] | type[Forked] 
     finally:
         process.terminate()
         process.wait(60)
-        (home / "errors.txt").write_text(process.output()[1])
+        (home / "errors.txt").write_text(process.output()[1], encoding="utf-8")
 
 
 def find_chromium() -> str | None:

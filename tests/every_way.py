@@ -77,12 +77,12 @@ def main() -> None:
     parser.add_argument("--pytest", default=SHARED_OUT, help="Further arguments of pytest.")
     parser.add_argument("--out", type=Path, default=ROOT / "every_way.partial.json")
     options = parser.parse_args()
-    done = json.loads(options.out.read_text()) if options.out.exists() else {}
+    done = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {}
     for name in options.only:
         if name not in done:
             log = options.out.with_name(f"{options.out.stem} {name}.partial.log")
             done[name] = tried(WAYS[name], shlex.split(options.pytest), log)
-            options.out.write_text(json.dumps(done, indent=2) + "\n")
+            options.out.write_text(json.dumps(done, indent=2) + "\n", encoding="utf-8")
         one = done[name]
         print(
             f"{name} ({WAYS[name].what}): {one['summary']}, {one['seconds'] / 60:.0f} minutes, Python {one['python']}"
@@ -100,7 +100,7 @@ def tried(way: Way, arguments: list[str], log: Path) -> dict[str, object]:
         cwd = _copy(Path(folder), way.nobody) if way.elsewhere else ROOT
         command = [sys.executable, "-m", "pytest", "-q", *arguments]
         environment = os.environ | way.environment | ({"PYTHONPATH": str(cwd / "src")} if way.elsewhere else {})
-        with log.open("w") as said:
+        with log.open("w", encoding="utf-8") as said:
             ended = subprocess.run(
                 command, cwd=cwd, env=environment, stdout=said, stderr=subprocess.STDOUT, check=False,
                 preexec_fn=_become_nobody if way.nobody else None,
@@ -117,7 +117,7 @@ def tried(way: Way, arguments: list[str], log: Path) -> dict[str, object]:
 
 
 def _lacks(way: Way) -> str:
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     if way.needs and way.needs not in flags.split():
         return f"this processor has no {way.needs}"
     if way.nobody and (not hasattr(os, "geteuid") or os.geteuid() != 0):

@@ -79,7 +79,7 @@ class Forked:
 
     def poll(self) -> int | None:
         status = self._folder / "status"
-        return int(status.read_text()) if status.exists() else None
+        return int(status.read_text(encoding="utf-8")) if status.exists() else None
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -95,7 +95,7 @@ class Forked:
         """Standard output and standard error so far."""
         stdout, stderr = (self._folder / name for name in _PIPES[1:])
         # It opens them one after the other, as it starts.
-        return (stdout.read_text(), stderr.read_text()) if stderr.exists() else ("", "")
+        return (stdout.read_text(encoding="utf-8"), stderr.read_text(encoding="utf-8")) if stderr.exists() else ("", "")
 
     def wait(self, timeout: float = 280) -> int:
         end = time.monotonic() + timeout
@@ -119,7 +119,7 @@ class Forked:
             assert _server().poll() is None, "the server of forks has ended"
             assert time.monotonic() < end
             time.sleep(0.005)
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
 
 
 def run(*arguments: object, timeout: float = 280, **options: object) -> subprocess.CompletedProcess:
@@ -131,7 +131,11 @@ def run(*arguments: object, timeout: float = 280, **options: object) -> subproce
 
 @functools.cache
 def _server() -> subprocess.Popen:
-    server = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True)
+    # What is written is looked at for what it says; how it is encoded elsewhere has tests of its own.
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    server = subprocess.Popen(
+        [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True, env=environment
+    )
     # It ends when nobody can ask it for more.
     atexit.register(server.communicate)
     return server
@@ -176,7 +180,7 @@ def _watch(task: dict) -> NoReturn:
 
 def _leave(path: Path, number: int) -> None:
     unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(str(number))
+    unfinished.write_text(str(number), encoding="utf-8")
     unfinished.replace(path)
 
 

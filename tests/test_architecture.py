@@ -33,7 +33,7 @@ def unit_of(module: str) -> str:
 
 def public_homes() -> dict[str, str]:
     """Where each public name lives, as the stub says."""
-    tree = ast.parse((PACKAGE / "__init__.pyi").read_text())
+    tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     return {f"snellen.{alias.name}": f"snellen.{node.module}" for node in imports for alias in node.names}
 

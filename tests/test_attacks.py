@@ -651,7 +651,7 @@ def test_a_folder_is_attacked_and_resumed(folder, tmp_path: Path, monkeypatch) -
     for one in first.attacks:
         original, attacked = (np.asarray(read_image(path)).astype(int) for path in (one.name, out / one.file))
         assert np.abs(attacked - original).max() == one.norm <= 8
-    rows = list(csv.DictReader(io.StringIO((out / "attacks.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((out / "attacks.csv").read_text(encoding="utf-8"))))
     assert [row["success"] for row in rows] == [str(one.attacked.success) for one in first.attacks] + [""]
     assert "not an image" in rows[-1]["error"]
 
@@ -737,7 +737,7 @@ def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     (report,) = json.loads(done.stdout)["attacks"]
     assert report["attacked"]["success"]
     assert report["file"] == "adversarial.png"
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     made = {"attacks.json", "attacks.csv", "adversarial.png", "attacks.png", "attacks/adversarial.json"}
     assert set(manifest["files"]) == made
     with Image.open(out / "adversarial.png") as file, Image.open(photo) as original:

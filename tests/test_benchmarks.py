@@ -71,7 +71,7 @@ def test_the_command() -> None:
 def test_the_zoo_on_its_page_is_the_zoo_that_was_measured() -> None:
     zoo = runpy.run_path(str(ROOT / "benchmarks" / "zoo.py"), run_name="zoo")
     page = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
-    assert zoo["table"](json.loads((RESULTS / "zoo.json").read_text())["lines"]) in page, (
+    assert zoo["table"](json.loads((RESULTS / "zoo.json").read_text(encoding="utf-8"))["lines"]) in page, (
         "run `python benchmarks/zoo.py --table`"
     )
 
@@ -84,7 +84,7 @@ def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
     outputs = ["--out", str(tmp_path / "cost.json"), "--figure", str(tmp_path / "cost.png")]
     done = forked.run(*arguments, *outputs, program=ROOT / "benchmarks" / "cost.py")
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "cost.json").read_text())
+    result = json.loads((tmp_path / "cost.json").read_text(encoding="utf-8"))
     assert [curve["title"] for curve in result["curves"]] == [
         "embedding", "one photograph", "the network", "an attack", "decoding",
     ]  # fmt: skip
@@ -160,9 +160,9 @@ def test_the_shell_of_a_gpu_packs_and_unpacks(tmp_path: Path) -> None:
     for name in ("cifar10", "imagenet-100"):
         (tmp_path / "shared" / "data" / name).mkdir(parents=True)
     (tmp_path / "shared" / "data" / "cifar10" / "train.parquet").write_bytes(b"images")
-    (checkout / "benchmarks" / "gpu.py").write_text("import sys\nprint(*sys.argv[1:])\n")
+    (checkout / "benchmarks" / "gpu.py").write_text("import sys\nprint(*sys.argv[1:])\n", encoding="utf-8")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tmp_path / "bin" / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
     (tmp_path / "bin" / "python3").chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
 

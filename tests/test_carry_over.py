@@ -40,7 +40,7 @@ def test_carried_over_by_hand(tmp_path: Path) -> None:
     assert {one.correct for one in stranger.photographs} == {None}
     assert stranger.correct.n == 0
     write_carry_over([twin, stranger], tmp_path)
-    rows = list(csv.DictReader((tmp_path / "also.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "also.csv").read_text(encoding="utf-8").splitlines()))
     assert [(row["model"], row["success"]) for row in rows] == [
         ("twin", "True"), ("twin", "False"), ("stranger", ""), ("stranger", ""),
     ]  # fmt: skip

@@ -179,7 +179,7 @@ def test_a_bad_batch_as_a_table(snellen_command, mixed_folder, tmp_path) -> None
     assert done.returncode == 2
     assert "first.png" in done.stdout
     assert done.stderr == f"snellen: {mixed_folder / 'empty.jpg'}: empty\n"
-    assert figure.read_text().startswith("<?xml")
+    assert figure.read_text(encoding="utf-8").startswith("<?xml")
 
 
 def test_standard_input_and_its_figure(snellen_command, mixed_folder, tmp_path) -> None:

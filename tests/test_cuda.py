@@ -138,7 +138,7 @@ def test_the_command(there: Classifier, photographs: list[Path], tmp_path: Path)
     # A fork of a process that has CUDA would not have it.
     run = subprocess.run([sys.executable, "-m", "snellen", "attack", *arguments], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert len(list(csv.DictReader((out / "attacks.csv").read_text().splitlines()))) == 2
+    assert len(list(csv.DictReader((out / "attacks.csv").read_text(encoding="utf-8").splitlines()))) == 2
 
 
 # Without such a device: what makes a tensor of its own makes it where its input is. Tensors of the device "meta" hold

@@ -137,7 +137,7 @@ def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     for name in ("b.png", "a.PNG", "more/c.png"):
         (tmp_path / name).write_bytes(IMAGES[0])
-    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "notes.txt").write_text("not an image", encoding="utf-8")
     found = open_dataset(str(tmp_path))
     assert found.labels is None
     assert [e.name for e in found.splits["all"].read()] == ["a.PNG", "b.png", "more/c.png"]
@@ -212,7 +212,7 @@ def test_a_class_that_the_test_lacks_is_said_and_never_shifts_the_others(tmp_pat
 
 def test_what_is_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "file.txt").write_text("words")
+    (tmp_path / "file.txt").write_text("words", encoding="utf-8")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and then nothing")
     write_parquet(tmp_path / "unlabelled.parquet", IMAGES[:2], None)
     import pyarrow as pa

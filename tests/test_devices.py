@@ -140,7 +140,7 @@ def test_cores_are_counted_from_affinity_and_limits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, limit: str, expected: int
 ) -> None:
     """A container's limit is a share of time, rounded up; without one, the cores that this process may run on."""
-    (tmp_path / "cpu.max").write_text(limit)
+    (tmp_path / "cpu.max").write_text(limit, encoding="utf-8")
     monkeypatch.setattr(provenance, "_CGROUP_LIMITS", (tmp_path / "cpu.max",))
     monkeypatch.setattr(provenance.os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     assert provenance.cores() == expected

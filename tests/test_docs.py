@@ -137,7 +137,7 @@ def test_a_page_runs(page: Path, prepared: Path, tmp_path: Path, monkeypatch: py
         if block.title.startswith(NOT_RUN):
             continue
         if block.title:
-            Path(block.title).write_text(written(block))
+            Path(block.title).write_text(written(block), encoding="utf-8")
         elif block.language == "python":
             check_output(run_python(cut(block.text), names, where), block.said, where)
         elif block.language == "bash":
@@ -162,7 +162,7 @@ def test_every_cut_is_needed() -> None:
 
 
 def test_make_exam_is_the_command_that_stands_for_it() -> None:
-    assert "$(VENV)/bin/snellen exam --out exam" in (ROOT / "Makefile").read_text()
+    assert "$(VENV)/bin/snellen exam --out exam" in (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def troubles() -> Iterator[tuple[str, Block]]:
@@ -332,7 +332,7 @@ def prepare(folder: Path) -> None:
         kind.mkdir(parents=True, exist_ok=True)
         Image.fromarray((digits.images[number] * 15.9).astype("uint8")).save(kind / f"{number}.png")
     for name in ("short.toml", "exam.toml"):
-        (folder / name).write_text(SHORT_CONFIG)
+        (folder / name).write_text(SHORT_CONFIG, encoding="utf-8")
 
 
 def prepare_troubles(folder: Path) -> None:
@@ -342,12 +342,12 @@ def prepare_troubles(folder: Path) -> None:
     from snellen.models.create import create
 
     (folder / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    (folder / "page.jpg").write_text("<html>not found</html>")
+    (folder / "page.jpg").write_text("<html>not found</html>", encoding="utf-8")
     deep = np.full((4, 4), 4000, np.uint16)
     Image.fromarray(deep).save(folder / "deep.png")
     Image.new("1", (10_000, 9_000)).save(folder / "wide.png")
     draw(folder / "table" / "0.png", 0)
-    (folder / "table" / "about.csv").write_text("id,colour,size\n0,red,1\n")
+    (folder / "table" / "about.csv").write_text("id,colour,size\n0,red,1\n", encoding="utf-8")
     for part in ("images", "annotations"):
         draw(folder / "parts" / part / "0.png", 0)
     with tarfile.open(folder / "leads.tar", "w") as tar:
@@ -356,7 +356,7 @@ def prepare_troubles(folder: Path) -> None:
     (folder / "empty.jpg").touch()
     (folder / "cut-off.jpg").write_bytes((folder / "photo.jpg").read_bytes()[:4000])
     (folder / "holiday").mkdir()
-    (folder / "holiday" / "notes.txt").write_text("no image")
+    (folder / "holiday" / "notes.txt").write_text("no image", encoding="utf-8")
     (folder / "model.pth").write_bytes(b"\x80\x02.")
     weights = create("resnet18", 3).state_dict()
     save_file(weights, folder / "model.safetensors")
@@ -367,13 +367,13 @@ def prepare_troubles(folder: Path) -> None:
         draw(folder / "only-cats" / "cat" / f"{number}.png", number)
         draw(folder / "few" / "dog" / f"{number}.png", number)
     draw(folder / "few" / "cat" / "0.png", 0)
-    (folder / "results").write_text("a file, not a folder")
+    (folder / "results").write_text("a file, not a folder", encoding="utf-8")
     # The probe that is refused before anything of it but its network's name is looked at.
     learned = {"size": [64, 64], "crop_fraction": 1.0, "interpolation": "bilinear", "mean": [0] * 3, "std": [1] * 3}
     about = {"model": "tf_efficientnet_lite0", "weights": "", "preprocessing": learned, "mirrored": False, "c": 1.0}
     about |= {"kind": "svm", "labels": ["cat", "dog"], "dataset": "digits", "data": "", "format": 2}
     (folder / "pets").mkdir()
-    (folder / "pets" / "probe.json").write_text(json.dumps(about))
+    (folder / "pets" / "probe.json").write_text(json.dumps(about), encoding="utf-8")
     save_file({"weight": torch.zeros(2, 4), "bias": torch.zeros(2)}, folder / "pets" / "probe.safetensors")
     shutil.rmtree(folder / "timm")
     configurations = {
@@ -385,11 +385,11 @@ def prepare_troubles(folder: Path) -> None:
         "too-fast.toml": 'network = "plain"\nepochs = 1\nbatch = 4\noptimiser = {name = "sgd", learning_rate = 1e30}\n',
     }
     for name, text in configurations.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def test_every_public_name_has_its_place() -> None:
-    reference = (DOCS / "reference" / "python.md").read_text()
+    reference = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
     documented = re.findall(r"^::: snellen\.(\w+)$", reference, re.MULTILINE)
     assert sorted(documented) == sorted(snellen.__all__)
 
@@ -397,7 +397,7 @@ def test_every_public_name_has_its_place() -> None:
 def test_the_pictures_are_small_and_shown() -> None:
     pictures = sorted((DOCS / "images").iterdir())
     assert sum(picture.stat().st_size for picture in pictures) < 1_500_000
-    pages = "".join(page.read_text() for page in PAGES)
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert [picture.name for picture in pictures if f"images/{picture.name}" not in pages] == []
 
 
@@ -412,8 +412,8 @@ def test_the_site_builds_strictly_and_asks_nothing_of_the_network(tmp_path: Path
     )
     for page in (tmp_path / "site").rglob("*.html"):
         assert not loads.search(page.read_text(encoding="utf-8")), page
-    commands = (tmp_path / "site" / "reference" / "command-line.html").read_text()
-    configuration = (tmp_path / "site" / "reference" / "configuration.html").read_text()
+    commands = (tmp_path / "site" / "reference" / "command-line.html").read_text(encoding="utf-8")
+    configuration = (tmp_path / "site" / "reference" / "configuration.html").read_text(encoding="utf-8")
     assert "--epsilon" in commands
     assert "training_runs" in configuration
     assert "learning_rate" in configuration

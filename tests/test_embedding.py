@@ -359,7 +359,7 @@ def test_ray_gives_the_same_though_a_worker_is_killed(photographs: Path, tmp_pat
         shutil.copy2(file, labelled)
     done = forked.run(tmp_path, photographs, labelled.parent, program=_RAY_PROGRAM)
     assert done.returncode == 0, done.stderr[-3000:]
-    scored = json.loads((tmp_path / "scored" / "evaluation.json").read_text())
+    scored = json.loads((tmp_path / "scored" / "evaluation.json").read_text(encoding="utf-8"))
     assert scored["features"]["engine"] == "ray"
     alone = evaluate(snellen.load(device="cpu"), str(labelled.parent), out=tmp_path / "alone")
     assert alone.accuracy.n == 3

@@ -193,7 +193,7 @@ def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> No
     assert len(made) == 6
     assert len(list((tmp_path / "openvino").iterdir())) == 2 * 3
     file = tmp_path / "no-folder"
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     monkeypatch.setenv("SNELLEN_CACHE", str(file))
     np.testing.assert_allclose(list(OpenVINOEngine(of_timm()).run(inputs)), first, atol=1e-4)
 

@@ -179,9 +179,9 @@ def test_what_cannot_be_matched(classes, options, message: str) -> None:
 
 
 def test_mapping_files(tmp_path: Path) -> None:
-    (tmp_path / "m.csv").write_text("a, red\n\nb,1\n")
+    (tmp_path / "m.csv").write_text("a, red\n\nb,1\n", encoding="utf-8")
     assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
-    (tmp_path / "m.json").write_text('{"a": "red", "b": 1}')
+    (tmp_path / "m.json").write_text('{"a": "red", "b": 1}', encoding="utf-8")
     assert read_mapping(tmp_path / "m.json") == {"a": "red", "b": 1}
     for name, text, message in (
         ("n.csv", "a,b,c", "line 1: 3 columns"),
@@ -190,7 +190,7 @@ def test_mapping_files(tmp_path: Path) -> None:
         ("absent.csv", None, "cannot be read"),
     ):
         if text is not None:
-            (tmp_path / name).write_text(text)
+            (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             read_mapping(tmp_path / name)
 
@@ -345,13 +345,13 @@ def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
     assert (stored.model, stored.data) == ("colours", result.provenance.data)
     assert [one.image for one in stored.photographs] == [one.image for one in result.photographs]
     assert [one.top.index for one in stored.photographs] == [one.top.index for one in result.photographs]
-    rows = list(csv.DictReader((tmp_path / "photographs.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "photographs.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["error"][:20] for row in rows if row["error"]][:2] == ["its class 'pink' is "] * 2
     assert len(rows) == 8
-    assert (tmp_path / "confusion.csv").read_text().splitlines() == [
+    assert (tmp_path / "confusion.csv").read_text(encoding="utf-8").splitlines() == [
         "true,predicted,count", "red,red,2", "blue,blue,1", "green,green,1", "red,green,1",
     ]  # fmt: skip
-    card = (tmp_path / "README.md").read_text()
+    card = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert card.startswith("---\n")
     from huggingface_hub import ModelCard
 
@@ -359,7 +359,7 @@ def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
     assert (data.eval_results[0].metric_type, data.eval_results[0].metric_value) == ("accuracy", 0.8)
     assert "| accuracy (top-1) | 80% (4 of 5; 95% interval 38% to 96%) |" in card
     assert str(tmp_path.parent) not in card
-    (tmp_path / "evaluation.json").write_text("{}")
+    (tmp_path / "evaluation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="holds no evaluation"):
         read_evaluation(tmp_path)
 
@@ -505,8 +505,8 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
     assert "Not compared photograph by photograph" in refused.text
     # Nor is a name that is no path asked of the hub.
     for folder in (right, swapped):
-        said = json.loads((folder / "evaluation.json").read_text())
-        (folder / "evaluation.json").write_text(json.dumps(said | {"dataset": "owner/name"}))
+        said = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        (folder / "evaluation.json").write_text(json.dumps(said | {"dataset": "owner/name"}), encoding="utf-8")
     (*_, unseen) = part.compare(right, swapped, ("one", "two"), tmp_path / "e", [Path()])
     assert (opened, unseen.caption.endswith(reason)) == ([str(colours)], True)
     with pytest.raises(InputError, match="none of the data set's classes"):
@@ -515,7 +515,7 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
 
 def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
     (tmp_path / "set").mkdir()
-    (tmp_path / "exam.toml").write_text('evaluate = "set"\nmapping = "m.csv"\n')
+    (tmp_path / "exam.toml").write_text('evaluate = "set"\nmapping = "m.csv"\n', encoding="utf-8")
     config = read_exam_config(tmp_path / "exam.toml")
     assert (config.evaluate, config.mapping) == ((str(tmp_path / "set"),), "m.csv")
     assert _asked_parts(config, PARTS) == tuple(one for one in PARTS if one not in ("corruptions", "robust_accuracy"))

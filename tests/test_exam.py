@@ -84,7 +84,7 @@ class Recorder(Progress):
 
 
 def write(path: Path, text: str) -> Path:
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -223,7 +223,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("exam", exam, "--out", out, "--keep-source")
     assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
-    assert (out / "source" / "discussion" / "categories.txt").read_text()
+    assert (out / "source" / "discussion" / "categories.txt").read_text(encoding="utf-8")
     again = snellen_command("exam", exam, "--out", out, "--summary")
     assert again.stdout.startswith("What it sees: It sees red as ")
     assert again.stdout.endswith(f"The same on one page is {out / 'summary.pdf'}\n")
@@ -246,11 +246,11 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
         "Provenance",
     ):
         assert expected in text, expected
-    result = json.loads((out / "categories" / "result.json").read_text())
+    result = json.loads((out / "categories" / "result.json").read_text(encoding="utf-8"))
     (entry,) = result["results"]
     assert len(entry["predictions"]) == 3
     assert f"{entry['predictions'][0]['probability']:.4f}" in text
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["provenance"]["weights"] == result["provenance"]["weights"]
 
 
@@ -261,7 +261,7 @@ def test_many_photographs_fill_several_figures(tmp_path: Path) -> None:
     photographs = (str(tmp_path / "photographs"),)
     result = run_exam(ExamConfig(photographs=photographs, parts=("categories",)), tmp_path / "run")
     assert "Figure 2" in text_of(result.report)
-    files = json.loads((tmp_path / "run" / "manifest.json").read_text())["files"]
+    files = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert {"categories/categories-1.png", "categories/categories-2.png", "report.pdf"} <= set(files)
 
 
@@ -385,7 +385,7 @@ def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) ->
         assert base64.b64decode(data) == picture.read_bytes()
     assert set(page.links) <= {f"#{name}" for name in page.ids}
     assert "#s-what-then" in page.links
-    markup = (tmp_path / "report.html").read_text()
+    markup = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<td class="right">1,000</td>' in markup
     assert "<script" not in markup
     assert "@import" not in markup
@@ -405,7 +405,7 @@ def test_the_pdf_is_held_to_archival_and_accessible_standards(tmp_path: Path, mo
     assert b"pdfaid" in raw
     write_source(report_of(Picture(tmp_path / "a.png", "c")), tmp_path / "source")
     template = tmp_path / "source" / "report.typ"
-    template.write_text(re.sub(r", alt: alt\b", "", template.read_text()))
+    template.write_text(re.sub(r", alt: alt\b", "", template.read_text(encoding="utf-8")), encoding="utf-8")
     with pytest.raises(typst.TypstError, match="PDF/UA-1 error: missing alt text"):
         typst.compile(template, pdf_standards=["a-2a", "ua-1"])
 
@@ -415,11 +415,11 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     write_pdf(report, tmp_path / "report.pdf")
     write_source(report, tmp_path / "source")
     text = tmp_path / "source" / "discussion" / "s.txt"
-    assert text.read_text() == "The first.\n\nThe #second_.\n"
-    assert (tmp_path / "source" / "discussion" / "s-2.txt").read_text() == "More.\n"
+    assert text.read_text(encoding="utf-8") == "The first.\n\nThe #second_.\n"
+    assert (tmp_path / "source" / "discussion" / "s-2.txt").read_text(encoding="utf-8") == "More.\n"
     document = tmp_path / "source" / "report.typ"
     assert typst.compile(document, pdf_standards=["a-2a", "ua-1"]) == (tmp_path / "report.pdf").read_bytes()
-    text.write_text("In my\nown words.\n\nAnd more.\n")
+    text.write_text("In my\nown words.\n\nAnd more.\n", encoding="utf-8")
     typst.compile(document, output=tmp_path / "own.pdf")
     assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
 
@@ -427,7 +427,7 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     _, parts = counted()
     own = tmp_path / "mine.txt"
-    own.write_text("Written by\nhand.\n\n  \nTwice.\n")
+    own.write_text("Written by\nhand.\n\n  \nTwice.\n", encoding="utf-8")
     computed = Answer(
         "d", (), (Paragraph("before"), Discussion(("computed",)), Heading("h"), Discussion(("computed too",)))
     )
@@ -507,7 +507,7 @@ def test_axe_finds_nothing_serious_in_the_report(tmp_path: Path) -> None:
         page = browser.new_page()
         page.goto((tmp_path / "report.html").as_uri())
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
-        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
         for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
             page.set_viewport_size({"width": width, "height": 844})
             page.emulate_media(color_scheme=scheme)
@@ -581,17 +581,17 @@ def test_an_answer_is_cached_whole(tmp_path: Path) -> None:
 def test_a_damaged_answer_is_as_good_as_none(tmp_path: Path, damage) -> None:
     save_cached(CachedAnswer(Answer("data", (), (Paragraph("p"),)), "key", "now", 1.0), "one", tmp_path)
     file = tmp_path / "one" / "answer.json"
-    plain = json.loads(file.read_text())
+    plain = json.loads(file.read_text(encoding="utf-8"))
     damage(plain)
     for text in (json.dumps(plain), json.dumps(plain)[:-9], "[]", "[" * 100_000):
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
         assert load_cached("one", tmp_path) is None
 
 
 def test_a_part_whose_answer_is_damaged_is_run_again(tmp_path: Path) -> None:
     ran, parts = counted()
     run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts)
-    (tmp_path / "one" / "answer.json").write_text('{"answer": {"data": "d"}}')
+    (tmp_path / "one" / "answer.json").write_text('{"answer": {"data": "d"}}', encoding="utf-8")
     assert run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts).failed == ()
     assert ran == ["one", "one"]
 
@@ -828,7 +828,7 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
 def test_headings_of_the_checklist_are_printed() -> None:
     """Each heading that the checklist points at is one that its part's source prints, or a recipe's network."""
     for part in PARTS.values():
-        source = Path(importlib.util.find_spec(part.run.__module__).origin).read_text()
+        source = Path(importlib.util.find_spec(part.run.__module__).origin).read_text(encoding="utf-8")
         for _, _, heading in part.asked:
             assert not heading or f'Heading("{heading}")' in source or heading in RECIPES
 
@@ -870,7 +870,7 @@ def test_answers_of_earlier_exams_are_not_compared(tmp_path: Path) -> None:
     assert list(compared()) == ["two"]
     examine("a", fail, target="goldfish")
     assert list(compared()) == ["one"]
-    assert json.loads((tmp_path / "a" / "contents.json").read_text())["parts"] == ["one"]
+    assert json.loads((tmp_path / "a" / "contents.json").read_text(encoding="utf-8"))["parts"] == ["one"]
     assert not (tmp_path / "a" / "two" / "answer.json").exists()
     with pytest.raises(KeyboardInterrupt):
         examine("a", stop, seed=1)

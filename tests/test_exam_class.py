@@ -68,9 +68,9 @@ def toy_weights():
 def toy(tmp_path_factory) -> Path:
     """A network that names the strongest channel, and a pool of class folders whose files have equal names."""
     folder = tmp_path_factory.mktemp("toy")
-    (folder / "net.py").write_text(NETWORK)
+    (folder / "net.py").write_text(NETWORK, encoding="utf-8")
     save_file(MeanColours(toy_weights()).state_dict(), folder / "net.safetensors")
-    (folder / "classes.txt").write_text("\n".join(COLOURS))
+    (folder / "classes.txt").write_text("\n".join(COLOURS), encoding="utf-8")
     random = np.random.default_rng(0)
     for channel, name in enumerate(COLOURS[:3]):
         (folder / "pool" / name).mkdir(parents=True)
@@ -240,14 +240,16 @@ def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "exam.toml").write_text(text)
+    (tmp_path / "exam.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=f"line 1.*{message}"):
         read_exam_config(tmp_path / "exam.toml")
 
 
 def test_labels_of_photographs_count_alike_in_every_command(toy: Path, tmp_path: Path, snellen_command) -> None:
     """By folders and by a table: the same answers of classify, attack and stress."""
-    (tmp_path / "labels.csv").write_text("file_name,label\nred/0.png,green\ngreen/0.png,1\nnobody.png,red\n")
+    (tmp_path / "labels.csv").write_text(
+        "file_name,label\nred/0.png,green\ngreen/0.png,1\nnobody.png,red\n", encoding="utf-8"
+    )
     files = [toy / "pool" / name / "0.png" for name in ("red", "green")]
     told = ["--photo-labels", tmp_path / "labels.csv"]
     done = snellen_command("classify", *files, *model_options(toy))
@@ -265,7 +267,7 @@ def test_labels_of_photographs_count_alike_in_every_command(toy: Path, tmp_path:
     assert [one["label"] for one in json.loads(done.stdout)["photographs"]] == [1, 1], done.stderr
     refused = snellen_command("attack", *files, *told, "--label", "red", "--untargeted", "--out", out)
     assert "--label and --photo-labels cannot go together" in refused.stderr
-    (tmp_path / "labels.csv").write_text("file_name,label\nnobody.png,red\n")
+    (tmp_path / "labels.csv").write_text("file_name,label\nnobody.png,red\n", encoding="utf-8")
     refused = snellen_command("classify", *files, *told, *model_options(toy))
     assert (refused.returncode, "names none of the photographs (0.png, 0.png)" in refused.stderr) == (2, True)
 
@@ -279,8 +281,8 @@ def taken(toy: Path, tmp_path_factory) -> tuple[Path, object]:
     common = f'photographs = ["{toy / "pool"}"]\nsample = 3\nparts = ["categories", "attack", "stress"]\n'
     for name, student in (("ada", "Ada"), ("bob", "Bob"), ("copy", "Ada")):
         text = f'author = "{name}"\nstudent = "{student}"\nepsilon = "40/255"\n{common}'
-        (folder / f"{name}.toml").write_text(text)
-    (folder / "bad.toml").write_text("modle = 3")
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    (folder / "bad.toml").write_text("modle = 3", encoding="utf-8")
     configs = [folder / f"{name}.toml" for name in ("ada", "bad", "bob", "copy")]
     done = forked.run("exam", *configs, "--out", folder / "out", "--allow", toy / "pool", *model_options(toy))
     return folder, done
@@ -294,19 +296,21 @@ def test_a_class_in_one_command(taken) -> None:
     # Two draws from one pool may meet; the copy has all.
     assert "copy has photographs in common with ada (3), bob (1); attacked files in common with ada (3)" in done.stdout
     assert "3 of 4 exams without a problem" in done.stdout
-    rows = list(csv.DictReader((folder / "out" / "class.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((folder / "out" / "class.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["configuration"] for row in rows] == ["ada", "bad", "bob", "copy"]
     assert [row["status"] for row in rows] == ["0", "2", "0", "0"]
     assert rows[0]["same attacks"].endswith("copy (3)")
     assert rows[0]["Fooling it: saved files seen as black within 40/255"].endswith("of 3")
-    page = (folder / "out" / "class.html").read_text()
+    page = (folder / "out" / "class.html").read_text(encoding="utf-8")
     assert "unknown key" in page
-    entries = json.loads((folder / "out" / "class.json").read_text())
+    entries = json.loads((folder / "out" / "class.json").read_text(encoding="utf-8"))
     assert entries[3]["same_photographs"] == {"ada": 3, "bob": 1}
     # What one has taken another need not: the answer is the same file, time and all.
-    answers = [(folder / "out" / name / "attack" / "answer.json").read_text() for name in ("ada", "copy")]
+    answers = [
+        (folder / "out" / name / "attack" / "answer.json").read_text(encoding="utf-8") for name in ("ada", "copy")
+    ]
     assert answers[0] == answers[1]
-    contents = json.loads((folder / "out" / "ada" / "contents.json").read_text())
+    contents = json.loads((folder / "out" / "ada" / "contents.json").read_text(encoding="utf-8"))
     assert len(contents["photographs"]) == 3
     assert all((folder / "out" / "ada" / copy).is_file() for copy in contents["photographs"].values())
 
@@ -314,14 +318,14 @@ def test_a_class_in_one_command(taken) -> None:
 def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, snellen_command) -> None:
     arguments = ["--photographs", toy / "pool" / "red", "--sample", "all", "--seed", "5", *model_options(toy)]
     parts = tmp_path / "exam.toml"
-    parts.write_text('parts = ["categories"]\nphotographs = ["gone"]\n[labels]\n"gone" = "red"\n')
+    parts.write_text('parts = ["categories"]\nphotographs = ["gone"]\n[labels]\n"gone" = "red"\n', encoding="utf-8")
     done = snellen_command("exam", parts, "--out", tmp_path / "run", *arguments)
     assert done.returncode == 0, done.stderr
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["provenance"]["seed"] == 5
-    assert "All 4 photographs." in (tmp_path / "run" / "report.html").read_text()
+    assert "All 4 photographs." in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     done = snellen_command("exam", parts, "--out", tmp_path / "run", *arguments, "--sure", "0.5")
-    assert "3 of 4 photographs: those" in (tmp_path / "run" / "report.html").read_text(), done.stderr
+    assert "3 of 4 photographs: those" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8"), done.stderr
     refused = snellen_command("exam", parts, "--sample", "few", *model_options(toy))
     assert (refused.returncode, "sample is 'few'" in refused.stderr) == (2, True)
 
@@ -342,7 +346,7 @@ def test_more_than_two_are_compared(taken, tmp_path: Path, snellen_command) -> N
     runs = [folder / "out" / name for name in ("ada", "bob", "copy")]
     done = snellen_command("exam", "--compare", *runs, "--out", tmp_path / "side")
     assert done.returncode == 0, done.stderr
-    page = (tmp_path / "side" / "report.html").read_text()
+    page = (tmp_path / "side" / "report.html").read_text(encoding="utf-8")
     assert all(f"({name})" in page for name in ("ada", "bob", "copy"))
     # Photographs of one name in other folders are rows of their own.
     assert "red/" in page
@@ -358,9 +362,9 @@ def handed_in(taken, tmp_path: Path) -> Path:
 
 
 def edited(path: Path, change) -> None:
-    values = json.loads(path.read_text())
+    values = json.loads(path.read_text(encoding="utf-8"))
     change(values)
-    path.write_text(json.dumps(values))
+    path.write_text(json.dumps(values), encoding="utf-8")
 
 
 def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
@@ -386,8 +390,8 @@ def exam_folder(home: Path, **provenance: object) -> Path:
 
     home.mkdir(parents=True, exist_ok=True)
     made = to_plain(Provenance.collect(model="toy", weights=toy_classifier().digest, seed=0)) | provenance
-    (home / "manifest.json").write_text(json.dumps({"provenance": made, "files": []}))
-    (home / "contents.json").write_text(json.dumps({"photographs": {}, "digests": {}}))
+    (home / "manifest.json").write_text(json.dumps({"provenance": made, "files": []}), encoding="utf-8")
+    (home / "contents.json").write_text(json.dumps({"photographs": {}, "digests": {}}), encoding="utf-8")
     return home
 
 
@@ -423,7 +427,9 @@ def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path:
         LinearProbe(np.zeros((10, 3), np.float32), np.eye(10, dtype=np.float32)[0], "logistic", 1.0),
         Description("toy", classifier.digest, classifier.preprocessing, False, "logistic", 1.0, labels, DIGITS, ""),
     )
-    (run / "result.json").write_text(json.dumps({"dataset": DIGITS, "accuracy": {"count": 100, "n": 120}}))
+    (run / "result.json").write_text(
+        json.dumps({"dataset": DIGITS, "accuracy": {"count": 100, "n": 120}}), encoding="utf-8"
+    )
     for name in ("toy", DIGITS):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
@@ -438,7 +444,7 @@ def test_a_name_is_no_verdict(tmp_path: Path, snellen_command) -> None:
     """A file's name with ends of lines in it stays on its line, as a folder's own does."""
     home = exam_folder(tmp_path / "exam\nholds: all of it")
     (home / "training" / "x\nholds: all of it").mkdir(parents=True)
-    (home / "training" / "x\nholds: all of it" / "metrics.json").write_text("{}")
+    (home / "training" / "x\nholds: all of it" / "metrics.json").write_text("{}", encoding="utf-8")
     done = snellen_command("verify", home, home)
     assert done.returncode == 1, done.stderr
     assert "x\\nholds: all of it" in done.stdout
@@ -456,7 +462,7 @@ def test_folders_without_end_are_a_line(tmp_path: Path, snellen_command) -> None
         here = inner
     os.close(here)
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "manifest.json").write_text("[" * 100_000)
+    (tmp_path / "bad" / "manifest.json").write_text("[" * 100_000, encoding="utf-8")
     done = snellen_command("verify", deep, tmp_path / "bad", plain)
     subprocess.run(["rm", "-r", deep], check=True)  # pytest's own way recurses
     assert "does not hold: its folders are nested too deeply to be an exam's (at most 32)" in done.stdout, done.stderr
@@ -478,7 +484,7 @@ def test_a_network_vouches_for_its_own_recipe_only(tmp_path: Path) -> None:
         return next(line for line in lines_of(home) if "training/plain" in line and "lists all files" not in line)
 
     assert said().startswith("holds: training/plain: accuracy")
-    (run / "config.json").write_text('{"architecture": "resnet18"}')
+    (run / "config.json").write_text('{"architecture": "resnet18"}', encoding="utf-8")
     assert said().startswith("does not hold: training/plain: its config.json says another network")
     (run / "config.json").unlink()
     assert said(lambda v: v["recipe"].update(network_options={"members": 2})).startswith(
@@ -502,7 +508,7 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     ]
     for part, key in (("categories", "results"), ("attack", "attacks")):
         (home / part).mkdir()
-        (home / part / "result.json").write_text(json.dumps({key: []}))
+        (home / part / "result.json").write_text(json.dumps({key: []}), encoding="utf-8")
     (home / ".DS_Store").touch()
     found = verify_exam(home, Means(toy_classifier()))
     assert [str(claim) for claim in found.claims if claim.holds is None] == [
@@ -524,7 +530,7 @@ def test_what_is_too_many_is_refused_by_its_own_name(tmp_path: Path) -> None:
     home = exam_folder(tmp_path / "exam")
     for part, key in (("categories", "results"), ("attack", "attacks")):
         (home / part).mkdir()
-        (home / part / "result.json").write_text(json.dumps({key: [{}] * 2001}))
+        (home / part / "result.json").write_text(json.dumps({key: [{}] * 2001}), encoding="utf-8")
     edited(home / "contents.json", lambda v: v.update(photographs={str(n): "x.png" for n in range(2001)}))
     found = verify_exam(home, Means(toy_classifier()))
     assert [str(claim) for claim in found.claims if claim.holds is False] == [
@@ -576,7 +582,7 @@ def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snelle
     for file in (private / "1.png", home / "1.png"):
         Image.new("RGB", (8, 8)).save(file)
     for name in ("labels.csv", "model.safetensors"):
-        (private / name).write_text("marks")
+        (private / name).write_text("marks", encoding="utf-8")
     (home / "link").symlink_to(private)
     for file in private.iterdir():
         (home / "below" / file.name).symlink_to(file)
@@ -593,11 +599,11 @@ def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snelle
         said = text.format(place)
         if way == "first" and f"{place}/" in said:
             said = text.format(f"{place}/on/out")
-        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{said}\n')
-    (home / "here.toml").write_text('dataset = "private"\n')
-    (home / "disk.toml").write_text('photographs = ["/**/*.png"]\n')
-    (home / "round.toml").write_text('photographs = ["*/../../private/*.png"]\n')
-    (home / "own.toml").write_text("modle = 3")
+        (home / f"{number}-{way}.toml").write_text(f'author = "=HYPERLINK(1)"\n{said}\n', encoding="utf-8")
+    (home / "here.toml").write_text('dataset = "private"\n', encoding="utf-8")
+    (home / "disk.toml").write_text('photographs = ["/**/*.png"]\n', encoding="utf-8")
+    (home / "round.toml").write_text('photographs = ["*/../../private/*.png"]\n', encoding="utf-8")
+    (home / "own.toml").write_text("modle = 3", encoding="utf-8")
     configurations = sorted(home.glob("*.toml"))
     done = snellen_command("exam", *configurations, "--out", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
@@ -605,7 +611,7 @@ def test_a_students_configuration_reads_nothing_elsewhere(tmp_path: Path, snelle
     refused = [line for line in lines if "is not below the configuration's folder" in line]
     assert len(refused) == len(configurations) - 1 == len(ELSEWHERE) * len(ways) + 3, done.stderr
     assert all("(a file there, or its folder as --allow)" in line for line in refused)
-    rows = list(csv.DictReader((tmp_path / "out" / "class.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tmp_path / "out" / "class.csv").read_text(encoding="utf-8").splitlines()))
     assert not any((tmp_path / "out" / row["configuration"]).exists() for row in rows)
     # One that is said to be somebody else's is held to it, too.
     one = snellen_command("exam", home / "0-absolute.toml", "--allow", home, "--out", tmp_path / "one")
@@ -621,7 +627,7 @@ def test_what_a_configuration_may_name(tmp_path: Path) -> None:
         Image.new("RGB", (8, 8)).save(folder / "1.png")
     for place, allowed in ((str(private), None), (str(private), [private]), (".", [])):
         text = f'photographs = ["{place}/*.png", "{place}", "chelsea.png"]\ndataset = ["digits", "{place}"]\n'
-        (home / "exam.toml").write_text(text)
+        (home / "exam.toml").write_text(text, encoding="utf-8")
         config = read_exam_config(home / "exam.toml", allowed=allowed)
         assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
         assert Path(config.dataset[1]).resolve() == (home / place).resolve()
@@ -636,7 +642,7 @@ def test_a_students_folder_is_nobodys_model_or_data(toy: Path, tmp_path: Path, m
     for name in ("digits", "tf_efficientnet_lite0"):
         shutil.copytree(toy / "pool", tmp_path / name)
         shutil.copy(toy / "net.safetensors", tmp_path / name / "model.safetensors")
-    (tmp_path / "exam.toml").write_text('evaluate = "digits"\n')
+    (tmp_path / "exam.toml").write_text('evaluate = "digits"\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     config = read_exam_config("exam.toml", allowed=[])
     assert config.model == "bundled:tf_efficientnet_lite0"
@@ -646,10 +652,10 @@ def test_a_students_folder_is_nobodys_model_or_data(toy: Path, tmp_path: Path, m
     own = read_exam_config("exam.toml")
     assert [len(data_set(name)) for name in (*own.dataset, *own.evaluate)] == [12, 12]
     (tmp_path / "in").mkdir()
-    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "secret").write_text("secret", encoding="utf-8")
     for name, key in (("imagenet", "mapping"), ("numbered", "labels"), ("digits", "model_labels")):
         (tmp_path / "in" / name).symlink_to(tmp_path / "secret")
-        (tmp_path / "in" / "exam.toml").write_text(f'{key} = "{name}"\n')
+        (tmp_path / "in" / "exam.toml").write_text(f'{key} = "{name}"\n', encoding="utf-8")
         monkeypatch.chdir(tmp_path / "in")
         with pytest.raises(InputError, match=f"{key}: {name!r} is not below the configuration's folder"):
             read_exam_config("exam.toml", allowed=[])
@@ -659,7 +665,8 @@ def test_what_the_command_line_replaces_is_not_looked_at(toy: Path, tmp_path: Pa
     home = tmp_path / "in"
     home.mkdir()
     (home / "exam.toml").write_text(
-        f'parts = ["categories"]\nphotographs = ["{toy / "pool"}"]\nmodel = "{toy / "net.safetensors"}"\n'
+        f'parts = ["categories"]\nphotographs = ["{toy / "pool"}"]\nmodel = "{toy / "net.safetensors"}"\n',
+        encoding="utf-8",
     )
     own = ["--photographs", toy / "pool" / "red" / "1.png", *model_options(toy)]
     done = snellen_command("exam", home / "exam.toml", "--allow", home, "--out", tmp_path / "run", *own)
@@ -698,7 +705,7 @@ def test_a_folder_that_breaks_a_reader_ends_nothing(tmp_path: Path, monkeypatch,
 
 def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> None:
     """Files that were changed, terms that were not kept, results that were written by hand."""
-    attacks = json.loads((handed_in / "attack" / "result.json").read_text())["attacks"]
+    attacks = json.loads((handed_in / "attack" / "result.json").read_text(encoding="utf-8"))["attacks"]
     file = handed_in / "attack" / attacks[0]["file"]
     pixels = np.asarray(Image.open(file)).copy()
     pixels[0, 0] = 255 - pixels[0, 0]
@@ -730,7 +737,7 @@ def test_an_attack_that_is_none(toy: Path, handed_in: Path, snellen_command) -> 
 )
 def test_a_strangers_folder_leads_nowhere(handed_in: Path, harm) -> None:
     """Names that lead out of the folder, or to no file: each is a line, and none is read."""
-    (handed_in.parent / "secret").write_text("secret")
+    (handed_in.parent / "secret").write_text("secret", encoding="utf-8")
     edited(handed_in / "contents.json", harm)
     found = verify_exam(handed_in, Means(toy_classifier()))
     assert not found.holds
@@ -748,10 +755,12 @@ def test_links_and_pipes_are_not_followed(handed_in: Path) -> None:
 
 
 def test_damaged_results_are_a_line_each(handed_in: Path) -> None:
-    (handed_in / "attack" / "result.json").write_text("[" * 10_000)
-    (handed_in / "categories" / "result.json").write_text('{"results": [{"image": 1, "predictions": []}]}')
+    (handed_in / "attack" / "result.json").write_text("[" * 10_000, encoding="utf-8")
+    (handed_in / "categories" / "result.json").write_text(
+        '{"results": [{"image": 1, "predictions": []}]}', encoding="utf-8"
+    )
     (handed_in / "probe").mkdir()
-    (handed_in / "probe" / "probe.json").write_text("{}")
+    (handed_in / "probe" / "probe.json").write_text("{}", encoding="utf-8")
     found = verify_exam(handed_in, Means(toy_classifier()))
     wrong = [str(one) for one in found.claims if one.holds is False]
     assert any("result.json: not JSON" in line for line in wrong)
@@ -762,7 +771,7 @@ def test_damaged_results_are_a_line_each(handed_in: Path) -> None:
 def test_one_attacked_file_and_what_jpeg_makes_of_it(toy: Path, taken, tmp_path: Path, snellen_command) -> None:
     folder, _ = taken
     run = folder / "out" / "ada"
-    one = json.loads((run / "attack" / "result.json").read_text())["attacks"][0]
+    one = json.loads((run / "attack" / "result.json").read_text(encoding="utf-8"))["attacks"][0]
     file = run / "attack" / one["file"]
     terms = ["--original", one["name"], "--epsilon", "40/255", "--target", "black", *model_options(toy)]
     done = snellen_command("verify", file, *terms)
@@ -783,19 +792,21 @@ def test_one_attacked_file_and_what_jpeg_makes_of_it(toy: Path, taken, tmp_path:
 def test_corruptions_and_robust_accuracy_where_they_are_asked_for(toy: Path, tmp_path: Path, snellen_command) -> None:
     """As parts of the exam, from a key each; the cost is said before they begin, and nothing is drawn twice."""
     text = f'evaluate = "{toy / "pool"}"\ncorruptions = 3\nrobust_accuracy = 3\nepsilon = "200/255"\n'
-    (tmp_path / "exam.toml").write_text(f'{text}parts = ["categories"]\nphotographs = ["{toy / "pool" / "red"}"]\n')
+    (tmp_path / "exam.toml").write_text(
+        f'{text}parts = ["categories"]\nphotographs = ["{toy / "pool" / "red"}"]\n', encoding="utf-8"
+    )
     done = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run", *model_options(toy))
     assert done.returncode == 0, done.stderr
     assert "The exam takes about" in done.stderr
-    corrupted = json.loads((tmp_path / "run" / "corruptions" / "corruptions.json").read_text())
+    corrupted = json.loads((tmp_path / "run" / "corruptions" / "corruptions.json").read_text(encoding="utf-8"))
     assert corrupted["n"] == 3
-    attacked = json.loads((tmp_path / "run" / "robust_accuracy" / "robustness.json").read_text())
+    attacked = json.loads((tmp_path / "run" / "robust_accuracy" / "robustness.json").read_text(encoding="utf-8"))
     # Within 200/255 no colour stands.
     assert (attacked["n"], attacked["points"][0]["accuracy"]["count"]) == (3, 0)
-    page = (tmp_path / "run" / "report.html").read_text()
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "In bad weather" in page
     assert "under every attack within 200/255" in page
-    (tmp_path / "exam.toml").write_text("corruptions = -1")
+    (tmp_path / "exam.toml").write_text("corruptions = -1", encoding="utf-8")
     refused = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "run")
     assert (refused.returncode, "corruptions is -1" in refused.stderr) == (2, True)
 
@@ -887,7 +898,7 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
 def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:
     """The notebook and the report's source; unchanged, they go with the exam that they were of."""
     out = tmp_path / "out"
-    (tmp_path / "exam.toml").write_text('parts = ["categories"]\nappendix = "none"\n')
+    (tmp_path / "exam.toml").write_text('parts = ["categories"]\nappendix = "none"\n', encoding="utf-8")
     exam = ["exam", tmp_path / "exam.toml", "--photographs", toy / "pool" / "red" / "1.png", "--out", out]
     exam += model_options(toy)
     assert snellen_command(*exam, "--notebook", "--keep-source").returncode == 0
@@ -963,6 +974,6 @@ def test_results_are_read_back_from_an_exams_folder_and_no_other(tmp_path: Path)
         with pytest.raises(InputError, match="No such file or directory .the folder of a finished exam"):
             read(tmp_path)
     (tmp_path / "training").mkdir()
-    (tmp_path / "training" / "result.json").write_text("[]")
+    (tmp_path / "training" / "result.json").write_text("[]", encoding="utf-8")
     with pytest.raises(InputError, match="has no list “results”"):
         read_trainings(tmp_path)

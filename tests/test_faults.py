@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
             small.crop((left, 0, left + 60, 60)).save(tmp_path / "classes" / "ab"[number % 2] / f"{number}-{left}.png")
     for name, part in (("exam", "stress"), ("short", "categories")):
         text = f'photographs = ["photographs"]\ndevice = "cpu"\nparts = ["{part}"]\n'
-        (tmp_path / f"{name}.toml").write_text(text)
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     return tmp_path
 
 
@@ -121,18 +121,18 @@ def mounted(folder: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("name", SHORT)
 def test_a_full_disk(folder: Path, mounted: Path, name: str) -> None:
-    (mounted / "earlier.json").write_text("{}")
+    (mounted / "earlier.json").write_text("{}", encoding="utf-8")
     (mounted / "filling").write_bytes(bytes(56 << 10))
     done = ran(SHORT[name], folder)
     assert done.returncode == 1
     assert "No space left on device" in last_line(done.stderr)
-    assert (mounted / "earlier.json").read_text() == "{}"
+    assert (mounted / "earlier.json").read_text(encoding="utf-8") == "{}"
     assert not list(mounted.rglob(".*"))
 
 
 @pytest.mark.parametrize("name", SHORT)
 def test_a_folder_that_is_read_only(folder: Path, mounted: Path, name: str) -> None:
-    (mounted / "earlier.json").write_text("{}")
+    (mounted / "earlier.json").write_text("{}", encoding="utf-8")
     subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
     done = ran(SHORT[name], folder)
     assert done.returncode == 1
@@ -171,6 +171,6 @@ def test_killed_at_a_random_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(faults, "start", started)
     monkeypatch.setitem(faults.COMMANDS, "attack", faults.COMMANDS["attack"] + " --steps 5")
     faults.main(["--kills", "2", "--only", "attack", "--photographs", "3", "--out", str(tmp_path / "faults.json")])
-    result = json.loads((tmp_path / "faults.json").read_text())
+    result = json.loads((tmp_path / "faults.json").read_text(encoding="utf-8"))
     assert result["kills"] == 2
     assert result["commands"]["attack"]["files"] == 9

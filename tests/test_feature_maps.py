@@ -299,7 +299,7 @@ def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_
     run = snellen_command("features", CAT, "--out", out, "--heatmap", "tabby", "--examples", bad.parent)
     assert run.returncode == 2, run.stderr  # one photograph cannot be read; the rest is there
     assert "bad.jpg" in run.stderr
-    result = json.loads((out / "result.json").read_text())
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
     assert len(result["maps"]) == 15
     assert len({entry["layer"] for entry in result["maps"]}) == len({entry["depth"] for entry in result["maps"]}) == 3
     assert {"layer", "channel", "depth", "interest", "importance", "edges", "colour", "zero_fraction"} <= set(
@@ -308,7 +308,7 @@ def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_
     assert result["heatmap"]["label"] == "tabby"
     assert len(result["top_patches"]) == 15
     assert {"image", "value", "mean", "box"} == set(result["top_patches"][0]["patches"][0])
-    files = json.loads((out / "manifest.json").read_text())["files"]
+    files = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert {"features.png", "features.svg", "overlay.png", "overlay.svg", "heatmap.png", "top_patches.svg"} <= set(
         files
     )
@@ -317,14 +317,14 @@ def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_
     assert values[f"{result['maps'][0]['layer']}/{result['maps'][0]['channel']}"].max() == result["maps"][0]["high"]
     again = snellen_command("features", CAT, "--out", out)
     assert again.returncode == 0, again.stderr
-    files = json.loads((out / "manifest.json").read_text())["files"]
+    files = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert files == ["features.png", "features.svg", "maps.npz", "overlay.png", "overlay.svg", "result.json"]
 
 
 def test_done_when(snellen_command, peppers, tmp_path) -> None:
     run = snellen_command("features", peppers, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
-    result = json.loads((tmp_path / "result.json").read_text())
+    result = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     early, late = result["layers"][0], result["layers"][-1]
     assert result["top"]["label"] == "bell pepper"
     assert len(result["maps"]) == 15

@@ -174,7 +174,9 @@ def test_a_name_that_stands_there_twice(file) -> None:
 
 def test_names_that_no_font_has(tmp_path: Path, snellen_command) -> None:
     """A figure shows them as boxes, and neither a warning nor an escape reaches the terminal."""
-    (tmp_path / "labels.txt").write_text("\n".join(f"\x1b[31m\u72ac {number}" for number in range(1000)))
+    (tmp_path / "labels.txt").write_text(
+        "\n".join(f"\x1b[31m\u72ac {number}" for number in range(1000)), encoding="utf-8"
+    )
     photograph = snellen.data.photographs.bundled_photographs()[0].path
     figure = tmp_path / "a.png"
     done = snellen_command("classify", photograph, "--labels", tmp_path / "labels.txt", "--figure", figure)
@@ -269,10 +271,10 @@ def test_optimiser_state_of_nothing(tmp_path: Path) -> None:
 def test_descriptions_of_a_probe(tmp_path: Path, changes: dict) -> None:
     path = tmp_path / "probe.safetensors"
     read = probe_file(path)
-    said = json.loads((tmp_path / "probe.json").read_text())
+    said = json.loads((tmp_path / "probe.json").read_text(encoding="utf-8"))
     for key, value in changes.items():
         (said["preprocessing"] if key in said["preprocessing"] else said)[key] = value
-    (tmp_path / "probe.json").write_text(json.dumps(said))
+    (tmp_path / "probe.json").write_text(json.dumps(said), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read(path)
     assert len(str(caught.value).splitlines()) == 1

@@ -104,7 +104,7 @@ def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
     sources = ["a/cat/1.jpg", "a/dog/1.jpg", "b/2.jpg", "b/3.jpg"]
     assert photo_labels(labels, sources) == [0, 1, None, None]
     assert photo_labels(labels, sources, {"2": "dog", "cat/1.jpg": 1, "b/3.jpg": "CAT"}) == [1, 1, 1, 0]
-    (tmp_path / "l.csv").write_text("file_name,label\n2.jpg,dog\n3,cat\ncat/1.jpg,\n")
+    (tmp_path / "l.csv").write_text("file_name,label\n2.jpg,dog\n3,cat\ncat/1.jpg,\n", encoding="utf-8")
     assert photo_labels(labels, sources, tmp_path / "l.csv") == [0, 1, 1, 0]
     for said, message in (
         ({"1.jpg": "cat"}, r"labels: '1\.jpg' names 2 photographs \(more of its path: a/cat/1\.jpg, a/dog/1\.jpg\)"),
@@ -115,10 +115,10 @@ def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             photo_labels(labels, sources, said)
-    (tmp_path / "l.csv").write_text("what,ever\n1,2\n")
+    (tmp_path / "l.csv").write_text("what,ever\n1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"its columns are what, ever \(file_name and label\)"):
         photo_labels(labels, sources, tmp_path / "l.csv")
     # Whatever a head holds, the message stays one line.
-    (tmp_path / "l.csv").write_text("what\x0cis it,ever\n1,2\n")
+    (tmp_path / "l.csv").write_text("what\x0cis it,ever\n1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"its columns are 'what\\x0cis it', ever \(file_name and label\)"):
         photo_labels(labels, sources, tmp_path / "l.csv")

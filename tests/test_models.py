@@ -71,7 +71,7 @@ def test_squeezenet_answers_alike_however_it_is_named(squeezenet_file, imagenet,
     tensors = load_file(squeezenet_file)
     publish(tmp_path, monkeypatch, tensors)
     program = tmp_path / "net.py"
-    program.write_text("from torchvision.models import squeezenet1_1 as network\n")
+    program.write_text("from torchvision.models import squeezenet1_1 as network\n", encoding="utf-8")
     network = torchvision.models.squeezenet1_1()
     network.load_state_dict(tensors)
     described = {"labels": "imagenet", "preprocessing": "imagenet", "device": "cpu"}
@@ -105,24 +105,27 @@ def test_squeezenet_answers_alike_however_it_is_named(squeezenet_file, imagenet,
 
 def test_an_exam_on_squeezenet_from_the_shell(squeezenet_file, imagenet, tmp_path, monkeypatch, capsys) -> None:
     """A configuration runs nothing; what the command line names is run, and the report says what was taken."""
-    (tmp_path / "net.py").write_text("from torchvision.models import squeezenet1_1 as network\n")
+    (tmp_path / "net.py").write_text("from torchvision.models import squeezenet1_1 as network\n", encoding="utf-8")
     config = tmp_path / "exam.toml"
     common = f'model = "{squeezenet_file}"\nparts = ["categories"]\nphotographs = ["coffee.png"]\n'
-    config.write_text(f'architecture = "net.py"\n{common}')
+    config.write_text(f'architecture = "net.py"\n{common}', encoding="utf-8")
     status, _, said = say(monkeypatch, capsys, "exam", config, "--out", tmp_path / "no")
     assert status == 2
     assert "exam.toml, line 1: architecture is 'net.py', a program, which no configuration may run" in said
     assert not (tmp_path / "no").exists()
-    config.write_text(f'model_labels = "imagenet"\n{common}[preprocessing]\nmean = [0.485, 0.456, 0.406]\nstd = "x"\n')
+    config.write_text(
+        f'model_labels = "imagenet"\n{common}[preprocessing]\nmean = [0.485, 0.456, 0.406]\nstd = "x"\n',
+        encoding="utf-8",
+    )
     status, _, said = say(monkeypatch, capsys, "exam", config, "--out", tmp_path / "no")
     assert (status, "std is 'x'" in said) == (2, True)
-    config.write_text(f'model_labels = "imagenet"\n{common}')
+    config.write_text(f'model_labels = "imagenet"\n{common}', encoding="utf-8")
     arguments = "exam", config, "--out", tmp_path / "exam", "--architecture", tmp_path / "net.py", *SHELL
     status, _, said = say(monkeypatch, capsys, *arguments)
     assert (status, "give --interpolation" in said) == (2, True)
     status, _, said = say(monkeypatch, capsys, *arguments, "--interpolation", "bilinear")
     assert status == 0, said
-    page = (tmp_path / "exam" / "report.html").read_text()
+    page = (tmp_path / "exam" / "report.html").read_text(encoding="utf-8")
     assert "espresso" in page
     assert "the shorter side to 256 pixels (bilinear, antialiased)" in page
 
@@ -201,8 +204,8 @@ SAID = {"preprocessing": {"mean": 0.5, "std": 0.5, "size": 16, "crop": 1, "inter
 
 def own_program(folder: Path, hidden: int) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "blocks.py").write_text(f"HIDDEN = {hidden}\n")
-    (folder / "net.py").write_text(OWN)
+    (folder / "blocks.py").write_text(f"HIDDEN = {hidden}\n", encoding="utf-8")
+    (folder / "net.py").write_text(OWN, encoding="utf-8")
     return folder / "net.py"
 
 
@@ -237,8 +240,8 @@ def test_a_program_with_its_neighbours(tmp_path, function: str) -> None:
 )
 def test_programs_that_make_no_network(tmp_path, architecture: str, message: str) -> None:
     own_program(tmp_path, 3)
-    (tmp_path / "broken.py").write_text("1 / 0")
-    (tmp_path / "five.py").write_text("def network(): return 5")
+    (tmp_path / "broken.py").write_text("1 / 0", encoding="utf-8")
+    (tmp_path / "five.py").write_text("def network(): return 5", encoding="utf-8")
     with pytest.raises(ModelError, match=message):
         create(architecture.format(tmp_path), 2)
 
@@ -351,14 +354,14 @@ def test_a_preprocessing_file_and_what_it_may_say(own) -> None:
     program, weights = own
     file = weights.with_name("preprocessing.json")
     file.write_text(json.dumps({"mean": [0.1] * 3, "std": 1, "input_size": [3, 16, 24], "crop_pct": 1.0,
-                                "interpolation": "bicubic", "crop_mode": "border"}))  # fmt: skip
+                                "interpolation": "bicubic", "crop_mode": "border"}), encoding="utf-8")  # fmt: skip
     load = functools.partial(snellen.load, weights, architecture=str(program), labels="numbered", device="cpu")
     found = load(preprocessing=file).preprocessing
     assert found == Preprocessing((16, 24), 1.0, "bicubic", (0.1, 0.1, 0.1), (1.0, 1.0, 1.0), "border")
-    file.write_text('{"mean": [0.1, 0.1], "std": 1}')
+    file.write_text('{"mean": [0.1, 0.1], "std": 1}', encoding="utf-8")
     with pytest.raises(InputError, match=r"preprocessing.json: mean "):
         load(preprocessing=file)
-    file.write_text('{"maen": 0.1}')
+    file.write_text('{"maen": 0.1}', encoding="utf-8")
     with pytest.raises(InputError, match=r"preprocessing.json: unknown key 'maen' .*did you mean mean"):
         load(preprocessing=file)
 
@@ -386,7 +389,7 @@ def test_numbers_that_make_no_sense(change, message: str) -> None:
 def test_the_shell_describes_a_model(own, tmp_path, monkeypatch, capsys) -> None:
     """One's own network, its labels and its preprocessing, in one command; and what is wrong, by the option's name."""
     program, weights = own
-    (tmp_path / "labels.txt").write_text("cat\ndog\nfish\n")
+    (tmp_path / "labels.txt").write_text("cat\ndog\nfish\n", encoding="utf-8")
     photo = tmp_path / "photo.png"
     Image.new("RGB", (40, 30), (10, 200, 90)).save(photo)
     ours = ["--mean", "0.5", "--std", "0.5,0.5,0.5", "--size", "16x24", "--crop", "1", "--interpolation", "bicubic"]
@@ -546,7 +549,7 @@ def timm_folder(folder: Path, **changes: object) -> Path:
     merged = config | changes
     if "pretrained_cfg" in changes and isinstance(changes["pretrained_cfg"], dict):
         merged["pretrained_cfg"] = config["pretrained_cfg"] | changes["pretrained_cfg"]
-    (folder / "config.json").write_text(json.dumps(merged))
+    (folder / "config.json").write_text(json.dumps(merged), encoding="utf-8")
     return folder
 
 
@@ -671,13 +674,15 @@ def test_a_strangers_probe_leads_to_no_repository(tmp_path) -> None:
         "model": "hf-hub:stranger/repository", "weights": "0", "preprocessing": plain, "mirrored": False, "kind": "svm",
         "c": 1.0, "labels": ["a", "b"], "dataset": "digits", "data": "0", "format": 2,
     }  # fmt: skip
-    (tmp_path / DESCRIPTION).write_text(json.dumps(description))
+    (tmp_path / DESCRIPTION).write_text(json.dumps(description), encoding="utf-8")
     save_file({"weight": torch.zeros(2, 4), "bias": torch.zeros(2)}, tmp_path / WEIGHTS)
     with pytest.raises(InputError, match=r"learned from hf-hub:stranger/repository, .*give it as `model`"):
         load_probe(tmp_path)
     with pytest.raises(InputError, match="`probe` names its own model"):
         load_probe(tmp_path, model="hf-hub:another/one")
-    (tmp_path / DESCRIPTION).write_text(json.dumps(description | {"preprocessing": plain | {"std": [0] * 3}}))
+    (tmp_path / DESCRIPTION).write_text(
+        json.dumps(description | {"preprocessing": plain | {"std": [0] * 3}}), encoding="utf-8"
+    )
     with pytest.raises(InputError, match=r"probe.json, preprocessing: `std` is 0, 0, 0"):
         load_probe(tmp_path)
 
@@ -777,7 +782,7 @@ def test_a_folder_that_transformers_saved_answers_as_its_own_pipeline(tmp_path, 
 def test_hostile_configurations_of_transformers(tmp_path, change, message: str) -> None:
     pytest.importorskip("transformers")
     config = transformers_folder(tmp_path, vit) / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | change), encoding="utf-8")
     with pytest.raises(ModelError, match=message) as refused:
         resolve(str(tmp_path))
     assert str(refused.value).startswith(str(tmp_path))
@@ -799,7 +804,7 @@ def test_hostile_configurations_of_transformers(tmp_path, change, message: str) 
 def test_processors_that_cannot_be_followed(tmp_path, change, message: str) -> None:
     pytest.importorskip("transformers")
     config = transformers_folder(tmp_path, vit) / "preprocessor_config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | change), encoding="utf-8")
     with pytest.raises(ModelError, match=f"its preprocessor_config.json cannot be followed: .*{message}|{message}"):
         resolve(str(tmp_path))
 

@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     probe = write_probe(home / "toys", lite0)
     with serving(home, "--model", MODEL, "--model", SECOND, "--probe", probe, "--device", "cpu") as running:
         yield running
-    assert (home / "errors.txt").read_text() == ""
+    assert (home / "errors.txt").read_text(encoding="utf-8") == ""
 
 
 @pytest.fixture(scope="module")
@@ -426,7 +426,7 @@ def findings(page: Page) -> list[str]:
     """What axe-core has against the page as it is now; serious and critical alone."""
     axe_core_python = pytest.importorskip("axe_core_python")
     if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text())
+        page.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     # Of what passes nothing is told, so axe need not describe it.
     found = page.evaluate("axe.run(document, { iframes: false, resultTypes: ['violations'] })")
     return [

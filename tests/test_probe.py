@@ -266,23 +266,23 @@ def test_what_is_no_probe(tmp_path: Path, lite0) -> None:
     small = with_size(lite0, 64)
     result = probe(small, str(tmp_path / "d"), features=TORCH)
     save_probe(tmp_path, result.probe, describe_probe(result))
-    said = json.loads((tmp_path / "probe.json").read_text())
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"weights": "0" * 64}))
+    said = json.loads((tmp_path / "probe.json").read_text(encoding="utf-8"))
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"weights": "0" * 64}), encoding="utf-8")
     with pytest.raises(ModelError, match="learned from other weights"):
         load_probe(tmp_path, device="cpu")
     other = said["preprocessing"] | {"interpolation": "bilinear"}
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"preprocessing": other}))
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"preprocessing": other}), encoding="utf-8")
     assert load_probe(tmp_path, device="cpu").preprocessing.interpolation == "bilinear"
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"labels": ["one", "two", "three"]}))
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"labels": ["one", "two", "three"]}), encoding="utf-8")
     with pytest.raises(InputError, match="does not fit its probe.json"):
         load_probe(tmp_path)
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"format": 1}))
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"format": 1}), encoding="utf-8")
     with pytest.raises(InputError, match="format 1 .format 2: train the probe again"):
         load_probe(tmp_path)
-    (tmp_path / "probe.json").write_text(json.dumps(said | {"kind": "forest"}))
+    (tmp_path / "probe.json").write_text(json.dumps(said | {"kind": "forest"}), encoding="utf-8")
     with pytest.raises(InputError, match=r"probe.json: kind is 'forest' \(logistic or svm or ridge\)"):
         load_probe(tmp_path)
-    (tmp_path / "probe.json").write_text("{")
+    (tmp_path / "probe.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="probe.json: not JSON"):
         load_probe(tmp_path)
 
@@ -390,7 +390,7 @@ def test_probe_and_classify(tmp_path: Path, snellen_command) -> None:
     done = snellen_command("probe", tmp_path / "d", "--size", 64, "--engine", "torch", "--out", run)
     assert done.returncode == 0, done.stderr
     assert "mean-per-class accuracy: 1.000 (1.000 to 1.000), n = 4" in done.stdout
-    manifest = json.loads((run / "manifest.json").read_text())
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert all((run / name).is_file() for name in manifest["files"])
     assert {"probe.safetensors", "probe.json", "result.json", "confusion.png"} == set(manifest["files"])
     photograph = tmp_path / "green.png"
@@ -488,7 +488,7 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
-    assert json.loads((tmp_path / "out" / "result.json").read_text())["accuracy"]["n"] == 4
+    assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
 
 
 def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, context: Context) -> None:

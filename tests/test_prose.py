@@ -75,7 +75,7 @@ def test_a_share_and_its_interval_are_of_one_precision() -> None:
 
 
 def test_the_ablations_of_the_report_are_those_that_were_measured() -> None:
-    measured = json.loads((ROOT / "benchmarks" / "results" / "ablations.json").read_text())
+    measured = json.loads((ROOT / "benchmarks" / "results" / "ablations.json").read_text(encoding="utf-8"))
     rows = measured["rows"]
     assert measured["held_out_images"] == HELD_OUT_IMAGES
     assert (rows["base"]["held_out_accuracies"], rows["whole"]["held_out_accuracies"]) == ([BASE], [WHOLE])

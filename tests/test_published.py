@@ -490,7 +490,7 @@ def test_a_long_scan_is_kept_and_found_again(tmp_path: Path, cache: Path, monkey
     assert again.fingerprint == first.fingerprint
     assert list(again.splits["all"].read()) == list(first.splits["all"].read())
     for damaged in ("{", '{"key": 1}', "[]"):
-        kept.write_text(damaged)
+        kept.write_text(damaged, encoding="utf-8")
         archive._open.cache_clear()
         assert open_dataset(str(path)).fingerprint == first.fingerprint
     # Another archive of the same name is another archive.

@@ -32,15 +32,15 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
 
     def fail() -> None:
         with atomic_path(path) as temporary:
-            temporary.write_text("half of the new")
+            temporary.write_text("half of the new", encoding="utf-8")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
     write_text(path, "new")
-    assert path.read_text() == "new"
+    assert path.read_text(encoding="utf-8") == "new"
 
 
 def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_kill_leaves_the_old_file(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         process.send_signal(signal.SIGKILL)
-    assert path.read_text() == "old"
+    assert path.read_text(encoding="utf-8") == "old"
 
 
 def test_files_are_readable_by_others(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_manifest(tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
     write_text(tmp_path / "run" / "part" / "result.json", "{}")
     run.write_manifest(Provenance.collect(model="m", weights="w", data="d", seed=3))
-    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["files"] == ["part/result.json"]
     assert manifest["provenance"]["seed"] == 3
     assert {"python", "snellen", "torch", "timm"} <= set(manifest["provenance"]["versions"])
@@ -336,15 +336,15 @@ def test_no_object_at_all() -> None:
 @pytest.mark.parametrize("kind", ["link", "pipe", "notes"])
 def test_what_bears_the_name_of_a_lock_and_is_none_is_left_alone(tmp_path: Path, kind: str) -> None:
     lock, target = tmp_path / ".snellen.lock", tmp_path / "diary.txt"
-    target.write_text("mine")
+    target.write_text("mine", encoding="utf-8")
     if kind == "link":
         lock.symlink_to(target)
     elif kind == "pipe":
         os.mkfifo(lock)
     else:
-        lock.write_text("mine too")
+        lock.write_text("mine too", encoding="utf-8")
     with pytest.raises(InputError, match=r"\.snellen\.lock: is no lock of ours"), Run(tmp_path):
         pass
-    assert target.read_text() == "mine"
+    assert target.read_text(encoding="utf-8") == "mine"
     assert os.path.lexists(lock)
-    assert kind != "notes" or lock.read_text() == "mine too"
+    assert kind != "notes" or lock.read_text(encoding="utf-8") == "mine too"

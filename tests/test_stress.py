@@ -198,7 +198,7 @@ def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
     assert rows[0]["kept"] == "True"
     write_results(result, tmp_path / "out")
     assert all((tmp_path / "out" / name).stat().st_size > 0 for name in FILES)
-    assert json.loads((tmp_path / "out" / "stress.json").read_text())["photographs"][0]["label"] >= 0
+    assert json.loads((tmp_path / "out" / "stress.json").read_text(encoding="utf-8"))["photographs"][0]["label"] >= 0
     assert stress_files(linear_classifier(3), [str(tmp_path / "bad.png")]).discussion() == ""
     with pytest.raises(InputError, match="2 photographs, 1 originals"):
         stress_files(linear_classifier(3), paths, paths[:1])
@@ -290,7 +290,7 @@ def test_stress_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("stress", tmp_path / "small.png", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "rotation by 30°" in done.stdout
-    manifest = json.loads((out / "manifest.json").read_text())
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert set(manifest["files"]) == FILES
     wrong = snellen_command("stress", photo, "--original", photo, "--original", photo, "--out", out)
     assert wrong.returncode == 2

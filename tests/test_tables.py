@@ -58,7 +58,7 @@ def test_labels_of_a_table_beside_the_images(tmp_path: Path, table: str) -> None
 
 def test_the_column_of_labels_is_asked_for_where_it_is_not_obvious(tmp_path: Path) -> None:
     photographs(tmp_path, ["a.png", "b.png"])
-    (tmp_path / "about.csv").write_text("id,colour,size\na,red,10\nb,blue,9\n")
+    (tmp_path / "about.csv").write_text("id,colour,size\na,red,10\nb,blue,9\n", encoding="utf-8")
     with pytest.raises(
         InputError, match=r"which column is the label\? .*about\.csv has colour, size \(name it by `label`"
     ):
@@ -71,14 +71,18 @@ def test_the_column_of_labels_is_asked_for_where_it_is_not_obvious(tmp_path: Pat
 
 def test_metadata_in_each_split_and_a_competition(tmp_path: Path) -> None:
     photographs(tmp_path / "hub", ["train/a.png", "train/b.png", "test/a.png"])
-    (tmp_path / "hub" / "train" / "metadata.csv").write_text("file_name,label\na.png,cat\nb.png,dog\n")
-    (tmp_path / "hub" / "test" / "metadata.csv").write_text("file_name,label\na.png,dog\n")
+    (tmp_path / "hub" / "train" / "metadata.csv").write_text(
+        "file_name,label\na.png,cat\nb.png,dog\n", encoding="utf-8"
+    )
+    (tmp_path / "hub" / "test" / "metadata.csv").write_text("file_name,label\na.png,dog\n", encoding="utf-8")
     assert said(tmp_path / "hub") == {"train/a.png": "cat", "train/b.png": "dog", "test/a.png": "dog"}
     assert list(open_dataset(str(tmp_path / "hub")).splits) == ["train", "test"]
     # The dog breeds of a competition: labels of the training images only, and a made-up submission of the others.
     photographs(tmp_path / "kaggle", [*(f"train/{n}.png" for n in range(6)), "test/7.png"])
-    (tmp_path / "kaggle" / "labels.csv").write_text("id,breed\n" + "".join(f"{n},b{n % 2}\n" for n in range(6)))
-    (tmp_path / "kaggle" / "sample_submission.csv").write_text("id,b0,b1\n7,0.5,0.5\n")
+    (tmp_path / "kaggle" / "labels.csv").write_text(
+        "id,breed\n" + "".join(f"{n},b{n % 2}\n" for n in range(6)), encoding="utf-8"
+    )
+    (tmp_path / "kaggle" / "sample_submission.csv").write_text("id,b0,b1\n7,0.5,0.5\n", encoding="utf-8")
     split = train_test(open_dataset(str(tmp_path / "kaggle")))
     assert (len(split.train), len(split.test), list(split.labels)) == (4, 2, ["b0", "b1"])
     assert "1 of 1 images of the split test have no label and are left out." in split.description
@@ -87,11 +91,11 @@ def test_metadata_in_each_split_and_a_competition(tmp_path: Path) -> None:
 def test_a_column_of_splits_and_one_of_groups(tmp_path: Path) -> None:
     photographs(tmp_path, [f"{n}.png" for n in range(8)])
     rows = [f"{n}.png,{'ab'[n % 2]},{'train' if n < 6 else 'test'},dog{n // 2}" for n in range(8)]
-    (tmp_path / "all.csv").write_text("\n".join(["file_name,label,split,animal", *rows]))
+    (tmp_path / "all.csv").write_text("\n".join(["file_name,label,split,animal", *rows]), encoding="utf-8")
     split = train_test(open_dataset(str(tmp_path)))
     assert (split.train.names(), split.test.names()) == ([f"{n}.png" for n in range(6)], ["6.png", "7.png"])
     (tmp_path / "all.csv").write_text(
-        "\n".join(row.replace(",split", ",part") for row in ["file_name,label,split,animal", *rows])
+        "\n".join(row.replace(",split", ",part") for row in ["file_name,label,split,animal", *rows]), encoding="utf-8"
     )
     split = train_test(open_dataset(str(tmp_path), group="animal"))
     assert not set(split.train.column("animal")) & set(split.test.column("animal"))
@@ -109,7 +113,7 @@ def test_a_column_of_splits_and_one_of_groups(tmp_path: Path) -> None:
 )
 def test_tables_that_are_none(tmp_path: Path, name: str, text: str, message: str) -> None:
     photographs(tmp_path, ["a.png"])
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         open_dataset(str(tmp_path))
     (tmp_path / name).write_bytes(b"\xff\xfe\x00")
@@ -119,14 +123,14 @@ def test_tables_that_are_none(tmp_path: Path, name: str, text: str, message: str
 
 def test_a_table_that_names_no_image_changes_nothing(tmp_path: Path) -> None:
     photographs(tmp_path, ["cat/1.png", "dog/1.png"])
-    (tmp_path / "costs.csv").write_text("what,how much\nfood,3\n")
+    (tmp_path / "costs.csv").write_text("what,how much\nfood,3\n", encoding="utf-8")
     assert list(open_dataset(str(tmp_path)).labels) == ["cat", "dog"]
 
 
 def test_two_tables_are_refused(tmp_path: Path) -> None:
     photographs(tmp_path, ["a.png"])
     for name in ("one.csv", "two.csv"):
-        (tmp_path / name).write_text("id,label\na,cat\n")
+        (tmp_path / name).write_text("id,label\na,cat\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"2 tables name its images: one\.csv, two\.csv"):
         open_dataset(str(tmp_path))
 
@@ -244,7 +248,7 @@ def test_webdataset_shards(tmp_path: Path) -> None:
     assert split.train.targets().tolist() == [0, 1] * 3
     assert [example.name for example in split.test.read()] == ["006.png"]
     assert [example.source for _, example in found.read(2, 5)] == IMAGES[2:5]
-    (tmp_path / "classnames.txt").write_text("cat\ndog\ncow\n")
+    (tmp_path / "classnames.txt").write_text("cat\ndog\ncow\n", encoding="utf-8")
     assert list(open_dataset(str(tmp_path)).labels) == ["cat", "dog"]
     shard(tmp_path / "one.tar.gz", [(f"{n}", IMAGES[n], "ab"[n % 2]) for n in range(6)], "w:gz")
     assert list(open_dataset(str(tmp_path / "one.tar.gz")).labels) == ["a", "b"]
@@ -253,7 +257,7 @@ def test_webdataset_shards(tmp_path: Path) -> None:
 def test_the_command_line_names_the_column(tmp_path: Path, monkeypatch, capsys) -> None:
     photographs(tmp_path, [f"{n}.png" for n in range(8)])
     rows = "".join(f"{n},{'ab'[n % 2]},{n}\n" for n in range(8))
-    (tmp_path / "all.csv").write_text("id,kind,age\n" + rows)
+    (tmp_path / "all.csv").write_text("id,kind,age\n" + rows, encoding="utf-8")
     for options, message in (
         ([], "which column is the label? all.csv has kind, age (name it by --label)"),
         (["--label", "sort"], "no column 'sort'"),
@@ -270,7 +274,7 @@ def test_fingerprints_hold_the_labels(tmp_path: Path) -> None:
     photographs(tmp_path, ["a.png", "b.png"])
     prints = set()
     for text in ("id,label\na,x\nb,y\n", "id,label\na,y\nb,x\n", "id,label\na,x\nb,x\n"):
-        (tmp_path / "t.csv").write_text(text)
+        (tmp_path / "t.csv").write_text(text, encoding="utf-8")
         prints.add(open_dataset(str(tmp_path)).fingerprint)
     assert len(prints) == 3
     assert np.array_equal(open_dataset(str(tmp_path)).splits["all"].targets(), [0, 0])

@@ -175,7 +175,7 @@ def test_networks_that_cannot_be_made(architecture: str, message: str) -> None:
 )
 def test_network_files_with_mistakes(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "net.py"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match=message):
         create(str(path), 10)
 
@@ -220,7 +220,7 @@ def test_shipped_recipes() -> None:
 )
 def test_recipes_with_mistakes(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_recipe(str(path))
 
@@ -741,7 +741,8 @@ def test_dropout_is_resumed_too(digits, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(
         "from torch import nn\n"
         "def network(classes):\n"
-        "    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, classes))\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, classes))\n",
+        encoding="utf-8",
     )
     tiny = dataclasses.replace(TINY, network=str(tmp_path / "net.py"), initialisation="own")
     train(digits, tiny, out=tmp_path / "whole", device="cpu")
@@ -756,7 +757,9 @@ def test_dropout_is_resumed_too(digits, tmp_path: Path) -> None:
         snellen.load(str(tmp_path / "cut"))
     loaded = snellen.load(str(tmp_path / "cut"), architecture=str(tmp_path / "net.py"), device="cpu")
     assert evaluate(loaded, digits.test) == result.test
-    (tmp_path / "net.py").write_text((tmp_path / "net.py").read_text().replace("0.5", "0.4"))
+    (tmp_path / "net.py").write_text(
+        (tmp_path / "net.py").read_text(encoding="utf-8").replace("0.5", "0.4"), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="was begun with network file"):
         train(digits, tiny, out=tmp_path / "cut", device="cpu", resume=True)
 
@@ -911,7 +914,7 @@ def test_progress_of_several_seeds(digits, tmp_path: Path) -> None:
 def test_several_seeds(tmp_path: Path) -> None:
     tiny = dataclasses.replace(TINY, epochs=1)
     trained = snellen.train_seeds("digits", tiny, out=str(tmp_path), seeds=range(3), device="cpu")
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     shares = [one.result.test.accuracy.share for one in trained]
     assert metrics["test_accuracy"] == pytest.approx(np.mean(shares))
     assert metrics["test_accuracy_deviation"] == pytest.approx(np.std(shares, ddof=1))
@@ -1073,18 +1076,18 @@ def test_results_that_cannot_be_read(tmp_path: Path) -> None:
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
     ):
-        (tmp_path / "metrics.json").write_text(text)
+        (tmp_path / "metrics.json").write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=f"metrics.json.* {message}"):
             read_results(tmp_path)
 
 
 def test_a_summary_that_names_itself_is_refused(tmp_path: Path) -> None:
     run = {"seed": 0, "folder": ".", "test_accuracy": 0.5}
-    (tmp_path / "metrics.json").write_text(json.dumps({"runs": [run]}))
+    (tmp_path / "metrics.json").write_text(json.dumps({"runs": [run]}), encoding="utf-8")
     with pytest.raises(InputError, match="seed-0: no finished training run"):
         read_results(tmp_path)
     (tmp_path / "seed-0").mkdir()
-    (tmp_path / "seed-0" / "metrics.json").write_text(json.dumps({"runs": [run]}))
+    (tmp_path / "seed-0" / "metrics.json").write_text(json.dumps({"runs": [run]}), encoding="utf-8")
     with pytest.raises(InputError, match="seed-0/metrics.json: lacks data"):
         read_results(tmp_path)
 
@@ -1129,7 +1132,7 @@ def test_command(snellen_command, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "Test accuracy is " in done.stdout
     assert "epoch 1: loss " in done.stderr
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["test_accuracy_interval"][0] < metrics["test_accuracy"] < metrics["test_accuracy_interval"][1]
     assert metrics["provenance"]["command"].startswith("snellen train digits")
     Image.new("RGB", (20, 20)).save(tmp_path / "black.png")
@@ -1257,4 +1260,4 @@ def test_results_survive_json(digits, tmp_path: Path) -> None:
     write_result(tmp_path / "copy", result)
     assert read_results(tmp_path / "copy") == [result]
     write_summary(tmp_path, [result])
-    assert json.loads((tmp_path / "metrics.json").read_text())["test_accuracy_deviation"] is None
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["test_accuracy_deviation"] is None

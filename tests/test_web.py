@@ -56,7 +56,9 @@ def write_probe(folder: Path, network: snellen.Classifier) -> Path:
         MODEL, network.digest, network.preprocessing, False, "logistic", 1.0, ("cat", "cup", "rocket"), "toys", "0" * 16
     )
     save_probe(folder, probe, description)
-    (folder / "result.json").write_text(json.dumps({"discussion": ["Mean-per-class accuracy is 0.333, n = 30."]}))
+    (folder / "result.json").write_text(
+        json.dumps({"discussion": ["Mean-per-class accuracy is 0.333, n = 30."]}), encoding="utf-8"
+    )
     Image.new("RGB", (40, 30), "white").save(folder / "confusion.png")
     return folder
 
@@ -193,17 +195,17 @@ def test_of_too_much_the_oldest_are_swept_before_anything_more_comes(tmp_path: P
 
 def test_classify_says_what_the_command_line_says(state: AppState, lite0) -> None:
     shown, folder = answered(state, "classify", COFFEE, categories=4)
-    said = json.loads((folder / "result.json").read_text())
+    said = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     (expected,) = snellen.classify(lite0, [COFFEE], 4)
     assert said["results"] == [to_plain(expected) | {"image": "coffee.png"}]
     assert said["provenance"]["command"] == f"snellen classify coffee.png -k 4 --model {MODEL}"
     assert shown.headline.startswith(f"{expected.top.label}, ")
-    assert str(state.folder.path) not in (folder / "result.json").read_text()
+    assert str(state.folder.path) not in (folder / "result.json").read_text(encoding="utf-8")
 
 
 def test_features_draws_fifteen_maps_and_the_heat_map_first(state: AppState, small: Path) -> None:
     shown, folder = answered(state, "features", small)
-    said = json.loads((folder / "result.json").read_text())
+    said = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     assert len(said["maps"]) == 15
     assert said["image"] == "small.png"
     heat, maps, prose = shown.blocks
@@ -216,7 +218,7 @@ def test_features_draws_fifteen_maps_and_the_heat_map_first(state: AppState, sma
 def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) -> None:
     question = asked(state, "attack", COFFEE)
     *steps, shown = TABS["attack"].plan(question).work
-    (said,) = json.loads((question.folder / "result.json").read_text())["attacks"]
+    (said,) = json.loads((question.folder / "result.json").read_text(encoding="utf-8"))["attacks"]
     file = question.folder / attack.ADVERSARIAL
     criterion = Criterion(said["label"]["index"], 812)
     verdict, norm = verify(lite0, file, np.asarray(snellen.read_image(COFFEE)), criterion, "image")
@@ -233,7 +235,7 @@ def test_the_attacked_file_is_the_one_that_was_measured(state: AppState, lite0) 
 def test_a_curve_over_epsilon_is_of_attacks_that_were_made(state: AppState, lite0, small: Path) -> None:
     question = asked(state, "attack", small, curve=True, steps=4)
     *steps, shown = TABS["attack"].plan(question).work
-    said = json.loads((question.folder / "result.json").read_text())["curve"]
+    said = json.loads((question.folder / "result.json").read_text(encoding="utf-8"))["curve"]
     (curves,) = [block for block in shown.blocks if isinstance(block, Curves)]
     attacked, noise = curves.curves
     assert [point.x for point in attacked.points] == [1, 2, 4, 8, 16] == [one["epsilon"] for one in said]
@@ -354,7 +356,7 @@ def test_stress_says_what_the_capability_says(small: Path, tmp_path: Path) -> No
     number = state.photographs.add(small.read_bytes(), small.name).number
     question = asked(state, "stress", attacked, original=number)
     *steps, shown = TABS["stress"].plan(question).work
-    said = json.loads((question.folder / "result.json").read_text())["examination"]
+    said = json.loads((question.folder / "result.json").read_text(encoding="utf-8"))["examination"]
     expected = stress_pair(classifier, *(Photo(path.name, snellen.read_image(path)) for path in (attacked, small)))
     for found, wanted in zip([*said["photographs"], *said["originals"]], to_plain(expected), strict=True):
         assert [one["top"]["index"] for one in found["outcomes"]] == [one["top"]["index"] for one in wanted["outcomes"]]
@@ -367,7 +369,7 @@ def test_stress_says_what_the_capability_says(small: Path, tmp_path: Path) -> No
     filled = [len(step.blocks[0].lines) for step in steps if step.blocks]
     assert filled[0] == 1
     assert filled == sorted(filled)
-    assert str(state.folder.path) not in (question.folder / "result.json").read_text()
+    assert str(state.folder.path) not in (question.folder / "result.json").read_text(encoding="utf-8")
 
 
 def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path) -> None:
@@ -395,10 +397,12 @@ def test_a_model_is_scored_on_what_photographs_are_said_to_show(state: AppState)
     assert (folder / shown.files[0]).is_file()
     rates = next(block for block in shown.blocks if isinstance(block, Counts))
     assert [(one.count, one.of) for one in rates.counts] == [(1, 2), (1, 2)]
-    assert str(folder) not in (folder / shown.files[0]).read_text()
+    assert str(folder) not in (folder / shown.files[0]).read_text(encoding="utf-8")
     # What its command reads, beside the photographs.
     assert "metadata.csv" in shown.files
-    assert (folder / "metadata.csv").read_text() == "file_name,label\ncoffee.png,espresso\nchelsea.png,space shuttle\n"
+    assert (folder / "metadata.csv").read_text(
+        encoding="utf-8"
+    ) == "file_name,label\ncoffee.png,espresso\nchelsea.png,space shuttle\n"
     assert shown.command == f"snellen evaluate photographs --match-by name --model {MODEL}"
     assert [block.title for block in shown.blocks if isinstance(block, Picture)] == [
         "Classes",
@@ -624,7 +628,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     assert not running.folder.exists()
     # Nor does it leave anything where it was started.
     assert list((home / "work").iterdir()) == []
-    assert (home / "errors.txt").read_text() == ""
+    assert (home / "errors.txt").read_text(encoding="utf-8") == ""
 
 
 def answer_of(
@@ -948,7 +952,7 @@ def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(load, "serving", page)
     monkeypatch.setattr(load, "enlarged_photograph", lambda *_: large.getvalue())
     load.main(["--clients", "4", "--minutes", "0.1", "--out", str(tmp_path / "load.json")])
-    result = json.loads((tmp_path / "load.json").read_text())
+    result = json.loads((tmp_path / "load.json").read_text(encoding="utf-8"))
     assert sum(one["asked"] for one in result["requests"].values()) >= 4
     assert not [status for status in result["statuses"] if status.startswith("5")]
 
@@ -1019,7 +1023,7 @@ def test_behind_a_proxy_with_a_password(tmp_path: Path, monkeypatch) -> None:
         _, headers, _ = answer_of(running, "/", **known)
         assert "frame-ancestors https://huggingface.co" in headers["content-security-policy"]
     # With a password there is nothing to warn of.
-    assert (tmp_path / "errors.txt").read_text() == ""
+    assert (tmp_path / "errors.txt").read_text(encoding="utf-8") == ""
 
 
 @needs_server
@@ -1028,6 +1032,6 @@ def test_a_public_page_is_served_with_a_warning(tmp_path: Path) -> None:
 
     with serving(tmp_path, "--model", MODEL, "--host", "0.0.0.0") as running:
         assert running.url.startswith("http://127.0.0.1:")
-    assert (
-        "there is no password, and nothing is encrypted; --auth asks for one" in (tmp_path / "errors.txt").read_text()
+    assert "there is no password, and nothing is encrypted; --auth asks for one" in (tmp_path / "errors.txt").read_text(
+        encoding="utf-8"
     )

@@ -90,7 +90,7 @@ def fuzz(
 def _read_state(path: Path, seed: int, files: int) -> dict[str, SuccessRates]:
     if not path.is_file():
         return {}
-    values: dict[str, Any] = json.loads(path.read_text())
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if (values["seed"], values["files"]) != (seed, files):
         sys.exit(f"{path}: was begun with seed {values['seed']} and {values['files']} files; delete it to begin again")
     return {name: SuccessRates(**account) for name, account in values["accounts"].items()}
@@ -189,7 +189,7 @@ def _quietly_limited() -> float:
     faulthandler.disable()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
     most = pages * resource.getpagesize() + (MEBIBYTES << 20)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     return _peak()

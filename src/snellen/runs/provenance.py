@@ -89,7 +89,7 @@ def hardware() -> str:
     """
     model = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
-        lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+        lines = (line.partition(":") for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines())
         facts = {key.strip(): value.strip() for key, _, value in lines}
         model = facts.get("model name", model)
         if {"cpu family", "model"} <= facts.keys():
