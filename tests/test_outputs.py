@@ -4,6 +4,7 @@ obeys it."""
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
