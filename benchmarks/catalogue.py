@@ -608,7 +608,7 @@ BENCHMARKS = (
         lambda result: f"{result['images']} photographs, five severities",
         _corruptions,
         (Goal("times imagecorruptions", lambda result: result["times_imagecorruptions"], 3),),
-        peers=("imagecorruptions==1.1.2", "opencv-python-headless", "numba", "llvmlite"),
+        peers=("imagecorruptions==1.1.2", "opencv-python-headless", "numba", "llvmlite", "setuptools<81"),
     ),
     Benchmark(
         "robustness",
