@@ -64,7 +64,7 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
     text = ""
     if known and not wrong:
         answers = "Each answer" if len(known) == len(results) else "Each answer to a photograph with a label"
-        text = f"{answers} is the class that was named for the photograph beforehand. "
+        text = f"{answers} is the class that its photograph was said to show. "
     elif known:
         mistakes = listed(
             [f"{stem(one.image)} is taken for {with_article(plain(one.top.label))}" for _, one in wrong[:3]]
@@ -172,11 +172,12 @@ def excites(feature: FeatureMap) -> str:
     """What excites a channel on this photograph, in one sentence, as far as a single cue tells."""
     if feature.high <= feature.low:
         return "The same everywhere: nothing on this photograph moves it."
+    where = "" if feature.brightest == "here and there" else f"; strongest {feature.brightest}"
     if feature.cue_correlation >= READABLE:
-        return f"{sentence(feature.cue)}; strongest {feature.brightest}."
+        return f"{sentence(feature.cue)}{where}."
     if feature.cue_correlation >= _PARTLY:
-        return f"Partly {feature.cue}; strongest {feature.brightest}."
-    return f"Unreadable by these cues; strongest {feature.brightest}."
+        return f"Partly {feature.cue}{where}."
+    return f"Unreadable by these cues{where}."
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
@@ -222,6 +223,7 @@ def _count_readable(count: int, of: int) -> str:
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
+_CAPS = {"ReLU6": 6.0}
 
 
 def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
@@ -241,7 +243,20 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
         f"each of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are "
-        f"{zero}{silent}."
+        f"{zero}{silent}.{_at_the_cap(layer, maps)}"
+    )
+
+
+def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """How many of the maps shown reach the most that the activation lets through, where it has a most."""
+    most = _CAPS.get(layer.kind)
+    reach = 0 if most is None else sum(one.high >= most for one in maps)
+    if not reach:
+        return ""
+    reaches = "reaches" if reach == 1 else "reach"
+    return (
+        f" {sentence(word(reach))} of those shown {reaches} {most:g}, the most that {layer.kind} lets through: of what "
+        "lies there, none is known to excite it more."
     )
 
 
@@ -266,7 +281,7 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
             f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
         )
     left = [one for one in maps if one.cue_correlation < READABLE]
-    rest = f"; {_channels(left)} {'stays' if len(left) == 1 else 'stay'} unread" if left else ""
+    rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
 
 
@@ -293,8 +308,8 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
         reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
     if last.concentration > 1:
         reasons.append(
-            f"the answer is spread out, with half of all support for {plain(result.top.label)} on "
-            f"{last.concentration} of {last.channels} channels, of which a figure shows a few"
+            f"half of all support for {plain(result.top.label)} lies on {last.concentration} of {last.channels} "
+            "channels, of which a figure shows a few"
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(

@@ -23,7 +23,7 @@ from snellen.inspect.discussion import (
     excites,
     headline_of_maps,
 )
-from snellen.inspect.feature_maps import FeatureMaps, feature_maps
+from snellen.inspect.feature_maps import BANDS, FeatureMaps, feature_maps
 from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
@@ -207,7 +207,9 @@ def _which(context: Context) -> str:
     layers = (
         f"The layers are those that were asked for ({', '.join(context.features.layers)})"
         if context.features.layers
-        else "One forward pass reads a layer from early in the network, one from the middle and one from near its end"
+        else "One forward pass reads a layer from the first fifth of the network, one from its middle, between "
+        f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way, where maps are large enough to show shapes, and one from "
+        "its last fifth"
     )
     channels = (
         f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
