@@ -114,7 +114,9 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         Table(
             ("class", "accuracy", "n"),
             [(label.replace("_", " "), f"{rate.share:.3f}", str(rate.n)) for label, rate in result.hardest(_HARDEST)],
-            f"The {min(_HARDEST, len(result.labels))} classes with the lowest accuracy; result.json has all.",
+            "The classes, those with the lowest accuracy first."
+            if len(result.labels) <= _HARDEST
+            else f"The {_HARDEST} classes with the lowest accuracy of {len(result.labels)}; result.json has all.",
         ),
     ]
     if CONFUSED in files:
