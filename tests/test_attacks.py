@@ -133,7 +133,9 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     hits = [met("a", 1e-6, 0.1, 0.95, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
     assert "It ends with more than the attack above on a (95% against 90%) and b (91% against 90%)." in said
-    assert "It ends with more" not in discuss_rule([(hits[0], hits[1])], 40, 1.0)[0]
+    alike = met("f", 1e-6, 0.902, success=True)
+    for strong_one, update in ((hits[0], hits[1]), (above, alike)):
+        assert "It ends with more" not in discuss_rule([(strong_one, update)], 40, 1.0)[0]
     assert "It works on both, in three to four gradients, where the attack above takes two." in said
     assert "P begins at 1\u00a0·\u00a010⁻⁶. Where the gradient is steepest it is 900,000 times as long" in why
     overshot = met("c", 1e-6, 1e-3, 1e-4, 2e-4, 3e-4)

@@ -68,9 +68,9 @@ def headline(attacks: Sequence[AttackResult]) -> str:
 
 
 def _how_many(count: int, of: int) -> str:
-    """``All four photographs are``, ``Three of four photographs are``."""
+    """``All four photographs are``, ``Both photographs are``, ``Three of four photographs are``."""
     if 1 < count == of:
-        return f"All {word(of)} photographs are"
+        return f"{'Both' if of == 2 else f'All {word(of)}'} photographs are"
     return f"{sentence(how_many(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
 
 
@@ -256,6 +256,8 @@ def _surer(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[str]:
         and strong.attacked.target is not None
         and rule.attacked.success
         and rule.attacked.target > strong.attacked.target
+        # What is written alike is no difference to speak of.
+        and share(rule.attacked.target) != share(strong.attacked.target)
     ]
     return [f"It ends with more than the attack above on {listed(surer)}."] if surer else []
 
