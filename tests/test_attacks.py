@@ -102,7 +102,7 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert len(stalled.curve) == 10
     assert stalled.curve[0].probability == pytest.approx(probability.item(), rel=1e-3)
     assert stalled.curve[0].gradient_norm == pytest.approx(gradient.norm().item(), rel=1e-3)
-    assert "That is the stall." in discuss_stall([stalled], 1000.0)
+    assert "steps would pass before most values of an 8-bit file change" in discuss_stall([stalled], 1000.0)
     assert "here it does not stall" in discuss_stall([stalled], 1e20)
     strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=10))
     assert strong.curve[0].gradient_norm == pytest.approx(stalled.curve[0].gradient_norm, rel=1e-3)
@@ -124,7 +124,7 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=2))
 
     def met(name: str, *probabilities: float, success: bool = False, steepest: float = 8.0) -> AttackResult:
-        verdict = dataclasses.replace(strong.attacked, success=success)
+        verdict = dataclasses.replace(strong.attacked, success=success, target=probabilities[-1])
         norms = [steepest * p for p in probabilities]
         curve = tuple(CurvePoint(*one) for one in zip(probabilities, norms, strict=True))
         return dataclasses.replace(strong, name=f"{name}.png", attacked=verdict, curve=curve)
@@ -132,6 +132,10 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     above = met("any", 1e-6, 0.9, success=True)
     hits = [met("a", 1e-6, 0.1, 0.95, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
+    assert "It ends with more than the attack above on a (95% against 90%) and b (91% against 90%)." in said
+    alike = met("f", 1e-6, 0.902, success=True)
+    for strong_one, update in ((hits[0], hits[1]), (above, alike)):
+        assert "It ends with more" not in discuss_rule([(strong_one, update)], 40, 1.0)[0]
     assert "It works on both, in three to four gradients, where the attack above takes two." in said
     assert "P begins at 1\u00a0·\u00a010⁻⁶. Where the gradient is steepest it is 900,000 times as long" in why
     overshot = met("c", 1e-6, 1e-3, 1e-4, 2e-4, 3e-4)
@@ -774,3 +778,13 @@ def test_peppers_are_a_space_shuttle_to_timm_and_pillow(snellen_command, peppers
         assert network(transform(attacked.convert("RGB"))[None]).argmax() == 812
     with Image.open(peppers) as original, Image.open(out / "adversarial.png") as attacked:
         assert norm(np.asarray(attacked), np.asarray(original)) <= 4
+
+
+def test_only_where_an_attack_failed_is_it_said_that_failure_proves_nothing() -> None:
+    done = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
+    succeeded, failed = (
+        dataclasses.replace(done, attacked=dataclasses.replace(done.attacked, success=success), reason=None)
+        for success in (True, False)
+    )
+    assert "a failed attack" not in succeeded.discussion()
+    assert "a failed attack does not prove" in failed.discussion()

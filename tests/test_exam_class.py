@@ -310,6 +310,12 @@ def test_a_class_in_one_command(taken) -> None:
         (folder / "out" / name / "attack" / "answer.json").read_text(encoding="utf-8") for name in ("ada", "copy")
     ]
     assert answers[0] == answers[1]
+    # The assignment's own update stands beside the search in the attack's table.
+    (table, *_) = (block for block in json.loads(answers[0])["answer"]["blocks"] if block["kind"] == "table")
+    rules = json.loads((folder / "out" / "ada" / "attack" / "rule.json").read_text(encoding="utf-8"))["attacks"]
+    assert [row[-2:] for row in table["rows"]] == [
+        [f"{rule['attacked']['target']:.4f}", str(rule["gradients"])] for rule in rules
+    ]
     contents = json.loads((folder / "out" / "ada" / "contents.json").read_text(encoding="utf-8"))
     assert len(contents["photographs"]) == 3
     assert all((folder / "out" / "ada" / copy).is_file() for copy in contents["photographs"].values())

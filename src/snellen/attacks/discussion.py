@@ -12,10 +12,13 @@ from snellen.attacks.success_rates import AttackSummary
 from snellen.data.preprocessing import Preprocessing
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
-_LIMITS = (
-    "This is a white-box attack on one network: it does not say how another network would see these files, and a "
-    "failed attack does not prove that no noise within the bound would do."
-)
+
+def _limits(some_failed: bool) -> str:
+    """What attacks on one network do not prove; of failed ones only where there are any."""
+    failed = ", and a failed attack does not prove that no noise within the bound would do" if some_failed else ""
+    return (
+        f"This is a white-box attack on one network: it does not say how another network would see these files{failed}."
+    )
 
 
 def discuss_attack(attack: AttackResult) -> str:
@@ -40,7 +43,7 @@ def discuss_attack(attack: AttackResult) -> str:
             f"Under transforms that the attack did not see, {successes} of {draws} draws still meet the criterion, of "
             f"the plain attack's {unaware}."
         )
-    return " ".join([*sentences, _LIMITS])
+    return " ".join([*sentences, _limits(not attack.attacked.success)])
 
 
 def discuss_attacks(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> list[str]:
@@ -50,7 +53,8 @@ def discuss_attacks(attacks: Sequence[AttackResult], preprocessing: Preprocessin
         attacks: of the photographs' own pixels.
         preprocessing: the attacked network's, whose crop is all that has a gradient.
     """
-    return [_found(attacks), *_trouble(attacks), _why(attacks, preprocessing), _LIMITS]
+    some_failed = not all(one.attacked.success for one in attacks)
+    return [_found(attacks), *_trouble(attacks), _why(attacks, preprocessing), _limits(some_failed)]
 
 
 def headline(attacks: Sequence[AttackResult]) -> str:
@@ -58,15 +62,15 @@ def headline(attacks: Sequence[AttackResult]) -> str:
     hit, by_chance = (sum(getattr(one, of).success for one in attacks) for of in ("attacked", "control"))
     return (
         f"{_how_many(hit, len(attacks))} {_wanted(attacks)} after a change of at most "
-        f"{max(one.norm for one in attacks)}/255; random noise of that size does it to "
+        f"{max(one.norm for one in attacks)}/255; one draw of random noise of that size does it to "
         f"{how_many(by_chance)}"
     )
 
 
 def _how_many(count: int, of: int) -> str:
-    """``All four photographs are``, ``Three of four photographs are``."""
+    """``All four photographs are``, ``Both photographs are``, ``Three of four photographs are``."""
     if 1 < count == of:
-        return f"All {word(of)} photographs are"
+        return f"{'Both' if of == 2 else f'All {word(of)}'} photographs are"
     return f"{sentence(how_many(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
 
 
@@ -88,11 +92,12 @@ def _found(attacks: Sequence[AttackResult]) -> str:
 
 
 def _control(attacks: Sequence[AttackResult]) -> str:
-    hits, moved = (sum(getattr(one.control, key) for one in attacks) for key in ("success", "changed"))
+    hits = sum(one.control.success for one in attacks)
     if hits:
-        return f"But random noise of the same size does that to {word(hits)} of them too: not all is the attack's."
-    beside = f", though it moves {word(moved)} to yet another class" if moved else ""
-    return f"Random noise of the same size never does that{beside}: what counts is the noise's direction, not its size."
+        return (
+            f"But one draw of random noise of that size does so to {word(hits)} of them too: not all is the attack's."
+        )
+    return "One draw of random noise of that size did so to none: size alone is not enough."
 
 
 def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
@@ -121,8 +126,8 @@ def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
     values = max(3 * (rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
     return (
         f"Why so little is enough: the gradient says of each value inside the crop, up to {_large(values)}, whether to "
-        "go up or down, and the network is close to linear over so short a way, so that steps too small to see add up "
-        "in one logit (Goodfellow et al., arXiv 1412.6572); random steps of the same size cancel."
+        "go up or down; if the network is close to linear over so short a way, steps too small to see add up in one "
+        "logit (Goodfellow et al., arXiv 1412.6572), where random steps of the same size cancel."
     )
 
 
@@ -155,7 +160,8 @@ def discuss(summary: AttackSummary) -> str:
             f"Kept apart: {counted(wrong.n, 'photograph')} wrong before any attack, of which {wrong.success} "
             f"{'meets' if wrong.n == 1 else 'meet'} the criterion."
         )
-    return " ".join([*sentences, _LIMITS])
+    some_failed = any(rates.success.count < rates.success.n for rates in (correct, wrong))
+    return " ".join([*sentences, _limits(some_failed)])
 
 
 def _half(summary: AttackSummary) -> str:
@@ -220,7 +226,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     missed = [rule for _, rule in pairs if not rule.attacked.success]
     before = (
         f"The assignment's update was given at most {most} gradients on each photograph, with a lambda that "
-        "backtracking finds: it begins so large that a mean value moves by the whole bound, grows where P(y_fool) "
+        "backtracking finds: it starts where the mean step is the whole bound, grows where P(y_fool) "
         "has risen, and is halved where it has not."
     )
     found = []
@@ -228,6 +234,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
         which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
         found.append(f"It works on {which}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}.")
+        found += _surer(pairs)
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
@@ -238,6 +245,21 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
     """What the strong attack takes where the update works."""
     both = [strong for strong, rule in pairs if rule.attacked.success and strong.attacked.success]
     return f", where the attack above takes {_range([len(one.curve) for one in both])}" if both else ""
+
+
+def _surer(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[str]:
+    """Where the update's file has more of the target's probability than the strong attack's, where any has."""
+    surer = [
+        f"{stem(rule.name)} ({share(rule.attacked.target)} against {share(strong.attacked.target)})"
+        for strong, rule in pairs
+        if rule.attacked.target is not None
+        and strong.attacked.target is not None
+        and rule.attacked.success
+        and rule.attacked.target > strong.attacked.target
+        # What is written alike is no difference to speak of.
+        and share(rule.attacked.target) != share(strong.attacked.target)
+    ]
+    return [f"It ends with more than the attack above on {listed(surer)}."] if surer else []
 
 
 def _range(counts: Sequence[int]) -> str:
@@ -296,7 +318,7 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
     return (
         f"{why} A constant lambda of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
         f"(root mean square){where}: {_between([_HALF_A_LEVEL / max(one, _TINY) for one in stalling], _roughly)} such "
-        "steps would pass before most values of an 8-bit file change at all. That is the stall."
+        "steps would pass before most values of an 8-bit file change at all."
     )
 
 

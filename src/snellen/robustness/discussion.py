@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from math import isfinite
 from statistics import mean
 
+from PIL import Image
+
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
-from snellen.prose import counted, how_many, listed, share, stem, word
+from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.spectrum import CUTOFF
 from snellen.robustness.stress import Outcome, StressPair, StressResult
 
 _FEW = 6
 """Up to so many photographs are named one by one; more are counted."""
+_MOST_CASES = 4
+"""Attacks that are gone through one by one."""
 _TELLING = 0.05
 """By how much the shares that are left of two attacks' noise must differ, for it to be said."""
 _RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
@@ -36,16 +40,16 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
     paragraphs = []
     if attacked:
         made = [pair for pair in pairs if pair[0].attacked]
-        paragraphs += [_what_undid(made), _why(made), _survival(attacked)]
+        paragraphs += [_what_undid(made), _cases(made), _why(made), _survival(attacked)]
     if clean:
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
     paragraphs.append(
-        "What this does not prove: a transform that undoes these attacks is no defence, since an attack that expects "
-        "it (a robust one) is made to bear it."
+        "A transform that undoes these attacks is no defence: an attack that expects it (a robust one) is made to bear "
+        "it."
         if attacked
-        else "What this does not prove: one strength of each says nothing of those between, and a rotation of a "
-        "picture is not a rotation in the world."
+        else "What this does not prove: the strengths tried say nothing of those between, and a rotation of a picture "
+        "is not a rotation in the world."
     )
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
@@ -132,10 +136,9 @@ def _mended(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength
         return "Whatever is undone gets its own class back."
     if not mended:
         return f"To undo is not to mend: a third class wins each time{_anyway(anyway, len(third))}."
-    others = "in the other" if len(third) == 1 else f"in the other {word(len(third))}"
     return (
         f"To undo is not to mend: in {word(mended)} of the {word(len(undone))} cases in which the attack's class is "
-        f"lost the photograph gets its own back, {others} a third wins{_anyway(anyway, len(third))}."
+        f"lost the photograph gets its own back, in {word(len(third))} a third wins{_anyway(anyway, len(third))}."
     )
 
 
@@ -143,7 +146,7 @@ def _anyway(anyway: int, third: int) -> str:
     """In how many cases the third class is not the attack's doing."""
     if not anyway:
         return ""
-    return f", {'the' if anyway == third else f'in {word(anyway)} the'} one that wins without the attack too"
+    return f",{'' if anyway == third else f' in {word(anyway)} of them'} the same as without the attack"
 
 
 def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
@@ -156,6 +159,78 @@ def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
 def _points(margin: float) -> str:
     written = f"{100 * margin:+.0f}"
     return "0" if written in ("-0", "+0") else written
+
+
+def _cases(made: Sequence[StressPair]) -> str:
+    """Of each of the first attacks what undid it and what it became, and what the numbers say of why."""
+    transforms = _assignments([one for one, _ in made])
+    fooled = [pair for pair in made if _fooled([pair[0]])]
+    if not transforms:
+        return ""
+    return " ".join(
+        f"{sentence(stem(one.image))}: "
+        f"{'; '.join([*_became(one, original, transforms), *_in_gray(one, original, transforms)])}"
+        f"{_surest(one, fooled, transforms)}."
+        for one, original in fooled[:_MOST_CASES]
+    )
+
+
+def _became(one: StressResult, original: StressResult | None, transforms: Sequence[TransformStrength]) -> list[str]:
+    """What one attacked photograph is under transforms: those that make the same of it together."""
+    under: dict[int, list[TransformStrength]] = {}
+    for transform in transforms:
+        under.setdefault(one.outcome(*transform).top.index, []).append(transform)
+    parts = []
+    for some in under.values():
+        outcome = one.outcome(*some[0])
+        by, ending = listed([_BY[name] for name, _ in some]), "s" if len(some) == 1 else ""
+        if one.keeps(outcome):
+            parts.append(f"the attack survives {by}")
+        elif outcome.top.index == one.label:
+            parts.append(f"{by} give{ending} its own class back")
+        else:
+            a_third = with_article(plain(outcome.top.label))
+            parts.append(f"{by} make{ending} it {a_third}{_when_clean(one, original, some)}")
+    return parts
+
+
+def _when_clean(one: StressResult, original: StressResult | None, transforms: Sequence[TransformStrength]) -> str:
+    """What the photograph that was not attacked has to do with a third class that wins under transforms."""
+    if original is None:
+        return ""
+    outcomes = [one.outcome(*transform) for transform in transforms]
+    clean = [original.outcome(*transform) for transform in transforms]
+    if all(_without_attack(original, outcome) for outcome in outcomes):
+        return ", as without the attack"
+    if original.runner_up.index == outcomes[0].top.index:
+        return ", the clean photograph's own second guess"
+    if len(clean) == 1 and not original.keeps(clean[0]):
+        return f" and of the clean photograph {with_article(plain(clean[0].top.label))}"
+    return ""
+
+
+def _in_gray(one: StressResult, original: StressResult | None, transforms: Sequence[TransformStrength]) -> list[str]:
+    """What grayscale leaves of one attack's noise, and whether there was colour in the photograph to begin with."""
+    gray = ("grayscale", ASSIGNMENT["grayscale"])
+    if gray not in transforms or not _noisy([one]):
+        return []
+    already = "the photograph is gray already and cannot change in gray when clean"
+    left = f"in gray {share(one.outcome(*gray).high_frequency_kept or 0.0)} of its noise's fine detail is left"
+    return [already, left] if original is not None and _is_gray(original.thumbnail) else [left]
+
+
+def _surest(one: StressResult, fooled: Sequence[StressPair], transforms: Sequence[TransformStrength]) -> str:
+    """That the one attack of several that survives a transform was the surest of them, where it was."""
+    bearing = [other for other, _ in fooled if any(other.keeps(other.outcome(*transform)) for transform in transforms)]
+    surest = max((other for other, _ in fooled), key=lambda other: other.before.top.probability)
+    if len(fooled) == 1 or len(bearing) != 1 or bearing[0] is not one or surest is not one:
+        return ""
+    return f"; before the transforms it was the surest of the {word(len(fooled))}"
+
+
+def _is_gray(image: Image.Image) -> bool:
+    red, green, blue = image.convert("RGB").split()
+    return red == green == blue
 
 
 def _why(made: Sequence[StressPair]) -> str:
@@ -176,8 +251,8 @@ def _place(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
         return f"{beginning} and undoes no attack: this noise does its work the wrong way round, too."
     return (
         f"{beginning} and still undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}. So "
-        "it counts where each piece of noise lies and which way it runs: it was computed for these spots, and for "
-        "filters that are not mirrored with it."
+        "place and direction of the noise count: it was computed for these spots, and for filters that are not "
+        "mirrored with it."
     )
 
 
@@ -199,10 +274,7 @@ def _turn(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
 
 def _colour(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
-    beginning = (
-        "Colour: grayscale moves nothing and takes only that in which the three channels differ "
-        f"({_fine_detail(fooled, transform)})"
-    )
+    beginning = f"Colour: of the noise, grayscale takes only the colour ({_fine_detail(fooled, transform)})"
     if not undone:
         return f"{beginning}; what lies in brightness is enough, and every attack survives."
     survived = [one for one, _ in fooled if one.keeps(one.outcome(*transform))]
@@ -218,16 +290,14 @@ def _mildest(attacked: Sequence[StressResult]) -> str:
     Transforms of one strength, such as the mirror, have no mild one.
     """
     chart = acuity(attacked)
-    first = [
-        describe_transform((line.transform, line.strengths[0]))
-        for line in chart.attacked
-        if len(line.strengths) > 1 and line.kept[0].share <= 0.5
-    ]
-    if not first:
+    lines = [line for line in chart.attacked if len(line.strengths) > 1 and line.kept[0].share <= 0.5]
+    if not lines:
         return discuss_acuity(chart)
+    first = [describe_transform((line.transform, line.strengths[0])) for line in lines]
     steps = "the mildest step tried, undoes" if len(first) == 1 else "the mildest steps tried, each undo"
-    which = "the attack" if len(attacked) == 1 else "at least half of the attacks"
-    return f"Little is needed: {listed(first)}, {steps} {which}."
+    undone = [line.kept[0].n - line.kept[0].count for line in lines]
+    least = "at least " if min(undone) < max(undone) else ""
+    return f"Little is needed: {listed(first)}, {steps} {least}{_these(min(undone), len(attacked))}."
 
 
 def _these(count: int, of: int) -> str:
@@ -247,10 +317,8 @@ def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> 
     kept = sum(original.keeps(original.outcome(*transform)) for original in known)
     if len(known) == 1:
         return f", where the clean photograph {'keeps' if kept else 'loses'} its class{'' if kept else ' as well'}"
-    if kept in (0, len(known)):
-        which = "each" if kept else "none"
-        return f", where {which} of the clean photographs keeps its class"
-    return f", where {word(kept)} of the clean photographs {'keeps its' if kept == 1 else 'keep their'} class"
+    which = "each" if kept == len(known) else how_many(kept)
+    return f"; of these, {which} {'keep their' if 1 < kept < len(known) else 'keeps its'} class when clean"
 
 
 def _more_left(survived: Sequence[StressResult], undone: Sequence[StressResult], transform: TransformStrength) -> str:
@@ -280,7 +348,8 @@ def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
         return ""
     mildest = (name, min(undoing, key=abs))
     undone = _these(len(fooled) - _survivors(attacked, mildest), len(fooled))
-    return f"{what} alone undoes {undone} ({describe_transform(mildest)})."
+    _, amount = describe_transform(mildest).split(" ", 1)
+    return f"{what} {amount} alone undoes {undone}."
 
 
 def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:

@@ -73,6 +73,7 @@ class StressResult(Result):
         before: outcome of the photograph as it is.
         outcomes: one for each transform and strength.
         thumbnail: the photograph, its longer side at most 400 pixels.
+        runner_up: second most probable class of the photograph as it is.
     """
 
     image: str
@@ -81,6 +82,7 @@ class StressResult(Result):
     before: Outcome
     outcomes: tuple[Outcome, ...]
     thumbnail: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
+    runner_up: Prediction = field(repr=False, metadata=NOT_SERIALISED)
 
     def outcome(self, transform: str, strength: float) -> Outcome:
         """The outcome of one transform at a strength.
@@ -258,7 +260,7 @@ def _result(
         Outcome(
             transform=name,
             strength=strength,
-            top=_top(classifier, row),
+            top=_prediction(classifier, row, int(row.argmax())),
             label_probability=float(row[label]),
             target_probability=None if target is None else float(row[target]),
             margin=float(row[top] - torch.cat((row[:top], row[top + 1 :])).max()),
@@ -268,7 +270,8 @@ def _result(
     )
     thumbnail = photo.image.copy()
     thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    return StressResult(photo.name, clean_inputs is not None, label, before, tuple(outcomes), thumbnail)
+    runner_up = _prediction(classifier, probabilities[0], int(probabilities[0].topk(2).indices[1]))
+    return StressResult(photo.name, clean_inputs is not None, label, before, tuple(outcomes), thumbnail, runner_up)
 
 
 def _inputs(
@@ -296,6 +299,5 @@ def _kept(noise: Tensor) -> Tensor:
     return torch.where(energy[0] > 0, energy / energy[0], torch.nan)
 
 
-def _top(classifier: Classifier, probabilities: Tensor) -> Prediction:
-    top = int(probabilities.argmax())
-    return Prediction(classifier.labels[top], top, float(probabilities[top]))
+def _prediction(classifier: Classifier, probabilities: Tensor, index: int) -> Prediction:
+    return Prediction(classifier.labels[index], index, float(probabilities[index]))

@@ -17,7 +17,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called, with_article, word
+from snellen.prose import called, share, with_article, word
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -63,6 +63,7 @@ _METHODS = {
     "probability, each with a lambda that backtracking finds.",
 }
 _BESIDE = " The assignment's own update is tried beside it."
+_STOPS = f"A search stops once the target has {share(AttackConfig.confidence)}, so that it does not seek the most. "
 _ROBUST = (
     " It is robust: each step follows the mean over transforms that are drawn (mirror, crop, rotation, grayscale), so "
     "that the file outlives them."
@@ -120,6 +121,7 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
     details = context.folder / "details.png"
     write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE]))
+    pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
@@ -128,12 +130,15 @@ def run(context: Context) -> Answer:
             f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
-            f"{_ROBUST if context.attack.robust else ''}{_BESIDE if _tries_the_rule(context) else ''} "
-            "Each result is written as a PNG as large as the photograph, "
+            f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
+            f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
         Table(
-            ("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
+            (
+                *("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
+                *(("by the update", "its gradients") if pairs else ()),
+            ),
             [
                 (
                     names[one.name],
@@ -143,10 +148,16 @@ def run(context: Context) -> Answer:
                     f"{one.attacked.top.probability:.4f}",
                     str(one.norm),
                     str(one.gradients),
+                    *(_of_the_rule(one, pairs) if pairs else ()),
                 )
                 for one in shown
             ],
             "The most likely class before and after, as read from the files."
+            + (
+                f" By the update: what the assignment's own update makes the probability of {attacks[0].target.label}."
+                if pairs
+                else ""
+            )
             + (f" The first {len(shown)} of {len(attacks)}; attacks.csv has all." if len(shown) < len(attacks) else ""),
         ),
     ]
@@ -167,7 +178,7 @@ def run(context: Context) -> Answer:
             0.6,
         ),
     ]
-    blocks += _by_the_rule(context, attacks[:_ASKED_FOR])
+    blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
@@ -224,8 +235,8 @@ def code(_: Context, picture: str) -> str:
     return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
-def _by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[Block]:
-    """The assignment's own update beside the search that was taken, on the photographs of ``attacks``."""
+def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:
+    """Attacks, each with the assignment's own update on its photograph; none where that is not to be tried."""
     config = AttackConfig(
         context.target, context.epsilon, method="gradient_ascent", steps=_GRADIENTS_OF_THE_RULE, seed=context.seed
     )
@@ -233,7 +244,19 @@ def _by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[Bloc
     if not _tries_the_rule(context) or not strong:
         return []
     tried = attack(context.classifier, [one.source for one in strong.values()], config=config)
-    pairs = [(strong[rule.name], rule) for rule in tried if isinstance(rule, AttackResult)]
+    return [(strong[rule.name], rule) for rule in tried if isinstance(rule, AttackResult)]
+
+
+def _of_the_rule(strong: AttackResult, pairs: Sequence[tuple[AttackResult, AttackResult]]) -> tuple[str, str]:
+    """The update's probability of the target and its gradients, of one photograph; empty where it was not tried."""
+    for above, rule in pairs:
+        if above is strong and rule.attacked.target is not None:
+            return f"{rule.attacked.target:.4f}", str(rule.gradients)
+    return "", ""
+
+
+def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[Block]:
+    """The assignment's own update beside the search that was taken."""
     if not pairs:
         return []
     write_json(context.folder / "rule.json", {"attacks": [rule for _, rule in pairs], "provenance": context.provenance})
