@@ -1177,6 +1177,8 @@ def test_what_the_assignment_s_networks_are_made_of_is_counted() -> None:
         "The normalisations add 384 scales and shifts and make 192 biases of the convolutions before them needless: "
         "192 parameters more, 246,218 in all."
     )
+    (run,) = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
+    assert discuss_network(dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, size=8))) == ""
     assert deep == ""
     assert "3 x 3 convolutions of 96, 352 and 352 filters, group by group" in describe_network(read_recipe("deep"))
 

@@ -169,7 +169,10 @@ def _rate(recipe: Recipe) -> str:
 
 
 def discuss_network(result: TrainingResult) -> str:
-    """What the shape of ``plain`` or ``batchnorm`` means for its parameters and its view; empty of other networks."""
+    """What the shape of ``plain`` or ``batchnorm`` means for its parameters and its view.
+
+    Empty of other networks, and of images smaller than a filter.
+    """
     if result.recipe.network not in _OF_THREE_CONVOLUTIONS:
         return ""
     network = create(result.recipe.network, len(result.data.labels))
@@ -183,6 +186,8 @@ def discuss_network(result: TrainingResult) -> str:
             f"them needless: {added - lost:,} parameters more, {result.parameters:,} in all."
         )
     (first, *_, last), pixels, side = convolutions, result.recipe.size, convolutions[0].kernel_size[0]
+    if pixels < side:
+        return ""
     weights = sum(parameter.numel() for parameter in first.parameters())
     third = sum(parameter.numel() for parameter in last.parameters())
     flat = last.out_channels * (pixels // 2) ** 2 * len(result.data.labels)
@@ -191,9 +196,8 @@ def discuss_network(result: TrainingResult) -> str:
         f"Of its {result.parameters:,} parameters {weights:,} are the first layer's and {third:,} the third's. Each of "
         f"the first's filters weighs {side**2} of {pixels**2:,} pixels at once, room for a shape where an edge would "
         f"need less; at the corner of the image {share(1 - corner)} of it lies on the padding. The average over the "
-        "map leaves the linear layer "
-        f"{last.out_channels * len(result.data.labels):,} weights, where the map itself would need {flat:,}; in "
-        "return the network knows that a shape is there and not where."
+        f"map leaves the linear layer {last.out_channels * len(result.data.labels):,} weights, where the map "
+        f"itself would need {flat:,}; in return the network knows that a shape is there and not where."
     )
 
 
