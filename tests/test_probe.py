@@ -174,12 +174,18 @@ def test_colours_are_learned(colour_probe) -> None:
 def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
     """The probe as if of so many of four photographs of each of its classes it were right, and confused these pairs."""
     labels = tuple("abcdefgh"[: len(right)])
+    counts = {(true, predicted): count for true, predicted, count in pairs}
+    confusion = tuple(
+        tuple(count if true == predicted else counts.get((true, predicted), 0) for predicted in labels)
+        for true, count in zip(labels, right, strict=True)
+    )
     return dataclasses.replace(
         probe,
         labels=labels,
         per_class=tuple(Rate.of_count(count, 4) for count in right),
         accuracy=Rate.of_count(sum(right), 4 * len(right)),
-        confused=tuple(ConfusedPair(*pair, images=()) for pair in pairs),
+        confusion=confusion,
+        confused=tuple(ConfusedPair(*pair, images=()) for pair in pairs[:5]),
     )
 
 
@@ -189,7 +195,12 @@ def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
         ([2, 2, 2, 2, 3, 4], [("a", "b", 1)], "Hardest are four classes with 2 of 4 right: a, b, c and d; one of six"),
         ([1, 3, 3, 3, 4], [("a", "b", 1)], "Hardest is a (1 of 4); one of five classes are never missed."),
         ([1, 2, 3, 3], [("a", "b", 1)], "Hardest are a (1 of 4) and b (2 of 4)."),
-        ([1, 1, 1, 4], [("a", "b", 1)], "No pair of classes is confused more than once."),
+        ([1, 1, 1, 4], [("a", "b", 1)], "No two classes are confused more than once."),
+        ([3, 3, 4], [("a", "b", 1), ("b", "a", 1)], "No class is taken for the same other more than once, but these "
+         "are taken for each other: a and b."),
+        # The way back is not among the five pairs that are listed.
+        ([2, 2, 2, 3, 4], [("a", "b", 1), ("a", "c", 1), ("b", "c", 1), ("b", "d", 1), ("c", "d", 1), ("d", "c", 1)],
+         "these are taken for each other: c and d."),
         ([0, 0, 0, 4, 4, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "All 12 mistakes are among three classes, "
          "a, b and c."),
         ([0, 0, 0, 0, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "three pairs hold 12 of all 16"),
@@ -197,6 +208,20 @@ def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
 )  # fmt: skip
 def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str) -> None:
     assert said in missing(colour_probe, right, pairs).discussion()
+
+
+def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
+    assert "Each class has" not in colour_probe.discussion()
+    assert "The smallest class has only two test photographs" in colour_probe.discussion()
+    assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
+    assert "C, the inverse of the penalty's weight, is chosen from 0.1 to 10,000" in colour_probe.discussion()
+    whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
+    assert again[:2] == whole[:2]
+    assert again[2:] == ["As above: the classifier, the choice of C and how it learned."]
+    assert discuss(colour_probe, [dataclasses.replace(colour_probe, n_train=28)])[2:] == [
+        "As above: the classifier and the choice of C.",
+        whole[4],
+    ]
 
 
 def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:

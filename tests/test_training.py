@@ -35,12 +35,14 @@ from snellen.training.augment import alternating_flips, augment, resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_tensors
 from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import (
+    RATES_TRIED,
     compare,
     compare_filters,
     describe_network,
     describe_recipe,
     discuss,
     discuss_filters,
+    discuss_network,
     explain_recipe,
     note_on_images,
     seeds_sentence,
@@ -616,7 +618,10 @@ def test_what_is_said_of_filters_follows_what_was_measured() -> None:
     assert "16 are noise still" in discuss_filters(still, "he", 11)[0]
     assert "speckle of the start still shows" in discuss_filters(rough, "he", 11)[-1]
     assert not any("draw of its own" in one for one in discuss_filters(rough, "own", 11))
-    assert discuss_filters(still, "whitened", 2)[-1].endswith("before training, and fixed.")
+    assert discuss_filters(still, "whitened", 2) == [
+        "Filters of 2 x 2 are too small to hold a shape: each weighs a pixel against its neighbours."
+    ]
+    assert said[2] == "A direction is a coherence of at least 0.4 of 1; from 0.3 on no more would have one."
     compared = compare_filters(smooth, rough, alike=True)
     assert "neighbouring weights correlate by" in compared
     assert compared.endswith("normalisation has brought the first layer further away from that noise.")
@@ -970,7 +975,19 @@ def test_comparison(digits, tmp_path: Path) -> None:
     assert f"{results[0].history[0].loss:.2f}" in said
     assert "points" in said
     alike = dataclasses.replace(results[1], history=results[0].history)
-    assert "makes no difference to the training loss" in " ".join(compare([[results[0]], [alike]]))
+    ends = results[0].history[-1].loss
+    same_end = " ".join(compare([[results[0]], [alike]]))
+    assert f"The training loss ends at {ends:.2f} with and without batch normalisation." in same_end
+    assert ("little to repair" in same_end) == (TINY.initialisation == "he" and TINY.schedule.warmup > 0)
+    started = [
+        dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, initialisation="he", schedule=Schedule(0.1)))
+        for run in (results[0], alike)
+    ]
+    assert "ends alike may be because there is little to repair" in " ".join(compare([[run] for run in started]))
+    started = [
+        dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, initialisation="small")) for run in started
+    ]
+    assert "little to repair" not in " ".join(compare([[run] for run in started]))
     # A last loss of 0.679 against 0.677 carries no claim, half of it does.
     barely, half = (
         dataclasses.replace(
@@ -978,7 +995,7 @@ def test_comparison(digits, tmp_path: Path) -> None:
         )
         for factor in (0.997, 0.5)
     )
-    assert "makes no difference to the training loss" in " ".join(compare([[results[0]], [barely]]))
+    assert f"The training loss ends at {ends * 0.997:.2f} with " in " ".join(compare([[results[0]], [barely]]))
     assert "Batch normalisation speeds up the learning" in " ".join(compare([[results[0]], [half]]))
     assert "Both runs share every setting" in said
     faster = dataclasses.replace(results[1].recipe.optimiser, learning_rate=1.0)
@@ -1117,8 +1134,53 @@ def test_results_draw_and_explain_themselves(tmp_path: Path) -> None:
 def test_the_reasons_name_the_batch_only_where_it_is_our_own() -> None:
     own = read_recipe("plain")
     assert "Ten epochs of 391 steps make 3,910 steps; the batch of 128 was not tuned." in explain_recipe(own, 50_000)
-    once = explain_recipe(dataclasses.replace(own, epochs=1, batch=1), 98)
-    assert once.endswith("One epoch of 98 steps makes 98 steps.")
+    assert "One epoch of 98 steps makes 98 steps." in explain_recipe(dataclasses.replace(own, epochs=1, batch=1), 98)
+
+
+def test_the_rates_that_were_tried_are_those_that_were_measured() -> None:
+    file = Path(__file__).parents[1] / "benchmarks" / "results" / "held_out.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"].values()
+    of_three = [row for row in rows if row["recipe"]["epochs"] == 3]
+    measured: dict[str, dict[float, float]] = {}
+    for row in of_three:
+        rates = measured.setdefault(row["recipe"]["network"], {})
+        rates[row["recipe"]["optimiser"]["learning_rate"]] = row["accuracy"]["share"]
+        assert (row["held_out_images"], row["seed"]) == (5000, 0)
+    assert measured == RATES_TRIED
+    for name, tried in RATES_TRIED.items():
+        assert max(tried, key=tried.__getitem__) == read_recipe(name).optimiser.learning_rate
+    plain, batchnorm = (explain_recipe(read_recipe(name), 50_000) for name in RATES_TRIED)
+    assert plain[-1].endswith("held out, after 3 epochs of one seed: 61.9% with 0.005 and 59.1% with 0.01.")
+    assert batchnorm[-1].endswith("61.6% with 0.005 and 62.5% with 0.01, which may be chance.")
+    runs = [read_results(Path(__file__).parents[1] / "results" / "cifar10" / name) for name in RATES_TRIED]
+    assert compare(runs)[1].endswith(
+        "61.6% against 61.9% with 0.005 and 62.5% against 59.1% with 0.01; their 95% intervals lie apart with 0.01 "
+        "only."
+    )
+    # Half of the peak on average, in 3,910 steps: (1 - 0.0025 * 0.01) ** 3910 of the weight is left.
+    taken = 1 - (1 - 0.0025 * 0.01) ** 3910
+    assert taken == pytest.approx(0.093, abs=0.001)
+    assert "Over all steps the weight decay takes 9% of a weight that no gradient holds." in plain
+
+
+def test_what_the_assignment_s_networks_are_made_of_is_counted() -> None:
+    plain, normalised, deep = (
+        discuss_network(read_results(Path(__file__).parents[1] / "results" / "cifar10" / name)[0])
+        for name in ("plain", "batchnorm", "deep")
+    )
+    # 64 x 3 x 121 + 64; 121 of 1,024; 1 - 36 / 121; 128 x 10 and 128 x 16 x 16 x 10.
+    assert plain.startswith("Of its 246,026 parameters 23,296 are the first layer's and 147,584 the third's. Each")
+    assert "weighs 121 of 1,024 pixels at once" in plain
+    assert "70% of it lies on the padding" in plain
+    assert "leaves the linear layer 1,280 weights, where the map itself would need 327,680" in plain
+    assert normalised == (
+        "The normalisations add 384 scales and shifts and make 192 biases of the convolutions before them needless: "
+        "192 parameters more, 246,218 in all."
+    )
+    (run,) = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
+    assert discuss_network(dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, size=8))) == ""
+    assert deep == ""
+    assert "3 x 3 convolutions of 96, 352 and 352 filters, group by group" in describe_network(read_recipe("deep"))
 
 
 # --- the command ------------------------------------------------------------------------------------

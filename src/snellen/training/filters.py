@@ -99,7 +99,7 @@ def filters_of_image(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[
 
 _SPECTRUM = 32
 """Side of the spectrum of a filter, which is padded with zeros to that: finer steps of frequency and direction."""
-_ORIENTED, _COLOURFUL, _SMOOTH = 0.4, 0.5, 0.4
+ORIENTED, _COLOURFUL, _SMOOTH = 0.4, 0.5, 0.4
 """From these values on a filter has one direction, is coloured, and is a patch and no speckle: independent weights have
 a coherence near 0, vary by two thirds in colour, and do not correlate."""
 
@@ -133,7 +133,7 @@ class FilterStructure:
     @property
     def oriented(self) -> npt.NDArray[np.bool_]:
         """Which (F,) have one direction: edges, bars and gratings, coloured ones among them."""
-        return ~self.noise & (self.coherence >= _ORIENTED)
+        return ~self.noise & (self.coherence >= ORIENTED)
 
     @property
     def coloured_blobs(self) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -34,18 +35,39 @@ _FEW = 10
 _HARDEST, _NAMED = 3, 8
 
 
-def discuss(result: ProbeResult) -> list[str]:
-    """What a reader should know of this result, a paragraph each: findings, mistakes, method, what limits it."""
+def discuss(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
+    """What a reader should know of this result, a paragraph each: findings, mistakes, method, what limits it.
+
+    Args:
+        result: the probe.
+        before: probes that were discussed just before it; what holds of the method as it did there is not told again.
+    """
     return [
         _accuracy(result),
         _mistakes(result),
-        f"{_METHOD[result.kind]} {_regularisation(result)}",
-        f"{_fit(result)} {_features(result)}",
+        *_method(result, before),
         *([_leaks(result)] if result.leaks else []),
         *result.reading,
         *([f"{_unread(len(result.failures))}"] if result.failures else []),
         *([result.note] if result.note else []),
     ]
+
+
+def _method(result: ProbeResult, before: Sequence[ProbeResult]) -> list[str]:
+    """The classifier, how C was chosen, and what it learned from; where this was said ``before``, that it was."""
+    told = {text for one in before for text in _method_by_topic(one).values()}
+    topics = _method_by_topic(result)
+    again = [topic for topic, text in topics.items() if text in told]
+    as_before = [f"As above: {listed(again)}."] if again else []
+    return as_before + [text for topic, text in topics.items() if topic not in again]
+
+
+def _method_by_topic(result: ProbeResult) -> dict[str, str]:
+    return {
+        "the classifier": _METHOD[result.kind],
+        "the choice of C": _regularisation(result),
+        "how it learned": f"{_fit(result)} {_features(result)}",
+    }
 
 
 def headline(results: Sequence[ProbeResult], names: Sequence[str]) -> str:
@@ -70,14 +92,15 @@ def _accuracy(result: ProbeResult) -> str:
     accuracy = result.mean_per_class_accuracy
     tested = [rate for rate in result.per_class if rate.n]
     text = (
-        f"Without learning anything new about pictures, the network's features tell the {len(tested)} classes apart "
+        f"With the network frozen, its features tell the {len(tested)} classes apart "
         f"with a mean-per-class accuracy of {estimated(accuracy, '95% interval ')}; guessing "
         f"would give {share(1 / len(tested))}."
     )
-    fewest = min(rate.n for rate in tested)
+    fewest, most = min(rate.n for rate in tested), max(rate.n for rate in tested)
     if fewest < _FEW:
+        which = "Each class has" if fewest == most else "The smallest class has only"
         text += (
-            f" The smallest class has only {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
+            f" {which} {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
             f"{100 / fewest:.0f} points."
         )
     return f"{text} {_published(result)}".strip() if is_pets(result.labels) else text
@@ -94,7 +117,7 @@ def _mistakes(result: ProbeResult) -> str:
     text += f"; {word(perfect)} of {word(tested)} classes are never missed." if perfect else "."
     first = result.confused[0]
     if first.count == 1:
-        return f"{text} No pair of classes is confused more than once."
+        return f"{text} {_mistaken_once(result)}"
     held = sum(pair.count for pair in result.confused)
     among = sorted({plain(label) for pair in result.confused for label in (pair.true, pair.predicted)})
     pattern = (
@@ -112,6 +135,20 @@ def _mistakes(result: ProbeResult) -> str:
 
 
 _FEW_CLASSES = 5
+
+
+def _mistaken_once(result: ProbeResult) -> str:
+    """Of mistakes of which no two are alike: whether two classes are nevertheless taken for each other."""
+    counts = result.confusion
+    mutual = [
+        f"{plain(result.labels[one])} and {plain(result.labels[other])}"
+        for one, other in itertools.combinations(range(len(result.labels)), 2)
+        if counts[one][other] and counts[other][one]
+    ]
+    if not mutual:
+        return "No two classes are confused more than once."
+    named = "; ".join(mutual)
+    return f"No class is taken for the same other more than once, but these are taken for each other: {named}."
 
 
 def _hardest(result: ProbeResult) -> str:
@@ -138,19 +175,25 @@ def _regularisation(result: ProbeResult) -> str:
     folds, scores = result.cross_validation.folds, result.cross_validation.scores
     best, worst = max(score.mean for score in scores), min(scores, key=lambda score: score.mean)
     text = (
-        f"Cross-validation inside the training split ({folds} folds) chose C = {result.c:g}, the middle of the values "
-        "that it cannot tell from the best"
+        f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
+        f"one before, by cross-validation inside the training split ({folds} folds): {result.c:g}, the middle of the "
+        "values that it cannot tell from the best"
     )
     text += (
-        f"; it matters little, since the worst value tried, {worst.c:g}, costs {100 * (best - worst.mean):.0f} points."
+        f"; it matters little, since the worst value tried, {worst.c:g}, costs {_points(best - worst.mean)} of "
+        "cross-validated accuracy."
         if best - worst.mean < 0.05
-        else f"; it matters: C = {worst.c:g} would have cost {100 * (best - worst.mean):.0f} points."
+        else f"; it matters: C = {worst.c:g} costs {_points(best - worst.mean)} of cross-validated accuracy."
     )
     if folds < FOLDS:
         text += f" The smallest class allows only {folds} folds, so this choice is noisy."
     if result.c in (GRID[0], GRID[-1]):
         text += " It lies at the end of the values tried: a value beyond might do as well."
     return text
+
+
+def _points(difference: float) -> str:
+    return counted(round(100 * difference), "point")
 
 
 def _fit(result: ProbeResult) -> str:
@@ -168,12 +211,7 @@ def _fit(result: ProbeResult) -> str:
         if result.width > result.n_train
         else "the classes lie apart in the features"
     )
-    what_is_left = (
-        f"the {100 * gap:.0f} points that the test loses are a matter of generalisation"
-        if gap > 0.01
-        else "as on the test"
-    )
-    return f"{learned} It makes no mistake on them ({why}); {what_is_left}."
+    return f"{learned} It makes no mistake on them: {why}."
 
 
 def _features(result: ProbeResult) -> str:

@@ -65,7 +65,7 @@ def run(context: Context) -> Answer:
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))
-        blocks += _blocks(result, other, name, folder, files)
+        blocks += _blocks(result, other, name, folder, files, results)
         pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
@@ -88,8 +88,15 @@ def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
     return [] if classes == _BREEDS else [("", f"{name} has {classes} of the {_BREEDS} breeds")]
 
 
-def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, files: Sequence[str]) -> list[Block]:
-    """What there is to say and to show of one probe."""
+def _blocks(
+    result: ProbeResult,
+    other: ProbeResult,
+    name: str,
+    folder: Path,
+    files: Sequence[str],
+    before: Sequence[ProbeResult],
+) -> list[Block]:
+    """What there is to say and to show of one probe, ``before`` which others were told of."""
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
     blocks: list[Block] = [
         Paragraph(
@@ -104,7 +111,7 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
-        Discussion([*discuss(result), compare_kinds(result, other)]),
+        Discussion([*discuss(result, before), compare_kinds(result, other)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
@@ -114,9 +121,9 @@ def _blocks(result: ProbeResult, other: ProbeResult, name: str, folder: Path, fi
         Table(
             ("class", "accuracy", "n"),
             [(label.replace("_", " "), f"{rate.share:.3f}", str(rate.n)) for label, rate in result.hardest(_HARDEST)],
-            "The classes, those with the lowest accuracy first."
-            if len(result.labels) <= _HARDEST
-            else f"The {_HARDEST} classes with the lowest accuracy of {len(result.labels)}; result.json has all.",
+            f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
+            if len(result.labels) > _HARDEST
+            else "The classes, the lowest accuracy first.",
         ),
     ]
     if CONFUSED in files:

@@ -29,6 +29,7 @@ from snellen.training.discussion import (
     discuss,
     discuss_ablations,
     discuss_filters,
+    discuss_network,
     explain_recipe,
     headline,
     is_copy,
@@ -40,6 +41,7 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
+from snellen.training.initialise import ABOUT
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingResult
 from snellen.training.speed import seconds_per_image
@@ -101,7 +103,7 @@ def run(context: Context) -> Answer:
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Table(columns, rows, f"Test accuracy. {TESTED_ONCE} {where(results)}"),
+        Table(columns, rows, f"Test accuracy. {where(results)}"),
     ]
     facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
     data = first.data
@@ -207,20 +209,23 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     write_figure(curves, draw_curves(shown))
     blocks: list[Block] = [
         Heading(name),
-        Paragraph(f"{describe_network(result.recipe)} {describe_recipe(result.recipe)}".strip()),
+        Paragraph(_described(runs)),
     ]
-    why = [] if any(_same_reasons(result, earlier) for _, earlier in runs[:-1]) else [_reasons(result)]
+    why = [about] if (about := discuss_network(result)) else []
+    why += [reasons] if (reasons := _reasons(runs)) else []
     if _is_own_deep(result.recipe):
         why.append(discuss_ablations())
     blocks += [Discussion(why)] if why else []
     blocks += [_ablations()] if _is_own_deep(result.recipe) else []
     blocks += _filters(runs)
     if len(of_run) > 1:
-        blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}. What follows is of the first seed."))
+        blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}."))
     each = [results for _, results in runs]
     said = compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
-    blocks.append(Discussion([*compared, *discuss(result)]))
+    of_one = " ".join(["What follows is of the first seed."] * (len(of_run) > 1) + discuss(result)[:1])
+    found = of_one if len(runs) == 1 else of_one.replace(f" {TESTED_ONCE}", "")
+    blocks.append(Discussion([*compared, found, *discuss(result)[1:]]))
     blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
@@ -234,12 +239,20 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     return blocks
 
 
-def _same_reasons(result: TrainingResult, earlier: Sequence[TrainingResult]) -> bool:
-    return _reasons(result) == _reasons(earlier[0])
+def _described(runs: _Runs) -> str:
+    """The last run's network and recipe; an initialisation that an earlier run began from too is not told again."""
+    recipe = runs[-1][1][0].recipe
+    about = describe_recipe(recipe)
+    if any(of_run[0].recipe.initialisation == recipe.initialisation for _, of_run in runs[:-1]):
+        about = about.replace(ABOUT[recipe.initialisation], "as above")
+    return f"{describe_network(recipe)} {about}".strip()
 
 
-def _reasons(result: TrainingResult) -> str:
-    return explain_recipe(result.recipe, result.data.train_images)
+def _reasons(runs: _Runs) -> str:
+    """The last run's reasons, without those that were given for an earlier one."""
+    of_each = [explain_recipe(of_run[0].recipe, of_run[0].data.train_images) for _, of_run in runs]
+    given = {reason for reasons in of_each[:-1] for reason in reasons}
+    return " ".join(reason for reason in of_each[-1] if reason not in given)
 
 
 def _is_own_deep(recipe: Recipe) -> bool:
