@@ -17,11 +17,15 @@ PICTURES = {
     "features/features.png": "features.jpg",
 }
 WIDTH = 900
+COLOURS = 64
+"""Of a PNG picture; charts have few."""
 
 exam = Path(sys.argv[1])
 for source, name in PICTURES.items():
     picture = Image.open(exam / source).convert("RGB")
     picture.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
+    if name.endswith(".png"):
+        picture = picture.quantize(COLOURS)
     picture.save(Path(__file__).parent / "images" / name, quality=88, optimize=True)
 cover = pypdfium2.PdfDocument(exam / "report.pdf")[0].render(scale=1.2).to_pil()
-cover.quantize(64).save(Path(__file__).parent / "images" / "cover.png", optimize=True)
+cover.quantize(COLOURS).save(Path(__file__).parent / "images" / "cover.png", optimize=True)
