@@ -326,6 +326,28 @@ def _fuzz(result: Result) -> Rows:
     return [["kind", "read", "refused", "slowest", "peak memory", "findings", "Pillow", "hardware"], *rows]
 
 
+def _start(result: Result, when: str) -> float:
+    return statistics.median(one["page"][when] / one["bare"]["clock"] for one in result["starts"])
+
+
+def _slowest_live(result: Result) -> float:
+    return float(result["live_processor_seconds"]["224 pixels"]["slowest"])
+
+
+def _page(result: Result) -> Rows:
+    page, bare = ([one[who] for one in result["starts"]] for who in ("page", "bare"))
+    seconds = {
+        "torch, timm, starlette and uvicorn are imported": [one["clock"] for one in bare],
+        "the page answers": [one["listening_clock"] for one in page],
+        "its model answers": [one["clock"] for one in page],
+        "... in processor time": [one["processor"] for one in page],
+        "... and of the bare import": [one["processor"] for one in bare],
+    }
+    live = {f"a live answer, {size}": one["median"] for size, one in result["live_processor_seconds"].items()}
+    medians = {what: statistics.median(some) for what, some in seconds.items()} | live
+    return [["what", "median"], *([what, f"{value:.2f} s"] for what, value in medians.items())]
+
+
 def _load(result: Result) -> Rows:
     rows = []
     for kind, one in result["requests"].items():
@@ -555,6 +577,21 @@ BENCHMARKS = (
         lambda result: f"{result['kills']} kills",
         _faults,
         (Goal("kills", lambda result: result["kills"], 50), Goal("files that differ", _differences, 0, most=True)),
+    ),
+    Benchmark(
+        "page",
+        "The page answers at once, its model is there about as soon as a bare import ends, and a slider is followed.",
+        "benchmarks/page.py",
+        2,
+        lambda result: f"{result['repeats']} starts in turns with the import, 90 live answers of each size",
+        _page,
+        (
+            Goal(
+                "the page over a bare import, by the clock", lambda result: _start(result, "listening_clock"), 1.5, True
+            ),
+            Goal("its model over a bare import, by the clock", lambda result: _start(result, "clock"), 1.5, True),
+            Goal("the slowest live answer, in seconds of processor time", _slowest_live, 0.3, True),
+        ),
     ),
     Benchmark(
         "load",

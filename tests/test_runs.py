@@ -118,7 +118,7 @@ def test_manifest(tmp_path: Path) -> None:
 
 def test_hardware_tells_processors_of_one_name_apart(monkeypatch) -> None:
     def cpuinfo(text: str):
-        return lambda path: text if str(path) == "/proc/cpuinfo" else ""
+        return lambda path, **_: text if str(path) == "/proc/cpuinfo" else ""
 
     one = "processor\t: 0\ncpu family\t: 6\nmodel\t\t: 1\nmodel name\t: AMD EPYC\nflags\t\t: a b\n"
     monkeypatch.setattr(Path, "read_text", cpuinfo(one + "\n" + one))
