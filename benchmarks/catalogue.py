@@ -326,7 +326,7 @@ def _fuzz(result: Result) -> Rows:
     return [["kind", "read", "refused", "slowest", "peak memory", "findings", "Pillow", "hardware"], *rows]
 
 
-def _start(result: Result, when: str) -> float:
+def _over_bare_import(result: Result, when: str) -> float:
     return statistics.median(one["page"][when] / one["bare"]["clock"] for one in result["starts"])
 
 
@@ -587,9 +587,17 @@ BENCHMARKS = (
         _page,
         (
             Goal(
-                "the page over a bare import, by the clock", lambda result: _start(result, "listening_clock"), 1.5, True
+                "the page over a bare import, by the clock",
+                lambda result: _over_bare_import(result, "listening_clock"),
+                1.5,
+                True,
             ),
-            Goal("its model over a bare import, by the clock", lambda result: _start(result, "clock"), 1.5, True),
+            Goal(
+                "its model over a bare import, by the clock",
+                lambda result: _over_bare_import(result, "clock"),
+                1.5,
+                True,
+            ),
             Goal("the slowest live answer, in seconds of processor time", _slowest_live, 0.3, True),
         ),
     ),
