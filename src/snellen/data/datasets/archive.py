@@ -153,7 +153,7 @@ class _Zip:
         for info in sorted(self._zip.infolist(), key=lambda info: info.header_offset):
             name = _checked(path, info.filename.replace("\\", "/"))
             if info.flag_bits & 1:
-                raise InputError(f"{path}: {name} is encrypted", "an archive without a password")
+                raise InputError(f"{path}: {name!r} is encrypted", "an archive without a password")
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise _link(path, name)
             bound.check(name, bound.seen + info.file_size)
@@ -188,7 +188,7 @@ def _member(path: Path, name: str, size: int, read: Any) -> bytes:
     try:
         return cast("bytes", read(size))
     except Exception as error:
-        raise _damaged(path, f"{name}: {error}") from error
+        raise _damaged(path, f"{name!r}: {error}") from error
 
 
 def _read_at(stream: IO[bytes], offset: int, size: int) -> bytes:
@@ -250,7 +250,7 @@ def _scan(path: Path, size: int, stream: IO[bytes]) -> tuple[Members, list[str]]
             elif member.issym() or member.islnk():
                 raise _link(path, name)
             else:
-                raise InputError(f"{path}: {name} is no ordinary file", "an archive of files and folders")
+                raise InputError(f"{path}: {name!r} is no ordinary file", "an archive of files and folders")
         # The library takes what is no header for the end.
         stream.seek(tar.offset)
         if stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
@@ -287,7 +287,7 @@ class _Bound:
         self.seen = so_far
         if so_far > self._most:
             raise InputError(
-                f"{self._path}: decompresses to {so_far / 1e9:.1f} GB and more, at {name}",
+                f"{self._path}: decompresses to {so_far / 1e9:.1f} GB and more, at {name!r}",
                 f"at most {self._most / 1e9:.1f} GB for its size, against decompression bombs",
             )
 

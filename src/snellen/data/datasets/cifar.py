@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import io
 import pickle
+import pickletools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -246,6 +247,12 @@ _ALLOWED: Mapping[tuple[str, str], Callable[..., Any]] = {
 }
 
 
+_PROTOCOL = 4
+"""The latest that is read; the published files are of 2."""
+_MOST_OPCODES = 1_000_000
+"""Those of CIFAR-100, with a name and two classes for each of 50,000 images, have some 500,000."""
+
+
 class _Unpickler(pickle.Unpickler):
     """Builds what these files hold and nothing else."""
 
@@ -255,6 +262,15 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED[module, name]
 
 
+def _refuse_buffers(data: bytes) -> None:
+    """Of a bytearray that a damaged file leaves half read, Python itself complains, past every handler."""
+    for number, (opcode, _, _) in enumerate(pickletools.genops(data)):
+        if opcode.proto > _PROTOCOL:
+            raise pickle.UnpicklingError(f"holds {opcode.name}, of protocol {opcode.proto}")
+        if number == _MOST_OPCODES:
+            raise pickle.UnpicklingError(f"more than {_MOST_OPCODES:,} opcodes")
+
+
 def unpickled(where: str, data: bytes) -> dict[str, Any]:
     """The dictionary in a pickle: texts as str, arrays as NumPy's.
 
@@ -262,6 +278,7 @@ def unpickled(where: str, data: bytes) -> dict[str, Any]:
         InputError: anything else.
     """
     try:
+        _refuse_buffers(data)
         values = _Unpickler(io.BytesIO(data), encoding="bytes").load()
         if not isinstance(values, dict):
             raise pickle.UnpicklingError("no dictionary")
