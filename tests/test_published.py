@@ -442,7 +442,9 @@ def test_bombs_are_refused_before_they_are_decompressed(tmp_path: Path, monkeypa
     zeros = {"cat/0.png": bytes(8 << 20)}
     for name in ("a.tgz", "a.zip"):
         path = ARCHIVES[name](tmp_path / name, zeros)
-        with pytest.raises(InputError, match=r"decompresses to 0\.0 GB and more, at 'cat/0\.png' .*decompression bombs"):
+        with pytest.raises(
+            InputError, match=r"decompresses to 0\.0 GB and more, at 'cat/0\.png' .*decompression bombs"
+        ):
             open_dataset(str(path))
     # A header that says it is of 4 GB is not read as one.
     header = bytearray(tarfile.TarInfo("x").tobuf(tarfile.USTAR_FORMAT))
