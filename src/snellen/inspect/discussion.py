@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from snellen.figures import percent
 from snellen.inspect.categories import Classification
-from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary
+from snellen.inspect.feature_maps import SPREAD, FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
 from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
@@ -172,7 +172,7 @@ def excites(feature: FeatureMap) -> str:
     """What excites a channel on this photograph, in one sentence, as far as a single cue tells."""
     if feature.high <= feature.low:
         return "The same everywhere: nothing on this photograph moves it."
-    where = "" if feature.brightest == "here and there" else f"; strongest {feature.brightest}"
+    where = "" if feature.brightest == SPREAD else f"; strongest {feature.brightest}"
     if feature.cue_correlation >= READABLE:
         return f"{sentence(feature.cue)}{where}."
     if feature.cue_correlation >= _PARTLY:

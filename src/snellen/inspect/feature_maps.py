@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 BANDS = ((0.0, 0.2), (0.25, 0.7), (0.8, 1.0))
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
+SPREAD = "here and there"
+"""Where the greatest values of a map lie that has them in many places."""
 _DIRECTIONS = ("right", "lower right", "bottom", "lower left", "left", "upper left", "top", "upper right")
 CUES = (
     "light areas", "dark areas", "red", "green", "yellow", "blue", "outlines", "horizontal edges", "vertical edges",
@@ -512,7 +514,7 @@ def _brightest(values: Tensor) -> str:
         return f"at the {row or column}"
     # Few values far out do not count, and an even spread fills four fifths.
     first, last = torch.quantile(highest, torch.tensor([0.1, 0.9]), dim=0)
-    return "here and there" if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
+    return SPREAD if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:

@@ -80,6 +80,15 @@ def _survivors(group: Sequence[StressResult], transform: TransformStrength) -> i
     return sum(one.keeps(one.outcome(*transform)) for one in _fooled(group))
 
 
+def _by_number_kept(group: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> dict[int, list[str]]:
+    """For each number of a group the transforms under which so many keep their answer."""
+    by_count: dict[int, list[str]] = {}
+    for transform in transforms:
+        kept = sum(one.keeps(one.outcome(*transform)) for one in group)
+        by_count.setdefault(kept, []).append(_BY[transform[0]])
+    return by_count
+
+
 def _what_undid(pairs: Sequence[StressPair]) -> str:
     """Which transform undoes how many attacks, by how much, and whether what is undone is mended."""
     fooled = [pair for pair in pairs if _fooled([pair[0]])]
@@ -89,9 +98,7 @@ def _what_undid(pairs: Sequence[StressPair]) -> str:
     transforms = _assignments([one for one, _ in pairs])
     if not fooled or not transforms:
         return apart.strip()
-    by_count: dict[int, list[str]] = {}
-    for transform in transforms:
-        by_count.setdefault(_survivors(attacked, transform), []).append(_BY[transform[0]])
+    by_count = _by_number_kept(attacked, transforms)
     if len(fooled) == 1:
         undone, survived = by_count.get(0, []), by_count.get(1, [])
         parts = [f"survives {listed(survived)}"] if survived else []
@@ -238,14 +245,18 @@ def _why(made: Sequence[StressPair]) -> str:
     fooled = [pair for pair in made if _fooled([pair[0]]) and _noisy([pair[0]])]
     if not fooled:
         return ""
-    told = {"mirror": _place, "crop": _scale, "rotation": _turn, "grayscale": _colour}
+    told = {"mirror": _place, "crop": _resampled, "rotation": _resampled, "grayscale": _colour}
     reasons = [told[transform[0]](fooled, transform) for transform in _assignments([one for one, _ in made])]
     defined = f"(Fine detail is the noise's energy above {CUTOFF:g} cycles a pixel of the network's input.)"
     return " ".join([*reasons, defined]) if reasons else ""
 
 
+def _undone(fooled: Sequence[StressPair], transform: TransformStrength) -> list[StressPair]:
+    return [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+
+
 def _place(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+    undone = _undone(fooled, transform)
     beginning = f"Place: mirroring takes nothing from the noise ({_fine_detail(fooled, transform)})"
     if not undone:
         return f"{beginning} and undoes no attack: this noise does its work the wrong way round, too."
@@ -256,24 +267,29 @@ def _place(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     )
 
 
-def _scale(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    attacked = [one for one, _ in fooled]
-    return (
-        f"Scale: the crop shows the rest larger, so the noise is resampled ({_fine_detail(fooled, transform)}) and its "
-        f"pieces meet filters of another size. {_ladder(attacked, 'scale', 'Shrinking')}"
-    ).strip()
+_RESAMPLED = {
+    "crop": (
+        "Scale: the crop shows the rest larger, so the noise is resampled",
+        " and its pieces meet filters of another size",
+        ("scale", "Shrinking"),
+    ),
+    "rotation": (
+        "Fine detail: the rotation tilts every stripe of the noise and samples it between the pixels it was made for",
+        "",
+        ("blur", "Blur"),
+    ),
+}
+"""What is said of a transform that resamples, before and after what it takes, and whose ladder is the evidence."""
 
 
-def _turn(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    attacked = [one for one, _ in fooled]
-    return (
-        f"Fine detail: the rotation tilts every stripe of the noise and samples it between the pixels it was made for "
-        f"({_fine_detail(fooled, transform)}). {_ladder(attacked, 'blur', 'Blur')}"
-    ).strip()
+def _resampled(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    before, after, evidence = _RESAMPLED[transform[0]]
+    ladder = _ladder([one for one, _ in fooled], *evidence)
+    return f"{before} ({_fine_detail(fooled, transform)}){after}. {ladder}".strip()
 
 
 def _colour(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    undone = [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
+    undone = _undone(fooled, transform)
     beginning = f"Colour: of the noise, grayscale takes only the colour ({_fine_detail(fooled, transform)})"
     if not undone:
         return f"{beginning}; what lies in brightness is enough, and every attack survives."
@@ -392,13 +408,10 @@ def _clean(clean: Sequence[StressResult]) -> str:
     transforms = _assignments(clean)
     if not transforms:
         return ""
-    counts: dict[int, list[str]] = {}
-    for transform in transforms:
-        counts.setdefault(sum(each.keeps(each.outcome(*transform)) for each in clean), []).append(_BY[transform[0]])
     keep = [
         f"{'all' if count == len(clean) else how_many(count)} {'keeps its' if count < 2 else 'keep their'} class under "
         f"{listed(names)}"
-        for count, names in sorted(counts.items(), reverse=True)
+        for count, names in sorted(_by_number_kept(clean, transforms).items(), reverse=True)
     ]
     return f"Of the {word(len(clean))} photographs that were not attacked {listed(keep)}."
 

@@ -58,8 +58,8 @@ def _members(recipe: Recipe) -> int:
     return int(recipe.network_options.get("members", 1)) if recipe.network == "deep" else 1
 
 
-def describe_recipe(recipe: Recipe) -> str:
-    """The hyper-parameters in a few sentences."""
+def describe_recipe(recipe: Recipe, before: Sequence[Recipe] = ()) -> str:
+    """The hyper-parameters in a few sentences; an initialisation that is one's ``before`` too is not told again."""
     optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing
     method = {
         "sgd": f"SGD with Nesterov momentum {optimiser.momentum:g}",
@@ -77,12 +77,13 @@ def describe_recipe(recipe: Recipe) -> str:
         else "",
     ]
     changed = ", ".join(change for change in changes if change) or "not augmented"
+    known = any(one.initialisation == recipe.initialisation for one in before)
     smoothing = f" The targets are smoothed by {recipe.label_smoothing:g}." if recipe.label_smoothing else ""
     return (
         f"{recipe.epochs} epochs in batches of {recipe.batch} with {method}; the learning rate {rise}falls in a "
         f"straight line from its peak, {optimiser.learning_rate:g}, to zero; weight decay {optimiser.weight_decay:g}. "
         f"The images are {changed}.{_hardened(recipe.adversarial)}{smoothing} "
-        f"Initialisation: {ABOUT[recipe.initialisation]}."
+        f"Initialisation: {'as above' if known else ABOUT[recipe.initialisation]}."
     )
 
 
@@ -204,9 +205,18 @@ def discuss_network(result: TrainingResult) -> str:
 _OF_THREE_CONVOLUTIONS = ("plain", "batchnorm")
 
 
-def discuss(result: TrainingResult) -> list[str]:
-    """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes."""
-    paragraphs = [_found(result), f"{_course(result)} {_what_limits(result)}".strip(), _mistakes(result)]
+def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> list[str]:
+    """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes.
+
+    Args:
+        result: the run.
+        before: runs that were discussed just before it; how all were tested is not told again.
+    """
+    paragraphs = [
+        _found(result, "" if before else _TESTED_ONCE),
+        f"{_course(result)} {_what_limits(result)}".strip(),
+        _mistakes(result),
+    ]
     if result.data.leaks:
         paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
     return paragraphs
@@ -223,12 +233,13 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
 
 
-def _found(result: TrainingResult) -> str:
+def _found(result: TrainingResult, tested_how: str) -> str:
     test = result.test.accuracy
     text = (
         f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}); guessing would give "
-        f"{share(1 / len(result.data.labels))}. {TESTED_ONCE}{_tested_before(result)}"
+        f"{share(1 / len(result.data.labels))}."
     )
+    text = " ".join(filter(None, (text, tested_how, _tested_before(result))))
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
@@ -242,7 +253,7 @@ def _ends(rate: Rate) -> str:
     return f"95% interval {rate.low:.2%} to {rate.high:.2%}"
 
 
-TESTED_ONCE = "Each run was tested once, after its last epoch."
+_TESTED_ONCE = "Each run was tested once, after its last epoch."
 
 
 def _tested_before(result: TrainingResult) -> str:
@@ -251,7 +262,7 @@ def _tested_before(result: TrainingResult) -> str:
     if not of_cifar10 or (result.recipe.network, result.recipe.optimiser) != (own.network, own.optimiser):
         return ""
     return (
-        " Earlier versions of deep had been tested too, and its learning rate was kept after one such test, so its "
+        "Earlier versions of deep had been tested too, and its learning rate was kept after one such test, so its "
         "accuracy is slightly optimistic."
     )
 

@@ -37,13 +37,23 @@ def mosaic(filters: Tensor) -> npt.NDArray[np.uint8]:
     """
     tiles = np.rint(stretched(filters.numpy()) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
     count, height, width, _ = tiles.shape
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    picture = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1, 3), 255, dtype=np.uint8)
-    for number, tile in enumerate(tiles):
-        top, left = number // columns * (height + 1), number % columns * (width + 1)
-        picture[top : top + height, left : left + width] = tile
+    picture = np.full((*_extent(count, height, width), 3), 255, dtype=np.uint8)
+    for tile, place in zip(tiles, _places(count, height, width), strict=True):
+        picture[place] = tile
     return picture
+
+
+def _extent(count: int, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the mosaic of so many filters, in pixels."""
+    columns = min(COLUMNS, count)
+    return -(-count // columns) * (height + 1) - 1, columns * (width + 1) - 1
+
+
+def _places(count: int, height: int, width: int) -> list[tuple[slice, slice]]:
+    """Where each filter lies in the mosaic: its rows and columns."""
+    columns = min(COLUMNS, count)
+    corners = [(number // columns * (height + 1), number % columns * (width + 1)) for number in range(count)]
+    return [(slice(top, top + height), slice(left, left + width)) for top, left in corners]
 
 
 def noise_like(filters: Tensor) -> Rate:
@@ -80,9 +90,7 @@ def filters_of_image(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[
         InputError: it is no picture of so many filters of that size.
     """
     count, _, height, width = shape
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
-    across, down = columns * (width + 1) - 1, rows * (height + 1) - 1
+    down, across = _extent(count, height, width)
     zoom = image.width // across
     if zoom < 1 or image.size != (zoom * across, zoom * down):
         raise InputError(
@@ -90,10 +98,7 @@ def filters_of_image(image: Image.Image, shape: tuple[int, ...]) -> npt.NDArray[
             f"one of {count} filters of {height} x {width}, as training writes it",
         )
     picture = np.asarray(image.convert("RGB"))[::zoom, ::zoom]
-    tiles = [
-        picture[top : top + height, left : left + width]
-        for top, left in ((number // columns * (height + 1), number % columns * (width + 1)) for number in range(count))
-    ]
+    tiles = [picture[place] for place in _places(count, height, width)]
     return (np.stack(tiles).transpose(0, 3, 1, 2) / 255).astype(np.float32)
 
 

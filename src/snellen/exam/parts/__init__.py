@@ -199,7 +199,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.augment:augment",
             "snellen.training.loop:batches, train_epoch",
             "snellen.training.evaluate:evaluate",
-            "snellen.training.filters:stretched, mosaic",
+            "snellen.training.filters:stretched, mosaic, _extent, _places",
         ),
         references=training.REFERENCES,
         code=training.code,

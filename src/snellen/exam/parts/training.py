@@ -20,7 +20,6 @@ from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NAR
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
-    TESTED_ONCE,
     alike_but_for_networks,
     compare,
     compare_filters,
@@ -41,7 +40,6 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
-from snellen.training.initialise import ABOUT
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
 from snellen.training.results import TrainingResult
 from snellen.training.speed import seconds_per_image
@@ -223,9 +221,9 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     each = [results for _, results in runs]
     said = compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
-    of_one = " ".join(["What follows is of the first seed."] * (len(of_run) > 1) + discuss(result)[:1])
-    found = of_one if len(runs) == 1 else of_one.replace(f" {TESTED_ONCE}", "")
-    blocks.append(Discussion([*compared, found, *discuss(result)[1:]]))
+    found, *more = discuss(result, [of_one[0] for _, of_one in runs[:-1]])
+    first = "What follows is of the first seed. " if len(of_run) > 1 else ""
+    blocks.append(Discussion([*compared, f"{first}{found}", *more]))
     blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
@@ -240,12 +238,9 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
 
 
 def _described(runs: _Runs) -> str:
-    """The last run's network and recipe; an initialisation that an earlier run began from too is not told again."""
-    recipe = runs[-1][1][0].recipe
-    about = describe_recipe(recipe)
-    if any(of_run[0].recipe.initialisation == recipe.initialisation for _, of_run in runs[:-1]):
-        about = about.replace(ABOUT[recipe.initialisation], "as above")
-    return f"{describe_network(recipe)} {about}".strip()
+    """The last run's network and recipe, beside those before it."""
+    *before, recipe = (of_run[0].recipe for _, of_run in runs)
+    return f"{describe_network(recipe)} {describe_recipe(recipe, before)}".strip()
 
 
 def _reasons(runs: _Runs) -> str:
