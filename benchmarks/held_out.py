@@ -1,6 +1,6 @@
 """How recipes do on images held out of training, to choose between them by; the test images are not used.
 
-    python benchmarks/held_out.py DATASET RECIPE... [--seed 0] [--out runs/held-out]
+    python benchmarks/held_out.py DATASET RECIPE... [--seed 0 ...] [--device auto] [--processes 1] [--out runs/held-out]
 
 A RECIPE is the name of one of Snellen's own, a TOML file, or the name of a row of benchmarks/results/held_out.json,
 which is then made again. A tenth of the training images takes the test images' place. Killed and started again it goes
@@ -9,18 +9,16 @@ several may share the cores.
 """
 
 import argparse
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ablations import Lines, held_out_data
 from snellen.runs.files import write_json
 from snellen.runs.provenance import fingerprint, hardware, versions
 from snellen.runs.serialise import from_plain, to_plain
 from snellen.training.recipe import Recipe, read_recipe
-from snellen.training.trainer import train
+from trainings import decoded, device_of, held_out_data, row_of, side_by_side, trained
 
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
 
@@ -30,41 +28,43 @@ def kept_rows() -> dict[str, Any]:
     return dict(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"]) if RESULTS.is_file() else {}
 
 
+def measured(item: tuple[str, Recipe, int], dataset: str, device: str, out: Path) -> dict[str, Any]:
+    """The row of one training, of a key, a recipe and a seed."""
+    key, recipe, seed = item
+    data = held_out_data(dataset, recipe.size)
+    facts = {"dataset": dataset, "recipe": to_plain(recipe), "seed": seed, "held_out_images": len(data.test)}
+    row = row_of(trained(data, recipe, out / key, seed, device, tta=True))
+    return facts | row | {"hardware": hardware(device_of(device))}
+
+
 def main() -> None:
     """Train, print, write."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dataset")
     parser.add_argument("recipes", nargs="+")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--processes", type=int, default=1, help="networks that are trained at a time")
     parser.add_argument("--out", type=Path, default=Path("runs/held-out"))
     asked = parser.parse_args()
+    items = []
     for name in asked.recipes:
         if earlier := kept_rows().get(name):
-            key, recipe, seed = name, from_plain(Recipe, earlier["recipe"], RESULTS.name), earlier["seed"]
+            items.append((name, from_plain(Recipe, earlier["recipe"], RESULTS.name), int(earlier["seed"])))
         else:
-            recipe, seed = read_recipe(name), asked.seed
-            key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}-{seed}"
-        data = held_out_data(asked.dataset, recipe.size)
-        result = train(data, recipe, out=asked.out / key, seed=seed, resume=True, tta=True, progress=Lines(key)).result
-        assert result.test_tta is not None  # asked for
-        row = {
-            "dataset": asked.dataset,
-            "recipe": to_plain(recipe),
-            "seed": seed,
-            "held_out_images": len(data.test),
-            "accuracy": to_plain(result.test.accuracy),
-            "accuracy_tta": to_plain(result.test_tta.accuracy),
-            "last_loss": result.history[-1].loss,
-            "last_training_accuracy": result.history[-1].accuracy,
-            "threads": torch.get_num_threads(),
-            "hardware": hardware(),
-        }
-        write_json(RESULTS, {"rows": kept_rows() | {key: row}, "hardware": hardware(), "versions": versions()})
-        print(
-            f"{key}: held out {result.test.accuracy.share:.2%}, with TTA {result.test_tta.accuracy.share:.2%}, "
-            f"training {result.history[-1].accuracy:.2%}",
-            flush=True,
+            recipe = read_recipe(name)
+            key = f"{Path(name).stem}-{fingerprint(repr(recipe))[:6]}"
+            items += [(f"{key}-{seed}", recipe, seed) for seed in asked.seed]
+    for size in {recipe.size for _, recipe, _ in items}:
+        decoded(asked.dataset, size)
+    work = functools.partial(measured, dataset=asked.dataset, device=asked.device, out=asked.out)
+    for (key, _, _), row in side_by_side(work, items, asked.processes):
+        write_json(
+            RESULTS,
+            {"rows": kept_rows() | {key: row}, "hardware": hardware(device_of(asked.device)), "versions": versions()},
         )
+        said = f"held out {row['accuracy']['share']:.2%}" if "accuracy" in row else row["diverged"]
+        print(f"{key}: {said}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,52 +1,54 @@
 """What batch normalisation changes in the assignment's network, compared twice, and how the weights' start counts.
 
-    python benchmarks/normalisation.py DATASET [--epochs 30] [--seeds 3] [--stage rates search runs starts]
-                                       [--images N] [--out DIR]
+    python benchmarks/normalisation.py DATASET [--seeds 5] [--stage rates search lengths runs starts] [--epochs N]
+                                       [--images N] [--device auto] [--processes 1] [--out DIR]
 
 ``plain`` and ``batchnorm`` differ in nothing but the normalisation and the peak learning rate, which is what this is
-about. Of the training images a tenth is held out for the first two stages; the test images are used by the third alone,
-once for each network.
+about. Of the training images a tenth is held out for all stages but `runs`, which alone uses the test images, once for
+each network.
 
-- rates: the training loss after one epoch at each of the same rates, for both, two seeds each: all of the first seed
-  before the second, so that a first curve stands after half of the time.
-- search: held-out accuracy after a few epochs at each of the same rates that trained at all, one seed: each network's
+- rates: the training loss after one epoch at each of the same rates, for both, three seeds each: all of the first seed
+  before the second, so that a first curve stands after a third of the time.
+- search: held-out accuracy after ten epochs at each of the same rates that trained at all, two seeds: each network's
   best rate. Equal searches, so that neither has an advantage.
+- lengths: held-out accuracy of each network at its best rate after 10, 20 and 40 epochs, two seeds. The shortest at
+  which neither is more than half a point below its longest is that of the next stage, unless ``--epochs`` says another.
 - runs: on all training images, tested once: each network at its own best rate, and batchnorm at plain's, which is every
-  setting alike.
-- starts: plain at its best rate from He's, Xavier's, PyTorch's own and too small weights, three epochs, held out.
+  setting alike. Each is left as a run of ``snellen train --seeds``.
+- starts: plain at its best rate from He's, Xavier's, PyTorch's own and too small weights, three epochs, three seeds.
 
 ``--images N`` trains on N of the training images, as many of each class, the same ones each time; the result and the
-figure say so. Killed and started again it goes on. After each training it writes benchmarks/results/normalisation.json
-and draws benchmarks/results/normalisation.png.
+figure say so. ``--processes`` trains so many networks at a time, which pays on a GPU. Killed and started again it goes
+on. After each training it writes benchmarks/results/normalisation.json; after each stage it draws normalisation.png.
 """
 
 import argparse
 import dataclasses
+import functools
 import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from matplotlib.axes import Axes
 
-from ablations import Lines, held_out_data
-from snellen.errors import InputError, SnellenError
 from snellen.figures import BLUE, GREEN, ORANGE, VERMILION, new_figure, styled
-from snellen.runs.files import write_figure, write_json
-from snellen.runs.provenance import fingerprint, hardware, versions
-from snellen.runs.serialise import to_plain
-from snellen.training.data import InMemoryDataset, load_data
+from snellen.runs.files import Run, write_figure, write_json
+from snellen.runs.provenance import hardware, versions
+from snellen.training.files import read_results, seed_folder, write_summary
 from snellen.training.recipe import Recipe, read_recipe
-from snellen.training.trainer import train
+from trainings import decoded, device_of, held_out_data, row_of, side_by_side, trained, with_images
 
 NETWORKS = ("plain", "batchnorm")
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-SEARCHED = (0.001, 0.003, 0.01, 0.03)
-SEARCH_EPOCHS, START_EPOCHS = 6, 3
+SEARCHED = (0.001, 0.002, 0.005, 0.01, 0.02)
+LENGTHS = (10, 20, 40)
+LOSES_AT_MOST = 0.005
+"""Share of the held-out images by which a shorter training may fall behind the longest."""
+SEARCH_EPOCHS, START_EPOCHS = 10, 3
 STARTS = ("he", "xavier", "own", "small")
-STAGES = ("rates", "search", "runs", "starts")
+STAGES = ("rates", "search", "lengths", "runs", "starts")
 RESULTS = Path(__file__).parent / "results" / "normalisation.json"
 COLOURS = {"plain": VERMILION, "batchnorm": BLUE}
 
@@ -64,8 +66,13 @@ class Trial:
 
     @property
     def key(self) -> str:
-        """Its name, which is its folder's too."""
+        """Its name."""
         return f"{self.stage}-{self.network}-{self.rate:g}-{self.start}-{self.epochs}-{self.seed}"
+
+    @property
+    def arm(self) -> str:
+        """The folder of what differs by the seed alone."""
+        return f"{self.stage}-{self.network}-{self.rate:g}-{self.start}-{self.epochs}"
 
     def recipe(self) -> Recipe:
         """The shipped recipe with this rate, start and length."""
@@ -77,63 +84,81 @@ class Trial:
 def trials(stage: str, best: Mapping[str, float], epochs: int, seeds: int) -> list[Trial]:
     """The trainings of a stage; those after the search need the ``best`` rate of each network."""
     if stage == "rates":
-        return [Trial(stage, one, rate, "he", 1, seed) for seed in range(2) for rate in RATES for one in NETWORKS]
+        return [Trial(stage, one, rate, "he", 1, seed) for seed in range(3) for rate in RATES for one in NETWORKS]
     if stage == "search":
-        return [Trial(stage, one, rate, "he", SEARCH_EPOCHS, 0) for one in NETWORKS for rate in SEARCHED]
+        return [
+            Trial(stage, one, rate, "he", SEARCH_EPOCHS, seed)
+            for seed in range(2)
+            for one in NETWORKS
+            for rate in SEARCHED
+        ]
+    if stage == "lengths":
+        longest_first = sorted(LENGTHS, reverse=True)
+        return [
+            Trial(stage, one, best[one], "he", length, seed)
+            for length in longest_first
+            for one in NETWORKS
+            for seed in range(2)
+        ]
     if stage == "starts":
         return [
-            Trial(stage, "plain", best["plain"], start, START_EPOCHS, seed) for start in STARTS for seed in range(2)
+            Trial(stage, "plain", best["plain"], start, START_EPOCHS, seed) for start in STARTS for seed in range(3)
         ]
     arms = dict.fromkeys([("plain", best["plain"]), ("batchnorm", best["plain"]), ("batchnorm", best["batchnorm"])])
     return [Trial(stage, network, rate, "he", epochs, seed) for seed in range(seeds) for network, rate in arms]
 
 
-def with_images(data: InMemoryDataset, count: int | None) -> InMemoryDataset:
-    """The data set with ``count`` of its training images, as many of each class, drawn by a fixed seed."""
-    if count is None:
-        return data
-    targets = data.train.targets
-    order = torch.randperm(len(targets), generator=torch.Generator().manual_seed(0))
-    of_class = [order[targets[order] == label] for label in range(len(data.labels))]
-    each = count // len(of_class)
-    if not 0 < each <= min(map(len, of_class)):
-        raise InputError(f"{count} images of {len(of_class)} classes", f"at least 1 and at most {len(targets)}, evenly")
-    kept = torch.cat([some[:each] for some in of_class]).sort().values
-    some = data.train.select(kept)
-    return dataclasses.replace(data, train=some, fingerprint=fingerprint(f"{data.fingerprint} {count}"))
-
-
-def measured(trial: Trial, data: InMemoryDataset, out: Path) -> dict[str, Any]:
-    """What one training came to; one whose loss is no longer finite has none."""
-    facts = dataclasses.asdict(trial)
-    try:
-        result = train(
-            data, trial.recipe(), out=out / trial.key, seed=trial.seed, resume=True, progress=Lines(trial.key)
-        ).result
-    except InputError:
-        raise
-    except SnellenError as error:
-        return {**facts, "diverged": str(error)}
-    return {
-        **facts,
-        "losses": [epoch.loss for epoch in result.history],
-        "training_accuracy": result.history[-1].accuracy,
-        "accuracy": to_plain(result.test.accuracy),
-        "noise_like_filters": to_plain(result.noise_like_filters),
-        "seconds": result.seconds,
-    }
+def measured(trial: Trial, dataset: str, images: int | None, device: str, out: Path) -> dict[str, Any]:
+    """What one training came to."""
+    recipe = trial.recipe()
+    source = decoded if trial.stage == "runs" else held_out_data
+    data = with_images(source(dataset, recipe.size), images)
+    folder = out / trial.arm / seed_folder(trial.seed)
+    return dataclasses.asdict(trial) | row_of(trained(data, recipe, folder, trial.seed, device))
 
 
 def best_rates(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Each network's rate of the highest held-out accuracy in the search; empty before both are searched."""
+    """Each network's rate of the highest mean held-out accuracy in the search; empty before both are searched."""
     found: dict[str, float] = {}
     for network in NETWORKS:
-        searched = [row for row in rows.values() if (row["stage"], row["network"]) == ("search", network)]
-        if len(searched) < len(SEARCHED):
+        asked = [trial for trial in trials("search", {}, 0, 0) if trial.network == network]
+        if any(trial.key not in rows for trial in asked):
             return {}
-        trained = [row for row in searched if "accuracy" in row]
-        found[network] = max(trained, key=lambda row: row["accuracy"]["share"])["rate"]
+        of_rate = {rate: [rows[trial.key] for trial in asked if trial.rate == rate] for rate in SEARCHED}
+        trained_all = {rate: some for rate, some in of_rate.items() if all("accuracy" in row for row in some)}
+        found[network] = max(trained_all, key=lambda rate: _mean_accuracy(trained_all[rate]))
     return found
+
+
+def chosen_length(rows: Mapping[str, Mapping[str, Any]]) -> int | None:
+    """The shortest of :data:`LENGTHS` that no network loses much by; None before all are trained."""
+    best = best_rates(rows)
+    if not best or any(trial.key not in rows for trial in trials("lengths", best, 0, 0)):
+        return None
+
+    def accuracy(network: str, length: int) -> float:
+        of_length = (
+            trial for trial in trials("lengths", best, 0, 0) if (trial.network, trial.epochs) == (network, length)
+        )
+        return _mean_accuracy([rows[trial.key] for trial in of_length])
+
+    return next(
+        length
+        for length in LENGTHS
+        if all(accuracy(one, length) >= accuracy(one, max(LENGTHS)) - LOSES_AT_MOST for one in NETWORKS)
+    )
+
+
+def _mean_accuracy(rows: Sequence[Mapping[str, Any]]) -> float:
+    return statistics.mean(row["accuracy"]["share"] for row in rows)
+
+
+def summarise(arm: Path) -> None:
+    """Leave an arm of the runs as ``snellen train --seeds`` leaves its folder."""
+    results = [result for folder in sorted(arm.glob(seed_folder("*"))) for result in read_results(folder)]
+    with Run(arm) as run:
+        write_summary(arm, results)
+        run.write_manifest(results[0].provenance)
 
 
 def draw(rows: Sequence[Mapping[str, Any]], best: Mapping[str, float], images: int | None = None) -> Any:
@@ -198,36 +223,39 @@ def main() -> None:
     """Train stage by stage, write and draw after each training."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dataset")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="of the runs; chosen by the stage before where not given")
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--stage", nargs="*", choices=STAGES, default=STAGES)
     parser.add_argument("--images", type=int, help="train on so many of the training images; on all where not given")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--processes", type=int, default=1, help="networks that are trained at a time")
     parser.add_argument("--out", type=Path, default=Path("runs/normalisation"))
     asked = parser.parse_args()
-    size = read_recipe("plain").size
     out = asked.out / f"{asked.images}-images" if asked.images else asked.out
-    held_out, whole = None, None
-    facts = {"dataset": asked.dataset, "epochs": asked.epochs, "seeds": asked.seeds, "hardware": hardware()}
-    facts |= {"images": asked.images}
+    facts = {"dataset": asked.dataset, "seeds": asked.seeds, "images": asked.images}
+    facts |= {"hardware": hardware(device_of(asked.device)), "processes": asked.processes}
     earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     if earlier and earlier.get("images") != asked.images:
         parser.error(f"{RESULTS.name} holds trainings on {earlier.get('images') or 'all'} images: move it away first")
     rows: dict[str, Any] = dict(earlier.get("rows", {})) if earlier.get("dataset") == asked.dataset else {}
+    work = functools.partial(measured, dataset=asked.dataset, images=asked.images, device=asked.device, out=out)
+    decoded(asked.dataset, read_recipe("plain").size)
     for stage in (stage for stage in STAGES if stage in asked.stage):
-        best = best_rates(rows)
-        if stage in ("runs", "starts") and not best:
+        best, epochs = best_rates(rows), asked.epochs or chosen_length(rows)
+        if stage in ("lengths", "runs", "starts") and not best:
             parser.error(f"{stage} needs the best rates: run the stage search first")
-        for trial in trials(stage, best, asked.epochs, asked.seeds):
-            if trial.key in rows:
-                continue
-            if stage == "runs":
-                data = whole = whole or with_images(load_data(asked.dataset, size), asked.images)
-            else:
-                data = held_out = held_out or with_images(held_out_data(asked.dataset, size), asked.images)
-            rows[trial.key] = measured(trial, data, out)
-            best = best_rates(rows)
-            write_json(RESULTS, facts | {"rows": rows, "best_rates": best, "versions": versions()})
-            write_figure(RESULTS.with_suffix(".png"), draw(list(rows.values()), best, asked.images))
+        if stage == "runs" and not epochs:
+            parser.error("runs needs a length: run the stage lengths first, or give --epochs")
+        wanted = trials(stage, best, epochs or 0, asked.seeds)
+        missing = [trial for trial in wanted if trial.key not in rows]
+        for trial, row in side_by_side(work, missing, asked.processes):
+            rows[trial.key] = row
+            chosen = {"best_rates": best_rates(rows), "epochs": asked.epochs or chosen_length(rows)}
+            write_json(RESULTS, facts | chosen | {"rows": rows, "versions": versions()})
+        write_figure(RESULTS.with_suffix(".png"), draw(list(rows.values()), best_rates(rows), asked.images))
+        if stage == "runs":
+            for arm in dict.fromkeys(trial.arm for trial in wanted):
+                summarise(out / arm)
 
 
 if __name__ == "__main__":

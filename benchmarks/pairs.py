@@ -16,7 +16,6 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ablations import held_out_data
 from held_out import kept_rows
 from snellen.data.images import pixels_from_bytes
 from snellen.models.classifier import Classifier
@@ -27,6 +26,7 @@ from snellen.runs.provenance import hardware, versions
 from snellen.runs.serialise import from_plain
 from snellen.training.data import InMemoryDataset
 from snellen.training.recipe import Recipe
+from trainings import held_out_data
 
 RESULTS = Path(__file__).parent / "results" / "pairs.json"
 BATCH = 500

@@ -27,9 +27,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.models.create import create
 from snellen.runs.files import write_json
 from snellen.runs.process import keep_freed_memory
-from snellen.runs.progress import SILENT
 from snellen.runs.provenance import cores, hardware, versions
-from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemorySplit
 from snellen.training.loop import Training, native_bfloat16, precision, train_epoch
 from snellen.training.optimise import make_optimisers
@@ -90,14 +88,13 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: 
 
 
 def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
-    """An epoch of Snellen's loop, compiled on a GPU, as ``snellen train`` has it."""
+    """An epoch of Snellen's loop, as ``snellen train`` has it."""
     network = create(recipe.network, 10, recipe.network_options).to(device, memory_format=torch.channels_last)
     optimisers = make_optimisers(network, recipe.optimiser)
     processes = Processes(device)
     split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets)).to(processes.device)
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
-    run = network if device == "cpu" else CompiledNetwork(network, SILENT)
-    training = Training(recipe, 0, run, optimisers, split, shape, processes)
+    training = Training(recipe, 0, network, optimisers, split, shape, processes)
     return lambda: train_epoch(training, 0) and None
 
 

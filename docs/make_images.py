@@ -12,6 +12,7 @@ PICTURES = {
     "probe/confusion.png": "confusion.png",
     "training/plain/filters.png": "filters.jpg",
     "training/curves-3.png": "curves.png",
+    "training/rates.png": "rates.png",
     "attack/attacks.png": "attacks.jpg",
     "stress/acuity.png": "acuity.png",
     "features/features.png": "features.jpg",

@@ -16,8 +16,6 @@ from snellen.models.classifier import Classifier
 from snellen.models.predictions import softmax
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.runs import provenance
-from snellen.runs.progress import Progress
-from snellen.training.compiled import CompiledNetwork
 from toys import classifier_of
 
 
@@ -94,42 +92,6 @@ def test_probabilities_and_spectra_leave_the_device_first() -> None:
     assert softmax(logits)[0].tolist() == pytest.approx([0.25, 0.75])
     flat = torch.zeros(1, 3, 8, 8).as_subclass(WithoutFloat64)
     assert high_frequency_energy(flat).tolist() == [0]
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.lines.append(line)
-
-
-def test_without_a_compiler_the_network_runs_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first call of a compiled network fails where Triton is missing: one line, the same values and gradients."""
-
-    def no_compiler(network: nn.Module, **_: object) -> object:
-        def call(_: Tensor) -> Tensor:
-            raise RuntimeError("Cannot find a working triton installation.\nMore lines.")
-
-        return call
-
-    monkeypatch.setattr(torch, "compile", no_compiler)
-    network, notes = nn.Linear(3, 2), Notes()
-    compiled = CompiledNetwork(network, notes)
-    inputs = torch.rand(4, 3)
-    for _ in range(2):
-        assert torch.equal(compiled(inputs), network(inputs))
-    compiled(inputs).sum().backward()
-    assert network.weight.grad is not None
-    assert notes.lines == [
-        "The network is not compiled here, so training is slower: Cannot find a working triton installation."
-    ]
-
-
-def test_an_error_of_the_networks_own_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "compile", lambda network, **_: network)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        CompiledNetwork(nn.Linear(3, 2), Notes())(torch.rand(4, 5))
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,62 @@
 """The committed results are what the README says of them."""
 
 import dataclasses
+import json
+import statistics
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from snellen.training.ablations import HELD_OUT_IMAGES
+from snellen.training.discussion import is_copy
 from snellen.training.files import read_results
+from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
 from snellen.training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
 CIFAR = ROOT / "results" / "cifar10"
 RECIPES = ("plain", "batchnorm", "deep")
-RUNS = (*RECIPES, "ceiling")
+ORIGINAL = "deep-original"
+RUNS = (*RECIPES, "ceiling", ORIGINAL)
 
 
-def test_the_readme_shows_the_table_of_the_runs(snellen_command) -> None:
+def test_the_docs_show_the_table_of_the_runs_and_what_it_says(snellen_command) -> None:
     done = snellen_command("compare", *(CIFAR / name for name in RUNS), "--markdown")
     assert done.returncode == 0, done.stderr
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    shown = {True: ROOT / "README.md", False: ROOT / "docs" / "training-runs.md"}
+    texts = {of_table: " ".join(page.read_text(encoding="utf-8").split()) for of_table, page in shown.items()}
     for line in done.stdout.splitlines():
-        assert " ".join(line.split()) in readme
+        assert " ".join(line.split()) in texts[line.startswith("|")]
+
+
+def test_the_rates_of_the_discussion_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "normalisation.json").read_text(encoding="utf-8"))
+    rows = measured["rows"].values()
+
+    def means(stage: str, network: str, value: Callable[[dict], float]) -> dict[float, tuple[int, float]]:
+        of_rate: dict[float, list[float]] = {}
+        for row in rows:
+            if (row["stage"], row["network"]) == (stage, network):
+                of_rate.setdefault(row["rate"], []).append(value(row))
+        return {rate: (len(found), statistics.mean(found)) for rate, found in of_rate.items()}
+
+    for network in ("plain", "batchnorm"):
+        losses = means("rates", network, lambda row: row["losses"][0])
+        accuracies = means("search", network, lambda row: row["accuracy"]["share"])
+        assert {rate: (3, pytest.approx(loss, abs=6e-4)) for rate, loss in FIRST_EPOCH[network].items()} == losses
+        assert {rate: (2, pytest.approx(share, abs=6e-5)) for rate, share in SEARCHED[network].items()} == accuracies
+    assert {row["accuracy"]["n"] for row in rows} == {HELD_OUT_IMAGES}
+
+
+def test_deep_on_the_published_images() -> None:
+    """The recipe as it is; the images of the lossless archive, three seeds."""
+    results = read_results(CIFAR / ORIGINAL)
+    assert [result.seed for result in results] == [0, 1, 2]
+    assert {result.recipe == read_recipe("deep") for result in results} == {True}
+    assert {result.provenance.data for result in results} == {"6289a6634851efd1"}
+    assert not any(map(is_copy, results))
+    assert statistics.mean(result.test.accuracy.share for result in results) == pytest.approx(0.94397, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -60,7 +60,7 @@ class Provenance:
         engine: str = "",
     ) -> Provenance:
         """The provenance of a result that is being made now."""
-        made = command_line(), model, weights, data, seed, device, hardware(), versions()
+        made = command_line(), model, weights, data, seed, device, hardware(device), versions()
         return cls(*made, preprocessing=preprocessing, engine=engine)
 
 
@@ -81,8 +81,8 @@ def versions() -> dict[str, str]:
 
 
 @functools.cache
-def hardware() -> str:
-    """The processor and the number of cores that this process may use.
+def hardware(device: str = "cpu") -> str:
+    """The processor and the number of cores that this process may use; before them the GPU where ``device`` is one.
 
     Its family and model stand beside the name, which virtual machines cut short: two with one name may differ in speed
     by a factor of two.
@@ -94,7 +94,12 @@ def hardware() -> str:
         model = facts.get("model name", model)
         if {"cpu family", "model"} <= facts.keys():
             model += f" (family {facts['cpu family']}, model {facts['model']})"
-    return f"{model}, {cores()} cores"
+    processor = f"{model}, {cores()} cores"
+    if not device.startswith("cuda"):
+        return processor
+    import torch  # there already where a device is one
+
+    return f"{torch.cuda.get_device_name(device)} beside {processor}"
 
 
 def cores() -> int:

@@ -28,33 +28,34 @@ def augment(images: Tensor, augmentation: Augmentation, flips: Tensor, generator
     Returns:
         Inputs (N, 3, H, W) in [0, 1], channels-last in memory.
     """
-    count, height, width, _ = images.shape
-    rows = _shifted(height, count, augmentation.translate, generator)
-    columns = _shifted(width, count, augmentation.translate, generator)
+    (count, height, width, _), device = images.shape, images.device
+    most = augmentation.translate
+    # The draws alone go to the device: what is made of them is many times as large.
+    down, right = (torch.randint(-most, most + 1, (count, 1), generator=generator).to(device) for _ in range(2))
+    rows, columns = _shifted(height, down), _shifted(width, right)
     if augmentation.flip == "random":
         flips = torch.rand(count, generator=generator) < 0.5
     if augmentation.flip != "none":
-        columns = torch.where(flips[:, None], columns.flip(1), columns)
-    index = (torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :])
-    inputs = pixels_from_bytes(images[tuple(part.to(images.device) for part in index)])
+        columns = torch.where(flips.to(device)[:, None], columns.flip(1), columns)
+    each = torch.arange(count, device=device)[:, None, None]
+    inputs = pixels_from_bytes(images[each, rows[:, :, None], columns[:, None, :]])
     return _cut(inputs, augmentation.cutout, generator) if augmentation.cutout else inputs
 
 
-def _shifted(side: int, count: int, most: int, generator: torch.Generator) -> Tensor:
-    """For each image the source positions (count, side) along one axis, shifted and reflected at the border."""
-    shifts = torch.randint(-most, most + 1, (count, 1), generator=generator)
-    positions = (torch.arange(side) + shifts).abs()
+def _shifted(side: int, shifts: Tensor) -> Tensor:
+    """For each image the source positions (count, side) along one axis, moved by ``shifts`` (count, 1), reflected."""
+    positions = (torch.arange(side, device=shifts.device) + shifts).abs()
     return (side - 1) - ((side - 1) - positions).abs()
 
 
 def _cut(inputs: Tensor, side: int, generator: torch.Generator) -> Tensor:
     """A square of ``side`` pixels of each image set to the batch's mean (DeVries and Taylor 2017)."""
-    count, _, height, width = inputs.shape
-    top = torch.randint(0, height - side + 1, (count, 1), generator=generator)
-    left = torch.randint(0, width - side + 1, (count, 1), generator=generator)
-    rows = (torch.arange(height) >= top) & (torch.arange(height) < top + side)
-    columns = (torch.arange(width) >= left) & (torch.arange(width) < left + side)
-    square = (rows[:, None, :, None] & columns[:, None, None, :]).to(inputs.device)
+    (count, _, height, width), device = inputs.shape, inputs.device
+    top = torch.randint(0, height - side + 1, (count, 1), generator=generator).to(device)
+    left = torch.randint(0, width - side + 1, (count, 1), generator=generator).to(device)
+    row, column = torch.arange(height, device=device), torch.arange(width, device=device)
+    rows, columns = (row >= top) & (row < top + side), (column >= left) & (column < left + side)
+    square = rows[:, None, :, None] & columns[:, None, None, :]
     return torch.where(square, inputs.mean(dim=(0, 2, 3), keepdim=True), inputs)
 
 

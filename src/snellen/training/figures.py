@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from snellen.figures import new_figure, styled
+from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
 from snellen.training.results import TrainingResult
 
 _MOST_CELLS_WITH_NUMBERS = 12
@@ -44,6 +45,27 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         rate.yaxis.set_minor_formatter(NullFormatter())
         figure.legend(loc="outside lower center", ncols=_legend_columns(names))
+    return figure
+
+
+def draw_rates() -> Figure:
+    """What ``plain`` and ``batchnorm`` reach at each peak learning rate: :mod:`snellen.training.normalisation`."""
+    with styled():
+        figure = new_figure(6.3, 2.3)
+        loss, accuracy = figure.subplots(1, 2)
+        for name in FIRST_EPOCH:
+            for panel, measured in ((loss, FIRST_EPOCH[name]), (accuracy, SEARCHED[name])):
+                panel.plot(list(measured), list(measured.values()), "o-", ms=3, label=name)
+        titles = ("training loss, first epoch (nats)", "held-out accuracy, 10 epochs")
+        for panel, title, ticks in zip((loss, accuracy), titles, ((1, 3), (1, 2, 5)), strict=True):
+            panel.set_title(title)
+            panel.set_xlabel("peak learning rate")
+            panel.set_xscale("log")
+            panel.xaxis.set_major_locator(LogLocator(subs=ticks))
+            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1, 0))
+        figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 

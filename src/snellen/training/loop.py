@@ -18,7 +18,6 @@ from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 from snellen.training.adversarial import adversarial_examples, random_start
 from snellen.training.augment import alternating_flips, augment, resized
-from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemorySplit
 from snellen.training.optimise import learning_rate_factor, make_schedulers
 from snellen.training.processes import Processes
@@ -53,10 +52,10 @@ class Training:
 
     @property
     def module(self) -> nn.Module:
-        """The network itself, neither compiled nor shared between processes."""
-        network = self.network.network if isinstance(self.network, CompiledNetwork) else self.network
-        shared: nn.Module = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-        return shared
+        """The network itself, not shared between processes."""
+        network = self.network
+        own: nn.Module = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+        return own
 
     @property
     def steps(self) -> int:

@@ -28,7 +28,6 @@ from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_plain
 from snellen.training.augment import resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint, save_tensors, tensors_of
-from snellen.training.compiled import CompiledNetwork
 from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
 from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
@@ -203,7 +202,7 @@ class _Call:
     def train(self, data: InMemoryDataset, seed: int, run: Run) -> Trained:
         """All epochs, each with its checkpoint, and the test; the caller's random numbers stay as they are."""
         device, main = self.processes.device, self.processes.is_main_process
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), _convolutions_tried():
             state = _State.begin(self, data, seed)
             if self.resume and (run.path / CHECKPOINT).exists():
                 state.load(run.path / CHECKPOINT)
@@ -280,7 +279,7 @@ class _State:
         training = Training(
             recipe,
             seed,
-            _fast(processes.prepare(classifier.network), processes.device, call.progress),
+            processes.prepare(classifier.network),
             make_optimisers(classifier.network, recipe.optimiser),
             split.to(processes.device),
             data.preprocessing,
@@ -301,7 +300,7 @@ class _State:
 
     @property
     def network(self) -> nn.Module:
-        """The network, neither compiled nor shared between processes."""
+        """The network, not shared between processes."""
         return self.classifier.network
 
     def load(self, path: Path) -> None:
@@ -387,9 +386,15 @@ def _check_takes(network: nn.Module, inputs: Tensor, name: str) -> None:
         ) from error
 
 
-def _fast(network: nn.Module, device: torch.device, progress: Progress) -> nn.Module:
-    """The same network, compiled where that pays: on CUDA."""
-    return network if device.type != "cuda" else CompiledNetwork(network, progress)
+@contextmanager
+def _convolutions_tried() -> Iterator[None]:
+    """On CUDA, cuDNN tries its ways of each convolution and keeps the fastest."""
+    earlier = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = earlier
 
 
 def _metadata(recipe: Recipe, data: InMemoryDataset) -> dict[str, str]:

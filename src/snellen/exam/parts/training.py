@@ -21,6 +21,7 @@ from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
     alike_but_for_networks,
+    at_each_rate,
     compare,
     compare_filters,
     describe_network,
@@ -37,7 +38,7 @@ from snellen.training.discussion import (
     table,
     where,
 )
-from snellen.training.figures import draw_curves
+from snellen.training.figures import draw_curves, draw_rates
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
@@ -64,6 +65,12 @@ ASKED = (
     ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain"),
     ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
     ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
+)
+RATES = "rates.png"
+_RATES_CAPTION = (
+    "The assignment's network without and with batch normalisation at each peak learning rate, on the published images "
+    "of CIFAR-10: left the training loss over a training of one epoch (mean of three seeds), right the accuracy on "
+    "5,000 images held out of training after 10 epochs (mean of two). The axes of the rate are logarithmic."
 )
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
@@ -225,6 +232,9 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     first = "What follows is of the first seed. " if len(of_run) > 1 else ""
     blocks.append(Discussion([*compared, f"{first}{found}", *more]))
     blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
+    if at_each_rate(*(of_one[0].recipe for _, of_one in runs[-2:])):
+        write_figure(out / RATES, draw_rates())
+        blocks.append(Picture(out / RATES, _RATES_CAPTION, 0.85))
     if not (pictured / CONFUSION).is_file():
         raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
     blocks.append(
@@ -278,6 +288,8 @@ def code(context: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook, of a network its curves first; empty where none does."""
     if picture.endswith(CONFUSION):
         return "draw_confusion(network)"
+    if picture.endswith(RATES):
+        return "draw_rates()"
     numbered = re.fullmatch(r"curves-([1-9]\d{0,2})\.png", picture)
     if numbered is None:
         return ""
@@ -285,7 +297,7 @@ def code(context: Context, picture: str) -> str:
     before = sum(seeds[: int(numbered[1]) - 1])
     read = (
         "from snellen.exam.results import read_trainings\n"
-        "from snellen.training.figures import draw_confusion, draw_curves\n\n"
+        "from snellen.training.figures import draw_confusion, draw_curves, draw_rates\n\n"
         "trainings = read_trainings()\n"
     )
     return (
