@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from scipy.stats import pearsonr
 from torch import nn
 
 from snellen.data.datasets.leaks import describe_leaks
@@ -255,7 +256,7 @@ def _ends(rate: Rate) -> str:
     return f"95% interval {rate.low:.2%} to {rate.high:.2%}"
 
 
-_TESTED_ONCE = "Each run was tested once, after its last epoch."
+_TESTED_ONCE = "Each run that is shown was tested once, after its last epoch."
 
 
 def _tested_before(result: TrainingResult) -> str:
@@ -433,13 +434,15 @@ def _colours(structure: FilterStructure) -> list[str]:
     colour, frequency = structure.colour.tolist(), structure.frequency.tolist()
     if len(colour) < _FEWEST_DIRECTED or len(set(colour)) == 1 or len(set(frequency)) == 1:
         return []
-    correlation = statistics.correlation(colour, frequency)
-    if correlation > -_TELLING_CORRELATION:
+    found = pearsonr(colour, frequency)
+    if found.statistic > -_TELLING_CORRELATION:
         return []
+    low, high = found.confidence_interval()
     return [
-        f"The more colourful a filter, the coarser it is (r = {correlation:.2f} between its share of colour and its "
-        "spatial frequency).",
-        "Fine detail is read in black and white: in photographs colour changes slowly, brightness quickly.",
+        f"The more colourful a filter, the coarser it is (r = {found.statistic:.2f}, 95% interval {low:.2f} to "
+        f"{high:.2f}, between its share of colour and its spatial frequency; n = {len(colour)} filters).",
+        "Fine detail is read in black and white, as it is in photographs, where colour changes slowly and brightness "
+        "quickly; a JPEG that halves the chroma does the same to any picture.",
     ]
 
 
@@ -511,11 +514,24 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
     if len({results[0].recipe.label_smoothing for results in by_network.values()}) > 1:
+        floors = {
+            f"{results[0].network_name} {smoothed_floor(results[0]):.2f}"
+            for results in by_network.values()
+            if results[0].recipe.label_smoothing
+        }
         sentences.append(
-            "Where targets are smoothed the training loss cannot fall to zero, so the losses of such runs are not to "
-            "be held against the others'."
+            "Where targets are smoothed the training loss cannot fall below the entropy of the targets "
+            f"({', '.join(sorted(floors))}), so the losses of such runs are not to be held against the others'."
         )
     return sentences + again
+
+
+def smoothed_floor(result: TrainingResult) -> float:
+    """The smallest training loss there can be, in nats: the entropy of one target, smoothed as the recipe says."""
+    classes, smoothing = len(result.data.labels), result.recipe.label_smoothing
+    others = smoothing / classes
+    shares = [1 - smoothing + others, *[others] * (classes - 1)]
+    return -sum(one * math.log(one) for one in shares if one)
 
 
 def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult) -> list[str]:
@@ -589,7 +605,8 @@ def at_each_rate(*recipes: Recipe) -> list[str]:
         f"{with_it[lowest]:.2f} with it at {lowest:g}, but {without[widest]:.2f} and {with_it[widest]:.2f} at "
         f"{widest:g}. From {min(lost):g} on the network without it does no better than guessing ({guessing:.2f}); with "
         f"it the loss is still {with_it[max(lost)]:.2f} at {max(lost):g}.",
-        f"After 10 epochs (two seeds, {HELD_OUT_IMAGES:,} images held out) batchnorm reaches "
+        f"After 10 epochs (two seeds, {HELD_OUT_IMAGES:,} images held out, which are good for "
+        f"± {100 * (_held_out(accuracies['plain']).high - accuracies['plain']):.1f} points) batchnorm reaches "
         f"{accuracies['batchnorm']:.1%} and plain {accuracies['plain']:.1%} with all settings alike (rate {usual:g}), "
         f"{equal}; each at the best of {word(len(SEARCHED['plain']))} rates, {reached['batchnorm']:.1%} "
         f"({best['batchnorm']:g}, the highest that was tried) and {reached['plain']:.1%} ({best['plain']:g}), {own}.",
@@ -728,8 +745,9 @@ def discuss_ablations() -> str:
         f"With one choice undone: {'; '.join(bought)}. In so short a run undoing some gains: {listed(better)}; what "
         "protects from memorising, or saves time, need not pay by itself. The other "
         f"{word(len(worth) - len(bought) - len(better))} choices make a difference below {100 * noise:.1f} points, "
-        f"which may be chance; among {word(len(worth))} comparisons one beyond it may be, too. Two narrower networks "
-        f"of together as many parameters reach {TWO_NARROW:.1%}: they are {two} the one."
+        f"which may be chance (two shares of {HELD_OUT_IMAGES:,} images lie further apart in 5% of cases); among "
+        f"{word(len(worth))} comparisons one beyond it may be, too. Two narrower networks of together as many "
+        f"parameters reach {TWO_NARROW:.1%}: they are {two} the one."
     )
 
 
@@ -739,8 +757,11 @@ def _chance(images: int) -> float:
 
 
 def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[list[str]]]:
-    """The columns and rows of a table with a row for each run, whose results differ in their seeds."""
-    columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes"]
+    """The columns and rows of a table with a row for each run, whose results differ in their seeds.
+
+    Of several seeds the accuracy is their mean, ± their sample deviation; the interval is that of the test images.
+    """
+    columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes a seed"]
     rows = []
     for results in runs:
         first = results[0]

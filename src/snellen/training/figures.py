@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from snellen.figures import new_figure, styled
+from snellen.training.discussion import smoothed_floor
 from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
 from snellen.training.results import TrainingResult
 
@@ -70,13 +71,16 @@ def draw_rates() -> Figure:
 
 
 def _labels(results: Sequence[TrainingResult]) -> list[str]:
-    """A name for each run; with its length, where the same network was trained for several."""
+    """A name for each run; with its length where one network was trained for several; says where images are others."""
     names = [result.title for result in results]
     lengths = [result.recipe.epochs for result in results]
     distinct = set(zip(names, lengths, strict=True))
     several = {name for name in names if sum(name == other for other, _ in distinct) > 1}
     return [
-        f"{name}, {epochs} epochs" if name in several else name for name, epochs in zip(names, lengths, strict=True)
+        name
+        + (f", {epochs} epochs" if name in several else "")
+        + (", other images" if result.provenance.data != results[0].provenance.data else "")
+        for result, name, epochs in zip(results, names, lengths, strict=True)
     ]
 
 
@@ -94,6 +98,8 @@ def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colou
     epochs = np.arange(1, len(history) + 1)
     dot = "o" if len(history) == 1 else None
     loss.plot(epochs, [e.loss for e in history], color=colour, label=label, marker=dot, markersize=3)
+    if label and result.recipe.label_smoothing:
+        loss.axhline(smoothed_floor(result), color=colour, linestyle=":", linewidth=0.8)
     accuracy.plot(epochs, [e.accuracy for e in history], color=colour, marker=dot, markersize=3)
     if history[0].held_out_accuracy is not None:
         accuracy.plot(epochs, [e.held_out_accuracy for e in history], color=colour, linestyle="--")
@@ -116,21 +122,22 @@ def draw_confusion(result: TrainingResult) -> Figure:
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     labels = result.data.labels
     classes = len(labels)
-    side = min(6.3, 2.2 + 0.36 * classes)
+    side = min(6.3, 1.7 + 0.22 * classes)
     with styled():
         figure = new_figure(side, side * 0.92)
         axes = figure.subplots()
         shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         ticks = range(classes) if classes <= 40 else range(0, classes, classes // 20)
         names = [labels[tick].replace("_", " ") for tick in ticks]
-        axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(ticks, names)
+        axes.set_xticks(ticks, names, rotation=45, ha="right", rotation_mode="anchor", fontsize=7)
+        axes.set_yticks(ticks, names, fontsize=7)
         axes.set_xlabel("predicted class")
         axes.set_ylabel("true class")
         if classes <= _MOST_CELLS_WITH_NUMBERS:
             for (row, column), share in np.ndenumerate(shares):
                 colour = "white" if share > 0.5 else "black"
                 if counts[row, column]:
-                    axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=6)
-        figure.colorbar(shown, ax=axes, shrink=0.8, label="share of the class")
+                    axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", color=colour, fontsize=7)
+        bar = figure.colorbar(shown, ax=axes, shrink=0.8, label="percent of the true class")
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}"))
     return figure

@@ -231,7 +231,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     found, *more = discuss(result, [of_one[0] for _, of_one in runs[:-1]])
     first = "What follows is of the first seed. " if len(of_run) > 1 else ""
     blocks.append(Discussion([*compared, f"{first}{found}", *more]))
-    blocks.append(Picture(curves, _curves_caption(len(runs)), 0.85))
+    blocks.append(Picture(curves, _curves_caption(runs), 0.85))
     if at_each_rate(*(of_one[0].recipe for _, of_one in runs[-2:])):
         write_figure(out / RATES, draw_rates())
         blocks.append(Picture(out / RATES, _RATES_CAPTION, 0.85))
@@ -240,8 +240,8 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     blocks.append(
         Picture(
             pictured / CONFUSION,
-            f"{name}: true classes (rows) against predicted ones (columns).",
-            0.5,
+            f"{name}: true classes (rows) against predicted ones (columns), in percent of the true class; blank: none.",
+            0.55,
         )
     )
     return blocks
@@ -270,18 +270,28 @@ def _ablations() -> Table:
     """What the accuracy is with each choice of the recipe ``deep`` undone."""
     measured = [(one.accuracy, one.undone) for one in ABLATIONS]
     measured.append((TWO_NARROW, "two networks of 48, 176 and 176 channels in place of one"))
-    rows = [(undone, f"{accuracy:.1%}", f"{100 * (accuracy - BASE):+.1f}") for accuracy, undone in sorted(measured)]
+    rows = [(undone, f"{accuracy:.2%}", f"{100 * (accuracy - BASE):+.2f}") for accuracy, undone in sorted(measured)]
     return Table(
         ("one choice undone", "held out", "points"),
-        [*rows, ("none", f"{BASE:.1%}", "")],
-        f"What each choice of deep is worth: accuracy on {HELD_OUT_IMAGES:,} images held out of training, after 4 "
-        "epochs, one seed.",
+        [*rows, ("none", f"{BASE:.2%}", "")],
+        f"What each choice of deep is worth to one narrower network: accuracy on {HELD_OUT_IMAGES:,} images held out "
+        "of training, after 4 epochs, one seed.",
     )
 
 
-def _curves_caption(runs: int) -> str:
-    what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
-    return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
+def _curves_caption(runs: _Runs) -> str:
+    shown = [result for _, of_run in runs for result in of_run]
+    resized = any(result.recipe.progressive_resizing.share for result in shown)
+    smoothed = any(result.recipe.label_smoothing for result in shown)
+    parts = [
+        "Training loss and accuracy on the augmented training images as they were learned from, so before the epoch's "
+        "later steps (lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
+        f"learning rate (logarithmic){', beside the networks before it' if len(runs) > 1 else ''}.",
+        "Lines of one colour are seeds." if any(len(of_run) > 1 for _, of_run in runs) else "",
+        "Dotted: the smallest loss that smoothed targets allow." if smoothed else "",
+        "Where the images grow to their full size the loss bends." if resized else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def code(context: Context, picture: str) -> str:
@@ -362,7 +372,11 @@ def _structure(folder: Path, of_run: Sequence[TrainingResult]) -> FilterStructur
 def _filters_caption(result: TrainingResult) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
+    how = {
+        "whitened": ", which are not learned: they decorrelate the training images' patches, and the second half are "
+        "mirror images of the first"
+    }.get(result.recipe.initialisation, "")
     return (
-        f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each "
+        f"{result.network_name}: the {count} first-layer filters of {height} x {width}{how}; 16 in a row, each "
         "stretched by itself: less its smallest value, over its new largest."
     )
