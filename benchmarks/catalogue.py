@@ -225,7 +225,16 @@ def _trained(run: Result) -> str:
     plain, tta = (
         run[key] if isinstance(run[key], float) else run[key]["share"] for key in ("accuracy", "accuracy_tta")
     )
-    return f"{plain:.2%}, {tta:.2%} with test-time augmentation, {run['training_seconds']:.1f} s"
+    notes = "".join(f" ({note})" for note in run.get("notes", ()))
+    return f"{plain:.2%}, {tta:.2%} with test-time augmentation, {run['training_seconds']:.1f} s{notes}"
+
+
+def _attack_over_peers(result: Result) -> float:
+    """Our gradients a second over the best peer's; not a number where either has no result."""
+    medians = result["pieces"].get("attack", {}).get("medians", {})
+    ours = [rate for name, rate in medians.items() if name.startswith("snellen")]
+    peers = [rate for name, rate in medians.items() if not name.startswith("snellen")]
+    return max(ours) / max(peers) if ours and peers else float("nan")
 
 
 def _airbench_over_quick(result: Result) -> float:
@@ -755,6 +764,7 @@ BENCHMARKS = (
             Goal("times as long as the quick deep that airbench94 trains:", _airbench_over_quick, 1),
             Goal("mean accuracy of deep", _gpu_accuracy("deep-0", "deep-1", "deep-2"), 0.9401),
             Goal("accuracy of the long run", _gpu_accuracy("deep-long"), 0.96),
+            Goal("times the best peer's gradients a second", _attack_over_peers, 1),
         ),
         peers=(*ATTACK_PEERS, "airbench==0.1.8"),
         only_by_name=True,

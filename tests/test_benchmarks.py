@@ -253,10 +253,12 @@ def test_each_kind_of_piece_has_its_row(bench) -> None:
 def test_a_gpus_goals_without_all_of_its_pieces(bench) -> None:
     goals = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "gpu").goals
     runs = {name: {"runs": [{"training_seconds": taken}]} for name, taken in (("quick", 2.0), ("airbench94", 3.0))}
-    pieces = {"deep-0": {"accuracy": {"share": 0.95}}, **runs}
+    attack = {"medians": {"snellen (torch bfloat16)": 50.0, "foolbox": 100.0, "torchattacks": 90.0}}
+    pieces = {"deep-0": {"accuracy": {"share": 0.95}}, "attack": attack, **runs}
     said = [goal.judged({"pieces": pieces}) for goal in goals]
     assert said[0].endswith("trains: 1.5, promised at least 1: kept")
     assert said[1:] == [
         "mean accuracy of deep nan, promised at least 0.9401: falls short",
         "accuracy of the long run nan, promised at least 0.96: falls short",
+        "times the best peer's gradients a second 0.5, promised at least 1: falls short",
     ]
