@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from conftest import ROOT
 from snellen import prose
 from snellen.intervals import Estimate, Rate
-from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW, WHOLE
+from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,12 @@ def test_the_ablations_of_the_report_are_those_that_were_measured() -> None:
     undone = {row["what"]: found[name] for name, row in rows.items()}
     assert all(undone[one.undone] == [one.accuracy] for one in ABLATIONS)
     assert len(ABLATIONS) == len(rows) - 3  # base, whole, and two networks in place of one
+
+
+def test_the_pairs_of_the_report_are_those_that_were_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "pairs.json").read_text(encoding="utf-8"))
+    alone = [accuracy for pair in measured["pairs"] for accuracy in pair["accuracies"]]
+    together = [pair["together"] for pair in measured["pairs"]]
+    assert ((min(alone), max(alone)), (min(together), max(together))) == (ALONE, TOGETHER)
+    assert len({name for pair in measured["pairs"] for name in pair["runs"]}) == 4
+    assert measured["held_out_images"] == HELD_OUT_IMAGES

@@ -19,6 +19,10 @@ WHOLE = 0.8778
 """Accuracy of the recipe's own two networks after as many epochs."""
 TWO_NARROW = 0.8564
 """Accuracy of two networks of 48, 176 and 176 channels in place of the one, after as many epochs."""
+ALONE = (0.909, 0.9146)
+"""Lowest and highest accuracy of four single networks that were trained for 12 to 16 epochs: benchmarks/pairs.py."""
+TOGETHER = (0.9218, 0.9266)
+"""The same of the mean of the logits of any two of them."""
 HELD_OUT_IMAGES = 5000
 """Training images of CIFAR-10 that were held out: the test images were not used. One seed."""
 ABLATIONS = (
