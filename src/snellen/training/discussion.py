@@ -748,8 +748,8 @@ def discuss_ablations() -> str:
         f"which may be chance (two shares of {HELD_OUT_IMAGES:,} images lie further apart in 5% of cases); among "
         f"{word(len(worth))} comparisons one beyond it may be, too. Two narrower networks of together as many "
         f"parameters reach {TWO_NARROW:.1%}: they are {two} the one. After 12 to 16 epochs it is otherwise: four "
-        f"single networks of this kind are right on {ALONE[0]:.1%} to {ALONE[1]:.1%} of the same images, the mean of any two "
-        f"on {TOGETHER[0]:.1%} to {TOGETHER[1]:.1%}, so a point or so of deep's lead is the second network's."
+        f"single networks of this kind are right on {ALONE[0]:.1%} to {ALONE[1]:.1%} of the same images, the mean of "
+        f"any two on {TOGETHER[0]:.1%} to {TOGETHER[1]:.1%}, so a point or so of deep's lead is the second network's."
     )
 
 
