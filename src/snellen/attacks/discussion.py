@@ -238,7 +238,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
-    return [" ".join([before, *found]), discuss_stall([strong for strong, _ in pairs], rate)]
+    return [" ".join([before, *found]), discuss_stall([rule for _, rule in pairs], rate)]
 
 
 def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
@@ -285,10 +285,10 @@ def _stalled(rule: AttackResult) -> str:
 
 
 def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
-    """Why a constant lambda stalls on these photographs, from the gradients that attacks on them met.
+    """Why a constant lambda stalls on these photographs, from the gradients that the assignment's update met there.
 
     Args:
-        attacks: attacks with a target, whose curves say P(y_fool) and the norm of its gradient at each step.
+        attacks: what the update made of them; each curve says P(y_fool) and the norm of its gradient at each step.
         rate: the constant lambda that is spoken of.
     """
     known = [one for one in attacks if any(met.gradient_norm is not None for met in one.curve)]
@@ -305,8 +305,7 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
         "Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{_between(starts, _power)}. Where the gradient is steepest it is {_between(steeper, _roughly)} times as long "
-        "as at the beginning, so that no one lambda suits both ends."
+        f"{_between(starts, _power)}.{_no_one_lambda(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:
@@ -322,6 +321,20 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
     )
 
 
+def _no_one_lambda(steeper: Sequence[float]) -> str:
+    """How much steeper than at its start P(y_fool) gets on its path, where that tells against one lambda."""
+    telling = [one for one in steeper if one >= _TELLING]
+    if not telling:
+        return ""
+    where = "" if len(telling) == len(steeper) else f" (on {word(len(telling))} of {word(len(steeper))})"
+    return (
+        f" Where the gradient is steepest on the update's own path{where} it is {_between(telling, _roughly)} times as "
+        "long as at the beginning, so that no one lambda suits both ends."
+    )
+
+
+_TELLING = 10
+"""How many times as steep, for it to be said that one step size does not suit both ends."""
 _HALF_A_LEVEL, _MOST_SAID, _TINY = 0.5, 1e10, 1e-300
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
