@@ -23,7 +23,7 @@ from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.batch import CurvePoint
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.discussion import discuss, discuss_rule, discuss_stall
+from snellen.attacks.discussion import discuss, discuss_attacks, discuss_rule, discuss_stall
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
 from snellen.attacks.figures import draw_probability_curves
 from snellen.attacks.files import attacked_names
@@ -37,6 +37,7 @@ from snellen.attacks.verify import norm, uniform_noise, verify
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
+from snellen.models.predictions import Prediction
 from snellen.models.resolve import resolve
 from snellen.runs.progress import Progress
 from snellen.runs.serialise import to_json
@@ -792,3 +793,28 @@ def test_only_where_an_attack_failed_is_it_said_that_failure_proves_nothing() ->
     )
     assert "a failed attack" not in succeeded.discussion()
     assert "a failed attack does not prove" in failed.discussion()
+
+
+def test_what_random_noise_changes_is_said_even_where_it_does_not_reach_the_target() -> None:
+    """Of three attacked photographs: the answer stays, becomes a third class, becomes the target."""
+    classifier = toy(Certain(), 2)
+    done = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=2))
+    hit = dataclasses.replace(done, attacked=dataclasses.replace(done.attacked, success=True))
+
+    def under_noise(name: str, seen: Prediction, success: bool = False) -> AttackResult:
+        return dataclasses.replace(hit, name=name, control=dataclasses.replace(hit.control, top=seen, success=success))
+
+    still = under_noise("a.png", done.original)
+    moved = under_noise("b.png", Prediction("Egyptian_cat", 7, 0.37))
+    reached = under_noise("c.png", Prediction("class b", 1, 0.6), success=True)
+
+    def said(*attacks: AttackResult) -> str:
+        return discuss_attacks(attacks, classifier.preprocessing)[0]
+
+    assert "did so to none (0 of 1) and changed no answer: size alone is not enough." in said(still)
+    third = said(still, moved)
+    assert "did so to none (0 of 2), but it changed the answer on b (class a becomes Egyptian cat, 37%): size" in third
+    assert third.endswith("size alone is not enough to choose the class, and there it was enough to lose one.")
+    both = said(still, moved, reached)
+    assert "one draw each, did so to one of them too (1 of 3): not all is the attack's. It changed the answer" in both
+    assert both.endswith("It changed the answer on b (class a becomes Egyptian cat, 37%) as well.")

@@ -10,6 +10,7 @@ from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.data.preprocessing import Preprocessing
+from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 
@@ -92,12 +93,27 @@ def _found(attacks: Sequence[AttackResult]) -> str:
 
 
 def _control(attacks: Sequence[AttackResult]) -> str:
+    """What random noise of the same size does: how often what the attack does, and which other answers it changes."""
     hits = sum(one.control.success for one in attacks)
+    moved = [one for one in attacks if not one.control.success and one.control.top.index != one.original.index]
+    became = listed(
+        [f"{stem(one.name)} ({plain(one.original.label)} becomes {_seen(one.control.top)})" for one in moved]
+    )
+    draw = "Random noise of that size, one draw each, did so to"
     if hits:
-        return (
-            f"But one draw of random noise of that size does so to {word(hits)} of them too: not all is the attack's."
-        )
-    return "One draw of random noise of that size did so to none: size alone is not enough."
+        also = f" It changed the answer on {became} as well." if moved else ""
+        return f"{draw} {word(hits)} of them too ({hits} of {len(attacks)}): not all is the attack's.{also}"
+    none = f"{draw} none (0 of {len(attacks)})"
+    if not moved:
+        return f"{none} and changed no answer: size alone is not enough."
+    return (
+        f"{none}, but it changed the answer on {became}: size alone is not enough to choose the class, and there it "
+        "was enough to lose one."
+    )
+
+
+def _seen(prediction: Prediction) -> str:
+    return f"{plain(prediction.label)}, {share(prediction.probability)}"
 
 
 def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
