@@ -116,6 +116,7 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert "Nothing is known" in discuss_stall([untargeted], 1.0)
     said, why = discuss_rule([(strong, stalled)], 10, 1000.0)
     assert f"does not get there on {strong.name}" in said
+    assert "the clip stands in place of the penalty lambda/2 ||X' - X||_inf: it holds the distance to epsilon" in said
     assert why == discuss_stall([stalled], 1000.0)
     assert "so that no one lambda suits both ends" not in why  # it never came where the gradient is steep
 

@@ -245,6 +245,11 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         "backtracking finds: it starts where the mean step is the whole bound, grows where P(y_fool) "
         "has risen, and is halved where it has not."
     )
+    clipped = (
+        "As in the assignment's two steps, the clip stands in place of the penalty lambda/2 ||X' - X||_inf: it holds "
+        "the distance to epsilon exactly, where the penalty would only make distance costly, and pull back none but "
+        "the values that are farthest off."
+    )
     found = []
     if hit:
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
@@ -254,7 +259,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
-    return [" ".join([before, *found]), discuss_stall([rule for _, rule in pairs], rate)]
+    return [" ".join([before, *found, clipped]), discuss_stall([rule for _, rule in pairs], rate)]
 
 
 def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from snellen.attacks.attack import attack
+from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig
 from snellen.attacks.discussion import discuss_attacks, discuss_rule, headline
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
@@ -18,7 +19,7 @@ from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
 from snellen.prose import called, share, with_article, word
-from snellen.runs.files import write_figure, write_json
+from snellen.runs.files import write_bytes, write_figure, write_json
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
@@ -43,6 +44,9 @@ from snellen.exam.results import read_rules
 
 above = {one.name: one for one in attacks}
 draw_probability_curves([(above[rule.name], rule) for rule in read_rules()])"""
+_CODE_OF_THE_RULES_FILE = "draw_attacks([rule for rule in read_rules() if rule.file])"
+_FILE_OF_THE_RULE = "rule-attacked.png"
+"""What the assignment's own update made of one photograph; attacked files end otherwise."""
 _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 40
 """The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
@@ -169,7 +173,6 @@ def run(context: Context) -> Answer:
         blocks.append(Points(reasons))
     blocks += [
         Discussion(discuss_attacks(attacks, classifier.preprocessing)),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
@@ -177,6 +180,7 @@ def run(context: Context) -> Answer:
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             0.6,
         ),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
     ]
     blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
@@ -225,14 +229,16 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     if picture == "details.png":
-        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+        return f"{_CODE}draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
     if picture == "rule.png":
         return _CODE_OF_THE_RULE
+    if picture == "rule-row.png":
+        return _CODE_OF_THE_RULES_FILE
     numbered = re.fullmatch(r"attacks(?:-([1-9]\d{0,2}))?\.png", picture)
     if numbered is None:
         return ""
     start = (int(numbered[1] or 1) - 1) * _ROWS_OF_A_PICTURE
-    return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
+    return f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
 def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:
@@ -259,7 +265,9 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     """The assignment's own update beside the search that was taken."""
     if not pairs:
         return []
-    write_json(context.folder / "rule.json", {"attacks": [rule for _, rule in pairs], "provenance": context.provenance})
+    shown = next((rule for _, rule in pairs if rule.attacked.success), None)
+    rules = [dataclasses.replace(rule, file=_FILE_OF_THE_RULE if rule is shown else "") for _, rule in pairs]
+    write_json(context.folder / "rule.json", {"attacks": rules, "provenance": context.provenance})
     picture = context.folder / "rule.png"
     write_figure(picture, draw_probability_curves(pairs))
     return [
@@ -268,10 +276,24 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
             f"search above, and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} gradients.",
-            0.92,
+            0.85,
         ),
+        *([] if shown is None else [_row_of_the_rule(shown, context.folder)]),
         Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_LAMBDA)),
     ]
+
+
+def _row_of_the_rule(rule: AttackResult, folder: Path) -> Picture:
+    """Keep the file that the assignment's own update made of one photograph, and draw it."""
+    write_bytes(folder / _FILE_OF_THE_RULE, png_bytes(rule.image))
+    picture = folder / "rule-row.png"
+    write_figure(picture, draw_attacks([rule]))
+    return Picture(
+        picture,
+        "By the assignment's update, for the first photograph on which it reached the target: the original, the noise "
+        f"made stronger as its title says, and the file that holds both ({_FILE_OF_THE_RULE}), with probabilities.",
+        0.75,
+    )
 
 
 def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> list[tuple[str, str]]:
