@@ -18,10 +18,13 @@ from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError
+from snellen.exam.parts.stress import _table
+from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
 from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
+from snellen.robustness.report import stress_report
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.robustness.stress import Outcome, StressResult, stress_pair
 from snellen.runs.progress import Progress
@@ -285,6 +288,21 @@ def test_fine_detail_is_weighed_where_no_transform_adds_any_and_beside_the_mirro
     )
     assert discuss([blurred]).count("So losing fine detail goes with losing the attack.") == 1
     assert headline([attacked]).endswith("wants: none after mirroring, one after the crop")
+
+
+def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file() -> None:
+    under = {"mirror": "cat", "crop": "cat", "rotation": "lynx", "grayscale": "shuttle"}
+    attacked = told(True, "shuttle", **under)
+    gone = dataclasses.replace(attacked.before, target_probability=0.00002, label_probability=0.25)
+    attacked = dataclasses.replace(attacked, before=gone)
+    clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
+    table = _table(stress_report([(attacked, clean)], [], ""))
+    assert table.columns[-2:] == ("clean photograph", "probability")
+    assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
+    assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
+        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),
+    ]  # fmt: skip
+    assert _all_numbers([row[5] for row in table.rows])
 
 
 def test_the_discussion_counts(lite0) -> None:

@@ -15,10 +15,12 @@ from snellen.data.transforms import (
 from snellen.exam.context import Context, megapixels, names_of
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.prose import four_places, stem
 from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
+from snellen.robustness.stress import Outcome, StressResult
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
@@ -79,7 +81,6 @@ def run(context: Context) -> Answer:
     attacks = attack_photographs(context, attacked).attacks
     files, originals = [str(attacked / a.file) for a in attacks], [a.name for a in attacks]
     result = stress_files(classifier, files, originals, labels=[a.label.index for a in attacks])
-    shown = result.photographs[:_MOST_OF_A_TABLE]
     write_results(result, folder, most_rows=_ROWS_OF_A_PICTURE)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
     blocks = (
@@ -92,25 +93,7 @@ def run(context: Context) -> Answer:
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             0.92,
         ),
-        Table(
-            ("photograph", "transform", "most likely", "probability", "original class", "target"),
-            [
-                (
-                    Path(one.image).stem.removesuffix("-adversarial") if number == 0 else "",
-                    outcome.title,
-                    outcome.top.label,
-                    f"{outcome.top.probability:.4f}",
-                    f"{outcome.label_probability:.4f}",
-                    "" if outcome.target_probability is None else f"{outcome.target_probability:.4f}",
-                )
-                for one in shown
-                for number, outcome in enumerate(
-                    (one.before, *(one.outcome(*asked) for asked in assignment_transforms()))
-                )
-            ],
-            "The new most likely class and its probability, and what became of the original class's and the target's."
-            + (f" The first {len(shown)} of {len(attacks)}; stress.csv has all." if len(shown) < len(attacks) else ""),
-        ),
+        _table(result),
         Heading("Why the fooling survives or not"),
         Discussion(discuss(result.photographs, result.originals).split("\n\n")),
         Heading("The acuity chart"),
@@ -136,6 +119,42 @@ def run(context: Context) -> Answer:
         headline(result.photographs),
         Picture(first, "The first attacked file under four transforms."),
     )
+
+
+def _table(result: StressReport) -> Table:
+    """What becomes of each attacked file under the assignment's transforms, and of its original under the same."""
+    shown = list(zip(result.photographs, result.originals, strict=True))[:_MOST_OF_A_TABLE]
+    columns = ("photograph", "transform", "attacked file", "probability", "original class", "target")
+    rows = [
+        (
+            stem(one.image) if number == 0 else "",
+            outcome.title,
+            outcome.top.label,
+            four_places(outcome.top.probability),
+            four_places(outcome.label_probability),
+            "" if outcome.target_probability is None else four_places(outcome.target_probability),
+            clean.top.label,
+            four_places(clean.top.probability),
+        )
+        for one, original in shown
+        for number, (outcome, clean) in enumerate(zip(_asked(one), _asked(original), strict=True))
+    ]
+    return Table(
+        (*columns, "clean photograph", "probability"),
+        rows,
+        "The new most likely class of the attacked file and its probability, what became of the original class's and "
+        "the target's; and the most likely class of the clean photograph under the same transform."
+        + (
+            f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
+            if len(shown) < len(result.photographs)
+            else ""
+        ),
+    )
+
+
+def _asked(one: StressResult) -> list[Outcome]:
+    """The outcomes of one photograph as it is and under the assignment's transforms."""
+    return [one.before, *(one.outcome(*transform) for transform in assignment_transforms())]
 
 
 def code(_: Context, picture: str) -> str:
