@@ -291,7 +291,14 @@ def test_fine_detail_is_weighed_where_no_transform_adds_any_and_beside_the_mirro
     attacked = told(True, "shuttle", lost, mirror="cat", crop="shuttle", blur="cat", contrast="shuttle", noise="cat")
     blurred = told(True, "shuttle", lost, crop="shuttle", blur="cat")
     text = discuss([attacked])
-    assert "100% of the noise's fine detail is left where the attack survives and 55% where it does not" in text
+    # The crop survives; the mirror and the blur undo it; contrast and noise do not count.
+    assert (
+        "100% of the noise's fine detail is left where the attack survives (n = 1) and 55% where it does not (n = 2). "
+        "These are cases of one photograph, and they are not independent, so that no interval is given." in text
+    )
+    assert "(n = 2) and 55% where it does not (n = 4). These are cases of two photographs, and those of one are" in (
+        discuss([attacked, attacked])
+    )
     assert (
         "So losing fine detail goes with losing the attack, but mirroring, which takes none, undoes the attack" in text
     )

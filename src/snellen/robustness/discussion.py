@@ -401,10 +401,13 @@ def _survival(attacked: Sequence[StressResult]) -> str:
         if mean(undone) < 0.8 * mean(kept)
         else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
+    alone = len(noisy) == 1
     return (
         f"Over all transforms and strengths but those that add fine detail or change its size (noise, JPEG, "
-        f"brightness, contrast), {share(mean(kept))} of the noise's fine detail is left where the attack survives and "
-        f"{share(mean(undone))} where it does not. {verdict}"
+        f"brightness, contrast), {share(mean(kept))} of the noise's fine detail is left where the attack survives "
+        f"(n = {len(kept)}) and {share(mean(undone))} where it does not (n = {len(undone)}). These are cases of "
+        f"{counted(len(noisy), 'photograph')}, and {'they' if alone else 'those of one'} are not independent, so that "
+        f"no interval is given. {verdict}"
     )
 
 
