@@ -18,9 +18,10 @@ from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError
-from snellen.exam.parts.stress import _table
+from snellen.exam.parts.stress import _about_letters, _table
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
+from snellen.prose import listed
 from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
@@ -164,6 +165,12 @@ def test_the_chart() -> None:
     assert all(line.changes_at is None for line in both.clean)
     assert both.attacked == ()
     assert both.discussion().startswith("The mildest strengths")
+    staying = [line.transform for line in both.clean if min(rate.count for rate in line.kept) == 2]
+    named = listed(staying).replace("jpeg", "JPEG")
+    assert staying
+    assert both.discussion().endswith(f" At every strength tried more than half keep it under {named}.")
+    assert "One photograph of 4 is 25 points, and the share need not fall steadily." in _about_letters(4)
+    assert "points" not in _about_letters(1)
     with pytest.raises(InputError, match="no photographs"):
         snellen.acuity([]).plot()
 

@@ -446,7 +446,7 @@ def _clean_one(one: StressResult) -> str:
 
 
 def _limits(lines: Sequence[AcuityLine], what: str) -> str:
-    """The mildest strength at which at most half of a group keeps its answer, for each transform that has one."""
+    """The mildest strength at which at most half of a group keeps its answer, or that there is none, by transform."""
     of_half = [
         describe_transform((line.transform, mildest))
         for line in lines
@@ -459,9 +459,16 @@ def _limits(lines: Sequence[AcuityLine], what: str) -> str:
         return f"No transform takes its answer from half of the {what} photographs at any strength tried."
     if alone:
         return f"The mildest strengths that change the {what} photograph's answer: {listed(of_half)}."
+    never = ["JPEG" if line.transform == "jpeg" else line.transform for line in lines if _stays(line)]
     return (
         f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed(of_half)}."
+        + (f" At every strength tried more than half keep it under {listed(never)}." if never else "")
     )
+
+
+def _stays(line: AcuityLine) -> bool:
+    """Whether more than half of the photographs keep their answer at every strength of a transform."""
+    return all(rate.share > 0.5 for rate in line.kept)
 
 
 def _names(some: Sequence[StressResult]) -> str:

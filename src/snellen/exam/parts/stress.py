@@ -98,13 +98,12 @@ def run(context: Context) -> Answer:
         Discussion(discuss(result.photographs, result.originals).split("\n\n")),
         Heading("The acuity chart"),
         Paragraph(
-            "As on an eye chart, each line grows harder to read from left to right. "
-            + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
+            "As on an eye chart, the letters of a line shrink from left to right: a smaller one stands for a stronger "
+            "transform. " + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
         ),
         Picture(
             folder / CHART,
-            "Each letter stands for one strength of one transform: the bluer, the more of the photographs keep the "
-            "answer they have without it.",
+            _about_letters(len(result.photographs)),
             0.8,
         ),
         Discussion(discuss(result.originals).split("\n\n")),
@@ -149,6 +148,19 @@ def _table(result: StressReport) -> Table:
             if len(shown) < len(result.photographs)
             else ""
         ),
+    )
+
+
+def _about_letters(photographs: int) -> str:
+    """What the acuity chart's letters mean, and how coarse the share of so many photographs is."""
+    step = (
+        f" One photograph of {photographs} is {100 / photographs:.3g} points, and the share need not fall steadily."
+        if photographs > 1
+        else ""
+    )
+    return (
+        "Each letter stands for one strength of one transform: the smaller, the stronger; the bluer, the more of the "
+        f"photographs keep the answer they have without it.{step}"
     )
 
 
