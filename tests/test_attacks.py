@@ -23,7 +23,7 @@ from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.batch import CurvePoint
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.discussion import discuss, discuss_attacks, discuss_rule, discuss_stall
+from snellen.attacks.discussion import discuss, discuss_attacks, discuss_rule, discuss_stall, discuss_visibility
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
 from snellen.attacks.figures import draw_probability_curves
 from snellen.attacks.files import attacked_names
@@ -34,6 +34,7 @@ from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, p
 from snellen.attacks.state import AttackExample, EpsilonSearch, with_enlarged_noise
 from snellen.attacks.success_rates import summarise
 from snellen.attacks.verify import norm, uniform_noise, verify
+from snellen.attacks.visibility import Visibility, psnr, visibility
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
@@ -540,6 +541,28 @@ def test_norm_and_noise() -> None:
     counts = np.bincount((noisy.astype(int) - original)[inside] + 4)
     assert counts.min() > 0.9 * counts.mean()
     assert np.array_equal(np.asarray(uniform_noise(original, 0, seed=1)), original)
+
+
+def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
+    original = np.full((300, 8, 3), 100, np.uint8)
+    changed = original.copy()
+    changed[:150] += 4  # mean squared difference 8
+    assert psnr(changed, original) == pytest.approx(10 * math.log10(255**2 / 8))
+    assert psnr(original, original) == math.inf
+    found = attack(linear_classifier(4, scale=0.05), photograph(0), 1, "4/255")
+    measured = visibility(found)
+    apart = np.asarray(found.image).astype(float) - np.asarray(found.source)
+    assert measured.psnr == pytest.approx(-10 * math.log10(np.mean((apart / 255) ** 2)))
+    with io.BytesIO() as file:
+        found.source.save(file, "JPEG", quality=75)
+        apart = np.asarray(Image.open(file)).astype(float) - np.asarray(found.source)
+    assert measured.jpeg_psnr == pytest.approx(-10 * math.log10(np.mean((apart / 255) ** 2)))
+    assert measured.size == (8, 8)
+    milder, coarser = Visibility("a", (1, 1), 42.0, 38.5), Visibility("b", (1, 1), 36.0, 37.0)
+    assert "the PSNR is 42.0 dB, a root mean square of 2.0 of 255 levels." in discuss_visibility([milder])
+    assert "changes it more (38.5 dB), so that by this measure the noise is milder" in discuss_visibility([milder])
+    assert "changes one of two more (37.0 to 38.5 dB). Whether a person" in discuss_visibility([milder, coarser])
+    assert discuss_visibility([dataclasses.replace(milder, psnr=math.inf)]) == ""
 
 
 def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:

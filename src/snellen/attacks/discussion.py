@@ -9,6 +9,7 @@ from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
+from snellen.attacks.visibility import JPEG_QUALITY, Visibility
 from snellen.data.preprocessing import Preprocessing
 from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
@@ -145,6 +146,30 @@ def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
         "go up or down; if the network is close to linear over so short a way, steps too small to see add up in one "
         "logit (Goodfellow et al., arXiv 1412.6572), where random steps of the same size cancel."
     )
+
+
+def discuss_visibility(measured: Sequence[Visibility]) -> str:
+    """How visible a few attacks' noise is by its measured size, beside what JPEG does to the same photographs."""
+    changed = [one for one in measured if math.isfinite(one.psnr)]
+    if not changed:
+        return ""
+    files, ordinary = ([getattr(one, of) for one in changed] for of in ("psnr", "jpeg_psnr"))
+    levels = [255 / 10 ** (one / 20) for one in files]
+    milder = sum(one.psnr > one.jpeg_psnr for one in changed)
+    every = milder == len(changed)
+    which = {1: "it", 2: "both"}.get(milder, f"all {word(milder)}")
+    more = which if every else f"{how_many(milder)} of {word(len(changed))}"
+    verdict = ", so that by this measure the noise is milder than ordinary compression" if every else ""
+    return (
+        f"How visible it is: over the whole file the PSNR is {_between(files, _decimal)} dB, a root mean square of "
+        f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
+        f"Pillow's default, changes {more} more ({_between(ordinary, _decimal)} dB){verdict}. Whether a person sees it "
+        "was not tried."
+    )
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.1f}"
 
 
 def _large(count: int) -> str:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.discussion import discuss_attacks, discuss_rule, headline
+from snellen.attacks.discussion import discuss_attacks, discuss_rule, discuss_visibility, headline
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
+from snellen.attacks.visibility import visibility
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called, share, with_article, word
+from snellen.prose import called, four_places, share, with_article, word
 from snellen.runs.files import write_bytes, write_figure, write_json
 
 REFERENCES = (
@@ -127,6 +129,7 @@ def run(context: Context) -> Answer:
     write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE]))
     pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
+    visible = [visibility(one) for one in shown]
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
@@ -140,23 +143,27 @@ def run(context: Context) -> Answer:
         ),
         Table(
             (
-                *("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
+                *("photograph", "pixels", "original", "probability", "attacked file", "probability", "norm x 255"),
+                *("PSNR in dB", "gradients"),
                 *(("by the update", "its gradients") if pairs else ()),
             ),
             [
                 (
                     names[one.name],
+                    "{} x {}".format(*seen.size),
                     one.original.label,
-                    f"{one.original.probability:.4f}",
+                    four_places(one.original.probability),
                     one.attacked.top.label,
-                    f"{one.attacked.top.probability:.4f}",
+                    four_places(one.attacked.top.probability),
                     str(one.norm),
+                    f"{seen.psnr:.1f}" if math.isfinite(seen.psnr) else "",
                     str(one.gradients),
                     *(_of_the_rule(one, pairs) if pairs else ()),
                 )
-                for one in shown
+                for one, seen in zip(shown, visible, strict=True)
             ],
-            "The most likely class before and after, as read from the files."
+            "The most likely class before and after, as read from the files. PSNR is 10 log10(255² / d), d the mean "
+            "squared difference of the file's 8-bit values from the original's."
             + (
                 f" By the update: what the assignment's own update makes the probability of {attacks[0].target.label}."
                 if pairs
@@ -172,7 +179,7 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion(discuss_attacks(attacks, classifier.preprocessing)),
+        Discussion([*discuss_attacks(attacks, classifier.preprocessing), *filter(None, [discuss_visibility(visible)])]),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
@@ -257,7 +264,7 @@ def _of_the_rule(strong: AttackResult, pairs: Sequence[tuple[AttackResult, Attac
     """The update's probability of the target and its gradients, of one photograph; empty where it was not tried."""
     for above, rule in pairs:
         if above is strong and rule.attacked.target is not None:
-            return f"{rule.attacked.target:.4f}", str(rule.gradients)
+            return four_places(rule.attacked.target), str(rule.gradients)
     return "", ""
 
 
