@@ -18,7 +18,7 @@ from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError
-from snellen.exam.parts.stress import _about_letters, _table
+from snellen.exam.parts.stress import _about_crop, _about_letters, _table, share_within
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
 from snellen.prose import listed
@@ -29,6 +29,7 @@ from snellen.robustness.report import stress_report
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.robustness.stress import Outcome, StressResult, stress_pair
 from snellen.runs.progress import Progress
+from toys import MeanColours, classifier_of
 
 FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "transforms.png"}
 
@@ -326,6 +327,34 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
         ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),
     ]  # fmt: skip
     assert _all_numbers([row[5] for row in table.rows])
+
+
+def test_the_share_of_the_heat_within_a_rectangle() -> None:
+    values = np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)
+    whole = (10.0, 0.0, 30.0, 20.0)
+    assert share_within(values, whole, whole) == 1
+    assert share_within(values, whole, (10, 0, 20, 10)) == 0.25
+    # A quarter of the upper left cell, half of the lower right one.
+    assert share_within(values, whole, (15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
+    assert share_within(values, whole, (0, 0, 10, 20)) == 0
+    assert np.isnan(share_within(0 * values, whole, whole))
+
+
+def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:2, :, 0] = 255
+    Image.fromarray(pixels).save(tmp_path / "red.png")
+    # The network sees 16 of the 32 columns. The crop takes one of the two red rows away and leaves 14 rows, so that the
+    # network then sees 14 of those 16 columns.
+    classifier = classifier_of(MeanColours(torch.cat([4 * torch.eye(3), torch.zeros(1, 3)])), 16, 4)
+    path = str(tmp_path / "red.png")
+    said = _about_crop(classifier, [(path, 0), (path, 1)])  # nothing there is green
+    assert said.startswith(
+        "The crop is of the photograph, not of the object: of the heat for the photograph's own class"
+    )
+    assert said.endswith("it leaves 50%, and 44% after the network's own preprocessing, which crops once more.")
+    unmapped = _about_crop(linear_classifier(4), [(path, 0)])
+    assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 
 
 def test_the_discussion_counts(lite0) -> None:
