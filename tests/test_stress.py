@@ -277,7 +277,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert (
         "It undoes two of three; of these, one keeps its class when clean; on tom gray changes the clean answer too, "
         "and what the noise loses need not be the reason. How much fine detail is left does not tell the cases apart: "
-        "tom keeps 91% of it and is undone, coffee keeps 70% and survives. What does is not known from these numbers."
+        "tom keeps 91% of it and is undone, coffee keeps 70% and survives. Why, these numbers do not say."
     ) in why
     surest = dataclasses.replace(kept.before, top=dataclasses.replace(kept.before.top, probability=0.95))
     said = discuss([gone, dataclasses.replace(kept, before=surest)], [clean, clean])

@@ -45,8 +45,8 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
     paragraphs.append(
-        "A transform that undoes these attacks is no defence: an attack that expects it (a robust one) is made to bear "
-        "it."
+        "A transform that undoes these attacks is no defence: an attacker who expects it can compute noise that "
+        "survives it (a robust attack)."
         if attacked
         else "What this does not prove: the strengths tried say nothing of those between, and a rotation of a picture "
         "is not a rotation in the world."
@@ -358,7 +358,7 @@ def _ordered(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
         return f" {which} {share(least)} of it, those undone at most {share(most)}."
     return (
         f" How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
-        f"undone, {survivor} keeps {share(least)} and survives. What does is not known from these numbers."
+        f"undone, {survivor} keeps {share(least)} and survives. Why, these numbers do not say."
     )
 
 

@@ -16,7 +16,7 @@ from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
-from snellen.attacks.visibility import visibility
+from snellen.attacks.visibility import Visibility, visibility
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
@@ -141,36 +141,8 @@ def run(context: Context) -> Answer:
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
-        Table(
-            (
-                *("photograph", "pixels", "original", "probability", "attacked file", "probability", "norm x 255"),
-                *("PSNR in dB", "gradients"),
-                *(("by the update", "its gradients") if pairs else ()),
-            ),
-            [
-                (
-                    names[one.name],
-                    "{} x {}".format(*seen.size),
-                    one.original.label,
-                    four_places(one.original.probability),
-                    one.attacked.top.label,
-                    four_places(one.attacked.top.probability),
-                    str(one.norm),
-                    f"{seen.psnr:.1f}" if math.isfinite(seen.psnr) else "",
-                    str(one.gradients),
-                    *(_of_the_rule(one, pairs) if pairs else ()),
-                )
-                for one, seen in zip(shown, visible, strict=True)
-            ],
-            "The most likely class before and after, as read from the files. PSNR is 10 log10(255² / d), d the mean "
-            "squared difference of the file's 8-bit values from the original's."
-            + (
-                f" By the update: what the assignment's own update makes the probability of {attacks[0].target.label}."
-                if pairs
-                else ""
-            )
-            + (f" The first {len(shown)} of {len(attacks)}; attacks.csv has all." if len(shown) < len(attacks) else ""),
-        ),
+        _classes(shown, visible, len(attacks)),
+        _noises(shown, visible, pairs, len(attacks)),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
@@ -208,6 +180,59 @@ def run(context: Context) -> Answer:
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names),
     )
+
+
+def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
+    """Of the first of so many attacks the classes before and after."""
+    names = photograph_names([one.name for one in shown])
+    rows = [
+        (
+            names[one.name],
+            "{} x {}".format(*seen.size),
+            one.original.label,
+            four_places(one.original.probability),
+            one.attacked.top.label,
+            four_places(one.attacked.top.probability),
+        )
+        for one, seen in zip(shown, visible, strict=True)
+    ]
+    return Table(
+        ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
+        rows,
+        f"The most likely class before and after, as read from the files.{_first(len(shown), of)}",
+    )
+
+
+def _noises(
+    shown: Sequence[AttackResult],
+    visible: Sequence[Visibility],
+    pairs: Sequence[tuple[AttackResult, AttackResult]],
+    of: int,
+) -> Table:
+    """Of the first of so many attacks how large the noise is, what it took, and how the assignment's update did."""
+    names = photograph_names([one.name for one in shown])
+    rows = [
+        (
+            names[one.name],
+            str(one.norm),
+            f"{seen.psnr:.1f}" if math.isfinite(seen.psnr) else "",
+            str(one.gradients),
+            *(_of_the_rule(one, pairs) if pairs else ()),
+        )
+        for one, seen in zip(shown, visible, strict=True)
+    ]
+    columns = ("photograph", "max |noise| (1/255)", "PSNR (dB)", "gradients")
+    update = " Assigned update: what the assignment's own update makes the target's probability, and its gradients."
+    return Table(
+        (*columns, *(("assigned update: probability", "assigned update: gradients") if pairs else ())),
+        rows,
+        "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of all 8-bit values."
+        f"{update if pairs else ''}{_first(len(shown), of)}",
+    )
+
+
+def _first(shown: int, of: int) -> str:
+    return f" The first {shown} of {of}; attacks.csv has all." if shown < of else ""
 
 
 def _each(count: int) -> str:

@@ -144,7 +144,7 @@ def _table(result: StressReport) -> Table:
     rows = [
         (
             stem(one.image) if number == 0 else "",
-            outcome.title,
+            outcome.title.removesuffix(" of the area"),
             outcome.top.label,
             four_places(outcome.top.probability),
             four_places(outcome.label_probability),
@@ -194,7 +194,8 @@ def _about_crop(classifier: Classifier, photographs: Sequence[tuple[str, int]]) 
 
 def _range(shares: Sequence[float]) -> str:
     low, high = share(min(shares)), share(max(shares))
-    return low if low == high else f"{low} to {high}"
+    # What is nearly all is not worth a range.
+    return low if low == high or low.startswith("more than") else f"{low} to {high}"
 
 
 def _heat_kept(classifier: Classifier, photo: Photo, label: int) -> tuple[float, float]:
