@@ -321,7 +321,7 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
     attacked = dataclasses.replace(attacked, before=gone)
     clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
     table = _table(stress_report([(attacked, clean)], [], ""))
-    assert table.columns[-2:] == ("clean photograph", "probability")
+    assert table.columns[-2:] == ("clean file", "probability")
     assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
     assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
         ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),

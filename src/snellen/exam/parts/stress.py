@@ -140,7 +140,7 @@ def run(context: Context) -> Answer:
 def _table(result: StressReport) -> Table:
     """What becomes of each attacked file under the assignment's transforms, and of its original under the same."""
     shown = list(zip(result.photographs, result.originals, strict=True))[:_MOST_OF_A_TABLE]
-    columns = ("photograph", "transform", "attacked file", "probability", "original class", "target")
+    columns = ("photograph", "transform", "attacked file", "probability", "own class", "target")
     rows = [
         (
             stem(one.image) if number == 0 else "",
@@ -156,10 +156,10 @@ def _table(result: StressReport) -> Table:
         for number, (outcome, clean) in enumerate(zip(_asked(one), _asked(original), strict=True))
     ]
     return Table(
-        (*columns, "clean photograph", "probability"),
+        (*columns, "clean file", "probability"),
         rows,
-        "The new most likely class of the attacked file and its probability, what became of the original class's and "
-        "the target's; and the most likely class of the clean photograph under the same transform."
+        "The new most likely class of the attacked file and its probability, what became of its own class's and the "
+        "target's; and the most likely class of the clean photograph under the same transform."
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -186,8 +186,8 @@ def _about_crop(classifier: Classifier, photographs: Sequence[tuple[str, int]]) 
     cropped, seen = map(_range, zip(*kept, strict=True))
     again = "also after" if seen == cropped else f"and {seen} after"
     return (
-        "The crop is of the photograph, not of the object: of the heat for the photograph's own class (Grad-CAM of the "
-        f"clean photograph) it leaves {cropped}, {again} the network's own preprocessing"
+        "The crop is of the photograph, not of the object: of the heat for the photograph's own class (Grad-CAM of "
+        f"what the network sees of the clean photograph) it leaves {cropped}, {again} the network's own preprocessing"
         f"{'' if seen == cropped else ', which crops once more'}."
     )
 
