@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import dataclasses
 import io
 import itertools
 import json
@@ -20,6 +21,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from conftest import ROOT
+from snellen import classify
 from snellen.data.draw import drawn_in_turn
 from snellen.data.images import expand
 from snellen.data.photographs import bundled_photographs
@@ -311,8 +313,11 @@ def test_a_class_in_one_command(taken) -> None:
     ]
     assert answers[0] == answers[1]
     # The assignment's own update stands beside the search in the attack's table.
-    (table, *_) = (block for block in json.loads(answers[0])["answer"]["blocks"] if block["kind"] == "table")
+    (_, table) = (block for block in json.loads(answers[0])["answer"]["blocks"] if block["kind"] == "table")
     rules = json.loads((folder / "out" / "ada" / "attack" / "rule.json").read_text(encoding="utf-8"))["attacks"]
+    assert table["columns"][-5:] == [
+        "max |noise| (1/255)", "PSNR (dB)", "gradients", "assigned update: probability", "assigned update: gradients"
+    ]  # fmt: skip
     assert [row[-2:] for row in table["rows"]] == [
         [f"{rule['attacked']['target']:.4f}", str(rule["gradients"])] for rule in rules
     ]
@@ -869,7 +874,7 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     config = ExamConfig(
         model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
         preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
-        photographs=(str(pool),), target="blue", epsilon="40/255", appendix="none",
+        photographs=(str(pool),), target="blue", epsilon="70/255", appendix="none",
         training_runs=(str(ROOT / "results" / "cifar10" / "plain"),),
         parts=("categories", "features", "training", "attack", "stress"),
     )  # fmt: skip
@@ -884,21 +889,24 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     monkeypatch.chdir(moved)
     before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
     shown = cells_run(moved / "report.ipynb")
-    assert len(shown) == 11
+    assert len(shown) == 12
     assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 2
     assert isinstance(shown[2], Heatmap)
     assert isinstance(shown[3], Image.Image)  # the filters
-    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-2])]
-    assert rows == [3, 5]  # original, noise, file; as it is and under four transforms
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-3], shown[-2])]
+    assert rows == [3, 3, 5]  # original, noise, file, by either search; as it is and under four transforms
     (rule,) = read_rules()
-    drawn = [len(line.get_xdata()) for line in shown[-3].axes[0].lines]
+    assert rule.saved == "attack/rule-attacked.png"
+    seen = classify(toy_classifier(), rule, k=1).top
+    assert (seen.label, seen.probability) == ("blue", pytest.approx(rule.attacked.target, abs=1e-5))
+    drawn = [len(line.get_xdata()) for line in shown[-4].axes[0].lines]
     assert drawn == [len(read_attacks()[0].curve), len(rule.curve)]
     assert rule.name == read_attacks()[0].name
-    assert 0 < rule.norm <= 40
+    assert 0 < rule.norm <= 70
     assert {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()} == before
     # As exams kept it that tried the update on the first photograph only.
-    edited(moved / "attack" / "rule.json", lambda values: values.update(values.pop("attacks")[0]))
-    assert read_rules() == [rule]
+    edited(moved / "attack" / "rule.json", lambda values: values.update(values.pop("attacks")[0] | {"file": ""}))
+    assert read_rules() == [dataclasses.replace(rule, file="")]
 
 
 def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:

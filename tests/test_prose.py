@@ -23,6 +23,11 @@ def test_shares(value: float, written: str) -> None:
     assert prose.share(value) == written
 
 
+def test_no_probability_of_a_table_rounds_to_none_or_all() -> None:
+    said = [prose.four_places(one) for one in (0, 0.00004, 0.00006, 0.9016, 0.99994, 0.99996, 1)]
+    assert said == ["0.0000", "<0.0001", "0.0001", "0.9016", "0.9999", ">0.9999", "1.0000"]
+
+
 @pytest.mark.parametrize(
     ("path", "called"),
     [

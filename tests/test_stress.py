@@ -18,13 +18,18 @@ from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError
+from snellen.exam.parts.stress import _about_crop, _about_letters, _table, share_within
+from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
+from snellen.prose import listed
 from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
+from snellen.robustness.report import stress_report
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.robustness.stress import Outcome, StressResult, stress_pair
 from snellen.runs.progress import Progress
+from toys import MeanColours, classifier_of
 
 FILES = {"stress.json", "stress.csv", "acuity.png", "stress.png", "transforms.png"}
 
@@ -161,6 +166,12 @@ def test_the_chart() -> None:
     assert all(line.changes_at is None for line in both.clean)
     assert both.attacked == ()
     assert both.discussion().startswith("The mildest strengths")
+    staying = [line.transform for line in both.clean if min(rate.count for rate in line.kept) == 2]
+    named = listed(staying).replace("jpeg", "JPEG")
+    assert staying
+    assert both.discussion().endswith(f" At every strength tried more than half keep it under {named}.")
+    assert "One photograph of 4 is 25 points, and the share need not fall steadily." in _about_letters(4)
+    assert "points" not in _about_letters(1)
     with pytest.raises(InputError, match="no photographs"):
         snellen.acuity([]).plot()
 
@@ -230,9 +241,9 @@ def test_what_the_clean_photograph_does_too_is_not_laid_at_the_attack_s_door() -
     assert "It undoes the attack, where the clean photograph loses its class as well." in alike
     assert "It undoes the attack, where the clean photograph keeps its class." in apart
     assert "without the attack" not in apart + alone
-    assert "Tom: the rotation and grayscale make it a lynx, as without the attack; in gray 100% of its noise" in alike
-    assert "make it a lynx, the clean photograph's own second guess;" in apart
-    assert "make it a lynx; in gray" in alone
+    assert "Tom: the rotation and grayscale make it a lynx, as without the attack." in alike
+    assert "make it a lynx, the clean photograph's own second guess." in apart
+    assert "make it a lynx." in alone
     assert "clean photograph" not in alone
 
 
@@ -245,10 +256,9 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     what, cases, why, *_ = discuss([gone, kept], [clean, gray]).split("\n\n")
     assert cases == (
         "Tom: mirroring, the crop and grayscale give its own class back; the rotation makes it a lynx, the clean "
-        "photograph's own second guess; in gray 30% of its noise's fine detail is left. "
+        "photograph's own second guess. "
         "Tom: mirroring, the crop and the rotation give its own class back; the attack survives grayscale; the "
-        "photograph is gray already and cannot change in gray when clean; in gray 70% of its noise's fine detail is "
-        "left."
+        "photograph is gray already, so that grayscale changes nothing but the noise."
     )
     assert what.startswith(
         "Of the two attacks none survives mirroring, the crop or the rotation and one survives grayscale."
@@ -259,12 +269,22 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "undoes both; of these, each keeps its class when clean." in why
     assert "50% of its fine detail is lost" in why
     assert "The one that survives keeps 70% of it, those undone at most 30%." in why
+    # Of these the undone one keeps more than the one that survives.
+    more = told(True, "shuttle", {"grayscale": 0.91}, mirror="cat", crop="cat", rotation="cat", grayscale="lynx")
+    fewer, moved = dataclasses.replace(kept, image="coffee.png"), told(False, "cat", grayscale="lynx")
+    moved = dataclasses.replace(moved, outcomes=(*clean.outcomes[:3], *moved.outcomes))
+    why = discuss([more, gone, fewer], [moved, clean, clean]).split("\n\n")[2]
+    assert (
+        "It undoes two of three; of these, one keeps its class when clean; on tom gray changes the clean answer too, "
+        "and what the noise loses need not be the reason. How much fine detail is left does not tell the cases apart: "
+        "tom keeps 91% of it and is undone, coffee keeps 70% and survives. Why, these numbers do not say."
+    ) in why
     surest = dataclasses.replace(kept.before, top=dataclasses.replace(kept.before.top, probability=0.95))
     said = discuss([gone, dataclasses.replace(kept, before=surest)], [clean, clean])
     assert said.count("; before the transforms it was the surest of the two.") == 1
     assert "the surest" not in cases
     lost = dataclasses.replace(told(False, "cat", grayscale="shuttle"), runner_up=Prediction("shuttle", 2, 0.05))
-    assert "grayscale makes it a lynx and of the clean photograph a shuttle;" in discuss(
+    assert "grayscale makes it a lynx and of the clean photograph a shuttle." in discuss(
         [told(True, "shuttle", grayscale="lynx")], [lost]
     )
     borne = told(True, "shuttle", mirror="shuttle", grayscale="shuttle")
@@ -279,12 +299,62 @@ def test_fine_detail_is_weighed_where_no_transform_adds_any_and_beside_the_mirro
     attacked = told(True, "shuttle", lost, mirror="cat", crop="shuttle", blur="cat", contrast="shuttle", noise="cat")
     blurred = told(True, "shuttle", lost, crop="shuttle", blur="cat")
     text = discuss([attacked])
-    assert "100% of the noise's fine detail is left where the attack survives and 55% where it does not" in text
+    # The crop survives; the mirror and the blur undo it; contrast and noise do not count.
+    assert (
+        "100% of the noise's fine detail is left where the attack survives (n = 1) and 55% where it does not (n = 2). "
+        "These are cases of one photograph, and they are not independent, so that no interval is given." in text
+    )
+    assert "(n = 2) and 55% where it does not (n = 4). These are cases of two photographs, and those of one are" in (
+        discuss([attacked, attacked])
+    )
     assert (
         "So losing fine detail goes with losing the attack, but mirroring, which takes none, undoes the attack" in text
     )
     assert discuss([blurred]).count("So losing fine detail goes with losing the attack.") == 1
     assert headline([attacked]).endswith("wants: none after mirroring, one after the crop")
+
+
+def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file() -> None:
+    under = {"mirror": "cat", "crop": "cat", "rotation": "lynx", "grayscale": "shuttle"}
+    attacked = told(True, "shuttle", **under)
+    gone = dataclasses.replace(attacked.before, target_probability=0.00002, label_probability=0.25)
+    attacked = dataclasses.replace(attacked, before=gone)
+    clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
+    table = _table(stress_report([(attacked, clean)], [], ""))
+    assert table.columns[-2:] == ("clean file", "probability")
+    assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
+    assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
+        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),
+    ]  # fmt: skip
+    assert _all_numbers([row[5] for row in table.rows])
+
+
+def test_the_share_of_the_heat_within_a_rectangle() -> None:
+    values = np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)
+    whole = (10.0, 0.0, 30.0, 20.0)
+    assert share_within(values, whole, whole) == 1
+    assert share_within(values, whole, (10, 0, 20, 10)) == 0.25
+    # A quarter of the upper left cell, half of the lower right one.
+    assert share_within(values, whole, (15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
+    assert share_within(values, whole, (0, 0, 10, 20)) == 0
+    assert np.isnan(share_within(0 * values, whole, whole))
+
+
+def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:2, :, 0] = 255
+    Image.fromarray(pixels).save(tmp_path / "red.png")
+    # The network sees 16 of the 32 columns. The crop takes one of the two red rows away and leaves 14 rows, so that the
+    # network then sees 14 of those 16 columns.
+    classifier = classifier_of(MeanColours(torch.cat([4 * torch.eye(3), torch.zeros(1, 3)])), 16, 4)
+    path = str(tmp_path / "red.png")
+    said = _about_crop(classifier, [(path, 0), (path, 1)])  # nothing there is green
+    assert said.startswith(
+        "The crop is of the photograph, not of the object: of the heat for the photograph's own class"
+    )
+    assert said.endswith("it leaves 50%, and 44% after the network's own preprocessing, which crops once more.")
+    unmapped = _about_crop(linear_classifier(4), [(path, 0)])
+    assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 
 
 def test_the_discussion_counts(lite0) -> None:

@@ -33,6 +33,13 @@ def _with_decimal(value: float) -> str:
     return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
 
 
+def four_places(probability: float) -> str:
+    """A probability as a table writes it: ``0.9016``; ``<0.0001`` and ``>0.9999`` where four places would say all."""
+    if 0 < probability < 0.00005:
+        return "<0.0001"
+    return ">0.9999" if 0.99995 <= probability < 1 else f"{probability:.4f}"
+
+
 def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:
     """A share and the ends of its 95% interval, with a decimal where one of them needs it: ``97.6% (96.4% to 98.6%)``.
 

@@ -9,7 +9,9 @@ from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
+from snellen.attacks.visibility import JPEG_QUALITY, Visibility
 from snellen.data.preprocessing import Preprocessing
+from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 
@@ -92,12 +94,27 @@ def _found(attacks: Sequence[AttackResult]) -> str:
 
 
 def _control(attacks: Sequence[AttackResult]) -> str:
+    """What random noise of the same size does: how often what the attack does, and which other answers it changes."""
     hits = sum(one.control.success for one in attacks)
+    moved = [one for one in attacks if not one.control.success and one.control.top.index != one.original.index]
+    became = listed(
+        [f"{stem(one.name)} ({plain(one.original.label)} becomes {_seen(one.control.top)})" for one in moved]
+    )
+    draw = "Random noise of that size, one draw each, did so to"
     if hits:
-        return (
-            f"But one draw of random noise of that size does so to {word(hits)} of them too: not all is the attack's."
-        )
-    return "One draw of random noise of that size did so to none: size alone is not enough."
+        also = f" It changed the answer on {became} as well." if moved else ""
+        return f"{draw} {word(hits)} of them too ({hits} of {len(attacks)}): not all is the attack's.{also}"
+    none = f"{draw} none (0 of {len(attacks)})"
+    if not moved:
+        return f"{none} and changed no answer: size alone is not enough."
+    return (
+        f"{none}, but it changed the answer on {became}: size alone is not enough to choose the class, and there it "
+        "was enough to lose one."
+    )
+
+
+def _seen(prediction: Prediction) -> str:
+    return f"{plain(prediction.label)}, {share(prediction.probability)}"
 
 
 def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
@@ -129,6 +146,30 @@ def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
         "go up or down; if the network is close to linear over so short a way, steps too small to see add up in one "
         "logit (Goodfellow et al., arXiv 1412.6572), where random steps of the same size cancel."
     )
+
+
+def discuss_visibility(measured: Sequence[Visibility]) -> str:
+    """How visible a few attacks' noise is by its measured size, beside what JPEG does to the same photographs."""
+    changed = [one for one in measured if math.isfinite(one.psnr)]
+    if not changed:
+        return ""
+    files, ordinary = ([getattr(one, of) for one in changed] for of in ("psnr", "jpeg_psnr"))
+    levels = [255 / 10 ** (one / 20) for one in files]
+    milder = sum(one.psnr > one.jpeg_psnr for one in changed)
+    every = milder == len(changed)
+    which = {1: "it", 2: "both"}.get(milder, f"all {word(milder)}")
+    more = which if every else f"{how_many(milder)} of {word(len(changed))}"
+    verdict = ", so that by this measure the noise is milder than ordinary compression" if every else ""
+    return (
+        f"How visible it is: over the whole file the PSNR is {_between(files, _decimal)} dB, a root mean square of "
+        f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
+        f"Pillow's default, changes {more} more ({_between(ordinary, _decimal)} dB){verdict}. Whether a person sees it "
+        "was not tried."
+    )
+
+
+def _decimal(number: float) -> str:
+    return f"{number:.1f}"
 
 
 def _large(count: int) -> str:
@@ -229,6 +270,11 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         "backtracking finds: it starts where the mean step is the whole bound, grows where P(y_fool) "
         "has risen, and is halved where it has not."
     )
+    clipped = (
+        "As in the assignment's two steps, the clip stands in place of the penalty lambda/2 ||X' - X||_inf: it holds "
+        "the distance to epsilon exactly, where the penalty would only make distance costly, and pull back none but "
+        "the values that are farthest off."
+    )
     found = []
     if hit:
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
@@ -238,7 +284,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
-    return [" ".join([before, *found]), discuss_stall([strong for strong, _ in pairs], rate)]
+    return [" ".join([before, *found, clipped]), discuss_stall([rule for _, rule in pairs], rate)]
 
 
 def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
@@ -285,10 +331,10 @@ def _stalled(rule: AttackResult) -> str:
 
 
 def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
-    """Why a constant lambda stalls on these photographs, from the gradients that attacks on them met.
+    """Why a constant lambda stalls on these photographs, from the gradients that the assignment's update met there.
 
     Args:
-        attacks: attacks with a target, whose curves say P(y_fool) and the norm of its gradient at each step.
+        attacks: what the update made of them; each curve says P(y_fool) and the norm of its gradient at each step.
         rate: the constant lambda that is spoken of.
     """
     known = [one for one in attacks if any(met.gradient_norm is not None for met in one.curve)]
@@ -305,8 +351,7 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
         "Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{_between(starts, _power)}. Where the gradient is steepest it is {_between(steeper, _roughly)} times as long "
-        "as at the beginning, so that no one lambda suits both ends."
+        f"{_between(starts, _power)}.{_no_one_lambda(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:
@@ -322,6 +367,20 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
     )
 
 
+def _no_one_lambda(steeper: Sequence[float]) -> str:
+    """How much steeper than at its start P(y_fool) gets on its path, where that tells against one lambda."""
+    telling = [one for one in steeper if one >= _TELLING]
+    if not telling:
+        return ""
+    where = "" if len(telling) == len(steeper) else f" (on {word(len(telling))} of {word(len(steeper))})"
+    return (
+        f" Where the gradient is steepest on the update's own path{where} it is {_between(telling, _roughly)} times as "
+        "long as at the beginning, so that no one lambda suits both ends."
+    )
+
+
+_TELLING = 10
+"""How many times as steep, for it to be said that one step size does not suit both ends."""
 _HALF_A_LEVEL, _MOST_SAID, _TINY = 0.5, 1e10, 1e-300
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

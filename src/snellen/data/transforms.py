@@ -255,7 +255,7 @@ _ALL = (
     Transform(
         "crop",
         "The share s of the area is cut away and a rectangle of the photograph's proportions is left, the central one "
-        "or a drawn one; s = 0.2 keeps 80% of the photograph's area, and of an object that fills it.",
+        "or a drawn one; s = 0.2 keeps 80% of the photograph's area.",
         "crop to {rest:.0%} of the area",
         "of the area cut away",
         0.0,

@@ -35,11 +35,11 @@ def read_attacks(folder: str | Path = ".") -> list[AttackResult]:
         InputError: no finished exam, or one without attacks.
     """
     values = _values(Path(folder) / "attack" / "result.json", "attacks")
-    return [_with_files(one, Path(folder)) for one in values]
+    return [_with_files(_attack(one, Path(folder)), Path(folder)) for one in values]
 
 
 def read_rules(folder: str | Path = ".") -> list[AttackResult]:
-    """What the assignment's own update made of the first photographs; it is measured, and its files are not kept.
+    """What the assignment's own update made of the first photographs; of one that it fooled, with its file.
 
     An exam of before it was tried on more than one photograph has one.
 
@@ -51,7 +51,8 @@ def read_rules(folder: str | Path = ".") -> list[AttackResult]:
     found = values.get("attacks", [values]) if isinstance(values, dict) else None
     if not isinstance(found, list):
         raise InputError(f"{path}: has no list “attacks”", _ACCEPTED)
-    return [_attack(one, Path(folder)) for one in found]
+    rules = [_attack(one, Path(folder)) for one in found]
+    return [_with_files(one, Path(folder)) if one.file else one for one in rules]
 
 
 def read_trainings(folder: str | Path = ".") -> list[TrainingResult]:
@@ -83,8 +84,8 @@ def _attack(values: Any, folder: Path) -> AttackResult:
     return from_plain(AttackResult, said, str(folder / "attack"))
 
 
-def _with_files(values: Any, folder: Path) -> AttackResult:
-    attack, copies = _attack(values, folder), _copies(folder)
+def _with_files(attack: AttackResult, folder: Path) -> AttackResult:
+    copies = _copies(folder)
     if attack.name not in copies:
         raise InputError(f"{folder}: has no copy of {attack.name}", _ACCEPTED)
     return dataclasses.replace(attack, source=copies[attack.name], saved=str(folder / "attack" / attack.file))

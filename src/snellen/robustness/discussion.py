@@ -45,8 +45,8 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
     paragraphs.append(
-        "A transform that undoes these attacks is no defence: an attack that expects it (a robust one) is made to bear "
-        "it."
+        "A transform that undoes these attacks is no defence: an attacker who expects it can compute noise that "
+        "survives it (a robust attack)."
         if attacked
         else "What this does not prove: the strengths tried say nothing of those between, and a rotation of a picture "
         "is not a rotation in the world."
@@ -176,7 +176,7 @@ def _cases(made: Sequence[StressPair]) -> str:
         return ""
     return " ".join(
         f"{sentence(stem(one.image))}: "
-        f"{'; '.join([*_became(one, original, transforms), *_in_gray(one, original, transforms)])}"
+        f"{'; '.join([*_became(one, original, transforms), *_in_gray(original, transforms)])}"
         f"{_surest(one, fooled, transforms)}."
         for one, original in fooled[:_MOST_CASES]
     )
@@ -216,14 +216,12 @@ def _when_clean(one: StressResult, original: StressResult | None, transforms: Se
     return ""
 
 
-def _in_gray(one: StressResult, original: StressResult | None, transforms: Sequence[TransformStrength]) -> list[str]:
-    """What grayscale leaves of one attack's noise, and whether there was colour in the photograph to begin with."""
+def _in_gray(original: StressResult | None, transforms: Sequence[TransformStrength]) -> list[str]:
+    """That a photograph without colour stays as it is in gray, so that grayscale can only have changed the noise."""
     gray = ("grayscale", ASSIGNMENT["grayscale"])
-    if gray not in transforms or not _noisy([one]):
+    if gray not in transforms or original is None or not _is_gray(original.thumbnail):
         return []
-    already = "the photograph is gray already and cannot change in gray when clean"
-    left = f"in gray {share(one.outcome(*gray).high_frequency_kept or 0.0)} of its noise's fine detail is left"
-    return [already, left] if original is not None and _is_gray(original.thumbnail) else [left]
+    return ["the photograph is gray already, so that grayscale changes nothing but the noise"]
 
 
 def _surest(one: StressResult, fooled: Sequence[StressPair], transforms: Sequence[TransformStrength]) -> str:
@@ -293,11 +291,20 @@ def _colour(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     beginning = f"Colour: of the noise, grayscale takes only the colour ({_fine_detail(fooled, transform)})"
     if not undone:
         return f"{beginning}; what lies in brightness is enough, and every attack survives."
-    survived = [one for one, _ in fooled if one.keeps(one.outcome(*transform))]
     return (
-        f"{beginning}. It undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}."
-        f"{_more_left(survived, [one for one, _ in undone], transform)}"
+        f"{beginning}. It undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}"
+        f"{_photograph_too(undone, transform)}.{_ordered(fooled, transform)}"
     )
+
+
+def _photograph_too(undone: Sequence[StressPair], transform: TransformStrength) -> str:
+    """On which of several photographs the transform changes the clean answer too, and what follows."""
+    lost = [
+        one for one, original in undone if original is not None and not original.keeps(original.outcome(*transform))
+    ]
+    if not lost or len(undone) == 1:
+        return ""
+    return f"; on {_names(lost)} gray changes the clean answer too, and what the noise loses need not be the reason"
 
 
 def _mildest(attacked: Sequence[StressResult]) -> str:
@@ -337,14 +344,22 @@ def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> 
     return f"; of these, {which} {'keep their' if 1 < kept < len(known) else 'keeps its'} class when clean"
 
 
-def _more_left(survived: Sequence[StressResult], undone: Sequence[StressResult], transform: TransformStrength) -> str:
-    """Whether those that survive a transform are those whose noise it leaves most of."""
-    most = max((one.outcome(*transform).high_frequency_kept or 0.0 for one in undone), default=0.0)
-    least = min((one.outcome(*transform).high_frequency_kept or 0.0 for one in survived), default=0.0)
-    if least < most + _TELLING:
+def _ordered(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    """Whether the attacks that survive a transform are those whose noise it leaves most of, or that they are not."""
+    left = {True: list[tuple[float, str]](), False: list[tuple[float, str]]()}
+    for one, _ in fooled:
+        outcome = one.outcome(*transform)
+        left[one.keeps(outcome)].append((outcome.high_frequency_kept or 0.0, stem(one.image)))
+    if not left[True] or not left[False]:
         return ""
-    which = "The one that survives keeps" if len(survived) == 1 else "Those that survive keep at least"
-    return f" {which} {share(least)} of it, those undone at most {share(most)}."
+    (least, survivor), (most, victim) = min(left[True]), max(left[False])
+    if least >= most + _TELLING:
+        which = "The one that survives keeps" if len(left[True]) == 1 else "Those that survive keep at least"
+        return f" {which} {share(least)} of it, those undone at most {share(most)}."
+    return (
+        f" How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
+        f"undone, {survivor} keeps {share(least)} and survives. Why, these numbers do not say."
+    )
 
 
 def _fine_detail(pairs: Sequence[StressPair], transform: TransformStrength) -> str:
@@ -386,10 +401,13 @@ def _survival(attacked: Sequence[StressResult]) -> str:
         if mean(undone) < 0.8 * mean(kept)
         else "So the loss of fine detail alone does not explain what undoes the attack; place and scale count as well."
     )
+    alone = len(noisy) == 1
     return (
         f"Over all transforms and strengths but those that add fine detail or change its size (noise, JPEG, "
-        f"brightness, contrast), {share(mean(kept))} of the noise's fine detail is left where the attack survives and "
-        f"{share(mean(undone))} where it does not. {verdict}"
+        f"brightness, contrast), {share(mean(kept))} of the noise's fine detail is left where the attack survives "
+        f"(n = {len(kept)}) and {share(mean(undone))} where it does not (n = {len(undone)}). These are cases of "
+        f"{counted(len(noisy), 'photograph')}, and {'they' if alone else 'those of one'} are not independent, so that "
+        f"no interval is given. {verdict}"
     )
 
 
@@ -428,7 +446,7 @@ def _clean_one(one: StressResult) -> str:
 
 
 def _limits(lines: Sequence[AcuityLine], what: str) -> str:
-    """The mildest strength at which at most half of a group keeps its answer, for each transform that has one."""
+    """The mildest strength at which at most half of a group keeps its answer, or that there is none, by transform."""
     of_half = [
         describe_transform((line.transform, mildest))
         for line in lines
@@ -441,9 +459,16 @@ def _limits(lines: Sequence[AcuityLine], what: str) -> str:
         return f"No transform takes its answer from half of the {what} photographs at any strength tried."
     if alone:
         return f"The mildest strengths that change the {what} photograph's answer: {listed(of_half)}."
+    never = ["JPEG" if line.transform == "jpeg" else line.transform for line in lines if _stays(line)]
     return (
         f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed(of_half)}."
+        + (f" At every strength tried more than half keep it under {listed(never)}." if never else "")
     )
+
+
+def _stays(line: AcuityLine) -> bool:
+    """Whether more than half of the photographs keep their answer at every strength of a transform."""
+    return all(rate.share > 0.5 for rate in line.kept)
 
 
 def _names(some: Sequence[StressResult]) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from snellen.attacks.attack import attack
+from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.discussion import discuss_attacks, discuss_rule, headline
+from snellen.attacks.discussion import discuss_attacks, discuss_rule, discuss_visibility, headline
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
+from snellen.attacks.visibility import Visibility, visibility
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
-from snellen.prose import called, share, with_article, word
-from snellen.runs.files import write_figure, write_json
+from snellen.prose import called, four_places, share, with_article, word
+from snellen.runs.files import write_bytes, write_figure, write_json
 
 REFERENCES = (
     "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
@@ -43,6 +46,9 @@ from snellen.exam.results import read_rules
 
 above = {one.name: one for one in attacks}
 draw_probability_curves([(above[rule.name], rule) for rule in read_rules()])"""
+_CODE_OF_THE_RULES_FILE = "draw_attacks([rule for rule in read_rules() if rule.file])"
+_FILE_OF_THE_RULE = "rule-attacked.png"
+"""What the assignment's own update made of one photograph; attacked files end otherwise."""
 _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 40
 """The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
@@ -123,6 +129,7 @@ def run(context: Context) -> Answer:
     write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE]))
     pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
+    visible = [visibility(one) for one in shown]
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
@@ -134,32 +141,8 @@ def run(context: Context) -> Answer:
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
-        Table(
-            (
-                *("photograph", "original", "probability", "attacked file", "probability", "norm x 255", "gradients"),
-                *(("by the update", "its gradients") if pairs else ()),
-            ),
-            [
-                (
-                    names[one.name],
-                    one.original.label,
-                    f"{one.original.probability:.4f}",
-                    one.attacked.top.label,
-                    f"{one.attacked.top.probability:.4f}",
-                    str(one.norm),
-                    str(one.gradients),
-                    *(_of_the_rule(one, pairs) if pairs else ()),
-                )
-                for one in shown
-            ],
-            "The most likely class before and after, as read from the files."
-            + (
-                f" By the update: what the assignment's own update makes the probability of {attacks[0].target.label}."
-                if pairs
-                else ""
-            )
-            + (f" The first {len(shown)} of {len(attacks)}; attacks.csv has all." if len(shown) < len(attacks) else ""),
-        ),
+        _classes(shown, visible, len(attacks)),
+        _noises(shown, visible, pairs, len(attacks)),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
@@ -168,8 +151,7 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion(discuss_attacks(attacks, classifier.preprocessing)),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
+        Discussion([*discuss_attacks(attacks, classifier.preprocessing), *filter(None, [discuss_visibility(visible)])]),
         Picture(
             details,
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
@@ -177,6 +159,7 @@ def run(context: Context) -> Answer:
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             0.6,
         ),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
     ]
     blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
@@ -197,6 +180,59 @@ def run(context: Context) -> Answer:
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names),
     )
+
+
+def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
+    """Of the first of so many attacks the classes before and after."""
+    names = photograph_names([one.name for one in shown])
+    rows = [
+        (
+            names[one.name],
+            "{} x {}".format(*seen.size),
+            one.original.label,
+            four_places(one.original.probability),
+            one.attacked.top.label,
+            four_places(one.attacked.top.probability),
+        )
+        for one, seen in zip(shown, visible, strict=True)
+    ]
+    return Table(
+        ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
+        rows,
+        f"The most likely class before and after, as read from the files.{_first(len(shown), of)}",
+    )
+
+
+def _noises(
+    shown: Sequence[AttackResult],
+    visible: Sequence[Visibility],
+    pairs: Sequence[tuple[AttackResult, AttackResult]],
+    of: int,
+) -> Table:
+    """Of the first of so many attacks how large the noise is, what it took, and how the assignment's update did."""
+    names = photograph_names([one.name for one in shown])
+    rows = [
+        (
+            names[one.name],
+            str(one.norm),
+            f"{seen.psnr:.1f}" if math.isfinite(seen.psnr) else "",
+            str(one.gradients),
+            *(_of_the_rule(one, pairs) if pairs else ()),
+        )
+        for one, seen in zip(shown, visible, strict=True)
+    ]
+    columns = ("photograph", "max |noise| (1/255)", "PSNR (dB)", "gradients")
+    update = " Assigned update: what the assignment's own update makes the target's probability, and its gradients."
+    return Table(
+        (*columns, *(("assigned update: probability", "assigned update: gradients") if pairs else ())),
+        rows,
+        "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of all 8-bit values."
+        f"{update if pairs else ''}{_first(len(shown), of)}",
+    )
+
+
+def _first(shown: int, of: int) -> str:
+    return f" The first {shown} of {of}; attacks.csv has all." if shown < of else ""
 
 
 def _each(count: int) -> str:
@@ -225,14 +261,16 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     if picture == "details.png":
-        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+        return f"{_CODE}draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
     if picture == "rule.png":
         return _CODE_OF_THE_RULE
+    if picture == "rule-row.png":
+        return _CODE_OF_THE_RULES_FILE
     numbered = re.fullmatch(r"attacks(?:-([1-9]\d{0,2}))?\.png", picture)
     if numbered is None:
         return ""
     start = (int(numbered[1] or 1) - 1) * _ROWS_OF_A_PICTURE
-    return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
+    return f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
 def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:
@@ -251,7 +289,7 @@ def _of_the_rule(strong: AttackResult, pairs: Sequence[tuple[AttackResult, Attac
     """The update's probability of the target and its gradients, of one photograph; empty where it was not tried."""
     for above, rule in pairs:
         if above is strong and rule.attacked.target is not None:
-            return f"{rule.attacked.target:.4f}", str(rule.gradients)
+            return four_places(rule.attacked.target), str(rule.gradients)
     return "", ""
 
 
@@ -259,7 +297,9 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     """The assignment's own update beside the search that was taken."""
     if not pairs:
         return []
-    write_json(context.folder / "rule.json", {"attacks": [rule for _, rule in pairs], "provenance": context.provenance})
+    shown = next((rule for _, rule in pairs if rule.attacked.success), None)
+    rules = [dataclasses.replace(rule, file=_FILE_OF_THE_RULE if rule is shown else "") for _, rule in pairs]
+    write_json(context.folder / "rule.json", {"attacks": rules, "provenance": context.provenance})
     picture = context.folder / "rule.png"
     write_figure(picture, draw_probability_curves(pairs))
     return [
@@ -268,10 +308,24 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
             f"search above, and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} gradients.",
-            0.92,
+            0.85,
         ),
+        *([] if shown is None else [_row_of_the_rule(shown, context.folder)]),
         Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_LAMBDA)),
     ]
+
+
+def _row_of_the_rule(rule: AttackResult, folder: Path) -> Picture:
+    """Keep the file that the assignment's own update made of one photograph, and draw it."""
+    write_bytes(folder / _FILE_OF_THE_RULE, png_bytes(rule.image))
+    picture = folder / "rule-row.png"
+    write_figure(picture, draw_attacks([rule]))
+    return Picture(
+        picture,
+        "By the assignment's update, for the first photograph on which it reached the target: the original, the noise "
+        f"made stronger as its title says, and the file that holds both ({_FILE_OF_THE_RULE}), with probabilities.",
+        0.75,
+    )
 
 
 def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -30,11 +30,14 @@ from snellen.inspect.heatmap import heatmap
 from snellen.inspect.top_patches import top_activating_patches
 from snellen.runs.files import write_figure
 
+GRAD_CAM = (
+    "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
+    "Localization. ICCV 2017. arXiv 1610.02391."
+)
 REFERENCES = (
     "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. arXiv "
     "1311.2901.",
-    "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
-    "Localization. ICCV 2017. arXiv 1610.02391.",
+    GRAD_CAM,
     "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
 )
 
