@@ -28,7 +28,7 @@ from snellen.intervals import Estimate, Rate
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
-from snellen.transfer.discussion import discuss, headline
+from snellen.transfer.discussion import compare_known, discuss, headline
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
@@ -208,6 +208,24 @@ def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
 )  # fmt: skip
 def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str) -> None:
     assert said in missing(colour_probe, right, pairs).discussion()
+
+
+def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_probe) -> None:
+    probed = missing(colour_probe, [4, 4, 3, 2, 0], [])
+    (told,) = compare_known(probed, [True, True, None, False, False])
+    assert told.startswith(
+        "Two of the five classes are classes of the network's own (a and b): of their photographs 100% (68% to 100%, "
+        "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). What it has "
+        "learned already is easier (Fisher's exact test: p = 0.007); that need not be"
+    )
+    assert told.endswith(" Of one its names do not tell: it is in neither.")
+    (alike,) = compare_known(probed, [True, None, False, None, None])
+    assert "One of the five classes is a class of the network's own (a): of their photographs 100%" in alike
+    assert alike.endswith(
+        "So many photographs cannot tell the two apart (Fisher's exact test: p = 1). Of three its names do not tell: "
+        "they are in neither."
+    )
+    assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
 
 
 def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
@@ -513,6 +531,7 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
+    assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
+from snellen.intervals import Rate
 from snellen.prose import apart, counted, estimated, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
@@ -259,6 +260,54 @@ def _published(result: ProbeResult) -> str:
         f"{OFFICIAL_SIZES[1]:,} photographs; this has {len(result.per_class)} breeds, {result.n_train:,} and "
         f"{result.n:,}, so it cannot be compared with them."
     )
+
+
+def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str]:
+    """How the classes that the network has a class of its own for fare beside those that it has none for.
+
+    Args:
+        result: the probe.
+        known: for each of its classes whether it is one of the network's own; None where that is not certain.
+
+    Returns:
+        A paragraph; none where the test has not photographs of both.
+    """
+    groups = {
+        own: [(label, rate) for label, rate, one in zip(result.labels, result.per_class, known, strict=True)
+              if one is own and rate.n]
+        for own in (True, False)
+    }  # fmt: skip
+    if not all(groups.values()):
+        return []
+    own, new = (
+        Rate.of_count(sum(rate.count for _, rate in groups[one]), sum(rate.n for _, rate in groups[one]))
+        for one in (True, False)
+    )
+    named = listed([plain(label) for label, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
+    unsure = sum(one is None for one in known)
+    # A second of a start that most commands can do without.
+    from scipy.stats import fisher_exact
+
+    p_value = float(fisher_exact([[own.count, own.n - own.count], [new.count, new.n - new.count]]).pvalue)
+    test = f"Fisher's exact test: p = {p_value:.2g}"
+    verdict = (
+        f"What it has learned already is {'easier' if own.share > new.share else 'harder'} ({test}); that need not be "
+        "the reason, since the two groups differ in more than this."
+        if p_value < 0.05
+        else f"So many photographs cannot tell the two apart ({test})."
+    )
+    return [
+        f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
+        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} of the network's own"
+        f"{f' ({named})' if named else ''}: of their photographs {estimated(own, after=f', n = {own.n:,}')} are right, "
+        f"of those of the {word(len(groups[False]))} that it has no class for "
+        f"{estimated(new, after=f', n = {new.n:,}')}. {verdict}"
+        + (
+            f" Of {word(unsure)} its names do not tell: {'it is' if unsure == 1 else 'they are'} in neither."
+            if unsure
+            else ""
+        )
+    ]
 
 
 def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:

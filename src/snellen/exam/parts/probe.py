@@ -7,11 +7,12 @@ from pathlib import Path
 
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
+from snellen.evaluation.matching import known_classes
 from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
-from snellen.prose import called
+from snellen.prose import called, plain
 from snellen.runs.files import Run
-from snellen.transfer.discussion import compare_kinds, discuss, headline
+from snellen.transfer.discussion import compare_kinds, compare_known, discuss, headline
 from snellen.transfer.figures import NUMBERS_UP_TO
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
@@ -65,7 +66,8 @@ def run(context: Context) -> Answer:
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))
-        blocks += _blocks(result, other, name, folder, files, results)
+        known = known_classes(result.labels, context.classifier.labels)
+        blocks += _blocks(result, other, name, folder, files, results, known)
         pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
@@ -95,6 +97,7 @@ def _blocks(
     folder: Path,
     files: Sequence[str],
     before: Sequence[ProbeResult],
+    known: Sequence[bool | None],
 ) -> list[Block]:
     """What there is to say and to show of one probe, ``before`` which others were told of."""
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
@@ -111,26 +114,39 @@ def _blocks(
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
-        Discussion([*discuss(result, before), compare_kinds(result, other)]),
+        Discussion([*discuss(result, before), *compare_known(result, known), compare_kinds(result, other)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
             + ("." if many else "; figures: photographs."),
             0.9 if many else 0.5,
         ),
-        Table(
-            ("class", "accuracy", "n"),
-            [(label.replace("_", " "), f"{rate.share:.3f}", str(rate.n)) for label, rate in result.hardest(_HARDEST)],
-            f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
-            if len(result.labels) > _HARDEST
-            else "The classes, the lowest accuracy first.",
-        ),
+        _classes(result, known),
     ]
     if CONFUSED in files:
         which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
         caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8))
     return blocks
+
+
+def _classes(result: ProbeResult, known: Sequence[bool | None]) -> Table:
+    """The classes with the lowest accuracy, and of each whether it is one of the network's own, where that is known."""
+    own = {label: {True: "yes", False: "no", None: ""}[one] for label, one in zip(result.labels, known, strict=True)}
+    told = any(own.values())
+    caption = (
+        f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
+        if len(result.labels) > _HARDEST
+        else "The classes, the lowest accuracy first."
+    )
+    return Table(
+        ("class", "accuracy", "n", *(["class of the network's own"] if told else [])),
+        [
+            (plain(label), f"{rate.share:.3f}", str(rate.n), *([own[label]] if told else []))
+            for label, rate in result.hardest(_HARDEST)
+        ],
+        caption + (" Of its own: by name; empty where the names do not tell." if told else ""),
+    )
 
 
 def _published() -> list[Block]:
