@@ -35,6 +35,8 @@ from snellen.transfer.files import describe_probe, load_probe, save_probe
 from snellen.transfer.linear import (
     GRID,
     KINDS,
+    CrossValidation,
+    CVScore,
     fit_linear,
     linear_classifier,
     middle_of_plateau,
@@ -228,10 +230,24 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
 
 
+def with_scores(probe, means: list[float], deviation: float, c: float):
+    """The probe as if five folds had given these means for the values of C."""
+    scores = tuple(CVScore(one, mean, deviation) for one, mean in zip(GRID, means, strict=True))
+    return dataclasses.replace(probe, c=c, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
+
+
 def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert "Each class has" not in colour_probe.discussion()
     assert "The smallest class has only two test photographs" in colour_probe.discussion()
     assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
+    told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
+    assert (
+        "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. The values around it that are less "
+        "than that below it count as good as the best, and the middle one of them is taken: C = 10 to 1000 are, of "
+        "which 100 is the middle one. It matters: C = 0.1 is 24 points below C = 100."
+    ) in told
+    told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
+    assert "taken: only C = 100 is. It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
     assert "C, the inverse of the penalty's weight, is chosen from 0.1 to 10,000" in colour_probe.discussion()
     whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
     assert again[:2] == whole[:2]
@@ -531,7 +547,8 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
-    assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
+    assert [len(row) for row in tables[1].rows] == [1 + len(GRID)] * 2
+    assert tables[2].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
 
 

@@ -173,18 +173,25 @@ def _times(count: int) -> str:
 
 def _regularisation(result: ProbeResult) -> str:
     """How C was chosen, and how much it matters."""
-    folds, scores = result.cross_validation.folds, result.cross_validation.scores
-    best, worst = max(score.mean for score in scores), min(scores, key=lambda score: score.mean)
+    found = result.cross_validation
+    folds, best, plateau = found.folds, found.best, found.plateau
+    worst = min(found.scores, key=lambda score: score.mean)
+    alike = (
+        f"C = {plateau[0].c:g} to {plateau[-1].c:g} are, of which {result.c:g} is the middle one"
+        if len(plateau) > 1
+        else f"only C = {result.c:g} is"
+    )
+    lost = _points(best.mean - worst.mean)
     text = (
         f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
-        f"one before, by cross-validation inside the training split ({folds} folds): {result.c:g}, the middle of the "
-        "values that it cannot tell from the best"
+        f"one before, by cross-validation inside the training split ({folds} folds). The best, C = {best.c:g}, has "
+        f"{share(best.mean)} with a standard error of {100 * found.standard_error:.1f} points. The values around it "
+        f"that are less than that below it count as good as the best, and the middle one of them is taken: {alike}. "
     )
     text += (
-        f"; it matters little, since the worst value tried, {worst.c:g}, costs {_points(best - worst.mean)} of "
-        "cross-validated accuracy."
-        if best - worst.mean < 0.05
-        else f"; it matters: C = {worst.c:g} costs {_points(best - worst.mean)} of cross-validated accuracy."
+        f"It matters little: C = {worst.c:g}, the worst tried, is {lost} below C = {best.c:g}."
+        if best.mean - worst.mean < 0.05
+        else f"It matters: C = {worst.c:g} is {lost} below C = {best.c:g}."
     )
     if folds < FOLDS:
         text += f" The smallest class allows only {folds} folds, so this choice is noisy."

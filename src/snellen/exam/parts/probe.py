@@ -114,6 +114,7 @@ def _blocks(
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
+        _choice_of_c(result),
         Discussion([*discuss(result, before), *compare_known(result, known), compare_kinds(result, other)]),
         Picture(
             folder / CONFUSION,
@@ -128,6 +129,20 @@ def _blocks(
         caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8))
     return blocks
+
+
+def _choice_of_c(result: ProbeResult) -> Table:
+    """All values of C that were tried, with what cross-validation makes of them."""
+    found = result.cross_validation
+    return Table(
+        ("C", *(f"{score.c:,g}" for score in found.scores)),
+        [
+            ("mean", *(f"{score.mean:.3f}" for score in found.scores)),
+            ("deviation", *(f"{score.std:.3f}" for score in found.scores)),
+        ],
+        f"Cross-validation of C inside the training split: mean and standard deviation, over the {found.folds} folds, "
+        f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
+    )
 
 
 def _classes(result: ProbeResult, known: Sequence[bool | None]) -> Table:
