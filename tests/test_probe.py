@@ -28,7 +28,7 @@ from snellen.intervals import Estimate, Rate
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
-from snellen.transfer.discussion import compare_known, discuss, headline
+from snellen.transfer.discussion import compare_kinds, compare_known, compare_sentence, discuss, headline
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
@@ -256,6 +256,19 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
         "As above: the classifier and the choice of C.",
         whole[4],
     ]
+
+
+def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs(colour_probe) -> None:
+    """Of nine photographs the first is right on all, the other misses six: 2 / 2^6 that such is chance."""
+    other = dataclasses.replace(colour_probe, kind="ridge", right=np.arange(9) < 3)
+    told = compare_kinds(colour_probe, other)
+    assert "same 9 photographs: six only the first gets right, none only the other; that is too uneven for" in told
+    assert told.endswith("(exact McNemar test, p = 0.031).")
+    four = dataclasses.replace(colour_probe, right=np.arange(9) < 5, mean_per_class_accuracy=Estimate(0.5, 0.3, 0.7))
+    assert compare_kinds(colour_probe, four).endswith("may be (exact McNemar test, p = 0.12).")
+    assert "four only the former gets right, none only the latter; that may be chance" in (
+        compare_sentence([four, colour_probe])
+    )
 
 
 def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:

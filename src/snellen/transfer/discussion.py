@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
-from snellen.intervals import Rate
-from snellen.prose import apart, counted, estimated, listed, plain, sentence, share, word
+from snellen.intervals import Paired, Rate
+from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
@@ -300,7 +300,7 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     verdict = (
         f"What it has learned already is {'easier' if own.share > new.share else 'harder'} ({test}); that need not be "
         "the reason, since the two groups differ in more than this."
-        if p_value < 0.05
+        if p_value < _RARE
         else f"So many photographs cannot tell the two apart ({test})."
     )
     return [
@@ -318,35 +318,37 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
 
 
 def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
-    """What another kind of linear classifier makes of the same features."""
-    one, two = result.mean_per_class_accuracy, other.mean_per_class_accuracy
-    difference = 100 * abs(one.value - two.value)
+    """What another kind of linear classifier makes of the same features, on the same test photographs."""
     names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
+    paired = Paired.of(result.right, other.right)
     verdict = (
-        f"{difference:.0f} points {'less' if two.value < one.value else 'more'}, beyond what the choice of test "
-        "photographs explains"
-        if apart(one, two)
-        else "no difference that these test photographs can show"
+        "too uneven for two equally good classifiers"
+        if paired.p_value < _RARE
+        else "no more uneven than two equally good classifiers may be"
     )
     return (
-        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {estimated(two)}: "
-        f"{verdict}."
+        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches "
+        f"{estimated(other.mean_per_class_accuracy)}. Both answered the same {result.n:,} photographs: "
+        f"{how_many(paired.only_first)} only the first gets right, {how_many(paired.only_second)} only the other; that "
+        f"is {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
     )
+
+
+_RARE = 0.05
+"""What a test finds is said to be no chance below this probability."""
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
-    """Which of several networks is best on one data set, and whether the difference can be trusted."""
+    """Which of several networks is best on the test photographs of one data set, and whether that may be chance."""
     ranked = sorted(results, key=lambda one: -one.mean_per_class_accuracy.value)
     best, second = ranked[0], ranked[1]
-    one, other = best.mean_per_class_accuracy, second.mean_per_class_accuracy
-    apart = one.value - other.value
-    noise = math.hypot(one.high - one.low, other.high - other.low) / 2
-    trust = (
-        "more than the test's uncertainty" if apart > noise else "less than the test's uncertainty, so it may be chance"
-    )
+    lead = best.mean_per_class_accuracy.value - second.mean_per_class_accuracy.value
+    paired = Paired.of(best.right, second.right)
     return (
-        f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take "
-        "the networks as if tested on different photographs, which overstates the uncertainty of the difference."
+        f"{best.model} is best with {best.mean_per_class_accuracy.value:.3f}, {lead:.3f} above {second.model}. Of the "
+        f"same {best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
+        f"{how_many(paired.only_second)} only the latter; that "
+        f"{'is no' if paired.p_value < _RARE else 'may be'} chance (exact McNemar test, p = {paired.p_value:.2g})."
     )
 
 
