@@ -250,6 +250,24 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
         assert sum(len(axes.images) for axes in figure.axes) == len(result.maps)
 
 
+def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: FeatureMaps) -> None:
+    def told(edges: tuple[float, ...], colour: tuple[float, ...]) -> str:
+        layers = [
+            dataclasses.replace(layer, edges=e**0.5, colour=c**0.5)
+            for layer, e, c in zip(maps_of_cat.layers, edges, colour, strict=True)
+        ]
+        return dataclasses.replace(maps_of_cat, layers=tuple(layers)).discussion()
+
+    of_each = "of the variance of a typical channel, from the first layer to the last, edges explain"
+    assert f"less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
+        told((0.3, 0.2, 0.1), (0.09, 0.08, 0.07))
+    )
+    assert f"less than in the first layer: {of_each} 30%, 10% and 20%, colour 9%, 8% and 7%." in (
+        told((0.3, 0.1, 0.2), (0.09, 0.08, 0.07))
+    )
+    assert "explain less" not in told((0.3, 0.2, 0.4), (0.09, 0.08, 0.07))
+
+
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     """Each map of the toy is a colour channel: of a photograph that is red on its right, the first is read as red."""
     classifier = classifier_of(MeanColours(WEIGHT), 16, 3)

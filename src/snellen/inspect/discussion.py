@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -312,14 +313,21 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
             "channels, of which a figure shows a few"
         )
     if last.edges < first.edges and last.colour < first.colour:
-        reasons.append(
-            "edges and colours explain less: from the first layer to the last, of a typical channel's variance edges "
-            f"explain {share(first.edges**2)} and then {share(last.edges**2)}, colour {share(first.colour**2)} and "
-            f"then {share(last.colour**2)}"
-        )
+        reasons.append(_less_explained(result.layers))
     if not reasons:
         return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
     return f"What makes {last.name} harder to read than {first.name}: {'; '.join(reasons)}."
+
+
+def _less_explained(layers: Sequence[LayerSummary]) -> str:
+    """How much of a typical channel edges and colours explain, layer by layer; less in the last than in the first."""
+    edges, colour = ([layer.edges**2 for layer in layers], [layer.colour**2 for layer in layers])
+    falls = all(b < a for values in (edges, colour) for a, b in itertools.pairwise(values))
+    of_edges, of_colour = (listed([share(one) for one in values]) for values in (edges, colour))
+    return (
+        f"edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
+        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour {of_colour}"
+    )
 
 
 def _ablated(result: FeatureMaps) -> str:
