@@ -22,6 +22,7 @@ from snellen.inspect.discussion import (
     discuss_patches,
     excites,
     headline_of_maps,
+    qualify_patches,
 )
 from snellen.inspect.feature_maps import BANDS, FeatureMaps, feature_maps
 from snellen.inspect.figures import draw_layer, draw_patches
@@ -116,8 +117,9 @@ def run(context: Context) -> Answer:
         Heading("Which part of the photograph supports the answer"),
         Picture(
             context.folder / "heatmap.png",
-            f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
-            "the network's input.",
+            f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
+            "the photograph in gray; what lies outside of the network's input is pale. Half of it lies on "
+            f"{percent(heat.area_of_half, 0)} of the input.",
             0.7,
         ),
         Paragraph(discuss_heatmap(heat)),
@@ -127,9 +129,11 @@ def run(context: Context) -> Answer:
     facts = (
         Fact("values at zero or below in the maps shown", percent(zero_fraction, 0)),
         Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
-        Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
+        Fact(f"half of the support for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
-    highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
+    highlight = Picture(
+        context.folder / "heatmap.png", f"Support for {heat.label}, from none (dark blue) to its most (yellow)."
+    )
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
 
 
@@ -172,7 +176,7 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
             "as large as what one value sees.",
             1.0,
         ),
-        Discussion(discuss_patches(found, named)),
+        Discussion([*discuss_patches(found, named), *qualify_patches(found, result)]),
     ]
 
 
