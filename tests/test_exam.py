@@ -40,12 +40,14 @@ from snellen.exam.report.document import (
     Paragraph,
     Picture,
     Points,
+    Reference,
     Report,
     Section,
     Table,
 )
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf, write_source
+from snellen.exam.report.references import with_citations
 from snellen.exam.run import run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
@@ -422,6 +424,26 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     text.write_text("In my\nown words.\n\nAnd more.\n", encoding="utf-8")
     typst.compile(document, output=tmp_path / "own.pdf")
     assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
+
+
+def test_references_are_numbered_where_the_text_first_uses_them() -> None:
+    muon, he, unused = (
+        Reference("Muon.", "Muon"),
+        Reference("He.", r"He et al\. 2015|He start"),
+        Reference("X.", "x-ray"),
+    )
+    report = report_of(
+        Paragraph("Muons are none; muon (He et al. 2015) is, and Muon again."),
+        Table(("a",), [["He start"]], "Muon"),
+        provenance=[Fact("Versions", "torch 2.1, timm 1")],
+    )
+    tools = [Reference("Torch.", r"torch [\d.]+"), Reference("Ray.", "ray")]
+    cited = with_citations(report, {"s": [unused, he, muon], "gone": [unused]}, tools)
+    assert cited.references == ("Torch.", "He.", "Muon.")
+    paragraph, table = cited.sections[0].blocks
+    assert paragraph.text == "Muons are none; muon [3] (He et al. 2015 [2]) is, and Muon again."
+    assert (table.rows[0][0], table.caption) == ("He start", "Muon")
+    assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
 
 
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:

@@ -25,9 +25,11 @@ from snellen.exam.report.document import (
     Listing,
     Paragraph,
     Picture,
+    Reference,
     Report,
     Section,
 )
+from snellen.exam.report.references import with_citations
 from snellen.prose import called, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
@@ -36,10 +38,15 @@ REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
 _HIGHLIGHTS = 4
 _TOOLS = (
-    "Snellen: an eye exam for image classifiers, which computed the numbers, the figures and the sentences of this "
-    "report.",
-    "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
-    "1912.01703.",
+    Reference(
+        "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
+        "1912.01703.",
+        r"torch \d[\w.+]*",
+    ),
+    Reference("Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.", r"timm \d[\w.+]*"),
+    Reference(
+        "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.", r"scikit-learn \d[\w.+]*"
+    ),
 )
 _PAPERS = {
     "efficientnet": "Mingxing Tan and Quoc V. Le. EfficientNet: Rethinking Model Scaling for Convolutional Neural "
@@ -94,7 +101,7 @@ def compose(
         finished: parts with their answers, in order.
         parts: all parts there are, by name.
     """
-    return Report(
+    report = Report(
         title=config.title,
         author=config.author,
         collaborators=config.collaborators,
@@ -107,13 +114,14 @@ def compose(
             Section(one.name, one.part.title, one.part.assignment if config.checklist else "", _blocks(one, config))
             for one in finished
         ],
-        references=_references(context.classifier.name, finished),
+        references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
         provenance=[*provenance_facts(context.provenance), *_times(finished)],
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
+    return with_citations(report, _references(context.classifier.name, finished), _TOOLS)
 
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
@@ -212,15 +220,12 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
     return [replace(module_listing(module), section=title) for module, title in sections.items()]
 
 
-def _references(model: str, finished: Sequence[FinishedPart]) -> tuple[str, ...]:
-    """What the report rests on: the tools, the model's paper where its family is known, and each section's papers."""
-    family = [paper for name, paper in _PAPERS.items() if name in model.lower()][:1]
-    sections: dict[str, list[str]] = {}
-    for one in finished:
-        for reference in one.part.references:
-            sections.setdefault(reference, []).append(f"“{one.part.title}”")
-    of_parts = (f"{reference} For {listed(titles)}." for reference, titles in sections.items())
-    return (*_TOOLS, *family, *of_parts)
+def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:
+    """What each section rests on: its papers, and in the first that names the model its own, where that is known."""
+    family = [Reference(paper, re.escape(called(model))) for name, paper in _PAPERS.items() if name in model.lower()][
+        :1
+    ]
+    return {one.name: [*(family if place == 0 else []), *one.part.references] for place, one in enumerate(finished)}
 
 
 def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:

@@ -18,7 +18,7 @@ from snellen.exam.parts import (
     stress,
     training,
 )
-from snellen.exam.report.document import Answer, Block, Picture
+from snellen.exam.report.document import Answer, Block, Picture, Reference
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Part:
         sources: modules that hold its method, for the full code appendix.
         methods: of these the functions and classes that the assignment wants to see, for the ordinary code appendix:
             for each module one entry, as :func:`snellen.exam.report.code.method_listing` takes it.
-        references: publications that it rests on, one entry each.
+        references: publications that it rests on, with the words by which its text uses each.
         cover: function that gives a picture for the report's first page from the part's folder; None where the part
             has none.
         needs: names of the parts whose results it works on. It makes them itself where they were not asked for.
@@ -61,7 +61,7 @@ class Part:
     seconds: Callable[[Context, float], float]
     sources: tuple[str, ...]
     methods: tuple[str, ...]
-    references: tuple[str, ...]
+    references: tuple[Reference, ...]
     cover: Callable[[Path], Picture] | None = None
     needs: tuple[str, ...] = ()
     long: bool = False

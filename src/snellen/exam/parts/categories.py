@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.exam.context import Context, fingerprints, names_of, photograph_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
@@ -21,8 +21,10 @@ _SHOWN = 12
 _IMAGENET = 1000
 
 REFERENCES = (
-    "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
-    "Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.",
+    Reference(
+        "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
+        r"ImageNet( indices)?",
+    ),
 )
 
 

@@ -13,7 +13,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
 from snellen.inspect.discussion import (
     READABLE,
@@ -32,11 +32,20 @@ from snellen.inspect.top_patches import top_activating_patches
 from snellen.runs.files import write_figure
 
 REFERENCES = (
-    "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. arXiv "
-    "1311.2901.",
-    "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
-    "Localization. ICCV 2017. arXiv 1610.02391.",
-    "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
+    Reference(
+        "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
+        "arXiv 1311.2901.",
+        r"patches on which its channel is most active",
+    ),
+    Reference(
+        "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
+        "Localization. ICCV 2017. arXiv 1610.02391.",
+        r"Grad-CAM",
+    ),
+    Reference(
+        "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
+        r"correlation between neighbours",
+    ),
 )
 
 _SECONDS_OF_FIGURES = 8.0

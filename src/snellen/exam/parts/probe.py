@@ -9,7 +9,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
 from snellen.evaluation.matching import known_classes
 from snellen.exam.context import Context, data_set, distinct_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.prose import called, plain
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, compare_known, discuss, headline
@@ -20,14 +20,39 @@ from snellen.transfer.probe import ProbeResult, probe_kinds
 from snellen.transfer.published import PETS_BASELINES, Baseline
 
 REFERENCES = (
-    "Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.",
-    "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
-    "Jean-Bastien Grill et al. Bootstrap Your Own Latent. NeurIPS 2020. arXiv 2006.07733.",
-    "Ting Chen et al. A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020. arXiv "
-    "2002.05709.",
-    "Maxime Oquab et al. DINOv2: Learning Robust Visual Features without Supervision. 2023. arXiv 2304.07193.",
-    "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.",
-    "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.",
+    Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|published numbers"),
+    Reference(
+        "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
+        r"multinomial logistic regression",
+    ),
+    Reference(
+        "Jean-Bastien Grill et al. Bootstrap Your Own Latent. NeurIPS 2020. arXiv 2006.07733.", r"Grill et al\. 2020"
+    ),
+    Reference(
+        "Ting Chen et al. A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020. "
+        "arXiv 2002.05709.",
+        r"Chen et al\. 2020",
+    ),
+    Reference(
+        "Maxime Oquab et al. DINOv2: Learning Robust Visual Features without Supervision. 2023. arXiv 2304.07193.",
+        r"Oquab et al\. 2023",
+    ),
+    Reference(
+        "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.", r"(stratified )?bootstrap"
+    ),
+    Reference(
+        "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+        r"Wilson's|95% interval",
+    ),
+    Reference(
+        "Leo Breiman et al. Classification and Regression Trees. 1984.",
+        r"less than that below it count as good as the best",
+    ),
+    Reference(
+        "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
+        "Psychometrika 12, 1947.",
+        r"McNemar test",
+    ),
 )
 _HARDEST = 10
 _BREEDS = 37

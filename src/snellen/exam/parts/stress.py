@@ -14,7 +14,7 @@ from snellen.data.transforms import (
 )
 from snellen.exam.context import Context, megapixels, names_of
 from snellen.exam.parts.attack import attack_photographs
-from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Reference, Table
 from snellen.robustness.discussion import discuss, headline
 from snellen.robustness.figures import draw_stress
 from snellen.robustness.files import stress_files, write_results
@@ -22,8 +22,11 @@ from snellen.robustness.report import StressReport
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
-    "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial examples. ICML 2018. "
-    "arXiv 1707.07397.",
+    Reference(
+        "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial "
+        "examples. ICML 2018. arXiv 1707.07397.",
+        r"an attack that expects it",
+    ),
 )
 
 

@@ -12,7 +12,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.images import read_image
 from snellen.errors import InputError, SnellenError
 from snellen.exam.context import Context, data_set, short_name
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -47,17 +47,40 @@ from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
 REFERENCES = (
-    "Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.",
-    "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
-    "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.",
-    "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
-    "Dan Hendrycks and Kevin Gimpel. Gaussian Error Linear Units. 2016. arXiv 1606.08415.",
-    "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. "
-    "2017. arXiv 1708.04552.",
-    "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
-    "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
-    "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
-    "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+    Reference("Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.", r"CIFAR-?10"),
+    Reference(
+        "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
+        r"He et al\. 2015|He initialisation",
+    ),
+    Reference(
+        "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.", r"batch normalisation"
+    ),
+    Reference(
+        "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
+        r"AdamW",
+    ),
+    Reference("Dan Hendrycks and Kevin Gimpel. Gaussian Error Linear Units. 2016. arXiv 1606.08415.", r"GELU"),
+    Reference(
+        "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks "
+        "with Cutout. 2017. arXiv 1708.04552.",
+        r"cut by a square( of \d+ pixels)?|square cut out",
+    ),
+    Reference(
+        "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
+        r"mirror images of the other half",
+    ),
+    Reference(
+        "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
+        r"each with its negative",
+    ),
+    Reference(
+        "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
+        r"Muon",
+    ),
+    Reference(
+        "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+        r"Wilson's|95% interval",
+    ),
 )
 ASKED = (
     ("Problem 3, part 1", "The network of three convolutions: its first-layer filters as one RGB picture", "plain"),

@@ -100,6 +100,40 @@ def with_paths(block: Block, path_of: Callable[[Path], Path]) -> Block:
     return block
 
 
+def with_texts(block: Block, text_of: Callable[[str], str]) -> Block:
+    """``block`` with ``text_of`` applied to each of its sentences: paragraphs, points, captions, cells of tables."""
+    match block:
+        case Paragraph():
+            return dataclasses.replace(block, text=text_of(block.text))
+        case Discussion():
+            return dataclasses.replace(block, paragraphs=tuple(map(text_of, block.paragraphs)))
+        case Points():
+            return dataclasses.replace(block, items=tuple(map(text_of, block.items)))
+        case Table():
+            caption = text_of(block.caption)
+            return dataclasses.replace(
+                block, caption=caption, rows=tuple(tuple(map(text_of, row)) for row in block.rows)
+            )
+        case Picture() | FigureRow():
+            return dataclasses.replace(block, caption=text_of(block.caption))
+        case Heading() | Failed():
+            return block
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A publication that a section rests on.
+
+    Attributes:
+        entry: authors, title, place, year.
+        used: regular expression of the words by which the section uses it, in any case; its number stands behind the
+            first of them.
+    """
+
+    entry: str
+    used: str
+
+
 @dataclass(frozen=True)
 class Fact:
     """One finding in short: its name, and its value with unit and interval."""
