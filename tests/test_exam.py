@@ -667,7 +667,7 @@ def counted() -> tuple[list[str], dict[str, Part]]:
             blocks = (Paragraph(name), Picture(context.folder.parent / f"{name}.png", name))
             return Answer("on this", (Fact(name, str(len(ran))),), blocks)
 
-        asked = ((f"Problem {name}", f"to do {name}", ""),)
+        asked = ((f"Problem {name}", f"to do {name}", "", ""),)
         return dataclasses.replace(PARTS["categories"], title=name, asked=asked, inputs=inputs, run=run)
 
     return ran, {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
@@ -814,8 +814,14 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
+    blocks = (
+        Table((), (), "Filters: the 64 first-layer filters"),
+        Heading("plain"),
+        Table((), (), "first-layer filters"),
+    )
+
     def short(*shortfalls):
-        return CachedAnswer(Answer("digits", (), (Heading("plain"),), shortfalls=shortfalls), "", "now", 1.0)
+        return CachedAnswer(Answer("digits", (), blocks, shortfalls=shortfalls), "", "now", 1.0)
 
     finished = [
         FinishedPart("features", PARTS["features"], answered(Heading("What the maps show"))),
@@ -831,28 +837,46 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     shown = next(item for item in items if item.heading == "What the maps show")
     assert (shown.section, shown.data) == ("features", "peppers.jpg")
     assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
-    assert {item.data for item in items if item.heading == "plain"} == {"digits; they stand in"}
+    assert {(item.data, item.short, item.block) for item in items if item.heading == "plain"} == {
+        ("digits", "they stand in", 2),
+        ("digits", "they stand in", None),
+    }
     absent = [item for item in items if item.problem == "Problem 3, part 3"]
     assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
     answered_in_full = {item.problem for item in items if item.answered}
-    assert answered_in_full == {"Instructions", "Problem 1, part 2"}
+    assert answered_in_full == {"Instructions", "Problem 1, part 2", "Problem 3, part 1"}
     without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
     assert (without.asked, without.section, without.answered) == ("The code", "", False)
-    report = report_of(*[Paragraph("x " * 3000)] * 2, Heading("here"), checklist=[Item("1", "a", "s", "here", "d")])
+    long = [Paragraph("x " * 3000)] * 2
+    report = report_of(
+        *long,
+        Heading("here"),
+        *long,
+        Table(("a",), [["b"]], "A table."),
+        checklist=[
+            Item("1", "a", "s", "here", "d"),
+            Item("2", "a", "s", "here", "d", short="e", block=5),
+            Item("3", "a", "", "", "d", answered=False),
+        ],
+    )
     write_pdf(report, tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
     pages = [" ".join(page.get_textpage().get_text_range().split()) for page in document]
     document.close()
-    (page,) = [number for number, text in enumerate(pages, 1) if text.endswith(f"here {number} / {len(pages)}")]
-    assert any(f"1 a {page} d" in text for text in pages[:page])
+    (page,) = [number for number, text in enumerate(pages, 1) if "here x" in text]
+    (of_table,) = [number for number, text in enumerate(pages, 1) if "Table 1: A table." in text]
+    assert page < of_table
+    listed = f"1 a {page} d 2 a {of_table} d; but e 3 a \N{EN DASH} Not answered: d"
+    assert any(listed in text for text in pages[:page])
 
 
 def test_headings_of_the_checklist_are_printed() -> None:
     """Each heading that the checklist points at is one that its part's source prints, or a recipe's network."""
     for part in PARTS.values():
         source = Path(importlib.util.find_spec(part.run.__module__).origin).read_text(encoding="utf-8")
-        for _, _, heading in part.asked:
+        for _, _, heading, caption in part.asked:
             assert not heading or f'Heading("{heading}")' in source or heading in RECIPES
+            assert not caption or caption in source
 
 
 def test_two_exams_side_by_side(tmp_path: Path) -> None:

@@ -560,8 +560,8 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
-    assert [len(row) for row in tables[1].rows] == [1 + len(GRID)] * 2
-    assert tables[2].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
+    assert [len(row) for row in tables[2].rows] == [1 + len(GRID)] * 2
+    assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
 
 
@@ -572,7 +572,7 @@ def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, conte
     names = [str(tmp_path / name) for name in ("mine/pets", "yours/pets", "yours/../mine/pets")]
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=names))
     headings = [block.text for block in answer.blocks if isinstance(block, Heading)]
-    assert headings == ["mine/pets", "yours/pets"]
+    assert headings == ["mine/pets", "The classifier", "yours/pets"]
     assert answer.data == "mine/pets (6 to learn from, 2 to test), yours/pets (12 to learn from, 4 to test)"
     pictures = [block.path for block in answer.blocks if isinstance(block, Picture)]
     assert pictures == [tmp_path / "out" / f"{owner}_pets" / "confusion.png" for owner in ("mine", "yours")]

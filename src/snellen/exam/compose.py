@@ -20,6 +20,7 @@ from snellen.exam.report.document import (
     Discussion,
     Fact,
     Failed,
+    FigureRow,
     Heading,
     Item,
     Listing,
@@ -28,6 +29,7 @@ from snellen.exam.report.document import (
     Reference,
     Report,
     Section,
+    Table,
 )
 from snellen.exam.report.references import with_citations
 from snellen.prose import called, listed
@@ -154,8 +156,8 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     missing = "the configuration names nobody (collaborators)"
     items = [Item("Instructions", "The people worked with", FRONT, "", named or missing, answered=bool(named))]
     for name, part in parts.items():
-        for problem, asked, heading in part.asked:
-            items.append(_item(problem, asked, heading, name, by_name.get(name)))
+        for problem, asked, heading, caption in part.asked:
+            items.append(_item(problem, asked, heading, caption, name, by_name.get(name), config))
     items.append(Item("Instructions", "References", REFERENCES, "", "of the parts above"))
     if config.appendix == "none":
         return [*items, Item("Instructions", "The code", "", "", 'left out (appendix = "none")', answered=False)]
@@ -163,17 +165,29 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     return [*items, Item("Instructions", "The code", CODE, "", f"{shown}, as it ran")]
 
 
-def _item(problem: str, asked: str, heading: str, name: str, one: FinishedPart | None) -> Item:
+def _item(
+    problem: str, asked: str, heading: str, caption: str, name: str, one: FinishedPart | None, config: ExamConfig
+) -> Item:
     """One line of the checklist; not answered where its part, or the heading it is answered under, is not there."""
     if one is None:
         return Item(problem, asked, "", "", "this part was not asked for", answered=False)
     if one.failure is not None:
         return Item(problem, asked, name, "", "this part failed", answered=False)
-    answer = one.cached.answer
-    if heading and not any(isinstance(block, Heading) and block.text == heading for block in answer.blocks):
+    answer, blocks = one.cached.answer, _blocks(one, config)
+    if heading and not any(isinstance(block, Heading) and block.text == heading for block in blocks):
         return Item(problem, asked, "", "", f"there is no “{heading}” in this report", answered=False)
-    short = [reason for under, reason in answer.shortfalls if under == heading]
-    return Item(problem, asked, name, heading, "; ".join([answer.data, *short]), answered=not short)
+    short = "; ".join(reason for under, reason in answer.shortfalls if under == heading)
+    return Item(problem, asked, name, heading, answer.data, short=short, block=_captioned(blocks, heading, caption))
+
+
+def _captioned(blocks: Sequence[Block], heading: str, caption: str) -> int | None:
+    """The number of the first figure or table below ``heading`` with these words in its caption."""
+    below = not heading
+    for number, block in enumerate(blocks):
+        below = below or (isinstance(block, Heading) and block.text == heading)
+        if below and caption and isinstance(block, Picture | FigureRow | Table) and caption in block.caption:
+            return number
+    return None
 
 
 def provenance_facts(provenance: Provenance) -> list[Fact]:

@@ -43,9 +43,17 @@ def discuss(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str
         result: the probe.
         before: probes that were discussed just before it; what holds of the method as it did there is not told again.
     """
+    return [*discuss_findings(result), *discuss_method(result, before)]
+
+
+def discuss_findings(result: ProbeResult) -> list[str]:
+    """The first paragraphs of :func:`discuss`: the accuracy, and the mistakes."""
+    return [_accuracy(result), _mistakes(result)]
+
+
+def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
+    """Its other paragraphs: the classifier, the choice of C, and what limits the result."""
     return [
-        _accuracy(result),
-        _mistakes(result),
         *_method(result, before),
         *([_leaks(result)] if result.leaks else []),
         *result.reading,

@@ -28,8 +28,9 @@ class Part:
     Attributes:
         title: heading of its section.
         assignment: item of the assignment that it answers.
-        asked: tasks of the assignment there: the problem, the task, and the heading it is answered under (empty for
-            the section's beginning).
+        asked: tasks of the assignment there: the problem, the task, the heading it is answered under (empty for the
+            section's beginning), and words of the caption of the figure or table below it that answers it (empty where
+            the text does).
         inputs: function that gives all that decides its answer, apart from model, seed, program and needs.
         run: function that examines, and writes results and figures below ``context.folder``.
         seconds: function that estimates how long ``run`` takes, from the context and the seconds that the network
@@ -55,7 +56,7 @@ class Part:
 
     title: str
     assignment: str
-    asked: Sequence[tuple[str, str, str]]
+    asked: Sequence[tuple[str, str, str, str]]
     inputs: Callable[[Context], object]
     run: Callable[[Context], Answer]
     seconds: Callable[[Context, float], float]

@@ -49,7 +49,12 @@ REFERENCES = (
 )
 
 ASKED = (
-    ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
+    (
+        "Problem 4, part 1",
+        "Four photographs: original, noise, and both together, with classes and probabilities",
+        "",
+        "The original with its most likely class",
+    ),
 )
 _MOST_ROWS_OF_A_TABLE = 24
 _ROWS_OF_A_PICTURE = 4

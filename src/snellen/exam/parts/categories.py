@@ -29,7 +29,12 @@ REFERENCES = (
 
 
 ASKED = (
-    ("Problem 1, part 1", "The top three categories and their probabilities; the model and its preprocessing", ""),
+    (
+        "Problem 1, part 1",
+        "The top three categories and their probabilities; the model and its preprocessing",
+        "",
+        "The top three categories",
+    ),
 )
 
 

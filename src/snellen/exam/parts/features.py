@@ -57,8 +57,13 @@ _SECONDS_OF_EXAMPLE = 0.02
 """Of reading one and bringing it to the network's input."""
 
 ASKED = (
-    ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
-    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show"),
+    (
+        "Problem 1, part 2",
+        "Five feature maps from early, five from the middle, five from the end, as images",
+        "",
+        "five maps of it",
+    ),
+    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show", ""),
 )
 
 

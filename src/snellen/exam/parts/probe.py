@@ -12,7 +12,7 @@ from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.prose import called, plain
 from snellen.runs.files import Run
-from snellen.transfer.discussion import compare_kinds, compare_known, discuss, headline
+from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
 from snellen.transfer.figures import NUMBERS_UP_TO
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
@@ -59,8 +59,13 @@ _BREEDS = 37
 
 
 ASKED = (
-    ("Problem 2", "Mean-per-class accuracy of a linear classifier on the network's normalised features", ""),
-    ("Problem 2", "The classifier that was used, discussed", ""),
+    (
+        "Problem 2",
+        "Mean-per-class accuracy of a linear classifier on the network's normalised features",
+        "",
+        "Accuracy on the test images",
+    ),
+    ("Problem 2", "The classifier that was used, discussed", "The classifier", ""),
 )
 
 
@@ -139,8 +144,7 @@ def _blocks(
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
-        _choice_of_c(result),
-        Discussion([*discuss(result, before), *compare_known(result, known), compare_kinds(result, other)]),
+        Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
@@ -153,7 +157,13 @@ def _blocks(
         which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
         caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8))
-    return blocks
+    return [
+        *blocks,
+        # Its paragraphs say of a further one what differs.
+        *([] if before else [Heading("The classifier")]),
+        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
+        _choice_of_c(result),
+    ]
 
 
 def _choice_of_c(result: ProbeResult) -> Table:

@@ -35,8 +35,9 @@ ASKED = (
         "Problem 4, part 2",
         "The attacked photographs mirrored, cropped, rotated, grayscale: new classes, probabilities",
         "",
+        "The new most likely class",
     ),
-    ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not"),
+    ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not", ""),
 )
 CHART = "acuity.png"
 _MOST_OF_A_TABLE = 8

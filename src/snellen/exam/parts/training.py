@@ -82,12 +82,24 @@ REFERENCES = (
         r"Wilson's|95% interval",
     ),
 )
+_FILTERS, _CURVES = "first-layer filters", "Training loss"
+"""Words of the captions of two figures."""
 ASKED = (
-    ("Problem 3, part 1", "The network of three convolutions: its first-layer filters as one RGB picture", "plain"),
-    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain"),
-    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain"),
-    ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
-    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
+    (
+        "Problem 3, part 1",
+        "The network of three convolutions: its first-layer filters as one RGB picture",
+        "plain",
+        _FILTERS,
+    ),
+    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain", _CURVES),
+    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain", ""),
+    (
+        "Problem 3, part 2",
+        "The same with batch normalisation: losses compared, test accuracy, filters",
+        "batchnorm",
+        _FILTERS,
+    ),
+    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep", ""),
 )
 RATES = "rates.png"
 _RATES_CAPTION = (
@@ -303,7 +315,7 @@ def _ablations() -> Table:
 
 
 def _curves_caption(runs: int) -> str:
-    what = "Training loss, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
+    what = f"{_CURVES}, accuracy (line: augmented training images; diamond: test images, with the 95% interval)"
     return f"{what} and learning rate against epochs{', beside the networks before it' if runs > 1 else ''}."
 
 
@@ -386,6 +398,6 @@ def _filters_caption(result: TrainingResult) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
     return (
-        f"{result.network_name}: the {count} first-layer filters of {height} x {width}, 16 in a row, each "
+        f"{result.network_name}: the {count} {_FILTERS} of {height} x {width}, 16 in a row, each "
         "stretched by itself: less its smallest value, over its new largest."
     )

@@ -196,7 +196,9 @@ class Item:
         section: name of the section that answers it; empty where none does.
         heading: heading in that section under which the answer stands; empty for the section's beginning.
         data: data that it was answered on, or the reason why it was not.
-        answered: whether the assignment is answered in full there; what is not is shown in red.
+        answered: whether the assignment is answered there.
+        short: where that falls short of what was asked; empty where it does not.
+        block: number, from 0, of the section's block that is the answer; None where all of the heading's are.
     """
 
     problem: str
@@ -205,6 +207,8 @@ class Item:
     heading: str
     data: str
     answered: bool = True
+    short: str = ""
+    block: int | None = None
 
 
 @dataclass(frozen=True)
