@@ -6,6 +6,7 @@ import glob
 import importlib.util
 import json
 import re
+import tomllib
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,7 +28,7 @@ from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
-from snellen.exam.report.code import method_listing
+from snellen.exam.report.code import method_listing, settings_listing
 from snellen.exam.report.document import (
     Answer,
     Discussion,
@@ -51,8 +52,9 @@ from snellen.exam.report.references import with_citations
 from snellen.exam.run import run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import from_plain
 from snellen.training.files import read_results
-from snellen.training.recipe import RECIPES, read_recipe
+from snellen.training.recipe import RECIPES, Recipe, read_recipe
 from toys import MeanColours, classifier_of
 
 
@@ -490,6 +492,30 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
     every = [names for part in PARTS.values() for names in part.methods]
     lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
     assert lines < 1100  # a page holds about 200 in its two columns
+
+
+def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -> None:
+    recipe = read_recipe("deep")
+    listing = settings_listing("deep", recipe)
+    assert (listing.name, listing.language) == ("deep", "toml")
+    assert from_plain(Recipe, tomllib.loads(listing.text), "deep") == recipe
+    last = method_listing("snellen.transfer.linear:middle_of_plateau, LinearProbe.predict").text.splitlines()[-1]
+    assert last == "# Left out: _standard_error, _plateau, decision_function."
+    assert "# Left out" not in method_listing("snellen.models.predictions:softmax").text
+
+
+def test_no_line_of_code_leaves_its_column(tmp_path: Path) -> None:
+    long = "x" * 20
+    lines = [f"    return {long}({long}.{long}({long}={long}_{long}))", f"{long}, " * 9, "        " + f"{long}_" * 5]
+    write_pdf(report_of(listings=[Listing("m", "\n".join(lines * 20), "t")]), tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    page = document[len(document) - 1]
+    text, middle, margin = page.get_textpage(), page.get_size()[0] / 2, 14 * 72 / 25.4
+    boxes = [text.get_charbox(at) for at in range(text.count_chars()) if text.get_text_range(at, 1) == "x"]
+    document.close()
+    assert {right < middle for _, _, right, _ in boxes} == {True, False}
+    assert all(right < middle - 8 or left > middle + 8 for left, _, right, _ in boxes)
+    assert max(right for _, _, right, _ in boxes) < 2 * middle - margin + 0.5
 
 
 def test_a_method_is_shown_without_its_class_and_with_its_first_paragraph() -> None:

@@ -223,15 +223,20 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
     """The code of the appendix: each module once in the full one, under the first section that it belongs to."""
     if config.appendix == "none":
         return []
-    if config.appendix == "methods":
-        return [
-            replace(method_listing(names), section=one.part.title) for one in finished for names in one.part.methods
-        ]
     sections: dict[str, str] = {}
     for one in finished:
         for module in one.part.sources:
             sections.setdefault(module, one.part.title)
-    return [replace(module_listing(module), section=title) for module, title in sections.items()]
+    listings: list[Listing] = []
+    for one in finished:
+        title = one.part.title
+        code = (
+            [method_listing(names) for names in one.part.methods]
+            if config.appendix == "methods"
+            else [module_listing(module) for module in one.part.sources if sections[module] == title]
+        )
+        listings += [replace(listing, section=title) for listing in (*code, *one.cached.answer.listings)]
+    return listings
 
 
 def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:

@@ -12,6 +12,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.images import read_image
 from snellen.errors import InputError, SnellenError
 from snellen.exam.context import Context, data_set, short_name
+from snellen.exam.report.code import settings_listing
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
@@ -156,6 +157,7 @@ def run(context: Context) -> Answer:
         headline([of_run for _, of_run in runs]),
         _filters_of(runs[0], first.network_name),
         _shortfalls(first),
+        [settings_listing(f"recipe of {of_run[0].network_name}", of_run[0].recipe) for _, of_run in runs],
     )
 
 

@@ -143,6 +143,23 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Code of one module, or one file of settings, in the code appendix.
+
+    Attributes:
+        name: name of the module or the settings.
+        text: its source, or the part of it that is shown.
+        section: title of the section whose method it is.
+        language: what it is written in.
+    """
+
+    name: str
+    text: str
+    section: str = ""
+    language: Literal["python", "toml"] = "python"
+
+
+@dataclass(frozen=True)
 class Answer:
     """What one part of the exam found.
 
@@ -154,6 +171,7 @@ class Answer:
         highlight: picture for the first page; None where there is none.
         shortfalls: where less was done than the assignment asks for: pairs of the heading that it is answered under, as
             in the part's ``asked``, and the reason.
+        listings: settings that it ran with, for the code appendix.
     """
 
     data: str
@@ -162,6 +180,7 @@ class Answer:
     headline: str = ""
     highlight: Picture | None = None
     shortfalls: Sequence[tuple[str, str]] = ()
+    listings: Sequence[Listing] = ()
 
     @property
     def in_short(self) -> str:
@@ -209,21 +228,6 @@ class Item:
     answered: bool = True
     short: str = ""
     block: int | None = None
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Code of one module in the code appendix.
-
-    Attributes:
-        name: name of the module.
-        text: its source, or the part of it that is shown.
-        section: title of the section whose method it is.
-    """
-
-    name: str
-    text: str
-    section: str = ""
 
 
 @dataclass(frozen=True)
