@@ -874,15 +874,21 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
     assert (without.asked, without.section, without.answered) == ("The code", "", False)
     long = [Paragraph("x " * 3000)] * 2
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (200, 200)).save(picture)
     report = report_of(
         *long,
         Heading("here"),
         *long,
         Table(("a",), [["b"]], "A table."),
+        Paragraph("y " * 1200),
+        Picture(picture, "A picture that floats."),
+        *long,
         checklist=[
             Item("1", "a", "s", "here", "d"),
             Item("2", "a", "s", "here", "d", short="e", block=5),
-            Item("3", "a", "", "", "d", answered=False),
+            Item("3", "a", "s", "here", "d", block=7),
+            Item("4", "a", "", "", "d", answered=False),
         ],
     )
     write_pdf(report, tmp_path / "report.pdf")
@@ -891,8 +897,10 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     document.close()
     (page,) = [number for number, text in enumerate(pages, 1) if "here x" in text]
     (of_table,) = [number for number, text in enumerate(pages, 1) if "Table 1: A table." in text]
-    assert page < of_table
-    listed = f"1 a {page} d 2 a {of_table} d; but e 3 a \N{EN DASH} Not answered: d"
+    (of_picture,) = [number for number, text in enumerate(pages, 1) if "Figure 1: A picture that floats." in text]
+    assert page < of_table < of_picture
+    assert "y x" in pages[of_picture - 2]  # what comes after the picture begins on the page before it
+    listed = f"1 a {page} d 2 a {of_table} d; but e 3 a {of_picture} d 4 a \N{EN DASH} Not answered: d"
     assert any(listed in text for text in pages[:page])
 
 
