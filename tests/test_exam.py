@@ -28,6 +28,7 @@ from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
+from snellen.exam.photographs import choose_photographs
 from snellen.exam.report.code import method_listing, settings_listing
 from snellen.exam.report.document import (
     Answer,
@@ -283,6 +284,31 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path) -> None:
     text = text_of(result.report)
     assert "This part failed. the lamp went out" in text
     assert "espresso" in text
+
+
+def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lite0) -> None:
+    (tmp_path / "goldfish").mkdir()
+    names = ("goldfish/a.png", "b.png", "c.png", "d.png")
+    for name in names[:3]:
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    (tmp_path / "d.png").write_bytes(
+        next(p for p in bundled_photographs() if p.path.stem == "coffee").path.read_bytes()
+    )
+    config = ExamConfig(photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"})
+    chosen = choose_photographs(config, lite0)
+    shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
+    assert shown == ["goldfish", "space shuttle", None, "espresso"]
+    assert chosen.said_by == ("its folder", "the configuration", "", "the list of the bundled photographs")
+    context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
+    (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
+    assert table.columns[-2:] == ("expected", "said by")
+    assert [row[-2:] for row in table.rows[::3]] == [
+        (label or "", by) for label, by in zip(shown, chosen.said_by, strict=True)
+    ]
+    assert {row[-2:] for row in table.rows[1::3]} == {("", "")}
+    context = dataclasses.replace(context, expected=[None] * 4)
+    (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
+    assert table.columns[-1] == "probability"
 
 
 def test_no_readable_photograph(tmp_path: Path) -> None:
