@@ -20,7 +20,7 @@ from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import pixels_from_bytes, read_image
-from snellen.data.labels import Labels, imagenet_labels
+from snellen.data.labels import Labels, imagenet_labels, numbered_labels
 from snellen.errors import InputError
 from snellen.evaluation.calibration import (
     Scored,
@@ -40,7 +40,7 @@ from snellen.evaluation.evaluate import ClassAccuracy, evaluate
 from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.labelled import named_photographs
-from snellen.evaluation.matching import ClassMatch, match_classes, read_mapping
+from snellen.evaluation.matching import ClassMatch, known_classes, match_classes, read_mapping
 from snellen.evaluation.requirements import judge, measured, read_requirement
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.context import Context
@@ -141,6 +141,17 @@ def test_a_calibrated_network_shows_the_error_of_chance() -> None:
 
 
 # Which class is which
+
+
+def test_which_classes_the_model_has_itself() -> None:
+    """By name, and where a name does not tell, nothing: the cat of ``tiger cat``, the snake of ``sea snake``."""
+    of_imagenet = imagenet_labels()
+    names = ["pomeranian", "german_shorthaired", "Persian", "Abyssinian", "american_bulldog", "Egyptian_Mau"]
+    assert known_classes(names, of_imagenet) == (True, True, True, False, False, None)
+    assert known_classes(["n02085620", "cat", "no such"], of_imagenet) == (True, None, False)
+    assert known_classes(["sea snake", "goldfish"], Labels(("snake", "goldfish"))) == (None, True)
+    assert known_classes(["red", "blue"], Labels(("one", "two"))) == (None, None)
+    assert known_classes(["1", "0"], numbered_labels(2)) == (None, None)
 
 
 def test_classes_are_matched_by_name_id_number_and_mapping() -> None:

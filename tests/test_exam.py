@@ -6,6 +6,7 @@ import glob
 import importlib.util
 import json
 import re
+import tomllib
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,7 +28,8 @@ from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
-from snellen.exam.report.code import method_listing
+from snellen.exam.photographs import choose_photographs
+from snellen.exam.report.code import method_listing, settings_listing
 from snellen.exam.report.document import (
     Answer,
     Discussion,
@@ -40,17 +42,20 @@ from snellen.exam.report.document import (
     Paragraph,
     Picture,
     Points,
+    Reference,
     Report,
     Section,
     Table,
 )
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf, write_source
+from snellen.exam.report.references import with_citations
 from snellen.exam.run import run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import from_plain
 from snellen.training.files import read_results
-from snellen.training.recipe import RECIPES, read_recipe
+from snellen.training.recipe import RECIPES, Recipe, read_recipe
 from toys import MeanColours, classifier_of
 
 
@@ -281,6 +286,31 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path) -> None:
     assert "espresso" in text
 
 
+def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lite0) -> None:
+    (tmp_path / "goldfish").mkdir()
+    names = ("goldfish/a.png", "b.png", "c.png", "d.png")
+    for name in names[:3]:
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    (tmp_path / "d.png").write_bytes(
+        next(p for p in bundled_photographs() if p.path.stem == "coffee").path.read_bytes()
+    )
+    config = ExamConfig(photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"})
+    chosen = choose_photographs(config, lite0)
+    shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
+    assert shown == ["goldfish", "space shuttle", None, "espresso"]
+    assert chosen.said_by == ("its folder", "the configuration", "", "the list of the bundled photographs")
+    context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
+    (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
+    assert table.columns[-2:] == ("expected", "said by")
+    assert [row[-2:] for row in table.rows[::3]] == [
+        (label or "", by) for label, by in zip(shown, chosen.said_by, strict=True)
+    ]
+    assert {row[-2:] for row in table.rows[1::3]} == {("", "")}
+    context = dataclasses.replace(context, expected=[None] * 4)
+    (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
+    assert table.columns[-1] == "probability"
+
+
 def test_no_readable_photograph(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no photograph can be read: .*gone\.jpg: no such file"):
         run_exam(ExamConfig(photographs=("gone.jpg",)), tmp_path)
@@ -424,6 +454,26 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
 
 
+def test_references_are_numbered_where_the_text_first_uses_them() -> None:
+    muon, he, unused = (
+        Reference("Muon.", "Muon"),
+        Reference("He.", r"He et al\. 2015|He start"),
+        Reference("X.", "x-ray"),
+    )
+    report = report_of(
+        Paragraph("Muons are none; muon (He et al. 2015) is, and Muon again."),
+        Table(("a",), [["He start"]], "Muon"),
+        provenance=[Fact("Versions", "torch 2.1, timm 1")],
+    )
+    tools = [Reference("Torch.", r"torch [\d.]+"), Reference("Ray.", "ray")]
+    cited = with_citations(report, {"s": [unused, he, muon], "gone": [unused]}, tools)
+    assert cited.references == ("Torch.", "He.", "Muon.")
+    paragraph, table = cited.sections[0].blocks
+    assert paragraph.text == "Muons are none; muon [3] (He et al. 2015 [2]) is, and Muon again."
+    assert (table.rows[0][0], table.caption) == ("He start", "Muon")
+    assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
+
+
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     _, parts = counted()
     own = tmp_path / "mine.txt"
@@ -468,6 +518,30 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
     every = [names for part in PARTS.values() for names in part.methods]
     lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
     assert lines < 1100  # a page holds about 200 in its two columns
+
+
+def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -> None:
+    recipe = read_recipe("deep")
+    listing = settings_listing("deep", recipe)
+    assert (listing.name, listing.language) == ("deep", "toml")
+    assert from_plain(Recipe, tomllib.loads(listing.text), "deep") == recipe
+    last = method_listing("snellen.transfer.linear:middle_of_plateau, LinearProbe.predict").text.splitlines()[-1]
+    assert last == "# Left out: _standard_error, _plateau, decision_function."
+    assert "# Left out" not in method_listing("snellen.models.predictions:softmax").text
+
+
+def test_no_line_of_code_leaves_its_column(tmp_path: Path) -> None:
+    long = "x" * 20
+    lines = [f"    return {long}({long}.{long}({long}={long}_{long}))", f"{long}, " * 9, "        " + f"{long}_" * 5]
+    write_pdf(report_of(listings=[Listing("m", "\n".join(lines * 20), "t")]), tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    page = document[len(document) - 1]
+    text, middle, margin = page.get_textpage(), page.get_size()[0] / 2, 14 * 72 / 25.4
+    boxes = [text.get_charbox(at) for at in range(text.count_chars()) if text.get_text_range(at, 1) == "x"]
+    document.close()
+    assert {right < middle for _, _, right, _ in boxes} == {True, False}
+    assert all(right < middle - 8 or left > middle + 8 for left, _, right, _ in boxes)
+    assert max(right for _, _, right, _ in boxes) < 2 * middle - margin + 0.5
 
 
 def test_a_method_is_shown_without_its_class_and_with_its_first_paragraph() -> None:
@@ -645,7 +719,7 @@ def counted() -> tuple[list[str], dict[str, Part]]:
             blocks = (Paragraph(name), Picture(context.folder.parent / f"{name}.png", name))
             return Answer("on this", (Fact(name, str(len(ran))),), blocks)
 
-        asked = ((f"Problem {name}", f"to do {name}", ""),)
+        asked = ((f"Problem {name}", f"to do {name}", "", ""),)
         return dataclasses.replace(PARTS["categories"], title=name, asked=asked, inputs=inputs, run=run)
 
     return ran, {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
@@ -792,8 +866,14 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)
 
+    blocks = (
+        Table((), (), "Filters: the 64 first-layer filters"),
+        Heading("plain"),
+        Table((), (), "first-layer filters"),
+    )
+
     def short(*shortfalls):
-        return CachedAnswer(Answer("digits", (), (Heading("plain"),), shortfalls=shortfalls), "", "now", 1.0)
+        return CachedAnswer(Answer("digits", (), blocks, shortfalls=shortfalls), "", "now", 1.0)
 
     finished = [
         FinishedPart("features", PARTS["features"], answered(Heading("What the maps show"))),
@@ -809,28 +889,54 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     shown = next(item for item in items if item.heading == "What the maps show")
     assert (shown.section, shown.data) == ("features", "peppers.jpg")
     assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
-    assert {item.data for item in items if item.heading == "plain"} == {"digits; they stand in"}
+    assert {(item.data, item.short, item.block) for item in items if item.heading == "plain"} == {
+        ("digits", "they stand in", 2),
+        ("digits", "they stand in", None),
+    }
     absent = [item for item in items if item.problem == "Problem 3, part 3"]
     assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
     answered_in_full = {item.problem for item in items if item.answered}
-    assert answered_in_full == {"Instructions", "Problem 1, part 2"}
+    assert answered_in_full == {"Instructions", "Problem 1, part 2", "Problem 3, part 1"}
     without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
     assert (without.asked, without.section, without.answered) == ("The code", "", False)
-    report = report_of(*[Paragraph("x " * 3000)] * 2, Heading("here"), checklist=[Item("1", "a", "s", "here", "d")])
+    long = [Paragraph("x " * 3000)] * 2
+    picture = tmp_path / "a.png"
+    Image.new("RGB", (200, 200)).save(picture)
+    report = report_of(
+        *long,
+        Heading("here"),
+        *long,
+        Table(("a",), [["b"]], "A table."),
+        Paragraph("y " * 1200),
+        Picture(picture, "A picture that floats."),
+        *long,
+        checklist=[
+            Item("1", "a", "s", "here", "d"),
+            Item("2", "a", "s", "here", "d", short="e", block=5),
+            Item("3", "a", "s", "here", "d", block=7),
+            Item("4", "a", "", "", "d", answered=False),
+        ],
+    )
     write_pdf(report, tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
     pages = [" ".join(page.get_textpage().get_text_range().split()) for page in document]
     document.close()
-    (page,) = [number for number, text in enumerate(pages, 1) if text.endswith(f"here {number} / {len(pages)}")]
-    assert any(f"1 a {page} d" in text for text in pages[:page])
+    (page,) = [number for number, text in enumerate(pages, 1) if "here x" in text]
+    (of_table,) = [number for number, text in enumerate(pages, 1) if "Table 1: A table." in text]
+    (of_picture,) = [number for number, text in enumerate(pages, 1) if "Figure 1: A picture that floats." in text]
+    assert page < of_table < of_picture
+    assert "y x" in pages[of_picture - 2]  # what comes after the picture begins on the page before it
+    listed = f"1 a {page} d 2 a {of_table} d; but e 3 a {of_picture} d 4 a \N{EN DASH} Not answered: d"
+    assert any(listed in text for text in pages[:page])
 
 
 def test_headings_of_the_checklist_are_printed() -> None:
     """Each heading that the checklist points at is one that its part's source prints, or a recipe's network."""
     for part in PARTS.values():
         source = Path(importlib.util.find_spec(part.run.__module__).origin).read_text(encoding="utf-8")
-        for _, _, heading in part.asked:
+        for _, _, heading, caption in part.asked:
             assert not heading or f'Heading("{heading}")' in source or heading in RECIPES
+            assert not caption or caption in source
 
 
 def test_two_exams_side_by_side(tmp_path: Path) -> None:

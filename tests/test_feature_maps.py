@@ -18,9 +18,10 @@ from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
-from snellen.inspect.discussion import READABLE, excites
+from snellen.inspect.discussion import READABLE, excites, qualify_patches
 from snellen.inspect.feature_maps import BANDS, FeatureMaps, choose_channels, choose_layers, feature_maps
 from snellen.inspect.figures import draw_overlays, on_photograph, scaled
+from snellen.inspect.top_patches import Patch, TopPatches
 from toys import MeanColours, classifier_of
 
 CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
@@ -244,10 +245,56 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     counts = [sum(m.cue_correlation >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
     assert "{} of 5, {} of 5 and {} of 5 follow a single cue".format(*counts) in text
     assert "What this does not prove" in text
+    last = result.layers[-1]
+    assert (
+        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat (a channel's" in text
+    )
     for figure in (result.plot(), draw_overlays(result)):
         titles = [text.get_text() for axes in figure.axes for text in axes.texts][::2]
         assert titles == [f"channel {m.channel}\ninterest {m.interest:.2f}" for m in result.maps]
         assert sum(len(axes.images) for axes in figure.axes) == len(result.maps)
+
+
+def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: FeatureMaps) -> None:
+    def told(edges: tuple[float, ...], colour: tuple[float, ...]) -> str:
+        layers = [
+            dataclasses.replace(layer, edges=e**0.5, colour=c**0.5)
+            for layer, e, c in zip(maps_of_cat.layers, edges, colour, strict=True)
+        ]
+        return dataclasses.replace(maps_of_cat, layers=tuple(layers)).discussion()
+
+    of_each = "of the variance of a typical channel, from the first layer to the last, edges explain"
+    assert f"less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
+        told((0.3, 0.2, 0.1), (0.09, 0.08, 0.07))
+    )
+    assert f"less than in the first layer: {of_each} 30%, 10% and 20%, colour 9%, 8% and 7%." in (
+        told((0.3, 0.1, 0.2), (0.09, 0.08, 0.07))
+    )
+    assert "explain less" not in told((0.3, 0.2, 0.4), (0.09, 0.08, 0.07))
+
+
+def test_patches_that_contradict_the_map_or_reach_the_cap_are_told(maps_of_cat: FeatureMaps) -> None:
+    """Of four patches purple is nearest to blue, brown to yellow: only one is red. Five of six are below the cap."""
+
+    def shown(channel: int, value: float, *colours: tuple[int, int, int]) -> TopPatches:
+        patches = (
+            Patch(f"{number}", value, 1.0, (0, 0, 2, 2), np.full((2, 2, 3), colour, np.uint8))
+            for number, colour in enumerate(colours)
+        )
+        return TopPatches(maps_of_cat.maps[0].layer, channel, tuple(patches))
+
+    red, other, *rest = maps_of_cat.maps
+    marked = [dataclasses.replace(red, cue="red", cue_correlation=0.9), dataclasses.replace(other, cue_correlation=0.1)]
+    result = dataclasses.replace(maps_of_cat, maps=(*marked, *rest))
+    purple, brown, crimson, grey = (120, 60, 180), (150, 90, 20), (200, 0, 60), (90, 90, 90)
+    one, two = shown(red.channel, 5.9, purple, brown, crimson, grey), shown(other.channel, 6.0, purple, purple)
+    (told,) = qualify_patches([one, two], result)
+    assert told.startswith(
+        f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
+        "is nearest to red on average, one blue, one yellow and one without colour: red is"
+    )
+    assert "All patches of one of two channels reach 6, the most that ReLU6 lets through" in told
+    assert qualify_patches([shown(red.channel, 5.9, crimson, crimson, grey)], result) == []
 
 
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:

@@ -117,6 +117,8 @@ def test_one_photograph_or_several(lite0, peppers) -> None:
         assert np.allclose(each.values, alone.values, atol=1e-4)
     assert set(alone.to_dict()) == {"image", "layer", "label", "index", "probability", "peak", "area_of_half"}
     assert [axes.get_title() for axes in alone.plot().axes][1] == "supports bell pepper (bn2.act)"
+    area = f"{100 * alone.area_of_half:.0f} %"
+    assert f"Half of the support for bell pepper (probability 0.769) lies on {area} of the" in alone.discussion()
 
 
 def test_wrong_names(lite0) -> None:
@@ -223,6 +225,8 @@ def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: P
     assert "What excites them elsewhere" in [block.text for block in blocks if isinstance(block, Heading)]
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "patches.png"]
     assert "of 6 photographs of set, drawn evenly over its classes" in caption
+    (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "heatmap.png"]
+    assert "from none (dark blue) to its most (yellow)" in caption
     without = dataclasses.replace(context, datasets=["digits"])
     assert features.inputs(without) != features.inputs(context)
     assert features.seconds(context, 0.0) > features.seconds(without, 0.0)

@@ -28,13 +28,15 @@ from snellen.intervals import Estimate, Rate
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
-from snellen.transfer.discussion import discuss, headline
+from snellen.transfer.discussion import compare_kinds, compare_known, compare_sentence, discuss, headline
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
 from snellen.transfer.linear import (
     GRID,
     KINDS,
+    CrossValidation,
+    CVScore,
     fit_linear,
     linear_classifier,
     middle_of_plateau,
@@ -210,10 +212,42 @@ def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str
     assert said in missing(colour_probe, right, pairs).discussion()
 
 
+def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_probe) -> None:
+    probed = missing(colour_probe, [4, 4, 3, 2, 0], [])
+    (told,) = compare_known(probed, [True, True, None, False, False])
+    assert told.startswith(
+        "Two of the five classes are classes of the network's own (a and b): of their photographs 100% (68% to 100%, "
+        "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). What it has "
+        "learned already is easier (Fisher's exact test: p = 0.007); that need not be"
+    )
+    assert told.endswith(" Of one its names do not tell: it is in neither.")
+    (alike,) = compare_known(probed, [True, None, False, None, None])
+    assert "One of the five classes is a class of the network's own (a): of their photographs 100%" in alike
+    assert alike.endswith(
+        "So many photographs cannot tell the two apart (Fisher's exact test: p = 1). Of three its names do not tell: "
+        "they are in neither."
+    )
+    assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
+
+
+def with_scores(probe, means: list[float], deviation: float, c: float):
+    """The probe as if five folds had given these means for the values of C."""
+    scores = tuple(CVScore(one, mean, deviation) for one, mean in zip(GRID, means, strict=True))
+    return dataclasses.replace(probe, c=c, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
+
+
 def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert "Each class has" not in colour_probe.discussion()
     assert "The smallest class has only two test photographs" in colour_probe.discussion()
     assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
+    told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
+    assert (
+        "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. The values around it that are less "
+        "than that below it count as good as the best, and the middle one of them is taken: C = 10 to 1000 are, of "
+        "which 100 is the middle one. It matters: C = 0.1 is 24 points below C = 100."
+    ) in told
+    told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
+    assert "taken: only C = 100 is. It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
     assert "C, the inverse of the penalty's weight, is chosen from 0.1 to 10,000" in colour_probe.discussion()
     whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
     assert again[:2] == whole[:2]
@@ -222,6 +256,19 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
         "As above: the classifier and the choice of C.",
         whole[4],
     ]
+
+
+def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs(colour_probe) -> None:
+    """Of nine photographs the first is right on all, the other misses six: 2 / 2^6 that such is chance."""
+    other = dataclasses.replace(colour_probe, kind="ridge", right=np.arange(9) < 3)
+    told = compare_kinds(colour_probe, other)
+    assert "same 9 photographs: six only the first gets right, none only the other; that is too uneven for" in told
+    assert told.endswith("(exact McNemar test, p = 0.031).")
+    four = dataclasses.replace(colour_probe, right=np.arange(9) < 5, mean_per_class_accuracy=Estimate(0.5, 0.3, 0.7))
+    assert compare_kinds(colour_probe, four).endswith("may be (exact McNemar test, p = 0.12).")
+    assert "four only the former gets right, none only the latter; that may be chance" in (
+        compare_sentence([four, colour_probe])
+    )
 
 
 def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:
@@ -513,6 +560,8 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     tables = [block for block in blocks if isinstance(block, Table)]
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
+    assert [len(row) for row in tables[2].rows] == [1 + len(GRID)] * 2
+    assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
 
 
@@ -523,7 +572,7 @@ def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, conte
     names = [str(tmp_path / name) for name in ("mine/pets", "yours/pets", "yours/../mine/pets")]
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=names))
     headings = [block.text for block in answer.blocks if isinstance(block, Heading)]
-    assert headings == ["mine/pets", "yours/pets"]
+    assert headings == ["mine/pets", "The classifier", "yours/pets"]
     assert answer.data == "mine/pets (6 to learn from, 2 to test), yours/pets (12 to learn from, 4 to test)"
     pictures = [block.path for block in answer.blocks if isinstance(block, Picture)]
     assert pictures == [tmp_path / "out" / f"{owner}_pets" / "confusion.png" for owner in ("mine", "yours")]

@@ -1,4 +1,4 @@
-"""Rates and other estimates, each with the interval that its count supports."""
+"""Rates and other estimates, each with the interval that its count supports, and the test of paired outcomes."""
 
 from __future__ import annotations
 
@@ -72,3 +72,38 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.3f} (95% interval {self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """How often two are right on the same trials, and McNemar's exact test of whether they are equally good.
+
+    Of the trials that one gets right and the other wrong, each is equally likely to be either where the two are equally
+    good (McNemar, Psychometrika 12, 1947).
+
+    Attributes:
+        both_right, only_first, only_second, both_wrong: numbers of trials.
+        p_value: how often two equally good ones would part at least this unevenly.
+    """
+
+    both_right: int
+    only_first: int
+    only_second: int
+    both_wrong: int
+    p_value: float
+
+    @classmethod
+    def of(cls, first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Paired:
+        """From whether each is right on each trial (N,)."""
+        # A second of a start that most commands can do without.
+        from scipy.stats import binomtest
+
+        only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+        discordant = only_first + only_second
+        return cls(
+            both_right=int((first & second).sum()),
+            only_first=only_first,
+            only_second=only_second,
+            both_wrong=int((~first & ~second).sum()),
+            p_value=float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0,
+        )

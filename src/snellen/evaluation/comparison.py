@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import binomtest
 
 from snellen.data.datasets.base import ImageSet
 from snellen.errors import InputError
 from snellen.evaluation.evaluate import EvaluatedPhotograph, EvaluationResult
-from snellen.intervals import Estimate, Rate
+from snellen.intervals import Estimate, Paired, Rate
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED
 
@@ -113,8 +112,7 @@ def compare_answers(
 ) -> ModelComparison:
     """Compare what two models answered for the photographs of one data set.
 
-    The test is McNemar's (Psychometrika 12, 1947), exact: of the photographs that one gets right and the other wrong,
-    each is equally likely to be either where the models are equally good.
+    The test is :class:`~snellen.intervals.Paired`'s.
 
     Raises:
         InputError: they share no photograph of one true class.
@@ -125,22 +123,21 @@ def compare_answers(
     if not pairs:
         raise InputError(f"{models[0]} and {models[1]}: no photograph that both were scored on", "one data set")
     first, second = (np.array([pair[side].correct for pair in pairs]) for side in (0, 1))
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    n = len(pairs)
+    paired, n = Paired.of(first, second), len(pairs)
+    only_first, only_second = paired.only_first, paired.only_second
     shares = np.array([only_first, only_second, n - only_first - only_second]) / n
     drawn = np.random.default_rng(seed).multinomial(n, shares, size=RESAMPLES)
-    discordant = only_first + only_second
     return ModelComparison(
         dataset=dataset,
         models=models,
         n=n,
         accuracy=(Rate.of(first.tolist()), Rate.of(second.tolist())),
         difference=Estimate.of((only_second - only_first) / n, (drawn[:, 1] - drawn[:, 0]) / n),
-        both_right=int((first & second).sum()),
+        both_right=paired.both_right,
         only_first=only_first,
         only_second=only_second,
-        both_wrong=int((~first & ~second).sum()),
-        p_value=float(binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0,
+        both_wrong=paired.both_wrong,
+        p_value=paired.p_value,
         agreement=Rate.of(p.top.label == q.top.label for p, q in pairs),
         first_right=_disagreements([q for p, q in pairs if p.correct and not q.correct]),
         second_right=_disagreements([p for p, q in pairs if q.correct and not p.correct]),

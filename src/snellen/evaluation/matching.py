@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from snellen.data.datasets.pets import CLASS_OF_IMAGENET, is_pets
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
 from snellen.runs.text import read_text
@@ -76,6 +77,44 @@ def match_classes(
             f"none of the data set's classes ({ours}, ...) is one of the model's ({theirs}, ...)", _WAYS_ON
         )
     return matches
+
+
+def known_classes(classes: Sequence[str], model: Labels) -> tuple[bool | None, ...]:
+    """Whether each class of a data set is a class of the model's own, by its name or WordNet id.
+
+    None where that is not certain: the name is part of a name of the model's (``cat`` of ``tiger cat``) or holds one;
+    or no class can be matched, so that the two may only be written differently. Of the breeds of Oxford-IIIT Pet those
+    count too that ImageNet calls otherwise.
+
+    Args:
+        classes: names of the data set's classes.
+        model: names of the model's.
+    """
+    breeds = CLASS_OF_IMAGENET if is_pets(classes) else {}
+    other = {name: breeds.get(_plain(name).replace(" ", "_"), "") for name in classes}
+    mapping = {name: theirs for name, theirs in other.items() if theirs and _plain(theirs) in model.plain_names}
+    try:
+        matches = match_classes(classes, model, mapping=mapping)
+    except InputError:
+        return (None,) * len(classes)
+    names = [
+        words
+        for one in (*model.names, *(each for many in model.synonyms for each in many))
+        if (words := set(_plain(one).split()))
+    ]
+
+    def uncertain(name: str) -> bool:
+        words = set(_plain(name).split())
+        return other[name] is None or any(words <= theirs or theirs <= words for theirs in names)
+
+    return tuple(
+        True
+        if match.how in ("name", "wordnet", "mapping")
+        else None
+        if match.how == "index" or uncertain(match.name)
+        else False
+        for match in matches
+    )
 
 
 def read_mapping(path: str | Path) -> dict[str, str | int]:

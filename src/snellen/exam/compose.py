@@ -20,14 +20,18 @@ from snellen.exam.report.document import (
     Discussion,
     Fact,
     Failed,
+    FigureRow,
     Heading,
     Item,
     Listing,
     Paragraph,
     Picture,
+    Reference,
     Report,
     Section,
+    Table,
 )
+from snellen.exam.report.references import with_citations
 from snellen.prose import called, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
@@ -36,10 +40,15 @@ REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
 _HIGHLIGHTS = 4
 _TOOLS = (
-    "Snellen: an eye exam for image classifiers, which computed the numbers, the figures and the sentences of this "
-    "report.",
-    "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
-    "1912.01703.",
+    Reference(
+        "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
+        "1912.01703.",
+        r"torch \d[\w.+]*",
+    ),
+    Reference("Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.", r"timm \d[\w.+]*"),
+    Reference(
+        "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.", r"scikit-learn \d[\w.+]*"
+    ),
 )
 _PAPERS = {
     "efficientnet": "Mingxing Tan and Quoc V. Le. EfficientNet: Rethinking Model Scaling for Convolutional Neural "
@@ -94,7 +103,7 @@ def compose(
         finished: parts with their answers, in order.
         parts: all parts there are, by name.
     """
-    return Report(
+    report = Report(
         title=config.title,
         author=config.author,
         collaborators=config.collaborators,
@@ -107,13 +116,14 @@ def compose(
             Section(one.name, one.part.title, one.part.assignment if config.checklist else "", _blocks(one, config))
             for one in finished
         ],
-        references=_references(context.classifier.name, finished),
+        references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
         provenance=[*provenance_facts(context.provenance), *_times(finished)],
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
+    return with_citations(report, _references(context.classifier.name, finished), _TOOLS)
 
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
@@ -146,8 +156,8 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     missing = "the configuration names nobody (collaborators)"
     items = [Item("Instructions", "The people worked with", FRONT, "", named or missing, answered=bool(named))]
     for name, part in parts.items():
-        for problem, asked, heading in part.asked:
-            items.append(_item(problem, asked, heading, name, by_name.get(name)))
+        for problem, asked, heading, caption in part.asked:
+            items.append(_item(problem, asked, heading, caption, name, by_name.get(name), config))
     items.append(Item("Instructions", "References", REFERENCES, "", "of the parts above"))
     if config.appendix == "none":
         return [*items, Item("Instructions", "The code", "", "", 'left out (appendix = "none")', answered=False)]
@@ -155,17 +165,29 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     return [*items, Item("Instructions", "The code", CODE, "", f"{shown}, as it ran")]
 
 
-def _item(problem: str, asked: str, heading: str, name: str, one: FinishedPart | None) -> Item:
+def _item(
+    problem: str, asked: str, heading: str, caption: str, name: str, one: FinishedPart | None, config: ExamConfig
+) -> Item:
     """One line of the checklist; not answered where its part, or the heading it is answered under, is not there."""
     if one is None:
         return Item(problem, asked, "", "", "this part was not asked for", answered=False)
     if one.failure is not None:
         return Item(problem, asked, name, "", "this part failed", answered=False)
-    answer = one.cached.answer
-    if heading and not any(isinstance(block, Heading) and block.text == heading for block in answer.blocks):
+    answer, blocks = one.cached.answer, _blocks(one, config)
+    if heading and not any(isinstance(block, Heading) and block.text == heading for block in blocks):
         return Item(problem, asked, "", "", f"there is no “{heading}” in this report", answered=False)
-    short = [reason for under, reason in answer.shortfalls if under == heading]
-    return Item(problem, asked, name, heading, "; ".join([answer.data, *short]), answered=not short)
+    short = "; ".join(reason for under, reason in answer.shortfalls if under == heading)
+    return Item(problem, asked, name, heading, answer.data, short=short, block=_captioned(blocks, heading, caption))
+
+
+def _captioned(blocks: Sequence[Block], heading: str, caption: str) -> int | None:
+    """The number of the first figure or table below ``heading`` with these words in its caption."""
+    below = not heading
+    for number, block in enumerate(blocks):
+        below = below or (isinstance(block, Heading) and block.text == heading)
+        if below and caption and isinstance(block, Picture | FigureRow | Table) and caption in block.caption:
+            return number
+    return None
 
 
 def provenance_facts(provenance: Provenance) -> list[Fact]:
@@ -201,26 +223,28 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
     """The code of the appendix: each module once in the full one, under the first section that it belongs to."""
     if config.appendix == "none":
         return []
-    if config.appendix == "methods":
-        return [
-            replace(method_listing(names), section=one.part.title) for one in finished for names in one.part.methods
-        ]
     sections: dict[str, str] = {}
     for one in finished:
         for module in one.part.sources:
             sections.setdefault(module, one.part.title)
-    return [replace(module_listing(module), section=title) for module, title in sections.items()]
-
-
-def _references(model: str, finished: Sequence[FinishedPart]) -> tuple[str, ...]:
-    """What the report rests on: the tools, the model's paper where its family is known, and each section's papers."""
-    family = [paper for name, paper in _PAPERS.items() if name in model.lower()][:1]
-    sections: dict[str, list[str]] = {}
+    listings: list[Listing] = []
     for one in finished:
-        for reference in one.part.references:
-            sections.setdefault(reference, []).append(f"“{one.part.title}”")
-    of_parts = (f"{reference} For {listed(titles)}." for reference, titles in sections.items())
-    return (*_TOOLS, *family, *of_parts)
+        title = one.part.title
+        code = (
+            [method_listing(names) for names in one.part.methods]
+            if config.appendix == "methods"
+            else [module_listing(module) for module in one.part.sources if sections[module] == title]
+        )
+        listings += [replace(listing, section=title) for listing in (*code, *one.cached.answer.listings)]
+    return listings
+
+
+def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:
+    """What each section rests on: its papers, and in the first that names the model its own, where that is known."""
+    family = [Reference(paper, re.escape(called(model))) for name, paper in _PAPERS.items() if name in model.lower()][
+        :1
+    ]
+    return {one.name: [*(family if place == 0 else []), *one.part.references] for place, one in enumerate(finished)}
 
 
 def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:

@@ -32,12 +32,14 @@ class Chosen:
     Attributes:
         paths: the readable ones that are examined, in the order in which they were named; at least one.
         classes: index of the class that each shows; None where nobody says.
+        said_by: who says so of each, in a few words; empty where nobody does.
         rule: how they were chosen, in a sentence or two.
         unreadable: one line for each that could not be read.
     """
 
     paths: tuple[str, ...]
     classes: tuple[int | None, ...]
+    said_by: tuple[str, ...]
     rule: str
     unreadable: tuple[str, ...]
 
@@ -55,7 +57,8 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     """
     sources = list(dict.fromkeys(_sources(config)))
     named = [number for number, source in enumerate(sources) if source in config.photographs]
-    classes = _known_classes(classifier.labels, sources, config.labels or None)
+    known = _known_classes(classifier.labels, sources, config.labels or None)
+    classes = [shown for shown, _ in known]
     if config.sure and not any(one is not None for one in classes):
         raise InputError("sure: nobody says what the photographs show", "class folders, [labels], or a CSV of them")
     most = config.sample if isinstance(config.sample, int) else len(sources)
@@ -96,6 +99,7 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     return Chosen(
         tuple(sources[number] for number in found),
         tuple(classes[number] for number in found),
+        tuple(known[number][1] for number in found),
         _rule(config, f"{count}{by}", tried, len(unreadable)),
         tuple(unreadable),
     )
@@ -139,13 +143,23 @@ def _sources(config: ExamConfig) -> Iterator[str]:
         yield from (str(one.path) for one in bundled_photographs())
 
 
-def _known_classes(labels: Labels, sources: Sequence[str], said: Mapping[str, str] | str | None) -> list[int | None]:
-    """What :func:`snellen.data.photo_labels.photo_labels` finds; beyond it, what copies of bundled photographs show."""
+def _known_classes(
+    labels: Labels, sources: Sequence[str], said: Mapping[str, str] | str | None
+) -> list[tuple[int | None, str]]:
+    """What :func:`snellen.data.photo_labels.photo_labels` finds, and who says so; beyond it, what copies of bundled
+    photographs show.
+    """
     bundled = bundled_photographs()
-    return [
-        _bundled_class(labels, source, bundled) if found is None else found
-        for source, found in zip(sources, photo_labels(labels, sources, said), strict=True)
-    ]
+    found: list[tuple[int | None, str]] = []
+    for source, by_any, by_folder in zip(
+        sources, photo_labels(labels, sources, said), photo_labels(labels, sources), strict=True
+    ):
+        if by_any is not None:
+            found.append((by_any, "its folder" if by_any == by_folder else "the configuration"))
+        else:
+            own = _bundled_class(labels, source, bundled)
+            found.append((own, "" if own is None else "the list of the bundled photographs"))
+    return found
 
 
 def _is_wanted(source: str, shown: int | None, sure: float, classifier: Classifier) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+
+from skimage.color import rgb2lab
 
 from snellen.figures import percent
 from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import SPREAD, FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
-from snellen.inspect.top_patches import TopPatches
+from snellen.inspect.top_patches import Patch, TopPatches
 from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 READABLE = 0.6
@@ -111,15 +115,16 @@ _WHAT_A_PROBABILITY_IS = (
 
 
 def discuss_heatmap(result: Heatmap) -> str:
-    """How much of the input holds half of the heat, and what a heat map does not prove."""
+    """How much of the input holds half of the support, and what Grad-CAM does not prove."""
     if result.peak == 0:
         return f"Nothing in {result.layer} supports {result.label} (probability {result.probability:.3f})."
     height, width = result.values.shape
     return (
-        f"Half of what supports {result.label} (probability {result.probability:.3f}) lies on "
-        f"{percent(result.area_of_half, 0)} of the network's input. Grad-CAM weighs the maps of {result.layer} by the "
-        f"class's mean gradient, a first-order estimate; its {height} x {width} values say roughly where, not what, "
-        "and each may depend on more of the photograph than it covers."
+        f"Half of the support for {result.label} (probability {result.probability:.3f}) lies on "
+        f"{percent(result.area_of_half, 0)} of the network's input. A place's support is, by Grad-CAM, the sum of the "
+        f"maps of {result.layer} there, each weighed by its mean gradient of the class's logit, where that is "
+        f"above zero: a first-order estimate. Its {height} x {width} values say roughly where, not what, and each may "
+        "depend on more of the photograph than it covers."
     )
 
 
@@ -166,6 +171,60 @@ def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | 
         "they are extremes of one collection, and do not show what the channel answers to moderately."
     )
     return [" ".join(sentences)]
+
+
+def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list[str]:
+    """Where patches contradict the colour that a channel follows on the photograph, or all reach an activation's cap.
+
+    Args:
+        channels: channels with their patches.
+        result: maps of the photograph, with those of these channels.
+
+    Returns:
+        A paragraph; none where neither is so.
+    """
+    cues = {(one.layer, one.channel): one.cue for one in _readable(result.maps)}
+    named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
+    sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
+    for kind, most in _CAPS.items():
+        layers = {layer.name for layer in result.layers if layer.kind == kind}
+        shown = [one for one in channels if one.layer in layers and one.patches]
+        tied = [one for one in shown if all(patch.value >= most for patch in one.patches)]
+        if tied:
+            sentences.append(
+                f"All patches of {word(len(tied))} of {counted(len(shown), 'channel')} reach {most:g}, the most that "
+                f"{kind} lets through: of the photographs that reach it those are shown on which the channel's mean is "
+                "highest, so these patches are not known to excite it more than others."
+            )
+    return [" ".join(sentences)] if sentences else []
+
+
+_COLOURS = ("red", "yellow", "green", "blue")
+"""The ends of CIELAB's a and b, in the order of the angle that a colour has there."""
+_COLOURLESS = 5.0
+"""Chroma, in units of CIELAB, below which a patch is said to have no colour."""
+
+
+def _other_colours(channel: TopPatches, cue: str) -> str:
+    """How many patches have another colour than ``cue``; empty where more than half have it."""
+    seen = Counter(_colour_of(patch) for patch in channel.patches)
+    if 2 * seen[cue] > len(channel.patches):
+        return ""
+    others = listed([f"{word(count)} {name}" for name, count in seen.most_common() if name != cue])
+    return (
+        f"Channel {channel.channel} of {channel.layer} follows {cue} on the photograph above, but of its "
+        f"{counted(len(channel.patches), 'patch', 'patches')} here {how_many(seen[cue])} "
+        f"{'is' if seen[cue] == 1 else 'are'} nearest to {cue} on average, {others}: {cue} is what excites it there, "
+        "not all that does."
+    )
+
+
+def _colour_of(patch: Patch) -> str:
+    """Which of :data:`_COLOURS` the mean of a patch is nearest to, by its angle in CIELAB's a and b."""
+    _, a, b = rgb2lab(patch.pixels).mean(axis=(0, 1)).tolist()
+    if math.hypot(a, b) < _COLOURLESS:
+        return "without colour"
+    return _COLOURS[round(math.atan2(b, a) / (math.pi / 2)) % 4]
 
 
 def excites(feature: FeatureMap) -> str:
@@ -308,18 +367,26 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
         reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
     if last.concentration > 1:
         reasons.append(
-            f"half of all support for {plain(result.top.label)} lies on {last.concentration} of {last.channels} "
-            "channels, of which a figure shows a few"
+            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)} "
+            "(a channel's support: each of its values times the gradient of the class's logit there, summed over the "
+            "map), and a figure shows a few"
         )
     if last.edges < first.edges and last.colour < first.colour:
-        reasons.append(
-            "edges and colours explain less: from the first layer to the last, of a typical channel's variance edges "
-            f"explain {share(first.edges**2)} and then {share(last.edges**2)}, colour {share(first.colour**2)} and "
-            f"then {share(last.colour**2)}"
-        )
+        reasons.append(_less_explained(result.layers))
     if not reasons:
         return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
     return f"What makes {last.name} harder to read than {first.name}: {'; '.join(reasons)}."
+
+
+def _less_explained(layers: Sequence[LayerSummary]) -> str:
+    """How much of a typical channel edges and colours explain, layer by layer; less in the last than in the first."""
+    edges, colour = ([layer.edges**2 for layer in layers], [layer.colour**2 for layer in layers])
+    falls = all(b < a for values in (edges, colour) for a, b in itertools.pairwise(values))
+    of_edges, of_colour = (listed([share(one) for one in values]) for values in (edges, colour))
+    return (
+        f"edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
+        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour {of_colour}"
+    )
 
 
 def _ablated(result: FeatureMaps) -> str:

@@ -45,7 +45,8 @@ class Heatmap(Result):
         probability: softmax probability of the class, in [0, 1].
         peak: the greatest value before it was scaled to 1; 0 where nothing in the layer supports the class, and
             then all values are 0.
-        area_of_half: the least share of the input's area that holds half of the heat, in [0, 1]; 0 where there is none.
+        area_of_half: the least share of the input's area that holds half of the support, in [0, 1]; 0 where there is
+            none.
         values: (H, W) in [0, 1], at the layer's resolution, over the whole input.
         photograph: the photograph as it was given; a figure opens it again.
         preprocessing: where in the photograph the input lies.
@@ -69,7 +70,7 @@ class Heatmap(Result):
         return draw_heatmap(self)
 
     def discussion(self) -> str:
-        """How much of the input holds half of the heat, and what a heat map does not prove."""
+        """How much of the input holds half of the support, and what Grad-CAM does not prove."""
         from snellen.inspect.discussion import discuss_heatmap
 
         return discuss_heatmap(self)

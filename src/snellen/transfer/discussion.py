@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import is_pets
-from snellen.prose import apart, counted, estimated, listed, plain, sentence, share, word
+from snellen.intervals import Paired, Rate
+from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
@@ -42,9 +43,17 @@ def discuss(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str
         result: the probe.
         before: probes that were discussed just before it; what holds of the method as it did there is not told again.
     """
+    return [*discuss_findings(result), *discuss_method(result, before)]
+
+
+def discuss_findings(result: ProbeResult) -> list[str]:
+    """The first paragraphs of :func:`discuss`: the accuracy, and the mistakes."""
+    return [_accuracy(result), _mistakes(result)]
+
+
+def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
+    """Its other paragraphs: the classifier, the choice of C, and what limits the result."""
     return [
-        _accuracy(result),
-        _mistakes(result),
         *_method(result, before),
         *([_leaks(result)] if result.leaks else []),
         *result.reading,
@@ -172,18 +181,25 @@ def _times(count: int) -> str:
 
 def _regularisation(result: ProbeResult) -> str:
     """How C was chosen, and how much it matters."""
-    folds, scores = result.cross_validation.folds, result.cross_validation.scores
-    best, worst = max(score.mean for score in scores), min(scores, key=lambda score: score.mean)
+    found = result.cross_validation
+    folds, best, plateau = found.folds, found.best, found.plateau
+    worst = min(found.scores, key=lambda score: score.mean)
+    alike = (
+        f"C = {plateau[0].c:g} to {plateau[-1].c:g} are, of which {result.c:g} is the middle one"
+        if len(plateau) > 1
+        else f"only C = {result.c:g} is"
+    )
+    lost = _points(best.mean - worst.mean)
     text = (
         f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
-        f"one before, by cross-validation inside the training split ({folds} folds): {result.c:g}, the middle of the "
-        "values that it cannot tell from the best"
+        f"one before, by cross-validation inside the training split ({folds} folds). The best, C = {best.c:g}, has "
+        f"{share(best.mean)} with a standard error of {100 * found.standard_error:.1f} points. The values around it "
+        f"that are less than that below it count as good as the best, and the middle one of them is taken: {alike}. "
     )
     text += (
-        f"; it matters little, since the worst value tried, {worst.c:g}, costs {_points(best - worst.mean)} of "
-        "cross-validated accuracy."
-        if best - worst.mean < 0.05
-        else f"; it matters: C = {worst.c:g} costs {_points(best - worst.mean)} of cross-validated accuracy."
+        f"It matters little: C = {worst.c:g}, the worst tried, is {lost} below C = {best.c:g}."
+        if best.mean - worst.mean < 0.05
+        else f"It matters: C = {worst.c:g} is {lost} below C = {best.c:g}."
     )
     if folds < FOLDS:
         text += f" The smallest class allows only {folds} folds, so this choice is noisy."
@@ -261,36 +277,86 @@ def _published(result: ProbeResult) -> str:
     )
 
 
-def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
-    """What another kind of linear classifier makes of the same features."""
-    one, two = result.mean_per_class_accuracy, other.mean_per_class_accuracy
-    difference = 100 * abs(one.value - two.value)
-    names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
+def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str]:
+    """How the classes that the network has a class of its own for fare beside those that it has none for.
+
+    Args:
+        result: the probe.
+        known: for each of its classes whether it is one of the network's own; None where that is not certain.
+
+    Returns:
+        A paragraph; none where the test has not photographs of both.
+    """
+    groups = {
+        own: [(label, rate) for label, rate, one in zip(result.labels, result.per_class, known, strict=True)
+              if one is own and rate.n]
+        for own in (True, False)
+    }  # fmt: skip
+    if not all(groups.values()):
+        return []
+    own, new = (
+        Rate.of_count(sum(rate.count for _, rate in groups[one]), sum(rate.n for _, rate in groups[one]))
+        for one in (True, False)
+    )
+    named = listed([plain(label) for label, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
+    unsure = sum(one is None for one in known)
+    # A second of a start that most commands can do without.
+    from scipy.stats import fisher_exact
+
+    p_value = float(fisher_exact([[own.count, own.n - own.count], [new.count, new.n - new.count]]).pvalue)
+    test = f"Fisher's exact test: p = {p_value:.2g}"
     verdict = (
-        f"{difference:.0f} points {'less' if two.value < one.value else 'more'}, beyond what the choice of test "
-        "photographs explains"
-        if apart(one, two)
-        else "no difference that these test photographs can show"
+        f"What it has learned already is {'easier' if own.share > new.share else 'harder'} ({test}); that need not be "
+        "the reason, since the two groups differ in more than this."
+        if p_value < _RARE
+        else f"So many photographs cannot tell the two apart ({test})."
+    )
+    return [
+        f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
+        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} of the network's own"
+        f"{f' ({named})' if named else ''}: of their photographs {estimated(own, after=f', n = {own.n:,}')} are right, "
+        f"of those of the {word(len(groups[False]))} that it has no class for "
+        f"{estimated(new, after=f', n = {new.n:,}')}. {verdict}"
+        + (
+            f" Of {word(unsure)} its names do not tell: {'it is' if unsure == 1 else 'they are'} in neither."
+            if unsure
+            else ""
+        )
+    ]
+
+
+def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
+    """What another kind of linear classifier makes of the same features, on the same test photographs."""
+    names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
+    paired = Paired.of(result.right, other.right)
+    verdict = (
+        "too uneven for two equally good classifiers"
+        if paired.p_value < _RARE
+        else "no more uneven than two equally good classifiers may be"
     )
     return (
-        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches {estimated(two)}: "
-        f"{verdict}."
+        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches "
+        f"{estimated(other.mean_per_class_accuracy)}. Both answered the same {result.n:,} photographs: "
+        f"{how_many(paired.only_first)} only the first gets right, {how_many(paired.only_second)} only the other; that "
+        f"is {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
     )
+
+
+_RARE = 0.05
+"""What a test finds is said to be no chance below this probability."""
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
-    """Which of several networks is best on one data set, and whether the difference can be trusted."""
+    """Which of several networks is best on the test photographs of one data set, and whether that may be chance."""
     ranked = sorted(results, key=lambda one: -one.mean_per_class_accuracy.value)
     best, second = ranked[0], ranked[1]
-    one, other = best.mean_per_class_accuracy, second.mean_per_class_accuracy
-    apart = one.value - other.value
-    noise = math.hypot(one.high - one.low, other.high - other.low) / 2
-    trust = (
-        "more than the test's uncertainty" if apart > noise else "less than the test's uncertainty, so it may be chance"
-    )
+    lead = best.mean_per_class_accuracy.value - second.mean_per_class_accuracy.value
+    paired = Paired.of(best.right, second.right)
     return (
-        f"{best.model} is best with {one.value:.3f}, {apart:.3f} above {second.model}: {trust}. The intervals take "
-        "the networks as if tested on different photographs, which overstates the uncertainty of the difference."
+        f"{best.model} is best with {best.mean_per_class_accuracy.value:.3f}, {lead:.3f} above {second.model}. Of the "
+        f"same {best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
+        f"{how_many(paired.only_second)} only the latter; that "
+        f"{'is no' if paired.p_value < _RARE else 'may be'} chance (exact McNemar test, p = {paired.p_value:.2g})."
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -65,6 +65,22 @@ class CrossValidation:
     scores: tuple[CVScore, ...]
     seconds: float
     fit_seconds: float
+
+    @property
+    def best(self) -> CVScore:
+        """The score of the highest mean, the first of equal ones."""
+        return max(self.scores, key=lambda score: score.mean)
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean over the folds at the best value of C."""
+        return _standard_error(self.best.std, self.folds)
+
+    @property
+    def plateau(self) -> tuple[CVScore, ...]:
+        """The scores that :func:`middle_of_plateau` chooses the middle one of."""
+        around = _plateau([score.mean for score in self.scores], self.standard_error)
+        return self.scores[around.start : around.stop]
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,15 +203,24 @@ def middle_of_plateau(cv_results: Mapping[str, Any]) -> int:
     """
     folds = sum(key.startswith("split") for key in cv_results)
     means = cv_results["mean_test_score"]
+    around = _plateau(means, _standard_error(cv_results["std_test_score"][int(np.argmax(means))], folds))
+    return around[(len(around) - 1) // 2]
+
+
+def _standard_error(deviation: float, folds: int) -> float:
+    """Of a mean over folds. Their deviation is over their number; that of the mean divides by one less."""
+    return deviation / math.sqrt(folds - 1)
+
+
+def _plateau(means: Sequence[float], error: float) -> range:
+    """The indices around the best of ``means`` that lie within ``error`` of it, with none between that does not."""
     best = int(np.argmax(means))
-    # The deviation is over the number of folds; that of the mean divides by one less.
-    enough = means[best] - cv_results["std_test_score"][best] / math.sqrt(folds - 1)
     first = last = best
-    while first > 0 and means[first - 1] >= enough:
+    while first > 0 and means[first - 1] >= means[best] - error:
         first -= 1
-    while last + 1 < len(means) and means[last + 1] >= enough:
+    while last + 1 < len(means) and means[last + 1] >= means[best] - error:
         last += 1
-    return (first + last) // 2
+    return range(first, last + 1)
 
 
 def check_kind(kind: str) -> ClassifierKind:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score
 
 from snellen.data.datasets.base import ImageSet, Targets, TrainTest
@@ -74,6 +75,7 @@ class ProbeResult(Result):
         provenance: what makes it repeatable.
         probe: the trained linear classifier.
         data: the two splits.
+        right: (N,) whether each test image is classified correctly, in the order of the test split.
     """
 
     dataset: str
@@ -105,6 +107,7 @@ class ProbeResult(Result):
     provenance: Provenance
     probe: LinearProbe = field(repr=False, compare=False, metadata=NOT_SERIALISED)
     data: TrainTest = field(repr=False, compare=False, metadata=NOT_SERIALISED)
+    right: npt.NDArray[np.bool_] = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
     @property
     def n(self) -> int:
@@ -228,6 +231,7 @@ def _probe(
         provenance=classifier.provenance(splits.dataset.fingerprint, seed=seed),
         probe=trained,
         data=data,
+        right=predicted == test.targets,
     )
 
 

@@ -30,6 +30,15 @@ wheaten_terrier yorkshire_terrier
 """
 PETS = frozenset(_BREEDS.split())
 """The 37 breeds."""
+CLASS_OF_IMAGENET: Mapping[str, str | None] = {
+    "egyptian_mau": None,
+    "german_shorthaired": "German short-haired pointer",
+    "japanese_chin": "Japanese spaniel",
+    "leonberger": "Leonberg",
+    "persian": "Persian cat",
+    "wheaten_terrier": "soft-coated wheaten terrier",
+}
+"""ImageNet's name of a breed that it calls otherwise; None where its class (Egyptian cat) may be another breed."""
 _LISTS = {"trainval": "trainval.txt", "test": "test.txt"}
 _ALL = "list.txt"
 _NAME = re.compile(r"(.+)_\d+")

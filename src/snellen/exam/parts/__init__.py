@@ -18,7 +18,7 @@ from snellen.exam.parts import (
     stress,
     training,
 )
-from snellen.exam.report.document import Answer, Block, Picture
+from snellen.exam.report.document import Answer, Block, Picture, Reference
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Part:
     Attributes:
         title: heading of its section.
         assignment: item of the assignment that it answers.
-        asked: tasks of the assignment there: the problem, the task, and the heading it is answered under (empty for
-            the section's beginning).
+        asked: tasks of the assignment there: the problem, the task, the heading it is answered under (empty for the
+            section's beginning), and words of the caption of the figure or table below it that answers it (empty where
+            the text does).
         inputs: function that gives all that decides its answer, apart from model, seed, program and needs.
         run: function that examines, and writes results and figures below ``context.folder``.
         seconds: function that estimates how long ``run`` takes, from the context and the seconds that the network
@@ -37,7 +38,7 @@ class Part:
         sources: modules that hold its method, for the full code appendix.
         methods: of these the functions and classes that the assignment wants to see, for the ordinary code appendix:
             for each module one entry, as :func:`snellen.exam.report.code.method_listing` takes it.
-        references: publications that it rests on, one entry each.
+        references: publications that it rests on, with the words by which its text uses each.
         cover: function that gives a picture for the report's first page from the part's folder; None where the part
             has none.
         needs: names of the parts whose results it works on. It makes them itself where they were not asked for.
@@ -55,13 +56,13 @@ class Part:
 
     title: str
     assignment: str
-    asked: Sequence[tuple[str, str, str]]
+    asked: Sequence[tuple[str, str, str, str]]
     inputs: Callable[[Context], object]
     run: Callable[[Context], Answer]
     seconds: Callable[[Context, float], float]
     sources: tuple[str, ...]
     methods: tuple[str, ...]
-    references: tuple[str, ...]
+    references: tuple[Reference, ...]
     cover: Callable[[Path], Picture] | None = None
     needs: tuple[str, ...] = ()
     long: bool = False

@@ -19,20 +19,45 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.attacks.visibility import Visibility, visibility
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import (
+    Answer,
+    Block,
+    Discussion,
+    Fact,
+    Heading,
+    Paragraph,
+    Picture,
+    Points,
+    Reference,
+    Table,
+)
 from snellen.prose import called, four_places, share, with_article, word
 from snellen.runs.files import write_bytes, write_figure, write_json
 
 REFERENCES = (
-    "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
-    "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
-    "Ian J. Goodfellow, Jonathon Shlens and Christian Szegedy. Explaining and harnessing adversarial examples. ICLR "
-    "2015. arXiv 1412.6572.",
-    "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
+    Reference(
+        "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble "
+        "of diverse parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+        r"Auto-?PGD|AutoAttack",
+    ),
+    Reference(
+        "Ian J. Goodfellow, Jonathon Shlens and Christian Szegedy. Explaining and harnessing adversarial "
+        "examples. ICLR 2015. arXiv 1412.6572.",
+        r"Goodfellow et al\., arXiv 1412\.6572",
+    ),
+    Reference(
+        "Yoshua Bengio et al. Estimating or propagating gradients through stochastic neurons. 2013. arXiv 1308.3432.",
+        r"rounded to 8 bits",
+    ),
 )
 
 ASKED = (
-    ("Problem 4, part 1", "Four photographs: original, noise, and both together, with classes and probabilities", ""),
+    (
+        "Problem 4, part 1",
+        "Four photographs: original, noise, and both together, with classes and probabilities",
+        "",
+        "The original with its most likely class",
+    ),
 )
 _MOST_ROWS_OF_A_TABLE = 24
 _ROWS_OF_A_PICTURE = 4

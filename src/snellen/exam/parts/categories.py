@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.exam.context import Context, fingerprints, names_of, photograph_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
@@ -21,19 +21,26 @@ _SHOWN = 12
 _IMAGENET = 1000
 
 REFERENCES = (
-    "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
-    "Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.",
+    Reference(
+        "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
+        r"ImageNet( indices)?",
+    ),
 )
 
 
 ASKED = (
-    ("Problem 1, part 1", "The top three categories and their probabilities; the model and its preprocessing", ""),
+    (
+        "Problem 1, part 1",
+        "The top three categories and their probabilities; the model and its preprocessing",
+        "",
+        "The top three categories",
+    ),
 )
 
 
 def inputs(context: Context) -> object:
     """What decides the answer: every photograph and its label, and how they were chosen."""
-    return [fingerprints(context.photographs), context.expected, context.chosen]
+    return [fingerprints(context.photographs), context.expected, context.said_by, context.chosen]
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
@@ -56,15 +63,7 @@ def run(context: Context) -> Answer:
             f"expects it: {prepared[:1].lower()}{prepared[1:]} The probabilities are the softmax of its logits."
         ),
         *_pictures(context, shown),
-        Table(
-            ("photograph", "category", "index", "probability"),
-            [
-                (names[result.image] if rank == 0 else "", p.label, str(p.index), f"{p.probability:.4f}")
-                for result in shown
-                for rank, p in enumerate(result.predictions)
-            ],
-            f"The top three categories, their {_indices(context)} and their probabilities.{some}",
-        ),
+        _table(context, shown, names, some),
         Discussion(discuss_classifications(results, context.expected)),
     )
     facts = [Fact(names[r.image], f"{r.top.label}, {r.top.probability:.3f}") for r in results[:_FACTS]]
@@ -77,6 +76,24 @@ def run(context: Context) -> Answer:
         blocks,
         headline_of_classifications(results),
         shortfalls=_shortfalls(context),
+    )
+
+
+def _table(context: Context, results: Sequence[Classification], names: Mapping[str, str], some: str) -> Table:
+    """The categories of the first photographs, and where it is known what one shows, that and who says so."""
+    known = any(label is not None for label in context.expected)
+    said_by = context.said_by or [""] * len(context.expected)
+    rows = []
+    for result, label, by in zip(results, context.expected, said_by, strict=False):
+        for rank, one in enumerate(result.predictions):
+            first = (names[result.image], label or "", by) if rank == 0 else ("", "", "")
+            row = (first[0], one.label, str(one.index), f"{one.probability:.4f}")
+            rows.append((*row, *first[1:]) if known else row)
+    expected = " Expected: the class that the photograph was said to show before." if known else ""
+    return Table(
+        ("photograph", "category", "index", "probability", *(("expected", "said by") if known else ())),
+        rows,
+        f"The top three categories, their {_indices(context)} and their probabilities.{expected}{some}",
     )
 
 

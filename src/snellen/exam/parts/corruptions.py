@@ -7,12 +7,15 @@ from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from snellen.evaluation.files import CORRUPTIONS_FIGURE, write_corruptions
 from snellen.exam.context import Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.prose import plain, share
 
 REFERENCES = (
-    "Dan Hendrycks and Thomas Dietterich. Benchmarking Neural Network Robustness to Common Corruptions and "
-    "Perturbations. ICLR 2019. arXiv 1903.12261.",
+    Reference(
+        "Dan Hendrycks and Thomas Dietterich. Benchmarking Neural Network Robustness to Common Corruptions "
+        "and Perturbations. ICLR 2019. arXiv 1903.12261.",
+        r"corruptions?",
+    ),
 )
 _SECONDS_OF_CORRUPTING = 0.015
 """Of one corruption of one photograph at the network's size, on the mean; measured on one core."""

@@ -26,7 +26,7 @@ from snellen.evaluation.files import (
 from snellen.evaluation.matching import read_mapping
 from snellen.exam.context import Context, data_set, distinct_names, scored_on, short_name
 from snellen.exam.paths import leads_out
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.intervals import Estimate
 from snellen.prose import called, estimated
 from snellen.runs.files import write_json
@@ -34,13 +34,27 @@ from snellen.runs.provenance import fingerprint
 from snellen.runs.text import exists
 
 REFERENCES = (
-    "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
-    "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.",
-    "Chuan Guo et al. On Calibration of Modern Neural Networks. ICML 2017. arXiv 1706.04599.",
-    "Yonatan Geifman, Guy Uziel and Ran El-Yaniv. Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers. "
-    "ICLR 2019. arXiv 1805.08206.",
-    "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. Psychometrika 12, "
-    "1947.",
+    Reference(
+        "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+        r"Wilson's|95% interval",
+    ),
+    Reference(
+        "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.", r"(stratified )?bootstrap"
+    ),
+    Reference(
+        "Chuan Guo et al. On Calibration of Modern Neural Networks. ICML 2017. arXiv 1706.04599.",
+        r"calibration error|temperature|calibrat\w+",
+    ),
+    Reference(
+        "Yonatan Geifman, Guy Uziel and Ran El-Yaniv. Bias-Reduced Uncertainty Estimation for Deep Neural "
+        "Classifiers. ICLR 2019. arXiv 1805.08206.",
+        r"most confident photographs are answered|risk",
+    ),
+    Reference(
+        "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
+        "Psychometrika 12, 1947.",
+        r"McNemar test",
+    ),
 )
 _HARDEST = 10
 _NAMED_CLASSES = 4

@@ -13,7 +13,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
 from snellen.inspect.discussion import (
     READABLE,
@@ -22,6 +22,7 @@ from snellen.inspect.discussion import (
     discuss_patches,
     excites,
     headline_of_maps,
+    qualify_patches,
 )
 from snellen.inspect.feature_maps import BANDS, FeatureMaps, feature_maps
 from snellen.inspect.figures import draw_layer, draw_patches
@@ -30,15 +31,22 @@ from snellen.inspect.heatmap import heatmap
 from snellen.inspect.top_patches import top_activating_patches
 from snellen.runs.files import write_figure
 
-GRAD_CAM = (
+GRAD_CAM = Reference(
     "Ramprasaath R. Selvaraju et al. Grad-CAM: Visual Explanations from Deep Networks via Gradient-based "
-    "Localization. ICCV 2017. arXiv 1610.02391."
+    "Localization. ICCV 2017. arXiv 1610.02391.",
+    r"Grad-CAM",
 )
 REFERENCES = (
-    "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. arXiv "
-    "1311.2901.",
+    Reference(
+        "Matthew D. Zeiler and Rob Fergus. Visualizing and Understanding Convolutional Networks. ECCV 2014. "
+        "arXiv 1311.2901.",
+        r"patches on which its channel is most active",
+    ),
     GRAD_CAM,
-    "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
+    Reference(
+        "P. A. P. Moran. Notes on Continuous Stochastic Phenomena. Biometrika 37, 1950.",
+        r"correlation between neighbours",
+    ),
 )
 
 _SECONDS_OF_FIGURES = 8.0
@@ -50,8 +58,13 @@ _SECONDS_OF_EXAMPLE = 0.02
 """Of reading one and bringing it to the network's input."""
 
 ASKED = (
-    ("Problem 1, part 2", "Five feature maps from early, five from the middle, five from the end, as images", ""),
-    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show"),
+    (
+        "Problem 1, part 2",
+        "Five feature maps from early, five from the middle, five from the end, as images",
+        "",
+        "five maps of it",
+    ),
+    ("Problem 1, part 2", "What the maps show; the challenges in interpreting them", "What the maps show", ""),
 )
 
 
@@ -119,8 +132,9 @@ def run(context: Context) -> Answer:
         Heading("Which part of the photograph supports the answer"),
         Picture(
             context.folder / "heatmap.png",
-            f"Grad-CAM for {heat.label} at {heat.layer}: half of the heat lies on {percent(heat.area_of_half, 0)} of "
-            "the network's input.",
+            f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
+            "the photograph in gray; what lies outside of the network's input is pale. Half of it lies on "
+            f"{percent(heat.area_of_half, 0)} of the input.",
             0.7,
         ),
         Paragraph(discuss_heatmap(heat)),
@@ -130,9 +144,11 @@ def run(context: Context) -> Answer:
     facts = (
         Fact("values at zero or below in the maps shown", percent(zero_fraction, 0)),
         Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
-        Fact(f"half of the heat for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
+        Fact(f"half of the support for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
-    highlight = Picture(context.folder / "heatmap.png", f"What supports {heat.label}.")
+    highlight = Picture(
+        context.folder / "heatmap.png", f"Support for {heat.label}, from none (dark blue) to its most (yellow)."
+    )
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
 
 
@@ -175,7 +191,7 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
             "as large as what one value sees.",
             1.0,
         ),
-        Discussion(discuss_patches(found, named)),
+        Discussion([*discuss_patches(found, named), *qualify_patches(found, result)]),
     ]
 
 

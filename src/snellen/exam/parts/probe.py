@@ -7,11 +7,12 @@ from pathlib import Path
 
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
+from snellen.evaluation.matching import known_classes
 from snellen.exam.context import Context, data_set, distinct_names
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
-from snellen.prose import called
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
+from snellen.prose import called, plain
 from snellen.runs.files import Run
-from snellen.transfer.discussion import compare_kinds, discuss, headline
+from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
 from snellen.transfer.figures import NUMBERS_UP_TO
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
@@ -19,22 +20,52 @@ from snellen.transfer.probe import ProbeResult, probe_kinds
 from snellen.transfer.published import PETS_BASELINES, Baseline
 
 REFERENCES = (
-    "Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.",
-    "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
-    "Jean-Bastien Grill et al. Bootstrap Your Own Latent. NeurIPS 2020. arXiv 2006.07733.",
-    "Ting Chen et al. A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020. arXiv "
-    "2002.05709.",
-    "Maxime Oquab et al. DINOv2: Learning Robust Visual Features without Supervision. 2023. arXiv 2304.07193.",
-    "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.",
-    "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.",
+    Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|published numbers"),
+    Reference(
+        "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
+        r"multinomial logistic regression",
+    ),
+    Reference(
+        "Jean-Bastien Grill et al. Bootstrap Your Own Latent. NeurIPS 2020. arXiv 2006.07733.", r"Grill et al\. 2020"
+    ),
+    Reference(
+        "Ting Chen et al. A Simple Framework for Contrastive Learning of Visual Representations. ICML 2020. "
+        "arXiv 2002.05709.",
+        r"Chen et al\. 2020",
+    ),
+    Reference(
+        "Maxime Oquab et al. DINOv2: Learning Robust Visual Features without Supervision. 2023. arXiv 2304.07193.",
+        r"Oquab et al\. 2023",
+    ),
+    Reference(
+        "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.", r"(stratified )?bootstrap"
+    ),
+    Reference(
+        "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+        r"Wilson's|95% interval",
+    ),
+    Reference(
+        "Leo Breiman et al. Classification and Regression Trees. 1984.",
+        r"less than that below it count as good as the best",
+    ),
+    Reference(
+        "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
+        "Psychometrika 12, 1947.",
+        r"McNemar test",
+    ),
 )
 _HARDEST = 10
 _BREEDS = 37
 
 
 ASKED = (
-    ("Problem 2", "Mean-per-class accuracy of a linear classifier on the network's normalised features", ""),
-    ("Problem 2", "The classifier that was used, discussed", ""),
+    (
+        "Problem 2",
+        "Mean-per-class accuracy of a linear classifier on the network's normalised features",
+        "",
+        "Accuracy on the test images",
+    ),
+    ("Problem 2", "The classifier that was used, discussed", "The classifier", ""),
 )
 
 
@@ -65,7 +96,8 @@ def run(context: Context) -> Answer:
         files = save_run(Run(folder), result)
         if len(names) > 1:
             blocks.append(Heading(name))
-        blocks += _blocks(result, other, name, folder, files, results)
+        known = known_classes(result.labels, context.classifier.labels)
+        blocks += _blocks(result, other, name, folder, files, results, known)
         pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
@@ -95,6 +127,7 @@ def _blocks(
     folder: Path,
     files: Sequence[str],
     before: Sequence[ProbeResult],
+    known: Sequence[bool | None],
 ) -> list[Block]:
     """What there is to say and to show of one probe, ``before`` which others were told of."""
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
@@ -111,26 +144,59 @@ def _blocks(
             ],
             "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
         ),
-        Discussion([*discuss(result, before), compare_kinds(result, other)]),
+        Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
             + ("." if many else "; figures: photographs."),
             0.9 if many else 0.5,
         ),
-        Table(
-            ("class", "accuracy", "n"),
-            [(label.replace("_", " "), f"{rate.share:.3f}", str(rate.n)) for label, rate in result.hardest(_HARDEST)],
-            f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
-            if len(result.labels) > _HARDEST
-            else "The classes, the lowest accuracy first.",
-        ),
+        _classes(result, known),
     ]
     if CONFUSED in files:
         which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
         caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8))
-    return blocks
+    return [
+        *blocks,
+        # Its paragraphs say of a further one what differs.
+        *([] if before else [Heading("The classifier")]),
+        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
+        _choice_of_c(result),
+    ]
+
+
+def _choice_of_c(result: ProbeResult) -> Table:
+    """All values of C that were tried, with what cross-validation makes of them."""
+    found = result.cross_validation
+    return Table(
+        ("C", *(f"{score.c:,g}" for score in found.scores)),
+        [
+            ("mean", *(f"{score.mean:.3f}" for score in found.scores)),
+            ("deviation", *(f"{score.std:.3f}" for score in found.scores)),
+        ],
+        f"Cross-validation of C inside the training split: mean and standard deviation, over the {found.folds} folds, "
+        f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
+    )
+
+
+def _classes(result: ProbeResult, known: Sequence[bool | None]) -> Table:
+    """The classes with the lowest accuracy, and of each whether it is one of the network's own, where that is known."""
+    own = {label: {True: "yes", False: "no", None: ""}[one] for label, one in zip(result.labels, known, strict=True)}
+    told = any(own.values())
+    caption = (
+        f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
+        if len(result.labels) > _HARDEST
+        else "The classes, the lowest accuracy first."
+    )
+    return Table(
+        ("class", "accuracy", "n", *(["class of the network's own"] if told else [])),
+        [
+            (plain(label), f"{rate.share:.3f}", str(rate.n), *([own[label]] if told else []))
+            for label, rate in result.hardest(_HARDEST)
+        ],
+        caption + (" Of its own: by name; empty where the names do not tell." if told else ""),
+    )
 
 
 def _published() -> list[Block]:

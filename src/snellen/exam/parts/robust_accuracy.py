@@ -7,15 +7,23 @@ from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult, ro
 from snellen.evaluation.labelled import labelled_photographs
 from snellen.exam.context import Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Table
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.prose import counted, how_many
 
 REFERENCES = (
-    "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble of diverse "
-    "parameter-free attacks. ICML 2020. arXiv 2003.01690.",
-    "Maksym Andriushchenko et al. Square Attack: a query-efficient black-box adversarial attack via random search. "
-    "ECCV 2020. arXiv 1912.00049.",
-    "Nicholas Carlini et al. On Evaluating Adversarial Robustness. 2019. arXiv 1902.06705.",
+    Reference(
+        "Francesco Croce and Matthias Hein. Reliable evaluation of adversarial robustness with an ensemble "
+        "of diverse parameter-free attacks. ICML 2020. arXiv 2003.01690.",
+        r"Auto-?PGD|AutoAttack",
+    ),
+    Reference(
+        "Maksym Andriushchenko et al. Square Attack: a query-efficient black-box adversarial attack via "
+        "random search. ECCV 2020. arXiv 1912.00049.",
+        r"Square( Attack)?",
+    ),
+    Reference(
+        "Nicholas Carlini et al. On Evaluating Adversarial Robustness. 2019. arXiv 1902.06705.", r"masked gradients"
+    ),
 )
 _PASSES = 15
 """Of a photograph that falls to the first attack, as those of an ordinary network do, in large batches; one that stands

@@ -23,7 +23,7 @@ from snellen.errors import ModelError
 from snellen.exam.context import Context, megapixels, names_of
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.parts.features import GRAD_CAM
-from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Table
+from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Reference, Table
 from snellen.inspect.heatmap import heatmap
 from snellen.models.classifier import Classifier
 from snellen.prose import four_places, share, stem
@@ -35,8 +35,11 @@ from snellen.robustness.stress import Outcome, StressResult
 from snellen.runs.files import write_figure, write_json
 
 REFERENCES = (
-    "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial examples. ICML 2018. "
-    "arXiv 1707.07397.",
+    Reference(
+        "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial "
+        "examples. ICML 2018. arXiv 1707.07397.",
+        r"an attack that expects it",
+    ),
     GRAD_CAM,
 )
 
@@ -46,8 +49,9 @@ ASKED = (
         "Problem 4, part 2",
         "The attacked photographs mirrored, cropped, rotated, grayscale: new classes, probabilities",
         "",
+        "The new most likely class",
     ),
-    ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not"),
+    ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not", ""),
 )
 CHART = "acuity.png"
 _MOST_OF_A_TABLE = 8

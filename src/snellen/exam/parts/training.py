@@ -12,7 +12,8 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.images import read_image
 from snellen.errors import InputError, SnellenError
 from snellen.exam.context import Context, data_set, short_name
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Table
+from snellen.exam.report.code import settings_listing
+from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -47,24 +48,59 @@ from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
 REFERENCES = (
-    "Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.",
-    "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
-    "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.",
-    "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
-    "Dan Hendrycks and Kevin Gimpel. Gaussian Error Linear Units. 2016. arXiv 1606.08415.",
-    "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks with Cutout. "
-    "2017. arXiv 1708.04552.",
-    "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
-    "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
-    "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
-    "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+    Reference("Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.", r"CIFAR-?10"),
+    Reference(
+        "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
+        r"He et al\. 2015|He initialisation",
+    ),
+    Reference(
+        "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.", r"batch normalisation"
+    ),
+    Reference(
+        "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
+        r"AdamW",
+    ),
+    Reference("Dan Hendrycks and Kevin Gimpel. Gaussian Error Linear Units. 2016. arXiv 1606.08415.", r"GELU"),
+    Reference(
+        "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks "
+        "with Cutout. 2017. arXiv 1708.04552.",
+        r"cut by a square( of \d+ pixels)?|square cut out",
+    ),
+    Reference(
+        "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
+        r"mirror images of the other half",
+    ),
+    Reference(
+        "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
+        r"each with its negative",
+    ),
+    Reference(
+        "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
+        r"Muon",
+    ),
+    Reference(
+        "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
+        r"Wilson's|95% interval",
+    ),
 )
+_FILTERS, _CURVES = "first-layer filters", "Training loss"
+"""Words of the captions of two figures."""
 ASKED = (
-    ("Problem 3, part 1", "The network of three convolutions: its first-layer filters as one RGB picture", "plain"),
-    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain"),
-    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain"),
-    ("Problem 3, part 2", "The same with batch normalisation: losses compared, test accuracy, filters", "batchnorm"),
-    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep"),
+    (
+        "Problem 3, part 1",
+        "The network of three convolutions: its first-layer filters as one RGB picture",
+        "plain",
+        _FILTERS,
+    ),
+    ("Problem 3, part 1", "Training loss against epochs; test accuracy", "plain", _CURVES),
+    ("Problem 3, part 1", "Initialisation, hyper-parameters, architecture, discussed", "plain", ""),
+    (
+        "Problem 3, part 2",
+        "The same with batch normalisation: losses compared, test accuracy, filters",
+        "batchnorm",
+        _FILTERS,
+    ),
+    ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep", ""),
 )
 RATES = "rates.png"
 _RATES_CAPTION = (
@@ -121,6 +157,7 @@ def run(context: Context) -> Answer:
         headline([of_run for _, of_run in runs]),
         _filters_of(runs[0], first.network_name),
         _shortfalls(first),
+        [settings_listing(f"recipe of {of_run[0].network_name}", of_run[0].recipe) for _, of_run in runs],
     )
 
 
@@ -284,7 +321,7 @@ def _curves_caption(runs: _Runs) -> str:
     resized = any(result.recipe.progressive_resizing.share for result in shown)
     smoothed = any(result.recipe.label_smoothing for result in shown)
     parts = [
-        "Training loss and accuracy on the augmented training images as they were learned from, so before the epoch's "
+        f"{_CURVES} and accuracy on the augmented training images as they were learned from, so before the epoch's "
         "later steps (lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
         f"learning rate (logarithmic){', beside the networks before it' if len(runs) > 1 else ''}.",
         "Lines of one colour are seeds." if any(len(of_run) > 1 for _, of_run in runs) else "",
@@ -377,6 +414,6 @@ def _filters_caption(result: TrainingResult) -> str:
         "mirror images of the first"
     }.get(result.recipe.initialisation, "")
     return (
-        f"{result.network_name}: the {count} first-layer filters of {height} x {width}{how}; 16 in a row, each "
+        f"{result.network_name}: the {count} {_FILTERS} of {height} x {width}{how}; 16 in a row, each "
         "stretched by itself: less its smallest value, over its new largest."
     )

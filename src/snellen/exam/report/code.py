@@ -1,14 +1,17 @@
-"""The code appendix: single functions and classes, or whole modules, as they ran."""
+"""The code appendix: single functions and classes, or whole modules, as they ran, and settings."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from snellen.errors import SnellenError
 from snellen.exam.report.document import Listing
+from snellen.runs.serialise import to_plain
 
 
 def module_listing(module: str) -> Listing:
@@ -23,6 +26,8 @@ def module_listing(module: str) -> Listing:
 def method_listing(names: str) -> Listing:
     """Functions, methods and classes of one module, each with the first paragraph of its docstring.
 
+    Of what they use of the module the names are given that are not shown.
+
     Args:
         names: the module, a colon, and its members with commas between them, such as
             ``snellen.models.classifier:Classifier.logits, penultimate``.
@@ -34,7 +39,24 @@ def method_listing(names: str) -> Listing:
     source = _source(module)
     lines, tree = source.splitlines(), ast.parse(source)
     found = [_member(tree, member.strip(), module) for member in members.split(",")]
-    return Listing(module, "\n\n".join(_text(node, lines) for node in found))
+    texts = [_text(node, lines) for node in found]
+    hidden = _left_out(tree, found)
+    return Listing(module, "\n\n".join([*texts, *([f"# Left out: {', '.join(hidden)}."] if hidden else [])]))
+
+
+def settings_listing(name: str, settings: Any) -> Listing:
+    """Settings as TOML: a dataclass of values, lists and further dataclasses; what is None is left out."""
+    return Listing(name, _toml(to_plain(settings)), language="toml")
+
+
+def _toml(values: Mapping[str, Any], table: str = "") -> str:
+    """A table of TOML: its own values, then the tables in it."""
+    known = {key: value for key, value in values.items() if value is not None}
+    # Of values that TOML has, but for tables, JSON's spelling is TOML's.
+    own = [f"{key} = {json.dumps(value)}" for key, value in known.items() if not isinstance(value, Mapping)]
+    tables = [(key, value) for key, value in known.items() if isinstance(value, Mapping)]
+    inner = [_toml(value, f"{table}.{key}" if table else key) for key, value in tables]
+    return "\n\n".join(text for text in ["\n".join([*([f"[{table}]"] if table else []), *own]), *inner] if text)
 
 
 def _source(module: str) -> str:
@@ -58,6 +80,24 @@ def _member(tree: ast.Module, name: str, module: str) -> _Definition:
         body = found.body
     assert found is not None  # a name has at least one part
     return found
+
+
+def _left_out(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
+    """The functions, classes and methods of a module that the definitions shown use and that are not among these."""
+    nodes = [node for one in shown for node in ast.walk(one)]
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    of_self = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    }
+    seen = {node.name for node in nodes if isinstance(node, _Definition)}
+    own = [node for node in tree.body if isinstance(node, _Definition)]
+    methods = [
+        node for one in own if isinstance(one, ast.ClassDef) for node in one.body if isinstance(node, _Definition)
+    ]
+    named = [node.name for node in own if node.name in used] + [node.name for node in methods if node.name in of_self]
+    return [name for name in dict.fromkeys(named) if name not in seen]
 
 
 def _text(definition: _Definition, lines: Sequence[str]) -> str:

@@ -100,12 +100,63 @@ def with_paths(block: Block, path_of: Callable[[Path], Path]) -> Block:
     return block
 
 
+def with_texts(block: Block, text_of: Callable[[str], str]) -> Block:
+    """``block`` with ``text_of`` applied to each of its sentences: paragraphs, points, captions, cells of tables."""
+    match block:
+        case Paragraph():
+            return dataclasses.replace(block, text=text_of(block.text))
+        case Discussion():
+            return dataclasses.replace(block, paragraphs=tuple(map(text_of, block.paragraphs)))
+        case Points():
+            return dataclasses.replace(block, items=tuple(map(text_of, block.items)))
+        case Table():
+            caption = text_of(block.caption)
+            return dataclasses.replace(
+                block, caption=caption, rows=tuple(tuple(map(text_of, row)) for row in block.rows)
+            )
+        case Picture() | FigureRow():
+            return dataclasses.replace(block, caption=text_of(block.caption))
+        case Heading() | Failed():
+            return block
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A publication that a section rests on.
+
+    Attributes:
+        entry: authors, title, place, year.
+        used: regular expression of the words by which the section uses it, in any case; its number stands behind the
+            first of them.
+    """
+
+    entry: str
+    used: str
+
+
 @dataclass(frozen=True)
 class Fact:
     """One finding in short: its name, and its value with unit and interval."""
 
     name: str
     value: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Code of one module, or one file of settings, in the code appendix.
+
+    Attributes:
+        name: name of the module or the settings.
+        text: its source, or the part of it that is shown.
+        section: title of the section whose method it is.
+        language: what it is written in.
+    """
+
+    name: str
+    text: str
+    section: str = ""
+    language: Literal["python", "toml"] = "python"
 
 
 @dataclass(frozen=True)
@@ -120,6 +171,7 @@ class Answer:
         highlight: picture for the first page; None where there is none.
         shortfalls: where less was done than the assignment asks for: pairs of the heading that it is answered under, as
             in the part's ``asked``, and the reason.
+        listings: settings that it ran with, for the code appendix.
     """
 
     data: str
@@ -128,6 +180,7 @@ class Answer:
     headline: str = ""
     highlight: Picture | None = None
     shortfalls: Sequence[tuple[str, str]] = ()
+    listings: Sequence[Listing] = ()
 
     @property
     def in_short(self) -> str:
@@ -162,7 +215,9 @@ class Item:
         section: name of the section that answers it; empty where none does.
         heading: heading in that section under which the answer stands; empty for the section's beginning.
         data: data that it was answered on, or the reason why it was not.
-        answered: whether the assignment is answered in full there; what is not is shown in red.
+        answered: whether the assignment is answered there.
+        short: where that falls short of what was asked; empty where it does not.
+        block: number, from 0, of the section's block that is the answer; None where all of the heading's are.
     """
 
     problem: str
@@ -171,21 +226,8 @@ class Item:
     heading: str
     data: str
     answered: bool = True
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Code of one module in the code appendix.
-
-    Attributes:
-        name: name of the module.
-        text: its source, or the part of it that is shown.
-        section: title of the section whose method it is.
-    """
-
-    name: str
-    text: str
-    section: str = ""
+    short: str = ""
+    block: int | None = None
 
 
 @dataclass(frozen=True)

@@ -45,15 +45,15 @@ def _anchor(section: str, heading: str = "") -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{section} {heading}".lower()).strip("-")
 
 
-def _highlighted(source: str) -> str:
-    """Python source as HTML."""
+def _highlighted(source: str, language: str) -> str:
+    """Source as HTML."""
     from markupsafe import Markup
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
+    from pygments.lexers import get_lexer_by_name
 
     # What Pygments gives is escaped already.
-    return Markup(highlight(source, PythonLexer(), HtmlFormatter(style="default")))  # noqa: S704
+    return Markup(highlight(source, get_lexer_by_name(language), HtmlFormatter(style="default")))  # noqa: S704
 
 
 def _all_numbers(cells: list[str]) -> bool:

@@ -101,7 +101,9 @@ def _checklist(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
 
 
 def _answered(item: Item) -> str:
-    return item.data if item.answered else f"Not in full: {item.data}"
+    if not item.answered:
+        return f"Not answered: {item.data}"
+    return f"{item.data}; but {item.short}" if item.short else item.data
 
 
 def _section(section: Section, code: Code, folder: Path) -> Iterator[dict[str, Any]]:
