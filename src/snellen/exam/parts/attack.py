@@ -182,7 +182,7 @@ def run(context: Context) -> Answer:
             "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
             "stretched so that its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.6,
+            0.5,
         ),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
     ]
@@ -279,7 +279,7 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
                 "nothing changes; of a large photograph every few pixels, as they are), and the file that holds both "
                 "with its new most likely class."
             )
-        pictures.append(Picture(path, caption, 0.92))
+        pictures.append(Picture(path, caption, 0.8))
     return pictures
 
 
