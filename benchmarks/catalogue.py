@@ -735,7 +735,7 @@ BENCHMARKS = (
         "What batch normalisation changes: at equal settings, each network at its own best rate, the loss after one "
         "epoch against the rate; the first two stages on images held out of training.",
         f"benchmarks/normalisation.py {DATA}/cifar10",
-        300,
+        900,
         lambda result: (
             "3 seeds of one epoch at each rate, 2 of the search and the lengths, "
             f"{result['seeds']} of the runs; {result.get('images') or 'all'} training images"
