@@ -25,7 +25,7 @@ from snellen.runs.provenance import hardware, versions
 from snellen.runs.serialise import to_plain
 from snellen.training.files import seed_folder
 from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
-from trainings import decoded, device_of, held_out_data, row_of, side_by_side, trained
+from trainings import device_of, held_out_data, row_of, side_by_side, trained
 
 SHORT = {"epochs": 4, "network_options": {"widths": [48, 256, 256]}}
 RESULTS = Path(__file__).parent / "results" / "ablations.json"
@@ -39,7 +39,14 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
 
     muon, augmentation, options = base.optimiser, base.augmentation, base.network_options
     resizing, widths = base.progressive_resizing, base.network_options["widths"]
-    one = {"widths": [128, 512, 512] if options.get("members", 1) > 1 else widths}
+    if options.get("members", 1) > 1:
+        networks = {"one-network": other("one network in place of two", network_options={"widths": [128, 512, 512]})}
+    else:
+        narrower = {"widths": [48, 176, 176], "members": 2}
+        networks = {
+            "two": other("two networks of 48, 176 and 176 channels", network_options=narrower),
+            "whole": other("the recipe's own two networks", network_options=dict(read_recipe("deep").network_options)),
+        }
     return {
         "base": ("the recipe", base),
         "no-cutout": other("no square cut out", augmentation=dataclasses.replace(augmentation, cutout=0)),
@@ -60,7 +67,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         "resized-shorter": other(
             "reduced images in half of the epochs", progressive_resizing=dataclasses.replace(resizing, share=0.5)
         ),
-        "one-network": other("one network in place of two", network_options=one),
+        **networks,
         "batch-500": other("batches of 500 images", batch=500),
         "no-progressive-resizing": other(
             "images of 32 pixels from the first epoch on", progressive_resizing=ProgressiveResizing()
@@ -107,29 +114,32 @@ def main() -> None:
     for name in names:
         if name not in table:
             parser.error(f"no variant {name!r}; {did_you_mean(name, table) or ', '.join(table)}")
-    facts = {"dataset": asked.dataset, "base": to_plain(base), "hardware": hardware(device_of(asked.device))}
+    facts = {
+        "dataset": asked.dataset,
+        "base": to_plain(base),
+        "held_out_images": len(held_out_data(asked.dataset, base.size).test),
+        "hardware": hardware(device_of(asked.device)),
+    }
     earlier = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     alike = all(earlier.get(key) == value for key, value in facts.items())
     rows: dict[str, dict[str, Any]] = dict(earlier["rows"]) if alike else {}
     out = asked.out / ("short" if asked.short else "whole")
     items = [(name, table[name][1], seed) for seed in range(asked.seeds) for name in names]
     missing = [item for item in items if str(item[2]) not in rows.get(item[0], {}).get("seeds", {})]
-    decoded(asked.dataset, base.size)
     work = functools.partial(measured, dataset=asked.dataset, device=asked.device, out=out)
     for (name, recipe, seed), found in side_by_side(work, missing, asked.processes):
         row = rows.setdefault(name, {"what": table[name][0], "recipe": to_plain(recipe), "seeds": {}})
         row["seeds"][str(seed)] = found
         in_order = {name: rows[name] for name in table if name in rows}
         write_json(RESULTS, facts | {"rows": in_order, "versions": versions()})
-    print("| recipe | held-out accuracy | with TTA | difference | seconds |\n| --- | --- | --- | --- | --- |")
+    print("| recipe | held-out accuracy | difference | seconds |\n| --- | --- | --- | --- |")
     reference = statistics.mean(_accuracies(rows["base"]))
     for name in names:
         found = [one for one in rows[name]["seeds"].values() if "accuracy" in one]
         mean = statistics.mean(_accuracies(rows[name]))
-        with_tta = statistics.mean(one["accuracy_tta"]["share"] for one in found)
         seconds = statistics.mean(one["seconds"] for one in found)
         difference = "" if name == "base" else f"{(mean - reference) * 100:+.2f} points"
-        print(f"| {table[name][0]} | {mean:.2%} | {with_tta:.2%} | {difference} | {seconds:.1f} |")
+        print(f"| {table[name][0]} | {mean:.2%} | {difference} | {seconds:.1f} |")
 
 
 def _accuracies(row: dict[str, Any]) -> list[float]:

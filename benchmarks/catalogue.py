@@ -748,8 +748,8 @@ BENCHMARKS = (
         f"benchmarks/ablations.py {DATA}/cifar10 --short --seeds 1",
         36,
         lambda result: (
-            f"{counted(len(result['rows']['base']['seeds']), 'seed')} of {result['base']['epochs']} epochs, a tenth of "
-            "the training images"
+            f"{counted(len(result['rows']['base']['seeds']), 'seed')} of {result['base']['epochs']} epochs, "
+            f"{result['held_out_images']:,} images"
         ),
         _ablations,
     ),

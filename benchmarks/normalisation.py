@@ -220,7 +220,7 @@ def _labelled(axes: Axes, x: str, y: str) -> None:
 
 
 def main() -> None:
-    """Train stage by stage, write and draw after each training."""
+    """Train stage by stage; write after each training, draw after each stage."""
     parser = argparse.ArgumentParser()
     parser.add_argument("dataset")
     parser.add_argument("--epochs", type=int, help="of the runs; chosen by the stage before where not given")

@@ -136,11 +136,15 @@ def test_the_best_rate_and_the_shortest_length_that_loses_little(normalisation) 
 
 def test_the_variants_of_deep_change_one_choice_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    variants = runpy.run_path(str(ROOT / "benchmarks" / "ablations.py"), run_name="ablations")["variants"]
-    base = read_recipe("deep")
-    for name, (_, recipe) in variants(base).items():
-        changed = {path[0] for path, _, _ in differences(to_plain(base), to_plain(recipe))}
-        assert len(changed) == {"base": 0, "ordinary": 2, "adamw": 2}.get(name, 1), name
+    program = runpy.run_path(str(ROOT / "benchmarks" / "ablations.py"), run_name="ablations")
+    for base in (read_recipe("deep"), read_recipe("deep", **program["SHORT"])):
+        for name, (_, recipe) in program["variants"](base).items():
+            changed = {path[0] for path, _, _ in differences(to_plain(base), to_plain(recipe))}
+            assert len(changed) == {"base": 0, "ordinary": 2, "adamw": 2}.get(name, 1), name
+    # What was measured can be measured again.
+    measured = json.loads((RESULTS / "ablations.json").read_text(encoding="utf-8"))
+    assert measured["base"]["network_options"] == program["SHORT"]["network_options"]
+    assert measured["rows"].keys() <= program["variants"](read_recipe("deep", **program["SHORT"])).keys()
 
 
 def test_as_many_images_of_each_class(normalisation) -> None:

@@ -20,7 +20,7 @@ from snellen.training.filters import ORIENTED, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
 from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
-from snellen.training.results import TrainingResult, rate_at
+from snellen.training.results import TrainingResult, rate_at, smoothed_floor
 
 _ABOUT_NETWORKS = {
     "plain": (
@@ -524,14 +524,6 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
             f"({', '.join(sorted(floors))}), so the losses of such runs are not to be held against the others'."
         )
     return sentences + again
-
-
-def smoothed_floor(result: TrainingResult) -> float:
-    """The smallest training loss there can be, in nats: the entropy of one target, smoothed as the recipe says."""
-    classes, smoothing = len(result.data.labels), result.recipe.label_smoothing
-    others = smoothing / classes
-    shares = [1 - smoothing + others, *[others] * (classes - 1)]
-    return -sum(one * math.log(one) for one in shares if one)
 
 
 def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult) -> list[str]:

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from snellen.figures import new_figure, styled
-from snellen.training.discussion import smoothed_floor
 from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
-from snellen.training.results import TrainingResult
+from snellen.training.results import TrainingResult, smoothed_floor
 
 _MOST_CELLS_WITH_NUMBERS = 12
 _LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -158,3 +159,11 @@ class TrainingComparison(Result):
 def rate_at(share: float, count: int) -> Rate:
     """The rate of ``count`` trials that is nearest to ``share``."""
     return Rate.of_count(round(share * count), count)
+
+
+def smoothed_floor(result: TrainingResult) -> float:
+    """The smallest training loss there can be, in nats: the entropy of one target, smoothed as the recipe says."""
+    classes, smoothing = len(result.data.labels), result.recipe.label_smoothing
+    others = smoothing / classes
+    shares = [1 - smoothing + others, *[others] * (classes - 1)]
+    return -sum(one * math.log(one) for one in shares if one)
