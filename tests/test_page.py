@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from browser import SLOW, Visitor, chromium, find_chromium, serving, visit
 from snellen.data.photographs import bundled_photographs
+from snellen.exam.config import read_exam_config
 from test_images import bomb
 from test_web import COFFEE, MODEL, write_probe
 
@@ -77,8 +78,11 @@ def test_the_reports_own_table_of_contents_leads_into_the_report(visitor: Visito
     visitor.look_at("Report")
     for part in ("How it sees", "Fooling it", "A turn of the head"):
         visitor.page.get_by_label(part, exact=True).uncheck()
+    visitor.page.get_by_label("Title", exact=True).fill("All \N{EYES} on it")
     visitor.press("report")
     assert visitor.wait_for_answer("report").startswith("The report is ready.")
+    configuration = visitor.download("report", "exam.toml", tmp_path / "exam.toml")
+    assert read_exam_config(configuration).title == "All \N{EYES} on it"
     report = visitor.page.frame_locator("iframe.document")
     for link in ("Provenance", "What it sees"):
         report.get_by_role("link", name=link).first.click()

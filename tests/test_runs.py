@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from snellen.errors import InputError, SnellenError
@@ -23,7 +24,7 @@ from snellen.figures import new_figure, styled
 from snellen.runs import files
 from snellen.runs.files import Run, atomic_path, write_bytes, write_figure, write_json, write_text
 from snellen.runs.provenance import Provenance, cores, fingerprint, hardware
-from snellen.runs.serialise import NOT_SERIALISED, from_plain, to_json, to_plain
+from snellen.runs.serialise import NOT_SERIALISED, from_plain, to_json, to_plain, to_toml
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
@@ -269,6 +270,20 @@ TREES = st.builds(
 @given(TREES)
 def test_what_was_written_is_read_back(tree: Tree) -> None:
     assert from_plain(Tree, json.loads(to_json(tree)), "t.json") == tree
+
+
+TOML_VALUES = st.text() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+TOML_TABLES = st.recursive(
+    st.dictionaries(st.text(max_size=5), TOML_VALUES | st.booleans() | st.lists(TOML_VALUES, max_size=3), max_size=3),
+    lambda tables: st.dictionaries(st.text(max_size=5), tables | TOML_VALUES, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(TOML_TABLES)
+@example({"title": "eyes \N{EYES}", "deleted": "\x7f", "": {"a.b": {}}})
+def test_toml_is_what_a_reader_of_toml_reads(table: dict[str, object]) -> None:
+    assert tomllib.loads(to_toml({**table, "none": None})) == {k: v for k, v in table.items() if k != "none"}
 
 
 def test_what_is_not_to_be_written_is_not() -> None:

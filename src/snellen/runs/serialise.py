@@ -1,4 +1,4 @@
-"""Results as JSON, and back again: each value checked against its field's type."""
+"""Results as JSON and TOML, and back again: each value checked against its field's type."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import math
+import re
 import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,9 @@ T = TypeVar("T")
 NOT_SERIALISED: Mapping[str, bool] = {"serialise": False}
 """As a dataclass field's metadata: the field is not written, such as the photograph that a result draws itself over."""
 
+_BARE = re.compile("[A-Za-z0-9_-]+")
+"""A key that TOML takes without quotes."""
+
 _ACCEPTED = {
     int: "a whole number",
     float: "a number",
@@ -30,6 +34,29 @@ _ACCEPTED = {
 def to_json(value: Any) -> str:
     """``value`` as indented JSON text; see :func:`to_plain`."""
     return json.dumps(to_plain(value), indent=2, allow_nan=False) + "\n"
+
+
+def to_toml(value: Any) -> str:
+    """``value``, a dataclass or a mapping of values, lists and further mappings, as TOML; what is None is left out."""
+    return _table(to_plain(value), "") + "\n"
+
+
+def _table(values: Mapping[str, Any], name: str) -> str:
+    """A table of TOML: its own values, then the tables in it."""
+    known = {_key(key): value for key, value in values.items() if value is not None}
+    own = [f"{key} = {_toml_value(value)}" for key, value in known.items() if not isinstance(value, Mapping)]
+    tables = [(key, value) for key, value in known.items() if isinstance(value, Mapping)]
+    inner = [_table(value, f"{name}.{key}" if name else key) for key, value in tables]
+    return "\n\n".join(text for text in ["\n".join([*([f"[{name}]"] if name else []), *own]), *inner] if text)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else _toml_value(name)
+
+
+def _toml_value(value: Any) -> str:
+    # JSON's spelling is TOML's, but that TOML knows no pairs of surrogates and wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def to_plain(value: Any) -> Any:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from snellen.errors import SnellenError
 from snellen.exam.report.document import Listing
-from snellen.runs.serialise import to_plain
+from snellen.runs.serialise import to_toml
 
 
 def module_listing(module: str) -> Listing:
@@ -46,17 +45,7 @@ def method_listing(names: str) -> Listing:
 
 def settings_listing(name: str, settings: Any) -> Listing:
     """Settings as TOML: a dataclass of values, lists and further dataclasses; what is None is left out."""
-    return Listing(name, _toml(to_plain(settings)), language="toml")
-
-
-def _toml(values: Mapping[str, Any], table: str = "") -> str:
-    """A table of TOML: its own values, then the tables in it."""
-    known = {key: value for key, value in values.items() if value is not None}
-    # Of values that TOML has, but for tables, JSON's spelling is TOML's.
-    own = [f"{key} = {json.dumps(value)}" for key, value in known.items() if not isinstance(value, Mapping)]
-    tables = [(key, value) for key, value in known.items() if isinstance(value, Mapping)]
-    inner = [_toml(value, f"{table}.{key}" if table else key) for key, value in tables]
-    return "\n\n".join(text for text in ["\n".join([*([f"[{table}]"] if table else []), *own]), *inner] if text)
+    return Listing(name, to_toml(settings).rstrip(), language="toml")
 
 
 def _source(module: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import json
 import multiprocessing
 import os
 import shlex
@@ -20,6 +19,7 @@ from snellen.exam.run import ExamResult, run_exam
 from snellen.runs.files import write_bytes, write_text
 from snellen.runs.process import end_with_parent, quiet_libraries
 from snellen.runs.progress import Progress
+from snellen.runs.serialise import to_toml
 from snellen.web.content import Document, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Choices, Field, TextLine
 from snellen.web.state import AppState
@@ -79,7 +79,7 @@ def _work(asked: Asked) -> Work:
         photographs=tuple(_reduced(asked)),
         parts=asked.settings["parts"],
     )
-    write_text(asked.folder / _CONFIG, _toml(asked))
+    write_text(asked.folder / _CONFIG, _configuration(asked))
     command = f"snellen exam {_CONFIG} --out exam"
     with _exam(config, asked.folder / "exam", command) as receiver:
         while True:
@@ -122,11 +122,11 @@ def _reduced(asked: Asked) -> Iterator[str]:
         yield glob.escape(str(name))
 
 
-def _toml(asked: Asked) -> str:
-    """The exam's configuration, for the photographs as the visitor has them. TOML's texts are JSON's."""
+def _configuration(asked: Asked) -> str:
+    """The exam's configuration, for the photographs as the visitor has them."""
     settings = {"model": asked.model, "photographs": [one.name for one in asked.photographs]}
     settings |= {name: asked.settings[name] for name in ("title", "author", "parts")}
-    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+    return to_toml(settings)
 
 
 def _received(receiver: Connection) -> str | ExamResult | SnellenError:
