@@ -73,6 +73,15 @@ def test_an_engine_gives_what_autograd_does(name, toy, openvino) -> None:
         assert torch.allclose(answer.gradient[0], gradient, atol=1e-4 * gradient.abs().max().item())
 
 
+def test_what_else_is_attacked_does_not_change_a_bit(lite0) -> None:
+    engine = FusedGradients(lite0, "float32")
+    generator = torch.Generator().manual_seed(0)
+    asked = [Query(torch.rand(1, 3, 224, 224, generator=generator), *QUERIES[0]) for _ in range(3)]
+    alone = [next(engine.run([query])) for query in asked]
+    together = list(engine.run(asked))
+    assert all(torch.equal(one.gradient, other.gradient) for one, other in zip(alone, together, strict=True))
+
+
 def test_few_queries_are_held(openvino) -> None:
     held = 0
 

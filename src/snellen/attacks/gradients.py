@@ -43,6 +43,7 @@ _SHORT, _LONG, _ROBUST, _BOUNDS = 8, 100, 80, 6
 """Gradients of an attack that ends early, of one that seldom does, steps of a robust one, and bounds that a search for
 the smallest tries."""
 _BATCH = 16
+"""Photographs that a device other than a CPU takes at once."""
 _LARGEST_ERROR, _SMALLEST_COSINE = 1e-3, 0.999
 """Of a logit, and between two gradients: an engine that is further off is refused."""
 _CLOSE = 10 * _LARGEST_ERROR
@@ -133,18 +134,23 @@ def choose_gradients(
 
 
 class FusedGradients:
-    """PyTorch's fused copy of the network, in batches; see :mod:`snellen.attacks.fused`."""
+    """PyTorch's fused copy of the network; see :mod:`snellen.attacks.fused`.
+
+    A CPU takes one photograph at a time: in a batch its gradient differs in the last bits, so that what else is
+    attacked, or was before a kill, would show in the file.
+    """
 
     def __init__(self, classifier: Classifier, precision: Precision) -> None:
         self.name = f"torch {precision}"
         self.exact = precision == "float32"
         self.fused = fused_classifier(classifier, precision)
         self._classifier = classifier
+        self._batch = 1 if classifier.device.type == "cpu" else _BATCH
 
     def run(self, queries: Iterable[Query]) -> Iterator[Answer]:
         """See :meth:`GradientEngine.run`."""
         remaining = iter(queries)
-        while batch := list(islice(remaining, _BATCH)):
+        while batch := list(islice(remaining, self._batch)):
             inputs = torch.cat([query.inputs for query in batch]).requires_grad_()
             with torch.enable_grad():
                 logits = self.fused.logits_from_inputs(inputs)
