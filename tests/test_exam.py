@@ -483,7 +483,7 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
-    assert "The sentences of this report were written by Snellen: numbers and verdicts are computed" in plain
+    assert "The sentences of this report are Snellen's: numbers and verdicts are computed" in plain
     assert "before computed h computed too" in plain
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
@@ -926,7 +926,8 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     (of_picture,) = [number for number, text in enumerate(pages, 1) if "Figure 1: A picture that floats." in text]
     assert page < of_table < of_picture
     assert "y x" in pages[of_picture - 2]  # what comes after the picture begins on the page before it
-    listed = f"1 a {page} d 2 a {of_table} d; but e 3 a {of_picture} d 4 a \N{EN DASH} Not answered: d"
+    to = "\N{EN DASH}"
+    listed = f"1 a {page}{to}{len(pages)} d 2 a {page}{to}{of_table} d; but e 3 a {page}{to}{of_picture} d 4 a {to} Not"
     assert any(listed in text for text in pages[:page])
 
 

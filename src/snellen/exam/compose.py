@@ -284,8 +284,8 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     own = [one.part.title for one in finished if one.name in config.discussion]
     if not own:
         return (
-            "The sentences of this report were written by Snellen: numbers and verdicts are computed from this run, "
-            "explanations are fixed text. None was written by hand for this occasion."
+            "The sentences of this report are Snellen's: numbers and verdicts are computed from this run, explanations "
+            "are fixed text. The configuration's [discussion] puts a person's own words in their place."
         )
     return (
         f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; the other sentences by "

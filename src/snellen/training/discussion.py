@@ -18,7 +18,7 @@ from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 from snellen.training.filters import ORIENTED, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
-from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
+from snellen.training.normalisation import COURSES, FIRST_EPOCH, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
 from snellen.training.results import TrainingResult, rate_at, smoothed_floor
 
@@ -150,7 +150,7 @@ def _decay(recipe: Recipe, images: int) -> str:
         return ""
     steps = recipe.epochs * -(-images // recipe.batch)
     left = math.exp(-steps * recipe.optimiser.learning_rate / 2 * decay)
-    return f"Over all steps the weight decay takes {share(1 - left)} of a weight that no gradient holds."
+    return f"Over all steps the weight decay alone would shrink a weight by {share(1 - left)}."
 
 
 def _rate(recipe: Recipe) -> str:
@@ -164,7 +164,7 @@ def _rate(recipe: Recipe) -> str:
     chance = (
         ""
         if best == rate or apart(*map(_held_out, (tried[best], tried[rate])))
-        else (f"; that {best:g} is better than {rate:g} may be chance")
+        else f"; {rate:g} was kept, since that {best:g} is better may be chance"
     )
     return (
         f"The peak of the rate is {chosen} of {word(len(tried))} that were tried on the published images, "
@@ -173,10 +173,12 @@ def _rate(recipe: Recipe) -> str:
 
 
 def discuss_network(result: TrainingResult) -> str:
-    """What the shape of ``plain`` or ``batchnorm`` means for its parameters and its view.
+    """What the shape of ``plain`` or ``batchnorm`` means for its parameters and its view; of ``deep`` why it has its.
 
     Empty of other networks, and of images smaller than a filter.
     """
+    if result.recipe.network == "deep":
+        return _DESIGN_OF_DEEP
     if result.recipe.network not in _OF_THREE_CONVOLUTIONS:
         return ""
     network = create(result.recipe.network, len(result.data.labels))
@@ -201,10 +203,19 @@ def discuss_network(result: TrainingResult) -> str:
         f"the first's filters weighs {side**2} of {pixels**2:,} pixels at once, room for a shape where an edge would "
         f"need less; at the corner of the image {share(1 - corner)} of it lies on the padding. The average over the "
         f"map leaves the linear layer {last.out_channels * len(result.data.labels):,} weights, where the map "
-        f"itself would need {flat:,}; in return the network knows that a shape is there and not where."
+        f"itself would need {flat:,}; the price is that the network knows that a shape is there and not where."
     )
 
 
+_DESIGN_OF_DEEP = (
+    "The design follows Jordan's airbench networks. The 2 x 2 filters of the first layer need not learn: they "
+    "decorrelate the patches of the training images, so the next layers begin with sums and differences of pixels that "
+    "are all of one size. Two 3 x 3 filters behind each other see 5 x 5 pixels with 18 weights a channel in place of "
+    "25, and with a nonlinearity between; three poolings let the last of them see most of the image. The maximum over "
+    "the map asks whether a shape is there at all, where an average would dilute it. A normalisation without a scale "
+    "leaves the size of each channel to the filters that read it. The mirror image of a frog is a frog, so half of the "
+    "filters are given away for the certainty that both get one answer."
+)
 _OF_THREE_CONVOLUTIONS = ("plain", "batchnorm")
 
 
@@ -314,16 +325,18 @@ def _what_limits(result: TrainingResult) -> str:
         return "After so few epochs nothing can be said of what limits it."
     if gap > _GAP and learned > tested.high:
         error, on_training = (round(100 * (1 - accuracy), 1) for accuracy in (tested.share, learned))
+        alone = ", where each network answers for itself" if _members(result.recipe) > 1 else ""
         return (
             f"Of its {error:.1f} points of error {on_training:.1f} are made on the augmented training images of the "
-            f"last epoch too; {error - on_training:.1f} at least are generalisation, as augmented images are harder."
+            f"last epoch too{alone}; {error - on_training:.1f} at least are generalisation, as augmented images are "
+            "harder."
         )
     both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
     falling = (losses[-2] - losses[-1]) / losses[-2]
     if falling > _STILL_FALLING:
         return (
-            f"In the last epoch the loss still fell by {share(falling)}, and the network was right on {both}. So it "
-            "does not memorise; whether time or the network's size holds it back, one run cannot tell."
+            f"In the last epoch the loss still fell by {share(falling)}, and the network was right on {both}. So "
+            "memorising is not what holds it back; whether time or the network's size does, one run cannot tell."
         )
     return (
         f"It is right on {both}, and the loss had all but stopped falling: this network, at these settings, is held "
@@ -439,8 +452,9 @@ def _colours(structure: FilterStructure) -> list[str]:
         return []
     low, high = found.confidence_interval()
     return [
-        f"The more colourful a filter, the coarser it is (r = {found.statistic:.2f}, 95% interval {low:.2f} to "
-        f"{high:.2f}, between its share of colour and its spatial frequency; n = {len(colour)} filters).",
+        f"The more colourful filters tend to be the coarser ones (r = {found.statistic:.2f} between the share of "
+        "colour and the spatial frequency, 95% confidence interval by Fisher's transformation "
+        f"{low:.2f} to {high:.2f}, n = {len(colour)} filters).",
         "Fine detail is read in black and white, as it is in photographs, where colour changes slowly and brightness "
         "quickly; a JPEG that halves the chroma does the same to any picture.",
     ]
@@ -472,7 +486,9 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
         return "By these measures the filters cannot be told from those without batch normalisation."
     found = f"Beside the filters without batch normalisation {listed(parts)}."
     rises = structure.smoothness.mean() - other.smoothness.mean()
-    if not alike or not _tell_apart(structure.smoothness, other.smoothness):
+    if not alike:
+        return f"{found} The two trainings differ in more than the normalisation, so the difference may be theirs."
+    if not _tell_apart(structure.smoothness, other.smoothness):
         return found
     return (
         f"{found} Both began as noise of one kind and saw the same images as often: in as many steps normalisation has "
@@ -570,39 +586,70 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             " That it ends alike may be because there is little to repair: through three convolutions that start from "
             "He initialisation the signal keeps its size without normalisation too, and the rate rises slowly."
         )
-    measured_apart = at_each_rate(plain_run.recipe, normalised.recipe)
-    return [f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}", *measured_apart]
+    shown = f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}"
+    apart_from_it = at_each_rate(plain_run.recipe, normalised.recipe)
+    return [*apart_from_it, f"As to the two runs shown: {shown[0].lower()}{shown[1:]}" if apart_from_it else shown]
 
 
 def at_each_rate(*recipes: Recipe) -> list[str]:
     """What ``plain`` and ``batchnorm`` reach at each of the rates that were tried; none of other recipes."""
     if [recipe.network for recipe in recipes] != ["plain", "batchnorm"] or not all(map(_searched, recipes)):
         return []
+    return [_at_one_rate(recipes[0].optimiser.learning_rate), _at_the_best_rates(), _at_high_rates()]
+
+
+def _at_one_rate(rate: float) -> str:
+    """Losses and accuracy of both networks where every setting is alike."""
+    without, with_it = COURSES["plain", rate], COURSES["batchnorm", rate]
+    first, last = ([statistics.mean(course[place] for course in of) for of in (with_it, without)] for place in (0, -1))
+    epochs = len(with_it[0])
+    by_epoch = (zip(*courses, strict=True) for courses in (with_it, without))
+    ahead = [max(ours) < min(theirs) for ours, theirs in zip(*by_epoch, strict=True)]
+    leads = ahead.index(False) if False in ahead else epochs
+    ends = "ends lower" if last[0] < last[1] else "ends higher"
+    accuracies = [SEARCHED[name][rate] for name in ("batchnorm", "plain")]
+    return (
+        f"Where every setting is alike, the rate ({rate:g}) too, measured apart on the published images "
+        f"({word(len(with_it))} seeds), the loss with batch normalisation is {first[0]:.2f} in the first epoch against "
+        f"{first[1]:.2f} without it, stays lower for {counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against "
+        f"{last[1]:.2f}. Of {HELD_OUT_IMAGES:,} images held out it gets {accuracies[0]:.1%} right against "
+        f"{accuracies[1]:.1%}, {_chance_or_not(*accuracies)}."
+    )
+
+
+def _at_the_best_rates() -> str:
+    best = {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
+    reached = [SEARCHED[name][rate] for name, rate in best.items()]
+    losses = [statistics.mean(course[-1] for course in COURSES[one]) for one in best.items()]
+    highest = ", the highest that was tried" if best["batchnorm"] == max(SEARCHED["batchnorm"]) else ""
+    return (
+        f"Each at the best of {word(len(SEARCHED['plain']))} rates ({best['batchnorm']:g} with it{highest}, "
+        f"{best['plain']:g} without), it ends at {losses[0]:.2f} against {losses[1]:.2f}, and {reached[0]:.1%} against "
+        f"{reached[1]:.1%} of the images held out, {_chance_or_not(*reached)}."
+    )
+
+
+def _at_high_rates() -> str:
+    """Where the two networks differ most."""
+    highest = max(SEARCHED["plain"])
+    reached, lower = (SEARCHED[name][highest] for name in ("batchnorm", "plain"))
     without, with_it = FIRST_EPOCH["plain"], FIRST_EPOCH["batchnorm"]
-    gaps = {rate: without[rate] - with_it[rate] for rate in without}
-    widest, usual = max(gaps, key=gaps.__getitem__), recipes[0].optimiser.learning_rate
     guessing = math.log(_CLASSES_OF_CIFAR10)
     lost = [rate for rate in without if without[rate] >= guessing]
-    lowest = min(with_it, key=with_it.__getitem__)
-    accuracies = {name: SEARCHED[name][usual] for name in ("batchnorm", "plain")}
-    best = {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
-    reached = {name: SEARCHED[name][rate] for name, rate in best.items()}
-    equal, own = (
-        "which may be chance" if not apart(*map(_held_out, pair.values())) else "their 95% intervals lie apart"
-        for pair in (accuracies, reached)
+    return (
+        f"What it buys is the choice of rate: at {highest:g} the network with it reaches {reached:.1%} and the one "
+        f"without {lower:.1%}, and in trainings of a single epoch (three seeds) the one without does no better than "
+        f"guessing ({guessing:.2f}) from {min(lost):g} on, where with it the loss is {with_it[min(lost)]:.2f}, and "
+        f"still {with_it[max(lost)]:.2f} at {max(lost):g}."
     )
-    return [
-        "Where normalisation changes most was measured apart, on the published images, with every setting alike but "
-        f"the peak rate: over one epoch (three seeds) the loss averages {without[lowest]:.2f} without it and "
-        f"{with_it[lowest]:.2f} with it at {lowest:g}, but {without[widest]:.2f} and {with_it[widest]:.2f} at "
-        f"{widest:g}. From {min(lost):g} on the network without it does no better than guessing ({guessing:.2f}); with "
-        f"it the loss is still {with_it[max(lost)]:.2f} at {max(lost):g}.",
-        f"After 10 epochs (two seeds, {HELD_OUT_IMAGES:,} images held out, which are good for "
-        f"± {100 * (_held_out(accuracies['plain']).high - accuracies['plain']):.1f} points) batchnorm reaches "
-        f"{accuracies['batchnorm']:.1%} and plain {accuracies['plain']:.1%} with all settings alike (rate {usual:g}), "
-        f"{equal}; each at the best of {word(len(SEARCHED['plain']))} rates, {reached['batchnorm']:.1%} "
-        f"({best['batchnorm']:g}, the highest that was tried) and {reached['plain']:.1%} ({best['plain']:g}), {own}.",
-    ]
+
+
+def _chance_or_not(one: float, other: float) -> str:
+    """Whether two shares of the images held out differ by more than chance."""
+    margin = 100 * (_held_out(other).high - other)
+    if apart(_held_out(one), _held_out(other)):
+        return "whose 95% intervals lie apart"
+    return f"which may be chance (± {margin:.1f} points each)"
 
 
 def _searched(recipe: Recipe) -> bool:
@@ -732,16 +779,18 @@ def discuss_ablations() -> str:
     better = [f"{undone} ({-100 * cost:.1f} points)" for cost, undone in reversed(worth) if cost < -noise]
     two = "better than" if noise < TWO_NARROW - BASE else "no better than"
     return (
-        f"Which choice bought what was measured on {HELD_OUT_IMAGES:,} images held out of training, with one narrower "
-        f"network, 4 epochs and one seed ({BASE:.1%}); the recipe's two networks reach {WHOLE:.1%} in as many epochs. "
+        f"Which choice bought what was measured on {HELD_OUT_IMAGES:,} images held out of training (of a copy of "
+        "CIFAR-10 in JPEG), with one narrower network of 48, 256 and 256 filters, 4 epochs and one seed "
+        f"({BASE:.1%}); the recipe's two networks reach {WHOLE:.1%} in as many epochs. "
         f"With one choice undone: {'; '.join(bought)}. In so short a run undoing some gains: {listed(better)}; what "
         "protects from memorising, or saves time, need not pay by itself. The other "
         f"{word(len(worth) - len(bought) - len(better))} choices make a difference below {100 * noise:.1f} points, "
         f"which may be chance (two shares of {HELD_OUT_IMAGES:,} images lie further apart in 5% of cases); among "
         f"{word(len(worth))} comparisons one beyond it may be, too. Two narrower networks of together as many "
         f"parameters reach {TWO_NARROW:.1%}: they are {two} the one. After 12 to 16 epochs it is otherwise: four "
-        f"single networks of this kind are right on {ALONE[0]:.1%} to {ALONE[1]:.1%} of the same images, the mean of "
-        f"any two on {TOGETHER[0]:.1%} to {TOGETHER[1]:.1%}, so a point or so of deep's lead is the second network's."
+        f"single networks of this kind are right on {ALONE[0]:.1%} to {ALONE[1]:.1%} of the same held-out images, the "
+        f"mean of any two on {TOGETHER[0]:.1%} to {TOGETHER[1]:.1%}, so a point or so of deep's lead is the second "
+        "network's."
     )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter, PercentFormatter
 
 from snellen.figures import new_figure, styled
-from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
+from snellen.training.normalisation import COURSES, FIRST_EPOCH, SEARCHED
 from snellen.training.results import TrainingResult, smoothed_floor
 
 _MOST_CELLS_WITH_NUMBERS = 12
@@ -49,24 +49,41 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
 
 
 def draw_rates() -> Figure:
-    """What ``plain`` and ``batchnorm`` reach at each peak learning rate: :mod:`snellen.training.normalisation`."""
+    """What ``plain`` and ``batchnorm`` reach at each peak learning rate: :mod:`snellen.training.normalisation`.
+
+    Beside it the training loss against epochs, at one rate and at each network's best; lines of one kind are seeds.
+    """
     with styled():
-        figure = new_figure(6.3, 2.3)
-        loss, accuracy = figure.subplots(1, 2)
-        for name in FIRST_EPOCH:
-            for panel, measured in ((loss, FIRST_EPOCH[name]), (accuracy, SEARCHED[name])):
-                panel.plot(list(measured), list(measured.values()), "o-", ms=3, label=name)
-        titles = ("training loss, first epoch (nats)", "held-out accuracy, 10 epochs")
-        for panel, title, ticks in zip((loss, accuracy), titles, ((1, 3), (1, 2, 5)), strict=True):
-            panel.set_title(title)
-            panel.set_xlabel("peak learning rate")
+        figure = new_figure(6.3, 4.0)
+        mosaic = figure.subplot_mosaic([["course", "loss"], ["course", "accuracy"]], width_ratios=(1.25, 1))
+        course, loss, accuracy = (mosaic[name] for name in ("course", "loss", "accuracy"))
+        colours = {name: f"C{number}" for number, name in enumerate(FIRST_EPOCH)}
+        for name, rate in COURSES:
+            _draw_courses(course, name, rate, colours[name])
+        course.set_title("training loss (nats)")
+        course.set_xlabel("epoch")
+        course.legend()
+        for panel, measured in ((loss, FIRST_EPOCH), (accuracy, SEARCHED)):
+            for name, of_rate in measured.items():
+                panel.plot(list(of_rate), list(of_rate.values()), "o-", ms=3, color=colours[name])
             panel.set_xscale("log")
-            panel.xaxis.set_major_locator(LogLocator(subs=ticks))
+            panel.xaxis.set_major_locator(LogLocator(subs=(1,) if panel is loss else (1, 2, 5)))
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             panel.xaxis.set_minor_formatter(NullFormatter())
+        loss.set_title("loss of a single epoch")
+        accuracy.set_title("held-out accuracy, 10 epochs")
+        accuracy.set_xlabel("peak learning rate")
+        accuracy.yaxis.set_major_locator(MultipleLocator(0.05))
         accuracy.yaxis.set_major_formatter(PercentFormatter(1, 0))
-        figure.legend(*loss.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
+
+
+def _draw_courses(axes: Any, name: str, rate: float, colour: str) -> None:
+    """The losses of each seed of one network at one rate; dashed where the network has another course at another."""
+    dashed = rate != min(one for other, one in COURSES if other == name)
+    for number, losses in enumerate(COURSES[name, rate]):
+        label = f"{name}, rate {rate:g}" if number == 0 else None
+        axes.plot(range(1, len(losses) + 1), losses, "--" if dashed else "-", color=colour, linewidth=1, label=label)
 
 
 def _labels(results: Sequence[TrainingResult]) -> list[str]:

@@ -72,7 +72,7 @@ REFERENCES = (
     ),
     Reference(
         "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
-        r"each with its negative",
+        r"each with its negative|airbench",
     ),
     Reference(
         "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
@@ -104,9 +104,10 @@ ASKED = (
 )
 RATES = "rates.png"
 _RATES_CAPTION = (
-    "The assignment's network without and with batch normalisation at each peak learning rate, on the published images "
-    "of CIFAR-10: left the training loss over a training of one epoch (mean of three seeds), right the accuracy on "
-    "5,000 images held out of training after 10 epochs (mean of two). The axes of the rate are logarithmic."
+    "The assignment's network without and with batch normalisation, every setting but the named rate alike, on the "
+    "published images of CIFAR-10, of which 5,000 were held out of training. Left: training loss against epochs, a "
+    "line for each of two seeds. Right, against the peak learning rate (logarithmic): the loss of trainings of a "
+    "single epoch (mean of three seeds), and the accuracy on the images held out after 10 epochs (mean of two)."
 )
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
