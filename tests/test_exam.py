@@ -525,8 +525,14 @@ def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -
     listing = settings_listing("deep", recipe)
     assert (listing.name, listing.language) == ("deep", "toml")
     assert from_plain(Recipe, tomllib.loads(listing.text), "deep") == recipe
-    last = method_listing("snellen.transfer.linear:middle_of_plateau, LinearProbe.predict").text.splitlines()[-1]
-    assert last == "# Left out: _standard_error, _plateau, decision_function."
+    text = method_listing("snellen.transfer.linear:middle_of_plateau, LinearProbe.predict").text
+    assert "# Left out: _standard_error, _plateau, decision_function." in text
+    assert "\n\nclass LinearProbe:\n    ...\n\n    def predict(self" in text
+    assert text.count("class LinearProbe:") == 1
+    networks = method_listing("snellen.models.networks:deep, _deep_member").text
+    assert networks.splitlines()[-1] == (
+        "# From snellen.models.flip_equivariant: FlipEquivariantBatchNorm2d, FlipEquivariantConv2d, PairedMaxPool2d."
+    )
     assert "# Left out" not in method_listing("snellen.models.predictions:softmax").text
 
 
@@ -544,9 +550,10 @@ def test_no_line_of_code_leaves_its_column(tmp_path: Path) -> None:
     assert max(right for _, _, right, _ in boxes) < 2 * middle - margin + 0.5
 
 
-def test_a_method_is_shown_without_its_class_and_with_its_first_paragraph() -> None:
+def test_a_method_is_shown_below_its_class_s_name_and_with_its_first_paragraph() -> None:
     listing = method_listing("snellen.attacks.search:Ball.project, probability")
-    assert listing.text.startswith('def project(self, point: Tensor) -> Tensor:\n    """The point of the ball')
+    begins = 'class Ball:\n    ...\n\n    def project(self, point: Tensor) -> Tensor:\n        """The point of the ball'
+    assert listing.text.startswith(begins)
     assert "\n\ndef probability(" in listing.text
     long = method_listing("snellen.models.predictions:top_predictions").text
     assert 'all K where k is larger."""\n' in long
@@ -897,6 +904,13 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
     answered_in_full = {item.problem for item in items if item.answered}
     assert answered_in_full == {"Instructions", "Problem 1, part 2", "Problem 3, part 1"}
+    context = context_of(tmp_path, classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3))
+    sections = compose(ExamConfig(), context, finished, PARTS).sections
+    headings = [block for section in sections for block in section.blocks if isinstance(block, Heading)]
+    assert {(block.text, block.assignment) for block in headings} == {
+        ("What the maps show", "Problem 1, part 2"),
+        ("plain", "Problem 3, part 1"),
+    }
     without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
     assert (without.asked, without.section, without.answered) == ("The code", "", False)
     long = [Paragraph("x " * 3000)] * 2

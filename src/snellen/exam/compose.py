@@ -113,13 +113,15 @@ def compose(
         highlights=_highlights(finished),
         findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
         sections=[
-            Section(one.name, one.part.title, one.part.assignment if config.checklist else "", _blocks(one, config))
+            Section(one.name, one.part.title, one.part.assignment, _assigned(one.part, _blocks(one, config)))
+            if config.checklist
+            else Section(one.name, one.part.title, "", _blocks(one, config))
             for one in finished
         ],
         references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
-        provenance=[*provenance_facts(context.provenance), *_times(finished)],
+        provenance=[*provenance_facts(context.provenance), *_times(finished, config)],
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
@@ -210,10 +212,11 @@ def last_made(answers: Sequence[CachedAnswer]) -> str:
     )
 
 
-def _times(finished: Sequence[FinishedPart]) -> list[Fact]:
+def _times(finished: Sequence[FinishedPart], config: ExamConfig) -> list[Fact]:
     """When each part was taken, and how long it took."""
+    before = {"training": ", from trainings that had been finished before"} if config.training_runs else {}
     return [
-        Fact(one.part.title, f"taken {one.cached.made}, in {one.cached.seconds:g} seconds")
+        Fact(one.part.title, f"taken {one.cached.made}, in {one.cached.seconds:g} seconds{before.get(one.name, '')}")
         for one in finished
         if one.failure is None
     ]
@@ -265,6 +268,15 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
     first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
     others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
     return [*blocks[:first], *(Paragraph(text) for text in own), *others]
+
+
+def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
+    """The blocks, each heading with the item of the assignment that is answered below it."""
+    problems = {heading: problem for problem, _, heading, _ in part.asked if heading}
+    return [
+        replace(block, assignment=problems.get(block.text, "")) if isinstance(block, Heading) else block
+        for block in blocks
+    ]
 
 
 def own_words(file: Path) -> list[str]:

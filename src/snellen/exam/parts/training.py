@@ -139,13 +139,14 @@ def run(context: Context) -> Answer:
     results = [result for _, of_run in runs for result in of_run]
     write_json(context.folder / "result.json", {"results": results})
     first = results[0]
+    deviation = ", the mean over seeds ± their deviation" if any(len(of_run) > 1 for _, of_run in runs) else ""
     columns, rows = table([of_run for _, of_run in runs])
     blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Table(columns, rows, f"Test accuracy. {where(results)}"),
+        Table(columns, rows, f"Test accuracy{deviation}. {where(results)}"),
     ]
     facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
     data = first.data

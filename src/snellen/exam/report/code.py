@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ def module_listing(module: str) -> Listing:
 def method_listing(names: str) -> Listing:
     """Functions, methods and classes of one module, each with the first paragraph of its docstring.
 
-    Of what they use of the module the names are given that are not shown.
+    A method stands below the name of its class. Of what they use of the module and of Snellen's others the names are
+    given that are not shown.
 
     Args:
         names: the module, a colon, and its members with commas between them, such as
@@ -37,10 +39,25 @@ def method_listing(names: str) -> Listing:
     module, _, members = names.partition(":")
     source = _source(module)
     lines, tree = source.splitlines(), ast.parse(source)
-    found = [_member(tree, member.strip(), module) for member in members.split(",")]
-    texts = [_text(node, lines) for node in found]
-    hidden = _left_out(tree, found)
-    return Listing(module, "\n\n".join([*texts, *([f"# Left out: {', '.join(hidden)}."] if hidden else [])]))
+    wanted = [member.strip() for member in members.split(",")]
+    found = [_member(tree, member, module) for member in wanted]
+    owners = ["", *(member.rpartition(".")[0] for member in wanted)]
+    texts = [
+        _headed(_text(node, lines), owner, said=owner == before)
+        for node, owner, before in zip(found, owners[1:], owners[:-1], strict=True)
+    ]
+    hidden = [name for name in _left_out(tree, found) if name not in owners]
+    notes = [f"# Left out: {', '.join(hidden)}."] if hidden else []
+    notes += [f"# From {other}: {', '.join(used)}." for other, used in _imported(tree, found)]
+    return Listing(module, "\n\n".join([*texts, *(["\n".join(notes)] if notes else [])]))
+
+
+def _headed(text: str, owner: str, said: bool) -> str:
+    """A method below the line of its class, where that is not ``said`` before; a function as it is."""
+    if not owner:
+        return text
+    method = textwrap.indent(text, "    ")
+    return method if said else f"class {owner}:\n    ...\n\n{method}"
 
 
 def settings_listing(name: str, settings: Any) -> Listing:
@@ -87,6 +104,15 @@ def _left_out(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
     ]
     named = [node.name for node in own if node.name in used] + [node.name for node in methods if node.name in of_self]
     return [name for name in dict.fromkeys(named) if name not in seen]
+
+
+def _imported(tree: ast.Module, shown: Sequence[_Definition]) -> list[tuple[str, list[str]]]:
+    """What the definitions shown use of Snellen's other modules, by module; errors are left out."""
+    used = {node.id for one in shown for node in ast.walk(one) if isinstance(node, ast.Name)}
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    by_module = [(node.module or "", [one.name for one in node.names if one.name in used]) for node in imports]
+    ours = [(module, names) for module, names in by_module if module.startswith("snellen.") and names]
+    return [(module, names) for module, names in ours if module != "snellen.errors"]
 
 
 def _text(definition: _Definition, lines: Sequence[str]) -> str:

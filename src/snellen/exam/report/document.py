@@ -27,9 +27,10 @@ class Discussion:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading inside a section."""
+    """A heading inside a section, with the item of the assignment that is answered below it, if one is."""
 
     text: str
+    assignment: str = ""
     kind: Literal["heading"] = field(default="heading", init=False)
 
 
