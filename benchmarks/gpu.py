@@ -19,7 +19,6 @@ import importlib
 import json
 import multiprocessing
 import os
-import pickle
 import shutil
 import signal
 import statistics
@@ -47,9 +46,10 @@ from snellen.runs.files import write_json
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import hardware, versions
 from snellen.runs.serialise import to_plain
-from snellen.training.data import InMemoryDataset, load_data
+from snellen.training.data import InMemoryDataset
 from snellen.training.recipe import read_recipe
 from snellen.training.trainer import train
+from trainings import decoded
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -81,13 +81,8 @@ class Bench:
         return self.device == "cpu"
 
     def cifar10(self) -> InMemoryDataset:
-        """CIFAR-10 in memory, decoded once for all pieces; a hundred of its images in a dry run."""
-        kept = self.work / "cifar10.pickle"
-        if not kept.is_file():
-            data = load_data(str(self.data / "cifar10"), 32) if not self.dry else _few(self.data / "cifar10")
-            kept.write_bytes(pickle.dumps(data, protocol=5))
-        found: InMemoryDataset = pickle.loads(kept.read_bytes())
-        return found
+        """CIFAR-10 in memory, decoded once for all pieces; noise in a dry run."""
+        return _few(self.data / "cifar10") if self.dry else decoded(str(self.data / "cifar10"), 32)
 
     def photographs(self) -> list[str]:
         """The 100 ImageNet photographs; four in a dry run."""

@@ -521,14 +521,15 @@ def test_visitors_take_turns_and_are_told_truly_how_long_it_takes(queue: Jobs, t
 
 
 def test_a_full_queue_refuses(queue: Jobs, tmp_path: Path) -> None:
-    running = Tape()
-    job = put(queue, tmp_path, "a", running)
+    tapes = [Tape() for _ in range(5)]
+    job = put(queue, tmp_path, "a", tapes[0])
     until(lambda: job.stage == "running")
-    for visitor in "bcde":
-        put(queue, tmp_path, visitor, Tape())
+    for visitor, tape in zip("bcde", tapes[1:], strict=True):
+        put(queue, tmp_path, visitor, tape)
     with pytest.raises(BusyError, match="too many people are waiting"):
         put(queue, tmp_path, "f", Tape())
-    running.go.set()
+    for tape in tapes:
+        tape.go.set()
 
 
 def test_a_cancelled_job_makes_room_and_its_files_go(queue: Jobs, tmp_path: Path) -> None:
@@ -951,7 +952,7 @@ def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
     Image.open(COFFEE).convert("RGB").resize((1000, 750)).save(large, format="JPEG")
     monkeypatch.setattr(load, "serving", page)
     monkeypatch.setattr(load, "enlarged_photograph", lambda *_: large.getvalue())
-    load.main(["--clients", "4", "--minutes", "0.1", "--out", str(tmp_path / "load.json")])
+    load.main(["--clients", "4", "--minutes", "0.05", "--out", str(tmp_path / "load.json")])
     result = json.loads((tmp_path / "load.json").read_text(encoding="utf-8"))
     assert sum(one["asked"] for one in result["requests"].values()) >= 4
     assert not [status for status in result["statuses"] if status.startswith("5")]

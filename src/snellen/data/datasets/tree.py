@@ -112,21 +112,24 @@ def folder_tree(root: Path) -> Tree:
     files: dict[str, int] = {}
     folders: list[str] = []
 
-    def walk(folder: str, above: tuple[str, ...]) -> None:
+    def walk(folder: str, above: frozenset[tuple[int, int]]) -> None:
         here = root / folder
         try:
+            about = here.stat()
             entries = sorted(os.scandir(here), key=lambda entry: entry.name)
         except OSError as error:
             raise InputError(f"{here}: cannot be read: {error.strerror}") from error
+        place = (about.st_dev, about.st_ino)
+        if place in above:
+            return
+        if folder:
+            folders.append(folder)
         for entry in entries:
             if is_left_behind(entry.name):
                 continue
             path = f"{folder}/{entry.name}" if folder else entry.name
             if is_folder(entry):
-                real = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-                if real not in above:
-                    folders.append(path)
-                    walk(path, (*above, os.path.realpath(entry.path)))
+                walk(path, above | {place})
                 continue
             with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself
                 about = entry.stat()
@@ -134,7 +137,7 @@ def folder_tree(root: Path) -> Tree:
                     files[path] = about.st_size
 
     try:
-        walk("", (os.path.realpath(root),))
+        walk("", frozenset())
     except RecursionError as error:
         raise InputError(f"{root}: its folders are nested too deeply") from error
     return Tree(str(root), files, tuple(folders), FolderStore(root))

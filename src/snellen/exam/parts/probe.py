@@ -20,7 +20,7 @@ from snellen.transfer.probe import ProbeResult, probe_kinds
 from snellen.transfer.published import PETS_BASELINES, Baseline
 
 REFERENCES = (
-    Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|published numbers"),
+    Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|pets\d*|published numbers"),
     Reference(
         "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
         r"multinomial logistic regression",

@@ -38,7 +38,7 @@ REFERENCES = (
     Reference(
         "Anish Athalye, Logan Engstrom, Andrew Ilyas and Kevin Kwok. Synthesizing robust adversarial "
         "examples. ICML 2018. arXiv 1707.07397.",
-        r"an attack that expects it",
+        r"an attack that expects it|robust attack",
     ),
     GRAD_CAM,
 )

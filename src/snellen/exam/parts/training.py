@@ -50,11 +50,14 @@ from snellen.training.trainer import train
 REFERENCES = (
     Reference("Alex Krizhevsky. Learning Multiple Layers of Features from Tiny Images. 2009.", r"CIFAR-?10"),
     Reference(
-        "Kaiming He et al. Delving Deep into Rectifiers. ICCV 2015. arXiv 1502.01852.",
+        "Kaiming He et al. Delving Deep into Rectifiers: Surpassing Human-Level Performance on ImageNet "
+        "Classification. ICCV 2015. arXiv 1502.01852.",
         r"He et al\. 2015|He initialisation",
     ),
     Reference(
-        "Sergey Ioffe and Christian Szegedy. Batch Normalization. ICML 2015. arXiv 1502.03167.", r"batch normalisation"
+        "Sergey Ioffe and Christian Szegedy. Batch Normalization: Accelerating Deep Network Training by Reducing "
+        "Internal Covariate Shift. ICML 2015. arXiv 1502.03167.",
+        r"batch normalisation",
     ),
     Reference(
         "Ilya Loshchilov and Frank Hutter. Decoupled Weight Decay Regularization. ICLR 2019. arXiv 1711.05101.",
