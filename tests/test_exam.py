@@ -160,6 +160,8 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
         ("paper = 'a5'", "paper is 'a5' .*a4 or us-letter"),
         ("appendix = 'all'", "appendix is 'all' .*methods or full or none"),
         ("[discussion]\nprobes = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
+        ("[discussion]\nprobes-2 = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
+        ("[discussion]\nprobe = 'x'\nprobe-2 = 'y'", "discussion: both probe and probe-2 .one or the other"),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),
         ("labels = ['a']", r"labels is \['a'\] .*a table"),
@@ -491,6 +493,12 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     assert "computed too" not in text
     assert "The discussion of “one” was written by a person" in text
     assert "Checklist" in text
+    second = dataclasses.replace(config, discussion={"one-2": str(own)})
+    text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
+    assert "before computed h Written by hand. Twice." in text
+    assert "The discussion of “one”, or part of it, was written by a person" in text
+    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1\)"):
+        run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
     audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
     assert "Checklist" not in audit
     assert "Problem 1" not in audit
@@ -499,7 +507,10 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
         if content is not None:
             own.write_bytes(content)
         with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: .*{message}"):
-            run_exam(config, tmp_path / "a", parts=parts)
+            run_exam(config, tmp_path / "new", parts=parts)
+        assert not (tmp_path / "new").exists()  # before anything is examined
+    with pytest.raises(InputError, match=r"nosuch: no finished training run: no metrics\.json"):
+        run_exam(ExamConfig(training_runs=(str(tmp_path / "nosuch"),)), tmp_path / "new", parts=parts)
 
 
 def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
