@@ -68,7 +68,7 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
     text = ""
     if known and not wrong:
         answers = "Each answer" if len(known) == len(results) else "Each answer to a photograph with a label"
-        text = f"{answers} is the class that its photograph was said to show. "
+        text = f"{answers} is the true label of its photograph. "
     elif known:
         mistakes = listed(
             [f"{stem(one.image)} is taken for {with_article(plain(one.top.label))}" for _, one in wrong[:3]]
@@ -110,7 +110,7 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
 
 _WHAT_A_PROBABILITY_IS = (
     "A probability near one says that the network prefers this class to its other classes, not that the answer is "
-    "right: the softmax is not calibrated, and a photograph of none of the classes gets one all the same."
+    "right: the softmax need not be calibrated, and a photograph of none of the classes gets a top class too."
 )
 
 
