@@ -19,8 +19,18 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
 from snellen.inspect.discussion import READABLE, excites, qualify_patches
-from snellen.inspect.feature_maps import BANDS, FeatureMaps, choose_channels, choose_layers, feature_maps
-from snellen.inspect.figures import draw_overlays, on_photograph, scaled
+from snellen.inspect.feature_maps import (
+    BANDS,
+    CUES,
+    FeatureMaps,
+    choose_channels,
+    choose_layers,
+    cue_correlations,
+    feature_maps,
+    line_energy,
+    stage_of,
+)
+from snellen.inspect.figures import draw_layer, draw_overlays, on_photograph, scaled
 from snellen.inspect.top_patches import Patch, TopPatches
 from toys import MeanColours, classifier_of
 
@@ -241,13 +251,14 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
         assert "zero or less" not in text  # after a ReLU
     strongest = max(result.maps, key=lambda m: abs(m.importance))
     assert f"{strongest.channel} of {strongest.layer} matters most" in text
-    assert f"to {result.top.probability + strongest.importance:.0%}." in text
+    before, change = round(100 * result.top.probability, 1), round(100 * strongest.importance, 1)
+    assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
     counts = [sum(m.cue_correlation >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
     assert "{} of 5, {} of 5 and {} of 5 follow a single cue".format(*counts) in text
     assert "What this does not prove" in text
     last = result.layers[-1]
     assert (
-        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat (a channel's" in text
+        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat, and a figure" in text
     )
     for figure in (result.plot(), draw_overlays(result)):
         titles = [text.get_text() for axes in figure.axes for text in axes.texts][::2]
@@ -264,7 +275,7 @@ def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: Feat
         return dataclasses.replace(maps_of_cat, layers=tuple(layers)).discussion()
 
     of_each = "of the variance of a typical channel, from the first layer to the last, edges explain"
-    assert f"less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
+    assert f"explain less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
         told((0.3, 0.2, 0.1), (0.09, 0.08, 0.07))
     )
     assert f"less than in the first layer: {of_each} 30%, 10% and 20%, colour 9%, 8% and 7%." in (
@@ -314,7 +325,8 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     (edge,) = feature_maps(classifier, lines, layers=["act"], channels=[0]).maps
     assert (edge.cue, edge.brightest) == ("light areas", "at the bottom")
     assert (
-        excites(dataclasses.replace(edge, cue_correlation=0.1)) == "Unreadable by these cues; strongest at the bottom."
+        excites(dataclasses.replace(edge, cue_correlation=0.1))
+        == "Fits no cue that was tried; strongest at the bottom."
     )
     spots = torch.full((1, 3, 16, 16), 0.2)
     spots[:, :, ::5, ::5] = 0.8
@@ -335,6 +347,77 @@ def test_edges_are_told_by_the_side_of_the_light() -> None:
     (slope,) = feature_maps(classifier, pixels, layers=["act"], channels=[0]).maps
     assert slope.cue == "edges with the light at the right"
     assert slope.cue_correlation > READABLE
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_lines_are_told_by_their_direction(number: int) -> None:
+    """Half of the photograph is striped in a direction, the rest in those next to it: a map of the half follows it."""
+    y, x = np.mgrid[:64, :64]
+
+    def striped(direction: int) -> np.ndarray:
+        angle = direction * np.pi / 8
+        return np.cos(2 * np.pi * (x * np.sin(angle) + y * np.cos(angle)) / 8)
+
+    rest = np.where(y < 32, striped(number - 1), striped(number + 1))
+    pixels = 0.5 + 0.3 * np.where(x < 32, striped(number), rest)
+    inputs = torch.from_numpy(pixels).float().expand(1, 3, -1, -1)
+    mask = torch.zeros(1, 16, 16)
+    mask[:, :, :8] = 1
+    correlation, cue = cue_correlations(mask, inputs)[0].max(dim=0)
+    assert CUES[int(cue)] == LINES[number]
+    assert correlation > READABLE
+    energy = line_energy(inputs, 16, 16)[:, 2:-2, 2:6].mean(dim=(1, 2))
+    assert int(energy.argmax()) == number
+    assert energy[(number + 4) % 8] < 0.01 * energy[number]  # across them there is none
+    assert line_energy(torch.full((1, 3, 64, 64), 0.7), 16, 16).max() < 1e-4  # nor in what is all the same
+
+
+LINES = (
+    "horizontal lines", "lines rising gently to the right", "lines rising to the right",
+    "lines rising steeply to the right", "vertical lines", "lines falling steeply to the right",
+    "lines falling to the right", "lines falling gently to the right",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("shade", "name"), [(0, "light"), (1, "red"), (2, "yellow")])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_edges_of_colour_are_told_by_the_side_of_the_colour(shade: int, name: str, rectified: bool) -> None:
+    """A map that is a slope of the photograph's CIELAB, or what of it is above zero, correlates with it fully."""
+    inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(shade))
+    lab = rgb2lab(inputs[0].permute(1, 2, 0).numpy())[..., shade]
+    for slope, side in ((skimage.filters.sobel_v(lab), "right"), (-skimage.filters.sobel_h(lab), "top")):
+        shown = torch.from_numpy(np.maximum(slope, 0) if rectified else slope).float()[None]
+        correlation, cue = cue_correlations(shown, inputs)[0].max(dim=0)
+        assert CUES[int(cue)] == f"edges with the {name} at the {side}"
+        assert correlation == pytest.approx(1, abs=1e-5)
+
+
+def test_the_layers_discussion_names_lines_edges_of_colour_and_what_fits_in_part(maps_of_cat: FeatureMaps) -> None:
+    cues = [("edges with the red at the top", 0.7), ("vertical lines", 0.6), ("red", 0.9), ("blue", 0.5), ("red", 0.39)]
+    maps = [
+        dataclasses.replace(one, cue=cue, cue_correlation=r)
+        for one, (cue, r) in zip(maps_of_cat.maps[:5], cues, strict=True)
+    ]
+    text = dataclasses.replace(maps_of_cat, maps=(*maps, *maps_of_cat.maps[5:])).discussion()
+    first, second, third, fourth, fifth = (one.channel for one in maps)
+    assert (
+        f"Edges of colour excite channel {first}; lines excite channel {second}; colour excites channel {third}; "
+        f"channel {fourth} follows blue in part; channel {fifth} fits no cue that was tried."
+    ) in text
+
+
+def test_the_middle_is_in_the_middle_and_titles_say_where_a_layer_lies(lite0, maps_of_cat: FeatureMaps) -> None:
+    early, middle, end = maps_of_cat.layers
+    assert 0.4 <= middle.depth <= 0.6
+    assert (middle.name, middle.height, middle.width) == ("blocks.4.0.bn2.act", 14, 14)
+    assert [stage_of(depth) for depth in (0, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 1)] == [
+        "early", "early", "", "middle", "middle", "", "end", "end",
+    ]  # fmt: skip
+    titles = [axes.get_title(loc="left") for axes in maps_of_cat.plot().axes]
+    for title, stage, layer in zip(titles, ("Early", "Middle", "End"), (early, middle, end), strict=True):
+        assert title.startswith(f"{stage}: {layer.name}")
+    between = draw_layer(feature_maps(lite0, CAT, ["blocks.2.1.bn2"], [0]), "blocks.2.1.bn2.act")
+    assert between.get_suptitle().startswith("blocks.2.1.bn2.act")
 
 
 def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_path) -> None:

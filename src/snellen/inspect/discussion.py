@@ -162,7 +162,7 @@ def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | 
         these = "channel" if len(named) == 1 else "each of the channels"
         sentences.append(f"All {word(count)} patches of {these} {listed(named)} show {plain(name)}.")
     if alike:
-        sentences.append("Such a channel answers to something that its class has more of than the others.")
+        sentences.append("Such a channel may answer to something that its class has more of than the others.")
     if silent:
         names = listed([f"{one.channel} of {one.layer}" for one in silent])
         sentences.append(f"Nothing in these photographs excites channel {names}.")
@@ -236,7 +236,7 @@ def excites(feature: FeatureMap) -> str:
         return f"{sentence(feature.cue)}{where}."
     if feature.cue_correlation >= _PARTLY:
         return f"Partly {feature.cue}{where}."
-    return f"Unreadable by these cues{where}."
+    return f"Fits no cue that was tried{where}."
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
@@ -314,8 +314,8 @@ def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
         return ""
     reaches = "reaches" if reach == 1 else "reach"
     return (
-        f" {sentence(word(reach))} of those shown {reaches} {most:g}, the most that {layer.kind} lets through: of what "
-        "lies there, none is known to excite it more."
+        f" {sentence(word(reach))} of those shown {reaches} {most:g}, the most that {layer.kind} lets through; what "
+        "lies above that is cut off."
     )
 
 
@@ -324,28 +324,36 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     readable = _readable(maps)
     kinds = {
         "edges": [one for one in readable if _is_edge(one.cue)],
+        "edges of colour": [one for one in readable if _is_edge_of_colour(one.cue)],
+        "lines": [one for one in readable if "lines" in one.cue and one.cue != "outlines"],
         "light areas": [one for one in readable if one.cue == "light areas"],
         "dark areas": [one for one in readable if one.cue == "dark areas"],
-        "colour": [one for one in readable if not (_is_edge(one.cue) or one.cue.endswith("areas"))],
+        "colour": [one for one in readable if one.cue in _COLOURS],
     }
     parts = [
         f"{kind} {'excite' if kind != 'colour' else 'excites'} {_channels(group)}"
         for kind, group in kinds.items()
         if group
     ]
+    partly = [one for one in maps if _PARTLY <= one.cue_correlation < READABLE]
     if not parts:
         nearest = max(maps, key=lambda one: one.cue_correlation)
         return (
             f"None of the maps shown follows a simple cue: the nearest, channel {nearest.channel}, shares "
             f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
         )
-    left = [one for one in maps if one.cue_correlation < READABLE]
-    rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue" if left else ""
+    parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
+    left = [one for one in maps if one.cue_correlation < _PARTLY]
+    rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
 
 
 def _is_edge(cue: str) -> bool:
-    return "edges" in cue or cue == "outlines"
+    return cue == "outlines" or ("edges" in cue and not _is_edge_of_colour(cue))
+
+
+def _is_edge_of_colour(cue: str) -> bool:
+    return cue.startswith(("edges with the red", "edges with the yellow"))
 
 
 def _channels(maps: Sequence[FeatureMap]) -> str:
@@ -360,22 +368,22 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
     reasons = []
     if fewer > 1:
         reasons.append(
-            f"a map has {fewer:.0f} times fewer values, {last.height} x {last.width}, which say roughly where "
-            "something is and not what"
+            f"A map has {fewer:.0f} times fewer values, {last.height} x {last.width}: they say roughly where "
+            "something is, not what."
         )
     if last.receptive_field == result.input_size:
-        reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
+        reasons.append("Each value can depend on every pixel, so a bright one need not lie where its cause does.")
     if last.concentration > 1:
         reasons.append(
-            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)} "
-            "(a channel's support: each of its values times the gradient of the class's logit there, summed over the "
-            "map), and a figure shows a few"
+            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)}, "
+            "and a figure shows a few. A channel's support is each of its values times the gradient of the class's "
+            "logit there, summed over the map."
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(_less_explained(result.layers))
     if not reasons:
         return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
-    return f"What makes {last.name} harder to read than {first.name}: {'; '.join(reasons)}."
+    return f"Why {last.name} is harder to read than {first.name}. {' '.join(reasons)}"
 
 
 def _less_explained(layers: Sequence[LayerSummary]) -> str:
@@ -384,8 +392,9 @@ def _less_explained(layers: Sequence[LayerSummary]) -> str:
     falls = all(b < a for values in (edges, colour) for a, b in itertools.pairwise(values))
     of_edges, of_colour = (listed([share(one) for one in values]) for values in (edges, colour))
     return (
-        f"edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
-        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour {of_colour}"
+        f"Edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
+        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour "
+        f"{of_colour}."
     )
 
 
@@ -399,11 +408,11 @@ def _ablated(result: FeatureMaps) -> str:
             f"{plain(top.label)} stays within half a point of {share(top.probability)}. The network holds what they "
             "say more than once."
         )
-    changed = top.probability + strongest.importance
+    # Rounded as a table rounds them, so that the difference of the two is the table's.
+    before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
     return (
         f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
-        f"zero, the probability of {plain(top.label)} goes from {share(top.probability)} to "
-        f"{share(max(changed, 0.0))}."
+        f"zero, the probability of {plain(top.label)} goes from {before:.1f}% to {max(before + change, 0.0):.1f}%."
     )
 
 
@@ -411,6 +420,6 @@ _LIMITS = (
     "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here may "
     "follow something else elsewhere, and correlation is not the reason for which it is active: neighbouring values "
     "are alike, so a map of few values may meet a cue by chance. The choice of channels measures how a map looks, not "
-    "what it means. Ablation is a state that the network may never have met, and misses what several channels do "
-    "together."
+    "what it means. An ablated network is in a state that it never met in training, and to ablate one channel misses "
+    "what several do together."
 )

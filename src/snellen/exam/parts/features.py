@@ -24,7 +24,7 @@ from snellen.inspect.discussion import (
     headline_of_maps,
     qualify_patches,
 )
-from snellen.inspect.feature_maps import BANDS, FeatureMaps, feature_maps
+from snellen.inspect.feature_maps import BANDS, FeatureMaps, LayerSummary, feature_maps, stage_of
 from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
@@ -101,9 +101,9 @@ def run(context: Context) -> Answer:
         *(
             Picture(
                 path,
-                f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, "
-                "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
-                "smoothed.",
+                f"{_where(layer)}: the photograph as the network is given it, and five of its maps at the same place. "
+                "Dark blue: the map's least value; yellow: its greatest. Both stand above it. One square is one "
+                f"value of {layer.height} x {layer.width}; nothing is smoothed.",
                 0.74,
             )
             for layer, path in pictures
@@ -123,8 +123,9 @@ def run(context: Context) -> Answer:
                 )
                 for feature in result.maps
             ],
-            "The maps. r: correlation with the cue that fits best, of light, dark, four colours and edges of every "
-            f"direction; from {READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
+            "The maps. r: correlation with the cue that fits best, of light, dark, four colours, edges and lines in "
+            "eight directions, and edges of colour (red against green, yellow against blue); from "
+            f"{READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
             f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
             "zero.",
         ),
@@ -221,14 +222,20 @@ def code(context: Context, picture: str) -> str:
     return f"{'' if place else maps}draw_layer(maps, maps.layers[{place}].name)"
 
 
+def _where(layer: LayerSummary) -> str:
+    """Where in the network a layer lies, and its name."""
+    stage = stage_of(layer.depth)
+    place = {"early": "Early in the network", "middle": "In the middle of the network", "end": "Near its end"}
+    return f"{place[stage]}, {layer.name}" if stage else layer.name
+
+
 def _which(context: Context) -> str:
     """Which layers and channels are shown, and why these."""
     layers = (
         f"The layers are those that were asked for ({', '.join(context.features.layers)})"
         if context.features.layers
-        else "One forward pass reads a layer from the first fifth of the network, one from its middle, between "
-        f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way, where maps are large enough to show shapes, and one from "
-        "its last fifth"
+        else "One forward pass reads a layer from the first fifth of the network (early), one between "
+        f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way (middle) and one from its last fifth (end)"
     )
     channels = (
         f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
