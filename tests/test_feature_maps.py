@@ -18,7 +18,8 @@ from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
-from snellen.inspect.discussion import READABLE, excites, qualify_patches
+from snellen.inspect.colour_names import EXAMPLES, colour_name, mean_colour
+from snellen.inspect.discussion import READABLE, edge_direction, excites, qualify_patches, what_patches_share
 from snellen.inspect.feature_maps import (
     BANDS,
     CUES,
@@ -284,28 +285,81 @@ def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: Feat
     assert "explain less" not in told((0.3, 0.2, 0.4), (0.09, 0.08, 0.07))
 
 
-def test_patches_that_contradict_the_map_or_reach_the_cap_are_told(maps_of_cat: FeatureMaps) -> None:
-    """Of four patches purple is nearest to blue, brown to yellow: only one is red. Five of six are below the cap."""
+def patches_of(layer: str, channel: int, *pixels: np.ndarray) -> TopPatches:
+    return TopPatches(
+        layer, channel, tuple(Patch(f"{n}", 1.0, 1.0, (0, 0, *one.shape[1::-1]), one) for n, one in enumerate(pixels))
+    )
 
-    def shown(channel: int, value: float, *colours: tuple[int, int, int]) -> TopPatches:
-        patches = (
-            Patch(f"{number}", value, 1.0, (0, 0, 2, 2), np.full((2, 2, 3), colour, np.uint8))
-            for number, colour in enumerate(colours)
-        )
-        return TopPatches(maps_of_cat.maps[0].layer, channel, tuple(patches))
 
+def plain_patch(*colour: int) -> np.ndarray:
+    return np.full((2, 2, 3), colour, np.uint8)
+
+
+PURPLE, BROWN, CRIMSON, GREY, TEAL = map(
+    plain_patch, (120, 150, 200, 90, 0), (60, 80, 0, 90, 128), (180, 20, 60, 90, 128)
+)
+
+
+def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> None:
+    """Purple, brown and crimson all have red in them (CIELAB's a), grey and teal have none."""
     red, other, *rest = maps_of_cat.maps
     marked = [dataclasses.replace(red, cue="red", cue_correlation=0.9), dataclasses.replace(other, cue_correlation=0.1)]
     result = dataclasses.replace(maps_of_cat, maps=(*marked, *rest))
-    purple, brown, crimson, grey = (120, 60, 180), (150, 90, 20), (200, 0, 60), (90, 90, 90)
-    one, two = shown(red.channel, 5.9, purple, brown, crimson, grey), shown(other.channel, 6.0, purple, purple)
-    (told,) = qualify_patches([one, two], result)
-    assert told.startswith(
-        f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
-        "is nearest to red on average, one blue, one yellow and one without colour: red is"
+    one, two = (
+        patches_of(red.layer, red.channel, PURPLE, TEAL, GREY, GREY),
+        patches_of(other.layer, other.channel, GREY),
     )
-    assert "All patches of one of two channels reach 6, the most that ReLU6 lets through" in told
-    assert qualify_patches([shown(red.channel, 5.9, crimson, crimson, grey)], result) == []
+    (told,) = qualify_patches([one, two], result)
+    assert told == (
+        f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
+        "has much red on average (two grey, one purple and one turquoise): red is what excites it there, not all that "
+        "does."
+    )
+    assert qualify_patches([patches_of(red.layer, red.channel, PURPLE, BROWN, CRIMSON, GREY)], result) == []
+
+
+@pytest.mark.parametrize(
+    ("colour", "name"),
+    [
+        ((120, 60, 180), "purple"), ((45, 0, 15), "dark red"), ((150, 70, 20), "brown"), ((240, 200, 150), "beige"),
+        ((255, 120, 170), "pink"), ((250, 150, 20), "orange"), ((100, 100, 95), "grey"), ((10, 10, 12), "black"),
+        ((250, 250, 250), "white"), ((30, 150, 40), "green"), ((20, 90, 30), "dark green"),
+        ((60, 110, 190), "blue"), ((230, 20, 30), "red"),
+        ((250, 240, 40), "yellow"), ((120, 120, 20), "olive"), ((20, 20, 120), "dark blue"),
+    ],
+)  # fmt: skip
+def test_colours_have_the_names_that_people_give_them(colour: tuple[int, int, int], name: str) -> None:
+    assert colour_name(mean_colour(plain_patch(*colour))) == name
+
+
+def test_each_example_of_a_colour_bears_its_own_name() -> None:
+    for name, examples in EXAMPLES.items():
+        assert {colour_name(mean_colour(plain_patch(*bytes.fromhex(one)))) for one in examples} == {name}
+
+
+@pytest.mark.parametrize(
+    ("across", "run"), [((0, 1), "horizontal"), ((1, 1), "rising"), ((1, 0), "vertical"), ((1, -1), "falling")]
+)
+def test_which_way_edges_run(across: tuple[int, int], run: str) -> None:
+    y, x = np.mgrid[:16, :16]
+    waves = 128 + 100 * np.sin((across[0] * x + across[1] * y) / 2)
+    striped = np.repeat(waves[..., None], 3, axis=2).astype(np.uint8)
+    assert edge_direction(striped) == run
+    assert edge_direction(255 - striped) == run
+    rings = 128 + 100 * np.sin(np.hypot(x - 7.5, y - 7.5))
+    for without in (np.repeat(rings[..., None], 3, axis=2).astype(np.uint8), plain_patch(9, 9, 9), striped[:1]):
+        assert edge_direction(without) == ""
+
+
+def test_what_patches_share_is_counted() -> None:
+    channel = patches_of("act", 0, BROWN, BROWN, GREY, PURPLE)
+    classes = {"0": "Maine_Coon", "1": "pug", "2": "Maine_Coon", "3": "Bengal"}
+    kinds = {"Maine_Coon": "cat", "Bengal": "cat", "pug": "dog"}
+    assert what_patches_share(channel, classes, kinds) == (
+        "3 cats, 1 dog; 2 Maine Coon", "2 brown, 1 grey, 1 purple", ""
+    )  # fmt: skip
+    assert what_patches_share(channel, {**classes, "3": None}, {})[0] == "2 Maine Coon, 1 pug"
+    assert what_patches_share(TopPatches("act", 0, ()), {}, {}) == ("", "", "")
 
 
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:

@@ -1,6 +1,7 @@
 """Grad-CAM against CAM worked out by hand, and the top-activating patches of a channel."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from snellen.data.images import Failure
 from snellen.errors import InputError, ModelError
 from snellen.exam.context import Context
 from snellen.exam.parts import features
-from snellen.exam.report.document import Heading, Picture
+from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inspect.discussion import discuss_patches
 from snellen.inspect.figures import draw_patches
 from snellen.inspect.heatmap import heatmap, last_layer
@@ -173,6 +174,24 @@ def test_patches_are_cut_where_the_channel_is_most_active(tmp_path) -> None:
         assert patch.pixels[..., 0].max() == round(255 * patch.value)
 
 
+def test_patches_are_ranked_by_what_a_capped_activation_is_given(tmp_path) -> None:
+    """Three photographs whose values are all cut off at 6, the brightest of which has the lowest mean."""
+    network = MeanColours(WEIGHT)
+    network.act = torch.nn.ReLU6(inplace=True)
+    with torch.no_grad():
+        network.conv.weight.mul_(10)
+    classifier = classifier_of(network, 20, 3)
+    sources = []
+    for number, (brightest, rest) in enumerate([(180, 170), (250, 0), (200, 160)]):
+        pixels = np.full((20, 20, 3), rest, np.uint8)
+        pixels[5, 5] = brightest
+        sources.append(_save(tmp_path / f"{number}.png", pixels))
+    (channel,), _ = top_activating_patches(classifier, [(path, path) for path in sources], [("act", 0)], 3)
+    assert [patch.image for patch in channel.patches] == [sources[1], sources[2], sources[0]]
+    assert [patch.value for patch in channel.patches] == pytest.approx([2500 / 255, 2000 / 255, 1800 / 255], rel=1e-4)
+    assert not any(module._forward_pre_hooks for module in network.modules())
+
+
 def test_patches_of_a_real_channel_are_sorted_and_small(lite0, imagenet) -> None:
     found = snellen.feature_maps(lite0, snellen.read_pixels(imagenet[0]), layers=["bn1.act"], channels=[0])
     (channel,), failures = top_activating_patches(
@@ -208,6 +227,7 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     assert "All four" not in discuss_patches([cats] * 15, two)[0]
     (said,) = discuss_patches([patches("late", 2, "4", "9", "14", "19")], classes)
     assert "All four" not in said
+    assert said.endswith("and do not show what a channel answers to moderately.")
 
 
 def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: Path) -> None:
@@ -225,6 +245,10 @@ def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: P
     assert "What excites them elsewhere" in [block.text for block in blocks if isinstance(block, Heading)]
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "patches.png"]
     assert "of 6 photographs of set, drawn evenly over its classes" in caption
+    assert "ranked" not in caption  # a ReLU cuts nothing off
+    (shared,) = [block for block in blocks if isinstance(block, Table) and "edges run" in block.columns]
+    assert sorted(row[:2] for row in shared.rows) == [("act", "0"), ("act", "1"), ("act", "2")]
+    assert all(sum(map(int, re.findall(r"\d+", row[3]))) == 4 for row in shared.rows)
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "heatmap.png"]
     assert "from none (dark blue) to its most (yellow)" in caption
     without = dataclasses.replace(context, datasets=["digits"])

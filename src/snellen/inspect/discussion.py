@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from skimage.color import rgb2lab
 
 from snellen.figures import percent
+from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
+from snellen.inspect.colour_names import colour_name, mean_colour
 from snellen.inspect.feature_maps import SPREAD, FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
-from snellen.inspect.top_patches import Patch, TopPatches
+from snellen.inspect.top_patches import TopPatches
 from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 READABLE = 0.6
@@ -167,64 +170,93 @@ def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | 
         names = listed([f"{one.channel} of {one.layer}" for one in silent])
         sentences.append(f"Nothing in these photographs excites channel {names}.")
     sentences.append(
-        "What a row's patches share by eye is what to call its channel, also where no simple cue fitted the map above; "
-        "they are extremes of one collection, and do not show what the channel answers to moderately."
+        "The patches are extremes of one collection, and do not show what a channel answers to moderately."
     )
     return [" ".join(sentences)]
 
 
+def what_patches_share(
+    channel: TopPatches, classes: Mapping[str, str | None], groups: Mapping[str, str]
+) -> tuple[str, str, str]:
+    """What the patches of a channel show, their mean colours, and where their edges run: how many of which.
+
+    Args:
+        channel: the channel, with its patches.
+        classes: name of the class of each photograph; None where nobody says.
+        groups: for a class what it is a kind of, such as ``cat``; empty where that is not known.
+    """
+    shown = [one for patch in channel.patches if (one := classes.get(patch.image)) is not None]
+    kinds = Counter(groups[one] for one in shown if one in groups)
+    several = Counter({one: count for one, count in Counter(map(plain, shown)).items() if count > 1 or not kinds})
+    directions = Counter(one for patch in channel.patches if (one := edge_direction(patch.pixels)))
+    colours = Counter(colour_name(mean_colour(patch.pixels)) for patch in channel.patches)
+    told = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.most_common())
+    return "; ".join(filter(None, (told, _tally(several)))), _tally(colours), _tally(directions)
+
+
+def _tally(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+_COHERENT, _FLAT = 0.5, 1.0
+"""Coherence from which a patch's edges are said to run one way, and the root mean square slope, in CIELAB lightness a
+pixel, below which it has none."""
+_RUN = ("horizontal", "rising", "vertical", "falling")
+
+
+def edge_direction(pixels: npt.NDArray[np.uint8]) -> str:
+    """Which way the edges of a patch (h, w, 3) run, by its structure tensor; empty where none prevails.
+
+    After Bigun and Granlund, Optimal orientation detection of linear symmetry, 1987: the gradient's angle, doubled so
+    that opposite sides of a line agree, averaged with its square as weight.
+    """
+    if min(pixels.shape[:2]) < 2:
+        return ""
+    down, across = np.gradient(rgb2lab(pixels)[..., 0])
+    doubled = ((across + 1j * down) ** 2).mean()
+    power = float((across**2 + down**2).mean())
+    if power < _FLAT**2 or abs(doubled) < _COHERENT * power:
+        return ""
+    # Of a gradient that points down the edge is horizontal; of one to the lower right it rises to the right.
+    angle = (np.pi - float(np.angle(doubled))) / 2
+    return _RUN[round(angle / (np.pi / 4)) % 4]
+
+
 def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list[str]:
-    """Where patches contradict the colour that a channel follows on the photograph, or all reach an activation's cap.
+    """Where patches contradict the colour that a channel follows on the photograph.
 
     Args:
         channels: channels with their patches.
         result: maps of the photograph, with those of these channels.
 
     Returns:
-        A paragraph; none where neither is so.
+        A paragraph; none where they do not.
     """
     cues = {(one.layer, one.channel): one.cue for one in _readable(result.maps)}
     named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
     sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
-    for kind, most in _CAPS.items():
-        layers = {layer.name for layer in result.layers if layer.kind == kind}
-        shown = [one for one in channels if one.layer in layers and one.patches]
-        tied = [one for one in shown if all(patch.value >= most for patch in one.patches)]
-        if tied:
-            sentences.append(
-                f"All patches of {word(len(tied))} of {counted(len(shown), 'channel')} reach {most:g}, the most that "
-                f"{kind} lets through: of the photographs that reach it those are shown on which the channel's mean is "
-                "highest, so these patches are not known to excite it more than others."
-            )
     return [" ".join(sentences)] if sentences else []
 
 
-_COLOURS = ("red", "yellow", "green", "blue")
-"""The ends of CIELAB's a and b, in the order of the angle that a colour has there."""
+_COLOURS = {"red": (1, 1), "green": (1, -1), "yellow": (2, 1), "blue": (2, -1)}
+"""Cues that are an end of CIELAB's a or b."""
 _COLOURLESS = 5.0
-"""Chroma, in units of CIELAB, below which a patch is said to have no colour."""
+"""How far out towards such an end, in units of CIELAB, a mean colour has something of it."""
 
 
 def _other_colours(channel: TopPatches, cue: str) -> str:
-    """How many patches have another colour than ``cue``; empty where more than half have it."""
-    seen = Counter(_colour_of(patch) for patch in channel.patches)
-    if 2 * seen[cue] > len(channel.patches):
+    """That patches have little of the colour ``cue``; empty where more than half have something of it."""
+    means = [mean_colour(patch.pixels) for patch in channel.patches]
+    axis, sign = _COLOURS[cue]
+    having = sum(sign * mean[axis] > _COLOURLESS for mean in means)
+    if 2 * having > len(means):
         return ""
-    others = listed([f"{word(count)} {name}" for name, count in seen.most_common() if name != cue])
+    names = listed([f"{word(count)} {name}" for name, count in Counter(map(colour_name, means)).most_common()])
     return (
         f"Channel {channel.channel} of {channel.layer} follows {cue} on the photograph above, but of its "
-        f"{counted(len(channel.patches), 'patch', 'patches')} here {how_many(seen[cue])} "
-        f"{'is' if seen[cue] == 1 else 'are'} nearest to {cue} on average, {others}: {cue} is what excites it there, "
-        "not all that does."
+        f"{counted(len(means), 'patch', 'patches')} here {how_many(having)} {'has' if having == 1 else 'have'} much "
+        f"{cue} on average ({names}): {cue} is what excites it there, not all that does."
     )
-
-
-def _colour_of(patch: Patch) -> str:
-    """Which of :data:`_COLOURS` the mean of a patch is nearest to, by its angle in CIELAB's a and b."""
-    _, a, b = rgb2lab(patch.pixels).mean(axis=(0, 1)).tolist()
-    if math.hypot(a, b) < _COLOURLESS:
-        return "without colour"
-    return _COLOURS[round(math.atan2(b, a) / (math.pi / 2)) % 4]
 
 
 def excites(feature: FeatureMap) -> str:
@@ -282,7 +314,6 @@ def _count_readable(count: int, of: int) -> str:
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
-_CAPS = {"ReLU6": 6.0}
 
 
 def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
@@ -308,7 +339,7 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
 
 def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     """How many of the maps shown reach the most that the activation lets through, where it has a most."""
-    most = _CAPS.get(layer.kind)
+    most = CAPS.get(layer.kind)
     reach = 0 if most is None else sum(one.high >= most for one in maps)
     if not reach:
         return ""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from snellen.data.images import Failure
-from snellen.inspect.activations import read_activations
+from snellen.inspect.activations import read_unclipped
 from snellen.inspect.batches import Named, in_batches, reader
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Layer, find_layer
@@ -35,7 +35,8 @@ class Patch:
 
     Attributes:
         image: name of the photograph that it comes from.
-        value: the channel's greatest value in that photograph, above 0.
+        value: the channel's greatest value in that photograph, above 0; of an activation that has a most, such as
+            ReLU6, the greatest that it is given.
         mean: its mean over the photograph, which decides between equal values.
         box: (left, top, right, bottom) of the patch, in pixels of the network's input.
         pixels: (bottom - top, right - left, 3) RGB bytes.
@@ -124,7 +125,7 @@ def _update(
 ) -> None:
     """Let the patches of ``inputs`` (N, 3, h, w) compete with the best so far."""
     layers = list(dict.fromkeys(layer for layer, _ in channels))
-    maps = dict(zip(layers, read_activations(classifier, inputs, layers)[1], strict=True))
+    maps = dict(zip(layers, read_unclipped(classifier, inputs, layers), strict=True))
     for (layer, channel), kept in zip(channels, best, strict=True):
         values, positions = maps[layer][:, channel].flatten(1).max(dim=1)
         means = maps[layer][:, channel].mean(dim=(1, 2))

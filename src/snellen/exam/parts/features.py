@@ -10,11 +10,13 @@ import numpy as np
 
 from snellen.data.datasets.base import UNLABELLED, ImageSet, Rows
 from snellen.data.datasets.digits import DIGITS
+from snellen.data.datasets.pets import is_pets, species_of
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
+from snellen.inspect.activations import CAPS
 from snellen.inspect.discussion import (
     READABLE,
     discuss_feature_maps,
@@ -23,12 +25,14 @@ from snellen.inspect.discussion import (
     excites,
     headline_of_maps,
     qualify_patches,
+    what_patches_share,
 )
 from snellen.inspect.feature_maps import BANDS, FeatureMaps, LayerSummary, feature_maps, stage_of
 from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.top_patches import top_activating_patches
+from snellen.prose import listed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -183,14 +187,25 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     seen = len(drawn) - len(failures)
     named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
              for number, label in enumerate(classes)}  # fmt: skip
+    labels = list(examples.labels or ())
+    groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
+    capped = {layer.kind for layer in result.layers} & CAPS.keys()
+    ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
     return [
         Heading("What excites them elsewhere"),
         Picture(
             picture,
             f"For each map above, the {_PATCHES} patches on which its channel is most active, of {seen} photographs of "
             f"{short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at most. A patch is "
-            "as large as what one value sees.",
+            f"as large as what one value sees.{ranked}",
             1.0,
+        ),
+        Table(
+            ("layer", "channel", "photographs of", "mean colour", "edges run"),
+            [(one.layer, str(one.channel), *what_patches_share(one, named, groups)) for one in found],
+            "What the patches of a row have in common: classes of their photographs, by the data set's names; the "
+            "ordinary colour name nearest to each patch's mean (CIELAB); and of patches whose edges run mostly one "
+            "way, which (rising: to the right).",
         ),
         Discussion([*discuss_patches(found, named), *qualify_patches(found, result)]),
     ]
