@@ -19,10 +19,18 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
 from snellen.inspect.colour_names import EXAMPLES, colour_name, mean_colour
-from snellen.inspect.discussion import READABLE, edge_direction, excites, qualify_patches, what_patches_share
+from snellen.inspect.discussion import (
+    READABLE,
+    describe_patches,
+    discuss_patches,
+    edge_direction,
+    excites,
+    qualify_patches,
+)
 from snellen.inspect.feature_maps import (
     BANDS,
     CUES,
+    SPREAD,
     FeatureMaps,
     choose_channels,
     choose_layers,
@@ -254,7 +262,9 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     assert f"{strongest.channel} of {strongest.layer} matters most" in text
     before, change = round(100 * result.top.probability, 1), round(100 * strongest.importance, 1)
     assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
-    counts = [sum(m.cue_correlation >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
+    counts = [
+        sum(round(m.cue_correlation, 2) >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)
+    ]
     assert "{} of 5, {} of 5 and {} of 5 follow a single cue".format(*counts) in text
     assert "What this does not prove" in text
     last = result.layers[-1]
@@ -351,15 +361,41 @@ def test_which_way_edges_run(across: tuple[int, int], run: str) -> None:
         assert edge_direction(without) == ""
 
 
-def test_what_patches_share_is_counted() -> None:
-    channel = patches_of("act", 0, BROWN, BROWN, GREY, PURPLE)
-    classes = {"0": "Maine_Coon", "1": "pug", "2": "Maine_Coon", "3": "Bengal"}
+def test_colours_and_edges_of_small_patches_are_counted() -> None:
+    bars = np.repeat((128 + 100 * np.sin(np.arange(8)))[None, :, None], 8, axis=0).repeat(3, axis=2).astype(np.uint8)
+    channels = [
+        patches_of("act", 0, BROWN, BROWN, GREY, PURPLE),
+        patches_of("act", 3, bars, bars),
+        patches_of("act", 4),
+    ]
+    assert describe_patches(channels) == [
+        "Mean colours of the patches of act, and of those whose edges run one way, which: channel 0 two brown, one "
+        "grey and one purple; channel 3 two grey (edges: two vertical)."
+    ]
+    assert describe_patches([patches_of("act", 4)]) == []
+
+
+def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() -> None:
+    classes = {"0": "Maine_Coon", "1": "Bengal", "2": "Maine_Coon", "3": "pug", "4": None}
     kinds = {"Maine_Coon": "cat", "Bengal": "cat", "pug": "dog"}
-    assert what_patches_share(channel, classes, kinds) == (
-        "3 cats, 1 dog; 2 Maine Coon", "2 brown, 1 grey, 1 purple", ""
-    )  # fmt: skip
-    assert what_patches_share(channel, {**classes, "3": None}, {})[0] == "2 Maine Coon, 1 pug"
-    assert what_patches_share(TopPatches("act", 0, ()), {}, {}) == ("", "", "")
+    cats, mixed = patches_of("late", 7, GREY, GREY, GREY), patches_of("late", 8, GREY, GREY, GREY, GREY)
+    (told,) = discuss_patches([cats, mixed] * 3, classes, kinds)
+    # (3/4)^3 + (1/4)^3 + (3/4)^4 + (1/4)^4 of each pair: 2.3 of the six.
+    assert told.startswith(
+        "By the data set's classes all patches show cats in channels 7, 7 and 7 of late. By chance two of six "
+        "channels would be so: the photographs that were searched show 3 cats and 1 dog. "
+    )
+    assert "By the data set" not in discuss_patches([mixed], classes, kinds)[0] + discuss_patches([cats], classes)[0]
+
+
+def test_a_correlation_is_judged_as_the_table_shows_it_and_by_how_many_values_it_has(maps_of_cat: FeatureMaps) -> None:
+    def told(correlation: float, side: int) -> str:
+        one = dataclasses.replace(maps_of_cat.maps[0], cue="red", cue_correlation=correlation, brightest=SPREAD)
+        return excites(dataclasses.replace(one, height=side, width=side))
+
+    assert [told(0.597, side) for side in (5, 7, 28)] == ["Red."] * 3
+    assert [told(0.5, side) for side in (7, 14, 28)] == ["Fits no cue that was tried.", "Partly red.", "Partly red."]
+    assert told(0.58, 7) == "Partly red."
 
 
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:

@@ -247,7 +247,7 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     assert told.startswith(
         "Two of the five classes are classes of the network's own (a and b): of their photographs 100% (68% to 100%, "
         "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none of "
-        "its own and six (two of d and four of e) of the others. The classes differ in more"
+        "its own and six of the others (two of d and four of e). The classes differ in more"
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
     (alike,) = compare_known(probed, [True, None, False, None, None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -23,6 +24,8 @@ READABLE = 0.6
 """From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
 "variance."""
 _PARTLY = 0.4
+_ERRORS = 4.0
+"""Standard errors that a correlation must lie above 0: there are dozens of cues, and neighbouring values are alike."""
 _SURE, _CLOSE = 0.9, 0.8
 _BY_CHANCE = 0.05
 """How many channels' patches may be of one class by chance, where it is said of one."""
@@ -144,12 +147,15 @@ def discuss_top_patches(result: TopPatches) -> str:
     )
 
 
-def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | None]) -> list[str]:
+def discuss_patches(
+    channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str] | None = None
+) -> list[str]:
     """What the top patches of several channels have in common, as far as the photographs' classes tell.
 
     Args:
         channels: channels with as many patches each, where they have so many.
         classes: name of the class of each photograph that a patch may come from; None where nobody says.
+        groups: for a class what it is a kind of, such as ``cat``, where that is known.
     """
     silent = [one for one in channels if not one.patches]
     count = max((len(one.patches) for one in channels), default=0)
@@ -172,30 +178,59 @@ def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | 
     sentences.append(
         "The patches are extremes of one collection, and do not show what a channel answers to moderately."
     )
-    return [" ".join(sentences)]
+    return [" ".join([*_of_one_kind(channels, classes, groups or {}), *sentences])]
 
 
-def what_patches_share(
-    channel: TopPatches, classes: Mapping[str, str | None], groups: Mapping[str, str]
-) -> tuple[str, str, str]:
-    """What the patches of a channel show, their mean colours, and where their edges run: how many of which.
+def _of_one_kind(
+    channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str]
+) -> list[str]:
+    """Of which channels all patches show one group of classes, beside how many would by chance."""
+    kinds = {image: groups[label] for image, label in classes.items() if label is not None and label in groups}
+    alike: dict[str, dict[str, list[str]]] = {}
+    for one in channels:
+        shown = {kinds.get(patch.image) for patch in one.patches}
+        if len(one.patches) > 1 and len(shown) == 1 and (kind := shown.pop()) is not None:
+            alike.setdefault(kind, {}).setdefault(one.layer, []).append(str(one.channel))
+    if not alike:
+        return []
+    told = [
+        f"{kind}s in {listed([f'{_numbered(named)} of {layer}' for layer, named in layers.items()])}"
+        for kind, layers in alike.items()
+    ]
+    searched = Counter(kinds.values())
+    chance = sum(
+        (n / searched.total()) ** len(one.patches) for one in channels if one.patches for n in searched.values()
+    )
+    of = listed([f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in searched.most_common()])
+    return [
+        f"By the data set's classes all patches show {'; '.join(told)}. By chance {how_many(round(chance))} of "
+        f"{counted(len(channels), 'channel')} would be so: the photographs that were searched show {of}."
+    ]
+
+
+def describe_patches(channels: Sequence[TopPatches]) -> list[str]:
+    """The mean colours of the patches of each channel of some layers, and which way their edges run.
 
     Args:
-        channel: the channel, with its patches.
-        classes: name of the class of each photograph; None where nobody says.
-        groups: for a class what it is a kind of, such as ``cat``; empty where that is not known.
+        channels: those of layers that see so little that a patch has one colour, one edge.
+
+    Returns:
+        A paragraph for each layer.
     """
-    shown = [one for patch in channel.patches if (one := classes.get(patch.image)) is not None]
-    kinds = Counter(groups[one] for one in shown if one in groups)
-    several = Counter({one: count for one, count in Counter(map(plain, shown)).items() if count > 1 or not kinds})
-    directions = Counter(one for patch in channel.patches if (one := edge_direction(patch.pixels)))
+    layers = dict.fromkeys(one.layer for one in channels if one.patches)
+    return [
+        f"Mean colours of the patches of {layer}, and of those whose edges run one way, which: "
+        f"{'; '.join(_described(one) for one in channels if one.layer == layer and one.patches)}."
+        for layer in layers
+    ]
+
+
+def _described(channel: TopPatches) -> str:
     colours = Counter(colour_name(mean_colour(patch.pixels)) for patch in channel.patches)
-    told = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in kinds.most_common())
-    return "; ".join(filter(None, (told, _tally(several)))), _tally(colours), _tally(directions)
-
-
-def _tally(counts: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+    directions = Counter(one for patch in channel.patches if (one := edge_direction(patch.pixels)))
+    told = listed([f"{word(count)} {name}" for name, count in colours.most_common()])
+    run = listed([f"{word(count)} {name}" for name, count in directions.most_common()])
+    return f"channel {channel.channel} {told}{f' (edges: {run})' if run else ''}"
 
 
 _COHERENT, _FLAT = 0.5, 1.0
@@ -264,9 +299,9 @@ def excites(feature: FeatureMap) -> str:
     if feature.high <= feature.low:
         return "The same everywhere: nothing on this photograph moves it."
     where = "" if feature.brightest == SPREAD else f"; strongest {feature.brightest}"
-    if feature.cue_correlation >= READABLE:
+    if _follows(feature):
         return f"{sentence(feature.cue)}{where}."
-    if feature.cue_correlation >= _PARTLY:
+    if _follows_in_part(feature):
         return f"Partly {feature.cue}{where}."
     return f"Fits no cue that was tried{where}."
 
@@ -284,7 +319,21 @@ def discuss_feature_maps(result: FeatureMaps) -> list[str]:
 
 
 def _readable(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
-    return [one for one in maps if one.cue_correlation >= READABLE]
+    return [one for one in maps if _follows(one)]
+
+
+def _follows(feature: FeatureMap) -> bool:
+    """Whether a map can be read as its cue, by the correlation as a table shows it."""
+    return round(feature.cue_correlation, 2) >= READABLE
+
+
+def _follows_in_part(feature: FeatureMap) -> bool:
+    """Whether it is told that a map follows its cue in part: not where so few values may do so by chance.
+
+    1 / sqrt(n) is the standard error of the correlation of n values that have nothing to do with each other.
+    """
+    by_chance = _ERRORS / math.sqrt(feature.height * feature.width)
+    return round(feature.cue_correlation, 2) >= min(max(_PARTLY, by_chance), READABLE)
 
 
 def _overview(result: FeatureMaps) -> str:
@@ -366,7 +415,7 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
         for kind, group in kinds.items()
         if group
     ]
-    partly = [one for one in maps if _PARTLY <= one.cue_correlation < READABLE]
+    partly = [one for one in maps if not _follows(one) and _follows_in_part(one)]
     if not parts:
         nearest = max(maps, key=lambda one: one.cue_correlation)
         return (
@@ -374,7 +423,7 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
             f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
         )
     parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
-    left = [one for one in maps if one.cue_correlation < _PARTLY]
+    left = [one for one in maps if not _follows_in_part(one)]
     rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
 
@@ -388,8 +437,11 @@ def _is_edge_of_colour(cue: str) -> bool:
 
 
 def _channels(maps: Sequence[FeatureMap]) -> str:
-    numbers = [str(one.channel) for one in maps]
-    return f"channel{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
+    return _numbered([str(one.channel) for one in maps])
+
+
+def _numbered(channels: Sequence[str]) -> str:
+    return f"channel{'s' if len(channels) > 1 else ''} {listed(channels)}"
 
 
 def _why_late_is_hard(result: FeatureMaps) -> str:

@@ -324,7 +324,7 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     named = listed([plain(label) for label, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
     unsure = [plain(label) for label, one in zip(result.labels, known, strict=True) if one is None]
     neither = listed(unsure) if len(unsure) <= _NAMED else f"{len(unsure)} classes"
-    missed = [f"{_missed(groups[one])} of {those}" for one, those in ((True, "its own"), (False, "the others"))]
+    missed = [_missed(groups[one], those) for one, those in ((True, "its own"), (False, "the others"))]
     return [
         f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
         f"{'is a class' if len(groups[True]) == 1 else 'are classes'} of the network's own"
@@ -337,15 +337,14 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     ]  # fmt: skip
 
 
-def _missed(group: Sequence[tuple[str, Rate]]) -> str:
-    """How many photographs of the classes of a group are missed, and of which."""
+def _missed(group: Sequence[tuple[str, Rate]], those: str) -> str:
+    """How many photographs of the classes of a group are missed, and of which; of few classes how many of each."""
     missed = [(plain(label), rate.n - rate.count) for label, rate in group if rate.count < rate.n]
-    total = sum(count for _, count in missed)
     if not missed:
-        return "none"
-    named = listed([f"{word(count)} of {label}" for label, count in missed])
-    classes = counted(len(missed), "class", "classes")
-    return f"{word(total)} ({named if len(missed) <= _NAMED else f'of {classes}'})"
+        return f"none of {those}"
+    few = len(missed) <= _HARDEST
+    named = listed([f"{word(count)} of {label}" if few else label for label, count in missed])
+    return f"{word(sum(count for _, count in missed))} of {those} ({named})"
 
 
 def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:

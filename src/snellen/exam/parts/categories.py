@@ -102,7 +102,7 @@ def _examined(context: Context) -> str:
     """How many photographs were examined, or by which rule they were chosen."""
     count = len(context.photographs)
     if context.chosen == f"All {count:,} photographs.":
-        return f"All {word(count)} photographs were examined."
+        return f"{'Both' if count == 2 else f'All {word(count)}'} photographs were examined."
     return "One photograph was examined." if count == 1 else context.chosen
 
 

@@ -19,13 +19,13 @@ from snellen.figures import percent
 from snellen.inspect.activations import CAPS
 from snellen.inspect.discussion import (
     READABLE,
+    describe_patches,
     discuss_feature_maps,
     discuss_heatmap,
     discuss_patches,
     excites,
     headline_of_maps,
     qualify_patches,
-    what_patches_share,
 )
 from snellen.inspect.feature_maps import BANDS, FeatureMaps, LayerSummary, feature_maps, stage_of
 from snellen.inspect.figures import draw_layer, draw_patches
@@ -56,6 +56,8 @@ REFERENCES = (
 _SECONDS_OF_FIGURES = 8.0
 _EXAMPLES, _PATCHES = 128, 4
 """Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
+_LOCAL = 0.1
+"""Share of the input's side up to which what a value sees is told by its colour and its edge."""
 _MOST_TO_READ = 20_000
 """Photographs of a set that is read for them; a larger one takes longer to go through than all else here."""
 _SECONDS_OF_EXAMPLE = 0.02
@@ -186,9 +188,11 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     write_figure(picture, draw_patches(found))
     seen = len(drawn) - len(failures)
     named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
-             for number, label in enumerate(classes)}  # fmt: skip
+             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
     labels = list(examples.labels or ())
     groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
+    local = {layer.name for layer in result.layers if max(layer.receptive_field) <= _LOCAL * min(result.input_size)}
+    small = [one for one in found if one.layer in local]
     capped = {layer.kind for layer in result.layers} & CAPS.keys()
     ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
     return [
@@ -200,14 +204,7 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
             f"as large as what one value sees.{ranked}",
             1.0,
         ),
-        Table(
-            ("layer", "channel", "photographs of", "mean colour", "edges run"),
-            [(one.layer, str(one.channel), *what_patches_share(one, named, groups)) for one in found],
-            "What the patches of a row have in common: classes of their photographs, by the data set's names; the "
-            "ordinary colour name nearest to each patch's mean (CIELAB); and of patches whose edges run mostly one "
-            "way, which (rising: to the right).",
-        ),
-        Discussion([*discuss_patches(found, named), *qualify_patches(found, result)]),
+        Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(found, named, groups)]),
     ]
 
 
