@@ -300,14 +300,16 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     chosen = choose_photographs(config, lite0)
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
-    assert chosen.said_by == ("its folder", "the configuration", "", "the list of the bundled photographs")
+    assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')
     context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
-    assert table.columns[-2:] == ("expected", "said by")
+    assert table.columns[-2:] == ("true label", "who gave it")
     assert [row[-2:] for row in table.rows[::3]] == [
         (label or "", by) for label, by in zip(shown, chosen.said_by, strict=True)
     ]
     assert {row[-2:] for row in table.rows[1::3]} == {("", "")}
+    first, *_ = PARTS["categories"].run(context).blocks
+    assert "for 1,000 classes, trained on ImageNet-1k. " in first.text
     context = dataclasses.replace(context, expected=[None] * 4)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
     assert table.columns[-1] == "probability"

@@ -74,3 +74,6 @@ def test_most_confused_by_hand() -> None:
     pairs = most_confused(scores, most=2)
     assert [(pair.true, pair.predicted, pair.count) for pair in pairs] == [(1, 0, 4), (0, 1, 2)]
     assert most_confused(score(targets, targets, 3)) == ()
+    # Of equal counts first the pair that is confused both ways, which a text names.
+    scores = score(np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1, 1, 2, 1, 2]), 3)
+    assert [(pair.true, pair.predicted) for pair in most_confused(scores)] == [(1, 2), (2, 1), (0, 1)]

@@ -325,6 +325,6 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
         )
     sections = listed([f"“{title}”" for title in own])
     return (
-        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person; the other sentences "
-        "by Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
+        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person; the other "
+        "sentences by Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
     )

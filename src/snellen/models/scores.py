@@ -59,9 +59,9 @@ class Confusion:
 
 
 def most_confused(scores: Scores, most: int = 5) -> tuple[Confusion, ...]:
-    """The pairs of classes that are confused most often, by count, then by index."""
+    """The pairs of classes that are confused most often: by count, then by the count of the way back, then by index."""
     wrong = np.array(scores.confusion)
     np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    order = np.lexsort((-wrong.T.ravel(), -wrong.ravel()))[:most]
     pairs = (np.unravel_index(flat, wrong.shape) for flat in order)
     return tuple(Confusion(int(t), int(p), int(wrong[t, p])) for t, p in pairs if wrong[t, p] > 0)

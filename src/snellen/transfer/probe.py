@@ -60,6 +60,7 @@ class ProbeResult(Result):
         non_negative: whether no feature is negative, as after a ReLU.
         zero_fraction: share of feature values that are exactly zero.
         n_train: number of training images.
+        train_counts: number of training images of each class.
         train_accuracy: mean-per-class accuracy on the training split itself.
         accuracy: share of the test images that are classified correctly (top-1).
         mean_per_class_accuracy: mean over the classes of their accuracies on the test split.
@@ -92,6 +93,7 @@ class ProbeResult(Result):
     non_negative: bool
     zero_fraction: float
     n_train: int
+    train_counts: tuple[int, ...]
     train_accuracy: float
     accuracy: Rate
     mean_per_class_accuracy: Estimate
@@ -216,6 +218,7 @@ def _probe(
         non_negative=bool(min(train.features.min(), test.features.min()) >= 0),
         zero_fraction=float(np.mean(train.features == 0)),
         n_train=len(train.targets),
+        train_counts=tuple(np.bincount(train.targets, minlength=len(data.labels)).tolist()),
         train_accuracy=float(balanced_accuracy_score(train.targets, trained.predict(train.features))),
         accuracy=scores.accuracy,
         mean_per_class_accuracy=scores.mean_per_class,
