@@ -177,6 +177,7 @@ def run(context: Context) -> Answer:
         blocks.append(Points(reasons))
     blocks += [
         Discussion([*discuss_attacks(attacks, classifier.preprocessing), *filter(None, [discuss_visibility(visible)])]),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             "The flattest square of each photograph's attacked area that is not dark, where noise is seen most easily: "
@@ -185,7 +186,6 @@ def run(context: Context) -> Answer:
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             0.75,
         ),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
     ]
     blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
