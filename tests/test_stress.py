@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 from scipy import fft
 
@@ -17,8 +20,9 @@ from linear_toys import linear_classifier, photograph
 from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
-from snellen.errors import ImageError, InputError
-from snellen.exam.parts.stress import _about_crop, _about_letters, _table, share_within
+from snellen.errors import ImageError, InputError, ModelError
+from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, object_crop, share_within
+from snellen.exam.parts.stress import _about_crop, _about_letters, _table
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
 from snellen.prose import listed
@@ -320,40 +324,76 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
     gone = dataclasses.replace(attacked.before, target_probability=0.00002, label_probability=0.25)
     attacked = dataclasses.replace(attacked, before=gone)
     clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
-    table = _table(stress_report([(attacked, clean)], [], ""))
+    seen = Seen(Prediction("lynx", 1, 0.5), 0.25, 0.125)
+    crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, 0.8, 0.7, seen, seen, Image.new("RGB", (1, 1)))
+    table = _table(stress_report([(attacked, clean)], [], ""), {"tom.png": crop})
     assert table.columns[-2:] == ("clean file", "probability")
     assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
     assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
-        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),
+        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"), ("", "lynx", "lynx"),
     ]  # fmt: skip
     assert _all_numbers([row[5] for row in table.rows])
 
 
 def test_the_share_of_the_heat_within_a_rectangle() -> None:
     values = np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)
-    whole = (10.0, 0.0, 30.0, 20.0)
+    whole = Box(10.0, 0.0, 30.0, 20.0)
     assert share_within(values, whole, whole) == 1
-    assert share_within(values, whole, (10, 0, 20, 10)) == 0.25
+    assert share_within(values, whole, Box(10, 0, 20, 10)) == 0.25
     # A quarter of the upper left cell, half of the lower right one.
-    assert share_within(values, whole, (15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
-    assert share_within(values, whole, (0, 0, 10, 20)) == 0
+    assert share_within(values, whole, Box(15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
+    assert share_within(values, whole, Box(0, 0, 10, 20)) == 0
     assert np.isnan(share_within(0 * values, whole, whole))
 
 
+@given(
+    arrays.arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)),
+    st.floats(0.5, 0.95),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_crop_by_the_object_leaves_what_is_asked_of_it(values: np.ndarray, share: float) -> None:
+    values[1, 1] += 1
+    size, whole = (800, 600), Box(100.0, 0.0, 700.0, 600.0)
+    left, top, right, bottom = box_with(values, whole, size, share)
+    assert left in (0, 800 - (right - left))
+    assert top in (0, 600 - (bottom - top))
+    assert 0 <= left < right <= 800
+    assert 0 <= top < bottom <= 600
+    assert (right - left) / 800 == pytest.approx((bottom - top) / 600, abs=1 / 600)
+    # To the pixel: a row and a column of pixels hold no more than so much of the heat.
+    assert share <= share_within(values, whole, Box(left, top, right, bottom)) <= share + 0.03
+
+
+def test_the_crop_by_the_object_is_in_the_corner_that_leaves_most() -> None:
+    """All heat lies in one quarter of what is seen: nothing far from it has to be left."""
+    values = np.zeros((2, 2), np.float32)
+    values[1, 1] = 1  # the lower right one, 50 x 50 pixels
+    left, top, right, bottom = box_with(values, Box(0, 0, 100, 100), (100, 100), 0.64)
+    # From the upper left corner 0.8 of each side of that quarter is reached at 90 pixels; from the lower right one 40
+    # pixels would do, from the others the share is bounded by both.
+    assert (left, top, right, bottom) == (0, 0, 90, 90)
+
+
 def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_path: Path) -> None:
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:2, :, 0] = 255
-    Image.fromarray(pixels).save(tmp_path / "red.png")
-    # The network sees 16 of the 32 columns. The crop takes one of the two red rows away and leaves 14 rows, so that the
-    # network then sees 14 of those 16 columns.
+    """Red in the left half: a network of mean colours takes red for the class red, and all heat lies there."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, :8, 0] = 255
+    photo = Photo(str(tmp_path / "red.png"), Image.fromarray(pixels))
+    attacked = Image.new("RGB", (16, 16), (0, 0, 255))
     classifier = classifier_of(MeanColours(torch.cat([4 * torch.eye(3), torch.zeros(1, 3)])), 16, 4)
-    path = str(tmp_path / "red.png")
-    said = _about_crop(classifier, [(path, 0), (path, 1)])  # nothing there is green
-    assert said.startswith(
-        "The crop is of the photograph, not of the object: of the heat for the photograph's own class"
-    )
-    assert said.endswith("it leaves 50%, and 44% after the network's own preprocessing, which crops once more.")
-    unmapped = _about_crop(linear_classifier(4), [(path, 0)])
+    crop = object_crop(classifier, photo, attacked, 0, 2)
+    assert crop is not None
+    assert crop.heat == pytest.approx(0.8, abs=0.1)
+    assert crop.box[2] - crop.box[0] == crop.box[3] - crop.box[1] == crop.image.width == crop.image.height < 16
+    assert crop.area == (crop.image.width / 16) ** 2
+    assert (crop.attacked.top.index, crop.clean.top.index) == (2, 0)
+    assert object_crop(classifier, photo, attacked, 1, 2) is None  # nothing there is green
+    with pytest.raises(ModelError):
+        object_crop(linear_classifier(4), photo, attacked, 0, 1)
+    said = _about_crop([crop], {photo.name: 0}, 2)
+    assert "Of one attack one survives this crop; none give the photograph its own class back" in said
+    assert said.endswith("which one of the one clean photograph keeps under it.")
+    unmapped = _about_crop([], {}, 2)
     assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 
 
