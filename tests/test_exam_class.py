@@ -887,17 +887,18 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     monkeypatch.chdir(moved)
     before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
     shown = cells_run(moved / "report.ipynb")
-    assert len(shown) == 12
-    assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 2
+    assert len(shown) == 13
+    assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 3
     assert isinstance(shown[2], Heatmap)
     assert isinstance(shown[3], Image.Image)  # the filters
-    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-5], shown[-3], shown[-2])]
+    assert isinstance(shown[-2], Image.Image)  # the crops by the object
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-7], shown[-4], shown[-3])]
     assert rows == [3, 3, 5]  # original, noise, file, by either search; as it is and under four transforms
     (rule,) = read_rules()
     assert rule.saved == "attack/rule-attacked.png"
     seen = classify(toy_classifier(), rule, k=1).top
     assert (seen.label, seen.probability) == ("blue", pytest.approx(rule.attacked.target, abs=1e-5))
-    drawn = [len(line.get_xdata()) for line in shown[-4].axes[0].lines]
+    drawn = [len(line.get_xdata()) for line in shown[-5].axes[0].lines]
     assert drawn == [len(read_attacks()[0].curve), len(rule.curve)]
     assert rule.name == read_attacks()[0].name
     assert 0 < rule.norm <= 70

@@ -280,7 +280,7 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     if picture == "details.png":
-        return f"{_CODE}draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
     if picture == "rule.png":
         return _CODE_OF_THE_RULE
     if picture == "rule-rows.png":
@@ -289,7 +289,7 @@ def code(_: Context, picture: str) -> str:
     if numbered is None:
         return ""
     start = (int(numbered[1] or 1) - 1) * _ROWS_OF_A_PICTURE
-    return f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
+    return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
 def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:

@@ -35,8 +35,8 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import counted, four_places, how_many, share, stem
-from snellen.robustness.discussion import discuss, headline
+from snellen.prose import counted, four_places, how_many, sentence, share, stem
+from snellen.robustness.discussion import FINE_DETAIL, discuss, discuss_cases, discuss_causes, headline, reasons
 from snellen.robustness.figures import draw_row, draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
@@ -128,7 +128,9 @@ def run(context: Context) -> Answer:
         *_of_objects(crops, labels, target.index, folder),
         _table(result, {one.name: one for one in crops}),
         Heading("Why the fooling survives or not"),
-        Discussion(discuss(result.photographs, result.originals).split("\n\n")),
+        Discussion(discuss_cases(result.photographs, result.originals)),
+        *_reasons(result),
+        Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line shrink from left to right: a smaller one stands for a stronger "
@@ -188,6 +190,15 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
             else ""
         ),
     )
+
+
+def _reasons(result: StressReport) -> list[Table]:
+    """What each transform does to the noise, and what follows; none where no attack fooled."""
+    rows = [
+        (one.transform, one.effect, sentence(one.explains)) for one in reasons(result.photographs, result.originals)
+    ]
+    columns = ("transform", "what it does to the noise", "what became of the attacks, and what that tells")
+    return [Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}")] if rows else []
 
 
 def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
