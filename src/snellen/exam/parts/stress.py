@@ -139,7 +139,6 @@ def run(context: Context) -> Answer:
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
-            0.8,
         ),
         Discussion(discuss(result.originals).split("\n\n")),
     ]
