@@ -270,7 +270,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "is +80 points on average; mirroring makes it +80, the crop +80, the rotation +80 and grayscale +80." in what
     assert "in six of the seven cases in which the attack's class is lost the photograph gets its own back" in what
     assert "in one a third wins." in what
-    assert "undoes both; of these, each keeps its class when clean: place and direction count" in why
+    assert "undoes both; of these, each keeps its class when clean. So place and direction count" in why
     assert "Grayscale takes its colour and nothing else (50% of its fine detail is lost); it undoes one of two" in why
     # The one whose photograph is gray is the clean test of what colour does: nothing else changes.
     assert colour == (
@@ -293,7 +293,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
         "On tom gray changes the clean answer too, so that there what the photograph loses may be the reason, and not "
         "what the noise loses. How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
         "undone, coffee keeps 70% and survives. One reading is that it counts which part of the noise is left, and not "
-        "how much; which part a network answers to, the share of fine detail does not show."
+        "how much: a share does not show which part the network answers to."
     )
     ahead = dataclasses.replace(fewer, before=dataclasses.replace(fewer.before, margin=0.97))
     assert (
@@ -437,8 +437,8 @@ def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_pa
     with pytest.raises(ModelError):
         object_crop(linear_classifier(4), photo, attacked, 0, 1)
     said = _about_crop([crop], {photo.name: 0}, 2)
-    assert "Of one attack one survives this crop; none give the photograph its own class back" in said
-    assert said.endswith("which one of the one clean photograph keeps under it.")
+    assert "Of one attack one survives this crop, and none of the photographs gets the own class back;" in said
+    assert said.endswith("when clean one keeps it.")
     unmapped = _about_crop([], {}, 2)
     assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 

@@ -20,7 +20,7 @@ _FEW = 6
 _MOST_CASES = 4
 """Attacks that are gone through one by one."""
 _TELLING = 0.05
-"""By how much the shares that are left of two attacks' noise must differ, for it to be said."""
+"""By how much the shares that are left of two attacks' noise, or their leads, must differ, for it to be said."""
 _RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
 """Transforms that scale or add fine detail, so that the energy after them says nothing of what they took away."""
 _BY = {"mirror": "mirroring", "crop": "the crop", "rotation": "the rotation", "grayscale": "grayscale"}
@@ -306,19 +306,19 @@ def _of_mirror(fooled: Sequence[StressPair], transform: TransformStrength) -> Re
     return Reason(
         "mirroring",
         effect,
-        f"{_undoes(fooled, transform)}: place and direction count, since the noise was computed for these spots and "
-        "for filters that are not mirrored with it",
+        f"{_undoes(fooled, transform)}. So place and direction count: it was computed for these spots and for filters "
+        "that are not mirrored with it",
     )
 
 
 def _of_crop(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
     effect = f"shows the rest larger, so that the noise is resampled ({_fine_detail(fooled, transform)})"
-    return _by_a_ladder(fooled, transform, Reason("the crop", effect, ""), "scale", "shrinking")
+    return _by_a_ladder(fooled, transform, Reason("the crop", effect, ""), "scale", "Shrinking")
 
 
 def _of_rotation(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
     effect = f"tilts it, and samples it between the pixels it was made for ({_fine_detail(fooled, transform)})"
-    return _by_a_ladder(fooled, transform, Reason("the rotation", effect, ""), "blur", "blur")
+    return _by_a_ladder(fooled, transform, Reason("the rotation", effect, ""), "blur", "Blur")
 
 
 def _by_a_ladder(
@@ -327,8 +327,7 @@ def _by_a_ladder(
     """``reason`` with what became of the attacks, beside another transform that does one of the same things alone."""
     if not _undone(fooled, transform):
         return replace(reason, explains="undoes no attack, so that these attacks bear it")
-    alone = _ladder(fooled, name, what)
-    return replace(reason, explains=f"{_undoes(fooled, transform)}{alone and f': {alone}'}")
+    return replace(reason, explains=". ".join(filter(None, [_undoes(fooled, transform), _ladder(fooled, name, what)])))
 
 
 def _of_grayscale(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
@@ -471,10 +470,10 @@ def _by_lead(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     for one, _ in fooled:
         leads[one.keeps(one.outcome(*transform))].append(one.before.margin)
     least, most = min(leads[True]), max(leads[False])
-    if _points(least) == _points(most) or least < most:
+    if least < most + _TELLING:
         return (
-            " One reading is that it counts which part of the noise is left, and not how much; which part a network "
-            "answers to, the share of fine detail does not show."
+            " One reading is that it counts which part of the noise is left, and not how much: a share does not show "
+            "which part the network answers to."
         )
     return (
         f" One reading is that the lead before counts, which was at least {_points(least)} points where the attack "

@@ -75,7 +75,8 @@ report = stress_files(classifier, files, originals, labels=[one.label.index for 
 draw_stress(report.photographs[:{_ROWS_OF_A_PICTURE}])"""
 _SECONDS_OF_A_MEGAPIXEL = 0.042
 """Of one transform and the way to the network's input; measured on one core."""
-_PASSES_OF_A_HEATMAP = 3
+_PASSES_OF_AN_OBJECTS_CROP = 5
+"""A heat map takes about three; the crops of the attacked file and of the original are seen once each."""
 _MOST_MEGAPIXELS = 3
 """Of a photograph; of larger ones only what a network can see is transformed."""
 
@@ -97,7 +98,7 @@ def cover(folder: Path) -> Picture:
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
     of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
-    passes = 2 * len(all_transforms()) + _PASSES_OF_A_HEATMAP
+    passes = 2 * len(all_transforms()) + _PASSES_OF_AN_OBJECTS_CROP
     return passes * len(context.photographs) * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
 
 
@@ -183,6 +184,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         rows,
         "The new most likely class of the attacked file and its probability, what became of its own class's and the "
         "target's; and the most likely class of the clean photograph under the same transform."
+        + (f" Object's crop: to about {share(SHARE)} of the heat for the own class." if crops else "")
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -245,14 +247,10 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         "heat for its own class does (Grad-CAM of the clean photograph): to the largest rectangle of the "
         f"photograph's proportions, in one of its corners, that leaves about {share(SHARE)} of the heat. It leaves "
         f"{heat}, on {area} of the area; the network's own preprocessing crops once more and leaves {seen}. Of "
-        f"{counted(len(crops), 'attack')} {how_many(survive)} {_survive(survive)} this crop; {how_many(back)} "
-        f"{'gives' if back == 1 else 'give'} the photograph its own class back, which {how_many(kept)} of the "
-        f"{counted(len(crops), 'clean photograph')} {'keeps' if kept == 1 else 'keep'} under it."
+        f"{counted(len(crops), 'attack')} {how_many(survive)} {'survives' if survive < 2 else 'survive'} this crop, "
+        f"and {how_many(back)} of the photographs {'gets' if back < 2 else 'get'} the own class back; when clean "
+        f"{how_many(kept)} {'keeps' if kept < 2 else 'keep'} it."
     )
-
-
-def _survive(count: int) -> str:
-    return "survives" if count < 2 else "survive"
 
 
 _UNKNOWN_OBJECT = "how much of the object it leaves is not known, since this network gives no heat map of it"
