@@ -8,6 +8,7 @@ import math
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from snellen.attacks.batch import CurvePoint
 from snellen.attacks.config import AttackConfig, epsilon_steps
 from snellen.attacks.discussion import discuss, discuss_attacks, discuss_rule, discuss_stall, discuss_visibility
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
-from snellen.attacks.figures import draw_probability_curves
+from snellen.attacks.figures import draw_details, draw_probability_curves
 from snellen.attacks.files import attacked_names
 from snellen.attacks.folder import FolderResult, attack_folder
 from snellen.attacks.gradient_ascent import FIRST_SHARE, GROWTH, SHRINKAGE, gradient_ascent, searched_gradient_ascent
@@ -38,6 +39,8 @@ from snellen.attacks.visibility import FlatSquare, Visibility, flattest_square, 
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
+from snellen.exam.parts.attack import _by_the_rule
+from snellen.exam.report.document import Discussion, Picture, Table
 from snellen.models.predictions import Prediction
 from snellen.models.resolve import resolve
 from snellen.runs.progress import Progress
@@ -153,6 +156,34 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
     assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
     assert "E has no gradient at all to follow: P(y_fool) is 0, and flat." in said
+
+
+def test_every_file_of_the_assignments_update_that_fools_is_kept_and_drawn(tmp_path: Path, monkeypatch) -> None:
+    drawn: list[int] = []
+    monkeypatch.setattr(
+        "snellen.exam.parts.attack.write_figure", lambda path, figure: drawn.append(len(figure.axes)) or path.touch()
+    )
+    found = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
+
+    def rule(name: str, success: bool) -> AttackResult:
+        return dataclasses.replace(
+            found, name=name, attacked=dataclasses.replace(found.attacked, success=success, target=0.9)
+        )
+
+    rules = [rule("a.png", True), rule("b.png", False), rule("c.png", True)]
+    context = SimpleNamespace(folder=tmp_path, provenance={})
+    blocks = _by_the_rule(context, [(one, one) for one in rules])
+    assert drawn == [6, 6]  # two charts for each of three photographs; original, noise, file for two
+    kept = json.loads((tmp_path / "rule.json").read_text(encoding="utf-8"))["attacks"]
+    assert [one["file"] for one in kept] == ["rule-attacked.png", "", "rule-attacked-2.png"]
+    for file in ("rule-attacked.png", "rule-attacked-2.png"):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / file)), np.asarray(found.image))
+    (table,) = (block for block in blocks if isinstance(block, Table))
+    assert [row[:3] for row in table.rows] == [(name, "0.9000", "2") for name in ("a.png", "b.png", "c.png")]
+    (said,) = (block for block in blocks if isinstance(block, Discussion))
+    assert "It does not get there on b." in said.paragraphs[0]
+    missed = _by_the_rule(context, [(rules[1], rules[1])])
+    assert not any("reached the target" in block.caption for block in missed if isinstance(block, Picture))
 
 
 def test_noise_of_a_reduced_photograph_reaches_every_pixel() -> None:
@@ -565,6 +596,9 @@ def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
     framed = visibility(dataclasses.replace(found, source=outside, saved=inside))
     assert framed.psnr == pytest.approx(measured.psnr)  # of the noise's area, however large the photograph is
     assert framed.size == (40, 30)
+    figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)])
+    for axes, image in zip(figure.axes[:6:3], (outside, inside), strict=True):
+        assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.window])
 
 
 def test_the_flattest_square_is_where_noise_is_seen_most_easily() -> None:
