@@ -328,8 +328,12 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
 
 
 def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return word(low) if low == high else f"{word(low)} to {word(high)}"
+    low, high = (word(one) if max(counts) < _IN_DIGITS else f"{one:,}" for one in (min(counts), max(counts)))
+    return low if low == high else f"{low} to {high}"
+
+
+_IN_DIGITS = 13
+"""From here on both ends of a range are."""
 
 
 def _stalled(rule: AttackResult) -> str:

@@ -351,8 +351,8 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
     return Table(
         ("photograph", "assigned update: probability", "gradients", "search above: probability", "gradients"),
         rows,
-        "The target's probability in the file that each search made, and its gradients. Both stop at "
-        f"{share(AttackConfig.confidence)}, so that only gradients can be compared.",
+        "The target's probability in the file that each search made, and its gradients. A search stops once it has "
+        f"{share(AttackConfig.confidence)}: where both did, only their gradients can be compared.",
     )
 
 
