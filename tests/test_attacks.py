@@ -597,7 +597,7 @@ def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
     assert framed.psnr == pytest.approx(measured.psnr)  # of the noise's area, however large the photograph is
     assert framed.size == (40, 30)
     figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)])
-    for axes, image in zip(figure.axes[:6:3], (outside, inside), strict=True):
+    for axes, image in zip(figure.axes[:2], (outside, inside), strict=True):
         assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.window])
 
 

@@ -24,7 +24,7 @@ _SIDE = 480
 _LETTERS = 16
 """Of a name above a drawn detail."""
 _LETTERS_OF_A_CLASS = 18
-_WIDTH, _WIDTH_OF_DETAILS = 5.04, 4.72
+_WIDTH, _WIDTH_OF_DETAIL = 5.04, 1.18
 """In inches, as wide as the report shows them, so that their letters are as large as they are drawn."""
 
 
@@ -65,10 +65,9 @@ def draw_details(attacks: Sequence[AttackResult]) -> Figure:
     :func:`snellen.attacks.visibility.flattest_square`.
     """
     details = [_details(attack) for attack in attacks]
-    columns = max(3, len(attacks))
     with styled():
-        figure = new_figure(_WIDTH_OF_DETAILS, 3 * (_WIDTH_OF_DETAILS - 0.3) / columns + 0.5)
-        grid = figure.subplots(3, columns, squeeze=False)
+        figure = new_figure(_WIDTH_OF_DETAIL * len(attacks), 3 * (_WIDTH_OF_DETAIL - 0.3 / len(attacks)) + 0.5)
+        grid = figure.subplots(3, len(attacks), squeeze=False)
         for axes in grid.flat:
             axes.set_xticks([])
             axes.set_yticks([])

@@ -184,7 +184,7 @@ def run(context: Context) -> Answer:
             "of the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that "
             "its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.75,
+            0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
         ),
     ]
     blocks += _by_the_rule(context, pairs)
