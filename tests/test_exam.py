@@ -458,6 +458,20 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
 
 
+def test_short_paragraphs_stay_whole_and_no_line_begins_like_an_item_of_a_list(tmp_path: Path) -> None:
+    words = [f"Begin {'word ' * (number + 40)}takes four to 14. It ends." for number in range(45)]
+    write_pdf(report_of(Discussion(words), Paragraph("By ‖X' - X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    pages = [page.get_textpage().get_text_range().splitlines() for page in document]
+    full = [lines for lines in pages if sum(line.startswith("Begin") for line in lines) > 2]
+    assert len(full) > 1
+    assert all(lines[0].startswith("Begin") for lines in full[1:])
+    assert not any(line.startswith("14.") for lines in pages for line in lines)
+    said = text_of(tmp_path / "report.pdf")
+    assert "y_fool" not in said
+    assert "‖X\u2032\u2212X‖∞" in said.replace(" ", "")
+
+
 def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     muon, he, unused = (
         Reference("Muon.", "Muon"),

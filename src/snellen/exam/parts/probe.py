@@ -42,8 +42,8 @@ REFERENCES = (
         r"Oquab et al\. 2023",
     ),
     Reference(
-        "Natalie Dean and Marcello Pagano. Evaluating Confidence Interval Methods for Binomial Proportions in Clustered "
-        "Surveys. Journal of Survey Statistics and Methodology 3, 2015.",
+        "Natalie Dean and Marcello Pagano. Evaluating Confidence Interval Methods for Binomial Proportions in "
+        "Clustered Surveys. Journal of Survey Statistics and Methodology 3, 2015.",
         r"effective number of photographs",
     ),
     Reference(
