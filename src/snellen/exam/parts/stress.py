@@ -66,7 +66,7 @@ CHART, COVER, OBJECT_CROP = "acuity.png", "acuity-letters.png", "object-crop.png
 _MOST_OF_A_TABLE = 8
 _ROWS_OF_A_PICTURE = 4
 _CODE = f"""from snellen.exam.results import read_attacks
-from snellen.robustness.figures import draw_cover, draw_row, draw_stress
+from snellen.robustness.figures import draw_row, draw_stress
 from snellen.robustness.files import stress_files
 
 attacks = read_attacks()
