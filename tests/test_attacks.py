@@ -304,6 +304,7 @@ def test_every_step_is_itself(steps) -> None:
     [
         ({"epsilon": "4"}, r"epsilon is 4 \(did you mean 4/255\?"),
         ({"epsilon": "four"}, "epsilon 'four' is not a number"),
+        ({"epsilon": "0.5/256/2"}, "epsilon '0.5/256/2' is not a number"),
         ({"epsilon": "1/0"}, "epsilon '1/0' is not a number"),
         ({"epsilon": "1e999999999"}, "epsilon '1e999999999' is not a number"),
         ({"epsilon": "2\n"}, r"epsilon '2\\n' is not a number"),

@@ -479,7 +479,7 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
         Reference("X.", "x-ray"),
     )
     report = report_of(
-        Paragraph("Muons are none; muon (He et al. 2015) is, and Muon again."),
+        Paragraph("Muons are none, muon-2.tar neither; muon (He et al. 2015) is, and Muon again."),
         Table(("a",), [["He start"]], "Muon"),
         provenance=[Fact("Versions", "torch 2.1, timm 1")],
     )
@@ -487,7 +487,7 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     cited = with_citations(report, {"s": [unused, he, muon], "gone": [unused]}, tools)
     assert cited.references == ("Torch.", "He.", "Muon.")
     paragraph, table = cited.sections[0].blocks
-    assert paragraph.text == "Muons are none; muon [3] (He et al. 2015 [2]) is, and Muon again."
+    assert paragraph.text == "Muons are none, muon-2.tar neither; muon [3] (He et al. 2015 [2]) is, and Muon again."
     assert (table.rows[0][0], table.caption) == ("He start", "Muon")
     assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
 

@@ -72,6 +72,7 @@ def test_numbered() -> None:
 
 def test_nearest_is_ranked_and_keeps_case() -> None:
     assert nearest("tabb", ["Tabby", "tiger", "TAB"])[:1] == ["Tabby"]
+    assert nearest("dog", ["dough", "hotdog", "hog", "Eskimo dog"])[0] == "Eskimo dog"
     assert did_you_mean("zzzz", ["Tabby"]) is None
 
 

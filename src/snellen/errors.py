@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from collections.abc import Iterable
 from typing import Any
@@ -62,8 +63,8 @@ _LONGEST_NAME = 200
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     """The candidates most like ``name``, best first; empty where none is near.
 
-    Case is ignored. A candidate that contains ``name`` counts as near even where its length differs
-    too much for the ratio of :mod:`difflib`.
+    Case is ignored. A candidate that has ``name`` as a word, as "Eskimo dog" has "dog", comes first; one that contains
+    it counts as near even where its length differs too much for the ratio of :mod:`difflib`.
     """
     if len(name) > _LONGEST_NAME:
         return []
@@ -73,7 +74,8 @@ def nearest(name: str, candidates: Iterable[str], count: int = 3) -> list[str]:
     folded = name.casefold()
     close = difflib.get_close_matches(folded, by_folded, n=count, cutoff=0.6)
     containing = sorted((c for c in by_folded if folded and folded in c), key=len)
-    ranked = list(dict.fromkeys(close + containing))[:count]
+    words = [candidate for candidate in containing if folded in re.split(r"\W+", candidate)]
+    ranked = list(dict.fromkeys(words + close + containing))[:count]
     return [by_folded[key] for key in ranked]
 
 

@@ -77,7 +77,7 @@ class AttackConfig:
             )
 
 
-_NUMBER = re.compile(r"[+-]?[0-9.]{1,30}(e[+-]?[0-9]{1,2})?(/[0-9]{1,9})?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"([+-]?[0-9.]{1,30}(?:e[+-]?[0-9]{1,2})?)(?:/([0-9]{1,9}))?", re.ASCII | re.IGNORECASE)
 
 
 def epsilon_steps(epsilon: str | float) -> int | None:
@@ -110,9 +110,9 @@ def epsilon_value(epsilon: str | float, at_most: float = 1.0) -> float:
 
 
 def _fraction(epsilon: str | float, accepted: str) -> Fraction:
-    text = str(epsilon).replace(" ", "")
+    # A fraction of any length or exponent would be worked out to its last digit.
+    found = _NUMBER.fullmatch(str(epsilon).replace(" ", ""))
     try:
-        # A fraction of any length or exponent would be worked out to its last digit.
-        return Fraction(text) if _NUMBER.fullmatch(text) else Fraction("nan")
+        return Fraction(found[1]) / Fraction(found[2] or 1) if found else Fraction("nan")
     except (ValueError, ZeroDivisionError):
         raise InputError(f"epsilon {epsilon!r} is not a number", accepted) from None

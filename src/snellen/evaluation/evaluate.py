@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snellen.data.datasets import open_dataset
-from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, ImageSet, known_targets, with_splits
+from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, ImageSet, with_splits
 from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
@@ -308,6 +308,10 @@ class _Rows:
                 elif self._index_of.get(label) is None:
                     yield Failure(image, f"its class {label!r} is none of the model's")
 
+    def label_counts(self) -> Counter[str | None]:
+        """How many of the photographs that were read have each label; None counts those without."""
+        return Counter(label for batch in read_batches(self._path) for label in batch.labels)
+
     def photographs(self) -> Iterator[EvaluatedPhotograph]:
         """What was answered for each."""
         for batch, targets in self.batches():
@@ -360,7 +364,7 @@ def _result(
     predicted = np.array([one.top.index for one in photographs])
     scores = score(targets, predicted, len(classifier.labels))
     ranked = sorted(photographs, key=lambda one: (-one.top.probability, one.image))
-    unmatched, unlabelled = _left_out(images, matches)
+    unmatched, unlabelled = _left_out(rows, matches)
     return EvaluationResult(
         dataset=images.name,
         splits=splits,
@@ -424,14 +428,8 @@ def _calibration(rows: _Rows, n: int, seed: int) -> Calibration:
     return calibration_of(rows.scored(), scaling, seed)
 
 
-def _left_out(images: ImageSet, matches: Sequence[ClassMatch]) -> tuple[tuple[Unmatched, ...], int]:
-    """The classes that the model does not know, with their photographs; and the photographs without a label."""
-    targets = np.concatenate([known_targets(rows) for rows in images.splits.values()])
-    labelled = targets[(targets >= 0) & (targets < len(matches))]
-    counts = np.bincount(labelled, minlength=len(matches))
-    unmatched = tuple(
-        Unmatched(match.name, int(count), match.reason)
-        for match, count in zip(matches, counts, strict=True)
-        if match.index is None and count
-    )
-    return unmatched, len(targets) - len(labelled)
+def _left_out(rows: _Rows, matches: Sequence[ClassMatch]) -> tuple[tuple[Unmatched, ...], int]:
+    """Of the photographs that were read, the classes that the model does not know; and how many have no label."""
+    counts = rows.label_counts()
+    unknown = (match for match in matches if match.index is None and counts[match.name])
+    return tuple(Unmatched(match.name, counts[match.name], match.reason) for match in unknown), counts[None]

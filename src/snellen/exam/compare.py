@@ -15,6 +15,7 @@ from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Block, Fact, FigureRow, Paragraph, Picture, Report, Section, Table
 from snellen.exam.report.html import write_html
 from snellen.exam.report.pdf import write_pdf
+from snellen.prose import called
 from snellen.runs.files import Run
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_dataclass, read_json
@@ -103,7 +104,9 @@ def _report(
         cover=None,
         highlights=(),
         checklist=(),
-        findings=(),
+        findings=[
+            (f"{parts[part].title}, {name}", text) for part in shared for name, text in _in_short(part, exams, names)
+        ],
         sections=[
             Section(name, parts[name].title, "", _section(name, exams, names, parts[name], out / name, allowed))
             for name in shared
@@ -140,7 +143,7 @@ def _section(
 
 def _names(exams: Sequence[FinishedExam]) -> tuple[str, ...]:
     """What to call each: its model, and where several have the same the ends of their paths that differ."""
-    models = [exam.provenance.model for exam in exams]
+    models = [called(exam.provenance.model) for exam in exams]
     paths = [exam.folder.resolve().parts for exam in exams]
 
     def name(number: int) -> str:
@@ -155,6 +158,12 @@ def _names(exams: Sequence[FinishedExam]) -> tuple[str, ...]:
         return f"{model} ({number + 1})"
 
     return tuple(map(name, range(len(exams))))
+
+
+def _in_short(part: str, exams: Sequence[FinishedExam], names: Sequence[str]) -> list[tuple[str, str]]:
+    """What each exam found in short in a part, beside its name; empty where an exam found nothing to say."""
+    found = [(name, exam.answers[part].answer.in_short) for name, exam in zip(names, exams, strict=True)]
+    return found if all(text for _, text in found) else []
 
 
 def _summary(provenance: Provenance) -> str:

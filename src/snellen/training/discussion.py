@@ -82,8 +82,9 @@ def describe_recipe(recipe: Recipe, before: Sequence[Recipe] = ()) -> str:
     known = any(one.initialisation == recipe.initialisation for one in before)
     smoothing = f" The targets are smoothed by {recipe.label_smoothing:g}." if recipe.label_smoothing else ""
     return (
-        f"{recipe.epochs} epochs in batches of {recipe.batch} with {method}; the learning rate {rise}falls in a "
-        f"straight line from its peak, {optimiser.learning_rate:g}, to zero; weight decay {optimiser.weight_decay:g}. "
+        f"{recipe.epochs} epoch{'' if recipe.epochs == 1 else 's'} in batches of {recipe.batch} with {method}; the "
+        f"learning rate {rise}falls in a straight line from its peak, {optimiser.learning_rate:g}, to zero; weight "
+        f"decay {optimiser.weight_decay:g}. "
         f"The images are {changed}.{_hardened(recipe.adversarial)}{smoothing} "
         f"Initialisation: {'as above' if known else ABOUT[recipe.initialisation]}."
     )
