@@ -30,7 +30,7 @@ from snellen.errors import InputError
 from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
-from snellen.exam.context import photograph_names
+from snellen.exam.context import names_of, photograph_names
 from snellen.exam.many import Entry, folder_names, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
@@ -228,6 +228,7 @@ def test_equal_names_are_told_apart(tmp_path: Path) -> None:
     assert list(photograph_names(paths).values()) == ["a/x/1.png", "b/x/1.png", "2.png", "3.png"]
     copies = copy_names(["x/b.jpg", "y/b.jpg", "z/x_b.jpg", "z/x_b-2.jpg", "z/Y_B.jpg", "z/c.tar.png"])
     assert list(copies.values()) == ["x_b.jpg", "y_b.jpg", "x_b-2.jpg", "x_b-2-2.jpg", "Y_B-2.jpg", "c.tar.png"]
+    assert names_of(["a/1.png", "b/1.png", "b/2.png"]) == "a/1.png, b/1.png, 2.png"
     assert photograph_names(["1.png", "./1.png"]) == {"1.png": "1.png", "./1.png": "./1.png"}
 
 

@@ -60,7 +60,12 @@ def evaluate(
     ] = None,
     require: Annotated[
         list[str] | None,
-        typer.Option("--require", help="A number that must be reached, such as accuracy>=0.9; else status 1."),
+        typer.Option(
+            "--require",
+            help="A number that must be reached, such as accuracy>=0.9 or accuracy.low>=0.85 (the end of its "
+            "interval); else status 1. Others: top5, mean_per_class, calibration_error, brier, log_loss, risk_coverage, "
+            "corruption_accuracy, robust_accuracy.",
+        ),
     ] = None,
     engine: Annotated[
         Literal["auto", "torch", "openvino", "ray"], typer.Option("--engine", help="ray is for many machines.")

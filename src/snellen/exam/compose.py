@@ -12,7 +12,7 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
-from snellen.exam.context import Context
+from snellen.exam.context import Context, photograph_names
 from snellen.exam.parts import Part
 from snellen.exam.report.code import method_listing, module_listing
 from snellen.exam.report.document import (
@@ -134,7 +134,12 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     facts = [
         Fact("Model", f"{called(classifier.name)} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
-        Fact("Photographs", _photographs([credited.get(p, Path(p).name) for p in context.photographs], context)),
+        Fact(
+            "Photographs",
+            _photographs(
+                [credited.get(path, name) for path, name in photograph_names(context.photographs).items()], context
+            ),
+        ),
     ]
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
 

@@ -82,7 +82,7 @@ def megapixels(photographs: Sequence[str], most: float = math.inf) -> float:
 
 def names_of(files: Sequence[str], most: int = 4) -> str:
     """The names of the first ``most`` files, and how many others there are."""
-    names = ", ".join(Path(file).name for file in files[:most])
+    names = ", ".join(list(photograph_names(files).values())[:most])
     return names if len(files) <= most else f"{names} and {len(files) - most} more"
 
 
