@@ -63,8 +63,8 @@ def evaluate(
         typer.Option(
             "--require",
             help="A number that must be reached, such as accuracy>=0.9 or accuracy.low>=0.85 (the end of its "
-            "interval); else status 1. Others: top5, mean_per_class, calibration_error, brier, log_loss, risk_coverage, "
-            "corruption_accuracy, robust_accuracy.",
+            "interval); else status 1. Others: top5, mean_per_class, calibration_error, brier, log_loss, "
+            "risk_coverage, corruption_accuracy, robust_accuracy.",
         ),
     ] = None,
     engine: Annotated[
