@@ -128,7 +128,7 @@ def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
         return [("", f"{name} has {classes} of the {_BREEDS} breeds")]
     if (result.n_train, result.n) != OFFICIAL_SIZES:
         learn, test = OFFICIAL_SIZES
-        return [("", f"{learn:,} to learn from and {test:,} to test are the Oxford-IIIT pets'")]
+        return [("", f"{name} has {result.n_train:,} and {result.n:,} photographs of the pets' {learn:,} and {test:,}")]
     return []
 
 
