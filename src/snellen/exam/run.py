@@ -52,6 +52,7 @@ class ExamResult:
         photographs: what the report calls each photograph.
         facts: title of each part with its findings as names and values.
         provenance: what the exam was made with.
+        target: class that the attack was to show.
     """
 
     report: Path
@@ -63,6 +64,7 @@ class ExamResult:
     photographs: tuple[str, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     provenance: Provenance
+    target: str
 
 
 class Shared:
@@ -174,6 +176,7 @@ def run_exam(
         photographs=tuple(photograph_names(context.photographs).values()),
         facts=tuple((one.part.title, tuple(one.cached.answer.facts)) for one in finished if one.failure is None),
         provenance=context.provenance,
+        target=context.classifier.labels[context.target],
     )
 
 

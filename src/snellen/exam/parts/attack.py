@@ -190,9 +190,8 @@ def run(context: Context) -> Answer:
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
-        Fact(
-            f"saved files seen as {attacks[0].target.label} within {context.epsilon}", f"{successes} of {len(attacks)}"
-        ),
+        Fact("target", attacks[0].target.label),
+        Fact(f"saved files seen as the target within {context.epsilon}", f"{successes} of {len(attacks)}"),
         Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
     )
     first = context.folder / "first.png"
