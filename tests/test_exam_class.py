@@ -101,6 +101,39 @@ def toy_classifier():
     return Classifier(plain.network, plain.preprocessing, Labels(COLOURS), name="toy", device="cpu")
 
 
+def test_an_earlier_draws_files_are_gone(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """Neither there nor signed; what somebody else put beside them stays, and is not signed."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    config = ExamConfig(
+        model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
+        preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
+        parts=("attack",), appendix="none", checklist=False, target="black", epsilon="2/255",
+    )  # fmt: skip
+    out = tmp_path / "out"
+
+    def taken_of(*names: str) -> set[str]:
+        photographs = tuple(str(toy / "pool" / name) for name in names)
+        assert run_exam(dataclasses.replace(config, photographs=photographs), out).failed == ()
+        listed = json.loads((out / "contents.json").read_text(encoding="utf-8"))["digests"]
+        assert set(json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]) >= set(listed)
+        there = {path.relative_to(out).as_posix() for path in (out / "attack").rglob("*.*") if path.is_file()}
+        assert {name for name in listed if name.startswith("attack/")} == there - {"attack/mine-adversarial.png"}
+        return there
+
+    five = ("red/1.png", "red/2.png", "red/3.png", "blue/1.png", "green/1.png")
+    before = taken_of(*five)
+    assert {"attack/red-1-adversarial.png", "attack/attacks-2.png", "attack/attacks/3-adversarial.json"} <= before
+    shutil.copy(out / "attack" / "2-adversarial.png", out / "attack" / "mine-adversarial.png")
+    after = taken_of("red/2.png", "green/0.png")
+    assert {name for name in after if "adversarial" in name} == {
+        f"attack/{name}" for name in (
+            "2-adversarial.png", "0-adversarial.png", "attacks/2-adversarial.json", "attacks/0-adversarial.json",
+            "mine-adversarial.png",
+        )
+    }  # fmt: skip
+    assert "attack/attacks-2.png" not in after
+
+
 def test_a_draw_is_even_wherever_it_ends() -> None:
     classes = ["a"] * 10 + ["b"] * 3 + [None]
     order = drawn_in_turn(classes, np.random.default_rng(3))
@@ -1066,7 +1099,7 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
 
 
 def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snellen_command) -> None:
-    """The notebook and the report's source; unchanged, they go with the exam that they were of."""
+    """The notebook and the report's source; unchanged, they are written again with every exam into the folder."""
     out = tmp_path / "out"
     (tmp_path / "exam.toml").write_text('parts = ["categories"]\nappendix = "none"\n', encoding="utf-8")
     exam = ["exam", tmp_path / "exam.toml", "--photographs", toy / "pool" / "red" / "1.png", "--out", out]
@@ -1082,9 +1115,12 @@ def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snelle
             assert f"{out / name}: was changed since an exam wrote it (another name for it" in refused.stderr
         assert ((out / name).read_bytes(), (out / "manifest.json").read_bytes()) == (b"my own words", before)
         (out / name).write_bytes(written)
-    assert snellen_command(*exam).returncode == 0
-    assert not (out / "report.ipynb").exists()
-    assert not (out / "source").exists()
+    with (tmp_path / "exam.toml").open("a", encoding="utf-8") as file:
+        file.write('title = "Another heading"\n')
+    done = snellen_command(*exam, "--summary")
+    assert "source: written again, as an earlier exam was asked for it" in done.stderr
+    for name in ("report.ipynb", "source/report.json"):
+        assert "Another heading" in (out / name).read_text(encoding="utf-8")
 
 
 def test_words_are_no_paths_in_a_notebook(tmp_path: Path, monkeypatch) -> None:
