@@ -537,6 +537,18 @@ def test_an_attacks_numbers_are_measured_anew(toy: Path, handed_in: Path, change
     assert not any("does not say what" in one for one in wrong)
 
 
+def test_what_was_taken_out_is_missed(handed_in: Path) -> None:
+    """An attack that failed, or a photograph that was seen wrongly, cannot be left out of the results."""
+    for part, key in (("categories", "results"), ("attack", "attacks")):
+        edited(handed_in / part / "result.json", lambda v: v[key].pop())  # noqa: B023
+    signed_again(handed_in)
+    wrong = [claim.what for claim in verify_exam(handed_in, Means(toy_classifier())).claims if claim.holds is False]
+    assert [line.partition(":")[0] for line in wrong if "nothing is said of one photograph: " in line] == [
+        "categories", "attack"
+    ]  # fmt: skip
+    assert "attack/attacks.csv does not say what attack/result.json does" in wrong
+
+
 def test_what_is_told_twice_is_told_alike(handed_in: Path) -> None:
     """The table and the reports of attacks beside their results; of categories those after the first."""
     said = handed_in / "attack" / "attacks.csv"
@@ -680,7 +692,7 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     ]
     for part, key in (("categories", "results"), ("attack", "attacks")):
         (home / part).mkdir()
-        (home / part / "result.json").write_text(json.dumps({key: []}), encoding="utf-8")
+        (home / part / "result.json").write_text(json.dumps({key: [], "failures": []}), encoding="utf-8")
     (home / ".DS_Store").touch()
     found = verify_exam(home, Means(toy_classifier()))
     assert [str(claim) for claim in found.claims if claim.holds is None] == [

@@ -363,6 +363,7 @@ class _Verification:
         results = from_plain(
             _Categories, {"results": _list_in(values, "results", "categories/result.json")}, "categories/result.json"
         ).results
+        yield from self._left_out("categories", [one.image for one in results])
         wrong = []
         for one in results:
             copy = self._copy_of(one.image)
@@ -392,7 +393,9 @@ class _Verification:
         again = [file for file, times in Counter(one.file for one in attacks).items() if times > 1]
         if again:
             yield Claim(f"attack: {shown(again[0])} counts once only", False)
-        yield from self._told_again(attacks, values)
+        failures = [from_plain(Failure, one, _ATTACKS) for one in _list_in(values, "failures", _ATTACKS)]
+        yield from self._left_out("attack", [*(one.name for one in attacks), *(one.image for one in failures)])
+        yield from self._told_again(attacks, failures)
         for one in attacks:
             try:
                 self._attacks.append(digest(_below(self._home, f"attack/{one.file}")))
@@ -405,11 +408,17 @@ class _Verification:
             except InputError as error:
                 yield Claim(f"attack: {error}", False)
 
-    def _told_again(self, attacks: Sequence[AttackResult], values: Mapping[str, Any]) -> Iterator[Claim]:
+    def _left_out(self, part: str, names: Sequence[str]) -> Iterator[Claim]:
+        """Photographs of the exam that a part says nothing of: what would not hold may have been taken out."""
+        silent = sorted(set(self._contents.photographs) - set(names))
+        if silent:
+            such = ", ".join(map(shown, silent[:_NAMED]))
+            yield Claim(f"{part}: nothing is said of {counted(len(silent), 'photograph')}: {such}", False)
+
+    def _told_again(self, attacks: Sequence[AttackResult], failures: Sequence[Failure]) -> Iterator[Claim]:
         """Where the attack's other files say anything else than its ``result.json``."""
         table = "attack/attacks.csv"
         if table in self._names:
-            failures = [from_plain(Failure, one, _ATTACKS) for one in _list_in(values, "failures", _ATTACKS)]
             said = list(csv.DictReader(read_text(_below(self._home, table)).splitlines()))
             told = list(csv.DictReader(to_csv(attacks, failures).splitlines()))
             # Of another version's table, the columns that both have.
@@ -582,7 +591,8 @@ def _otherwise(
         ("target", said.attacked.target, seen.target), ("label", said.attacked.label, seen.label),
     ):  # fmt: skip
         if not _close(one_said, one_seen):
-            yield f"{found.file}: the {what} is said to have {shown(one_said)}, and has {one_seen}"
+            has = "none" if one_seen is None else f"{one_seen:.4f}"
+            yield f"{found.file}: the {what} is said to have {shown(one_said)}, and has {has}"
     if (found.norm, seen.success) != (said.norm, said.attacked.success):
         was = "a success" if said.attacked.success else "a failure"
         yield f"{found.file}: is said to be {was} of norm {said.norm}/255"
