@@ -20,6 +20,7 @@ import snellen
 from snellen.data.images import Failure
 from snellen.data.reading import ignore_profiles
 from snellen.errors import ImageError, InputError
+from snellen.exam.parts.categories import trained_on
 from snellen.inspect.categories import Classification, classify, classify_each
 from snellen.inspect.figures import draw_classifications
 from test_images import BAD_FILES, write_bad_file
@@ -130,6 +131,13 @@ def test_a_long_stream_is_not_held(lite0, tmp_path) -> None:
     stream = classify_each(lite0, endless(), batch=2)
     assert isinstance(next(stream), Classification)
     stream.close()
+
+
+def test_what_a_source_says_of_the_training_is_told() -> None:
+    for source in ("timm hub timm/resnet50.a1_in1k", "torchvision resnet50.IMAGENET1K_V2", "trained on ImageNet-1k"):
+        assert trained_on(source) == ", trained on ImageNet-1k"
+    for source in ("timm hub timm/vit_base_patch16_224.augreg_in21k", "a file", "main1k", "hub x/imagenet-100"):
+        assert trained_on(source) == ""
 
 
 def test_figure_shows_every_photograph() -> None:

@@ -160,6 +160,8 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
         ("paper = 'a5'", "paper is 'a5' .*a4 or us-letter"),
         ("appendix = 'all'", "appendix is 'all' .*methods or full or none"),
         ("[discussion]\nprobes = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
+        ("[discussion]\nprobes-2 = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
+        ("[discussion]\nprobe = 'x'\nprobe-2 = 'y'", "discussion: both probe and probe-2 .one or the other"),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),
         ("labels = ['a']", r"labels is \['a'\] .*a table"),
@@ -298,14 +300,16 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     chosen = choose_photographs(config, lite0)
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
-    assert chosen.said_by == ("its folder", "the configuration", "", "the list of the bundled photographs")
+    assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')
     context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
-    assert table.columns[-2:] == ("expected", "said by")
+    assert table.columns[-2:] == ("true label", "who gave it")
     assert [row[-2:] for row in table.rows[::3]] == [
         (label or "", by) for label, by in zip(shown, chosen.said_by, strict=True)
     ]
     assert {row[-2:] for row in table.rows[1::3]} == {("", "")}
+    first, *_ = PARTS["categories"].run(context).blocks
+    assert "for 1,000 classes, trained on ImageNet-1k. " in first.text
     context = dataclasses.replace(context, expected=[None] * 4)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
     assert table.columns[-1] == "probability"
@@ -454,6 +458,20 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     assert "In my own words. And more. More." in text_of(tmp_path / "own.pdf")
 
 
+def test_short_paragraphs_stay_whole_and_no_line_begins_like_an_item_of_a_list(tmp_path: Path) -> None:
+    words = [f"Begin {'word ' * (number + 40)}takes four to 14. It ends." for number in range(45)]
+    write_pdf(report_of(Discussion(words), Paragraph("By ‖X' - X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    pages = [page.get_textpage().get_text_range().splitlines() for page in document]
+    full = [lines for lines in pages if sum(line.startswith("Begin") for line in lines) > 2]
+    assert len(full) > 1
+    assert all(lines[0].startswith("Begin") for lines in full[1:])
+    assert not any(line.startswith("14.") for lines in pages for line in lines)
+    said = text_of(tmp_path / "report.pdf")
+    assert "y_fool" not in said
+    assert "‖X\u2032\u2212X‖∞" in said.replace(" ", "")
+
+
 def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     muon, he, unused = (
         Reference("Muon.", "Muon"),
@@ -491,6 +509,12 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     assert "computed too" not in text
     assert "The discussion of “one” was written by a person" in text
     assert "Checklist" in text
+    second = dataclasses.replace(config, discussion={"one-2": str(own)})
+    text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
+    assert "before computed h Written by hand. Twice." in text
+    assert "The discussion of “one”, or part of it, was written by a person" in text
+    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1\)"):
+        run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
     audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
     assert "Checklist" not in audit
     assert "Problem 1" not in audit
@@ -499,7 +523,10 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
         if content is not None:
             own.write_bytes(content)
         with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: .*{message}"):
-            run_exam(config, tmp_path / "a", parts=parts)
+            run_exam(config, tmp_path / "new", parts=parts)
+        assert not (tmp_path / "new").exists()  # before anything is examined
+    with pytest.raises(InputError, match=r"nosuch: no finished training run: no metrics\.json"):
+        run_exam(ExamConfig(training_runs=(str(tmp_path / "nosuch"),)), tmp_path / "new", parts=parts)
 
 
 def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
@@ -1036,12 +1063,13 @@ def test_a_first_look_leaves_out_what_takes_minutes() -> None:
         first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
-# The command, but that each network learns for one epoch.
+# The command, but that each network learns for one epoch, and that how long it will take is not measured.
 ONE_EPOCH = """
 import sys
 from snellen.cli import main
 from snellen.exam.parts import training
 training._EPOCHS_OF_DIGITS = 1
+training.seconds_per_image = lambda recipe: 0.001
 sys.argv[0] = "snellen"
 main()
 """

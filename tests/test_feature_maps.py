@@ -18,9 +18,28 @@ from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.inspect.activations import read_activations
-from snellen.inspect.discussion import READABLE, excites, qualify_patches
-from snellen.inspect.feature_maps import BANDS, FeatureMaps, choose_channels, choose_layers, feature_maps
-from snellen.inspect.figures import draw_overlays, on_photograph, scaled
+from snellen.inspect.colour_names import EXAMPLES, colour_name, mean_colour
+from snellen.inspect.discussion import (
+    READABLE,
+    describe_patches,
+    discuss_patches,
+    edge_direction,
+    excites,
+    qualify_patches,
+)
+from snellen.inspect.feature_maps import (
+    BANDS,
+    CUES,
+    SPREAD,
+    FeatureMaps,
+    choose_channels,
+    choose_layers,
+    cue_correlations,
+    feature_maps,
+    line_energy,
+    stage_of,
+)
+from snellen.inspect.figures import draw_layer, draw_overlays, on_photograph, scaled
 from snellen.inspect.top_patches import Patch, TopPatches
 from toys import MeanColours, classifier_of
 
@@ -241,13 +260,16 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
         assert "zero or less" not in text  # after a ReLU
     strongest = max(result.maps, key=lambda m: abs(m.importance))
     assert f"{strongest.channel} of {strongest.layer} matters most" in text
-    assert f"to {result.top.probability + strongest.importance:.0%}." in text
-    counts = [sum(m.cue_correlation >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
+    before, change = round(100 * result.top.probability, 1), round(100 * strongest.importance, 1)
+    assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
+    counts = [
+        sum(round(m.cue_correlation, 2) >= READABLE for m in result.maps[start : start + 5]) for start in (0, 5, 10)
+    ]
     assert "{} of 5, {} of 5 and {} of 5 follow a single cue".format(*counts) in text
     assert "What this does not prove" in text
     last = result.layers[-1]
     assert (
-        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat (a channel's" in text
+        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat, and a figure" in text
     )
     for figure in (result.plot(), draw_overlays(result)):
         titles = [text.get_text() for axes in figure.axes for text in axes.texts][::2]
@@ -264,7 +286,7 @@ def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: Feat
         return dataclasses.replace(maps_of_cat, layers=tuple(layers)).discussion()
 
     of_each = "of the variance of a typical channel, from the first layer to the last, edges explain"
-    assert f"less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
+    assert f"explain less from layer to layer: {of_each} 30%, 20% and 10%, colour 9%, 8% and 7%." in (
         told((0.3, 0.2, 0.1), (0.09, 0.08, 0.07))
     )
     assert f"less than in the first layer: {of_each} 30%, 10% and 20%, colour 9%, 8% and 7%." in (
@@ -273,28 +295,107 @@ def test_what_edges_and_colours_explain_is_told_of_every_layer(maps_of_cat: Feat
     assert "explain less" not in told((0.3, 0.2, 0.4), (0.09, 0.08, 0.07))
 
 
-def test_patches_that_contradict_the_map_or_reach_the_cap_are_told(maps_of_cat: FeatureMaps) -> None:
-    """Of four patches purple is nearest to blue, brown to yellow: only one is red. Five of six are below the cap."""
+def patches_of(layer: str, channel: int, *pixels: np.ndarray) -> TopPatches:
+    return TopPatches(
+        layer, channel, tuple(Patch(f"{n}", 1.0, 1.0, (0, 0, *one.shape[1::-1]), one) for n, one in enumerate(pixels))
+    )
 
-    def shown(channel: int, value: float, *colours: tuple[int, int, int]) -> TopPatches:
-        patches = (
-            Patch(f"{number}", value, 1.0, (0, 0, 2, 2), np.full((2, 2, 3), colour, np.uint8))
-            for number, colour in enumerate(colours)
-        )
-        return TopPatches(maps_of_cat.maps[0].layer, channel, tuple(patches))
 
+def plain_patch(*colour: int) -> np.ndarray:
+    return np.full((2, 2, 3), colour, np.uint8)
+
+
+PURPLE, BROWN, CRIMSON, GREY, TEAL = map(
+    plain_patch, (120, 150, 200, 90, 0), (60, 80, 0, 90, 128), (180, 20, 60, 90, 128)
+)
+
+
+def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> None:
+    """Purple, brown and crimson all have red in them (CIELAB's a), grey and teal have none."""
     red, other, *rest = maps_of_cat.maps
     marked = [dataclasses.replace(red, cue="red", cue_correlation=0.9), dataclasses.replace(other, cue_correlation=0.1)]
     result = dataclasses.replace(maps_of_cat, maps=(*marked, *rest))
-    purple, brown, crimson, grey = (120, 60, 180), (150, 90, 20), (200, 0, 60), (90, 90, 90)
-    one, two = shown(red.channel, 5.9, purple, brown, crimson, grey), shown(other.channel, 6.0, purple, purple)
-    (told,) = qualify_patches([one, two], result)
-    assert told.startswith(
-        f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
-        "is nearest to red on average, one blue, one yellow and one without colour: red is"
+    one, two = (
+        patches_of(red.layer, red.channel, PURPLE, TEAL, GREY, GREY),
+        patches_of(other.layer, other.channel, GREY),
     )
-    assert "All patches of one of two channels reach 6, the most that ReLU6 lets through" in told
-    assert qualify_patches([shown(red.channel, 5.9, crimson, crimson, grey)], result) == []
+    (told,) = qualify_patches([one, two], result)
+    assert told == (
+        f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
+        "has much red on average (two grey, one purple and one turquoise): red is what excites it there, not all that "
+        "does."
+    )
+    assert qualify_patches([patches_of(red.layer, red.channel, PURPLE, BROWN, CRIMSON, GREY)], result) == []
+
+
+@pytest.mark.parametrize(
+    ("colour", "name"),
+    [
+        ((120, 60, 180), "purple"), ((45, 0, 15), "dark red"), ((150, 70, 20), "brown"), ((240, 200, 150), "beige"),
+        ((255, 120, 170), "pink"), ((250, 150, 20), "orange"), ((100, 100, 95), "grey"), ((10, 10, 12), "black"),
+        ((250, 250, 250), "white"), ((30, 150, 40), "green"), ((20, 90, 30), "dark green"),
+        ((60, 110, 190), "blue"), ((230, 20, 30), "red"),
+        ((250, 240, 40), "yellow"), ((120, 120, 20), "olive"), ((20, 20, 120), "dark blue"),
+    ],
+)  # fmt: skip
+def test_colours_have_the_names_that_people_give_them(colour: tuple[int, int, int], name: str) -> None:
+    assert colour_name(mean_colour(plain_patch(*colour))) == name
+
+
+def test_each_example_of_a_colour_bears_its_own_name() -> None:
+    for name, examples in EXAMPLES.items():
+        assert {colour_name(mean_colour(plain_patch(*bytes.fromhex(one)))) for one in examples} == {name}
+
+
+@pytest.mark.parametrize(
+    ("across", "run"), [((0, 1), "horizontal"), ((1, 1), "rising"), ((1, 0), "vertical"), ((1, -1), "falling")]
+)
+def test_which_way_edges_run(across: tuple[int, int], run: str) -> None:
+    y, x = np.mgrid[:16, :16]
+    waves = 128 + 100 * np.sin((across[0] * x + across[1] * y) / 2)
+    striped = np.repeat(waves[..., None], 3, axis=2).astype(np.uint8)
+    assert edge_direction(striped) == run
+    assert edge_direction(255 - striped) == run
+    rings = 128 + 100 * np.sin(np.hypot(x - 7.5, y - 7.5))
+    for without in (np.repeat(rings[..., None], 3, axis=2).astype(np.uint8), plain_patch(9, 9, 9), striped[:1]):
+        assert edge_direction(without) == ""
+
+
+def test_colours_and_edges_of_small_patches_are_counted() -> None:
+    bars = np.repeat((128 + 100 * np.sin(np.arange(8)))[None, :, None], 8, axis=0).repeat(3, axis=2).astype(np.uint8)
+    channels = [
+        patches_of("act", 0, BROWN, BROWN, GREY, PURPLE),
+        patches_of("act", 3, bars, bars),
+        patches_of("act", 4),
+    ]
+    assert describe_patches(channels) == [
+        "Mean colours of the patches of act, and of those whose edges run one way, which: channel 0 two brown, one "
+        "grey and one purple; channel 3 two grey (edges: two vertical)."
+    ]
+    assert describe_patches([patches_of("act", 4)]) == []
+
+
+def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() -> None:
+    classes = {"0": "Maine_Coon", "1": "Bengal", "2": "Maine_Coon", "3": "pug", "4": None}
+    kinds = {"Maine_Coon": "cat", "Bengal": "cat", "pug": "dog"}
+    cats, mixed = patches_of("late", 7, GREY, GREY, GREY), patches_of("late", 8, GREY, GREY, GREY, GREY)
+    (told,) = discuss_patches([cats, mixed] * 3, classes, kinds)
+    # (3/4)^3 + (1/4)^3 + (3/4)^4 + (1/4)^4 of each pair: 2.3 of the six.
+    assert told.startswith(
+        "By the data set's classes all patches show cats in channels 7, 7 and 7 of late. By chance two of six "
+        "channels would be so: the photographs that were searched show 3 cats and 1 dog. "
+    )
+    assert "By the data set" not in discuss_patches([mixed], classes, kinds)[0] + discuss_patches([cats], classes)[0]
+
+
+def test_a_correlation_is_judged_as_the_table_shows_it_and_by_how_many_values_it_has(maps_of_cat: FeatureMaps) -> None:
+    def told(correlation: float, side: int) -> str:
+        one = dataclasses.replace(maps_of_cat.maps[0], cue="red", cue_correlation=correlation, brightest=SPREAD)
+        return excites(dataclasses.replace(one, height=side, width=side))
+
+    assert [told(0.597, side) for side in (5, 7, 28)] == ["Red."] * 3
+    assert [told(0.5, side) for side in (7, 14, 28)] == ["Fits no cue that was tried.", "Partly red.", "Partly red."]
+    assert told(0.58, 7) == "Partly red."
 
 
 def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
@@ -314,7 +415,8 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     (edge,) = feature_maps(classifier, lines, layers=["act"], channels=[0]).maps
     assert (edge.cue, edge.brightest) == ("light areas", "at the bottom")
     assert (
-        excites(dataclasses.replace(edge, cue_correlation=0.1)) == "Unreadable by these cues; strongest at the bottom."
+        excites(dataclasses.replace(edge, cue_correlation=0.1))
+        == "Fits no cue that was tried; strongest at the bottom."
     )
     spots = torch.full((1, 3, 16, 16), 0.2)
     spots[:, :, ::5, ::5] = 0.8
@@ -335,6 +437,77 @@ def test_edges_are_told_by_the_side_of_the_light() -> None:
     (slope,) = feature_maps(classifier, pixels, layers=["act"], channels=[0]).maps
     assert slope.cue == "edges with the light at the right"
     assert slope.cue_correlation > READABLE
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_lines_are_told_by_their_direction(number: int) -> None:
+    """Half of the photograph is striped in a direction, the rest in those next to it: a map of the half follows it."""
+    y, x = np.mgrid[:64, :64]
+
+    def striped(direction: int) -> np.ndarray:
+        angle = direction * np.pi / 8
+        return np.cos(2 * np.pi * (x * np.sin(angle) + y * np.cos(angle)) / 8)
+
+    rest = np.where(y < 32, striped(number - 1), striped(number + 1))
+    pixels = 0.5 + 0.3 * np.where(x < 32, striped(number), rest)
+    inputs = torch.from_numpy(pixels).float().expand(1, 3, -1, -1)
+    mask = torch.zeros(1, 16, 16)
+    mask[:, :, :8] = 1
+    correlation, cue = cue_correlations(mask, inputs)[0].max(dim=0)
+    assert CUES[int(cue)] == LINES[number]
+    assert correlation > READABLE
+    energy = line_energy(inputs, 16, 16)[:, 2:-2, 2:6].mean(dim=(1, 2))
+    assert int(energy.argmax()) == number
+    assert energy[(number + 4) % 8] < 0.01 * energy[number]  # across them there is none
+    assert line_energy(torch.full((1, 3, 64, 64), 0.7), 16, 16).max() < 1e-4  # nor in what is all the same
+
+
+LINES = (
+    "horizontal lines", "lines rising gently to the right", "lines rising to the right",
+    "lines rising steeply to the right", "vertical lines", "lines falling steeply to the right",
+    "lines falling to the right", "lines falling gently to the right",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("shade", "name"), [(0, "light"), (1, "red"), (2, "yellow")])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_edges_of_colour_are_told_by_the_side_of_the_colour(shade: int, name: str, rectified: bool) -> None:
+    """A map that is a slope of the photograph's CIELAB, or what of it is above zero, correlates with it fully."""
+    inputs = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(shade))
+    lab = rgb2lab(inputs[0].permute(1, 2, 0).numpy())[..., shade]
+    for slope, side in ((skimage.filters.sobel_v(lab), "right"), (-skimage.filters.sobel_h(lab), "top")):
+        shown = torch.from_numpy(np.maximum(slope, 0) if rectified else slope).float()[None]
+        correlation, cue = cue_correlations(shown, inputs)[0].max(dim=0)
+        assert CUES[int(cue)] == f"edges with the {name} at the {side}"
+        assert correlation == pytest.approx(1, abs=1e-5)
+
+
+def test_the_layers_discussion_names_lines_edges_of_colour_and_what_fits_in_part(maps_of_cat: FeatureMaps) -> None:
+    cues = [("edges with the red at the top", 0.7), ("vertical lines", 0.6), ("red", 0.9), ("blue", 0.5), ("red", 0.39)]
+    maps = [
+        dataclasses.replace(one, cue=cue, cue_correlation=r)
+        for one, (cue, r) in zip(maps_of_cat.maps[:5], cues, strict=True)
+    ]
+    text = dataclasses.replace(maps_of_cat, maps=(*maps, *maps_of_cat.maps[5:])).discussion()
+    first, second, third, fourth, fifth = (one.channel for one in maps)
+    assert (
+        f"Edges of colour excite channel {first}; lines excite channel {second}; colour excites channel {third}; "
+        f"channel {fourth} follows blue in part; channel {fifth} fits no cue that was tried."
+    ) in text
+
+
+def test_the_middle_is_in_the_middle_and_titles_say_where_a_layer_lies(lite0, maps_of_cat: FeatureMaps) -> None:
+    early, middle, end = maps_of_cat.layers
+    assert 0.4 <= middle.depth <= 0.6
+    assert (middle.name, middle.height, middle.width) == ("blocks.4.0.bn2.act", 14, 14)
+    assert [stage_of(depth) for depth in (0, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 1)] == [
+        "early", "early", "", "middle", "middle", "", "end", "end",
+    ]  # fmt: skip
+    titles = [axes.get_title(loc="left") for axes in maps_of_cat.plot().axes]
+    for title, stage, layer in zip(titles, ("Early", "Middle", "End"), (early, middle, end), strict=True):
+        assert title.startswith(f"{stage}: {layer.name}")
+    between = draw_layer(feature_maps(lite0, CAT, ["blocks.2.1.bn2"], [0]), "blocks.2.1.bn2.act")
+    assert between.get_suptitle().startswith("blocks.2.1.bn2.act")
 
 
 def test_the_command_writes_fifteen_maps_from_three_depths(snellen_command, tmp_path) -> None:

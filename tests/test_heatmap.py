@@ -136,11 +136,15 @@ def _save(path, pixels: np.ndarray) -> str:
 def test_patches_are_cut_where_the_channel_is_most_active(tmp_path) -> None:
     classifier = classifier_of(MeanColours(WEIGHT), 20, 3)
     sources, bright = [], {}
-    for number, (row, column) in enumerate([(3, 4), (10, 10), (19, 0), (7, 15)]):
+    for number, (row, column) in enumerate([(3, 4), (10, 10), (18, 1), (7, 15)]):
         pixels = np.zeros((20, 20, 3), np.uint8)
         pixels[row, column, 0] = 100 + 20 * number
         sources.append(_save(tmp_path / f"{number}.png", pixels))
         bright[sources[-1]] = (row, column)
+    # What only units see whose receptive field the border cuts does not count: the padding is part of it.
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    pixels[19, 0, 0] = 255
+    cut = _save(tmp_path / "cut.png", pixels)
     black = _save(tmp_path / "black.png", np.zeros((20, 20, 3), np.uint8))
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"?")
@@ -152,7 +156,7 @@ def test_patches_are_cut_where_the_channel_is_most_active(tmp_path) -> None:
 
     (red, green), failures = top_activating_patches(
         classifier,
-        [(path, path) for path in (black, *sources, str(broken))],
+        [(path, path) for path in (black, cut, *sources, str(broken))],
         [("act", 0), ("act", 1)],
         3,
         progress=Counting(),
@@ -163,14 +167,31 @@ def test_patches_are_cut_where_the_channel_is_most_active(tmp_path) -> None:
     assert f"reaches {red.patches[0].value:.2f} in {sources[-1]}" in red.discussion()
     assert len(red.plot().axes) == 4
     assert [failure.image for failure in failures] == [str(broken)]
-    assert len(seen) == 6
+    assert len(seen) == 7
     for patch in red.patches:
         row, column = bright[patch.image]
         left, top, right, bottom = patch.box
-        assert (left, top) == (max(column - 1, 0), max(row - 1, 0))
-        assert (right, bottom) == (min(column + 2, 20), min(row + 2, 20))
+        assert (left, top, right, bottom) == (column - 1, row - 1, column + 2, row + 2)
         assert patch.pixels.shape == (bottom - top, right - left, 3)
         assert patch.pixels[..., 0].max() == round(255 * patch.value)
+
+
+def test_patches_are_ranked_by_what_a_capped_activation_is_given(tmp_path) -> None:
+    """Three photographs whose values are all cut off at 6, the brightest of which has the lowest mean."""
+    network = MeanColours(WEIGHT)
+    network.act = torch.nn.ReLU6(inplace=True)
+    with torch.no_grad():
+        network.conv.weight.mul_(10)
+    classifier = classifier_of(network, 20, 3)
+    sources = []
+    for number, (brightest, rest) in enumerate([(180, 170), (250, 0), (200, 160)]):
+        pixels = np.full((20, 20, 3), rest, np.uint8)
+        pixels[5, 5] = brightest
+        sources.append(_save(tmp_path / f"{number}.png", pixels))
+    (channel,), _ = top_activating_patches(classifier, [(path, path) for path in sources], [("act", 0)], 3)
+    assert [patch.image for patch in channel.patches] == [sources[1], sources[2], sources[0]]
+    assert [patch.value for patch in channel.patches] == pytest.approx([2500 / 255, 2000 / 255, 1800 / 255], rel=1e-4)
+    assert not any(module._forward_pre_hooks for module in network.modules())
 
 
 def test_patches_of_a_real_channel_are_sorted_and_small(lite0, imagenet) -> None:
@@ -208,6 +229,7 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     assert "All four" not in discuss_patches([cats] * 15, two)[0]
     (said,) = discuss_patches([patches("late", 2, "4", "9", "14", "19")], classes)
     assert "All four" not in said
+    assert said.endswith("and do not show what a channel answers to moderately.")
 
 
 def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: Path) -> None:
@@ -225,6 +247,7 @@ def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: P
     assert "What excites them elsewhere" in [block.text for block in blocks if isinstance(block, Heading)]
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "patches.png"]
     assert "of 6 photographs of set, drawn evenly over its classes" in caption
+    assert "ranked" not in caption  # a ReLU cuts nothing off
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "heatmap.png"]
     assert "from none (dark blue) to its most (yellow)" in caption
     without = dataclasses.replace(context, datasets=["digits"])

@@ -22,6 +22,7 @@ from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.context import Context, distinct_names
 from snellen.exam.parts import PARTS
+from snellen.exam.parts.probe import features_origin
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
@@ -47,6 +48,7 @@ from snellen.transfer.network import ProbeNetwork
 from snellen.transfer.probe import ConfusedPair, probe
 from snellen.transfer.published import PETS_BASELINES
 from snellen.transfer.splits import embed_splits
+from toys import MeanColours, classifier_of
 from transfer_toys import class_folders, encoded, toy_classifier
 
 TORCH = FeatureConfig(engine="torch")
@@ -156,9 +158,12 @@ def colour_probe(colour_folders: Path):
 
 def test_colours_are_learned(colour_probe) -> None:
     result = colour_probe
-    assert result.mean_per_class_accuracy == Estimate(1, 1, 1)
+    accuracy = result.mean_per_class_accuracy
+    assert (accuracy.value, round(accuracy.low, 3), accuracy.high) == (1, 0.675, 1)
     assert (result.accuracy, result.train_accuracy) == (Rate.of_count(9, 9), 1)
     assert (result.n, result.n_train, result.width, result.non_negative) == (9, 27, 3, True)
+    assert result.train_counts == (6, 12, 9)
+    assert "It learned from 27 photographs, 6 to 12 of each class." in result.discussion()
     assert result.labels == ("blue", "green", "red")
     assert result.per_class == tuple(Rate.of_count(n, n) for n in (2, 4, 3))
     assert result.features == TORCH
@@ -167,7 +172,7 @@ def test_colours_are_learned(colour_probe) -> None:
     assert draw_confused(colour_probe) is None
     text = result.discussion()
     assert text.split("\n\n") == discuss(result)
-    assert "tell the 3 classes apart with a mean-per-class accuracy of 100% (95% interval 100% to 100%)" in text
+    assert "tell the 3 classes apart with a mean-per-class accuracy of 100% (95% interval 67% to 100%)" in text
     assert "guessing would give 33%" in text
     assert "All 3 classes are recognised without a mistake" in text
     assert "published" not in text
@@ -203,13 +208,38 @@ def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
         # The way back is not among the five pairs that are listed.
         ([2, 2, 2, 3, 4], [("a", "b", 1), ("a", "c", 1), ("b", "c", 1), ("b", "d", 1), ("c", "d", 1), ("d", "c", 1)],
          "these are taken for each other: c and d."),
-        ([0, 0, 0, 4, 4, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "All 12 mistakes are among three classes, "
-         "a, b and c."),
-        ([0, 0, 0, 0, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "three pairs hold 12 of all 16"),
+        ([0, 0, 0, 4, 4, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "All twelve mistakes are these: a is "
+         "taken for b four times, b is taken for c four times and c is taken for a four times."),
+        ([0, 0, 0, 0, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "Most often a is taken for b four times. Its "
+         "mistakes have a pattern: three pairs hold 12 of all 16"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str) -> None:
     assert said in missing(colour_probe, right, pairs).discussion()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({(0, 1): 2}, "No cat is taken for a dog and no dog for a cat: each mistake takes a cat for another cat."),
+        ({(0, 1): 1, (2, 3): 1}, "each mistake takes a cat for another cat or a dog for another dog."),
+        ({(0, 1): 2, (2, 3): 1, (3, 0): 1}, "Three of the four mistakes are between two cats or two dogs, one between "
+         "a cat and a dog."),
+    ],
+)  # fmt: skip
+def test_of_pets_it_is_told_whether_cats_are_taken_for_dogs(colour_probe, wrong, said: str) -> None:
+    confusion = np.diag([4, 4, 4, 4])
+    for (true, predicted), count in wrong.items():
+        confusion[true, predicted], confusion[true, true] = count, confusion[true, true] - count
+    labels = ("Abyssinian", "Bengal", "beagle", "pug")
+    pairs = [(labels[true], labels[predicted], count) for (true, predicted), count in wrong.items()]
+    probed = dataclasses.replace(
+        missing(colour_probe, confusion.diagonal().tolist(), pairs),
+        labels=labels,
+        confusion=tuple(map(tuple, confusion.tolist())),
+    )
+    assert said in probed.discussion()
+    assert "cat" not in dataclasses.replace(probed, labels=tuple("abcd")).discussion()  # the same of no pets
 
 
 def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_probe) -> None:
@@ -217,15 +247,14 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     (told,) = compare_known(probed, [True, True, None, False, False])
     assert told.startswith(
         "Two of the five classes are classes of the network's own (a and b): of their photographs 100% (68% to 100%, "
-        "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). What it has "
-        "learned already is easier (Fisher's exact test: p = 0.007); that need not be"
+        "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none of "
+        "its own and six of the others (two of d and four of e). The classes differ in more"
     )
-    assert told.endswith(" Of one its names do not tell: it is in neither.")
+    assert told.endswith(" C is in neither group: the names do not tell.")
     (alike,) = compare_known(probed, [True, None, False, None, None])
     assert "One of the five classes is a class of the network's own (a): of their photographs 100%" in alike
     assert alike.endswith(
-        "So many photographs cannot tell the two apart (Fisher's exact test: p = 1). Of three its names do not tell: "
-        "they are in neither."
+        "so a difference need not come from that. B, d and e are in neither group: the names do not tell."
     )
     assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
 
@@ -242,18 +271,23 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
     told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
     assert (
-        "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. The values around it that are less "
-        "than that below it count as good as the best, and the middle one of them is taken: C = 10 to 1000 are, of "
-        "which 100 is the middle one. It matters: C = 0.1 is 24 points below C = 100."
+        "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. All C around it within one "
+        "standard error of that count as equal: C = 10 to 1,000, of which the middle one, 100, is taken. It matters: "
+        "C = 0.1 is 24 points below C = 100."
     ) in told
+    told = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0).discussion()
+    assert "C = 10 to 10,000, of which the lower of the two middle ones, 100, is taken." in told
     told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
-    assert "taken: only C = 100 is. It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
+    assert (
+        "No other C next to it is within one standard error of that, so it is taken. "
+        "It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
+    )
     assert "C, the inverse of the penalty's weight, is chosen from 0.1 to 10,000" in colour_probe.discussion()
     whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
     assert again[:2] == whole[:2]
-    assert again[2:] == ["As above: the classifier, the choice of C and how it learned."]
+    assert again[2:] == ["The same classifier, choice of C and training."]
     assert discuss(colour_probe, [dataclasses.replace(colour_probe, n_train=28)])[2:] == [
-        "As above: the classifier and the choice of C.",
+        "The same classifier and choice of C.",
         whole[4],
     ]
 
@@ -276,7 +310,7 @@ def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:
     assert headline([colour_probe], ["x"]).startswith(f"{one} apart with a mean-per-class accuracy of 100% (")
     both = headline([colour_probe, colour_probe], ["x", "y"])
     assert both.startswith(f"{one} of x apart with")
-    assert " and the 3 classes of y with 100% (100% to 100%; 9 test photographs)" in both
+    assert " and the 3 classes of y with 100% (67% to 100%; 9 test photographs)" in both
 
 
 def test_a_probe_as_plain_data(colour_probe) -> None:
@@ -461,7 +495,7 @@ def test_probe_and_classify(tmp_path: Path, snellen_command) -> None:
     run = tmp_path / "run"
     done = snellen_command("probe", tmp_path / "d", "--size", 64, "--engine", "torch", "--out", run)
     assert done.returncode == 0, done.stderr
-    assert "mean-per-class accuracy: 1.000 (1.000 to 1.000), n = 4" in done.stdout
+    assert "mean-per-class accuracy: 1.000 (0.510 to 1.000), n = 4" in done.stdout
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert all((run / name).is_file() for name in manifest["files"])
     assert {"probe.safetensors", "probe.json", "result.json", "confusion.png"} == set(manifest["files"])
@@ -554,15 +588,26 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=(str(tmp_path / "d"),)))
     blocks = answer.blocks
-    assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 1.000 to 1.000, n = 4"]
+    assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 0.510 to 1.000, n = 4"]
     assert answer.data == "d (8 to learn from, 4 to test)"
     assert all(block.path.is_file() for block in blocks if isinstance(block, Picture))
+    assert blocks[0].text.startswith("The features are the 3 inputs of the linear layer that makes the logits of toy, ")
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "1.000 to 1.000", "4")
+    assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "0.510 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
     assert [len(row) for row in tables[2].rows] == [1 + len(GRID)] * 2
     assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
+
+
+def test_the_report_says_where_in_the_network_the_features_come_from(lite0) -> None:
+    """By trial: two networks whose features are the means of their last maps, and one whose are not."""
+    pooled = "outputs of the last ReLU6 (bn2.act), each averaged over its 2 x 2 map,"
+    assert features_origin(with_size(lite0, 64)) == f"the 1,280 {pooled}"
+    assert features_origin(classifier_of(MeanColours(torch.eye(3)), 8, 3)) == (
+        "the 3 outputs of the last ReLU (act), each averaged over its 8 x 8 map,"
+    )
+    assert features_origin(toy_classifier()) == "the 3 inputs of the linear layer that makes the logits"
 
 
 def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, context: Context) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from PIL import Image
 from scipy import fft
 
@@ -17,12 +20,13 @@ from linear_toys import linear_classifier, photograph
 from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
-from snellen.errors import ImageError, InputError
-from snellen.exam.parts.stress import _about_crop, _about_letters, _table, share_within
+from snellen.errors import ImageError, InputError, ModelError
+from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, object_crop, share_within
+from snellen.exam.parts.stress import _about_crop, _about_letters, _table
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
 from snellen.prose import listed
-from snellen.robustness.discussion import discuss, headline
+from snellen.robustness.discussion import discuss, headline, reasons
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
 from snellen.robustness.report import stress_report
@@ -238,8 +242,8 @@ def test_what_the_clean_photograph_does_too_is_not_laid_at_the_attack_s_door() -
     alike, apart, alone = (discuss([attacked], originals) for originals in ([moved], [still], []))
     assert "The attack is undone by the rotation and grayscale." in alike
     assert "a third class wins each time, the same as without the attack." in alike
-    assert "It undoes the attack, where the clean photograph loses its class as well." in alike
-    assert "It undoes the attack, where the clean photograph keeps its class." in apart
+    assert "it undoes the attack, where the clean photograph loses its class as well." in alike
+    assert "it undoes the attack, where the clean photograph keeps its class." in apart
     assert "without the attack" not in apart + alone
     assert "Tom: the rotation and grayscale make it a lynx, as without the attack." in alike
     assert "make it a lynx, the clean photograph's own second guess." in apart
@@ -253,7 +257,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     kept = told(True, "shuttle", {"grayscale": 0.7}, mirror="cat", crop="cat", rotation="cat", grayscale="shuttle")
     clean = told(False, "cat", mirror="cat", crop="cat", rotation="cat", grayscale="cat")
     gray = dataclasses.replace(clean, thumbnail=Image.new("RGB", (2, 2), "gray"))
-    what, cases, why, *_ = discuss([gone, kept], [clean, gray]).split("\n\n")
+    what, cases, why, colour, *_ = discuss([gone, kept], [clean, gray]).split("\n\n")
     assert cases == (
         "Tom: mirroring, the crop and grayscale give its own class back; the rotation makes it a lynx, the clean "
         "photograph's own second guess. "
@@ -266,19 +270,36 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "is +80 points on average; mirroring makes it +80, the crop +80, the rotation +80 and grayscale +80." in what
     assert "in six of the seven cases in which the attack's class is lost the photograph gets its own back" in what
     assert "in one a third wins." in what
-    assert "undoes both; of these, each keeps its class when clean." in why
-    assert "50% of its fine detail is lost" in why
-    assert "The one that survives keeps 70% of it, those undone at most 30%." in why
+    assert "undoes both; of these, each keeps its class when clean. So place and direction count" in why
+    assert "Grayscale takes its colour and nothing else (50% of its fine detail is lost); it undoes one of two" in why
+    # The one whose photograph is gray is the clean test of what colour does: nothing else changes.
+    assert colour == (
+        "Tom is gray to begin with, so that grayscale takes nothing but the noise's colour and leaves 70% of its fine "
+        "detail; the attack survives (its lead goes from +80 to +80 points). This suggests that brightness alone "
+        "carries it. The one that survives keeps 70% of the noise's fine detail, those undone at most 30%."
+    )
+    assert "leaves 30% of its fine detail; the attack is undone all the same (its lead" in discuss([gone], [gray])
+    assert "This suggests that its colour, which no gray photograph has, did much of its work." in discuss(
+        [gone], [gray]
+    )
+    assert "is gray to begin with" not in discuss([gone], [clean])
     # Of these the undone one keeps more than the one that survives.
     more = told(True, "shuttle", {"grayscale": 0.91}, mirror="cat", crop="cat", rotation="cat", grayscale="lynx")
     fewer, moved = dataclasses.replace(kept, image="coffee.png"), told(False, "cat", grayscale="lynx")
     moved = dataclasses.replace(moved, outcomes=(*clean.outcomes[:3], *moved.outcomes))
-    why = discuss([more, gone, fewer], [moved, clean, clean]).split("\n\n")[2]
+    _, _, why, colour, *_ = discuss([more, gone, fewer], [moved, clean, clean]).split("\n\n")
+    assert "it undoes two of three; of these, one keeps its class when clean." in why
+    assert colour == (
+        "On tom gray changes the clean answer too, so that there what the photograph loses may be the reason, and not "
+        "what the noise loses. How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
+        "undone, coffee keeps 70% and survives. One reading is that it counts which part of the noise is left, and not "
+        "how much: a share does not show which part the network answers to."
+    )
+    ahead = dataclasses.replace(fewer, before=dataclasses.replace(fewer.before, margin=0.97))
     assert (
-        "It undoes two of three; of these, one keeps its class when clean; on tom gray changes the clean answer too, "
-        "and what the noise loses need not be the reason. How much fine detail is left does not tell the cases apart: "
-        "tom keeps 91% of it and is undone, coffee keeps 70% and survives. Why, these numbers do not say."
-    ) in why
+        "One reading is that the lead before counts, which was at least +97 points where the attack survives and at "
+        "most +80 where it is undone." in discuss([more, gone, ahead], [moved, clean, clean])
+    )
     surest = dataclasses.replace(kept.before, top=dataclasses.replace(kept.before.top, probability=0.95))
     said = discuss([gone, dataclasses.replace(kept, before=surest)], [clean, clean])
     assert said.count("; before the transforms it was the surest of the two.") == 1
@@ -287,11 +308,40 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "grayscale makes it a lynx and of the clean photograph a shuttle." in discuss(
         [told(True, "shuttle", grayscale="lynx")], [lost]
     )
+    spared = told(True, "cat", mirror="cat", grayscale="cat")
+    assert reasons([spared], [clean]) == []
     borne = told(True, "shuttle", mirror="shuttle", grayscale="shuttle")
     what, _, why, *_ = discuss([borne], [clean]).split("\n\n")
     assert what.startswith("The attack survives mirroring and grayscale.")
     assert "this noise does its work the wrong way round, too" in why
-    assert "every attack survives" in why
+    assert "undoes no attack: what lies in brightness is enough" in why
+
+
+def test_what_little_undoes_stands_beside_what_it_costs_clean_photographs() -> None:
+    steps = {"rotation": 2.0, "scale": 0.05}
+
+    def under(attacked: bool, *labels: str) -> StressResult:
+        made = told(attacked, "shuttle" if attacked else "cat", **dict(zip(steps, labels, strict=True)))
+        outcomes = [dataclasses.replace(one, strength=steps[one.transform]) for one in made.outcomes]
+        # A ladder has more than one step; at the second all is undone, and lost.
+        strong = [
+            dataclasses.replace(one, strength=5 * one.strength, top=Prediction("lynx", 1, 0.9)) for one in outcomes
+        ]
+        return dataclasses.replace(made, outcomes=(*outcomes, *strong))
+
+    attacks = [under(True, "cat", "cat")] * 2
+    kept, lost, half = under(False, "cat", "cat"), under(False, "lynx", "lynx"), under(False, "cat", "lynx")
+
+    def cost(*originals: StressResult) -> str:
+        (said,) = (text for text in discuss(attacks[: len(originals)], originals).split("\n\n") if "Little" in text)
+        return said.split("each undo ")[1]
+
+    assert cost(kept, kept) == "both, and leave each of the two clean photographs its class."
+    assert cost(kept, lost) == "both, but each cost one of the two clean photographs its class, too."
+    assert cost(lost, half) == "both, but cost up to two of the two clean photographs their class, too."
+    assert cost(kept) == "the attack, and leaves the clean photograph its class."
+    assert cost(half) == "the attack, and one of them costs the clean photograph its class."
+    assert cost(lost) == "the attack, and costs the clean photograph its class."
 
 
 def test_fine_detail_is_weighed_where_no_transform_adds_any_and_beside_the_mirror() -> None:
@@ -320,40 +370,76 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
     gone = dataclasses.replace(attacked.before, target_probability=0.00002, label_probability=0.25)
     attacked = dataclasses.replace(attacked, before=gone)
     clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
-    table = _table(stress_report([(attacked, clean)], [], ""))
+    seen = Seen(Prediction("lynx", 1, 0.5), 0.25, 0.125)
+    crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, 0.8, 0.7, seen, seen, Image.new("RGB", (1, 1)))
+    table = _table(stress_report([(attacked, clean)], [], ""), {"tom.png": crop})
     assert table.columns[-2:] == ("clean file", "probability")
     assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
     assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
-        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"),
+        ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"), ("", "lynx", "lynx"),
     ]  # fmt: skip
     assert _all_numbers([row[5] for row in table.rows])
 
 
 def test_the_share_of_the_heat_within_a_rectangle() -> None:
     values = np.array([[1.0, 0.0], [0.0, 3.0]], np.float32)
-    whole = (10.0, 0.0, 30.0, 20.0)
+    whole = Box(10.0, 0.0, 30.0, 20.0)
     assert share_within(values, whole, whole) == 1
-    assert share_within(values, whole, (10, 0, 20, 10)) == 0.25
+    assert share_within(values, whole, Box(10, 0, 20, 10)) == 0.25
     # A quarter of the upper left cell, half of the lower right one.
-    assert share_within(values, whole, (15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
-    assert share_within(values, whole, (0, 0, 10, 20)) == 0
+    assert share_within(values, whole, Box(15, 5, 30, 15)) == pytest.approx((0.25 * 1 + 0.5 * 3) / 4)
+    assert share_within(values, whole, Box(0, 0, 10, 20)) == 0
     assert np.isnan(share_within(0 * values, whole, whole))
 
 
+@given(
+    arrays.arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)),
+    st.floats(0.5, 0.95),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_crop_by_the_object_leaves_what_is_asked_of_it(values: np.ndarray, share: float) -> None:
+    values[1, 1] += 1
+    size, whole = (800, 600), Box(100.0, 0.0, 700.0, 600.0)
+    left, top, right, bottom = box_with(values, whole, size, share)
+    assert left in (0, 800 - (right - left))
+    assert top in (0, 600 - (bottom - top))
+    assert 0 <= left < right <= 800
+    assert 0 <= top < bottom <= 600
+    assert (right - left) / 800 == pytest.approx((bottom - top) / 600, abs=1 / 600)
+    # To the pixel: a row and a column of pixels hold no more than so much of the heat.
+    assert share <= share_within(values, whole, Box(left, top, right, bottom)) <= share + 0.03
+
+
+def test_the_crop_by_the_object_is_in_the_corner_that_leaves_most() -> None:
+    """All heat lies in one quarter of what is seen: nothing far from it has to be left."""
+    values = np.zeros((2, 2), np.float32)
+    values[1, 1] = 1  # the lower right one, 50 x 50 pixels
+    left, top, right, bottom = box_with(values, Box(0, 0, 100, 100), (100, 100), 0.64)
+    # From the upper left corner 0.8 of each side of that quarter is reached at 90 pixels; from the lower right one 40
+    # pixels would do, from the others the share is bounded by both.
+    assert (left, top, right, bottom) == (0, 0, 90, 90)
+
+
 def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_path: Path) -> None:
-    pixels = np.zeros((16, 32, 3), np.uint8)
-    pixels[:2, :, 0] = 255
-    Image.fromarray(pixels).save(tmp_path / "red.png")
-    # The network sees 16 of the 32 columns. The crop takes one of the two red rows away and leaves 14 rows, so that the
-    # network then sees 14 of those 16 columns.
+    """Red in the left half: a network of mean colours takes red for the class red, and all heat lies there."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, :8, 0] = 255
+    photo = Photo(str(tmp_path / "red.png"), Image.fromarray(pixels))
+    attacked = Image.new("RGB", (16, 16), (0, 0, 255))
     classifier = classifier_of(MeanColours(torch.cat([4 * torch.eye(3), torch.zeros(1, 3)])), 16, 4)
-    path = str(tmp_path / "red.png")
-    said = _about_crop(classifier, [(path, 0), (path, 1)])  # nothing there is green
-    assert said.startswith(
-        "The crop is of the photograph, not of the object: of the heat for the photograph's own class"
-    )
-    assert said.endswith("it leaves 50%, and 44% after the network's own preprocessing, which crops once more.")
-    unmapped = _about_crop(linear_classifier(4), [(path, 0)])
+    crop = object_crop(classifier, photo, attacked, 0, 2)
+    assert crop is not None
+    assert crop.heat == pytest.approx(0.8, abs=0.1)
+    assert crop.box[2] - crop.box[0] == crop.box[3] - crop.box[1] == crop.image.width == crop.image.height < 16
+    assert crop.area == (crop.image.width / 16) ** 2
+    assert (crop.attacked.top.index, crop.clean.top.index) == (2, 0)
+    assert object_crop(classifier, photo, attacked, 1, 2) is None  # nothing there is green
+    with pytest.raises(ModelError):
+        object_crop(linear_classifier(4), photo, attacked, 0, 1)
+    said = _about_crop([crop], {photo.name: 0}, 2)
+    assert "Of one attack one survives this crop, and none of the photographs gets the own class back;" in said
+    assert said.endswith("when clean one keeps it.")
+    unmapped = _about_crop([], {}, 2)
     assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 
 

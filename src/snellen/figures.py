@@ -107,7 +107,7 @@ def _draw_letters(axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]]) -> 
                 below,
                 ha="center",
                 va="top",
-                fontsize=5,
+                fontsize=6,
                 color=GREY,
                 linespacing=1.0,
                 in_layout=False,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+_Z = 1.959963984540054
+"""The normal distribution's quantile that 95 % lie within."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -43,6 +46,11 @@ class Rate:
         interval = binomtest(count, n).proportion_ci(method="wilson")
         return cls(count, n, count / n, float(interval.low), float(interval.high))
 
+    @property
+    def interval(self) -> str:
+        """The ends in words: ``0.931 to 0.984``; ``unknown`` of no trials."""
+        return _ends(self.low, self.high)
+
     def __str__(self) -> str:
         if not self.n:
             return "none of 0"
@@ -53,11 +61,11 @@ class Rate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval by the bootstrap, for what is no share of a count.
+    """A number with its 95 % interval, for what is no share of a count.
 
     Attributes:
         value: what was measured.
-        low, high: the interval's ends.
+        low, high: the interval's ends; NaN where nothing is known of them.
     """
 
     value: float
@@ -66,12 +74,52 @@ class Estimate:
 
     @classmethod
     def of(cls, value: float, resampled: npt.NDArray[np.float64]) -> Estimate:
-        """The percentile interval of ``resampled`` (R,), the same number of R resamples (Efron and Tibshirani 1993)."""
+        """The percentile interval of ``resampled`` (R,), the same number of R resamples (Efron and Tibshirani 1993).
+
+        Resamples that are all alike, as those of one trial are, tell nothing of how the number varies.
+        """
         low, high = np.quantile(resampled, [0.025, 0.975])
+        if np.ptp(resampled) == 0:
+            low = high = np.nan
         return cls(value, float(low), float(high))
 
+    @classmethod
+    def of_classes(cls, correct: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> Estimate:
+        """The mean over classes of their rates, with Wilson's interval at the effective number of trials.
+
+        The effective number is that of independent trials of one rate that would leave the mean as uncertain (Kish
+        1965; for Wilson's interval Dean and Pagano, Journal of Survey Statistics and Methodology 3, 2015). A class of
+        few trials, all right, seems not to vary; so the variance of each class is that of its rate with two trials more
+        at the common rate, and that is the rate of all trials with two right ones and two wrong ones more (Agresti and
+        Coull 1998).
+
+        Args:
+            correct: trials (K,) of each class that were right.
+            counts: all trials (K,) of each class; classes without any are left out.
+        """
+        correct, counts = correct[counts > 0], counts[counts > 0]
+        if not len(counts):
+            return cls(float("nan"), float("nan"), float("nan"))
+        common = (correct.sum() + 2) / (counts.sum() + 4)
+        rates = (correct + 2 * common) / (counts + 2)
+        variance = (rates * (1 - rates) / counts).sum() / len(counts) ** 2
+        effective = rates.mean() * (1 - rates.mean()) / variance
+        value = float((correct / counts).mean())
+        centre = (value + _Z**2 / (2 * effective)) / (1 + _Z**2 / effective)
+        half = _Z * np.sqrt(value * (1 - value) / effective + _Z**2 / (4 * effective**2)) / (1 + _Z**2 / effective)
+        return cls(value, float(max(0.0, centre - half)), float(min(1.0, centre + half)))
+
+    @property
+    def interval(self) -> str:
+        """The ends in words: ``0.931 to 0.984``; ``unknown`` where they are."""
+        return _ends(self.low, self.high)
+
     def __str__(self) -> str:
-        return f"{self.value:.3f} (95% interval {self.low:.3f} to {self.high:.3f})"
+        return f"{self.value:.3f} (95% interval {self.interval})"
+
+
+def _ends(low: float, high: float) -> str:
+    return "unknown" if np.isnan(low) else f"{low:.3f} to {high:.3f}"
 
 
 @dataclass(frozen=True)

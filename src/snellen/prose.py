@@ -49,6 +49,8 @@ def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:
         after: what stands behind it.
     """
     three = (value.value if isinstance(value, Estimate) else value.share, value.low, value.high)
+    if math.isnan(value.low):
+        return f"{share(three[0])} ({before}interval unknown{after})"
     middle, low, high = map(_with_decimal if any(map(_needs_decimal, three)) else share, three)
     return f"{middle} ({before}{low} to {high}{after})"
 

@@ -149,23 +149,57 @@ def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
 
 
 def discuss_visibility(measured: Sequence[Visibility]) -> str:
-    """How visible a few attacks' noise is by its measured size, beside what JPEG does to the same photographs."""
+    """How visible a few attacks' noise is: its size beside JPEG's, and where photographs are too smooth to hide it."""
     changed = [one for one in measured if math.isfinite(one.psnr)]
     if not changed:
         return ""
     files, ordinary = ([getattr(one, of) for one in changed] for of in ("psnr", "jpeg_psnr"))
     levels = [255 / 10 ** (one / 20) for one in files]
     milder = sum(one.psnr > one.jpeg_psnr for one in changed)
-    every = milder == len(changed)
     which = {1: "it", 2: "both"}.get(milder, f"all {word(milder)}")
-    more = which if every else f"{how_many(milder)} of {word(len(changed))}"
-    verdict = ", so that by this measure the noise is milder than ordinary compression" if every else ""
+    more = which if milder == len(changed) else f"{how_many(milder)} of {word(len(changed))}"
     return (
-        f"How visible it is: over the whole file the PSNR is {_between(files, _decimal)} dB, a root mean square of "
+        f"How visible it is: where the noise lies the PSNR is {_between(files, _decimal)} dB, a root mean square of "
         f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
-        f"Pillow's default, changes {more} more ({_between(ordinary, _decimal)} dB){verdict}. Whether a person sees it "
-        "was not tried."
+        f"Pillow's default, changes {more} more there ({_between(ordinary, _decimal)} dB). Such a mean says nothing of "
+        f"where the change lies, and smooth regions hide none. {_stands_out(changed)}"
     )
+
+
+def _stands_out(changed: Sequence[Visibility]) -> str:
+    """In which photographs' flattest square the noise has more contrast than the photograph, and what to look at."""
+    seen = [one for one in changed if one.stands_out]
+    hidden = [one for one in changed if not one.stands_out]
+    measured = "(the flattest square that is not dark; deviation of the brightness within small cells)"
+    if seen:
+        areas = [one.flattest.standing_out for one in seen]
+        found = (
+            f"Where the photograph is smooth {measured} the noise is stronger than the photograph's own detail on "
+            f"{_contrasts(seen)}: there it stands out, as it does in {_between(areas, share)} of the attacked area, "
+            "and can be seen by whoever enlarges the file."
+        )
+        if hidden:
+            found += f" On {_contrasts(hidden)} it is weaker even there."
+    else:
+        found = (
+            f"Even where the photograph is smoothest {measured} the noise is weaker than the photograph's own detail: "
+            f"on {_contrasts(hidden)}."
+        )
+    return f"{found} The figure of details shows these squares, each original above its attacked file."
+
+
+def _contrasts(some: Sequence[Visibility]) -> str:
+    """The first few with the contrast of their noise and their own in their flattest square, and how many others."""
+    shown = [f"{stem(one.name)} ({_contrast(one)} levels)" for one in some[:_MOST_NAMED]]
+    others = [f"{word(len(some) - _MOST_NAMED)} more"] if len(some) > _MOST_NAMED else []
+    return listed([*shown, *others])
+
+
+_MOST_NAMED = 4
+
+
+def _contrast(one: Visibility) -> str:
+    return f"{one.flattest.noise:.1f} against {one.flattest.detail:.1f}"
 
 
 def _decimal(number: float) -> str:
@@ -259,28 +293,28 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
 
     Args:
         pairs: for each photograph the strong attack, whose steps do not depend on how steep P(y_fool) is, and the
-            update, its lambda searched for.
+            update, its step size searched for.
         most: gradients that the update was given on each.
-        rate: the constant lambda that is spoken of.
+        rate: the constant step size η that is spoken of.
     """
     hit = [rule for _, rule in pairs if rule.attacked.success]
     missed = [rule for _, rule in pairs if not rule.attacked.success]
     before = (
-        f"The assignment's update was given at most {most} gradients on each photograph, with a lambda that "
-        "backtracking finds: it starts where the mean step is the whole bound, grows where P(y_fool) "
-        "has risen, and is halved where it has not."
+        f"The assignment's update was given at most {most} gradients on each photograph. The assignment writes λ for "
+        "the weight of its penalty and for the size of a step; the latter is called η here. Backtracking finds it: it "
+        "starts where the mean step is the whole bound, grows where P(y_fool) has risen, and is halved where it has "
+        "not."
     )
     clipped = (
-        "As in the assignment's two steps, the clip stands in place of the penalty lambda/2 ||X' - X||_inf: it holds "
-        "the distance to epsilon exactly, where the penalty would only make distance costly, and pull back none but "
-        "the values that are farthest off."
+        "As in the assignment's two steps, the clip stands in place of the penalty λ/2 · ‖X' - X‖∞: it holds the "
+        "distance to ε exactly, where the penalty would only make distance costly, and pull back none but the values "
+        "that are farthest off."
     )
     found = []
     if hit:
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
         which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
         found.append(f"It works on {which}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}.")
-        found += _surer(pairs)
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
@@ -293,24 +327,13 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
     return f", where the attack above takes {_range([len(one.curve) for one in both])}" if both else ""
 
 
-def _surer(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[str]:
-    """Where the update's file has more of the target's probability than the strong attack's, where any has."""
-    surer = [
-        f"{stem(rule.name)} ({share(rule.attacked.target)} against {share(strong.attacked.target)})"
-        for strong, rule in pairs
-        if rule.attacked.target is not None
-        and strong.attacked.target is not None
-        and rule.attacked.success
-        and rule.attacked.target > strong.attacked.target
-        # What is written alike is no difference to speak of.
-        and share(rule.attacked.target) != share(strong.attacked.target)
-    ]
-    return [f"It ends with more than the attack above on {listed(surer)}."] if surer else []
-
-
 def _range(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return word(low) if low == high else f"{word(low)} to {word(high)}"
+    low, high = (word(one) if max(counts) < _IN_DIGITS else f"{one:,}" for one in (min(counts), max(counts)))
+    return low if low == high else f"{low} to {high}"
+
+
+_IN_DIGITS = 13
+"""From here on both ends of a range are."""
 
 
 def _stalled(rule: AttackResult) -> str:
@@ -326,16 +349,16 @@ def _stalled(rule: AttackResult) -> str:
     if 2 * back < len(rule.curve):
         end = "still rising as they ended" if rose_last else "with most steps still rising"
         return f"On {stem(rule.name)} {len(rule.curve)} gradients take {reached}, {end}: the budget was too small."
-    halved = f"{word(back)} of its {len(rule.curve)} steps overshot and were taken back, each halving lambda"
+    halved = f"{word(back)} of its {len(rule.curve)} steps overshot and were taken back, each halving η"
     return f"On {stem(rule.name)} it takes {reached}; {halved}, so that it all but stands still."
 
 
 def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
-    """Why a constant lambda stalls on these photographs, from the gradients that the assignment's update met there.
+    """Why a constant step size η stalls on these photographs, from the gradients that the assignment's update met.
 
     Args:
         attacks: what the update made of them; each curve says P(y_fool) and the norm of its gradient at each step.
-        rate: the constant lambda that is spoken of.
+        rate: the constant step size η that is spoken of.
     """
     known = [one for one in attacks if any(met.gradient_norm is not None for met in one.curve)]
     if not known:
@@ -350,32 +373,32 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         # The root mean square of one value's move, in steps of 1/255.
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
-        "Why lambda must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{_between(starts, _power)}.{_no_one_lambda(steeper)}"
+        "Why η must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
+        f"{_between(starts, _power)}.{_no_one_step_size(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:
         return (
-            f"{why} A constant lambda of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
+            f"{why} A constant η of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
             "once: here it does not stall."
         )
     where = "" if len(stalling) == len(moved) else f" on {word(len(stalling))} of {word(len(moved))}"
     return (
-        f"{why} A constant lambda of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
+        f"{why} A constant η of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
         f"(root mean square){where}: {_between([_HALF_A_LEVEL / max(one, _TINY) for one in stalling], _roughly)} such "
-        "steps would pass before most values of an 8-bit file change at all."
+        "steps would pass before most values of an 8-bit file change at all, if the gradient stayed as small."
     )
 
 
-def _no_one_lambda(steeper: Sequence[float]) -> str:
-    """How much steeper than at its start P(y_fool) gets on its path, where that tells against one lambda."""
+def _no_one_step_size(steeper: Sequence[float]) -> str:
+    """How much steeper than at its start P(y_fool) gets on its path, where that tells against one step size."""
     telling = [one for one in steeper if one >= _TELLING]
     if not telling:
         return ""
     where = "" if len(telling) == len(steeper) else f" (on {word(len(telling))} of {word(len(steeper))})"
     return (
         f" Where the gradient is steepest on the update's own path{where} it is {_between(telling, _roughly)} times as "
-        "long as at the beginning, so that no one lambda suits both ends."
+        "long as at the beginning, so that no one η suits both ends."
     )
 
 

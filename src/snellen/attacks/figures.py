@@ -13,6 +13,7 @@ from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
+from snellen.attacks.visibility import flattest_square
 from snellen.data.images import open_photo
 from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail
 from snellen.models.predictions import Prediction
@@ -20,10 +21,11 @@ from snellen.prose import stem
 
 _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
-_LETTERS = 22
+_LETTERS = 16
 """Of a name above a drawn detail."""
-_DETAIL, _SHARE_OF_DETAIL = 48, 16
-"""The side of a drawn detail in pixels; of a large photograph a sixteenth of the longer side, which holds a shape."""
+_LETTERS_OF_A_CLASS = 18
+_WIDTH, _WIDTH_OF_DETAIL = 5.04, 1.18
+"""In inches, as wide as the report shows them, so that their letters are as large as they are drawn."""
 
 
 def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
@@ -34,8 +36,8 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
     # Each row's photographs are read, reduced and let go: full-size ones may not fit into memory together.
     rows = [_images(attack) for attack in attacks]
     with styled():
-        heights = [2.05 * min(1.4, original.height / original.width) + 0.3 for original, _, _ in rows]
-        figure = new_figure(6.3, sum(heights))
+        heights = [_WIDTH / 3 * min(1.4, original.height / original.width) + 0.27 for original, _, _ in rows]
+        figure = new_figure(_WIDTH, sum(heights))
         grid = figure.subplots(len(attacks), 3, squeeze=False, height_ratios=heights)
         for row, images, attack in zip(grid, rows, attacks, strict=True):
             titles = (
@@ -53,45 +55,37 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
 
 
 def _noise_title(norm: int) -> str:
-    return f"noise of ±{norm}/255, {127.5 / norm:.0f} times as strong" if norm else "no noise"
+    return f"noise of ±{norm}/255, {127.5 / norm:.0f} times" if norm else "no noise"
 
 
 def draw_details(attacks: Sequence[AttackResult]) -> Figure:
-    """A column for each attack: the same small detail of original, attacked file and noise, pixel by pixel.
+    """A column for each attack: a small square of original, attacked file and noise, pixel by pixel.
 
-    The detail is the square, of those on a grid, in which the original has most contrast.
+    It is the flattest square of the noise's area, where noise is seen most easily; see
+    :func:`snellen.attacks.visibility.flattest_square`.
     """
     details = [_details(attack) for attack in attacks]
     with styled():
-        figure = new_figure(6.3, 3 * 6.3 / max(3, len(attacks)) + 0.4)
-        grid = figure.subplots(3, max(3, len(attacks)), squeeze=False)
+        figure = new_figure(_WIDTH_OF_DETAIL * len(attacks), 3 * (_WIDTH_OF_DETAIL - 0.3 / len(attacks)) + 0.5)
+        grid = figure.subplots(3, len(attacks), squeeze=False)
         for axes in grid.flat:
-            axes.set_axis_off()
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.set_frame_on(False)
+        for axes, row in zip(grid[:, 0], ("original", "attacked", "noise"), strict=True):
+            axes.set_ylabel(row, fontsize=8)
         for number, (images, attack) in enumerate(zip(details, attacks, strict=True)):
-            titles = (shortened(stem(attack.name), _LETTERS), "attacked", f"noise, ± {attack.norm}/255")
-            for axes, image, title in zip(grid[:, number], images, titles, strict=True):
+            for axes, image in zip(grid[:, number], images, strict=True):
                 axes.imshow(image, interpolation="nearest")
-                axes.set_title(title, fontsize=8, y=1)
+            grid[0, number].set_title(shortened(stem(attack.name), _LETTERS), fontsize=8, y=1)
+            grid[2, number].set_title(f"±{attack.norm}/255", fontsize=8, y=1)
     return figure
 
 
 def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:
-    """A square of the original, of the attacked photograph and of the stretched noise."""
+    """The flattest square of the original, of the attacked photograph and of the stretched noise."""
     before, after = (np.asarray(image) for image in (open_photo(attack.source, "figure").image, attack.image))
-    height, width = before.shape[:2]
-    side = min(max(_DETAIL, max(height, width) // _SHARE_OF_DETAIL), height, width)
-
-    def contrast(place: tuple[int, int]) -> float:
-        gray = before[place[0] : place[0] + side, place[1] : place[1] + side].mean(axis=2)
-        return float(np.abs(np.diff(gray, axis=0)).mean() + np.abs(np.diff(gray, axis=1)).mean())
-
-    # Around the middle, where the network looks and the noise is.
-    rows = range(height // 4, max(height // 4 + 1, 3 * height // 4 - side + 1), max(1, side // 2))
-    columns = range(width // 4, max(width // 4 + 1, 3 * width // 4 - side + 1), max(1, side // 2))
-    row, column = max(
-        ((min(row, height - side), min(column, width - side)) for row in rows for column in columns), key=contrast
-    )
-    square = (slice(row, row + side), slice(column, column + side))
+    square = flattest_square(before, after).window
     return before[square], after[square], _stretched(before[square], after[square], attack.norm)
 
 
@@ -146,7 +140,7 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
 
 
 def _title(prediction: Prediction) -> str:
-    return f"{prediction.label}, {percent(prediction.probability)}"
+    return f"{shortened(prediction.label, _LETTERS_OF_A_CLASS)}, {percent(prediction.probability)}"
 
 
 def draw_robust_accuracy(result: RobustnessResult) -> Figure:

@@ -1,4 +1,9 @@
-"""How far an attacked file is from its photograph as a whole, and how far an ordinary JPEG is."""
+"""How far an attacked file is from its photograph where the noise is, and how well the photograph's detail hides it.
+
+A mean over all values says little of what is seen: noise hides in detail as coarse or fine as itself, and is seen where
+the photograph is smooth. So contrast, the standard deviation of the luma (ITU-R BT.601) within small cells, is measured
+of both, cell by cell.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from snellen.attacks.result import AttackResult
@@ -15,6 +21,31 @@ from snellen.data.images import open_photo
 
 JPEG_QUALITY = 75
 """Pillow's default."""
+Window = tuple[slice, slice]
+"""Rows and columns."""
+_CELL, _CELLS = 16, 48
+"""The side of a cell in pixels; of a large photograph so many go into the longer side."""
+_CELLS_OF_A_SQUARE = 3
+_DARK = 32
+"""A luma below which screens show little of a few levels."""
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class FlatSquare:
+    """The flattest square of the noise's area, where noise is seen most easily.
+
+    Attributes:
+        window: where it lies in the photograph.
+        detail: contrast of the photograph's own detail there, in levels of 255.
+        noise: contrast of the noise there, in levels of 255.
+        standing_out: share of all cells of the area in which the noise has more contrast than the photograph.
+    """
+
+    window: Window
+    detail: float
+    noise: float
+    standing_out: float
 
 
 @dataclass(frozen=True)
@@ -24,14 +55,21 @@ class Visibility:
     Attributes:
         name: path of the photograph, or what stands for it.
         size: width and height in pixels.
-        psnr: of the attacked file, in dB; see :func:`psnr`.
-        jpeg_psnr: of the photograph saved as JPEG of :data:`JPEG_QUALITY`, in dB, as a yardstick.
+        psnr: of the attacked file within the noise's area, in dB; see :func:`psnr` and :func:`noise_area`.
+        jpeg_psnr: of the photograph saved as JPEG of :data:`JPEG_QUALITY`, in the same area, as a yardstick.
+        flattest: the flattest square of that area.
     """
 
     name: str
     size: tuple[int, int]
     psnr: float
     jpeg_psnr: float
+    flattest: FlatSquare
+
+    @property
+    def stands_out(self) -> bool:
+        """Whether the noise has more contrast than the photograph itself, where that is flattest."""
+        return self.flattest.noise > self.flattest.detail
 
 
 def visibility(attack: AttackResult) -> Visibility:
@@ -39,10 +77,12 @@ def visibility(attack: AttackResult) -> Visibility:
     image = open_photo(attack.source, "attack").image
     file = io.BytesIO()
     image.save(file, format="JPEG", quality=JPEG_QUALITY)
-    original = np.asarray(image)
+    original, attacked = np.asarray(image), np.asarray(attack.image)
+    area = noise_area(original, attacked)
     with Image.open(file) as compressed:
-        of_jpeg = psnr(np.asarray(compressed), original)
-    return Visibility(attack.name, image.size, psnr(np.asarray(attack.image), original), of_jpeg)
+        of_jpeg = psnr(np.asarray(compressed)[area], original[area])
+    of_file = psnr(attacked[area], original[area])
+    return Visibility(attack.name, image.size, of_file, of_jpeg, flattest_square(original, attacked))
 
 
 def psnr(changed: Bytes, original: Bytes) -> float:
@@ -56,3 +96,62 @@ def psnr(changed: Bytes, original: Bytes) -> float:
     strips = (slice(start, start + 256) for start in range(0, len(original), 256))
     squares = sum(int(np.square(changed[s].astype(np.int32) - original[s]).sum(dtype=np.int64)) for s in strips)
     return 10 * math.log10(255**2 * original.size / squares) if squares else math.inf
+
+
+def noise_area(original: Bytes, attacked: Bytes) -> Window:
+    """The smallest rectangle that holds all that differs between two photographs (H, W, 3); all where nothing does."""
+    changed = (original != attacked).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if not len(rows):
+        return slice(0, len(original)), slice(0, original.shape[1])
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def flattest_square(original: Bytes, attacked: Bytes) -> FlatSquare:
+    """The square of the noise's area, of those on a grid, in which the photograph has least contrast.
+
+    Dark squares are left out where there are others.
+
+    Args:
+        original: a photograph (H, W, 3).
+        attacked: what an attack made of it.
+    """
+    area = noise_area(original, attacked)
+    before, after = original[area], attacked[area]
+    cell = _side_of_cell(*before.shape[:2])
+    detail, noise, luma = _by_cell(before, after, cell)
+    rows, columns = (min(_CELLS_OF_A_SQUARE, count) for count in detail.shape)
+
+    def within_squares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        means: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(values, (rows, columns)).mean((2, 3))
+        return means
+
+    flatness, dark = within_squares(detail), within_squares(luma) < _DARK
+    if not dark.all():
+        flatness = np.where(dark, np.inf, flatness)
+    row, column = (int(place) for place in np.unravel_index(flatness.argmin(), flatness.shape))
+    top, left = area[0].start + row * cell, area[1].start + column * cell
+    return FlatSquare(
+        window=(slice(top, top + rows * cell), slice(left, left + columns * cell)),
+        detail=math.sqrt(within_squares(detail)[row, column]),
+        noise=math.sqrt(within_squares(noise)[row, column]),
+        standing_out=float((noise > detail).mean()),
+    )
+
+
+def _side_of_cell(height: int, width: int) -> int:
+    wanted = max(_CELL, max(height, width) // _CELLS)
+    return max(1, min(wanted, height // _CELLS_OF_A_SQUARE, width // _CELLS_OF_A_SQUARE))
+
+
+def _by_cell(before: Bytes, after: Bytes, cell: int) -> tuple[npt.NDArray[np.float64], ...]:
+    """In each cell the variance of the photograph's luma, that of the noise's, and the mean luma (rows, columns)."""
+    columns = before.shape[1] // cell
+    rows: list[tuple[npt.NDArray[np.float64], ...]] = []
+    for top in range(0, before.shape[0] - cell + 1, cell):
+        # A row at a time, since a photograph may have many pixels.
+        strip = (slice(top, top + cell), slice(0, columns * cell))
+        luma, changed = (one[strip].astype(np.float32) @ _LUMA for one in (before, after))
+        photograph, noise = (one.reshape(cell, columns, cell) for one in (luma, changed - luma))
+        rows.append((photograph.var((0, 2)), noise.var((0, 2)), photograph.mean((0, 2))))
+    return tuple(np.stack(some).astype(np.float64) for some in zip(*rows, strict=True))

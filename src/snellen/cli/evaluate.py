@@ -224,9 +224,9 @@ def _attack(
 def _print(result: EvaluationResult) -> None:
 
     scores = result.calibration.scores
-    rows = [("accuracy (top-1)", result.accuracy.share, result.accuracy.low, result.accuracy.high)]
+    rows = [("accuracy (top-1)", result.accuracy.share, result.accuracy.interval)]
     if result.top5 is not None:
-        rows.append(("accuracy (top-5)", result.top5.share, result.top5.low, result.top5.high))
+        rows.append(("accuracy (top-5)", result.top5.share, result.top5.interval))
     for name, estimate in (
         ("mean-per-class accuracy", result.mean_per_class),
         ("expected calibration error", scores.calibration_error),
@@ -234,12 +234,12 @@ def _print(result: EvaluationResult) -> None:
         ("negative log-likelihood", scores.log_loss),
         ("area under risk-coverage", scores.risk_coverage),
     ):
-        rows.append((name, estimate.value, estimate.low, estimate.high))
+        rows.append((name, estimate.value, estimate.interval))
     table = output.PlainTable(f"{result.n:,} photographs", "value", "95%")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, value, low, high in rows:
-        table.add_row(name, f"{value:.3f}", f"{low:.3f} to {high:.3f}")
+    for name, value, interval in rows:
+        table.add_row(name, f"{value:.3f}", interval)
     output.stdout.print(table)
     errors = output.PlainTable("surest mistakes", "is", "seen as", "probability")
     errors.columns[0].overflow = "fold"

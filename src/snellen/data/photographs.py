@@ -16,19 +16,21 @@ class Photograph:
     Attributes:
         path: the file.
         label: the ImageNet class that a person would choose for it.
+        title: what its source calls it.
         credit: where it comes from.
     """
 
     path: Path
     label: str
+    title: str
     credit: str
 
 
 _BUNDLED = (
-    ("skimage", "data/coffee.png", "espresso", "scikit-image, by Rachel Michetti, CC0"),
-    ("skimage", "data/chelsea.png", "tiger cat", "scikit-image, by Stefan van der Walt, CC0"),
-    ("sklearn", "datasets/images/china.jpg", "palace", "scikit-learn, by danielbuechele, CC BY 2.0"),
-    ("skimage", "data/camera.png", "tripod", "scikit-image, by Lav Varshney, CC0"),
+    ("skimage", "data/coffee.png", "espresso", "Coffee cup", "scikit-image, by Rachel Michetti, CC0"),
+    ("skimage", "data/chelsea.png", "tiger cat", "Chelsea the cat", "scikit-image, by Stefan van der Walt, CC0"),
+    ("sklearn", "datasets/images/china.jpg", "palace", "china", "scikit-learn, by danielbuechele, CC BY 2.0"),
+    ("skimage", "data/camera.png", "tripod", "Gray-level camera image", "scikit-image, by Lav Varshney, CC0"),
 )
 
 
@@ -38,7 +40,7 @@ def bundled_photographs() -> list[Photograph]:
     Raises:
         SnellenError: the installed package no longer ships one of them.
     """
-    return [Photograph(_find(package, file), label, credit) for package, file, label, credit in _BUNDLED]
+    return [Photograph(_find(package, file), *told) for package, file, *told in _BUNDLED]
 
 
 def _find(package: str, file: str) -> Path:

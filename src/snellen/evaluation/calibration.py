@@ -176,10 +176,11 @@ def probability_scores(scored: Scored, seed: int = 0) -> ProbabilityScores:
         briers[number], losses[number] = drawn.brier.mean(), -drawn.log_likelihood.mean()
         by_chance[number] = calibration_error(scored.confidence, random.random(n) < scored.confidence)
     error = calibration_error(scored.confidence, scored.correct)
-    low, high = np.quantile(errors, [0.025, 0.975])
+    around = Estimate.of(error, errors)
+    low, high = (float(np.maximum(0, 2 * error - end)) for end in (around.high, around.low))
     return ProbabilityScores(
         n=n,
-        calibration_error=Estimate(error, max(0.0, 2 * error - float(high)), max(0.0, 2 * error - float(low))),
+        calibration_error=Estimate(error, low, high),
         chance_error=float(by_chance.mean()),
         brier=Estimate.of(float(scored.brier.mean()), briers),
         log_loss=Estimate.of(float(-scored.log_likelihood.mean()), losses),

@@ -55,7 +55,6 @@ WORST = 12
 _MOST_TO_FIT = 10_000
 """The most photographs of which logits are held in memory to fit a temperature on."""
 _CONFUSED = 10
-_RESAMPLES = 2_000
 
 
 @dataclass(frozen=True)
@@ -359,7 +358,7 @@ def _result(
         raise InputError(f"{images.name}: no photograph can be scored: {why}")
     targets = np.array([one.label.index for one in photographs])
     predicted = np.array([one.top.index for one in photographs])
-    scores = score(targets, predicted, len(classifier.labels), seed)
+    scores = score(targets, predicted, len(classifier.labels))
     ranked = sorted(photographs, key=lambda one: (-one.top.probability, one.image))
     unmatched, unlabelled = _left_out(images, matches)
     return EvaluationResult(
@@ -372,7 +371,7 @@ def _result(
         classes=len(classifier.labels),
         accuracy=scores.accuracy,
         top5=Rate.of(one.rank <= TOP for one in photographs) if len(classifier.labels) > TOP else None,
-        mean_per_class=_mean_per_class(scores.per_class, seed),
+        mean_per_class=scores.mean_per_class,
         per_class=_per_class(classifier, scores.per_class, predicted),
         confused=tuple(
             ConfusedClasses(
@@ -400,22 +399,6 @@ def _result(
         unscored=tuple(rows.unscored()),
         source=images,
     )
-
-
-def _mean_per_class(accuracies: Sequence[Rate], seed: int) -> Estimate:
-    """The mean over the classes that occur, with its interval by the bootstrap over photographs.
-
-    Photographs are drawn from all classes at once, since a class with a single photograph, drawn within itself, would
-    never change. A class that a resample misses is not in its mean.
-    """
-    occurring = [rate for rate in accuracies if rate.n]
-    cells = np.array([[rate.count, rate.n - rate.count] for rate in occurring], dtype=np.float64)
-    n = cells.sum()
-    drawn = np.random.default_rng(seed).multinomial(int(n), cells.ravel() / n, size=_RESAMPLES)
-    right, wrong = drawn[:, ::2], drawn[:, 1::2]
-    counts = right + wrong
-    means = np.where(counts > 0, right / np.maximum(counts, 1), 0).sum(axis=1) / (counts > 0).sum(axis=1)
-    return Estimate.of(float(np.mean([rate.share for rate in occurring])), means)
 
 
 def _per_class(

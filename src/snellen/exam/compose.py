@@ -11,7 +11,7 @@ from pathlib import Path
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer
-from snellen.exam.config import SAMPLE, ExamConfig
+from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
 from snellen.exam.report.code import method_listing, module_listing
@@ -32,7 +32,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.exam.report.references import with_citations
-from snellen.prose import called, listed
+from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
 
@@ -257,17 +257,39 @@ def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
 
 
 def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
-    """A part's blocks; where the configuration names a text for them, that in place of its discussions."""
+    """A part's blocks; where the configuration names a text for its discussions, or for one of them, that in place."""
     blocks = one.cached.answer.blocks
-    if one.name not in config.discussion:
-        return blocks
+    if one.name in config.discussion:
+        own = _own_paragraphs(config, one.name)
+        first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
+        others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
+        return [*blocks[:first], *own, *others]
+    places = [place for place, block in enumerate(blocks) if isinstance(block, Discussion)]
+    replaced: dict[int, list[Paragraph]] = {}
+    for key in config.discussion:
+        name, number = discussed_part(key)
+        if name == one.name:
+            if not 0 < number <= len(places):
+                raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", f"{name}-1")
+            replaced[places[number - 1]] = _own_paragraphs(config, key)
+    return [new for place, block in enumerate(blocks) for new in replaced.get(place, [block])]
+
+
+def _own_paragraphs(config: ExamConfig, key: str) -> list[Paragraph]:
     try:
-        own = own_words(Path(config.discussion[one.name]))
+        return [Paragraph(text) for text in own_words(Path(config.discussion[key]))]
     except InputError as error:
         raise InputError(f"discussion: {error.message}", error.hint) from error
-    first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
-    others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
-    return [*blocks[:first], *(Paragraph(text) for text in own), *others]
+
+
+def check_own_words(config: ExamConfig) -> None:
+    """Refuse, before anything is examined, a text of the configuration's discussion that cannot be read.
+
+    Raises:
+        InputError: names the file.
+    """
+    for key in config.discussion:
+        _own_paragraphs(config, key)
 
 
 def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
@@ -293,13 +315,16 @@ def own_words(file: Path) -> list[str]:
 
 def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     """Which words of the report were computed, and which a person wrote."""
-    own = [one.part.title for one in finished if one.name in config.discussion]
+    titles = {one.name: one.part.title for one in finished}
+    own = dict.fromkeys(titles[part] for key in config.discussion if (part := discussed_part(key)[0]) in titles)
+    some = any(discussed_part(key)[1] for key in config.discussion)
     if not own:
         return (
             "The sentences of this report are Snellen's: numbers and verdicts are computed from this run, explanations "
             "are fixed text. The configuration's [discussion] puts a person's own words in their place."
         )
+    sections = listed([f"“{title}”" for title in own])
     return (
-        f"The discussion of {listed([f'“{title}”' for title in own])} was written by a person; the other sentences by "
-        "Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
+        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person; the other "
+        "sentences by Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
     )

@@ -85,7 +85,8 @@ class ExamConfig:
         checklist: whether the report is one for the assignment: with its checklist, and the problem of each section.
         appendix: code at the end of the report: ``methods``, function by function; ``full``, whole modules; ``none``.
         discussion: for the name of a part, a text file in place of its computed discussion, relative to the
-            configuration's folder: paragraphs with a blank line between them.
+            configuration's folder: paragraphs with a blank line between them. For the name, a hyphen and a number, such
+            as ``training-2``, in place of that one of its discussions, as the files of ``--keep-source`` are numbered.
         quick: whether this is a first look: the bundled digits stand in for every data set to learn from, at most four
             photographs are examined, and ``corruptions`` and ``robust_accuracy`` are left out.
     """
@@ -231,7 +232,11 @@ def read_exam_config(
     for part in config.parts:
         check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
     check_numbers(config, parts, f"{path}, line {_line_of_key(text, 'parts')}: ")
-    check_parts(config.discussion, parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
+    own = [discussed_part(key) for key in config.discussion]
+    check_parts([name for name, _ in own], parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")
+    for name, number in own:
+        if number and name in config.discussion:
+            raise InputError(f"{path}: discussion: both {name} and {name}-{number}", "one or the other")
     if config.architecture is not None and is_program(config.architecture):
         raise InputError(
             f"{path}, line {_line_of_key(text, 'architecture')}: architecture is {config.architecture!r}, a program, "
@@ -246,6 +251,12 @@ def read_exam_config(
                 "a file there, or its folder as `allow`",
             )
     return named
+
+
+def discussed_part(key: str) -> tuple[str, int]:
+    """The part that a key of ``[discussion]`` is of, and which of its discussions: ``probe-2`` the second, 0 all."""
+    name, _, number = key.rpartition("-")
+    return (name, int(number)) if name and number.isdecimal() and number.isascii() else (key, 0)
 
 
 def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -> None:

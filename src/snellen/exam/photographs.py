@@ -157,8 +157,7 @@ def _known_classes(
         if by_any is not None:
             found.append((by_any, "its folder" if by_any == by_folder else "the configuration"))
         else:
-            own = _bundled_class(labels, source, bundled)
-            found.append((own, "" if own is None else "the list of the bundled photographs"))
+            found.append(_bundled_class(labels, source, bundled))
     return found
 
 
@@ -177,16 +176,17 @@ def _is_wanted(source: str, shown: int | None, sure: float, classifier: Classifi
     return top.index == shown and top.probability >= sure
 
 
-def _bundled_class(labels: Labels, source: str, bundled: Sequence[Photograph]) -> int | None:
-    """What a bundled photograph shows, or a copy of one, where the model has a class of that name."""
+def _bundled_class(labels: Labels, source: str, bundled: Sequence[Photograph]) -> tuple[int | None, str]:
+    """What a bundled photograph shows, or a copy of one, where the model has a class of that name, and who says so."""
     for one in bundled:
         try:
             if filecmp.cmp(source, one.path, shallow=False):
-                return labels.find(one.label)
+                publisher = one.credit.partition(",")[0]
+                return labels.find(one.label), f'Snellen; {publisher} calls it "{one.title}"'
         except (OSError, InputError):
             # Reading it will say what is wrong; a model without the class knows no such label.
             continue
-    return None
+    return None, ""
 
 
 def _drawn_by(config: ExamConfig, classes: Sequence[int | None], named: int, *, even: bool) -> str:

@@ -39,7 +39,7 @@ def read_attacks(folder: str | Path = ".") -> list[AttackResult]:
 
 
 def read_rules(folder: str | Path = ".") -> list[AttackResult]:
-    """What the assignment's own update made of the first photographs; of one that it fooled, with its file.
+    """What the assignment's own update made of the first photographs; of those that it fooled, with their files.
 
     An exam of before it was tried on more than one photograph has one.
 

@@ -15,7 +15,7 @@ import torch
 from snellen.data.images import expand
 from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
-from snellen.exam.compose import FinishedPart, compose
+from snellen.exam.compose import FinishedPart, check_own_words, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import (
     NOTEBOOK,
@@ -40,6 +40,7 @@ from snellen.runs.files import Run, sweep, write_bytes
 from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint
+from snellen.training.files import read_results
 
 _WORTH_SAYING = 30.0
 """Seconds; less need not be announced."""
@@ -149,13 +150,17 @@ def run_exam(
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace, or
             a notebook or a source of the report that was changed since an exam wrote it,
             or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
-            names a part that there is not, or one without its number of photographs.
+            names a part that there is not, or one without its number of photographs, a text or a training run that
+            cannot be read.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
     check_numbers(config, parts)
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
+    check_own_words(config)
+    for folder in config.training_runs:
+        read_results(folder)
     config = first_look(config, parts) if config.quick else config
     shared = shared or Shared()
     with Run(Path(out)) as run:
@@ -164,6 +169,8 @@ def run_exam(
         context, unreadable = _context_of(config, run.path, shared)
         for note in context.classifier.notes:
             progress.note(f"{context.classifier.name}: {note}")
+        for line in unreadable:
+            progress.note(line)
         asked = {SOURCE: keep_source, NOTEBOOK: notebook}
         for name in (name for name in extras(run.path) if not asked[name]):
             progress.note(f"{name}: written again, as an earlier exam was asked for it")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snellen.models.classifier import Classifier
+from snellen.models.frozen import frozen
 from snellen.models.layers import Hook, Layer, hooked
+
+CAPS: Mapping[str, float] = {"ReLU6": 6.0}
+"""The most that an activation module lets through, for those that have a most."""
 
 
 def read_activations(classifier: Classifier, inputs: Tensor, layers: Sequence[Layer]) -> tuple[Tensor, list[Tensor]]:
@@ -28,6 +33,34 @@ def read_activations(classifier: Classifier, inputs: Tensor, layers: Sequence[La
     with torch.no_grad(), hooked(classifier.network, {layer: keep(layer) for layer in layers}):
         logits = classifier.logits_from_inputs(inputs)
     return logits, [maps[layer] for layer in layers]
+
+
+def read_unclipped(classifier: Classifier, inputs: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
+    """The maps (N, C, H, W) of each layer, in one forward pass; of an activation in :data:`CAPS`, what it is given.
+
+    That tells apart what the activation makes equal: all that is above its most.
+    """
+    given: dict[Layer, Tensor] = {}
+    modules = dict(classifier.network.named_modules())
+    with frozen(classifier.network):
+        for layer in layers:
+            if layer.kind in CAPS:
+                modules[layer.name.partition("#")[0]].register_forward_pre_hook(_keep_input(layer, given))
+        _, maps = read_activations(classifier, inputs, layers)
+    return [given.get(layer, each) for layer, each in zip(layers, maps, strict=True)]
+
+
+def _keep_input(layer: Layer, given: dict[Layer, Tensor]) -> Callable[[nn.Module, Any], None]:
+    """A hook that copies what the layer's own call of its module is given, before anything in place overwrites it."""
+    calls, own = 0, int(layer.name.partition("#")[2] or 1)
+
+    def keep(_module: nn.Module, arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == own:
+            given[layer] = layer.shape.map_of(arguments[0]).clone(memory_format=torch.contiguous_format)
+
+    return keep
 
 
 def read_activations_and_gradients(

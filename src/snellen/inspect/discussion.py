@@ -7,19 +7,25 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+import numpy.typing as npt
 from skimage.color import rgb2lab
 
 from snellen.figures import percent
+from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
+from snellen.inspect.colour_names import colour_name, mean_colour
 from snellen.inspect.feature_maps import SPREAD, FeatureMap, FeatureMaps, LayerSummary
 from snellen.inspect.heatmap import Heatmap
-from snellen.inspect.top_patches import Patch, TopPatches
+from snellen.inspect.top_patches import TopPatches
 from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 READABLE = 0.6
 """From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
 "variance."""
 _PARTLY = 0.4
+_ERRORS = 4.0
+"""Standard errors that a correlation must lie above 0: there are dozens of cues, and neighbouring values are alike."""
 _SURE, _CLOSE = 0.9, 0.8
 _BY_CHANCE = 0.05
 """How many channels' patches may be of one class by chance, where it is said of one."""
@@ -68,7 +74,7 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
     text = ""
     if known and not wrong:
         answers = "Each answer" if len(known) == len(results) else "Each answer to a photograph with a label"
-        text = f"{answers} is the class that its photograph was said to show. "
+        text = f"{answers} is the true label of its photograph. "
     elif known:
         mistakes = listed(
             [f"{stem(one.image)} is taken for {with_article(plain(one.top.label))}" for _, one in wrong[:3]]
@@ -110,7 +116,7 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
 
 _WHAT_A_PROBABILITY_IS = (
     "A probability near one says that the network prefers this class to its other classes, not that the answer is "
-    "right: the softmax is not calibrated, and a photograph of none of the classes gets one all the same."
+    "right: the softmax need not be calibrated, and a photograph of none of the classes gets a top class too."
 )
 
 
@@ -141,12 +147,15 @@ def discuss_top_patches(result: TopPatches) -> str:
     )
 
 
-def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | None]) -> list[str]:
+def discuss_patches(
+    channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str] | None = None
+) -> list[str]:
     """What the top patches of several channels have in common, as far as the photographs' classes tell.
 
     Args:
         channels: channels with as many patches each, where they have so many.
         classes: name of the class of each photograph that a patch may come from; None where nobody says.
+        groups: for a class what it is a kind of, such as ``cat``, where that is known.
     """
     silent = [one for one in channels if not one.patches]
     count = max((len(one.patches) for one in channels), default=0)
@@ -162,69 +171,127 @@ def discuss_patches(channels: Sequence[TopPatches], classes: Mapping[str, str | 
         these = "channel" if len(named) == 1 else "each of the channels"
         sentences.append(f"All {word(count)} patches of {these} {listed(named)} show {plain(name)}.")
     if alike:
-        sentences.append("Such a channel answers to something that its class has more of than the others.")
+        sentences.append("Such a channel may answer to something that its class has more of than the others.")
     if silent:
         names = listed([f"{one.channel} of {one.layer}" for one in silent])
         sentences.append(f"Nothing in these photographs excites channel {names}.")
     sentences.append(
-        "What a row's patches share by eye is what to call its channel, also where no simple cue fitted the map above; "
-        "they are extremes of one collection, and do not show what the channel answers to moderately."
+        "The patches are extremes of one collection, and do not show what a channel answers to moderately."
     )
-    return [" ".join(sentences)]
+    return [" ".join([*_of_one_kind(channels, classes, groups or {}), *sentences])]
+
+
+def _of_one_kind(
+    channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str]
+) -> list[str]:
+    """Of which channels all patches show one group of classes, beside how many would by chance."""
+    kinds = {image: groups[label] for image, label in classes.items() if label is not None and label in groups}
+    alike: dict[str, dict[str, list[str]]] = {}
+    for one in channels:
+        shown = {kinds.get(patch.image) for patch in one.patches}
+        if len(one.patches) > 1 and len(shown) == 1 and (kind := shown.pop()) is not None:
+            alike.setdefault(kind, {}).setdefault(one.layer, []).append(str(one.channel))
+    if not alike:
+        return []
+    told = [
+        f"{kind}s in {listed([f'{_numbered(named)} of {layer}' for layer, named in layers.items()])}"
+        for kind, layers in alike.items()
+    ]
+    searched = Counter(kinds.values())
+    chance = sum(
+        (n / searched.total()) ** len(one.patches) for one in channels if one.patches for n in searched.values()
+    )
+    of = listed([f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in searched.most_common()])
+    return [
+        f"By the data set's classes all patches show {'; '.join(told)}. By chance {how_many(round(chance))} of "
+        f"{counted(len(channels), 'channel')} would be so: the photographs that were searched show {of}."
+    ]
+
+
+def describe_patches(channels: Sequence[TopPatches]) -> list[str]:
+    """The mean colours of the patches of each channel of some layers, and which way their edges run.
+
+    Args:
+        channels: those of layers that see so little that a patch has one colour, one edge.
+
+    Returns:
+        A paragraph for each layer.
+    """
+    layers = dict.fromkeys(one.layer for one in channels if one.patches)
+    return [
+        f"Mean colours of the patches of {layer}, and of those whose edges run one way, which: "
+        f"{'; '.join(_described(one) for one in channels if one.layer == layer and one.patches)}."
+        for layer in layers
+    ]
+
+
+def _described(channel: TopPatches) -> str:
+    colours = Counter(colour_name(mean_colour(patch.pixels)) for patch in channel.patches)
+    directions = Counter(one for patch in channel.patches if (one := edge_direction(patch.pixels)))
+    told = listed([f"{word(count)} {name}" for name, count in colours.most_common()])
+    run = listed([f"{word(count)} {name}" for name, count in directions.most_common()])
+    return f"channel {channel.channel} {told}{f' (edges: {run})' if run else ''}"
+
+
+_COHERENT, _FLAT = 0.5, 1.0
+"""Coherence from which a patch's edges are said to run one way, and the root mean square slope, in CIELAB lightness a
+pixel, below which it has none."""
+_RUN = ("horizontal", "rising", "vertical", "falling")
+
+
+def edge_direction(pixels: npt.NDArray[np.uint8]) -> str:
+    """Which way the edges of a patch (h, w, 3) run, by its structure tensor; empty where none prevails.
+
+    After Bigun and Granlund, Optimal orientation detection of linear symmetry, 1987: the gradient's angle, doubled so
+    that opposite sides of a line agree, averaged with its square as weight.
+    """
+    if min(pixels.shape[:2]) < 2:
+        return ""
+    down, across = np.gradient(rgb2lab(pixels)[..., 0])
+    doubled = ((across + 1j * down) ** 2).mean()
+    power = float((across**2 + down**2).mean())
+    if power < _FLAT**2 or abs(doubled) < _COHERENT * power:
+        return ""
+    # Of a gradient that points down the edge is horizontal; of one to the lower right it rises to the right.
+    angle = (np.pi - float(np.angle(doubled))) / 2
+    return _RUN[round(angle / (np.pi / 4)) % 4]
 
 
 def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list[str]:
-    """Where patches contradict the colour that a channel follows on the photograph, or all reach an activation's cap.
+    """Where patches contradict the colour that a channel follows on the photograph.
 
     Args:
         channels: channels with their patches.
         result: maps of the photograph, with those of these channels.
 
     Returns:
-        A paragraph; none where neither is so.
+        A paragraph; none where they do not.
     """
     cues = {(one.layer, one.channel): one.cue for one in _readable(result.maps)}
     named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
     sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
-    for kind, most in _CAPS.items():
-        layers = {layer.name for layer in result.layers if layer.kind == kind}
-        shown = [one for one in channels if one.layer in layers and one.patches]
-        tied = [one for one in shown if all(patch.value >= most for patch in one.patches)]
-        if tied:
-            sentences.append(
-                f"All patches of {word(len(tied))} of {counted(len(shown), 'channel')} reach {most:g}, the most that "
-                f"{kind} lets through: of the photographs that reach it those are shown on which the channel's mean is "
-                "highest, so these patches are not known to excite it more than others."
-            )
     return [" ".join(sentences)] if sentences else []
 
 
-_COLOURS = ("red", "yellow", "green", "blue")
-"""The ends of CIELAB's a and b, in the order of the angle that a colour has there."""
+_COLOURS = {"red": (1, 1), "green": (1, -1), "yellow": (2, 1), "blue": (2, -1)}
+"""Cues that are an end of CIELAB's a or b."""
 _COLOURLESS = 5.0
-"""Chroma, in units of CIELAB, below which a patch is said to have no colour."""
+"""How far out towards such an end, in units of CIELAB, a mean colour has something of it."""
 
 
 def _other_colours(channel: TopPatches, cue: str) -> str:
-    """How many patches have another colour than ``cue``; empty where more than half have it."""
-    seen = Counter(_colour_of(patch) for patch in channel.patches)
-    if 2 * seen[cue] > len(channel.patches):
+    """That patches have little of the colour ``cue``; empty where more than half have something of it."""
+    means = [mean_colour(patch.pixels) for patch in channel.patches]
+    axis, sign = _COLOURS[cue]
+    having = sum(sign * mean[axis] > _COLOURLESS for mean in means)
+    if 2 * having > len(means):
         return ""
-    others = listed([f"{word(count)} {name}" for name, count in seen.most_common() if name != cue])
+    names = listed([f"{word(count)} {name}" for name, count in Counter(map(colour_name, means)).most_common()])
     return (
         f"Channel {channel.channel} of {channel.layer} follows {cue} on the photograph above, but of its "
-        f"{counted(len(channel.patches), 'patch', 'patches')} here {how_many(seen[cue])} "
-        f"{'is' if seen[cue] == 1 else 'are'} nearest to {cue} on average, {others}: {cue} is what excites it there, "
-        "not all that does."
+        f"{counted(len(means), 'patch', 'patches')} here {how_many(having)} {'has' if having == 1 else 'have'} much "
+        f"{cue} on average ({names}): {cue} is what excites it there, not all that does."
     )
-
-
-def _colour_of(patch: Patch) -> str:
-    """Which of :data:`_COLOURS` the mean of a patch is nearest to, by its angle in CIELAB's a and b."""
-    _, a, b = rgb2lab(patch.pixels).mean(axis=(0, 1)).tolist()
-    if math.hypot(a, b) < _COLOURLESS:
-        return "without colour"
-    return _COLOURS[round(math.atan2(b, a) / (math.pi / 2)) % 4]
 
 
 def excites(feature: FeatureMap) -> str:
@@ -232,11 +299,11 @@ def excites(feature: FeatureMap) -> str:
     if feature.high <= feature.low:
         return "The same everywhere: nothing on this photograph moves it."
     where = "" if feature.brightest == SPREAD else f"; strongest {feature.brightest}"
-    if feature.cue_correlation >= READABLE:
+    if _follows(feature):
         return f"{sentence(feature.cue)}{where}."
-    if feature.cue_correlation >= _PARTLY:
+    if _follows_in_part(feature):
         return f"Partly {feature.cue}{where}."
-    return f"Unreadable by these cues{where}."
+    return f"Fits no cue that was tried{where}."
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
@@ -252,7 +319,21 @@ def discuss_feature_maps(result: FeatureMaps) -> list[str]:
 
 
 def _readable(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
-    return [one for one in maps if one.cue_correlation >= READABLE]
+    return [one for one in maps if _follows(one)]
+
+
+def _follows(feature: FeatureMap) -> bool:
+    """Whether a map can be read as its cue, by the correlation as a table shows it."""
+    return round(feature.cue_correlation, 2) >= READABLE
+
+
+def _follows_in_part(feature: FeatureMap) -> bool:
+    """Whether it is told that a map follows its cue in part: not where so few values may do so by chance.
+
+    1 / sqrt(n) is the standard error of the correlation of n values that have nothing to do with each other.
+    """
+    by_chance = _ERRORS / math.sqrt(feature.height * feature.width)
+    return round(feature.cue_correlation, 2) >= min(max(_PARTLY, by_chance), READABLE)
 
 
 def _overview(result: FeatureMaps) -> str:
@@ -282,7 +363,6 @@ def _count_readable(count: int, of: int) -> str:
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
-_CAPS = {"ReLU6": 6.0}
 
 
 def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
@@ -308,14 +388,14 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
 
 def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     """How many of the maps shown reach the most that the activation lets through, where it has a most."""
-    most = _CAPS.get(layer.kind)
+    most = CAPS.get(layer.kind)
     reach = 0 if most is None else sum(one.high >= most for one in maps)
     if not reach:
         return ""
     reaches = "reaches" if reach == 1 else "reach"
     return (
-        f" {sentence(word(reach))} of those shown {reaches} {most:g}, the most that {layer.kind} lets through: of what "
-        "lies there, none is known to excite it more."
+        f" {sentence(word(reach))} of those shown {reaches} {most:g}, the most that {layer.kind} lets through; what "
+        "lies above that is cut off."
     )
 
 
@@ -324,33 +404,44 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     readable = _readable(maps)
     kinds = {
         "edges": [one for one in readable if _is_edge(one.cue)],
+        "edges of colour": [one for one in readable if _is_edge_of_colour(one.cue)],
+        "lines": [one for one in readable if "lines" in one.cue and one.cue != "outlines"],
         "light areas": [one for one in readable if one.cue == "light areas"],
         "dark areas": [one for one in readable if one.cue == "dark areas"],
-        "colour": [one for one in readable if not (_is_edge(one.cue) or one.cue.endswith("areas"))],
+        "colour": [one for one in readable if one.cue in _COLOURS],
     }
     parts = [
         f"{kind} {'excite' if kind != 'colour' else 'excites'} {_channels(group)}"
         for kind, group in kinds.items()
         if group
     ]
+    partly = [one for one in maps if not _follows(one) and _follows_in_part(one)]
     if not parts:
         nearest = max(maps, key=lambda one: one.cue_correlation)
         return (
             f"None of the maps shown follows a simple cue: the nearest, channel {nearest.channel}, shares "
             f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
         )
-    left = [one for one in maps if one.cue_correlation < READABLE]
-    rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue" if left else ""
+    parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
+    left = [one for one in maps if not _follows_in_part(one)]
+    rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
 
 
 def _is_edge(cue: str) -> bool:
-    return "edges" in cue or cue == "outlines"
+    return cue == "outlines" or ("edges" in cue and not _is_edge_of_colour(cue))
+
+
+def _is_edge_of_colour(cue: str) -> bool:
+    return cue.startswith(("edges with the red", "edges with the yellow"))
 
 
 def _channels(maps: Sequence[FeatureMap]) -> str:
-    numbers = [str(one.channel) for one in maps]
-    return f"channel{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
+    return _numbered([str(one.channel) for one in maps])
+
+
+def _numbered(channels: Sequence[str]) -> str:
+    return f"channel{'s' if len(channels) > 1 else ''} {listed(channels)}"
 
 
 def _why_late_is_hard(result: FeatureMaps) -> str:
@@ -360,22 +451,22 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
     reasons = []
     if fewer > 1:
         reasons.append(
-            f"a map has {fewer:.0f} times fewer values, {last.height} x {last.width}, which say roughly where "
-            "something is and not what"
+            f"A map has {fewer:.0f} times fewer values, {last.height} x {last.width}: they say roughly where "
+            "something is, not what."
         )
     if last.receptive_field == result.input_size:
-        reasons.append("each value can depend on every pixel, so that a bright one need not lie where its cause does")
+        reasons.append("Each value can depend on every pixel, so a bright one need not lie where its cause does.")
     if last.concentration > 1:
         reasons.append(
-            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)} "
-            "(a channel's support: each of its values times the gradient of the class's logit there, summed over the "
-            "map), and a figure shows a few"
+            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)}, "
+            "and a figure shows a few. A channel's support is each of its values times the gradient of the class's "
+            "logit there, summed over the map."
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(_less_explained(result.layers))
     if not reasons:
         return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
-    return f"What makes {last.name} harder to read than {first.name}: {'; '.join(reasons)}."
+    return f"Why {last.name} is harder to read than {first.name}. {' '.join(reasons)}"
 
 
 def _less_explained(layers: Sequence[LayerSummary]) -> str:
@@ -384,8 +475,9 @@ def _less_explained(layers: Sequence[LayerSummary]) -> str:
     falls = all(b < a for values in (edges, colour) for a, b in itertools.pairwise(values))
     of_edges, of_colour = (listed([share(one) for one in values]) for values in (edges, colour))
     return (
-        f"edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
-        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour {of_colour}"
+        f"Edges and colours explain less {'from layer to layer' if falls else 'than in the first layer'}: of the "
+        f"variance of a typical channel, from the first layer to the last, edges explain {of_edges}, colour "
+        f"{of_colour}."
     )
 
 
@@ -399,11 +491,11 @@ def _ablated(result: FeatureMaps) -> str:
             f"{plain(top.label)} stays within half a point of {share(top.probability)}. The network holds what they "
             "say more than once."
         )
-    changed = top.probability + strongest.importance
+    # Rounded as a table rounds them, so that the difference of the two is the table's.
+    before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
     return (
         f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
-        f"zero, the probability of {plain(top.label)} goes from {share(top.probability)} to "
-        f"{share(max(changed, 0.0))}."
+        f"zero, the probability of {plain(top.label)} goes from {before:.1f}% to {max(before + change, 0.0):.1f}%."
     )
 
 
@@ -411,6 +503,6 @@ _LIMITS = (
     "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here may "
     "follow something else elsewhere, and correlation is not the reason for which it is active: neighbouring values "
     "are alike, so a map of few values may meet a cue by chance. The choice of channels measures how a map looks, not "
-    "what it means. Ablation is a state that the network may never have met, and misses what several channels do "
-    "together."
+    "what it means. An ablated network is in a state that it never met in training, and to ablate one channel misses "
+    "what several do together."
 )

@@ -43,20 +43,33 @@ from snellen.runs.serialise import NOT_SERIALISED
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Where early, middle and late lie, as shares of the network's weighted layers.
-# The middle begins where most networks still have maps of 28 values a side, in which shapes can be seen.
-BANDS = ((0.0, 0.2), (0.25, 0.7), (0.8, 1.0))
+BANDS = ((0.0, 0.2), (0.4, 0.6), (0.8, 1.0))
+"""Where early, middle and end lie, as shares of the network's weighted layers."""
+STAGES = ("early", "middle", "end")
+"""What each of :data:`BANDS` is called."""
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
 SPREAD = "here and there"
 """Where the greatest values of a map lie that has them in many places."""
 _DIRECTIONS = ("right", "lower right", "bottom", "lower left", "left", "upper left", "top", "upper right")
+_LINES = (
+    "horizontal lines", "lines rising gently to the right", "lines rising to the right",
+    "lines rising steeply to the right", "vertical lines", "lines falling steeply to the right",
+    "lines falling to the right", "lines falling gently to the right",
+)  # fmt: skip
+"""Lines of either sign, each turned by an eighth of half a turn from the one before."""
 CUES = (
     "light areas", "dark areas", "red", "green", "yellow", "blue", "outlines", "horizontal edges", "vertical edges",
-    *(f"edges with the light at the {side}" for side in _DIRECTIONS),
+    *(f"edges with the {shade} at the {side}" for shade in ("light", "red", "yellow") for side in _DIRECTIONS),
+    *_LINES,
 )  # fmt: skip
 """What a map is held against, one by one: CIELAB lightness and its opposite; the two ends of a and of b; of Sobel's
-answers to lightness the strength, the sizes of its two directions, and the slope towards each of eight sides."""
+answers to lightness the strength, and the sizes of its two directions; the slope of lightness, of a (red against green)
+and of b (yellow against blue) towards each of eight sides, or what of it is above zero; and the energy of lines in
+eight directions (:func:`line_energy`)."""
+_SAMPLES, _WAVELENGTH = 4, 2.0
+"""Samples a side of what is searched for lines, for each of a map's values; and, in such values, from a line to the
+next."""
 # In units of CIELAB; below it a cue does not vary in the photograph.
 _LEAST_CUE = 1e-2
 # How many ablations run at once.
@@ -289,6 +302,11 @@ def choose_layers(classifier: Classifier, names: Sequence[str] | None = None) ->
     return list(dict.fromkeys(_layer_in(activated, low, high) for low, high in BANDS))
 
 
+def stage_of(depth: float) -> str:
+    """Which of :data:`STAGES` a depth in [0, 1] lies in; empty between them."""
+    return next((stage for stage, (low, high) in zip(STAGES, BANDS, strict=True) if low <= depth <= high), "")
+
+
 def _layer_in(layers: Sequence[Layer], low: float, high: float) -> Layer:
     def distance(layer: Layer) -> float:
         return abs(layer.depth - (low + high) / 2)
@@ -429,28 +447,85 @@ class _Description:
 def _describe(selection: ChannelSelection, inputs: Tensor) -> _Description:
     flat = selection.maps.flatten(1)
     standard = _standardised(flat, _deviation(flat))
-    lightness, edges, colour = (cue.to(flat) for cue in _cues(inputs, *selection.maps.shape[1:]))
-    zero_fraction = (flat <= 0).float().mean(dim=1)
-    down, across, strength = edges
-    angles = torch.arange(len(_DIRECTIONS)).to(flat) * (2 * torch.pi / len(_DIRECTIONS))
-    slopes = angles.cos()[:, None] * across + angles.sin()[:, None] * down
-    shades = torch.stack((lightness[0], -lightness[0], colour[0], -colour[0], colour[1], -colour[1]))
-    single = torch.cat((shades, torch.stack((strength, down.abs(), across.abs())), slopes))
-    varies = _deviation(single) > _LEAST_CUE
-    cues = standard @ _standardised(single, torch.where(varies, _deviation(single), 0.0)).T
-    return _Description(_explained(standard, edges), _explained(standard, colour), cues, zero_fraction)
+    size = (selection.maps.shape[1], selection.maps.shape[2])
+    lab = _lab(inputs, *size)
+    edges = _flat([filters.sobel_h(lab[0]), filters.sobel_v(lab[0]), filters.sobel(lab[0])]).to(flat)
+    return _Description(
+        _explained(standard, edges),
+        _explained(standard, _flat(lab[1:]).to(flat)),
+        cue_correlations(selection.maps, inputs),
+        (flat <= 0).float().mean(dim=1),
+    )
+
+
+def cue_correlations(maps: Tensor, inputs: Tensor) -> Tensor:
+    """Correlation (C, K) of each of ``maps`` (C, H, W) with each of :data:`CUES` in ``inputs`` (1, 3, h, w).
+
+    0 where the map or the cue does not vary. With a slope, or with what of it is above zero, whichever is larger: a
+    rectified map knows nothing of the other side.
+    """
+    size = (maps.shape[1], maps.shape[2])
+    lab = _lab(inputs, *size)
+    down, across = (_flat([filters.sobel(shade, axis=axis) for shade in lab]) for axis in (0, 1))
+    angles = torch.arange(len(_DIRECTIONS)) * (2 * torch.pi / len(_DIRECTIONS))
+    slopes = (angles.cos()[:, None] * across[:, None] + angles.sin()[:, None] * down[:, None]).flatten(0, 1)
+    shades = _flat([sign * shade for shade in lab for sign in (1, -1)])
+    unsigned = torch.cat((_flat([filters.sobel(lab[0])]), down[:1].abs(), across[:1].abs()))
+    flat = maps.flatten(1)
+    standard = _standardised(flat, _deviation(flat))
+
+    def correlation(cues: Tensor) -> Tensor:
+        deviation = _deviation(cues)
+        return standard @ _standardised(cues, torch.where(deviation > _LEAST_CUE, deviation, 0.0)).to(flat).T
+
+    of_slopes = torch.maximum(correlation(slopes), correlation(slopes.clamp(min=0)))
+    rest = [correlation(cues) for cues in (shades, unsigned, line_energy(inputs, *size).flatten(1))]
+    return torch.cat((*rest[:2], of_slopes, rest[2]), dim=1)
+
+
+def line_energy(inputs: Tensor, height: int, width: int) -> Tensor:
+    """How strong lines of each of eight directions are in ``inputs`` (1, 3, h, w), light or dark: (8, height, width).
+
+    The length of the answers to a pair of Gabor filters, even and odd (Adelson and Bergen, Spatiotemporal energy models
+    for the perception of motion, 1985, eq. 3 to 5, without time), on lightness with four samples to a value of the map,
+    or fewer where the photograph has no more. From a line to the next it is two values of the map.
+    """
+    rows, columns = (min(_SAMPLES * side, most) for side, most in zip((height, width), inputs.shape[2:], strict=True))
+    lightness = torch.from_numpy(_lab(inputs, rows, columns)[0]).float()
+    kernels = _gabor_pairs(_WAVELENGTH * rows / height)
+    reach = kernels.shape[-1] // 2
+    padded = functional.pad(lightness[None, None], (reach,) * 4, mode="replicate")
+    even, odd = functional.conv2d(padded, kernels)[0].chunk(2)
+    return functional.adaptive_avg_pool2d((even.square() + odd.square()).sqrt(), (height, width))
+
+
+def _gabor_pairs(wavelength: float) -> Tensor:
+    """Even, then odd filters (16, 1, k, k) of lines in eight directions; none of them answers to a constant."""
+    sigma = wavelength / 2
+    reach = int(np.ceil(2.5 * sigma))
+    y, x = torch.meshgrid(*[torch.arange(-reach, reach + 1).float()] * 2, indexing="ij")
+    angles = torch.arange(len(_LINES))[:, None, None] * (torch.pi / len(_LINES))
+    across = x * angles.sin() + y * angles.cos()
+    window = torch.exp(-(x.square() + y.square()) / (2 * sigma**2)).expand_as(across)
+    waves = torch.cat([wave(2 * torch.pi * across / wavelength) for wave in (torch.cos, torch.sin)])
+    windows = window.repeat(2, 1, 1)
+    waves = waves - (waves * windows).sum(dim=(1, 2), keepdim=True) / windows.sum(dim=(1, 2), keepdim=True)
+    return (waves * windows / windows.sum(dim=(1, 2), keepdim=True))[:, None]
 
 
 def _deviation(flat: Tensor) -> Tensor:
     return flat.std(dim=1, correction=0)
 
 
-def _cues(inputs: Tensor, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Lightness (1, P), edges (3, P) and colour (2, P) of ``inputs`` (1, 3, h, w) at the P positions of a map."""
+def _lab(inputs: Tensor, height: int, width: int) -> npt.NDArray[np.float32]:
+    """CIELAB (3, height, width) of ``inputs`` (1, 3, h, w), averaged to that size."""
     small = functional.adaptive_avg_pool2d(inputs, (height, width))[0].permute(1, 2, 0).cpu().numpy()
-    lightness, *colour = np.moveaxis(rgb2lab(small), 2, 0)
-    edges = [filters.sobel_h(lightness), filters.sobel_v(lightness), filters.sobel(lightness)]
-    return tuple(torch.from_numpy(np.stack(cue)).float().flatten(1) for cue in ([lightness], edges, colour))  # type: ignore[return-value]
+    lab: npt.NDArray[np.float32] = np.moveaxis(rgb2lab(small), 2, 0).astype(np.float32)
+    return lab
+
+
+def _flat(cues: Iterable[npt.NDArray[np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(list(cues))).float().flatten(1)
 
 
 def _explained(standard: Tensor, cues: Tensor) -> Tensor:

@@ -17,9 +17,10 @@ from snellen.data.images import ImageLike, open_photo
 from snellen.data.preprocessing import Preprocessing
 from snellen.figures import BLUE, GREY, new_figure, percent, styled, thumbnail
 from snellen.inspect.categories import Classification
-from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary
+from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, stage_of
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
+from snellen.prose import sentence
 
 Array = npt.NDArray[np.float32]
 
@@ -232,10 +233,11 @@ def _draw_rows(result: FeatureMaps, proportion: float, picture: Callable[[Array]
 
 def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
     sees = "the whole input" if layer.receptive_field == input_size else _size(*layer.receptive_field) + " pixels"
-    size = _size(layer.height, layer.width)
+    size, stage = _size(layer.height, layer.width), stage_of(layer.depth)
+    name = f"{sentence(stage)}: {layer.name}" if stage else layer.name
     measured = f"depth {percent(layer.depth, 0)}, {size} values, receptive field {sees}"
     # A long name, which would run out of the figure, has a line of its own.
-    return f"{layer.name}: {measured}" if len(layer.name) + len(measured) < _HEADING else f"{layer.name}\n{measured}"
+    return f"{name}, {measured}" if len(name) + len(measured) < _HEADING else f"{name}\n{measured}"
 
 
 def _size(height: int, width: int) -> str:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from snellen.data.images import Failure
-from snellen.inspect.activations import read_activations
+from snellen.inspect.activations import read_unclipped
 from snellen.inspect.batches import Named, in_batches, reader
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Layer, find_layer
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BATCH = 8
+_LEAST_UNCUT = 0.5
+"""Share of a map's units that are left where those at the border are left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,8 @@ class Patch:
 
     Attributes:
         image: name of the photograph that it comes from.
-        value: the channel's greatest value in that photograph, above 0.
+        value: the channel's greatest value in that photograph, of those that count, above 0; of an activation that has
+            a most, such as ReLU6, the greatest that it is given.
         mean: its mean over the photograph, which decides between equal values.
         box: (left, top, right, bottom) of the patch, in pixels of the network's input.
         pixels: (bottom - top, right - left, 3) RGB bytes.
@@ -51,6 +55,9 @@ class Patch:
 @dataclass(frozen=True, eq=False)
 class TopPatches(Result):
     """The top-activating patches of one channel, the most active first, at most one of each photograph.
+
+    A patch that the photograph's border cuts is none, as long as that leaves half of the map: there the padding is part
+    of what the channel answers to, a black border against it an edge like any other.
 
     Fewer than asked for where the channel is zero or less all over the other photographs.
     """
@@ -114,6 +121,13 @@ def top_activating_patches(
     ], failures
 
 
+def _uncut(layer: Layer) -> Tensor:
+    """Which units (H, W) see as much as any: those whose receptive field the border does not cut; all, if few do."""
+    heights, widths = (torch.tensor([last - first for first, last in spans]) for spans in (layer.rows, layer.columns))
+    uncut = (heights == heights.max())[:, None] & (widths == widths.max())
+    return uncut if float(uncut.float().mean()) >= _LEAST_UNCUT else torch.ones_like(uncut)
+
+
 def _update(
     best: list[list[Patch]],
     classifier: Classifier,
@@ -124,9 +138,10 @@ def _update(
 ) -> None:
     """Let the patches of ``inputs`` (N, 3, h, w) compete with the best so far."""
     layers = list(dict.fromkeys(layer for layer, _ in channels))
-    maps = dict(zip(layers, read_activations(classifier, inputs, layers)[1], strict=True))
+    maps = dict(zip(layers, read_unclipped(classifier, inputs, layers), strict=True))
     for (layer, channel), kept in zip(channels, best, strict=True):
-        values, positions = maps[layer][:, channel].flatten(1).max(dim=1)
+        uncut = _uncut(layer).to(inputs.device)
+        values, positions = maps[layer][:, channel].masked_fill(~uncut, -torch.inf).flatten(1).max(dim=1)
         means = maps[layer][:, channel].mean(dim=(1, 2))
         for name, image, value, mean, position in zip(
             names, inputs, values.tolist(), means.tolist(), positions.tolist(), strict=True

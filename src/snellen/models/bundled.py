@@ -75,4 +75,6 @@ def from_package(name: str) -> Found:
     network.load_state_dict({key: theirs for (key, _), theirs in pairs})
     config = resolve_data_config({}, model=network, use_test_size=True)
     preprocessing = PreprocessingConfig.of(Preprocessing.from_timm(config))
-    return Found(network, 1000, imagenet_labels(), preprocessing, digest, f"package {bundled.package}")
+    return Found(
+        network, 1000, imagenet_labels(), preprocessing, digest, f"package {bundled.package}, trained on ImageNet-1k"
+    )

@@ -10,8 +10,6 @@ from sklearn.metrics import confusion_matrix
 
 from snellen.intervals import Estimate, Rate
 
-RESAMPLES = 10_000
-
 
 @dataclass(frozen=True)
 class Scores:
@@ -30,28 +28,22 @@ class Scores:
     confusion: tuple[tuple[int, ...], ...]
 
 
-def score(targets: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int, seed: int = 0) -> Scores:
+def score(targets: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int) -> Scores:
     """Score predicted classes (N,) against ``targets`` (N,), both from 0 to ``classes`` - 1.
 
-    Rates carry Wilson intervals. The interval of the mean over classes is that of the stratified bootstrap (Efron and
-    Tibshirani 1993): images are drawn again within their class, so the number correct in class c is binomial with n_c
-    and the share seen, and is drawn as such. It measures the uncertainty that comes from the choice of test images, not
-    that of training.
+    Rates carry Wilson intervals, the mean over classes that of :meth:`snellen.intervals.Estimate.of_classes`. They
+    measure the uncertainty that comes from the choice of test images, not that of training.
 
     Args:
         targets: true classes.
         predicted: predicted classes.
         classes: number of classes, K.
-        seed: seed of the bootstrap.
     """
     confusion = confusion_matrix(targets, predicted, labels=range(classes))
     counts, correct = confusion.sum(axis=1), confusion.diagonal()
-    occurs = counts > 0
-    shares = correct[occurs] / counts[occurs]
-    drawn = np.random.default_rng(seed).binomial(counts[occurs], shares, size=(RESAMPLES, len(shares)))
     return Scores(
         accuracy=Rate.of_count(int(correct.sum()), len(targets)),
-        mean_per_class=Estimate.of(float(shares.mean()), (drawn / counts[occurs]).mean(axis=1)),
+        mean_per_class=Estimate.of_classes(correct, counts),
         per_class=tuple(Rate.of_count(int(c), int(n)) for c, n in zip(correct, counts, strict=True)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
     )
@@ -67,9 +59,9 @@ class Confusion:
 
 
 def most_confused(scores: Scores, most: int = 5) -> tuple[Confusion, ...]:
-    """The pairs of classes that are confused most often, by count, then by index."""
+    """The pairs of classes that are confused most often: by count, then by the count of the way back, then by index."""
     wrong = np.array(scores.confusion)
     np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
+    order = np.lexsort((-wrong.T.ravel(), -wrong.ravel()))[:most]
     pairs = (np.unravel_index(flat, wrong.shape) for flat in order)
     return tuple(Confusion(int(t), int(p), int(wrong[t, p])) for t, p in pairs if wrong[t, p] > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import isfinite
 from statistics import mean
 
@@ -19,11 +20,26 @@ _FEW = 6
 _MOST_CASES = 4
 """Attacks that are gone through one by one."""
 _TELLING = 0.05
-"""By how much the shares that are left of two attacks' noise must differ, for it to be said."""
+"""By how much the shares that are left of two attacks' noise, or their leads, must differ, for it to be said."""
 _RESIZING_NOISE = ("noise", "jpeg", "brightness", "contrast")
 """Transforms that scale or add fine detail, so that the energy after them says nothing of what they took away."""
 _BY = {"mirror": "mirroring", "crop": "the crop", "rotation": "the rotation", "grayscale": "grayscale"}
 _AFTER = {"mirror": "after mirroring", "crop": "after the crop", "rotation": "after rotation", "grayscale": "in gray"}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why one transform undoes attacks or does not, as far as it takes from the noise.
+
+    Attributes:
+        transform: what is done, such as ``mirroring``.
+        effect: what it does to the noise.
+        explains: what follows from what became of the attacks.
+    """
+
+    transform: str
+    effect: str
+    explains: str
 
 
 def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> str:
@@ -33,14 +49,36 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
         photographs: results of photographs, attacked ones or not.
         originals: results of what they were made from, as many and in the same order; empty where they are not known.
     """
-    known: Sequence[StressResult | None] = originals or [None] * len(photographs)
-    pairs = list(zip(photographs, known, strict=True))
-    attacked = [one for one in photographs if one.attacked]
+    told = [f"{sentence(one.transform)} {one.effect}; it {one.explains}." for one in reasons(photographs, originals)]
+    why = " ".join([*told, f"({FINE_DETAIL})"] if told else [])
+    paragraphs = [*discuss_cases(photographs, originals), why, *discuss_causes(photographs, originals)]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def discuss_cases(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[str]:
+    """What undid how many attacks, and what became of each; see :func:`discuss`."""
+    made = [pair for pair in _pairs(photographs, originals) if pair[0].attacked]
+    return [text for text in (_what_undid(made), _cases(made)) if text] if made else []
+
+
+def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[Reason]:
+    """Why each of the assignment's transforms undoes attacks or does not; see :func:`discuss`.
+
+    None where no attack fooled, or none left noise of :data:`FINE_DETAIL`.
+    """
+    fooled = _with_noise(_pairs(photographs, originals))
+    transforms = _assignments([one for one, _ in fooled]) if fooled else []
+    return [_REASONS[transform[0]](fooled, transform) for transform in transforms]
+
+
+def discuss_causes(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[str]:
+    """What the cases together suggest, and the strengths that change the answer; see :func:`discuss`."""
+    pairs = _pairs(photographs, originals)
+    attacked = [pair for pair in pairs if pair[0].attacked]
     clean = [one for one in photographs if not one.attacked]
     paragraphs = []
     if attacked:
-        made = [pair for pair in pairs if pair[0].attacked]
-        paragraphs += [_what_undid(made), _cases(made), _why(made), _survival(attacked)]
+        paragraphs += [_about_colour(_with_noise(pairs)), _survival([one for one, _ in attacked])]
     if clean:
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
@@ -51,7 +89,12 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
         else "What this does not prove: the strengths tried say nothing of those between, and a rotation of a picture "
         "is not a rotation in the world."
     )
-    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _pairs(photographs: Sequence[StressResult], originals: Sequence[StressResult]) -> list[StressPair]:
+    known: Sequence[StressResult | None] = originals or [None] * len(photographs)
+    return list(zip(photographs, known, strict=True))
 
 
 def headline(attacked: Sequence[StressResult]) -> str:
@@ -238,89 +281,148 @@ def _is_gray(image: Image.Image) -> bool:
     return red == green == blue
 
 
-def _why(made: Sequence[StressPair]) -> str:
-    """Why, through what becomes of the noise: its place, its scale and fine detail, its colour."""
-    fooled = [pair for pair in made if _fooled([pair[0]]) and _noisy([pair[0]])]
-    if not fooled:
-        return ""
-    told = {"mirror": _place, "crop": _resampled, "rotation": _resampled, "grayscale": _colour}
-    reasons = [told[transform[0]](fooled, transform) for transform in _assignments([one for one, _ in made])]
-    defined = f"(Fine detail is the noise's energy above {CUTOFF:g} cycles a pixel of the network's input.)"
-    return " ".join([*reasons, defined]) if reasons else ""
+FINE_DETAIL = f"Fine detail is the noise's energy above {CUTOFF:g} cycles a pixel of the network's input."
+
+
+def _with_noise(pairs: Sequence[StressPair]) -> list[StressPair]:
+    """The attacks that fooled, and whose noise has fine detail."""
+    return [pair for pair in pairs if pair[0].attacked and _fooled([pair[0]]) and _noisy([pair[0]])]
 
 
 def _undone(fooled: Sequence[StressPair], transform: TransformStrength) -> list[StressPair]:
     return [(one, original) for one, original in fooled if not one.keeps(one.outcome(*transform))]
 
 
-def _place(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+def _undoes(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    """How many attacks a transform that undoes some undoes, and how many of these keep their class when clean."""
     undone = _undone(fooled, transform)
-    beginning = f"Place: mirroring takes nothing from the noise ({_fine_detail(fooled, transform)})"
-    if not undone:
-        return f"{beginning} and undoes no attack: this noise does its work the wrong way round, too."
-    return (
-        f"{beginning} and still undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}. So "
-        "place and direction of the noise count: it was computed for these spots, and for filters that are not "
-        "mirrored with it."
+    return f"undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}"
+
+
+def _of_mirror(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
+    effect = f"takes nothing, but changes left and right ({_fine_detail(fooled, transform)})"
+    if not _undone(fooled, transform):
+        return Reason("mirroring", effect, "undoes no attack: this noise does its work the wrong way round, too")
+    return Reason(
+        "mirroring",
+        effect,
+        f"{_undoes(fooled, transform)}. So place and direction count: it was computed for these spots and for filters "
+        "that are not mirrored with it",
     )
 
 
-_RESAMPLED = {
-    "crop": (
-        "Scale: the crop shows the rest larger, so the noise is resampled",
-        " and its pieces meet filters of another size",
-        ("scale", "Shrinking"),
-    ),
-    "rotation": (
-        "Fine detail: the rotation tilts every stripe of the noise and samples it between the pixels it was made for",
-        "",
-        ("blur", "Blur"),
-    ),
-}
-"""What is said of a transform that resamples, before and after what it takes, and whose ladder is the evidence."""
+def _of_crop(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
+    effect = f"shows the rest larger, so that the noise is resampled ({_fine_detail(fooled, transform)})"
+    return _by_a_ladder(fooled, transform, Reason("the crop", effect, ""), "scale", "Shrinking")
 
 
-def _resampled(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    before, after, evidence = _RESAMPLED[transform[0]]
-    ladder = _ladder([one for one, _ in fooled], *evidence)
-    return f"{before} ({_fine_detail(fooled, transform)}){after}. {ladder}".strip()
+def _of_rotation(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
+    effect = f"tilts it, and samples it between the pixels it was made for ({_fine_detail(fooled, transform)})"
+    return _by_a_ladder(fooled, transform, Reason("the rotation", effect, ""), "blur", "Blur")
 
 
-def _colour(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+def _by_a_ladder(
+    fooled: Sequence[StressPair], transform: TransformStrength, reason: Reason, name: str, what: str
+) -> Reason:
+    """``reason`` with what became of the attacks, beside another transform that does one of the same things alone."""
+    if not _undone(fooled, transform):
+        return replace(reason, explains="undoes no attack, so that these attacks bear it")
+    return replace(reason, explains=". ".join(filter(None, [_undoes(fooled, transform), _ladder(fooled, name, what)])))
+
+
+def _of_grayscale(fooled: Sequence[StressPair], transform: TransformStrength) -> Reason:
+    effect = f"takes its colour and nothing else ({_fine_detail(fooled, transform)})"
+    if not _undone(fooled, transform):
+        return Reason("grayscale", effect, "undoes no attack: what lies in brightness is enough")
+    return Reason("grayscale", effect, _undoes(fooled, transform))
+
+
+_REASONS = {"mirror": _of_mirror, "crop": _of_crop, "rotation": _of_rotation, "grayscale": _of_grayscale}
+
+
+def _about_colour(fooled: Sequence[StressPair]) -> str:
+    """What grayscale, which takes nothing but colour, suggests of the attacks' colour; empty where it undoes none."""
+    transform = ("grayscale", ASSIGNMENT["grayscale"])
+    if not fooled or transform not in shared_transforms([one for one, _ in fooled]):
+        return ""
     undone = _undone(fooled, transform)
-    beginning = f"Colour: of the noise, grayscale takes only the colour ({_fine_detail(fooled, transform)})"
     if not undone:
-        return f"{beginning}; what lies in brightness is enough, and every attack survives."
+        return ""
+    return " ".join(
+        filter(None, [_isolated(fooled, transform), _photograph_too(undone, transform), _ordered(fooled, transform)])
+    )
+
+
+def _isolated(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    """What became of an attack where a transform that takes colour can take none but the noise's."""
+    gray = [one for one, original in fooled if original is not None and _is_gray(original.thumbnail)]
+    if not gray:
+        return ""
+    one = gray[0]
+    outcome = one.outcome(*transform)
+    lead = f"its lead goes from {_points(one.before.margin)} to {_points(outcome.margin)} points"
+    left = share(outcome.high_frequency_kept or 0.0)
+    isolated = (
+        f"{sentence(stem(one.image))} is gray to begin with, so that grayscale takes nothing but the noise's colour "
+        f"and leaves {left} of its fine detail"
+    )
+    if one.keeps(outcome):
+        return f"{isolated}; the attack survives ({lead}). This suggests that brightness alone carries it."
     return (
-        f"{beginning}. It undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}"
-        f"{_photograph_too(undone, transform)}.{_ordered(fooled, transform)}"
+        f"{isolated}; the attack is undone all the same ({lead}). This suggests that its colour, which no gray "
+        "photograph has, did much of its work."
     )
 
 
 def _photograph_too(undone: Sequence[StressPair], transform: TransformStrength) -> str:
-    """On which of several photographs the transform changes the clean answer too, and what follows."""
+    """On which photographs the transform changes the clean answer too, and what follows."""
     lost = [
         one for one, original in undone if original is not None and not original.keeps(original.outcome(*transform))
     ]
     if not lost or len(undone) == 1:
         return ""
-    return f"; on {_names(lost)} gray changes the clean answer too, and what the noise loses need not be the reason"
+    return (
+        f"On {_names(lost)} gray changes the clean answer too, so that there what the photograph loses may be the "
+        "reason, and not what the noise loses."
+    )
 
 
-def _mildest(attacked: Sequence[StressResult]) -> str:
+def _mildest(attacked: Sequence[StressPair]) -> str:
     """Which transforms undo half of the attacks at the first step of their ladders; where none does, how far it takes.
 
-    Transforms of one strength, such as the mirror, have no mild one.
+    And what these steps cost the clean photographs. Transforms of one strength, such as the mirror, have no mild one.
     """
-    chart = acuity(attacked)
+    chart = acuity([one for one, _ in attacked])
     lines = [line for line in chart.attacked if len(line.strengths) > 1 and line.kept[0].share <= 0.5]
     if not lines:
         return discuss_acuity(chart)
-    first = [describe_transform((line.transform, line.strengths[0])) for line in lines]
-    steps = "the mildest step tried, undoes" if len(first) == 1 else "the mildest steps tried, each undo"
+    steps = [(line.transform, line.strengths[0]) for line in lines]
+    tried = "the mildest step tried, undoes" if len(steps) == 1 else "the mildest steps tried, each undo"
     undone = [line.kept[0].n - line.kept[0].count for line in lines]
     least = "at least " if min(undone) < max(undone) else ""
-    return f"Little is needed: {listed(first)}, {steps} {least}{_these(min(undone), len(attacked))}."
+    return (
+        f"Little is needed: {listed([describe_transform(step) for step in steps])}, {tried} {least}"
+        f"{_these(min(undone), len(attacked))}{_cost([original for _, original in attacked], steps)}."
+    )
+
+
+def _cost(originals: Sequence[StressResult | None], steps: Sequence[TransformStrength]) -> str:
+    """On how many clean photographs each of some transforms costs the class; empty where that is not known."""
+    known = [one for one in originals if one is not None]
+    if len(known) < len(originals):
+        return ""
+    lost = [sum(not one.keeps(one.outcome(*step)) for one in known) for step in steps]
+    if len(known) == 1:
+        some = f"{word(sum(lost))} of them {'costs' if sum(lost) == 1 else 'cost'}"
+        does = {0: "leaves", len(steps): "costs"}.get(sum(lost), some)
+        return f", and {does} the clean photograph its class"
+    whole = f"of the {word(len(known))} clean photographs"
+    if not any(lost):
+        return f", and {'leave' if len(steps) > 1 else 'leaves'} each {whole} its class"
+    each = "each cost" if len(steps) > 1 else "costs"
+    if min(lost) == max(lost):
+        return f", but {each} {word(lost[0])} {whole} {'its' if lost[0] == 1 else 'their'} class, too"
+    return f", but cost up to {word(max(lost))} {whole} their class, too"
 
 
 def _these(count: int, of: int) -> str:
@@ -355,10 +457,27 @@ def _ordered(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     (least, survivor), (most, victim) = min(left[True]), max(left[False])
     if least >= most + _TELLING:
         which = "The one that survives keeps" if len(left[True]) == 1 else "Those that survive keep at least"
-        return f" {which} {share(least)} of it, those undone at most {share(most)}."
+        return f"{which} {share(least)} of the noise's fine detail, those undone at most {share(most)}."
     return (
-        f" How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
-        f"undone, {survivor} keeps {share(least)} and survives. Why, these numbers do not say."
+        f"How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
+        f"undone, {survivor} keeps {share(least)} and survives.{_by_lead(fooled, transform)}"
+    )
+
+
+def _by_lead(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    """A reading of why some attacks survive: that they had more to lose, where each of them had."""
+    leads = {True: list[float](), False: list[float]()}
+    for one, _ in fooled:
+        leads[one.keeps(one.outcome(*transform))].append(one.before.margin)
+    least, most = min(leads[True]), max(leads[False])
+    if least < most + _TELLING:
+        return (
+            " One reading is that it counts which part of the noise is left, and not how much: a share does not show "
+            "which part the network answers to."
+        )
+    return (
+        f" One reading is that the lead before counts, which was at least {_points(least)} points where the attack "
+        f"survives and at most {_points(most)} where it is undone."
     )
 
 
@@ -370,17 +489,17 @@ def _fine_detail(pairs: Sequence[StressPair], transform: TransformStrength) -> s
     return f"{share(lost)} of its fine detail is lost" if lost > 0 else f"its fine detail grows by {share(-lost)}"
 
 
-def _ladder(attacked: Sequence[StressResult], name: str, what: str) -> str:
-    """The mildest step of another transform that undoes half of the attacks, as evidence."""
-    fooled = _fooled(attacked)
+def _ladder(fooled: Sequence[StressPair], name: str, what: str) -> str:
+    """The mildest step of another transform that undoes half of the attacks, as evidence, and what it costs."""
+    attacked, originals = [one for one, _ in fooled], [original for _, original in fooled]
     strengths = [strength for other, strength in shared_transforms(attacked) if other == name]
-    undoing = [s for s in strengths if fooled and 2 * _survivors(attacked, (name, s)) <= len(fooled)]
+    undoing = [s for s in strengths if 2 * _survivors(attacked, (name, s)) <= len(fooled)]
     if not undoing:
         return ""
     mildest = (name, min(undoing, key=abs))
     undone = _these(len(fooled) - _survivors(attacked, mildest), len(fooled))
     _, amount = describe_transform(mildest).split(" ", 1)
-    return f"{what} {amount} alone undoes {undone}."
+    return f"{what} {amount} alone undoes {undone}{_cost(originals, [mildest])}"
 
 
 def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:

@@ -12,9 +12,13 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, shortened, styled
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, shortened, styled, thumbnail
+from snellen.models.predictions import Prediction
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
+
+_WIDTH = 6.3
+"""In inches, as wide as the text of a report."""
 
 
 def draw_acuity(chart: AcuityChart) -> Figure:
@@ -56,21 +60,38 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
     transforms = [one for one in ASSIGNMENT.items() if one in shared] or shared[:4]
     with styled():
         tallest = [min(1.5, one.thumbnail.height / one.thumbnail.width) for one in results]
-        heights = [1.3 * side + 0.42 for side in tallest]
-        figure = new_figure(6.9, sum(heights) + 0.3)
+        heights = [_WIDTH / 5.3 * side + 0.42 for side in tallest]
+        figure = new_figure(_WIDTH, sum(heights) + 0.3)
         grid = figure.subplots(len(results), 1 + len(transforms), squeeze=False, height_ratios=heights)
         for number, (row, one) in enumerate(zip(grid, results, strict=True)):
             pixels = to_pixels(one.thumbnail)
             outcomes = (one.before, *(one.outcome(*transform) for transform in transforms))
             for axes, outcome in zip(row, outcomes, strict=True):
-                axes.imshow(to_image(apply_transform(pixels, (outcome.transform, outcome.strength))))
-                axes.set_axis_off()
                 if number == 0:
                     _head(axes, outcome.title)
-                name = shortened(outcome.top.label, 19)
-                probability = percent(outcome.top.probability)
-                axes.set_title(f"{name}\n{probability}", fontsize=7, color=_colour(one, outcome), y=1)
+                image = to_image(apply_transform(pixels, (outcome.transform, outcome.strength)))
+                _draw_seen(axes, image, outcome.top, _colour(one, outcome))
     return figure
+
+
+def draw_row(seen: Sequence[tuple[Image.Image, Prediction, str]]) -> Figure:
+    """Images side by side, each titled with what is seen in it, in its colour."""
+    with styled():
+        columns = max(4, len(seen))
+        tallest = max(min(1.5, image.height / image.width) for image, *_ in seen)
+        figure = new_figure(_WIDTH, (_WIDTH / columns) * tallest + 0.35)
+        row = figure.subplots(1, columns, squeeze=False)[0]
+        for axes in row:
+            axes.set_axis_off()
+        for axes, (image, top, colour) in zip(row, seen, strict=False):
+            _draw_seen(axes, thumbnail(image), top, colour)
+    return figure
+
+
+def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> None:
+    axes.imshow(image)
+    axes.set_axis_off()
+    axes.set_title(f"{shortened(top.label, 19)}\n{percent(top.probability)}", fontsize=7.5, color=colour, y=1)
 
 
 def _head(axes: Axes, text: str) -> None:

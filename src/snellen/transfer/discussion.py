@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
-from snellen.data.datasets.pets import is_pets
+from snellen.data.datasets.pets import is_pets, species_of
 from snellen.intervals import Paired, Rate
 from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, word
 from snellen.transfer.few import FewShotResult
@@ -43,7 +43,7 @@ def discuss(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str
         result: the probe.
         before: probes that were discussed just before it; what holds of the method as it did there is not told again.
     """
-    return [*discuss_findings(result), *discuss_method(result, before)]
+    return [*discuss_findings(result), *discuss_method(result, before), *result.reading]
 
 
 def discuss_findings(result: ProbeResult) -> list[str]:
@@ -56,7 +56,6 @@ def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> l
     return [
         *_method(result, before),
         *([_leaks(result)] if result.leaks else []),
-        *result.reading,
         *([f"{_unread(len(result.failures))}"] if result.failures else []),
         *([result.note] if result.note else []),
     ]
@@ -67,15 +66,15 @@ def _method(result: ProbeResult, before: Sequence[ProbeResult]) -> list[str]:
     told = {text for one in before for text in _method_by_topic(one).values()}
     topics = _method_by_topic(result)
     again = [topic for topic, text in topics.items() if text in told]
-    as_before = [f"As above: {listed(again)}."] if again else []
+    as_before = [f"The same {listed(again)}."] if again else []
     return as_before + [text for topic, text in topics.items() if topic not in again]
 
 
 def _method_by_topic(result: ProbeResult) -> dict[str, str]:
     return {
-        "the classifier": _METHOD[result.kind],
-        "the choice of C": _regularisation(result),
-        "how it learned": f"{_fit(result)} {_features(result)}",
+        "classifier": _METHOD[result.kind],
+        "choice of C": _regularisation(result),
+        "training": f"{_fit(result)} {_features(result)}",
     }
 
 
@@ -126,24 +125,46 @@ def _mistakes(result: ProbeResult) -> str:
     text += f"; {word(perfect)} of {word(tested)} classes are never missed." if perfect else "."
     first = result.confused[0]
     if first.count == 1:
-        return f"{text} {_mistaken_once(result)}"
+        return f"{text} {_mistaken_once(result)}{_species(result, wrong)}"
+    return f"{text} {_pairs(result, wrong)}{_species(result, wrong)}"
+
+
+def _pairs(result: ProbeResult, wrong: int) -> str:
+    """Which class is taken for which, and how often: each such pair where the few that are listed are all."""
+    told = [f"{plain(pair.true)} is taken for {plain(pair.predicted)} {_times(pair.count)}" for pair in result.confused]
     held = sum(pair.count for pair in result.confused)
-    among = sorted({plain(label) for pair in result.confused for label in (pair.true, pair.predicted)})
+    if held == wrong:
+        return f"All {counted(wrong, 'mistake')} are these: {listed(told)}."
     pattern = (
-        f" All {wrong} mistakes are among {word(len(among))} classes, {listed(among)}."
-        if wrong > 10 and held == wrong and len(among) <= _FEW_CLASSES
-        else f" Its mistakes have a pattern: {word(len(result.confused))} pairs hold {held} of all {wrong}."
+        f" Its mistakes have a pattern: {word(len(told))} pairs hold {held} of all {wrong}."
         if wrong > 10 and held > wrong / 2
-        else f" They are spread out: the {word(len(result.confused))} commonest pairs hold {held} of all {wrong}."
+        else f" They are spread out: the {word(len(told))} commonest pairs hold {held} of all {wrong}."
         if wrong > 10
         else ""
     )
-    return (
-        f"{text} Most often {plain(first.true)} is taken for {plain(first.predicted)}, {_times(first.count)}.{pattern}"
+    return f"Most often {told[0]}.{pattern}"
+
+
+def _species(result: ProbeResult, wrong: int) -> str:
+    """Of the pets, of which there are cats and dogs: how many mistakes take one for the other."""
+    species = [species_of(label) for label in result.labels]
+    if not is_pets(result.labels) or len(set(species)) < 2:
+        return ""
+    within = sum(
+        count
+        for true, row in enumerate(result.confusion)
+        for predicted, count in enumerate(row)
+        if true != predicted and species[true] == species[predicted]
     )
-
-
-_FEW_CLASSES = 5
+    if within == wrong:
+        kinds = {one for one, rate in zip(species, result.per_class, strict=True) if rate.count < rate.n}
+        which = listed([f"a {one} for another {one}" for one in sorted(kinds)]).replace(" and ", " or ")
+        return f" No cat is taken for a dog and no dog for a cat: each mistake takes {which}."
+    across = wrong - within
+    return (
+        f" {sentence(word(within))} of the {word(wrong)} mistakes {'is one' if within == 1 else 'are'} between two "
+        f"cats or two dogs, {word(across)} between a cat and a dog."
+    )
 
 
 def _mistaken_once(result: ProbeResult) -> str:
@@ -176,7 +197,7 @@ def _hardest(result: ProbeResult) -> str:
 
 
 def _times(count: int) -> str:
-    return "twice" if count == 2 else f"{word(count)} times"
+    return {1: "once", 2: "twice"}.get(count, f"{word(count)} times")
 
 
 def _regularisation(result: ProbeResult) -> str:
@@ -184,22 +205,23 @@ def _regularisation(result: ProbeResult) -> str:
     found = result.cross_validation
     folds, best, plateau = found.folds, found.best, found.plateau
     worst = min(found.scores, key=lambda score: score.mean)
+    middle = "the middle one" if len(plateau) % 2 else "the lower of the two middle ones"
     alike = (
-        f"C = {plateau[0].c:g} to {plateau[-1].c:g} are, of which {result.c:g} is the middle one"
+        f"All C around it within one standard error of that count as equal: C = {plateau[0].c:,g} to "
+        f"{plateau[-1].c:,g}, of which {middle}, {result.c:,g}, is taken"
         if len(plateau) > 1
-        else f"only C = {result.c:g} is"
+        else "No other C next to it is within one standard error of that, so it is taken"
     )
     lost = _points(best.mean - worst.mean)
     text = (
         f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
-        f"one before, by cross-validation inside the training split ({folds} folds). The best, C = {best.c:g}, has "
-        f"{share(best.mean)} with a standard error of {100 * found.standard_error:.1f} points. The values around it "
-        f"that are less than that below it count as good as the best, and the middle one of them is taken: {alike}. "
+        f"one before, by cross-validation inside the training split ({folds} folds). The best, C = {best.c:,g}, has "
+        f"{share(best.mean)} with a standard error of {100 * found.standard_error:.1f} points. {alike}. "
     )
     text += (
-        f"It matters little: C = {worst.c:g}, the worst tried, is {lost} below C = {best.c:g}."
+        f"It matters little: C = {worst.c:,g}, the worst tried, is {lost} below C = {best.c:,g}."
         if best.mean - worst.mean < 0.05
-        else f"It matters: C = {worst.c:g} is {lost} below C = {best.c:g}."
+        else f"It matters: C = {worst.c:,g} is {lost} below C = {best.c:,g}."
     )
     if folds < FOLDS:
         text += f" The smallest class allows only {folds} folds, so this choice is noisy."
@@ -214,8 +236,9 @@ def _points(difference: float) -> str:
 
 def _fit(result: ProbeResult) -> str:
     gap = result.train_accuracy - result.mean_per_class_accuracy.value
-    per_class = result.n_train / len(result.per_class)
-    learned = f"It learned from {result.n_train:,} photographs, about {per_class:.0f} of each class."
+    fewest, most = min(result.train_counts), max(result.train_counts)
+    per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    learned = f"It learned from {result.n_train:,} photographs, {per_class} of each class."
     if result.train_accuracy <= 0.999:
         return (
             f"{learned} They are not separated fully at this penalty: it gets {share(result.train_accuracy)} of them "
@@ -299,30 +322,29 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
         for one in (True, False)
     )
     named = listed([plain(label) for label, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
-    unsure = sum(one is None for one in known)
-    # A second of a start that most commands can do without.
-    from scipy.stats import fisher_exact
-
-    p_value = float(fisher_exact([[own.count, own.n - own.count], [new.count, new.n - new.count]]).pvalue)
-    test = f"Fisher's exact test: p = {p_value:.2g}"
-    verdict = (
-        f"What it has learned already is {'easier' if own.share > new.share else 'harder'} ({test}); that need not be "
-        "the reason, since the two groups differ in more than this."
-        if p_value < _RARE
-        else f"So many photographs cannot tell the two apart ({test})."
-    )
+    unsure = [plain(label) for label, one in zip(result.labels, known, strict=True) if one is None]
+    neither = listed(unsure) if len(unsure) <= _NAMED else f"{len(unsure)} classes"
+    missed = [_missed(groups[one], those) for one, those in ((True, "its own"), (False, "the others"))]
     return [
         f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
         f"{'is a class' if len(groups[True]) == 1 else 'are classes'} of the network's own"
         f"{f' ({named})' if named else ''}: of their photographs {estimated(own, after=f', n = {own.n:,}')} are right, "
         f"of those of the {word(len(groups[False]))} that it has no class for "
-        f"{estimated(new, after=f', n = {new.n:,}')}. {verdict}"
-        + (
-            f" Of {word(unsure)} its names do not tell: {'it is' if unsure == 1 else 'they are'} in neither."
-            if unsure
-            else ""
-        )
-    ]
+        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}. The classes differ in more than "
+        "whether the network knows them, so a difference need not come from that."
+        + (f" {sentence(neither)} {'is' if len(unsure) == 1 else 'are'} in neither group: the names do not tell."
+           if unsure else "")
+    ]  # fmt: skip
+
+
+def _missed(group: Sequence[tuple[str, Rate]], those: str) -> str:
+    """How many photographs of the classes of a group are missed, and of which; of few classes how many of each."""
+    missed = [(plain(label), rate.n - rate.count) for label, rate in group if rate.count < rate.n]
+    if not missed:
+        return f"none of {those}"
+    few = len(missed) <= _HARDEST
+    named = listed([f"{word(count)} of {label}" if few else label for label, count in missed])
+    return f"{word(sum(count for _, count in missed))} of {those} ({named})"
 
 
 def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:

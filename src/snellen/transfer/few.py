@@ -183,7 +183,7 @@ def _accuracy(splits: EmbeddedSplits, shots: int, seed: int, kind: ClassifierKin
         warnings.filterwarnings("ignore", message="The number of unique classes is greater than 50%")
         probe = fit_linear(splits.train.features[chosen], splits.train.targets[chosen], kind, C, seed)
     predicted = probe.predict(splits.test.features)
-    return score(splits.test.targets, predicted, len(splits.data.labels), seed).mean_per_class.value
+    return score(splits.test.targets, predicted, len(splits.data.labels)).mean_per_class.value
 
 
 def _check_enough(splits: EmbeddedSplits, most: int) -> None:

@@ -60,6 +60,7 @@ class ProbeResult(Result):
         non_negative: whether no feature is negative, as after a ReLU.
         zero_fraction: share of feature values that are exactly zero.
         n_train: number of training images.
+        train_counts: number of training images of each class.
         train_accuracy: mean-per-class accuracy on the training split itself.
         accuracy: share of the test images that are classified correctly (top-1).
         mean_per_class_accuracy: mean over the classes of their accuracies on the test split.
@@ -92,6 +93,7 @@ class ProbeResult(Result):
     non_negative: bool
     zero_fraction: float
     n_train: int
+    train_counts: tuple[int, ...]
     train_accuracy: float
     accuracy: Rate
     mean_per_class_accuracy: Estimate
@@ -166,7 +168,7 @@ def probe(
         dataset: labelled photographs; or their name, see :func:`snellen.open_dataset`.
         kind: kind of the linear classifier: ``logistic``, ``svm`` or ``ridge``.
         features: how the features are computed; by default in float32, with the fastest engine that is installed.
-        seed: seed of the split where the set has none, the folds and the bootstrap.
+        seed: seed of the split where the set has none, and of the folds.
         progress: told of each image, and of the choice of C.
 
     Raises:
@@ -200,7 +202,7 @@ def _probe(
     progress.begin("Choosing C")
     trained, cross_validation = train_probe(train.features, train.targets, kind, seed)
     predicted = trained.predict(test.features)
-    scores = score(test.targets, predicted, len(data.labels), seed)
+    scores = score(test.targets, predicted, len(data.labels))
     return ProbeResult(
         dataset=splits.dataset.name,
         split=data.description,
@@ -216,6 +218,7 @@ def _probe(
         non_negative=bool(min(train.features.min(), test.features.min()) >= 0),
         zero_fraction=float(np.mean(train.features == 0)),
         n_train=len(train.targets),
+        train_counts=tuple(np.bincount(train.targets, minlength=len(data.labels)).tolist()),
         train_accuracy=float(balanced_accuracy_score(train.targets, trained.predict(train.features))),
         accuracy=scores.accuracy,
         mean_per_class_accuracy=scores.mean_per_class,
@@ -225,7 +228,7 @@ def _probe(
         confused=_confused_pairs(scores, data.labels, test, predicted),
         failures=(*train.failures, *test.failures),
         leaks=splits.leaks,
-        without_leaks=_without_leaks(splits, predicted, seed),
+        without_leaks=_without_leaks(splits, predicted),
         reading=splits.reading,
         embed_seconds=splits.seconds,
         provenance=classifier.provenance(splits.dataset.fingerprint, seed=seed),
@@ -235,13 +238,13 @@ def _probe(
     )
 
 
-def _without_leaks(splits: EmbeddedSplits, predicted: Targets, seed: int) -> Estimate | None:
+def _without_leaks(splits: EmbeddedSplits, predicted: Targets) -> Estimate | None:
     """Mean-per-class accuracy on the test images that are no training images."""
     leaked = {leak.test for leak in splits.leaks}
     fresh = np.array([name not in leaked for name in splits.test.names])
     if fresh.all() or not fresh.any():
         return None
-    return score(splits.test.targets[fresh], predicted[fresh], len(splits.data.labels), seed).mean_per_class
+    return score(splits.test.targets[fresh], predicted[fresh], len(splits.data.labels)).mean_per_class
 
 
 def _confused_pairs(

@@ -57,6 +57,11 @@ def is_pets(labels: Iterable[str]) -> bool:
     return all(label.lower().replace(" ", "_") in PETS for label in labels)
 
 
+def species_of(breed: str) -> str:
+    """``cat`` or ``dog``: the data set writes the names of cats, and no others, with a capital letter (its README)."""
+    return "cat" if breed[:1].isupper() else "dog"
+
+
 def has_lists(annotations: Tree) -> bool:
     """Whether a tree holds the lists of the data set."""
     return _ALL in annotations.files or all(name in annotations.files for name in _LISTS.values())

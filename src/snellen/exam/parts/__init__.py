@@ -239,11 +239,17 @@ PARTS: Mapping[str, Part] = {
         inputs=stress.inputs,
         run=stress.run,
         seconds=stress.seconds,
-        sources=("snellen.data.transforms", "snellen.robustness.stress", "snellen.robustness.spectrum"),
+        sources=(
+            "snellen.data.transforms",
+            "snellen.robustness.stress",
+            "snellen.robustness.spectrum",
+            "snellen.exam.object_crop",
+        ),
         methods=(
             "snellen.data.transforms:_mirror, _grayscale, _crop, _resample, _rotation",
             "snellen.robustness.stress:_inputs, _kept",
             "snellen.robustness.spectrum:high_frequency_energy",
+            "snellen.exam.object_crop:box_with, _in_corner, share_within",
         ),
         references=stress.REFERENCES,
         code=stress.code,

@@ -17,7 +17,7 @@ from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
-from snellen.attacks.visibility import Visibility, visibility
+from snellen.attacks.visibility import JPEG_QUALITY, Visibility, visibility
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import (
@@ -74,8 +74,8 @@ from snellen.exam.results import read_rules
 above = {one.name: one for one in attacks}
 draw_probability_curves([(above[rule.name], rule) for rule in read_rules()])"""
 _CODE_OF_THE_RULES_FILE = "draw_attacks([rule for rule in read_rules() if rule.file])"
-_FILE_OF_THE_RULE = "rule-attacked.png"
-"""What the assignment's own update made of one photograph; attacked files end otherwise."""
+_FILES_OF_THE_RULE = "rule-attacked{}.png"
+"""What the assignment's own update made of photographs; attacked files end otherwise."""
 _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 40
 """The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
@@ -86,14 +86,14 @@ _SECONDS_OF_A_PHOTOGRAPH = 1.5
 """Of writing a file, reading it back, the control, and the figures' rows."""
 _PASSES_OF_A_CONVERSION = 300
 """What it costs to make the graph that gradients are taken by, once for both searches."""
-_CONSTANT_LAMBDA = 1.0
+_CONSTANT_STEP_SIZE = 1.0
 _ASKED_FOR = 4
 """Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
     "probability, on values that are always rounded to 8 bits.",
     "gradient_ascent": "The search is the assignment's own update: steps along the gradient of the target's "
-    "probability, each with a lambda that backtracking finds.",
+    "probability, each with a step size that backtracking finds.",
 }
 _BESIDE = " The assignment's own update is tried beside it."
 _STOPS = f"A search stops once the target has {share(AttackConfig.confidence)}, so that it does not seek the most. "
@@ -179,7 +179,7 @@ def run(context: Context) -> Answer:
             "read back from disk, and classified as any photograph is; the numbers below are of those files."
         ),
         _classes(shown, visible, len(attacks)),
-        _noises(shown, visible, pairs, len(attacks)),
+        _noises(shown, visible, len(attacks)),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
@@ -189,14 +189,15 @@ def run(context: Context) -> Answer:
         blocks.append(Points(reasons))
     blocks += [
         Discussion([*discuss_attacks(attacks, classifier.preprocessing), *filter(None, [discuss_visibility(visible)])]),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
-            "The same detail of each original, of its attacked file and of the noise, pixel by pixel; the noise is "
-            "stretched so that its bound is black and white."
+            "The flattest square of each photograph's attacked area that is not dark, where noise is seen most easily: "
+            "of the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that "
+            "its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.5,
+            0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
         ),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
     ]
     blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
@@ -239,31 +240,24 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     )
 
 
-def _noises(
-    shown: Sequence[AttackResult],
-    visible: Sequence[Visibility],
-    pairs: Sequence[tuple[AttackResult, AttackResult]],
-    of: int,
-) -> Table:
-    """Of the first of so many attacks how large the noise is, what it took, and how the assignment's update did."""
+def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
+    """Of the first of so many attacks how large the noise is, beside what JPEG does there, and what it took."""
     names = photograph_names([one.name for one in shown])
     rows = [
         (
             names[one.name],
             str(one.norm),
-            f"{seen.psnr:.1f}" if math.isfinite(seen.psnr) else "",
+            *(f"{psnr:.1f}" if math.isfinite(psnr) else "" for psnr in (seen.psnr, seen.jpeg_psnr)),
             str(one.gradients),
-            *(_of_the_rule(one, pairs) if pairs else ()),
         )
         for one, seen in zip(shown, visible, strict=True)
     ]
-    columns = ("photograph", "max |noise| (1/255)", "PSNR (dB)", "gradients")
-    update = " Assigned update: what the assignment's own update makes the target's probability, and its gradients."
     return Table(
-        (*columns, *(("assigned update: probability", "assigned update: gradients") if pairs else ())),
+        ("photograph", "max |noise| (1/255)", "PSNR (dB)", f"PSNR of JPEG {JPEG_QUALITY} (dB)", "gradients"),
         rows,
-        "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of all 8-bit values."
-        f"{update if pairs else ''}{_first(len(shown), of)}",
+        "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
+        f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
+        f"rectangle.{_first(len(shown), of)}",
     )
 
 
@@ -297,16 +291,16 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     if picture == "details.png":
-        return f"{_CODE}draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
     if picture == "rule.png":
         return _CODE_OF_THE_RULE
-    if picture == "rule-row.png":
+    if picture == "rule-rows.png":
         return _CODE_OF_THE_RULES_FILE
     numbered = re.fullmatch(r"attacks(?:-([1-9]\d{0,2}))?\.png", picture)
     if numbered is None:
         return ""
     start = (int(numbered[1] or 1) - 1) * _ROWS_OF_A_PICTURE
-    return f"draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
+    return f"{'' if start else _CODE}draw_attacks(attacks[{start}:{start + _ROWS_OF_A_PICTURE}])"
 
 
 def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:
@@ -321,48 +315,74 @@ def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> lis
     return [(strong[rule.name], rule) for rule in tried if isinstance(rule, AttackResult)]
 
 
-def _of_the_rule(strong: AttackResult, pairs: Sequence[tuple[AttackResult, AttackResult]]) -> tuple[str, str]:
-    """The update's probability of the target and its gradients, of one photograph; empty where it was not tried."""
-    for above, rule in pairs:
-        if above is strong and rule.attacked.target is not None:
-            return four_places(rule.attacked.target), str(rule.gradients)
-    return "", ""
-
-
 def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[Block]:
     """The assignment's own update beside the search that was taken."""
-    for name in ("rule.json", _FILE_OF_THE_RULE):
-        ledger.remove(context.folder / name)
+    for name in ledger.files_below(context.folder):
+        if name == "rule.json" or name.startswith("rule-attacked"):
+            ledger.remove(context.folder / name)
     if not pairs:
         return []
-    shown = next((rule for _, rule in pairs if rule.attacked.success), None)
-    rules = [dataclasses.replace(rule, file=_FILE_OF_THE_RULE if rule is shown else "") for _, rule in pairs]
+    reached = [rule for _, rule in pairs if rule.attacked.success]
+    files = {
+        rule.name: _FILES_OF_THE_RULE.format("" if number == 1 else f"-{number}")
+        for number, rule in enumerate(reached, 1)
+    }
+    rules = [dataclasses.replace(rule, file=files.get(rule.name, "")) for _, rule in pairs]
     write_json(context.folder / "rule.json", {"attacks": rules, "provenance": context.provenance})
     picture = context.folder / "rule.png"
     write_figure(picture, draw_probability_curves(pairs))
     return [
         Heading("The assignment's own update"),
+        _beside(pairs),
         Picture(
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
             f"search above, and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} gradients.",
             0.85,
         ),
-        *([] if shown is None else [_row_of_the_rule(shown, context.folder)]),
-        Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_LAMBDA)),
+        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
+        Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
     ]
 
 
-def _row_of_the_rule(rule: AttackResult, folder: Path) -> Picture:
-    """Keep the file that the assignment's own update made of one photograph, and draw it."""
-    write_bytes(folder / _FILE_OF_THE_RULE, png_bytes(rule.image))
-    picture = folder / "rule-row.png"
-    write_figure(picture, draw_attacks([rule]))
+def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
+    """The target's probability and the gradients of either search."""
+    names = photograph_names([rule.name for _, rule in pairs])
+    rows = [
+        (
+            names[rule.name],
+            *(
+                cell
+                for one in (rule, strong)
+                for cell in (
+                    "" if one.attacked.target is None else four_places(one.attacked.target),
+                    str(one.gradients),
+                )
+            ),
+        )
+        for strong, rule in pairs
+    ]
+    return Table(
+        ("photograph", "assigned update: probability", "gradients", "search above: probability", "gradients"),
+        rows,
+        "The target's probability in the file that each search made, and its gradients. A search stops once it has "
+        f"{share(AttackConfig.confidence)}: where both did, only their gradients can be compared.",
+    )
+
+
+def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
+    """Keep the files that the assignment's own update made of the photographs that it fooled, and draw them."""
+    for rule in rules:
+        write_bytes(folder / rule.file, png_bytes(rule.image))
+    picture = folder / "rule-rows.png"
+    write_figure(picture, draw_attacks(rules))
+    which = "photographs" if len(rules) > 1 else "photograph"
     return Picture(
         picture,
-        "By the assignment's update, for the first photograph on which it reached the target: the original, the noise "
-        f"made stronger as its title says, and the file that holds both ({_FILE_OF_THE_RULE}), with probabilities.",
-        0.75,
+        f"By the assignment's update, for the {which} on which it reached the target: the original, the noise made "
+        f"stronger as its title says, and the file that holds both ({rules[0].file}{' and so on' * (len(rules) > 1)}), "
+        "with probabilities.",
+        0.8,
     )
 
 

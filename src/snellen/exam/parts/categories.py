@@ -23,7 +23,7 @@ _IMAGENET = 1000
 REFERENCES = (
     Reference(
         "Olga Russakovsky et al. ImageNet Large Scale Visual Recognition Challenge. IJCV 115, 2015. arXiv 1409.0575.",
-        r"ImageNet( indices)?",
+        r"ImageNet(-1k| indices)?",
     ),
 )
 
@@ -59,8 +59,9 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
-            f"{len(classifier.labels):,} classes. {_examined(context)} A photograph is prepared as the model "
-            f"expects it: {prepared[:1].lower()}{prepared[1:]} The probabilities are the softmax of its logits."
+            f"{len(classifier.labels):,} classes{trained_on(classifier.source)}. {_examined(context)} A photograph is "
+            f"prepared as the model expects it: {prepared[:1].lower()}{prepared[1:]} The "
+            "probabilities are the softmax of its logits."
         ),
         *_pictures(context, shown),
         _table(context, shown, names, some),
@@ -89,9 +90,9 @@ def _table(context: Context, results: Sequence[Classification], names: Mapping[s
             first = (names[result.image], label or "", by) if rank == 0 else ("", "", "")
             row = (first[0], one.label, str(one.index), f"{one.probability:.4f}")
             rows.append((*row, *first[1:]) if known else row)
-    expected = " Expected: the class that the photograph was said to show before." if known else ""
+    expected = " True label: the class given to the photograph before it was examined." if known else ""
     return Table(
-        ("photograph", "category", "index", "probability", *(("expected", "said by") if known else ())),
+        ("photograph", "category", "index", "probability", *(("true label", "who gave it") if known else ())),
         rows,
         f"The top three categories, their {_indices(context)} and their probabilities.{expected}{some}",
     )
@@ -101,7 +102,7 @@ def _examined(context: Context) -> str:
     """How many photographs were examined, or by which rule they were chosen."""
     count = len(context.photographs)
     if context.chosen == f"All {count:,} photographs.":
-        return f"All {word(count)} photographs were examined."
+        return f"{'Both' if count == 2 else f'All {word(count)}'} photographs were examined."
     return "One photograph was examined." if count == 1 else context.chosen
 
 
@@ -139,6 +140,14 @@ def code(_: Context, picture: str) -> str:
 def _indices(context: Context) -> str:
     """What the indices of the classes are."""
     return "ImageNet indices" if len(context.classifier.labels) == _IMAGENET else "indices among the model's classes"
+
+
+def trained_on(source: str) -> str:
+    """That the network was trained on ImageNet-1k, where the source of its weights says so."""
+    return ", trained on ImageNet-1k" if _SAYS_IMAGENET.search(source) else ""
+
+
+_SAYS_IMAGENET = re.compile(r"(?<![a-z0-9])(imagenet[-_ ]?1k|in1k)(?![a-z0-9])", re.IGNORECASE)
 
 
 def _millions(context: Context) -> str:

@@ -68,7 +68,7 @@ def run(context: Context) -> Answer:
     ]
     facts = [
         Fact("accuracy without a corruption", str(result.clean)),
-        Fact("mean error under corruptions", f"{mean.value:.3f}, 95% interval {mean.low:.3f} to {mean.high:.3f}"),
+        Fact("mean error under corruptions", f"{mean.value:.3f}, 95% interval {mean.interval}"),
     ]
     if result.against_alexnet is not None:
         error = result.against_alexnet.mean

@@ -195,9 +195,9 @@ def _facts(result: EvaluationResult, where: str) -> list[Fact]:
     facts = [
         Fact(
             f"accuracy of the model itself{where}",
-            f"{accuracy.share:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {accuracy.n}",
+            f"{accuracy.share:.3f}, 95% interval {accuracy.interval}, n = {accuracy.n}",
         ),
-        Fact(f"calibration error{where}", f"{error.value:.3f}, 95% interval {error.low:.3f} to {error.high:.3f}"),
+        Fact(f"calibration error{where}", f"{error.value:.3f}, 95% interval {error.interval}"),
     ]
     return [*facts, *(Fact(f"warning{where}", warning) for warning in result.warnings)]
 
@@ -212,8 +212,8 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
         ("area under risk-coverage", scores.risk_coverage),
     ]
     rates = [("top-1 accuracy", result.accuracy), *([("top-5 accuracy", result.top5)] if result.top5 else [])]
-    rows = [(measure, f"{rate.share:.3f}", f"{rate.low:.3f} to {rate.high:.3f}") for measure, rate in rates]
-    rows += [(measure, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}") for measure, one in estimates]
+    rows = [(measure, f"{rate.share:.3f}", rate.interval) for measure, rate in rates]
+    rows += [(measure, f"{one.value:.3f}", one.interval) for measure, one in estimates]
     but = " but, in one sentence below, a temperature" if result.calibration.temperature else ""
     blocks: list[Block] = [
         Paragraph(
@@ -223,7 +223,8 @@ def _blocks(result: EvaluationResult, name: str, folder: Path, figures: Sequence
         Table(
             ("measure", "value", "95% interval"),
             rows,
-            f"{result.n:,} photographs. Intervals: Wilson's for the accuracies, the bootstrap's for the rest.",
+            f"{result.n:,} photographs. Intervals: Wilson's for the accuracies (of the mean over classes at the "
+            "effective number of photographs), the bootstrap's for the rest.",
         ),
         Discussion(discuss(result)),
         *(Picture(folder / figure, *_FIGURES[figure]) for figure in (CALIBRATION, ERRORS) if figure in figures),

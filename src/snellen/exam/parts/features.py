@@ -10,13 +10,16 @@ import numpy as np
 
 from snellen.data.datasets.base import UNLABELLED, ImageSet, Rows
 from snellen.data.datasets.digits import DIGITS
+from snellen.data.datasets.pets import is_pets, species_of
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
+from snellen.inspect.activations import CAPS
 from snellen.inspect.discussion import (
     READABLE,
+    describe_patches,
     discuss_feature_maps,
     discuss_heatmap,
     discuss_patches,
@@ -24,11 +27,12 @@ from snellen.inspect.discussion import (
     headline_of_maps,
     qualify_patches,
 )
-from snellen.inspect.feature_maps import BANDS, FeatureMaps, feature_maps
+from snellen.inspect.feature_maps import BANDS, FeatureMaps, LayerSummary, feature_maps, stage_of
 from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.top_patches import top_activating_patches
+from snellen.prose import listed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -52,6 +56,8 @@ REFERENCES = (
 _SECONDS_OF_FIGURES = 8.0
 _EXAMPLES, _PATCHES = 128, 4
 """Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
+_LOCAL = 0.1
+"""Share of the input's side up to which what a value sees is told by its colour and its edge."""
 _MOST_TO_READ = 20_000
 """Photographs of a set that is read for them; a larger one takes longer to go through than all else here."""
 _SECONDS_OF_EXAMPLE = 0.02
@@ -101,9 +107,9 @@ def run(context: Context) -> Answer:
         *(
             Picture(
                 path,
-                f"{layer.name}: the photograph as the network is given it, and five maps of it at the same place, "
-                "each scaled to [0, 1] by its own least and greatest value. One square is one value; nothing is "
-                "smoothed.",
+                f"{_where(layer)}: the photograph as the network is given it, and five of its maps at the same place. "
+                "Dark blue: the map's least value; yellow: its greatest. Both stand above it. One square is one "
+                f"value of {layer.height} x {layer.width}; nothing is smoothed.",
                 0.74,
             )
             for layer, path in pictures
@@ -123,8 +129,9 @@ def run(context: Context) -> Answer:
                 )
                 for feature in result.maps
             ],
-            "The maps. r: correlation with the cue that fits best, of light, dark, four colours and edges of every "
-            f"direction; from {READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
+            "The maps. r: correlation with the cue that fits best, of light, dark, four colours, edges and lines in "
+            "eight directions, and edges of colour (red against green, yellow against blue); from "
+            f"{READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
             f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
             "zero.",
         ),
@@ -181,17 +188,23 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     write_figure(picture, draw_patches(found))
     seen = len(drawn) - len(failures)
     named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
-             for number, label in enumerate(classes)}  # fmt: skip
+             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
+    labels = list(examples.labels or ())
+    groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
+    local = {layer.name for layer in result.layers if max(layer.receptive_field) <= _LOCAL * min(result.input_size)}
+    small = [one for one in found if one.layer in local]
+    capped = {layer.kind for layer in result.layers} & CAPS.keys()
+    ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
     return [
         Heading("What excites them elsewhere"),
         Picture(
             picture,
             f"For each map above, the {_PATCHES} patches on which its channel is most active, of {seen} photographs of "
             f"{short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at most. A patch is "
-            "as large as what one value sees.",
+            f"as large as what one value sees.{ranked}",
             1.0,
         ),
-        Discussion([*discuss_patches(found, named), *qualify_patches(found, result)]),
+        Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(found, named, groups)]),
     ]
 
 
@@ -221,14 +234,20 @@ def code(context: Context, picture: str) -> str:
     return f"{'' if place else maps}draw_layer(maps, maps.layers[{place}].name)"
 
 
+def _where(layer: LayerSummary) -> str:
+    """Where in the network a layer lies, and its name."""
+    stage = stage_of(layer.depth)
+    place = {"early": "Early in the network", "middle": "In the middle of the network", "end": "Near its end"}
+    return f"{place[stage]}, {layer.name}" if stage else layer.name
+
+
 def _which(context: Context) -> str:
     """Which layers and channels are shown, and why these."""
     layers = (
         f"The layers are those that were asked for ({', '.join(context.features.layers)})"
         if context.features.layers
-        else "One forward pass reads a layer from the first fifth of the network, one from its middle, between "
-        f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way, where maps are large enough to show shapes, and one from "
-        "its last fifth"
+        else "One forward pass reads a layer from the first fifth of the network (early), one between "
+        f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way (middle) and one from its last fifth (end)"
     )
     channels = (
         f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."

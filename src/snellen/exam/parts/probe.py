@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
 from snellen.evaluation.matching import known_classes
 from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
+from snellen.inspect.activations import read_activations
+from snellen.models.classifier import Classifier
 from snellen.prose import called, plain
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
@@ -38,7 +42,9 @@ REFERENCES = (
         r"Oquab et al\. 2023",
     ),
     Reference(
-        "Bradley Efron and Robert J. Tibshirani. An Introduction to the Bootstrap. 1993.", r"(stratified )?bootstrap"
+        "Natalie Dean and Marcello Pagano. Evaluating Confidence Interval Methods for Binomial Proportions in "
+        "Clustered Surveys. Journal of Survey Statistics and Methodology 3, 2015.",
+        r"effective number of photographs",
     ),
     Reference(
         "Edwin B. Wilson. Probable Inference, the Law of Succession, and Statistical Inference. JASA 22, 1927.",
@@ -46,7 +52,7 @@ REFERENCES = (
     ),
     Reference(
         "Leo Breiman et al. Classification and Regression Trees. 1984.",
-        r"less than that below it count as good as the best",
+        r"within one standard error of that",
     ),
     Reference(
         "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
@@ -97,7 +103,8 @@ def run(context: Context) -> Answer:
         if len(names) > 1:
             blocks.append(Heading(name))
         known = known_classes(result.labels, context.classifier.labels)
-        blocks += _blocks(result, other, name, folder, files, results, known)
+        origin = features_origin(context.classifier)
+        blocks += _blocks(result, other, name, folder, files, results, known, origin)
         pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
@@ -128,13 +135,18 @@ def _blocks(
     files: Sequence[str],
     before: Sequence[ProbeResult],
     known: Sequence[bool | None],
+    origin: str,
 ) -> list[Block]:
-    """What there is to say and to show of one probe, ``before`` which others were told of."""
+    """What there is to say and to show of one probe, ``before`` which others were told of.
+
+    ``origin`` says where in the network the features come from.
+    """
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
     blocks: list[Block] = [
         Paragraph(
-            f"The features of the layer before the classifier of {called(result.model)} are scaled to unit length; a "
-            f"linear classifier learns the {len(result.labels)} classes of {name} from them. {result.split}"
+            f"The features are {origin} of {called(result.model)}, each photograph's vector divided by its L2 norm. A "
+            f"linear classifier learns the {len(result.labels)} classes of {name} from them. {result.split} "
+            f"{' '.join(result.reading)}".strip()
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -142,7 +154,7 @@ def _blocks(
                 _row("mean-per-class accuracy", mean.value, mean.low, mean.high, result.n),
                 _row("top-1 accuracy", top1.share, top1.low, top1.high, result.n),
             ],
-            "Accuracy on the test images: the mean's interval is that of the stratified bootstrap, the other Wilson's.",
+            "Accuracy on the test images: Wilson's intervals, that of the mean at the effective number of photographs.",
         ),
         Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
@@ -164,6 +176,25 @@ def _blocks(
         Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
         _choice_of_c(result),
     ]
+
+
+def features_origin(classifier: Classifier) -> str:
+    """Where in the network the features come from: the means of its last maps where that is what they are."""
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(1, 3, *classifier.preprocessing.size, generator=generator).to(classifier.device)
+    with torch.no_grad():
+        features = classifier.embed_inputs(inputs)
+    if classifier.layers:
+        last = classifier.layers[-1]
+        _, [maps] = read_activations(classifier, inputs, [last])
+        means = maps.mean(dim=(2, 3))
+        if means.shape == features.shape and torch.allclose(means, features, rtol=1e-3, atol=1e-4):
+            kind = f"the last {last.kind}" if last.activated else "its last layer with maps"
+            return (
+                f"the {features.shape[1]:,} outputs of {kind} ({last.name}), each averaged over its "
+                f"{last.shape.height} x {last.shape.width} map,"
+            )
+    return f"the {features.shape[1]:,} inputs of the linear layer that makes the logits"
 
 
 def _choice_of_c(result: ProbeResult) -> Table:

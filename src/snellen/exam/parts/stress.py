@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from snellen.data.images import Photo, open_photo
+from snellen.attacks.result import AttackResult
+from snellen.data.images import open_photo
 from snellen.data.transforms import (
     ASSIGNMENT,
     TRANSFORMS,
     TransformStrength,
     all_transforms,
     assignment_transforms,
-    crop_window,
     describe_transform,
 )
 from snellen.errors import ModelError
 from snellen.exam.context import Context, megapixels, names_of
+from snellen.exam.object_crop import SHARE, ObjectCrop, object_crop
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.parts.features import GRAD_CAM
-from snellen.exam.report.document import Answer, Discussion, Fact, Heading, Paragraph, Picture, Points, Reference, Table
-from snellen.inspect.heatmap import heatmap
+from snellen.exam.report.document import (
+    Answer,
+    Block,
+    Discussion,
+    Fact,
+    Heading,
+    Paragraph,
+    Picture,
+    Points,
+    Reference,
+    Table,
+)
+from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
-from snellen.prose import four_places, share, stem
-from snellen.robustness.discussion import discuss, headline
-from snellen.robustness.figures import draw_stress
+from snellen.models.predictions import Prediction
+from snellen.prose import counted, four_places, how_many, sentence, share, stem
+from snellen.robustness.discussion import FINE_DETAIL, discuss, discuss_cases, discuss_causes, headline, reasons
+from snellen.robustness.figures import draw_row, draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
 from snellen.robustness.stress import Outcome, StressResult
@@ -53,11 +62,11 @@ ASKED = (
     ),
     ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not", ""),
 )
-CHART = "acuity.png"
+CHART, OBJECT_CROP = "acuity.png", "object-crop.png"
 _MOST_OF_A_TABLE = 8
 _ROWS_OF_A_PICTURE = 4
 _CODE = f"""from snellen.exam.results import read_attacks
-from snellen.robustness.figures import draw_stress
+from snellen.robustness.figures import draw_row, draw_stress
 from snellen.robustness.files import stress_files
 
 attacks = read_attacks()
@@ -66,9 +75,8 @@ report = stress_files(classifier, files, originals, labels=[one.label.index for 
 draw_stress(report.photographs[:{_ROWS_OF_A_PICTURE}])"""
 _SECONDS_OF_A_MEGAPIXEL = 0.042
 """Of one transform and the way to the network's input; measured on one core."""
-_PASSES_OF_A_HEATMAP = 3
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in pixels."""
+_PASSES_OF_AN_OBJECTS_CROP = 5
+"""A heat map takes about three; the crops of the attacked file and of the original are seen once each."""
 _MOST_MEGAPIXELS = 3
 """Of a photograph; of larger ones only what a network can see is transformed."""
 
@@ -83,14 +91,14 @@ def cover(folder: Path) -> Picture:
     return Picture(
         folder / CHART,
         "The acuity chart: a line for each transform of the photographs, mild to strong. The bluer a letter, the more "
-        "of the photographs keep their class.",
+        "of the photographs keep their class on the left, and the attack's class on the right.",
     )
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
     of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
-    passes = 2 * len(all_transforms()) + _PASSES_OF_A_HEATMAP
+    passes = 2 * len(all_transforms()) + _PASSES_OF_AN_OBJECTS_CROP
     return passes * len(context.photographs) * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
 
 
@@ -103,20 +111,27 @@ def run(context: Context) -> Answer:
     result = stress_files(classifier, files, originals, labels=[a.label.index for a in attacks])
     write_results(result, folder, most_rows=_ROWS_OF_A_PICTURE)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
-    blocks = (
+    crops = _object_crops(classifier, files[:_MOST_OF_A_TABLE], attacks[:_MOST_OF_A_TABLE])
+    labels, target = {a.name: a.label.index for a in attacks}, attacks[0].target
+    assert target is not None  # the exam's attack has one
+    write_json(folder / "object-crop.json", {"crops": crops, "provenance": context.provenance})
+    blocks: list[Block] = [
         Paragraph("The attacked files of the previous section, each transformed at its own size and classified again."),
         Points([_definition(name) for name, _ in assignment_transforms()]),
-        Paragraph(_about_crop(classifier, [(a.name, a.label.index) for a in attacks[:_MOST_OF_A_TABLE]])),
+        Paragraph(_about_crop(crops, labels, target.index)),
         Picture(
             folder / "stress.png",
             "The attacked photographs under the four transforms, with the new most likely class: blue where it is the "
             "photograph's own again, vermilion where the attack's survives, gray where it is a third."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
-            0.92,
+            1.0,
         ),
-        _table(result),
+        *_of_objects(crops, labels, target.index, folder),
+        _table(result, {one.name: one for one in crops}),
         Heading("Why the fooling survives or not"),
-        Discussion(discuss(result.photographs, result.originals).split("\n\n")),
+        Discussion(discuss_cases(result.photographs, result.originals)),
+        *_reasons(result),
+        Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line shrink from left to right: a smaller one stands for a stronger "
@@ -125,10 +140,9 @@ def run(context: Context) -> Answer:
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
-            0.8,
         ),
         Discussion(discuss(result.originals).split("\n\n")),
-    )
+    ]
     facts = [_fact(result, transform) for transform in assignment_transforms()]
     first = folder / "first.png"
     write_figure(first, draw_stress(result.photographs[:1]))
@@ -138,32 +152,39 @@ def run(context: Context) -> Answer:
         blocks,
         headline(result.photographs),
         Picture(first, "The first attacked file under four transforms."),
+        [] if crops else [("", f"the crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}")],
     )
 
 
-def _table(result: StressReport) -> Table:
-    """What becomes of each attacked file under the assignment's transforms, and of its original under the same."""
+def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
+    """What becomes of each attacked file under the assignment's transforms, and of its original under the same.
+
+    Args:
+        result: the stress test.
+        crops: crops by the object, by the path of the original, of the photographs that have one.
+    """
     shown = list(zip(result.photographs, result.originals, strict=True))[:_MOST_OF_A_TABLE]
     columns = ("photograph", "transform", "attacked file", "probability", "own class", "target")
-    rows = [
-        (
-            stem(one.image) if number == 0 else "",
-            outcome.title.removesuffix(" of the area"),
-            outcome.top.label,
-            four_places(outcome.top.probability),
-            four_places(outcome.label_probability),
-            "" if outcome.target_probability is None else four_places(outcome.target_probability),
-            clean.top.label,
-            four_places(clean.top.probability),
-        )
-        for one, original in shown
-        for number, (outcome, clean) in enumerate(zip(_asked(one), _asked(original), strict=True))
-    ]
+    rows: list[tuple[str, ...]] = []
+    for one, original in shown:
+        for number, (outcome, clean) in enumerate(zip(_asked(one), _asked(original), strict=True)):
+            rows.append(
+                (
+                    stem(one.image) if number == 0 else "",
+                    outcome.title.removesuffix(" of the area"),
+                    *_row(outcome.top, outcome.label_probability, outcome.target_probability, clean.top),
+                )
+            )
+        crop = crops.get(original.image)
+        if crop is not None:
+            seen = crop.attacked
+            rows.append(("", "object's crop", *_row(seen.top, seen.label, seen.target, crop.clean.top)))
     return Table(
         (*columns, "clean file", "probability"),
         rows,
         "The new most likely class of the attacked file and its probability, what became of its own class's and the "
         "target's; and the most likely class of the clean photograph under the same transform."
+        + (f" Object's crop: to about {share(SHARE)} of the heat for the own class." if crops else "")
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -172,28 +193,67 @@ def _table(result: StressReport) -> Table:
     )
 
 
-def _about_crop(classifier: Classifier, photographs: Sequence[tuple[str, int]]) -> str:
-    """How much of what an object's crop is to leave, the assignment's leaves: by the heat of the clean photographs.
+def _reasons(result: StressReport) -> list[Table]:
+    """What each transform does to the noise, and what follows; none where no attack fooled."""
+    rows = [
+        (one.transform, one.effect, sentence(one.explains)) for one in reasons(result.photographs, result.originals)
+    ]
+    columns = ("transform", "what it does to the noise", "what became of the attacks, and what that tells")
+    return [Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}")] if rows else []
+
+
+def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
+    """The cells of one attacked file and of its original under one transform."""
+    return (
+        top.label,
+        four_places(top.probability),
+        four_places(label),
+        "" if target is None else four_places(target),
+        clean.label,
+        four_places(clean.probability),
+    )
+
+
+def _object_crops(classifier: Classifier, files: Sequence[str], attacks: Sequence[AttackResult]) -> list[ObjectCrop]:
+    """Each attacked file and its original cropped to about 80% of the object; empty where no heat says where it is."""
+    crops = []
+    try:
+        for file, one in zip(files, attacks, strict=True):
+            assert one.target is not None  # the exam's attack has one
+            clean, attacked = open_photo(one.name), open_photo(file)
+            crop = object_crop(classifier, clean, attacked.image, one.label.index, one.target.index)
+            crops += [] if crop is None else [crop]
+    except ModelError:
+        return []
+    return crops
+
+
+def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: int) -> str:
+    """How much of the object a crop to 80% of it leaves, by its heat, and what becomes of attacks and photographs.
 
     Args:
-        classifier: classifier under examination.
-        photographs: paths, each with the index of the class that it shows.
+        crops: of the photographs whose heat is known.
+        labels: index of the class that each shows, by its path.
+        target: index of the class that the attacks are to show.
     """
-    unknown = "how much of the object it leaves is not known, since this network gives no heat map of it."
-    try:
-        measured = [_heat_kept(classifier, open_photo(path), label) for path, label in photographs]
-    except ModelError:
-        measured = []
-    kept = [one for one in measured if not math.isnan(one[0])]
-    if not kept:
-        return f"The crop is of the photograph, not of the object; {unknown}"
-    cropped, seen = map(_range, zip(*kept, strict=True))
-    again = "also after" if seen == cropped else f"and {seen} after"
+    if not crops:
+        return f"The crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}."
+    heat, seen, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "heat_seen", "area"))
+    survive = sum(one.attacked.top.index == target for one in crops)
+    back = sum(one.attacked.top.index == labels[one.name] for one in crops)
+    kept = sum(one.clean.top.index == labels[one.name] for one in crops)
     return (
-        "The crop is of the photograph, not of the object: of the heat for the photograph's own class (Grad-CAM of "
-        f"what the network sees of the clean photograph) it leaves {cropped}, {again} the network's own preprocessing"
-        f"{'' if seen == cropped else ', which crops once more'}."
+        "The crop above is of the photograph. Each is cropped by its object as well, which is taken to lie where the "
+        "heat for its own class does (Grad-CAM of the clean photograph): to the largest rectangle of the "
+        f"photograph's proportions, in one of its corners, that leaves about {share(SHARE)} of the heat. It leaves "
+        f"{heat}, on {area} of the area; the network's own preprocessing crops once more and leaves {seen}. Of "
+        f"{counted(len(crops), 'attack')} {how_many(survive)} {'survives' if survive < 2 else 'survive'} this crop, "
+        f"and {how_many(back)} of the photographs {'gets' if back < 2 else 'get'} the own class back; when clean "
+        f"{how_many(kept)} {'keeps' if kept < 2 else 'keep'} it."
     )
+
+
+_UNKNOWN_OBJECT = "how much of the object it leaves is not known, since this network gives no heat map of it"
 
 
 def _range(shares: Sequence[float]) -> str:
@@ -202,36 +262,31 @@ def _range(shares: Sequence[float]) -> str:
     return low if low == high or low.startswith("more than") else f"{low} to {high}"
 
 
-def _heat_kept(classifier: Classifier, photo: Photo, label: int) -> tuple[float, float]:
-    """Shares of a class's heat that lie within the assignment's crop, and within what the network sees of that."""
-    width, height = photo.size
-    rows, columns = crop_window(height, width, ASSIGNMENT["crop"])
-    crop = (columns.start, rows.start, columns.stop, rows.stop)
-    geometry = classifier.preprocessing.geometry
-    left, top, right, bottom = geometry(rows.stop - rows.start, columns.stop - columns.start).box
-    seen = (crop[0] + left, crop[1] + top, crop[0] + right, crop[1] + bottom)
-    values = heatmap(classifier, photo.image, label).values
-    whole = geometry(height, width).box
-    return share_within(values, whole, crop), share_within(values, whole, seen)
-
-
-def share_within(values: npt.NDArray[np.float32], whole: Box, part: Box) -> float:
-    """Share of the sum of ``values`` (H, W), each spread evenly over its cell of ``whole``, that lies in ``part``.
-
-    Args:
-        values: at least 0; where all are 0 the share is NaN.
-        whole: what the values cover.
-        part: a rectangle.
-    """
-
-    def covered(cells: int, start: float, stop: float, first: float, last: float) -> npt.NDArray[np.float64]:
-        edges = np.linspace(start, stop, cells + 1).clip(first, last)
-        return np.diff(edges) * cells / (stop - start)
-
-    across = covered(values.shape[1], whole[0], whole[2], part[0], part[2])
-    down = covered(values.shape[0], whole[1], whole[3], part[1], part[3])
-    total = float(values.sum())
-    return float(down @ values @ across) / total if total else math.nan
+def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: int, folder: Path) -> list[Picture]:
+    """The attacked files cropped by their objects, drawn into ``folder``."""
+    if not crops:
+        return []
+    shown = crops[:_ROWS_OF_A_PICTURE]
+    picture = folder / OBJECT_CROP
+    colours = {target: VERMILION}
+    write_figure(
+        picture,
+        draw_row(
+            [
+                (one.image, one.attacked.top, {**colours, labels[one.name]: BLUE}.get(one.attacked.top.index, GREY))
+                for one in shown
+            ]
+        ),
+    )
+    first = f" The first {len(shown)} of {len(crops)}." if len(shown) < len(crops) else ""
+    return [
+        Picture(
+            picture,
+            f"The attacked photographs cropped to about {share(SHARE)} of the object, by the heat for its class, with "
+            f"the new most likely class, coloured as above.{first}",
+            1.0,
+        )
+    ]
 
 
 def _about_letters(photographs: int) -> str:
@@ -242,8 +297,8 @@ def _about_letters(photographs: int) -> str:
         else ""
     )
     return (
-        "Each letter stands for one strength of one transform: the smaller, the stronger; the bluer, the more of the "
-        f"photographs keep the answer they have without it.{step}"
+        "Each letter stands for one strength of one transform: the smaller, the stronger. The bluer, the more of the "
+        f"photographs keep their class (clean, left) or the attack's (attacked, right).{step}"
     )
 
 
