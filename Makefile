@@ -10,6 +10,7 @@ exam: $(VENV)/.installed
 
 # The exam on the development data; results/exam keeps what is small enough for git: not the page, nor the pictures.
 report: $(VENV)/.installed
+	$(VENV)/bin/python examples/development.py ../shared/data/pets7 runs/photographs
 	$(VENV)/bin/snellen exam examples/development.toml --out exam-development
 	mkdir -p results/exam
 	cp exam-development/report.pdf exam-development/summary.pdf exam-development/manifest.json results/exam

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -62,30 +62,39 @@ def styled() -> Any:
     return matplotlib.rc_context(dict[Any, Any](STYLE))
 
 
-def eye_chart(panels: Mapping[str, Mapping[str, Sequence[tuple[float, Rate]]]]) -> Figure:
+def strength_and_share(strength: float, rate: Rate) -> str:
+    """What stands below a letter of an eye chart: the strength and, of more than one photograph, the share."""
+    return f"{strength:g}\n{percent(rate.share, 0)}" if rate.n > 1 else f"{strength:g}"
+
+
+def eye_chart(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, Rate]]]],
+    below: Callable[[float, Rate], str] = strength_and_share,
+) -> Figure:
     """Panels side by side, each under its title; in each a line of letters by its caption, the same in all.
 
     A letter stands for a strength and shrinks as that grows: blue where the share is all, pale gray where it is none.
-    Of more than one photograph, the number below it gives the share.
 
     Args:
         panels: by title and by caption, the strengths of a line with their shares, mild to strong.
+        below: what stands below the letter of a strength and its share.
     """
     captions = list(next(iter(panels.values())))
     with styled():
         figure = new_figure(0.9 + 3.0 * len(panels), 0.48 * len(captions) + 0.5)
         row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(row, panels.items(), strict=True):
-            _draw_letters(axes, list(lines.values()))
+            _draw_letters(axes, list(lines.values()), below)
             axes.set_title(title, loc="left", fontsize=9)
         row[0].set_yticks(range(len(captions)), captions, fontsize=7.5)
     return figure
 
 
-def _draw_letters(axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]]) -> None:
+def _draw_letters(
+    axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]], below: Callable[[float, Rate], str]
+) -> None:
     most = max(map(len, lines))
     for number, line in enumerate(lines):
-        several = any(rate.n > 1 for _, rate in line)
         for column, (strength, rate) in enumerate(line):
             size = _LARGEST - (_LARGEST - _SMALLEST) * column / max(most - 1, 1)
             axes.text(
@@ -99,12 +108,11 @@ def _draw_letters(axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]]) -> 
                 color=_blend(rate.share),
                 in_layout=False,
             )
-            below = f"{strength:g}\n{percent(rate.share, 0)}" if several else f"{strength:g}"
             # What lies within the axes need not be measured for the layout, which takes as long as drawing it.
             axes.text(
                 column,
                 number + 0.22,
-                below,
+                below(strength, rate),
                 ha="center",
                 va="top",
                 fontsize=6,

@@ -69,7 +69,7 @@ def _draw_risk(axes: Axes, calibration: Calibration) -> None:
 
 
 def draw_confusion(result: EvaluationResult) -> Figure | None:
-    """The confusion matrix over the classes that occur, as shares of the row; None of one class, or of more than 60.
+    """The confusion matrix over the classes that occur, in percent of the row; None of one class, or of more than 60.
 
     The last column holds the answers that are none of these.
     """
@@ -84,12 +84,12 @@ def draw_confusion(result: EvaluationResult) -> Figure | None:
     columns = [*names, "another"]
     if not counts[:, -1].any():
         counts, columns = counts[:, :-1], names
-    shares = counts / counts.sum(axis=1, keepdims=True)
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     side = min(10.0, max(4.2, 2.4 + 0.2 * len(classes)))
     with styled():
         figure = new_figure(side + 0.6, side)
         axes = figure.subplots()
-        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         size = 8 if len(classes) <= 40 else 5
         axes.set_xticks(range(len(columns)), columns, rotation=90, fontsize=size)
         axes.set_yticks(range(len(names)), names, fontsize=size)
@@ -99,9 +99,9 @@ def draw_confusion(result: EvaluationResult) -> Figure | None:
         axes.tick_params(length=0)
         if len(classes) <= _NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
-                colour = "white" if shares[row, column] > 0.5 else "black"
+                colour = "white" if shares[row, column] > 50 else "black"
                 axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=7)
-        figure.colorbar(picture, ax=axes, label="share of the class", shrink=0.7)
+        figure.colorbar(picture, ax=axes, label="percent of the class", shrink=0.7)
     return figure
 
 

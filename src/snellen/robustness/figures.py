@@ -13,6 +13,7 @@ from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
 from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, shortened, styled, thumbnail
+from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
@@ -26,14 +27,20 @@ def draw_acuity(chart: AcuityChart) -> Figure:
 
     A line for each transform, and on it a letter for each strength; see :func:`snellen.figures.eye_chart`.
     """
-    return eye_chart(
-        {
-            title: {
-                TRANSFORMS[line.transform].caption: list(zip(line.strengths, line.kept, strict=True)) for line in lines
-            }
-            for title, lines in _panels(chart)
-        }
-    )
+    return eye_chart(_lines(chart))
+
+
+def draw_cover(chart: AcuityChart) -> Figure:
+    """The chart's letters alone, which can be read at a third of a page."""
+    return eye_chart(_lines(chart), below=lambda *_: "")
+
+
+def _lines(chart: AcuityChart) -> dict[str, dict[str, list[tuple[float, Rate]]]]:
+    """By panel and by the transform's caption, the strengths of a line with their shares."""
+    return {
+        title: {TRANSFORMS[line.transform].caption: list(zip(line.strengths, line.kept, strict=True)) for line in lines}
+        for title, lines in _panels(chart)
+    }
 
 
 def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:

@@ -22,9 +22,9 @@ _PHOTOGRAPHS_A_PAIR = 3
 
 
 def draw_confusion(result: ProbeResult) -> Figure:
-    """The confusion matrix: rows are the true classes, columns the predicted ones, shares of the row as shades."""
+    """The confusion matrix: rows are the true classes, columns the predicted ones, percent of the row as shades."""
     counts = np.array(result.confusion)
-    shares = counts / counts.sum(axis=1, keepdims=True).clip(1)  # a class that the test lacks has an empty row
+    shares = 100 * counts / counts.sum(axis=1, keepdims=True).clip(1)  # a class that the test lacks has an empty row
     labels = [label.replace("_", " ") for label in result.labels]
     classes = len(labels)
     # As wide as a page's text where there are many classes, so that print does not shrink the names.
@@ -32,7 +32,7 @@ def draw_confusion(result: ProbeResult) -> Figure:
     with styled():
         figure = new_figure(side + 0.6, side)
         axes = figure.subplots()
-        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
         size = 8 if classes <= 20 else 6.5 if classes <= 40 else 5
         axes.set_xticks(range(classes), labels, rotation=90, fontsize=size)
         axes.set_yticks(range(classes), labels, fontsize=size)
@@ -42,9 +42,9 @@ def draw_confusion(result: ProbeResult) -> Figure:
         axes.tick_params(length=0)
         if classes <= NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
-                colour = "white" if shares[row, column] > 0.5 else "black"
+                colour = "white" if shares[row, column] > 50 else "black"
                 axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
-        figure.colorbar(picture, ax=axes, label="share of the class", shrink=0.7)
+        figure.colorbar(picture, ax=axes, label="percent of the class", shrink=0.7)
     return figure
 
 

@@ -159,7 +159,7 @@ def _blocks(
         Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
-            "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: share of the class"
+            "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: percent of the class"
             + ("." if many else "; figures: photographs."),
             0.9 if many else 0.5,
         ),

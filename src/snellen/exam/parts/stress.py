@@ -37,7 +37,7 @@ from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
 from snellen.prose import counted, four_places, how_many, sentence, share, stem
 from snellen.robustness.discussion import FINE_DETAIL, discuss, discuss_cases, discuss_causes, headline, reasons
-from snellen.robustness.figures import draw_row, draw_stress
+from snellen.robustness.figures import draw_cover, draw_row, draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
 from snellen.robustness.stress import Outcome, StressResult
@@ -62,7 +62,7 @@ ASKED = (
     ),
     ("Problem 4, part 2", "Why it did or did not work in each case", "Why the fooling survives or not", ""),
 )
-CHART, OBJECT_CROP = "acuity.png", "object-crop.png"
+CHART, COVER, OBJECT_CROP = "acuity.png", "acuity-letters.png", "object-crop.png"
 _MOST_OF_A_TABLE = 8
 _ROWS_OF_A_PICTURE = 4
 _CODE = f"""from snellen.exam.results import read_attacks
@@ -89,7 +89,7 @@ def inputs(_: Context) -> object:
 def cover(folder: Path) -> Picture:
     """The acuity chart that :func:`run` drew into ``folder``."""
     return Picture(
-        folder / CHART,
+        folder / COVER,
         "The acuity chart: a line for each transform of the photographs, mild to strong. The bluer a letter, the more "
         "of the photographs keep their class on the left, and the attack's class on the right.",
     )
@@ -146,6 +146,7 @@ def run(context: Context) -> Answer:
     facts = [_fact(result, transform) for transform in assignment_transforms()]
     first = folder / "first.png"
     write_figure(first, draw_stress(result.photographs[:1]))
+    write_figure(folder / COVER, draw_cover(result.acuity))
     return Answer(
         names_of([a.name for a in attacks]),
         facts,
