@@ -285,9 +285,8 @@ def _report(entries: Sequence[Entry]) -> Report:
     problems = sum(one.status != 0 for one in entries)
     rows = [
         (
-            one.name, one.author, one.student, one.model, one.target, with_counts(one.same_photographs),
-            with_counts(one.same_attacks),
-            "; ".join(one.problems) or "none",
+            one.name, one.author, one.student, one.target, "; ".join(one.problems) or "none",
+            with_counts(one.same_attacks), with_counts(one.same_photographs), one.model,
         )
         for one in entries
     ]  # fmt: skip
@@ -295,11 +294,11 @@ def _report(entries: Sequence[Entry]) -> Report:
         "configuration",
         "author",
         "student",
-        "model",
         "target",
-        "photographs in common with",
-        "attacked files in common with",
         "problems",
+        "attacked files in common with",
+        "photographs in common with",
+        "model",
     )
     caption = "Each configuration. class.csv has the weights' digests and the photographs' fingerprints too."
     blocks: list[Block] = [Table(columns, rows, caption)]
