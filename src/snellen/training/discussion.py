@@ -238,12 +238,13 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
 
 def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     """The test accuracy of each run, in one sentence."""
-    parts = []
+    parts, first = [], runs[0][0]
     for results in runs:
         mean = _mean(results)
         seeds = f", {len(results)} seeds" if len(results) > 1 else ""
-        parts.append(f"{results[0].network_name} {mean.share:.2%} ({mean.low:.2%} to {mean.high:.2%}{seeds})")
-    first = runs[0][0]
+        elsewhere = ", on other images" if results[0].provenance.data != first.provenance.data else ""
+        interval = f"{mean.low:.2%} to {mean.high:.2%}"
+        parts.append(f"{results[0].network_name} {mean.share:.2%} ({interval}{seeds}{elsewhere})")
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
 
 
@@ -811,9 +812,10 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
         shares = [result.test.accuracy.share for result in results]
         deviation = f" ± {statistics.stdev(shares) * 100:.2f}" if len(shares) > 1 else ""
         rate = _mean(results)
+        elsewhere = first.provenance.data != runs[0][0].provenance.data
         rows.append(
             [
-                first.network_name,
+                f"{first.network_name}{', other images' if elsewhere else ''}",
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",

@@ -101,8 +101,9 @@ class Page:
 
     async def static(self, request: Request) -> Response:
         """A script or a style sheet of the page."""
-        path = STATIC / request.path_params["name"]
-        if path.parent != STATIC or not path.is_file():
+        name = request.path_params["name"]
+        path = STATIC / name
+        if not _FILE_NAME.fullmatch(name) or not path.is_file():
             raise HTTPException(404, "not found")
         return FileResponse(path, headers={"cache-control": "no-cache"})
 

@@ -215,7 +215,7 @@ def run(context: Context) -> Answer:
         blocks,
         headline(attacks),
         Picture(first, "Original, noise made visible, attacked file."),
-        _shortfalls(attacks, names),
+        _shortfalls(attacks, names, context),
     )
 
 
@@ -386,13 +386,16 @@ def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
     )
 
 
-def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str]) -> list[tuple[str, str]]:
+def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str], context: Context) -> list[tuple[str, str]]:
     """What the assignment asks of the photographs and these are not."""
+    labels = dict(zip(context.photographs, context.expected, strict=True))
+    unlabelled = [names[one.name] for one in attacks if labels.get(str(one.source)) is None]
     wrong = [names[one.name] for one in attacks if not one.correct]
     missed = [names[one.name] for one in attacks if not one.attacked.success]
     reasons = [
         f"{len(attacks)} of {_ASKED_FOR} photographs" if len(attacks) < _ASKED_FOR else "",
         "none is called peppers" if not any("peppers" in name.lower() for name in names.values()) else "",
+        f"nobody said what {names_of(unlabelled)} shows" if unlabelled else "",
         f"{names_of(wrong)} seen wrongly before the attack" if wrong else "",
         f"{names_of(missed)} not fooled" if missed else "",
     ]

@@ -108,9 +108,11 @@ def _examined(context: Context) -> str:
 
 def _shortfalls(context: Context) -> list[tuple[str, str]]:
     """What the assignment asks of the photographs and these are not."""
-    if any("peppers" in Path(photograph).stem.lower() for photograph in context.photographs):
-        return []
-    return [("", "none is called peppers")]
+    peppers = any("peppers" in Path(photograph).stem.lower() for photograph in context.photographs)
+    pairs = zip(context.photographs, context.expected, strict=True)
+    unlabelled = [Path(photograph).name for photograph, label in pairs if label is None]
+    short = [] if peppers else [("", "none is called peppers")]
+    return [*short, *([("", f"nobody said what {names_of(unlabelled)} shows")] if unlabelled else [])]
 
 
 def _pictures(context: Context, results: Sequence[Classification]) -> list[Picture]:

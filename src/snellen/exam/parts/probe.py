@@ -21,7 +21,7 @@ from snellen.transfer.figures import NUMBERS_UP_TO
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
 from snellen.transfer.probe import ProbeResult, probe_kinds
-from snellen.transfer.published import PETS_BASELINES, Baseline
+from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, Baseline
 
 REFERENCES = (
     Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|pets\d*|published numbers"),
@@ -124,7 +124,12 @@ def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
     if not is_pets(result.labels):
         return [("", f"{name} is not the Oxford-IIIT pets")]
     classes = len(result.labels)
-    return [] if classes == _BREEDS else [("", f"{name} has {classes} of the {_BREEDS} breeds")]
+    if classes != _BREEDS:
+        return [("", f"{name} has {classes} of the {_BREEDS} breeds")]
+    if (result.n_train, result.n) != OFFICIAL_SIZES:
+        learn, test = OFFICIAL_SIZES
+        return [("", f"{learn:,} to learn from and {test:,} to test are the Oxford-IIIT pets'")]
+    return []
 
 
 def _blocks(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.data.datasets.digits import DIGITS
@@ -144,7 +145,8 @@ def run(context: Context) -> Answer:
     first = results[0]
     deviation = ", the mean over seeds ± their deviation" if any(len(of_run) > 1 for _, of_run in runs) else ""
     columns, rows = table([of_run for _, of_run in runs])
-    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs))]
+    others = "".join(f" {_other_images(of_run[0], first)}" for _, of_run in runs if _elsewhere(of_run[0], first))
+    blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs) + others)]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
@@ -161,7 +163,7 @@ def run(context: Context) -> Answer:
         blocks,
         headline([of_run for _, of_run in runs]),
         _filters_of(runs[0], first.network_name),
-        _shortfalls(first),
+        _shortfalls([of_run for _, of_run in runs]),
         [settings_listing(f"recipe of {of_run[0].network_name}", of_run[0].recipe) for _, of_run in runs],
     )
 
@@ -177,15 +179,55 @@ def _pictured(folder: Path, of_run: Sequence[TrainingResult]) -> Path:
     return folder / seed_folder(of_run[0].seed) if len(of_run) > 1 else folder
 
 
-def _shortfalls(first: TrainingResult) -> list[tuple[str, str]]:
-    """What the assignment asks of the images and these are not."""
-    data = first.data
+def _shortfalls(runs: Sequence[Sequence[TrainingResult]]) -> list[tuple[str, str]]:
+    """What the assignment asks of the images and of the third network, and these are not."""
+    first = runs[0][0]
+    by_network = {of_run[0].recipe.network: of_run for of_run in reversed(runs)}
+    short = []
+    for network, of_run in by_network.items():
+        if network in ASSIGNMENT:
+            reasons = [_short_of_cifar10(of_run[0])]
+            reasons += [f"on other images than {first.network_name}"] if _elsewhere(of_run[0], first) else []
+            reasons += [_not_better(of_run, by_network)] if network == ASSIGNMENT[-1] else []
+            short += [(network, reason) for reason in reasons if reason]
+    return short
+
+
+def _short_of_cifar10(result: TrainingResult) -> str:
+    data = result.data
     if data.name == DIGITS:
-        return [(network, "digits stand in for CIFAR-10") for network in ASSIGNMENT]
+        return "digits stand in for CIFAR-10"
     if (data.train_images, data.test_images) != _CIFAR10:
-        asked = f"{_CIFAR10[0]:,} to learn from and {_CIFAR10[1]:,} to test are CIFAR-10's"
-        return [(network, asked) for network in ASSIGNMENT]
-    return [(network, "a copy in JPEG stands in for CIFAR-10") for network in ASSIGNMENT if is_copy(first)]
+        return f"{_CIFAR10[0]:,} to learn from and {_CIFAR10[1]:,} to test are CIFAR-10's"
+    return "a copy in JPEG stands in for CIFAR-10" if is_copy(result) else ""
+
+
+def _not_better(of_run: Sequence[TrainingResult], by_network: Mapping[str, Sequence[TrainingResult]]) -> str:
+    """Whether another of the assignment's networks is as good on the same images, which the third is to beat."""
+    reached = {
+        network: statistics.mean(one.test.accuracy.share for one in others)
+        for network, others in by_network.items()
+        if network in ASSIGNMENT[:-1] and not _elsewhere(others[0], of_run[0])
+    }
+    best = max(reached, key=reached.__getitem__, default=None)
+    own = statistics.mean(one.test.accuracy.share for one in of_run)
+    return f"no better than {best}, {own:.1%} and {reached[best]:.1%}" if best and own <= reached[best] else ""
+
+
+def _elsewhere(result: TrainingResult, first: TrainingResult) -> bool:
+    """Whether a run learned from other images than the first that is shown."""
+    return result.provenance.data != first.provenance.data
+
+
+def _other_images(result: TrainingResult, first: TrainingResult) -> str:
+    """Which images a run learned from that are not the first's."""
+    data = result.data
+    counts = f"{data.train_images:,} to learn from, {data.test_images:,} to test"
+    note = note_on_images(result)
+    return (
+        f"{result.network_name} learned from others than {first.network_name}: {short_name(data.name)}, {counts}"
+        f"{f'. {note}' if note else ', to which that does not apply.' if note_on_images(first) else '.'}"
+    )
 
 
 def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
