@@ -114,8 +114,9 @@ def _exam() -> dict[str, bytes]:
     weights = model().digest
     made = Provenance("snellen exam", "toy", weights, "0" * 16, 0, "cpu", "a processor", {"python": "3.11"})
     answer = {"label": "red", "index": 0, "probability": 0.828}
-    other = {"label": "green", "index": 1, "probability": 0.5}
-    verdict = {"top": other, "label": 0.4, "target": 0.6, "success": True, "changed": True}
+    other = {"label": "green", "index": 1, "probability": 0.172}
+    seen = other | {"probability": 0.828}
+    verdict = {"top": seen, "label": 0.172, "target": 0.828, "success": True, "changed": True}
     attack = {
         "name": "in/a.png", "label": answer, "label_given": True, "target": other, "original": answer, "epsilon": 100,
         "attacked": verdict, "norm": 100, "control": verdict | {"success": False}, "preprocessed_again": None,
@@ -128,7 +129,10 @@ def _exam() -> dict[str, bytes]:
         "manifest.json": _json({"provenance": made, "files": []}),
         "photographs/a.png": photograph(0),
         "categories/result.json": _json({"results": [{"image": "in/a.png", "predictions": [answer, other]}]}),
-        "attack/result.json": _json({"attacks": [attack]}),
+        "attack/result.json": _json({"attacks": [attack], "failures": []}),
+        "attack/rule.json": _json({"attacks": [attack]}),
+        "attack/attacks.csv": b"image,label,norm,file\nin/a.png,red,100,adversarial.png\n",
+        "attack/attacks/adversarial.json": _json({"cache_key": "0" * 16, "file": "0" * 16, "attack": attack}),
         "attack/adversarial.png": photograph(1),
         "training/deep/metrics.json": _json(_training(options, made)),
         "training/deep/model.safetensors": save(

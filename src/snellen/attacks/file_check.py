@@ -21,6 +21,7 @@ from snellen.data.images import Source, read_image, source_name
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
+from snellen.prose import called
 
 _JPEG = b"\xff\xd8\xff"
 _LOSSLESS = (b"\x89PNG\r\n\x1a\n", b"BM")
@@ -48,6 +49,7 @@ class FileCheck:
     """What is in an attacked file.
 
     Attributes:
+        model: name of the classifier.
         file, original: names of the two files.
         size, original_size: (width, height) of each.
         epsilon: bound, in steps of 1/255.
@@ -58,6 +60,7 @@ class FileCheck:
         target: class that is to be seen in it; None where any other than the original's will do.
     """
 
+    model: str
     file: str
     original: str
     size: tuple[int, int]
@@ -97,7 +100,9 @@ class FileCheck:
         beside = self.target is not None and self.target.index != self.after.index
         also = f", {wanted} has {self.target.probability:.3f}" if beside and self.target is not None else ""
         was = f"the original is seen as {self.before.label} ({self.before.probability:.3f})"
-        yield Claim(f"{self.file}: seen as {wanted}: it is seen as {seen}{also}; {was}", self.fooled)
+        yield Claim(
+            f"{self.file}: seen as {wanted} by {called(self.model)}: it is seen as {seen}{also}; {was}", self.fooled
+        )
 
     def _encoding(self) -> str:
         if self.jpeg_norm is not None:
@@ -126,6 +131,7 @@ def check_file(
     data = file if isinstance(file, bytes) else Path(file).read_bytes()
     clean, seen = (probabilities(classifier, image, "image") for image in (before, attacked))
     return FileCheck(
+        model=classifier.name,
         file=source_name(file),
         original=source_name(original),
         size=attacked.size,

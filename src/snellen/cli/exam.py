@@ -170,10 +170,14 @@ def _take_many(
     for one in entries:
         for problem in one.problems:
             output.complain(f"{one.name}: {problem}")
-        if one.same_photographs or one.same_attacks:
-            same = {"photographs": one.same_photographs, "attacked files": one.same_attacks}
-            said = "; ".join(f"{what} in common with {with_counts(names)}" for what, names in same.items() if names)
-            output.stdout.print(output.printable(f"{one.name} has {said}"), soft_wrap=True)
+        if one.same_attacks:
+            said = f"{one.name} has attacked files in common with {with_counts(one.same_attacks)}"
+            output.stdout.print(output.printable(said), soft_wrap=True)
+    sharing = sum(bool(one.same_photographs) for one in entries)
+    if sharing:
+        # As draws from one pool have; with thirty, a line for each would hide what matters.
+        said = f"{sharing} of {len(entries)} exams have photographs in common with another; {TABLE}.csv says with which"
+        output.stdout.print(said, soft_wrap=True)
     good = sum(one.status == 0 for one in entries)
     said = f"{good} of {len(entries)} exams without a problem; the table is {out / TABLE}.csv, .json and .html"
     output.stdout.print(said, soft_wrap=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv as tables
+import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +13,10 @@ import typer
 from snellen.cli import options, output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
     from snellen.attacks.file_check import Claim
+    from snellen.exam.verify import Drawn, Verified
     from snellen.models.classifier import Classifier
 
 
@@ -37,6 +41,15 @@ def verify(
     pool: Annotated[
         Path | None, typer.Option("--pool", help="Folder that an exam's photographs are to be from.", exists=True)
     ] = None,
+    drawn: Annotated[
+        Path | None,
+        typer.Option(
+            "--drawn",
+            help="A configuration, or a folder with one of each exam's name: photographs and target are drawn again by "
+            "it, and compared.",
+            exists=True,
+        ),
+    ] = None,
     dataset: Annotated[
         list[str] | None,
         typer.Option("--dataset", help="Where a data set of the exam's lies: NAME=PLACE, or NAME; once for each."),
@@ -49,103 +62,268 @@ def verify(
     ] = None,
     architecture: options.Architecture = None,
     device: options.Device = "auto",
+    json: options.Json = False,
+    csv: options.Csv = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """What holds: recomputes what exams' folders or an attacked file claim; status 1 where something does not."""
-    from snellen.cli.classifier import load_trusted
+    output.exclusive(("--json", json), ("--csv", csv))
+    from snellen.attacks.file_check import steps_of
     from snellen.errors import InputError
 
-    if original is not None:
+    steps = None if epsilon is None else steps_of(epsilon)
+    terms = _Terms(steps, target, pool, drawn, tuple(dataset or ()), model, architecture, device, described)
+    if original is None:
+        outcomes = _Folders(terms).verify(paths)
+    else:
         if len(paths) != 1:
             raise InputError(f"{len(paths)} files and one --original", "one attacked file")
-        if epsilon is None:
+        if steps is None:
             raise InputError("--original needs the bound", "--epsilon 4/255")
-        classifier = load_trusted(model or options.DEFAULT_MODEL, architecture, device, described)
-        holds = _print(_claims_of_file(classifier, paths[0], original, epsilon, target))
+        output.exclusive(("--original", True), ("--pool", pool is not None), ("--drawn", drawn is not None))
+        outcomes = {str(paths[0]): _Outcome(_claims_of_file(paths[0], original, steps, terms))}
+    if json:
+        _print_json(outcomes)
+    elif csv:
+        _print_csv(outcomes)
     else:
-        holds = _verify_folders(paths, epsilon, target, pool, dataset or [], model, architecture, device, described)
-    if not holds:
-        raise typer.Exit(1)
+        _print(outcomes)
+    statuses = {one.status for one in outcomes.values()}
+    if statuses - {0}:
+        raise typer.Exit(1 if 1 in statuses else InputError.exit_status)
 
 
-def _claims_of_file(
-    classifier: Classifier, file: Path, original: Path, epsilon: str, target: str | None
-) -> tuple[Claim, ...]:
-    from snellen.attacks.file_check import check_file, steps_of
+@dataclasses.dataclass(frozen=True)
+class _Terms:
+    """What folders and files are held to, as the command line says it; the bound in steps of 1/255."""
 
-    index = None if target is None else classifier.labels.find(target)
-    return check_file(classifier, file, original, epsilon=steps_of(epsilon), target=index).claims
+    epsilon: int | None
+    target: str | None
+    pool: Path | None
+    drawn: Path | None
+    datasets: tuple[str, ...]
+    model: str | None
+    architecture: str | None
+    device: str
+    described: options.Description
+
+    def classifier(self, name: str) -> Classifier:
+        from snellen.cli.classifier import load_trusted
+
+        return load_trusted(name, self.architecture, self.device, self.described)
 
 
-def _verify_folders(
-    paths: list[Path],
-    epsilon: str | None,
-    target: str | None,
-    pool: Path | None,
-    datasets: list[str],
-    model: str | None,
-    architecture: str | None,
-    device: str,
-    described: options.Description,
-) -> bool:
-    """Verify each folder, and say which are alike; whether everything holds."""
-    from snellen.attacks.file_check import steps_of
-    from snellen.cli.classifier import load_trusted
+@dataclasses.dataclass(frozen=True)
+class _Outcome:
+    """What became of one folder or file: its claims, or why there are none, and the status that it ends with."""
+
+    claims: Sequence[Claim]
+    verified: Verified | None = None
+    refused: str = ""
+    refused_status: int = 0
+
+    @property
+    def status(self) -> int:
+        return self.refused_status or int(any(one.holds is False for one in self.claims))
+
+    @property
+    def verdict(self) -> str:
+        if self.refused:
+            return "not verified"
+        if self.status:
+            return "does not hold"
+        return "holds" if self.count(True) else "cannot be told"
+
+    def count(self, holds: bool | None) -> int:
+        return sum(one.holds is holds for one in self.claims)
+
+
+def _claims_of_file(file: Path, original: Path, epsilon: int, terms: _Terms) -> Sequence[Claim]:
+    from snellen.attacks.file_check import check_file
     from snellen.errors import InputError
-    from snellen.exam.verify import Means, twins, verify_exam
-    from snellen.prose import counted
 
-    places = {name: place or name for name, _, place in (one.partition("=") for one in datasets)}
-    steps = None if epsilon is None else steps_of(epsilon)
-    classifiers: dict[str, Classifier] = {}
-    verified, holds, bad = {}, True, 0
-    for path in paths:
+    if file.is_dir():
+        alone = file / "adversarial.png"
+        if not alone.is_file():
+            raise InputError(f"{file}: is a folder without adversarial.png", "the attacked file, such as a PNG in it")
+        file = alone
+    classifier = terms.classifier(terms.model or options.DEFAULT_MODEL)
+    _warn_of_another_model(file, classifier)
+    index = None if terms.target is None else classifier.labels.find(terms.target)
+    return check_file(classifier, file, original, epsilon=epsilon, target=index).claims
+
+
+def _warn_of_another_model(file: Path, classifier: Classifier) -> None:
+    """Say where the run that an attacked file lies in was another model's than the one that is asked."""
+    from snellen.errors import InputError, shown
+    from snellen.exam.verify import provenance_of
+
+    # An exam's attack has a folder of its own below the manifest.
+    for folder in (file.parent, file.parent.parent):
         try:
-            name = model or _bundled_model_of(path)
-            if name is not None and name not in classifiers:
-                classifiers[name] = load_trusted(name, architecture, device, described)
-            classifier = None if name is None else classifiers[name]
-            if target is not None and classifier is None:
-                raise InputError(f"{path}: --target needs the model", "--model")
-            index = None if target is None or classifier is None else classifier.labels.find(target)
-            means = Means(classifier, places, steps, index, pool)
-            verified[str(path)] = one = verify_exam(path, means)
-        except InputError as error:
-            output.complain(str(error))
-            bad += 1
+            said = provenance_of(folder)
+        except InputError:
             continue
-        except Exception as error:
-            # Whatever one stranger's folder does to a reader, the others are still to be verified.
-            output.complain(f"{path}: {type(error).__name__}: {error}")
-            holds = False
-            continue
-        if len(paths) > 1:
-            output.stdout.print(output.printable(f"{path}:"), soft_wrap=True)
-        holds &= _print(one.claims)
-    for one_name, other, what, count in twins(verified):
-        said = f"{one_name} and {other} have {counted(count, what)} in common"
-        output.stdout.print(output.printable(said), soft_wrap=True)
-    if bad and holds:
-        output.finish(bad)
-    return holds
+        if said.weights and said.weights != classifier.digest:
+            other = f"other weights of {shown(said.model)}" if said.model == classifier.name else shown(said.model)
+            output.stderr.print(
+                output.printable(
+                    f"snellen: {folder / 'manifest.json'} says that the attack was on {other}; this verdict is of "
+                    f"{classifier.name} (name the attacked model as --model)"
+                ),
+                soft_wrap=True,
+            )
+        return
+
+
+class _Folders:
+    """Exams' folders, verified one after another; a model is loaded once."""
+
+    def __init__(self, terms: _Terms) -> None:
+        self._terms = terms
+        self._classifiers: dict[str, Classifier] = {}
+
+    def verify(self, paths: Sequence[Path]) -> dict[str, _Outcome]:
+        """What became of each; what keeps one from being verified is said, and the others go on."""
+        from snellen.errors import InputError
+
+        outcomes: dict[str, _Outcome] = {}
+        for path in paths:
+            try:
+                found = self._verified(path)
+                outcomes[str(path)] = _Outcome(found.claims, found)
+            except InputError as error:
+                outcomes[str(path)] = _Outcome((), None, str(error), error.exit_status)
+            except Exception as error:
+                # Whatever one stranger's folder does to a reader, the others are still to be verified.
+                outcomes[str(path)] = _Outcome((), None, f"{path}: {type(error).__name__}: {error}", 1)
+            if reason := outcomes[str(path)].refused:
+                output.complain(reason)
+        return outcomes
+
+    def _verified(self, path: Path) -> Verified:
+        from snellen.errors import InputError
+        from snellen.exam.verify import Means, verify_exam
+
+        terms = self._terms
+        name = terms.model or _bundled_model_of(path)
+        if name is not None and name not in self._classifiers:
+            self._classifiers[name] = terms.classifier(name)
+        classifier = None if name is None else self._classifiers[name]
+        needs = [f"--{key}" for key in ("target", "drawn") if getattr(terms, key) is not None]
+        if needs and classifier is None:
+            raise InputError(f"{path}: {needs[0]} needs the model", "--model")
+        index, drawn = None, None
+        if classifier is not None:
+            index = None if terms.target is None else classifier.labels.find(terms.target)
+            drawn = None if terms.drawn is None else _drawn_for(path, terms.drawn, classifier)
+        places = {name: place or name for name, _, place in (one.partition("=") for one in terms.datasets)}
+        return verify_exam(path, Means(classifier, places, terms.epsilon, index, terms.pool, drawn))
 
 
 def _bundled_model_of(folder: Path) -> str | None:
     """The folder's own word for its model, where that is a bundled one: no other name of a stranger's is followed."""
-    from snellen.exam.verify import model_of
+    from snellen.exam.verify import provenance_of
     from snellen.models.bundled import BUNDLED
 
-    name = model_of(folder)
+    name = provenance_of(folder).model
     return name if name in BUNDLED else None
 
 
-def _print(claims: Iterable[Claim]) -> bool:
-    """A line for each claim; whether none of them is wrong."""
-    holds = True
-    for claim in claims:
-        style = {True: "green", False: "red", None: None}[claim.holds]
-        # Names of a stranger's files may hold ends of lines, and look like verdicts of ours.
-        output.stdout.print(output.printable(output.as_options(str(claim))), soft_wrap=True, style=style)
-        holds &= claim.holds is not False
-    return holds
+def _drawn_for(folder: Path, drawn: Path, classifier: Classifier) -> Drawn:
+    """What the configuration draws, or the one of the folder's name among several.
+
+    Raises:
+        InputError: there is none, or it draws nothing; names it.
+    """
+    from snellen.errors import InputError
+    from snellen.exam.config import read_exam_config
+    from snellen.exam.verify import draw
+
+    place = drawn / f"{folder.resolve().name}.toml" if drawn.is_dir() else drawn
+    if not place.is_file():
+        raise InputError(f"{folder}: {drawn} has no {place.name}, by which it was drawn", "a folder of that name")
+    config = read_exam_config(place)
+    try:
+        return draw(config, classifier)
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}", error.hint) from error
+
+
+def _print(outcomes: Mapping[str, _Outcome]) -> None:
+    """Of one every claim, failures first; of several the failures, what they share, and a verdict for each."""
+    several = len(outcomes) > 1
+    for name, one in outcomes.items():
+        shown = [claim for claim in one.claims if claim.holds is False or not several]
+        if several and shown:
+            _say(f"{name}:")
+        for claim in sorted(shown, key=lambda claim: claim.holds is not False):
+            # Names of a stranger's files may hold ends of lines, and look like verdicts of ours.
+            _say(output.as_options(str(claim)), {True: "green", False: "red", None: None}[claim.holds])
+    if not several:
+        return
+    _print_in_common(outcomes)
+    table = output.PlainTable("folder", "verdict", "hold", "do not hold", "cannot be told")
+    table.columns[0].overflow = "fold"
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for name, one in outcomes.items():
+        table.add_row(name, one.verdict, *(str(one.count(holds)) for holds in (True, False, None)))
+    output.stdout.print(table)
+
+
+def _print_in_common(outcomes: Mapping[str, _Outcome]) -> None:
+    """What tells of copying first; single photographs, which draws from one pool share, are counted only."""
+    from snellen.exam.verify import in_common
+    from snellen.prose import counted, listed
+
+    shared = in_common({name: one.verified for name, one in outcomes.items() if one.verified is not None})
+    for names, count in shared.attacks:
+        _say(f"{counted(count, 'attacked file')} {'is' if count == 1 else 'are'} in {listed(names)}")
+    for names, count in shared.draws:
+        _say(f"{listed(names)} have the same {counted(count, 'photograph')}")
+    if shared.photographs:
+        are = "is" if shared.photographs == 1 else "are"
+        _say(f"{counted(shared.photographs, 'photograph')} {are} in more than one folder, as in draws from one pool")
+
+
+def _say(line: str, style: str | None = None) -> None:
+    output.stdout.print(output.printable(line), soft_wrap=True, style=style)
+
+
+def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
+    from snellen.exam.verify import in_common
+    from snellen.runs.serialise import to_json
+
+    verified = {name: one.verified for name, one in outcomes.items() if one.verified is not None}
+    shared = in_common(verified)
+    value = {
+        "verified": [
+            {"path": name, "verdict": one.verdict, "claims": one.claims, "error": one.refused}
+            for name, one in outcomes.items()
+        ],
+        "same_attacks": [{"paths": names, "count": count} for names, count in shared.attacks],
+        "same_draws": [{"paths": names, "count": count} for names, count in shared.draws],
+        "photographs_in_several": shared.photographs,
+    }
+    output.write(to_json(value))
+
+
+def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
+    from snellen.exam.many import inert
+    from snellen.exam.verify import in_common
+
+    shared = in_common({name: one.verified for name, one in outcomes.items() if one.verified is not None})
+    writer = tables.writer(sys.stdout, lineterminator="\n")
+    head = ("path", "verdict", "hold", "do not hold", "cannot be told", "same attacks", "same draw", "problems")
+    writer.writerow(head)
+    for name, one in outcomes.items():
+        wrong = [output.printable(claim.what) for claim in one.claims if claim.holds is False]
+        same = (
+            sorted({other for names, _ in groups if name in names for other in names} - {name})
+            for groups in (shared.attacks, shared.draws)
+        )
+        counts = (str(one.count(holds)) for holds in (True, False, None))
+        cells = (name, one.verdict, *counts, *map(", ".join, same), "; ".join([*filter(None, [one.refused]), *wrong]))
+        writer.writerow([inert(cell) for cell in cells])

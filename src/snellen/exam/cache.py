@@ -83,6 +83,25 @@ def remove_cached(part: str, run: Path) -> None:
     ledger.remove(run / part / _FILE)
 
 
+def remove_pictures(earlier: CachedAnswer, cached: CachedAnswer, part: str, run: Path) -> None:
+    """Remove what an earlier answer of ``part`` below ``run`` shows and its present one does not."""
+    folder = (run / part).resolve()
+    for path in _pictures(earlier) - _pictures(cached):
+        if path.is_relative_to(folder):
+            ledger.remove(path)
+
+
+def _pictures(cached: CachedAnswer) -> set[Path]:
+    found: set[Path] = set()
+
+    def noted(path: Path) -> Path:
+        found.add(path.resolve())
+        return path
+
+    _with_paths(cached, noted)
+    return found
+
+
 def load_cached(part: str, run: Path) -> CachedAnswer | None:
     """The cached answer of ``part`` below ``run``.
 

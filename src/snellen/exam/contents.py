@@ -83,6 +83,12 @@ def check_unchanged(run: Path) -> None:
             raise InputError(f"{path}: was changed since an exam wrote it", "another name for it, or another `out`")
 
 
+def extras(run: Path) -> list[str]:
+    """Which of the notebook and the report's source an earlier exam left in ``run``."""
+    left = {NOTEBOOK: NOTEBOOK in ledger.files_below(run), SOURCE: bool(ledger.files_below(run / SOURCE))}
+    return [name for name, there in left.items() if there]
+
+
 def remove_contents(run: Path) -> None:
     """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished.
 

@@ -19,14 +19,17 @@ from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section
 from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
+from snellen.prose import counted
 from snellen.runs.files import Run, free_name, write_json, write_text
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import read_dataclass
+from snellen.runs.serialise import from_plain, read_dataclass, read_json
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
+_TARGET = "target"
+"""A finding that has a column of its own."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NO_FOLDERS = ("", ".", "..", MANIFEST, *(f"{TABLE}.{ending}" for ending in ("csv", "json", "html")))
 
@@ -45,6 +48,8 @@ class Entry:
         problems: one line for each part that failed and each photograph that could not be read; or why it came to
             nothing.
         status: 0 where there is no problem, 2 where inputs were bad, 1 for any other failure.
+        student: name that decided what was drawn; empty where the seed alone did.
+        target: class that its attack was to show; empty where it came to nothing.
         same_photographs: names of the others with some of the same photographs, and how many.
         same_attacks: names of the others with some of the same attacked files, and how many.
     """
@@ -57,8 +62,17 @@ class Entry:
     findings: Mapping[str, str]
     problems: tuple[str, ...]
     status: int
+    student: str = ""
+    target: str = ""
     same_photographs: Mapping[str, int] = field(default_factory=dict)
     same_attacks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What ``class.json`` holds."""
+
+    lines: tuple[Entry, ...]
 
 
 def run_exams(
@@ -74,7 +88,8 @@ def run_exams(
     """Take an exam for each configuration, into a folder of its name below ``out``; write ``class.csv``, ``.json``,
     ``.html``.
 
-    One that cannot be taken does not stop the rest. Each model is loaded once, and a part whose inputs are the same in
+    One that cannot be taken does not stop the rest. What earlier runs took into ``out``, and is still there, keeps its
+    lines of the table. Each model is loaded once, and a part whose inputs are the same in
     two of them is taken once. What was taken into ``out`` before is not taken again. Configurations of a class are
     strangers': each names files below its own folder only.
 
@@ -85,7 +100,10 @@ def run_exams(
         change: applied to each configuration that was read.
         replaced: keys whose files ``change`` puts others in place of, so that what a configuration names is not opened.
         parts: all parts there are, by name and in order.
-        progress: told which exam begins, and what :func:`snellen.run_exam` tells.
+        progress: told which exam begins, what :func:`snellen.run_exam` tells, and how many lines were kept.
+
+    Returns:
+        The line of each of these configurations.
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made; or a configuration's name
@@ -99,12 +117,37 @@ def run_exams(
             progress.note(f"{name}:")
             read = functools.partial(read_exam_config, path, parts, allowed, replaced)
             entries.append(_entry(name, read, run.path / name, change, parts, progress, shared))
-        table = _with_twins(entries, run.path)
+        kept = [one for one in _earlier(run.path, progress) if one.name not in names.values()]
+        if kept:
+            exams = counted(len(kept), "earlier exam")
+            progress.note(f"{TABLE}.csv keeps the {'line' if len(kept) == 1 else 'lines'} of {exams} in {out}")
+        table = _with_twins([*kept, *entries], run.path)
         write_json(run.path / f"{TABLE}.json", table)
         write_text(run.path / f"{TABLE}.csv", to_csv(table))
         write_html(_report(table), run.path / f"{TABLE}.html")
         run.write_manifest(Provenance.collect())
-    return table
+    return table[len(kept) :]
+
+
+def _earlier(out: Path, progress: Progress) -> list[Entry]:
+    """The table's lines of before, as far as their exams are still there."""
+    file = out / f"{TABLE}.json"
+    if not file.exists():
+        return []
+    try:
+        return _standing(from_plain(_Table, {"lines": read_json(file)}, str(file)).lines, out)
+    except InputError as error:
+        progress.note(f"{file}: the lines of earlier exams are lost: {error}")
+        return []
+
+
+def _standing(lines: Sequence[Entry], out: Path) -> list[Entry]:
+    return [one for one in lines if _is_folder_name(one.name) and (out / one.name / CONTENTS).is_file()]
+
+
+def _is_folder_name(name: str) -> bool:
+    """Whether a configuration of that name could have a run folder beside the table."""
+    return name.casefold() not in _NO_FOLDERS and Path(name).name == name
 
 
 def folder_names(configurations: Sequence[str]) -> dict[str, str]:
@@ -133,17 +176,21 @@ def to_csv(entries: Sequence[Entry]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = _findings(entries)
-    head = ("configuration", "author", "status", "model", "weights", "photographs", "same photographs", "same attacks")
-    writer.writerow([_inert(cell) for cell in (*head, *columns, "problems")])
+    head = (
+        "configuration", "author", "student", "status", "model", "weights", "photographs", "target", "same photographs",
+        "same attacks",
+    )  # fmt: skip
+    writer.writerow([inert(cell) for cell in (*head, *columns, "problems")])
     for one in entries:
         same = (with_counts(one.same_photographs), with_counts(one.same_attacks))
-        cells = (one.name, one.author, one.status, one.model, one.weights, one.photographs, *same)
+        said = (one.status, one.model, one.weights, one.photographs, one.target)
+        cells = (one.name, one.author, one.student, *said, *same)
         row = (*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems))
-        writer.writerow([_inert(str(cell)) for cell in row])
+        writer.writerow([inert(str(cell)) for cell in row])
     return text.getvalue()
 
 
-def _inert(cell: str) -> str:
+def inert(cell: str) -> str:
     """``cell`` as a spreadsheet shows it, and does not compute it; numbers are left as they are."""
     if not cell.startswith(_FORMULA):
         return cell
@@ -168,20 +215,21 @@ def _entry(
     progress: Progress,
     shared: Shared,
 ) -> Entry:
-    author = ""
+    author = student = ""
     try:
         config = change(read())
-        author = config.author
+        author, student = config.author, config.student
         result = run_exam(config, out, parts=parts, progress=progress, shared=shared)
     except SnellenError as error:
-        return Entry(name, author, "", "", "", {}, (str(error),), error.exit_status)
+        return Entry(name, author, "", "", "", {}, (str(error),), error.exit_status, student)
     except Exception as error:
         # Whatever went wrong in one exam, the others are still to be taken.
-        return Entry(name, author, "", "", "", {}, (f"{type(error).__name__}: {error}",), 1)
+        return Entry(name, author, "", "", "", {}, (f"{type(error).__name__}: {error}",), 1, student)
     made = result.provenance
     problems = (*result.failed, *result.unreadable)
     status = 1 if result.failed else 2 if result.unreadable else 0
-    return Entry(name, author, made.model, made.weights, made.data, _in_short(result), problems, status)
+    found = _in_short(result)
+    return Entry(name, author, made.model, made.weights, made.data, found, problems, status, student, result.target)
 
 
 def _in_short(result: ExamResult) -> dict[str, str]:
@@ -189,7 +237,7 @@ def _in_short(result: ExamResult) -> dict[str, str]:
         f"{title}: {fact.name}": fact.value
         for title, facts in result.facts
         for fact in facts
-        if fact.name not in result.photographs
+        if fact.name not in (*result.photographs, _TARGET)
     }
 
 
@@ -237,18 +285,20 @@ def _report(entries: Sequence[Entry]) -> Report:
     problems = sum(one.status != 0 for one in entries)
     rows = [
         (
-            one.name, one.author, one.model, with_counts(one.same_photographs), with_counts(one.same_attacks),
-            "; ".join(one.problems) or "none",
+            one.name, one.author, one.student, one.target, "; ".join(one.problems) or "none",
+            with_counts(one.same_attacks), with_counts(one.same_photographs), one.model,
         )
         for one in entries
     ]  # fmt: skip
     columns = (
         "configuration",
         "author",
-        "model",
-        "photographs in common with",
-        "attacked files in common with",
+        "student",
+        "target",
         "problems",
+        "attacked files in common with",
+        "photographs in common with",
+        "model",
     )
     caption = "Each configuration. class.csv has the weights' digests and the photographs' fingerprints too."
     blocks: list[Block] = [Table(columns, rows, caption)]

@@ -14,10 +14,18 @@ import torch
 
 from snellen.data.images import expand
 from snellen.errors import SnellenError
-from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, save_cached
+from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
 from snellen.exam.compose import FinishedPart, check_own_words, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
-from snellen.exam.contents import NOTEBOOK, SOURCE, check_copies, check_unchanged, remove_contents, write_contents
+from snellen.exam.contents import (
+    NOTEBOOK,
+    SOURCE,
+    check_copies,
+    check_unchanged,
+    extras,
+    remove_contents,
+    write_contents,
+)
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.notebook import code_of, settings, setup
 from snellen.exam.parts import PARTS, Part
@@ -27,6 +35,7 @@ from snellen.exam.report.html import write_html
 from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
+from snellen.runs import ledger
 from snellen.runs.files import Run, sweep, write_bytes
 from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
@@ -53,6 +62,7 @@ class ExamResult:
         photographs: what the report calls each photograph.
         facts: title of each part with its findings as names and values.
         provenance: what the exam was made with.
+        target: class that the attack was to show.
     """
 
     report: Path
@@ -64,6 +74,7 @@ class ExamResult:
     photographs: tuple[str, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     provenance: Provenance
+    target: str
 
 
 class Shared:
@@ -97,9 +108,12 @@ class Shared:
         for run in self._runs:
             found = load_cached(name, run)
             if found is not None and found.cache_key == key:
-                for file in sorted((run / name).rglob("*")):
-                    if file.is_file() and not file.name.startswith("."):
-                        write_bytes(to / file.relative_to(run), file.read_bytes())
+                files = [one for one in sorted((run / name).rglob("*")) if one.is_file() and one.name[0] != "."]
+                for file in files:
+                    write_bytes(to / file.relative_to(run), file.read_bytes())
+                brought = {file.relative_to(run / name).as_posix() for file in files}
+                for other in set(ledger.files_below(to / name)) - brought:
+                    ledger.remove(to / name / other)
                 return load_cached(name, to)
         return None
 
@@ -116,7 +130,8 @@ def run_exam(
 ) -> ExamResult:
     """Take the exam; write ``report.pdf``, ``report.html``, the parts' results and ``manifest.json`` below ``out``.
 
-    ``summary.pdf`` is the report's first page alone.
+    ``summary.pdf`` is the report's first page alone. A notebook or a source of the report that an earlier exam wrote
+    into ``out`` is written again.
 
     A part that was taken into ``out`` before by the same program, with the same model and the same inputs, is not
     taken again.
@@ -156,6 +171,10 @@ def run_exam(
             progress.note(f"{context.classifier.name}: {note}")
         for line in unreadable:
             progress.note(line)
+        asked = {SOURCE: keep_source, NOTEBOOK: notebook}
+        for name in (name for name in extras(run.path) if not asked[name]):
+            progress.note(f"{name}: written again, as an earlier exam was asked for it")
+            asked[name] = True
         remove_contents(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
@@ -163,9 +182,9 @@ def run_exam(
             progress.note(f"report.pdf: {remark}")
         write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
-        if keep_source:
+        if asked[SOURCE]:
             write_source(report, run.path / SOURCE)
-        if notebook:
+        if asked[NOTEBOOK]:
             said = settings(config, context.provenance, run.path)
             write_notebook(report, said, setup(config, run.path), code_of(context, parts), run.path / NOTEBOOK)
         write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
@@ -181,6 +200,7 @@ def run_exam(
         photographs=tuple(photograph_names(context.photographs).values()),
         facts=tuple((one.part.title, tuple(one.cached.answer.facts)) for one in finished if one.failure is None),
         provenance=context.provenance,
+        target=context.classifier.labels[context.target],
     )
 
 
@@ -314,6 +334,7 @@ def _answer_or_failure(name: str, context: Context, parts: Mapping[str, Part]) -
 def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswer:
     """Take one part, and cache its answer; an earlier one is gone, whatever becomes of this."""
     started = time.monotonic()
+    earlier = load_cached(name, context.folder)
     remove_cached(name, context.folder)
     folder = context.folder / name
     for below in (folder, *folder.rglob("*/")):
@@ -324,4 +345,7 @@ def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswe
     answer = parts[name].run(dataclasses.replace(context, folder=folder, needed=needed))
     made = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     cached = CachedAnswer(answer, key, made, round(time.monotonic() - started, 1))
-    return save_cached(cached, name, context.folder)
+    kept = save_cached(cached, name, context.folder)
+    if earlier is not None:
+        remove_pictures(earlier, kept, name, context.folder)
+    return kept

@@ -7,22 +7,30 @@ Which model it was, and where a data set lies that does not come with the packag
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from snellen.attacks.file_check import Claim, check_file
+from snellen.attacks.file_check import Claim, FileCheck, check_file, steps_of
+from snellen.attacks.files import REPORTS, AttackReport, to_csv
 from snellen.attacks.result import AttackResult
+from snellen.attacks.search import Criterion
+from snellen.attacks.verify import judge, prediction, probabilities
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS, digits
+from snellen.data.images import Failure, read_image
 from snellen.errors import InputError, SnellenError, shown
 from snellen.evaluation.evaluate import evaluate as evaluate_probe
+from snellen.exam.config import ExamConfig, first_look
 from snellen.exam.contents import CONTENTS, Contents, digest
-from snellen.exam.twins import files_in_common
+from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.twins import shared_files
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier, load
 from snellen.models.local_file import read_metadata
@@ -30,9 +38,11 @@ from snellen.models.networks import OWN
 from snellen.models.predictions import Prediction
 from snellen.models.repository import CONFIG
 from snellen.models.resolve import MODEL_FILE
+from snellen.prose import called, counted, listed
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.provenance import Provenance
-from snellen.runs.serialise import from_plain, read_json
+from snellen.runs.serialise import from_plain, read_json, to_plain
+from snellen.runs.text import read_text
 from snellen.training.data import InMemoryDataset, load_data
 from snellen.training.evaluate import evaluate as evaluate_network
 from snellen.training.files import METRICS, read_results
@@ -46,6 +56,47 @@ _NAMED = 8
 """Files that are named by themselves; of more, their number is said."""
 _TOLERANCE = 0.01
 """What a probability may differ by on another processor."""
+_ATTACKS, _RULES = "attack/result.json", "attack/rule.json"
+_LEFT_BY = {"categories": "result.json", "attack": "result.json", "training": "*", "probe": DESCRIPTION}
+"""A file that each part that can be verified leaves in its folder, or below."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a configuration draws for one student.
+
+    Attributes:
+        by: whose name and which seed decided it.
+        photographs: SHA-256 of each photograph.
+        target: index of the class that the attack is to show.
+        epsilon: bound of the attack, in steps of 1/255.
+    """
+
+    by: str
+    photographs: tuple[str, ...]
+    target: int
+    epsilon: int
+
+
+def draw(config: ExamConfig, classifier: Classifier) -> Drawn:
+    """Draw again what an exam by ``config`` draws.
+
+    Args:
+        config: the configuration as it was given out: what a student wrote into it, it decides.
+        classifier: the model that was to be examined, whose classes the draw is even over.
+
+    Raises:
+        InputError: as :func:`snellen.exam.photographs.choose_photographs` and ``target_class``.
+    """
+    asked = first_look(config) if config.quick else config
+    chosen = choose_photographs(asked, classifier)
+    name = f"{shown(asked.student)} and " if asked.student else ""
+    return Drawn(
+        f"{name}seed {asked.seed}",
+        tuple(digest(Path(path)) for path in chosen.paths),
+        target_class(asked, classifier, chosen.classes),
+        steps_of(asked.epsilon),
+    )
 
 
 @dataclass(frozen=True)
@@ -58,6 +109,8 @@ class Means:
         epsilon: bound that was asked for, in steps of 1/255; None takes each attack's own word.
         target: index of the class that was asked for; None takes each attack's own word.
         pool: folder of the photographs that could be chosen; None where any could.
+        drawn: what was drawn for whose folder it is; None where that is not to be compared. Its target and bound count
+            where no others are given.
     """
 
     classifier: Classifier | None = None
@@ -65,6 +118,7 @@ class Means:
     epsilon: int | None = None
     target: int | None = None
     pool: Path | None = None
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +129,7 @@ class Verified:
         folder: the folder.
         claims: each claim, and whether it holds.
         photographs: SHA-256 of its copies of photographs, sorted, as they are now.
-        attacks: the same of its attacked files.
+        attacks: the same of its attacked files, one for each photograph.
     """
 
     folder: Path
@@ -100,29 +154,43 @@ def verify_exam(folder: str | Path, means: Means | None = None) -> Verified:
         InputError: the folder holds no finished exam.
     """
     home = Path(folder)
-    provenance = _provenance_of(home)
+    provenance = provenance_of(home)
     return _Verification(home, provenance, means or Means()).run()
 
 
-def twins(verified: Mapping[str, Verified]) -> list[tuple[str, str, str, int]]:
-    """Pairs of folders with photographs or attacked files in common, which of the two it is, and how many."""
-    of = {
-        "photograph": {name: one.photographs for name, one in verified.items()},
-        "attacked file": {name: one.attacks for name, one in verified.items()},
-    }
-    return [(one, other, what, count) for what in of for one, other, count in files_in_common(of[what])]
+@dataclass(frozen=True)
+class InCommon:
+    """What several folders have in common.
+
+    Attributes:
+        attacks: folders with the same attacked files, and how many.
+        draws: folders whose photographs are the same, all of them, and how many those are.
+        photographs: how many photographs are in more than one folder.
+    """
+
+    attacks: tuple[tuple[tuple[str, ...], int], ...]
+    draws: tuple[tuple[tuple[str, ...], int], ...]
+    photographs: int
 
 
-def model_of(folder: str | Path) -> str:
-    """The model's name, as an exam's folder says it.
+def in_common(verified: Mapping[str, Verified]) -> InCommon:
+    """What these folders have in common, by their names."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, one in verified.items():
+        alike.setdefault(one.photographs, []).append(name)
+    return InCommon(
+        tuple(shared_files({name: one.attacks for name, one in verified.items()}).items()),
+        tuple((tuple(names), len(photographs)) for photographs, names in alike.items() if photographs and names[1:]),
+        sum(shared_files({name: one.photographs for name, one in verified.items()}).values()),
+    )
+
+
+def provenance_of(home: Path) -> Provenance:
+    """What a run's folder says that it was made with.
 
     Raises:
-        InputError: the folder holds no finished exam.
+        InputError: the folder holds no finished run.
     """
-    return _provenance_of(Path(folder)).model
-
-
-def _provenance_of(home: Path) -> Provenance:
     try:
         return from_plain(Provenance, read_json(_below(home, MANIFEST))["provenance"], str(home / MANIFEST))
     except (KeyError, TypeError, InputError) as error:
@@ -193,7 +261,8 @@ class _Verification:
             return Verified(self._home, tuple(claims), (), ())
         self._names = [path.relative_to(self._home).as_posix() for path in paths if path.is_file()]
         steps: tuple[Callable[[], Iterator[Claim]], ...] = (
-            self._files, self._pool, self._model, self._categories, self._attacked, self._trained, self._probed,
+            self._files, self._absent, self._pool, self._draw, self._model, self._categories, self._attacked,
+            self._trained, self._probed,
         )  # fmt: skip
         claims = []
         for step in steps:
@@ -233,6 +302,15 @@ class _Verification:
         for copy in contents.photographs.values():
             self._photographs.append(digest(_below(self._home, copy)))
 
+    def _absent(self) -> Iterator[Claim]:
+        """The parts that are not there; one that was taken has left its results."""
+        there = {part: any((self._home / part).rglob(file)) for part, file in _LEFT_BY.items()}
+        for part in (part for part, found in there.items() if not found and part in self._contents.parts):
+            yield Claim(f"{part}: the folder has nothing of it", False)
+        others = [part for part, found in there.items() if not found and part not in self._contents.parts]
+        if others:
+            yield Claim(f"the folder has nothing of {listed(others)}, and does not say that it had", None)
+
     def _pool(self) -> Iterator[Claim]:
         pool = self._means.pool
         if pool is None:
@@ -242,6 +320,19 @@ class _Verification:
         count = len(self._photographs)
         yield Claim(
             f"{count - len(strange)} of {count} photographs are files of {pool}", not strange if count else None
+        )
+
+    def _draw(self) -> Iterator[Claim]:
+        drawn = self._means.drawn
+        if drawn is None:
+            return
+        wanted, there = Counter(drawn.photographs), Counter(self._photographs)
+        others = (there - wanted).total()
+        beside = f"; it has {others} that are not" if others else ""
+        yield Claim(
+            f"{(wanted & there).total()} of the {counted(wanted.total(), 'photograph')} drawn by {drawn.by} "
+            f"are in the folder{beside}",
+            wanted == there,
         )
 
     def _model(self) -> Iterator[Claim]:
@@ -264,84 +355,123 @@ class _Verification:
             raise InputError(f"{shown(image)}: no copy of it is in the folder")
         return _below(self._home, self._contents.photographs[image])
 
-    def _absent(self, part: str) -> Claim:
-        """What is said of a part that is not there; one that was taken has left its folder."""
-        gone = part in self._contents.parts and not (self._home / part).is_dir()
-        return Claim(f"{part}: the folder has nothing of it", False if gone else None)
-
     def _categories(self) -> Iterator[Claim]:
         classifier = self._means.classifier
-        if not (self._home / "categories").is_dir():
-            yield self._absent("categories")
-            return
-        if classifier is None:
+        if not (self._home / "categories").is_dir() or classifier is None:
             return
         values = read_json(_below(self._home, "categories/result.json"))
         results = from_plain(
             _Categories, {"results": _list_in(values, "results", "categories/result.json")}, "categories/result.json"
         ).results
+        yield from self._left_out("categories", [one.image for one in results])
         wrong = []
         for one in results:
             copy = self._copy_of(one.image)
             if not one.predictions:
                 raise InputError(f"categories/result.json: {shown(one.image)} has no predictions")
-            top, said = classify(classifier, copy, 1).top, one.predictions[0]
-            if (top.index, top.label) != (said.index, said.label) or abs(
-                top.probability - said.probability
-            ) > _TOLERANCE:
-                wrong.append(
-                    f"categories: {copy.name} is said to be {shown(said.label)} ({said.probability:.3f}), "
-                    f"and is seen as {top.label} ({top.probability:.3f})"
-                )
-        yield Claim(f"categories: {len(results) - len(wrong)} of {len(results)} photographs are seen as it says",
-                    not wrong if results else None)  # fmt: skip
+            seen = {other.index: other for other in classify(classifier, copy, len(classifier.labels)).predictions}
+            top = next(iter(seen.values()))
+            # Of the first what is seen first; of each other class what it has.
+            pairs = [(one.predictions[0], top), *((said, seen.get(said.index, top)) for said in one.predictions[1:])]
+            wrong += [
+                f"categories: {copy.name} is said to be {_named(said)}, and is seen as {_named(found)}"
+                for said, found in pairs
+                if not _agree(said, found)
+            ]
+        names = {line.partition(" is said")[0] for line in wrong}
+        yield Claim(f"categories: {len(results) - len(names)} of {len(results)} photographs are seen by "
+                    f"{called(classifier.name)} as it says", not wrong if results else None)  # fmt: skip
         yield from (Claim(line, False) for line in wrong[:_NAMED])
 
     def _attacked(self) -> Iterator[Claim]:
         if not (self._home / "attack").is_dir():
-            yield self._absent("attack")
             return
-        values = read_json(_below(self._home, "attack/result.json"))
-        entries = _list_in(values, "attacks", "attack/result.json")
-        attacks = [from_plain(AttackResult, one, "attack/result.json") for one in entries]
+        values = read_json(_below(self._home, _ATTACKS))
+        attacks = [from_plain(AttackResult, one, _ATTACKS) for one in _list_in(values, "attacks", _ATTACKS)]
         if not attacks:
             yield Claim("attack: 0 photographs were attacked", None)
         again = [file for file, times in Counter(one.file for one in attacks).items() if times > 1]
         if again:
             yield Claim(f"attack: {shown(again[0])} counts once only", False)
+        failures = [from_plain(Failure, one, _ATTACKS) for one in _list_in(values, "failures", _ATTACKS)]
+        yield from self._left_out("attack", [*(one.name for one in attacks), *(one.image for one in failures)])
+        yield from self._told_again(attacks, failures)
         for one in attacks:
+            try:
+                self._attacks.append(digest(_below(self._home, f"attack/{one.file}")))
+                yield from self._attack(one)
+            except InputError as error:
+                yield Claim(f"attack: {error}", False)
+        for one in self._rules():
             try:
                 yield from self._attack(one)
             except InputError as error:
                 yield Claim(f"attack: {error}", False)
 
+    def _left_out(self, part: str, names: Sequence[str]) -> Iterator[Claim]:
+        """Photographs of the exam that a part says nothing of: what would not hold may have been taken out."""
+        silent = sorted(set(self._contents.photographs) - set(names))
+        if silent:
+            such = ", ".join(map(shown, silent[:_NAMED]))
+            yield Claim(f"{part}: nothing is said of {counted(len(silent), 'photograph')}: {such}", False)
+
+    def _told_again(self, attacks: Sequence[AttackResult], failures: Sequence[Failure]) -> Iterator[Claim]:
+        """Where the attack's other files say anything else than its ``result.json``."""
+        table = "attack/attacks.csv"
+        if table in self._names:
+            said = list(csv.DictReader(read_text(_below(self._home, table)).splitlines()))
+            told = list(csv.DictReader(to_csv(attacks, failures).splitlines()))
+            # Of another version's table, the columns that both have.
+            same = len(said) == len(told) and all(
+                row[key] == value for row, other in zip(said, told, strict=True) for key, value in other.items()
+                if key in row
+            )  # fmt: skip
+            if not same:
+                yield Claim(f"{table} does not say what {_ATTACKS} does", False)
+        for one in attacks:
+            name = f"attack/{REPORTS}/{one.file.removesuffix('.png')}.json"
+            if name in self._names:
+                report = from_plain(AttackReport, read_json(_below(self._home, name)), name)
+                if to_plain(dataclasses.replace(report.attack, name=one.name)) != to_plain(one):
+                    yield Claim(f"{shown(name)} does not say what {_ATTACKS} does", False)
+
+    def _rules(self) -> list[AttackResult]:
+        """What the assignment's own update made of photographs, as far as its files are in the folder."""
+        if _RULES not in self._names:
+            return []
+        values = read_json(_below(self._home, _RULES))
+        # An exam of before it was tried on more than one photograph kept no file of it.
+        found = _list_in(values, "attacks", _RULES) if isinstance(values, dict) and "attacks" in values else []
+        rules = [from_plain(AttackResult, one, _RULES) for one in found]
+        return [one for one in rules if one.file]
+
     def _attack(self, said: AttackResult) -> Iterator[Claim]:
         means = self._means
         file, original = _below(self._home, f"attack/{said.file}"), self._copy_of(said.name)
-        self._attacks.append(digest(file))
         if means.classifier is None:
             yield Claim(f"attack/{said.file}: what is seen in it", None)
             return
         own = None if said.target is None else said.target.index
-        wanted = own if means.target is None else means.target
-        if wanted is not None and not 0 <= wanted < len(means.classifier.labels):
-            raise InputError(f"{shown(said.file)}: its target is class {wanted}, which the model has not")
-        epsilon = said.epsilon if means.epsilon is None else means.epsilon
+        drawn = None if means.drawn is None else means.drawn.target
+        wanted = next((one for one in (means.target, drawn, own) if one is not None), None)
+        labels = means.classifier.labels
+        for index in (said.label.index, own, wanted):
+            if index is not None and not 0 <= index < len(labels):
+                raise InputError(f"{shown(said.file)}: is about class {index}, which the model has not")
+        if means.drawn is not None and means.target is None and own != drawn:
+            meant = "no class by name" if said.target is None else labels[said.target.index]
+            yield Claim(f"attack/{said.file}: its target is {meant}, and {labels[means.drawn.target]} is drawn by "
+                        f"{means.drawn.by}", False)  # fmt: skip
+        bound = said.epsilon if means.drawn is None else means.drawn.epsilon
+        epsilon = bound if means.epsilon is None else means.epsilon
         found = check_file(means.classifier, file, original, epsilon=epsilon, target=wanted)
-        if found.before.index != said.original.index:
-            yield Claim(f"{found.original}: is said to be seen as {shown(said.original.label)}, and is seen as "
-                        f"{found.before.label}", False)  # fmt: skip
         for claim in found.claims:
             # What the exam itself calls a failure is none of the claims.
-            honest = claim.holds is False and not said.attacked.success and found.within
+            honest = claim.holds is False and not said.attacked.success and found.within and wanted == own
             yield Claim(f"{claim.what}; the exam says so" if honest else claim.what, True if honest else claim.holds)
-        if found.norm != said.norm or found.fooled != said.attacked.success:
-            was = "a success" if said.attacked.success else "a failure"
-            yield Claim(f"{found.file}: is said to be {was} of norm {said.norm}/255", False)
+        yield from (Claim(line, False) for line in _otherwise(means.classifier, said, found, file, original))
 
     def _trained(self) -> Iterator[Claim]:
-        if not (self._home / "training").is_dir():
-            yield self._absent("training")
         for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
             run = metrics.parent
             name = run.relative_to(self._home).as_posix()
@@ -373,10 +503,7 @@ class _Verification:
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
 
     def _probed(self) -> Iterator[Claim]:
-        descriptions = sorted((self._home / "probe").rglob(DESCRIPTION))
-        if not descriptions:
-            yield self._absent("probe")
-        for description in descriptions:
+        for description in sorted((self._home / "probe").rglob(DESCRIPTION)):
             run = description.parent
             name = run.relative_to(self._home).as_posix()
             said = _probe_said(read_json(_below(self._home, f"{name}/result.json")), name)
@@ -429,6 +556,48 @@ class _ProbeSaid:
     dataset: str
     count: int
     n: int
+
+
+def _named(one: Prediction) -> str:
+    return f"{shown(one.label)} ({one.probability:.4f})"
+
+
+def _close(said: float | None, seen: float | None) -> bool:
+    """Whether two probabilities are one, but for another processor; what is no number is none."""
+    if said is None or seen is None:
+        return said is seen
+    return abs(said - seen) <= _TOLERANCE
+
+
+def _agree(said: Prediction, seen: Prediction) -> bool:
+    return (said.index, said.label) == (seen.index, seen.label) and _close(said.probability, seen.probability)
+
+
+def _otherwise(
+    classifier: Classifier, said: AttackResult, found: FileCheck, file: Path, original: Path
+) -> Iterator[str]:
+    """Where an attack's result says anything else of its two files than what is seen in them, a line for each."""
+    own = None if said.target is None else said.target.index
+    before, after = (probabilities(classifier, read_image(path), "image") for path in (original, file))
+    seen = judge(classifier, after, Criterion(said.label.index, own))
+    pairs = [(said.original, int(before.argmax())), *((one, one.index) for one in (said.label, said.target) if one)]
+    for one, index in pairs:
+        there = prediction(classifier, before, index)
+        if not _agree(one, there):
+            yield f"{found.original}: is said to be {_named(one)}, and is seen as {_named(there)}"
+    if not _agree(said.attacked.top, seen.top):
+        yield f"{found.file}: is said to be seen as {_named(said.attacked.top)}, and is seen as {_named(seen.top)}"
+    for what, one_said, one_seen in (
+        ("target", said.attacked.target, seen.target), ("label", said.attacked.label, seen.label),
+    ):  # fmt: skip
+        if not _close(one_said, one_seen):
+            has = "none" if one_seen is None else f"{one_seen:.4f}"
+            yield f"{found.file}: the {what} is said to have {shown(one_said)}, and has {has}"
+    if (found.norm, seen.success) != (said.norm, said.attacked.success):
+        was = "a success" if said.attacked.success else "a failure"
+        yield f"{found.file}: is said to be {was} of norm {said.norm}/255"
+    if seen.changed != said.attacked.changed:
+        yield f"{found.file}: its label is said to be {'lost' if said.attacked.changed else 'kept'}"
 
 
 def _list_in(values: Any, key: str, file: str) -> list[Any]:

@@ -12,6 +12,7 @@ from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig
 from snellen.attacks.discussion import discuss_attacks, discuss_rule, discuss_visibility, headline
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
+from snellen.attacks.files import REPORTS
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
@@ -32,6 +33,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.prose import called, four_places, share, with_article, word
+from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
 
 REFERENCES = (
@@ -116,9 +118,19 @@ def attack_photographs(context: Context, folder: Path) -> FolderResult:
     asked = context.attack
     config = AttackConfig(context.target, context.epsilon, method=asked.method, robust=asked.robust, seed=context.seed)
     result = attack_folder(context.classifier, context.photographs, config, folder, labels=context.expected)
+    _remove_earlier(folder, result)
     if not result.attacks:
         raise SnellenError(f"no photograph could be attacked: {result.failures[0].error}")
     return result
+
+
+def _remove_earlier(folder: Path, result: FolderResult) -> None:
+    """Remove the attacked files of an earlier draw and what is said of them."""
+    stems = {one.file.removesuffix(".png") for one in result.attacks}
+    kept = {f"{stem}.png" for stem in stems} | {f"{REPORTS}/{stem}.json" for stem in stems}
+    for name in ledger.files_below(folder):
+        if name.endswith(("adversarial.png", "adversarial.json")) and name not in kept:
+            ledger.remove(folder / name)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
@@ -191,9 +203,8 @@ def run(context: Context) -> Answer:
     successes = sum(one.attacked.success for one in attacks)
     controls = sum(one.control.success for one in attacks)
     facts = (
-        Fact(
-            f"saved files seen as {attacks[0].target.label} within {context.epsilon}", f"{successes} of {len(attacks)}"
-        ),
+        Fact("target", attacks[0].target.label),
+        Fact(f"saved files seen as the target within {context.epsilon}", f"{successes} of {len(attacks)}"),
         Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
     )
     first = context.folder / "first.png"
@@ -306,6 +317,9 @@ def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> lis
 
 def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackResult]]) -> list[Block]:
     """The assignment's own update beside the search that was taken."""
+    for name in ledger.files_below(context.folder):
+        if name == "rule.json" or name.startswith("rule-attacked"):
+            ledger.remove(context.folder / name)
     if not pairs:
         return []
     reached = [rule for _, rule in pairs if rule.attacked.success]
