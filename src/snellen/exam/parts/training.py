@@ -288,47 +288,58 @@ def _images(first: TrainingResult, here: bool) -> str:
 
 
 def _one(runs: _Runs, out: Path) -> list[Block]:
-    """The last of ``runs``, beside those before it; pictures of several seeds are those of the first."""
+    """The last of ``runs``, beside those before it: what it is, what was found, why it is so, what it looks like.
+
+    Pictures of several seeds are those of the first.
+    """
     folder, of_run = runs[-1]
-    result = of_run[0]
-    pictured = _pictured(folder, of_run)
-    name = result.recipe.network
-    shown = [one for _, earlier in runs for one in earlier]
-    curves = out / f"curves-{len(runs)}.png"
-    write_figure(curves, draw_curves(shown))
-    blocks: list[Block] = [
+    name, confusion = of_run[0].recipe.network, _pictured(folder, of_run) / CONFUSION
+    if not confusion.is_file():
+        raise SnellenError(f"{confusion.parent}: has no {CONFUSION}", "a training run's whole folder")
+    caption = (
+        f"{name}: true classes (rows) against predicted ones (columns), in percent of the true class; blank: none."
+    )
+    return [
         Heading(name),
         Paragraph(_described(runs)),
+        *_findings(runs),
+        *_curves(runs, out),
+        *_choices(runs),
+        *_filters(runs),
+        Picture(confusion, f"{name}: {caption}", 0.55),
     ]
-    why = [about] if (about := discuss_network(result)) else []
-    why += [reasons] if (reasons := _reasons(runs)) else []
-    if _is_own_deep(result.recipe):
-        why.append(discuss_ablations())
-    blocks += [Discussion(why)] if why else []
-    blocks += [_ablations()] if _is_own_deep(result.recipe) else []
-    blocks += _filters(runs)
-    if len(of_run) > 1:
-        blocks.append(Paragraph(f"{name}: {seeds_sentence(of_run)}."))
+
+
+def _findings(runs: _Runs) -> list[Block]:
+    """What the last run shows beside those before it."""
     each = [results for _, results in runs]
-    said = compare(each[:-1])
+    of_run, said = each[-1], compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
-    found, *more = discuss(result, [of_one[0] for _, of_one in runs[:-1]])
-    first = "What follows is of the first seed. " if len(of_run) > 1 else ""
-    blocks.append(Discussion([*compared, f"{first}{found}", *more]))
-    blocks.append(Picture(curves, _curves_caption(runs), 0.85))
+    found, *more = discuss(of_run[0], [of_one[0] for of_one in each[:-1]])
+    several = len(of_run) > 1
+    seeds = [Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")] if several else []
+    first = "What follows is of the first seed. " if several else ""
+    return [*seeds, Discussion([*compared, f"{first}{found}", *more])]
+
+
+def _curves(runs: _Runs, out: Path) -> list[Block]:
+    """The runs' curves, and what is known of the last two at other learning rates."""
+    curves = out / f"curves-{len(runs)}.png"
+    write_figure(curves, draw_curves([one for _, of_run in runs for one in of_run]))
+    pictures: list[Block] = [Picture(curves, _curves_caption(runs), 0.85)]
     if at_each_rate(*(of_one[0].recipe for _, of_one in runs[-2:])):
         write_figure(out / RATES, draw_rates())
-        blocks.append(Picture(out / RATES, _RATES_CAPTION, 0.85))
-    if not (pictured / CONFUSION).is_file():
-        raise SnellenError(f"{pictured}: has no {CONFUSION}", "a training run's whole folder")
-    blocks.append(
-        Picture(
-            pictured / CONFUSION,
-            f"{name}: true classes (rows) against predicted ones (columns), in percent of the true class; blank: none.",
-            0.55,
-        )
-    )
-    return blocks
+        pictures.append(Picture(out / RATES, _RATES_CAPTION, 0.85))
+    return pictures
+
+
+def _choices(runs: _Runs) -> list[Block]:
+    """Why the last run's network and recipe are as they are."""
+    result = runs[-1][1][0]
+    why = list(filter(None, (discuss_network(result), _reasons(runs))))
+    if _is_own_deep(result.recipe):
+        return [Discussion([*why, discuss_ablations()]), _ablations()]
+    return [Discussion(why)] if why else []
 
 
 def _described(runs: _Runs) -> str:
