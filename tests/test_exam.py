@@ -1079,7 +1079,8 @@ main()
 @pytest.mark.timeout(1200)
 def test_a_first_look(tmp_path: Path) -> None:
     """All parts on what is bundled: every item of the checklist answered, in both renderings."""
-    exam = write(tmp_path / "exam.toml", 'photographs = ["coffee.png"]')
+    Image.open(bundled_photographs()[0].path).convert("RGB").resize((300, 200)).save(tmp_path / "cup.png")
+    exam = write(tmp_path / "exam.toml", 'photographs = ["cup.png"]\n[labels]\n"cup.png" = "espresso"')
     look = ("exam", exam, "--quick", "--out", tmp_path / "look")
     done = forked.run(*look, program=ONE_EPOCH, timeout=900)
     assert done.returncode == 0, done.stderr
