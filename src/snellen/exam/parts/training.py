@@ -296,9 +296,7 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     name, confusion = of_run[0].recipe.network, _pictured(folder, of_run) / CONFUSION
     if not confusion.is_file():
         raise SnellenError(f"{confusion.parent}: has no {CONFUSION}", "a training run's whole folder")
-    caption = (
-        f"{name}: true classes (rows) against predicted ones (columns), in percent of the true class; blank: none."
-    )
+    caption = "true classes (rows) against predicted ones (columns), in percent of the true class; blank: none."
     return [
         Heading(name),
         Paragraph(_described(runs)),
