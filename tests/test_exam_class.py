@@ -1092,7 +1092,7 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     assert len(shown) == 13
     assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 3
     assert isinstance(shown[2], Heatmap)
-    assert isinstance(shown[3], Image.Image)  # the filters
+    assert isinstance(shown[4], Image.Image)  # the filters
     assert isinstance(shown[-2], Image.Image)  # the crops by the object
     rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-7], shown[-4], shown[-3])]
     assert rows == [3, 3, 5]  # original, noise, file, by either search; as it is and under four transforms
