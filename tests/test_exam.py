@@ -161,6 +161,7 @@ def test_names_that_can_be_no_path(tmp_path: Path, name: str) -> None:
         ("appendix = 'all'", "appendix is 'all' .*methods or full or none"),
         ("[discussion]\nprobes = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
         ("[discussion]\nprobes-2 = 'x'", "line 1: discussion: unknown part 'probes' .did you mean probe"),
+        (f"[discussion]\nprobe-{'9' * 5000} = 'x'", "line 1: discussion: unknown part 'probe-9"),
         ("[discussion]\nprobe = 'x'\nprobe-2 = 'y'", "discussion: both probe and probe-2 .one or the other"),
         ("title = \nseed = 1", "not TOML: .*line 1"),
         ("\nepsilon = '4'", "line 2: epsilon is 4 .*did you mean 4/255"),

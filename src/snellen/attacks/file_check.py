@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
+from torch import Tensor
 
 from snellen.attacks.config import epsilon_steps
 from snellen.attacks.verify import norm, prediction, probabilities
@@ -22,6 +23,7 @@ from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
 from snellen.prose import called
+from snellen.runs.serialise import NOT_SERIALISED
 
 _JPEG = b"\xff\xd8\xff"
 _LOSSLESS = (b"\x89PNG\r\n\x1a\n", b"BM")
@@ -58,6 +60,7 @@ class FileCheck:
         lossless: whether the file's format keeps every value.
         before, after: most probable class of the original and of the file.
         target: class that is to be seen in it; None where any other than the original's will do.
+        clean, seen: class probabilities (K,) of the original and of the file.
     """
 
     model: str
@@ -72,6 +75,8 @@ class FileCheck:
     before: Prediction
     after: Prediction
     target: Prediction | None
+    clean: Tensor = field(repr=False, compare=False, metadata=NOT_SERIALISED)
+    seen: Tensor = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
     @property
     def within(self) -> bool:
@@ -143,6 +148,8 @@ def check_file(
         before=prediction(classifier, clean, int(clean.argmax())),
         after=prediction(classifier, seen, int(seen.argmax())),
         target=None if target is None else prediction(classifier, seen, target),
+        clean=clean,
+        seen=seen,
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from snellen.attacks.file_check import Claim
-    from snellen.exam.verify import Drawn, Verified
+    from snellen.exam.verify import Drawn, InCommon, Verified
     from snellen.models.classifier import Classifier
 
 
@@ -275,10 +275,9 @@ def _print(outcomes: Mapping[str, _Outcome]) -> None:
 
 def _print_in_common(outcomes: Mapping[str, _Outcome]) -> None:
     """What tells of copying first; single photographs, which draws from one pool share, are counted only."""
-    from snellen.exam.verify import in_common
     from snellen.prose import counted, listed
 
-    shared = in_common({name: one.verified for name, one in outcomes.items() if one.verified is not None})
+    shared = _in_common(outcomes)
     for names, count in shared.attacks:
         _say(f"{counted(count, 'attacked file')} {'is' if count == 1 else 'are'} in {listed(names)}")
     for names, count in shared.draws:
@@ -288,16 +287,21 @@ def _print_in_common(outcomes: Mapping[str, _Outcome]) -> None:
         _say(f"{counted(shared.photographs, 'photograph')} {are} in more than one folder, as in draws from one pool")
 
 
+def _in_common(outcomes: Mapping[str, _Outcome]) -> InCommon:
+    """What the folders share that could be verified."""
+    from snellen.exam.verify import in_common
+
+    return in_common({name: one.verified for name, one in outcomes.items() if one.verified is not None})
+
+
 def _say(line: str, style: str | None = None) -> None:
     output.stdout.print(output.printable(line), soft_wrap=True, style=style)
 
 
 def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
-    from snellen.exam.verify import in_common
     from snellen.runs.serialise import to_json
 
-    verified = {name: one.verified for name, one in outcomes.items() if one.verified is not None}
-    shared = in_common(verified)
+    shared = _in_common(outcomes)
     value = {
         "verified": [
             {"path": name, "verdict": one.verdict, "claims": one.claims, "error": one.refused}
@@ -312,9 +316,8 @@ def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
 
 def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
     from snellen.exam.many import inert
-    from snellen.exam.verify import in_common
 
-    shared = in_common({name: one.verified for name, one in outcomes.items() if one.verified is not None})
+    shared = _in_common(outcomes)
     writer = tables.writer(sys.stdout, lineterminator="\n")
     head = ("path", "verdict", "hold", "do not hold", "cannot be told", "same attacks", "same draw", "problems")
     writer.writerow(head)

@@ -299,18 +299,12 @@ class _Rows:
                     np.array([found[row] for row in kept], dtype=np.int64),
                 )
 
-    def unscored(self) -> Iterator[Failure]:
-        """The photographs that were read and have no class of the model's."""
+    def unscored(self) -> Iterator[tuple[str, str | None]]:
+        """The photographs that were read and have no class of the model's, with their labels."""
         for batch in read_batches(self._path):
             for image, label in zip(batch.image_ids, batch.labels, strict=True):
-                if label is None:
-                    yield Failure(image, "has no label")
-                elif self._index_of.get(label) is None:
-                    yield Failure(image, f"its class {label!r} is none of the model's")
-
-    def label_counts(self) -> Counter[str | None]:
-        """How many of the photographs that were read have each label; None counts those without."""
-        return Counter(label for batch in read_batches(self._path) for label in batch.labels)
+                if label is None or self._index_of.get(label) is None:
+                    yield image, label
 
     def photographs(self) -> Iterator[EvaluatedPhotograph]:
         """What was answered for each."""
@@ -364,7 +358,8 @@ def _result(
     predicted = np.array([one.top.index for one in photographs])
     scores = score(targets, predicted, len(classifier.labels))
     ranked = sorted(photographs, key=lambda one: (-one.top.probability, one.image))
-    unmatched, unlabelled = _left_out(rows, matches)
+    unscored = list(rows.unscored())
+    left_out = Counter(label for _, label in unscored)
     return EvaluationResult(
         dataset=images.name,
         splits=splits,
@@ -392,15 +387,17 @@ def _result(
         right_and_unsure=tuple(one for one in reversed(ranked) if one.correct)[:WORST],
         calibration=_calibration(rows, len(photographs), seed),
         matched_by=dict(Counter(match.how for match in matches if match.how)),
-        unmatched=unmatched,
-        unlabelled=unlabelled,
+        unmatched=tuple(
+            Unmatched(match.name, left_out[match.name], match.reason) for match in matches if left_out[match.name]
+        ),
+        unlabelled=left_out[None],
         failures=embedded.failures,
         warnings=label_order_warning(targets, predicted, classifier.labels, matches),
         seconds=embedded.seconds,
         classified=embedded.embedded,
         provenance=classifier.provenance(images.fingerprint, seed=seed),
         photographs=photographs,
-        unscored=tuple(rows.unscored()),
+        unscored=tuple(Failure(image, _why_unscored(label)) for image, label in unscored),
         source=images,
     )
 
@@ -428,8 +425,5 @@ def _calibration(rows: _Rows, n: int, seed: int) -> Calibration:
     return calibration_of(rows.scored(), scaling, seed)
 
 
-def _left_out(rows: _Rows, matches: Sequence[ClassMatch]) -> tuple[tuple[Unmatched, ...], int]:
-    """Of the photographs that were read, the classes that the model does not know; and how many have no label."""
-    counts = rows.label_counts()
-    unknown = (match for match in matches if match.index is None and counts[match.name])
-    return tuple(Unmatched(match.name, counts[match.name], match.reason) for match in unknown), counts[None]
+def _why_unscored(label: str | None) -> str:
+    return "has no label" if label is None else f"its class {label!r} is none of the model's"

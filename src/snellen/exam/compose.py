@@ -112,12 +112,7 @@ def compose(
         checklist=checklist(config, finished, parts) if config.checklist else (),
         highlights=_highlights(finished),
         findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
-        sections=[
-            Section(one.name, one.part.title, one.part.assignment, _assigned(one.part, _blocks(one, config)))
-            if config.checklist
-            else Section(one.name, one.part.title, "", _blocks(one, config))
-            for one in finished
-        ],
+        sections=[_section(one, config) for one in finished],
         references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
@@ -259,6 +254,14 @@ def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
     """The first pictures that parts offer for the first page."""
     offered = [(one.part.title, picture) for one in finished if (picture := one.cached.answer.highlight) is not None]
     return offered[:_HIGHLIGHTS]
+
+
+def _section(one: FinishedPart, config: ExamConfig) -> Section:
+    """A part's section; in a report for the assignment with the items that it answers."""
+    blocks = _blocks(one, config)
+    if not config.checklist:
+        return Section(one.name, one.part.title, "", blocks)
+    return Section(one.name, one.part.title, one.part.assignment, _assigned(one.part, blocks))
 
 
 def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:

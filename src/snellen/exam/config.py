@@ -253,10 +253,13 @@ def read_exam_config(
     return named
 
 
+_NUMBERED = re.compile("(.+)-([0-9]{1,3})")
+
+
 def discussed_part(key: str) -> tuple[str, int]:
     """The part that a key of ``[discussion]`` is of, and which of its discussions: ``probe-2`` the second, 0 all."""
-    name, _, number = key.rpartition("-")
-    return (name, int(number)) if name and number.isdecimal() and number.isascii() else (key, 0)
+    found = _NUMBERED.fullmatch(key)
+    return (found[1], int(found[2])) if found else (key, 0)
 
 
 def check_parts(names: Iterable[str], parts: Collection[str], where: str = "") -> None:

@@ -20,11 +20,11 @@ from snellen.attacks.file_check import Claim, FileCheck, check_file, steps_of
 from snellen.attacks.files import REPORTS, AttackReport, to_csv
 from snellen.attacks.result import AttackResult
 from snellen.attacks.search import Criterion
-from snellen.attacks.verify import judge, prediction, probabilities
+from snellen.attacks.verify import judge, prediction
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS, digits
-from snellen.data.images import Failure, read_image
+from snellen.data.images import Failure
 from snellen.errors import InputError, SnellenError, shown
 from snellen.evaluation.evaluate import evaluate as evaluate_probe
 from snellen.exam.config import ExamConfig, first_look
@@ -469,7 +469,7 @@ class _Verification:
             # What the exam itself calls a failure is none of the claims.
             honest = claim.holds is False and not said.attacked.success and found.within and wanted == own
             yield Claim(f"{claim.what}; the exam says so" if honest else claim.what, True if honest else claim.holds)
-        yield from (Claim(line, False) for line in _otherwise(means.classifier, said, found, file, original))
+        yield from (Claim(line, False) for line in _otherwise(means.classifier, said, found))
 
     def _trained(self) -> Iterator[Claim]:
         for metrics in sorted((self._home / "training").glob(f"*/{METRICS}")):
@@ -573,16 +573,13 @@ def _agree(said: Prediction, seen: Prediction) -> bool:
     return (said.index, said.label) == (seen.index, seen.label) and _close(said.probability, seen.probability)
 
 
-def _otherwise(
-    classifier: Classifier, said: AttackResult, found: FileCheck, file: Path, original: Path
-) -> Iterator[str]:
+def _otherwise(classifier: Classifier, said: AttackResult, found: FileCheck) -> Iterator[str]:
     """Where an attack's result says anything else of its two files than what is seen in them, a line for each."""
     own = None if said.target is None else said.target.index
-    before, after = (probabilities(classifier, read_image(path), "image") for path in (original, file))
-    seen = judge(classifier, after, Criterion(said.label.index, own))
-    pairs = [(said.original, int(before.argmax())), *((one, one.index) for one in (said.label, said.target) if one)]
+    seen = judge(classifier, found.seen, Criterion(said.label.index, own))
+    pairs = [(said.original, found.before.index), *((one, one.index) for one in (said.label, said.target) if one)]
     for one, index in pairs:
-        there = prediction(classifier, before, index)
+        there = prediction(classifier, found.clean, index)
         if not _agree(one, there):
             yield f"{found.original}: is said to be {_named(one)}, and is seen as {_named(there)}"
     if not _agree(said.attacked.top, seen.top):

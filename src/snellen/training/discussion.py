@@ -20,7 +20,7 @@ from snellen.training.filters import ORIENTED, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
 from snellen.training.normalisation import COURSES, FIRST_EPOCH, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
-from snellen.training.results import TrainingResult, rate_at, smoothed_floor
+from snellen.training.results import TrainingResult, rate_at, same_images, smoothed_floor
 
 _ABOUT_NETWORKS = {
     "plain": (
@@ -243,7 +243,7 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     for results in runs:
         mean = _mean(results)
         seeds = f", {len(results)} seeds" if len(results) > 1 else ""
-        elsewhere = ", on other images" if results[0].provenance.data != first.provenance.data else ""
+        elsewhere = "" if same_images(results[0], first) else ", on other images"
         interval = f"{mean.low:.2%} to {mean.high:.2%}"
         parts.append(f"{results[0].network_name} {mean.share:.2%} ({interval}{seeds}{elsewhere})")
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
@@ -736,7 +736,7 @@ def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[Tra
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
     """A clause on the accuracy of ``one`` beside that of ``other``, which is called ``name``."""
-    if one[0].provenance.data != other[0].provenance.data:
+    if not same_images(one[0], other[0]):
         return f"was tested on other images than {name}, so their accuracies do not compare"
     here, there = (_mean(results) for results in (one, other))
     points = f"{abs(here.share - there.share) * 100:.1f}"
@@ -813,10 +813,9 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
         shares = [result.test.accuracy.share for result in results]
         deviation = f" ± {statistics.stdev(shares) * 100:.2f}" if len(shares) > 1 else ""
         rate = _mean(results)
-        elsewhere = first.provenance.data != runs[0][0].provenance.data
         rows.append(
             [
-                f"{first.network_name}{', other images' if elsewhere else ''}",
+                f"{first.network_name}{'' if same_images(first, runs[0][0]) else ', other images'}",
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",

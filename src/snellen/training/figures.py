@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFo
 
 from snellen.figures import new_figure, styled
 from snellen.training.normalisation import COURSES, FIRST_EPOCH, SEARCHED
-from snellen.training.results import TrainingResult, smoothed_floor
+from snellen.training.results import TrainingResult, same_images, smoothed_floor
 
 _MOST_CELLS_WITH_NUMBERS = 12
 _LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10
@@ -95,7 +95,7 @@ def _labels(results: Sequence[TrainingResult]) -> list[str]:
     return [
         name
         + (f", {epochs} epochs" if name in several else "")
-        + (", other images" if result.provenance.data != results[0].provenance.data else "")
+        + ("" if same_images(result, results[0]) else ", other images")
         for result, name, epochs in zip(results, names, lengths, strict=True)
     ]
 

@@ -156,6 +156,11 @@ class TrainingComparison(Result):
         return " ".join([where(self.results), *compare(self.runs)])
 
 
+def same_images(one: TrainingResult, other: TrainingResult) -> bool:
+    """Whether two runs learned from, and were tested on, the same images, so that their accuracies compare."""
+    return one.provenance.data == other.provenance.data
+
+
 def rate_at(share: float, count: int) -> Rate:
     """The rate of ``count`` trials that is nearest to ``share``."""
     return Rate.of_count(round(share * count), count)

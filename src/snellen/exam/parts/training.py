@@ -44,7 +44,7 @@ from snellen.training.figures import draw_curves, draw_rates
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
-from snellen.training.results import TrainingResult
+from snellen.training.results import TrainingResult, same_images
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
@@ -145,7 +145,7 @@ def run(context: Context) -> Answer:
     first = results[0]
     deviation = ", the mean over seeds ± their deviation" if any(len(of_run) > 1 for _, of_run in runs) else ""
     columns, rows = table([of_run for _, of_run in runs])
-    others = "".join(f" {_other_images(of_run[0], first)}" for _, of_run in runs if _elsewhere(of_run[0], first))
+    others = "".join(f" {_other_images(of_run[0], first)}" for _, of_run in runs if not same_images(of_run[0], first))
     blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs) + others)]
     for number in range(len(runs)):
         blocks += _one(runs[: number + 1], context.folder)
@@ -187,7 +187,7 @@ def _shortfalls(runs: Sequence[Sequence[TrainingResult]]) -> list[tuple[str, str
     for network, of_run in by_network.items():
         if network in ASSIGNMENT:
             reasons = [_short_of_cifar10(of_run[0])]
-            reasons += [f"on other images than {first.network_name}"] if _elsewhere(of_run[0], first) else []
+            reasons += [] if same_images(of_run[0], first) else [f"on other images than {first.network_name}"]
             reasons += [_not_better(of_run, by_network)] if network == ASSIGNMENT[-1] else []
             short += [(network, reason) for reason in reasons if reason]
     return short
@@ -207,16 +207,11 @@ def _not_better(of_run: Sequence[TrainingResult], by_network: Mapping[str, Seque
     reached = {
         network: statistics.mean(one.test.accuracy.share for one in others)
         for network, others in by_network.items()
-        if network in ASSIGNMENT[:-1] and not _elsewhere(others[0], of_run[0])
+        if network in ASSIGNMENT[:-1] and same_images(others[0], of_run[0])
     }
     best = max(reached, key=reached.__getitem__, default=None)
     own = statistics.mean(one.test.accuracy.share for one in of_run)
     return f"no better than {best}, {own:.1%} and {reached[best]:.1%}" if best and own <= reached[best] else ""
-
-
-def _elsewhere(result: TrainingResult, first: TrainingResult) -> bool:
-    """Whether a run learned from other images than the first that is shown."""
-    return result.provenance.data != first.provenance.data
 
 
 def _other_images(result: TrainingResult, first: TrainingResult) -> str:
