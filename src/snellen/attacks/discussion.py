@@ -185,7 +185,7 @@ def _stands_out(changed: Sequence[Visibility]) -> str:
             f"Even where the photograph is smoothest {measured} the noise is weaker than the photograph's own detail: "
             f"on {_contrasts(hidden)}."
         )
-    return f"{found} The figure of details shows these squares, each original above its attacked file."
+    return found
 
 
 def _contrasts(some: Sequence[Visibility]) -> str:

@@ -31,6 +31,7 @@ from snellen.exam.report.document import (
     Section,
     Table,
 )
+from snellen.exam.report.numbers import numbered
 from snellen.exam.report.references import with_citations
 from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
@@ -110,8 +111,8 @@ def compose(
         summary=_summary(config, context),
         cover=_cover(finished, context.folder),
         checklist=checklist(config, finished, parts) if config.checklist else (),
-        highlights=_highlights(finished),
-        findings=[(one.part.title, text) for one in finished if (text := one.cached.answer.in_short)],
+        highlights=_highlights(finished, config),
+        findings=[(_title(one, config), text) for one in finished if (text := one.cached.answer.in_short)],
         sections=[_section(one, config) for one in finished],
         references=(),
         words=_words(config, finished),
@@ -120,6 +121,7 @@ def compose(
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
+    report = numbered(report)
     return with_citations(report, _references(context.classifier.name, finished), _TOOLS)
 
 
@@ -157,14 +159,29 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     named = ", ".join(config.collaborators)
     missing = "the configuration names nobody (collaborators)"
     items = [Item("Instructions", "The people worked with", FRONT, "", named or missing, answered=bool(named))]
+    told: Item | None = None
     for name, part in parts.items():
         for problem, asked, heading, caption in part.asked:
-            items.append(_item(problem, asked, heading, caption, name, by_name.get(name), config))
+            item = _item(problem, asked, heading, caption, name, by_name.get(name), config)
+            items.append(_shorter(item, told))
+            told = item if item.answered else told
     items.append(Item("Instructions", "References", REFERENCES, "", "of the parts above"))
     if config.appendix == "none":
         return [*items, Item("Instructions", "The code", "", "", 'left out (appendix = "none")', answered=False)]
-    shown = "the source of the methods" if config.appendix == "full" else "the methods, function by function"
-    return [*items, Item("Instructions", "The code", CODE, "", f"{shown}, as it ran")]
+    shown = (
+        "the source of the methods, as it ran"
+        if config.appendix == "full"
+        else "the methods as they ran, function by function, without checks of errors; what is left out is named"
+    )
+    return [*items, Item("Instructions", "The code", CODE, "", shown)]
+
+
+def _shorter(item: Item, before: Item | None) -> Item:
+    """``item`` without its data and its shortfall, where the one before it in the same section says the same."""
+    said = (item.section, item.data, item.short)
+    if before is None or not item.answered or said != (before.section, before.data, before.short):
+        return item
+    return replace(item, data="as above", short="")
 
 
 def _item(
@@ -176,20 +193,34 @@ def _item(
     if one.failure is not None:
         return Item(problem, asked, name, "", "this part failed", answered=False)
     answer, blocks = one.cached.answer, _blocks(one, config)
-    if heading and not any(isinstance(block, Heading) and block.text == heading for block in blocks):
+    places = _places(blocks, heading, caption)
+    if not places:
         return Item(problem, asked, "", "", f"there is no “{heading}” in this report", answered=False)
     short = "; ".join(reason for under, reason in answer.shortfalls if under == heading)
-    return Item(problem, asked, name, heading, answer.data, short=short, block=_captioned(blocks, heading, caption))
+    (found, block), *also = places
+    return Item(problem, asked, name, found, answer.data, short=short, block=block, also=also)
 
 
-def _captioned(blocks: Sequence[Block], heading: str, caption: str) -> int | None:
-    """The number of the first figure or table below ``heading`` with these words in its caption."""
-    below = not heading
+def _places(blocks: Sequence[Block], heading: str, caption: str) -> list[tuple[str, int | None]]:
+    """The headings under which an item is answered, each with the number of the figure or table that answers it.
+
+    Args:
+        blocks: a part's.
+        heading: heading as the item names it, or its beginning: ``The classifier`` is ``The classifier of pets7`` too;
+            empty for all of the part.
+        caption: words of the caption of the figures or tables that answer it; empty where the text does.
+    """
+    under, found = not heading, ""
+    places: list[tuple[str, int | None]] = [("", None)] if under else []
     for number, block in enumerate(blocks):
-        below = below or (isinstance(block, Heading) and block.text == heading)
-        if below and caption and isinstance(block, Picture | FigureRow | Table) and caption in block.caption:
-            return number
-    return None
+        if heading and isinstance(block, Heading):
+            found = block.text
+            under = found == heading or found.startswith(f"{heading} of ")
+            places += [(found, None)] if under else []
+        elif under and caption and isinstance(block, Picture | FigureRow | Table) and caption in block.caption:
+            places.append((found, number))
+    captioned = [place for place in places if place[1] is not None]
+    return captioned or places
 
 
 def provenance_facts(provenance: Provenance) -> list[Fact]:
@@ -216,7 +247,9 @@ def _times(finished: Sequence[FinishedPart], config: ExamConfig) -> list[Fact]:
     """When each part was taken, and how long it took."""
     before = {"training": ", from trainings that had been finished before"} if config.training_runs else {}
     return [
-        Fact(one.part.title, f"taken {one.cached.made}, in {one.cached.seconds:g} seconds{before.get(one.name, '')}")
+        Fact(
+            _title(one, config), f"taken {one.cached.made}, in {one.cached.seconds:g} seconds{before.get(one.name, '')}"
+        )
         for one in finished
         if one.failure is None
     ]
@@ -229,10 +262,10 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
     sections: dict[str, str] = {}
     for one in finished:
         for module in one.part.sources:
-            sections.setdefault(module, one.part.title)
+            sections.setdefault(module, _title(one, config))
     listings: list[Listing] = []
     for one in finished:
-        title = one.part.title
+        title = _title(one, config)
         code = (
             [method_listing(names) for names in one.part.methods]
             if config.appendix == "methods"
@@ -250,18 +283,24 @@ def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Seque
     return {one.name: [*(family if place == 0 else []), *one.part.references] for place, one in enumerate(finished)}
 
 
-def _highlights(finished: Sequence[FinishedPart]) -> list[tuple[str, Picture]]:
+def _highlights(finished: Sequence[FinishedPart], config: ExamConfig) -> list[tuple[str, Picture]]:
     """The first pictures that parts offer for the first page."""
-    offered = [(one.part.title, picture) for one in finished if (picture := one.cached.answer.highlight) is not None]
+    offered = [
+        (_title(one, config), picture) for one in finished if (picture := one.cached.answer.highlight) is not None
+    ]
     return offered[:_HIGHLIGHTS]
 
 
 def _section(one: FinishedPart, config: ExamConfig) -> Section:
     """A part's section; in a report for the assignment with the items that it answers."""
+    title, assignment = one.part.titles(config.checklist)
     blocks = _blocks(one, config)
-    if not config.checklist:
-        return Section(one.name, one.part.title, "", blocks)
-    return Section(one.name, one.part.title, one.part.assignment, _assigned(one.part, blocks))
+    return Section(one.name, title, assignment, _assigned(one.part, blocks) if config.checklist else blocks)
+
+
+def _title(one: FinishedPart, config: ExamConfig) -> str:
+    """What the report calls a part: the heading of its section."""
+    return Section(one.name, *one.part.titles(config.checklist), ()).heading
 
 
 def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
@@ -302,7 +341,8 @@ def check_own_words(config: ExamConfig) -> None:
 
 def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
     """The blocks, each heading with the item of the assignment that is answered below it."""
-    problems = {heading: problem for problem, _, heading, _ in part.asked if heading}
+    asked = {heading: problem for problem, _, heading, _ in part.asked}
+    problems = {heading: problem for heading, problem in asked.items() if problem != part.assignment}
     return [
         replace(block, assignment=problems.get(block.text, "")) if isinstance(block, Heading) else block
         for block in blocks
@@ -323,7 +363,7 @@ def own_words(file: Path) -> list[str]:
 
 def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     """Which words of the report were computed, and which a person wrote."""
-    titles = {one.name: one.part.title for one in finished}
+    titles = {one.name: _title(one, config) for one in finished}
     own = dict.fromkeys(titles[part] for key in config.discussion if (part := discussed_part(key)[0]) in titles)
     some = any(discussed_part(key)[1] for key in config.discussion)
     if not own:

@@ -163,6 +163,20 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     return recipe
 
 
+def without_effect(recipe: Recipe) -> list[str]:
+    """The keys of a recipe that decide nothing in it, such as ``optimiser.momentum`` where AdamW takes the steps."""
+    unused = {"adamw": ["momentum", "adamw_learning_rate"], "sgd": ["adamw_learning_rate"], "muon": []}
+    off = {
+        "network_options": not recipe.network_options,
+        "progressive_resizing": not (recipe.progressive_resizing.size and recipe.progressive_resizing.share),
+        "adversarial": not recipe.adversarial.epsilon,
+    }
+    return [
+        *(f"optimiser.{key}" for key in unused[recipe.optimiser.name]),
+        *(key for key, is_off in off.items() if is_off),
+    ]
+
+
 def _check(recipe: Recipe, where: str) -> None:
     """Refuse values outside their ranges."""
     optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing

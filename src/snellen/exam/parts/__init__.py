@@ -28,6 +28,7 @@ class Part:
     Attributes:
         title: heading of its section.
         assignment: item of the assignment that it answers.
+        topic: heading of its section where the report answers the assignment, behind the item.
         asked: tasks of the assignment there: the problem, the task, the heading it is answered under (empty for the
             section's beginning), and words of the caption of the figure or table below it that answers it (empty where
             the text does).
@@ -69,12 +70,18 @@ class Part:
     wanted_by: str = ""
     compare: Callable[[Path, Path, tuple[str, str], Path, Sequence[Path]], list[Block]] | None = None
     code: Callable[[Context, str], str] | None = None
+    topic: str = ""
+
+    def titles(self, homework: bool) -> tuple[str, str]:
+        """The title of its section and the item of the assignment before it, empty in a report that answers none."""
+        return (self.topic, self.assignment) if homework and self.topic else (self.title, "")
 
 
 PARTS: Mapping[str, Part] = {
     "categories": Part(
         title="What it sees",
         assignment="Problem 1, part 1",
+        topic="the three most probable categories",
         asked=categories.ASKED,
         inputs=categories.inputs,
         run=categories.run,
@@ -138,6 +145,7 @@ PARTS: Mapping[str, Part] = {
     "features": Part(
         title="How it sees",
         assignment="Problem 1, part 2",
+        topic="feature maps",
         asked=features.ASKED,
         inputs=features.inputs,
         run=features.run,
@@ -153,7 +161,9 @@ PARTS: Mapping[str, Part] = {
         ),
         methods=(
             "snellen.inspect.activations:read_activations",
-            "snellen.inspect.feature_maps:_choose, _deviation_and_autocorrelation, _relative_variance, ablate",
+            "snellen.inspect.feature_maps:_choose, _deviation_and_autocorrelation, _relative_variance, _standardised, "
+            "ablate, _ablation, channel_contributions, cue_correlations, line_energy, _gabor_pairs, _deviation, _lab, "
+            "_flat, _explained, _brightest",
             "snellen.inspect.figures:scaled",
             "snellen.inspect.heatmap:grad_cam",
         ),
@@ -163,14 +173,16 @@ PARTS: Mapping[str, Part] = {
     "probe": Part(
         title="What it can learn from few",
         assignment="Problem 2",
+        topic="a linear classifier on its features",
         asked=probe.ASKED,
         inputs=probe.inputs,
         run=probe.run,
         seconds=probe.seconds,
         sources=("snellen.inference.features", "snellen.transfer.linear", "snellen.models.scores"),
         methods=(
-            "snellen.models.classifier:penultimate",
-            "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, LinearProbe.decision_function",
+            "snellen.models.classifier:penultimate, _vector",
+            "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, _standard_error, _plateau, "
+            "_alpha, _rotated, _coefficients, LinearProbe.decision_function",
             "snellen.models.scores:score",
         ),
         references=probe.REFERENCES,
@@ -179,6 +191,7 @@ PARTS: Mapping[str, Part] = {
     "training": Part(
         title="Learning from scratch",
         assignment="Problem 3",
+        topic="networks trained from scratch",
         asked=training.ASKED,
         inputs=training.inputs,
         run=training.run,
@@ -193,14 +206,16 @@ PARTS: Mapping[str, Part] = {
         ),
         methods=(
             "snellen.models.networks:plain, batchnorm, deep, _deep_member",
-            "snellen.models.flip_equivariant:FlipEquivariantConv2d",
+            "snellen.models.flip_equivariant:FlipEquivariantConv2d, FlipEquivariantBatchNorm2d, PairedMaxPool2d",
             "snellen.models.ensemble:Ensemble",
-            "snellen.training.initialise:_he, _whitened, _whitening",
+            "snellen.training.initialise:_independent, _he, _whitened, _whiten, flip_equivariant_whitening_filters, "
+            "_covariance, _whitening",
             "snellen.training.optimise:orthogonalised, Muon.step, make_optimisers, learning_rate_factor",
-            "snellen.training.augment:augment",
+            "snellen.training.augment:alternating_flips, augment, _shifted, _cut, resized",
             "snellen.training.loop:batches, train_epoch",
-            "snellen.training.evaluate:evaluate",
-            "snellen.training.filters:stretched, mosaic, _extent, _places",
+            "snellen.training.evaluate:evaluate, tta_logits",
+            "snellen.training.filters:stretched, mosaic, _extent, _places, FilterStructure.oriented, "
+            "FilterStructure.coloured_blobs, filter_structure, _over",
         ),
         references=training.REFERENCES,
         code=training.code,
@@ -209,6 +224,7 @@ PARTS: Mapping[str, Part] = {
     "attack": Part(
         title="Fooling it",
         assignment="Problem 4, part 1",
+        topic="photographs that fool it",
         asked=attack.ASKED,
         inputs=attack.inputs,
         run=attack.run,
@@ -221,12 +237,14 @@ PARTS: Mapping[str, Part] = {
             "snellen.attacks.verify",
         ),
         methods=(
-            "snellen.data.preprocessing:Preprocessing.preprocess",
+            "snellen.data.preprocessing:Preprocessing.preprocess, Preprocessing.window, "
+            "Preprocessing.preprocess_window, Preprocessing._filtered, resize_matrix, _apply_to_rows, "
+            "_ResizeAxis",
             "snellen.attacks.search:Ball, Criterion.confidence, Criterion.is_met, probability, "
             "log_probability_or_margin",
             "snellen.attacks.gradient_ascent:gradient_ascent, searched_gradient_ascent",
             "snellen.attacks.apgd:checkpoints, apgd",
-            "snellen.attacks.batch:round_to_bytes, _evaluate",
+            "snellen.attacks.batch:AttackJob, round_to_bytes, run_jobs, _evaluate",
             "snellen.attacks.verify:verify, norm, uniform_noise",
         ),
         references=attack.REFERENCES,
@@ -235,6 +253,7 @@ PARTS: Mapping[str, Part] = {
     "stress": Part(
         title="A turn of the head",
         assignment="Problem 4, part 2",
+        topic="transforms of the attacked photographs",
         asked=stress.ASKED,
         inputs=stress.inputs,
         run=stress.run,
@@ -246,7 +265,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.exam.object_crop",
         ),
         methods=(
-            "snellen.data.transforms:_mirror, _grayscale, _crop, _resample, _rotation",
+            "snellen.data.transforms:_mirror, _grayscale, crop_window, _placed, _crop, _resample, _rotation",
             "snellen.robustness.stress:_inputs, _kept",
             "snellen.robustness.spectrum:high_frequency_energy",
             "snellen.exam.object_crop:box_with, _in_corner, share_within",

@@ -176,7 +176,9 @@ def run(context: Context) -> Answer:
             f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
-            "read back from disk, and classified as any photograph is; the numbers below are of those files."
+            "read back from disk, and classified as any photograph is; the numbers are of those files. "
+            "[[attack/classes]] gives the classes before and after, [[attack/noises]] the noise, [[attack/attacks]] "
+            "shows all."
         ),
         _classes(shown, visible, len(attacks)),
         _noises(shown, visible, len(attacks)),
@@ -188,7 +190,7 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion([*discuss_attacks(attacks, classifier.preprocessing), *filter(None, [discuss_visibility(visible)])]),
+        Discussion([*discuss_attacks(attacks, classifier.preprocessing), *_about_visibility(visible)]),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
@@ -197,6 +199,7 @@ def run(context: Context) -> Answer:
             "its bound is black and white."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
+            name="details",
         ),
     ]
     blocks += _by_the_rule(context, pairs)
@@ -219,6 +222,12 @@ def run(context: Context) -> Answer:
     )
 
 
+def _about_visibility(visible: Sequence[Visibility]) -> list[str]:
+    """How visible the noise is, and where to look; empty where nothing changed."""
+    said = discuss_visibility(visible)
+    return [f"{said} [[attack/details]] shows these squares, each original above its attacked file."] if said else []
+
+
 def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
     """Of the first of so many attacks the classes before and after."""
     names = photograph_names([one.name for one in shown])
@@ -237,6 +246,7 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
         ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
         rows,
         f"The most likely class before and after, as read from the files.{_first(len(shown), of)}",
+        "classes",
     )
 
 
@@ -258,6 +268,7 @@ def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: in
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
         f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
         f"rectangle.{_first(len(shown), of)}",
+        "noises",
     )
 
 
@@ -284,7 +295,7 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
                 "nothing changes; of a large photograph every few pixels, as they are), and the file that holds both "
                 "with its new most likely class."
             )
-        pictures.append(Picture(path, caption, 0.8))
+        pictures.append(Picture(path, caption, 0.8, name="" if start else "attacks"))
     return pictures
 
 
@@ -333,12 +344,18 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     write_figure(picture, draw_probability_curves(pairs))
     return [
         Heading("The assignment's own update"),
+        Paragraph(
+            "[[attack/rule]] holds the assignment's update against the search, [[attack/rule-curves]] shows the way of "
+            f"both{', [[attack/rule-rows]] its files' if reached else ''}."
+        ),
         _beside(pairs),
         Picture(
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
-            f"search above, and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} gradients.",
+            "search of [[attack/attacks]], and of the assignment's update with at most "
+            f"{_GRADIENTS_OF_THE_RULE} gradients.",
             0.85,
+            name="rule-curves",
         ),
         *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
@@ -367,6 +384,7 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
         rows,
         "The target's probability in the file that each search made, and its gradients. A search stops once it has "
         f"{share(AttackConfig.confidence)}: where both did, only their gradients can be compared.",
+        "rule",
     )
 
 
@@ -383,6 +401,7 @@ def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
         f"stronger as its title says, and the file that holds both ({rules[0].file}{' and so on' * (len(rules) > 1)}), "
         "with probabilities.",
         0.8,
+        name="rule-rows",
     )
 
 

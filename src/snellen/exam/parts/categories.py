@@ -61,7 +61,8 @@ def run(context: Context) -> Answer:
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
             f"{len(classifier.labels):,} classes{trained_on(classifier.source)}. {_examined(context)} A photograph is "
             f"prepared as the model expects it: {prepared[:1].lower()}{prepared[1:]} The "
-            "probabilities are the softmax of its logits."
+            "probabilities are the softmax of its logits. [[categories/photographs]] shows each photograph with its "
+            "three most probable categories, [[categories/categories]] lists them."
         ),
         *_pictures(context, shown),
         _table(context, shown, names, some),
@@ -95,6 +96,7 @@ def _table(context: Context, results: Sequence[Classification], names: Mapping[s
         ("photograph", "category", "index", "probability", *(("true label", "who gave it") if known else ())),
         rows,
         f"The top three categories, their {_indices(context)} and their probabilities.{expected}{some}",
+        "categories",
     )
 
 
@@ -123,7 +125,7 @@ def _pictures(context: Context, results: Sequence[Classification]) -> list[Pictu
         path = context.folder / f"categories-{len(pictures) + 1}.png"
         write_figure(path, draw_classifications(rows))
         caption = "Each photograph, and the three most probable categories with their probabilities."
-        pictures.append(Picture(path, caption, 0.85))
+        pictures.append(Picture(path, caption, 0.85, name="" if pictures else "photographs"))
     return pictures
 
 

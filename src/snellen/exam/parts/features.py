@@ -102,7 +102,7 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{result.top.probability:.3f}. {_which(context)}"
+            f"{result.top.probability:.3f}. {_which(context)} {_shown_in(len(pictures))}"
         ),
         *(
             Picture(
@@ -111,11 +111,15 @@ def run(context: Context) -> Answer:
                 "Dark blue: the map's least value; yellow: its greatest. Both stand above it. One square is one "
                 f"value of {layer.height} x {layer.width}; nothing is smoothed.",
                 0.74,
+                name=f"maps-{number}",
             )
-            for layer, path in pictures
+            for number, (layer, path) in enumerate(pictures, 1)
         ),
         Heading("What the maps show"),
         Discussion(discuss_feature_maps(result)),
+        Paragraph(
+            "[[features/maps]] lists the maps, with what excites each most and what the answer loses without it."
+        ),
         Table(
             ("layer", "channel", "what excites it on this photograph", "r", "at zero", "without it"),
             [
@@ -134,17 +138,19 @@ def run(context: Context) -> Answer:
             f"{READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
             f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
             "zero.",
+            "maps",
         ),
         *_patches(context, result),
         Heading("Which part of the photograph supports the answer"),
+        Paragraph(f"[[features/heatmap]] shows where the support is. {discuss_heatmap(heat)}"),
         Picture(
             context.folder / "heatmap.png",
             f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
             "the photograph in gray; what lies outside of the network's input is pale. Half of it lies on "
             f"{percent(heat.area_of_half, 0)} of the input.",
             0.7,
+            name="heatmap",
         ),
-        Paragraph(discuss_heatmap(heat)),
     )
     zero_fraction = sum(feature.zero_fraction for feature in result.maps) / len(result.maps)
     matters = min(result.maps, key=lambda feature: feature.importance)
@@ -197,12 +203,17 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
     return [
         Heading("What excites them elsewhere"),
+        Paragraph(
+            "[[features/patches]] shows what excites the same channels most on photographs of "
+            f"{short_name(examples.name)}."
+        ),
         Picture(
             picture,
-            f"For each map above, the {_PATCHES} patches on which its channel is most active, of {seen} photographs of "
-            f"{short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at most. A patch is "
-            f"as large as what one value sees.{ranked}",
+            f"For each map of [[features/maps]], the {_PATCHES} patches on which its channel is most active, of {seen} "
+            f"photographs of {short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at "
+            f"most. A patch is as large as what one value sees.{ranked}",
             1.0,
+            name="patches",
         ),
         Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(found, named, groups)]),
     ]
@@ -239,6 +250,13 @@ def _where(layer: LayerSummary) -> str:
     stage = stage_of(layer.depth)
     place = {"early": "Early in the network", "middle": "In the middle of the network", "end": "Near its end"}
     return f"{place[stage]}, {layer.name}" if stage else layer.name
+
+
+def _shown_in(pictures: int) -> str:
+    """Where so many layers' maps are shown."""
+    if pictures == 1:
+        return "[[features/maps-1]] shows them."
+    return f"{listed([f'[[features/maps-{number}]]' for number in range(1, pictures + 1)])} show them, a layer each."
 
 
 def _which(context: Context) -> str:

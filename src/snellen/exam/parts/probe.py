@@ -14,7 +14,7 @@ from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.inspect.activations import read_activations
 from snellen.models.classifier import Classifier
-from snellen.prose import called, plain
+from snellen.prose import called, counted, plain
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
 from snellen.transfer.figures import NUMBERS_UP_TO
@@ -101,7 +101,7 @@ def run(context: Context) -> Answer:
         result, other = probe_kinds(context.classifier, data_set(dataset), kinds, seed=context.seed)
         files = save_run(Run(folder), result)
         if len(names) > 1:
-            blocks.append(Heading(name))
+            blocks.append(Heading(name, _what_of(result)))
         known = known_classes(result.labels, context.classifier.labels)
         origin = features_origin(context.classifier)
         blocks += _blocks(result, other, name, folder, files, results, known, origin)
@@ -115,6 +115,12 @@ def run(context: Context) -> Answer:
     if pets:
         blocks += _published()
     return Answer(", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls)
+
+
+def _what_of(result: ProbeResult) -> str:
+    """What there is to tell apart in a data set."""
+    one, many = ("breed", "breeds of cats and dogs") if is_pets(result.labels) else ("class", "classes")
+    return counted(len(result.labels), one, many)
 
 
 def _shortfalls(result: ProbeResult, name: str) -> list[tuple[str, str]]:
@@ -146,12 +152,16 @@ def _blocks(
 
     ``origin`` says where in the network the features come from.
     """
+    number = len(before) + 1
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
     blocks: list[Block] = [
         Paragraph(
             f"The features are {origin} of {called(result.model)}, each photograph's vector divided by its L2 norm. A "
             f"linear classifier learns the {len(result.labels)} classes of {name} from them. {result.split} "
             f"{' '.join(result.reading)}".strip()
+            + f" [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]] and "
+            f"[[probe/classes-{number}]] that of single classes"
+            + (f", [[probe/confused-{number}]] mistakes." if CONFUSED in files else ".")
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -160,6 +170,7 @@ def _blocks(
                 _row("top-1 accuracy", top1.share, top1.low, top1.high, result.n),
             ],
             "Accuracy on the test images: Wilson's intervals, that of the mean at the effective number of photographs.",
+            f"accuracy-{number}",
         ),
         Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
@@ -167,19 +178,21 @@ def _blocks(
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: percent of the class"
             + ("." if many else "; figures: photographs."),
             0.9 if many else 0.5,
+            name=f"confusion-{number}",
         ),
-        _classes(result, known),
+        _classes(result, known, f"classes-{number}"),
     ]
     if CONFUSED in files:
         which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
         caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
-        blocks.append(Picture(folder / CONFUSED, caption, 0.8))
+        blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
         # Its paragraphs say of a further one what differs.
-        *([] if before else [Heading("The classifier")]),
+        Heading(f"The classifier of {name}" if before else "The classifier"),
         Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
-        _choice_of_c(result),
+        Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
+        _choice_of_c(result, f"choice-{number}"),
     ]
 
 
@@ -202,7 +215,7 @@ def features_origin(classifier: Classifier) -> str:
     return f"the {features.shape[1]:,} inputs of the linear layer that makes the logits"
 
 
-def _choice_of_c(result: ProbeResult) -> Table:
+def _choice_of_c(result: ProbeResult, name: str) -> Table:
     """All values of C that were tried, with what cross-validation makes of them."""
     found = result.cross_validation
     return Table(
@@ -213,10 +226,11 @@ def _choice_of_c(result: ProbeResult) -> Table:
         ],
         f"Cross-validation of C inside the training split: mean and standard deviation, over the {found.folds} folds, "
         f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
+        name,
     )
 
 
-def _classes(result: ProbeResult, known: Sequence[bool | None]) -> Table:
+def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Table:
     """The classes with the lowest accuracy, and of each whether it is one of the network's own, where that is known."""
     own = {label: {True: "yes", False: "no", None: ""}[one] for label, one in zip(result.labels, known, strict=True)}
     told = any(own.values())
@@ -232,6 +246,7 @@ def _classes(result: ProbeResult, known: Sequence[bool | None]) -> Table:
             for label, rate in result.hardest(_HARDEST)
         ],
         caption + (" Of its own: by name; empty where the names do not tell." if told else ""),
+        name,
     )
 
 
@@ -239,6 +254,7 @@ def _published() -> list[Block]:
     """What others report on the pets."""
     return [
         Heading("Published numbers"),
+        Paragraph("[[probe/published]] lists what linear classifiers on other networks' features reach."),
         Table(
             ("published", "accuracy", "source and protocol"),
             [
@@ -250,6 +266,7 @@ def _published() -> list[Block]:
                 for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
             ],
             "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
+            "published",
         ),
     ]
 

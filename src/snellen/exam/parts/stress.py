@@ -116,7 +116,10 @@ def run(context: Context) -> Answer:
     assert target is not None  # the exam's attack has one
     write_json(folder / "object-crop.json", {"crops": crops, "provenance": context.provenance})
     blocks: list[Block] = [
-        Paragraph("The attacked files of the previous section, each transformed at its own size and classified again."),
+        Paragraph(
+            "The attacked files of the previous section, each transformed at its own size and classified again: "
+            "[[stress/transforms]] shows them, [[stress/classes]] has the classes and their probabilities."
+        ),
         Points([_definition(name) for name, _ in assignment_transforms()]),
         Paragraph(_about_crop(crops, labels, target.index)),
         Picture(
@@ -125,6 +128,7 @@ def run(context: Context) -> Answer:
             "photograph's own again, vermilion where the attack's survives, gray where it is a third."
             + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
             1.0,
+            name="transforms",
         ),
         *_of_objects(crops, labels, target.index, folder),
         _table(result, {one.name: one for one in crops}),
@@ -134,12 +138,14 @@ def run(context: Context) -> Answer:
         Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
-            "As on an eye chart, the letters of a line shrink from left to right: a smaller one stands for a stronger "
-            "transform. " + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
+            "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
+            "stands for a stronger transform. "
+            + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
         ),
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
+            name="acuity",
         ),
         Discussion(discuss(result.originals).split("\n\n")),
     ]
@@ -191,16 +197,22 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
             if len(shown) < len(result.photographs)
             else ""
         ),
+        "classes",
     )
 
 
-def _reasons(result: StressReport) -> list[Table]:
+def _reasons(result: StressReport) -> list[Block]:
     """What each transform does to the noise, and what follows; none where no attack fooled."""
     rows = [
         (one.transform, one.effect, sentence(one.explains)) for one in reasons(result.photographs, result.originals)
     ]
     columns = ("transform", "what it does to the noise", "what became of the attacks, and what that tells")
-    return [Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}")] if rows else []
+    if not rows:
+        return []
+    return [
+        Paragraph("[[stress/reasons]] says of each transform what it does to the noise."),
+        Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}", "reasons"),
+    ]
 
 
 def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
@@ -244,7 +256,8 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
     return (
-        "The crop above is of the photograph. Each is cropped by its object as well, which is taken to lie where the "
+        "The crop of [[stress/transforms]] is of the photograph. Each is cropped by its object as well "
+        "([[stress/object-crop]]), which is taken to lie where the "
         "heat for its own class does (Grad-CAM of the clean photograph): to the largest rectangle of the "
         f"photograph's proportions, in one of its corners, that leaves about {share(SHARE)} of the heat. It leaves "
         f"{heat}, on {area} of the area; the network's own preprocessing crops once more and leaves {seen}. Of "
@@ -284,8 +297,9 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         Picture(
             picture,
             f"The attacked photographs cropped to about {share(SHARE)} of the object, by the heat for its class, with "
-            f"the new most likely class, coloured as above.{first}",
+            f"the new most likely class, coloured as in [[stress/transforms]].{first}",
             1.0,
+            name="object-crop",
         )
     ]
 

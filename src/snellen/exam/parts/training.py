@@ -14,7 +14,18 @@ from snellen.data.images import read_image
 from snellen.errors import InputError, SnellenError
 from snellen.exam.context import Context, data_set, short_name
 from snellen.exam.report.code import settings_listing
-from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
+from snellen.exam.report.document import (
+    Answer,
+    Block,
+    Discussion,
+    Fact,
+    Heading,
+    Listing,
+    Paragraph,
+    Picture,
+    Reference,
+    Table,
+)
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -43,7 +54,7 @@ from snellen.training.discussion import (
 from snellen.training.figures import draw_curves, draw_rates
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
-from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe
+from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe, without_effect
 from snellen.training.results import TrainingResult, same_images
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
@@ -106,6 +117,12 @@ ASKED = (
     ),
     ("Problem 3, part 3", "A better network: architecture, design choices, test accuracy", "deep", ""),
 )
+_ABOUT = {
+    "plain": "the network of three convolutions",
+    "batchnorm": "the same with batch normalisation",
+    "deep": "a better network",
+}
+"""What the networks of the assignment are."""
 RATES = "rates.png"
 _RATES_CAPTION = (
     "The assignment's network without and with batch normalisation, every setting but the named rate alike, on the "
@@ -151,7 +168,8 @@ def run(context: Context) -> Answer:
         blocks += _one(runs[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Table(columns, rows, f"Test accuracy{deviation}. {where(results)}"),
+        Paragraph("[[training/networks]] holds the networks side by side."),
+        Table(columns, rows, f"Test accuracy{deviation}. {where(results)}", "networks"),
     ]
     facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
     data = first.data
@@ -164,8 +182,13 @@ def run(context: Context) -> Answer:
         headline([of_run for _, of_run in runs]),
         _filters_of(runs[0], first.network_name),
         _shortfalls([of_run for _, of_run in runs]),
-        [settings_listing(f"recipe of {of_run[0].network_name}", of_run[0].recipe) for _, of_run in runs],
+        [_recipe_listing(of_run[0]) for _, of_run in runs],
     )
+
+
+def _recipe_listing(result: TrainingResult) -> Listing:
+    """The recipe of a run, without what decides nothing in it."""
+    return settings_listing(f"recipe of {result.network_name}", result.recipe, without_effect(result.recipe))
 
 
 def _filters_of(run: tuple[Path, Sequence[TrainingResult]], name: str) -> Picture | None:
@@ -293,14 +316,21 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
         raise SnellenError(f"{confusion.parent}: has no {CONFUSION}", "a training run's whole folder")
     caption = "true classes (rows) against predicted ones (columns), in percent of the true class; blank: none."
     return [
-        Heading(name),
-        Paragraph(_described(runs)),
+        Heading(name, _ABOUT.get(name, "")),
+        Paragraph(f"{_described(runs)} {_shown_in(runs)}"),
         *_findings(runs),
         *_curves(runs, out),
         *_choices(runs),
         *_filters(runs),
-        Picture(confusion, f"{name}: {caption}", 0.55),
+        Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
     ]
+
+
+def _shown_in(runs: _Runs) -> str:
+    """Which figures show the last run."""
+    number, filters = len(runs), (_pictured(*runs[-1]) / FILTERS).is_file()
+    of_filters = f" [[training/filters-{number}]] its first-layer filters," if filters else ""
+    return f"[[training/curves-{number}]] shows its training,{of_filters} [[training/confusion-{number}]] its mistakes."
 
 
 def _findings(runs: _Runs) -> list[Block]:
@@ -319,10 +349,11 @@ def _curves(runs: _Runs, out: Path) -> list[Block]:
     """The runs' curves, and what is known of the last two at other learning rates."""
     curves = out / f"curves-{len(runs)}.png"
     write_figure(curves, draw_curves([one for _, of_run in runs for one in of_run]))
-    pictures: list[Block] = [Picture(curves, _curves_caption(runs), 0.85)]
+    pictures: list[Block] = [Picture(curves, _curves_caption(runs), 0.85, name=f"curves-{len(runs)}")]
     if at_each_rate(*(of_one[0].recipe for _, of_one in runs[-2:])):
         write_figure(out / RATES, draw_rates())
-        pictures.append(Picture(out / RATES, _RATES_CAPTION, 0.85))
+        pictures.append(Paragraph("[[training/rates]] shows what is known of the two at other learning rates."))
+        pictures.append(Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates"))
     return pictures
 
 
@@ -331,7 +362,8 @@ def _choices(runs: _Runs) -> list[Block]:
     result = runs[-1][1][0]
     why = list(filter(None, (discuss_network(result), _reasons(runs))))
     if _is_own_deep(result.recipe):
-        return [Discussion([*why, discuss_ablations()]), _ablations()]
+        lists = Paragraph("[[training/ablations]] lists what each choice was worth.")
+        return [Discussion([*why, discuss_ablations()]), lists, _ablations()]
     return [Discussion(why)] if why else []
 
 
@@ -364,6 +396,7 @@ def _ablations() -> Table:
         [*rows, ("none", f"{BASE:.2%}", "")],
         f"What each choice of deep is worth to one narrower network: accuracy on {HELD_OUT_IMAGES:,} images held out "
         "of training, after 4 epochs, one seed.",
+        "ablations",
     )
 
 
@@ -410,7 +443,7 @@ def _filters(runs: _Runs) -> list[Block]:
     end, start = pictured / FILTERS, pictured / FILTERS_START
     if not end.is_file():
         return []
-    pictures: list[Block] = [Picture(end, _filters_caption(result))]
+    pictures: list[Block] = [Picture(end, _filters_caption(result), name=f"filters-{len(runs)}")]
     if start.is_file() and start.read_bytes() != end.read_bytes():
         pictures.append(Picture(start, f"{result.network_name}: the same filters before the first step.", 0.5))
     return [*pictures, Discussion(_about_filters(runs))]

@@ -1,17 +1,18 @@
-"""The code appendix: single functions and classes, or whole modules, as they ran, and settings."""
+"""The code appendix: single functions and classes without their checks of errors, or whole modules; and settings."""
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from snellen.errors import SnellenError
 from snellen.exam.report.document import Listing
-from snellen.runs.serialise import to_toml
+from snellen.runs.serialise import to_plain, to_toml
 
 
 def module_listing(module: str) -> Listing:
@@ -26,8 +27,9 @@ def module_listing(module: str) -> Listing:
 def method_listing(names: str) -> Listing:
     """Functions, methods and classes of one module, each with the first paragraph of its docstring.
 
-    A method stands below the name of its class. Of what they use of the module and of Snellen's others the names are
-    given that are not shown.
+    Before them stand the module's constants that they name; a method stands below the name of its class. Checks that
+    do nothing but raise an error are cut. Of what they use of the module and of Snellen's others the names are given
+    that are not shown.
 
     Args:
         names: the module, a colon, and its members with commas between them, such as
@@ -46,10 +48,11 @@ def method_listing(names: str) -> Listing:
         _headed(_text(node, lines), owner, said=owner == before)
         for node, owner, before in zip(found, owners[1:], owners[:-1], strict=True)
     ]
+    constants = _constants(tree, found, lines)
     hidden = [name for name in _left_out(tree, found) if name not in owners]
     notes = [f"# Left out: {', '.join(hidden)}."] if hidden else []
     notes += [f"# From {other}: {', '.join(used)}." for other, used in _imported(tree, found)]
-    return Listing(module, "\n\n".join([*texts, *(["\n".join(notes)] if notes else [])]))
+    return Listing(module, "\n\n".join([*constants, *texts, *(["\n".join(notes)] if notes else [])]))
 
 
 def _headed(text: str, owner: str, said: bool) -> str:
@@ -60,9 +63,24 @@ def _headed(text: str, owner: str, said: bool) -> str:
     return method if said else f"class {owner}:\n    ...\n\n{method}"
 
 
-def settings_listing(name: str, settings: Any) -> Listing:
-    """Settings as TOML: a dataclass of values, lists and further dataclasses; what is None is left out."""
-    return Listing(name, to_toml(settings).rstrip(), language="toml")
+def settings_listing(name: str, settings: Any, without: Collection[str] = ()) -> Listing:
+    """Settings as TOML: a dataclass of values, lists and further dataclasses; what is None is left out.
+
+    Args:
+        name: name of the settings.
+        settings: the dataclass.
+        without: keys that are left out, one in a table as ``table.key``.
+    """
+    return Listing(name, to_toml(_without(to_plain(settings), without, "")).rstrip(), language="toml")
+
+
+def _without(values: Mapping[str, Any], keys: Collection[str], table: str) -> dict[str, Any]:
+    named = {f"{table}{key}": (key, value) for key, value in values.items()}
+    return {
+        key: _without(value, keys, f"{name}.") if isinstance(value, Mapping) else value
+        for name, (key, value) in named.items()
+        if name not in keys
+    }
 
 
 def _source(module: str) -> str:
@@ -88,9 +106,28 @@ def _member(tree: ast.Module, name: str, module: str) -> _Definition:
     return found
 
 
+def _constants(tree: ast.Module, shown: Sequence[_Definition], lines: Sequence[str]) -> list[str]:
+    """The module's constants that the definitions shown name, in one text; none where they name none."""
+    used = {node.id for node in _walked(*shown) if isinstance(node, ast.Name)}
+    texts = [
+        "\n".join(lines[node.lineno - 1 : node.end_lineno])
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and used & set(_constant_names(node))
+    ]
+    return ["\n".join(texts)] if texts else []
+
+
+def _constant_names(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
+    """The names that an assignment binds, of those that are written as constants."""
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        for name in ast.walk(target):
+            if isinstance(name, ast.Name) and name.id.isupper():
+                yield name.id
+
+
 def _left_out(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
     """The functions, classes and methods of a module that the definitions shown use and that are not among these."""
-    nodes = [node for one in shown for node in ast.walk(one)]
+    nodes = list(_walked(*shown))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     of_self = {
         node.attr
@@ -108,7 +145,7 @@ def _left_out(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
 
 def _imported(tree: ast.Module, shown: Sequence[_Definition]) -> list[tuple[str, list[str]]]:
     """What the definitions shown use of Snellen's other modules, by module; errors are left out."""
-    used = {node.id for one in shown for node in ast.walk(one) if isinstance(node, ast.Name)}
+    used = {node.id for node in _walked(*shown) if isinstance(node, ast.Name)}
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
     by_module = [(node.module or "", [one.name for one in node.names if one.name in used]) for node in imports]
     ours = [(module, names) for module, names in by_module if module.startswith("snellen.") and names]
@@ -121,11 +158,41 @@ def _text(definition: _Definition, lines: Sequence[str]) -> str:
     for node in ast.walk(definition):
         if isinstance(node, _Definition) and ast.get_docstring(node) is not None:
             _cut(node.body[0], kept)
-    return "\n".join(line[definition.col_offset :] for line in kept.values())
+        elif isinstance(node, ast.stmt) and _is_check(node):
+            _cut_check(node, kept)
+    return "\n".join(_FOR_TOOLS.sub("", line[definition.col_offset :]) for line in kept.values())
+
+
+_FOR_TOOLS = re.compile(r"  # (type: ignore|noqa)\b.*")
+"""What a line says to a type checker or a linter."""
 
 
 def _first_line(definition: _Definition) -> int:
     return min([definition.lineno, *(decorator.lineno for decorator in definition.decorator_list)])
+
+
+def _walked(*nodes: ast.AST) -> Iterator[ast.AST]:
+    """All that is shown of nodes: they and what is below them, without checks."""
+    for node in nodes:
+        if not (isinstance(node, ast.stmt) and _is_check(node)):
+            yield node
+            yield from _walked(*ast.iter_child_nodes(node))
+
+
+def _is_check(node: ast.stmt) -> bool:
+    """Whether a statement does nothing but raise an error where a condition holds."""
+    if isinstance(node, ast.If):
+        return not node.orelse and isinstance(node.body[-1], ast.Raise)
+    return isinstance(node, ast.For | ast.With) and all(map(_is_check, node.body))
+
+
+def _cut_check(check: ast.stmt, kept: dict[int, str]) -> None:
+    """Remove a check that raises an error from the lines ``kept``, by number, with the comment above it."""
+    first = check.lineno
+    while kept.get(first - 1, "").lstrip().startswith("#"):
+        first -= 1
+    for number in range(first, (check.end_lineno or check.lineno) + 1):
+        kept.pop(number, None)
 
 
 def _cut(docstring: ast.stmt, kept: dict[int, str]) -> None:

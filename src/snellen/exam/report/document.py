@@ -27,11 +27,24 @@ class Discussion:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading inside a section, with the item of the assignment that is answered below it, if one is."""
+    """A heading inside a section.
+
+    Attributes:
+        text: heading, which links and the checklist name it by.
+        about: what that is, where it is a mere name: ``the network of three convolutions`` of ``plain``.
+        assignment: item of the assignment that is answered below it, where that is another than the section's.
+    """
 
     text: str
+    about: str = ""
     assignment: str = ""
     kind: Literal["heading"] = field(default="heading", init=False)
+
+    @property
+    def line(self) -> str:
+        """All of the heading: the item of the assignment, the text, and what that is."""
+        told = f"{self.text}, {self.about}" if self.about else self.text
+        return f"{self.assignment}: {told}" if self.assignment else told
 
 
 @dataclass(frozen=True)
@@ -44,11 +57,19 @@ class Points:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; columns whose cells are all numbers are aligned to the right."""
+    """A table with a caption; columns whose cells are all numbers are aligned to the right.
+
+    Attributes:
+        columns, rows, caption: what it holds.
+        name: what sentences name it by, as :mod:`snellen.exam.report.numbers` says; empty where none does.
+        number: its number among the report's tables; 0 before they are numbered.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str
+    name: str = ""
+    number: int = 0
     kind: Literal["table"] = field(default="table", init=False)
 
 
@@ -61,12 +82,15 @@ class Picture:
         caption: one or two sentences.
         width: share of the text width, in (0, 1].
         alt: what is seen, for those who cannot see it; empty where the caption says it.
+        name, number: as for a :class:`Table`.
     """
 
     path: Path
     caption: str
     width: float = 1.0
     alt: str = ""
+    name: str = ""
+    number: int = 0
     kind: Literal["picture"] = field(default="picture", init=False)
 
 
@@ -80,11 +104,13 @@ class Failed:
 
 @dataclass(frozen=True)
 class FigureRow:
-    """Pictures side by side, each under its own title, with one caption."""
+    """Pictures side by side, each under its own title, with one caption; ``name`` and ``number`` as for a `Table`."""
 
     pictures: Sequence[Picture]
     titles: Sequence[str]
     caption: str
+    name: str = ""
+    number: int = 0
     kind: Literal["figure_row"] = field(default="figure_row", init=False)
 
 
@@ -196,7 +222,7 @@ class Section:
     Attributes:
         name: name of the part, which links point at.
         title: heading of the section.
-        assignment: item of the assignment that it answers.
+        assignment: item of the assignment that it answers, which stands before the title.
         blocks: paragraphs, tables and figures, in order.
     """
 
@@ -204,6 +230,11 @@ class Section:
     title: str
     assignment: str
     blocks: Sequence[Block]
+
+    @property
+    def heading(self) -> str:
+        """The title behind the item of the assignment that it answers, where it answers one."""
+        return f"{self.assignment}: {self.title}" if self.assignment else self.title
 
 
 @dataclass(frozen=True)
@@ -219,6 +250,7 @@ class Item:
         answered: whether the assignment is answered there.
         short: where that falls short of what was asked; empty where it does not.
         block: number, from 0, of the section's block that is the answer; None where all of the heading's are.
+        also: further headings and blocks of the section that answer it, as of a second data set.
     """
 
     problem: str
@@ -229,6 +261,7 @@ class Item:
     answered: bool = True
     short: str = ""
     block: int | None = None
+    also: Sequence[tuple[str, int | None]] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from snellen.exam.report.document import Report
+from snellen.exam.report.numbers import label, numbered, with_labels
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import write_text
 
@@ -26,12 +27,13 @@ def write_html(report: Report, path: Path) -> None:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"data_uri": _data_uri, "anchor": _anchor, "highlighted": _highlighted}
+    environment.filters |= {"linked": _linked, "label": label, "unmarked": with_labels}
     environment.tests["numbers"] = _all_numbers
     template = environment.from_string(
         (resources.files("snellen.exam.report") / "report.html").read_text(encoding="utf-8")
     )
     style = HtmlFormatter(style="default").get_style_defs(".highlight")
-    write_text(path, template.render(report=report, code_style=style))
+    write_text(path, template.render(report=numbered(report), code_style=style))
 
 
 def _data_uri(picture: Path) -> str:
@@ -43,6 +45,15 @@ def _data_uri(picture: Path) -> str:
 def _anchor(section: str, heading: str = "") -> str:
     """The id of a section, or of a heading in it."""
     return re.sub(r"[^a-z0-9]+", "-", f"{section} {heading}".lower()).strip("-")
+
+
+def _linked(text: str) -> str:
+    """Text as HTML in which the label of a figure or table leads to it."""
+    from markupsafe import Markup, escape
+
+    # Escaping leaves brackets, letters and digits as they are, of which a label is made.
+    escaped = str(escape(text))
+    return Markup(with_labels(escaped, lambda named: f'<a href="#{_anchor(named)}">{named}</a>'))  # noqa: S704
 
 
 def _highlighted(source: str, language: str) -> str:

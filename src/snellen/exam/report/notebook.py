@@ -26,6 +26,7 @@ from snellen.exam.report.document import (
     Section,
     Table,
 )
+from snellen.exam.report.numbers import label, numbered, with_labels
 from snellen.runs.files import write_text
 
 _SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#-]|$)")
@@ -50,13 +51,14 @@ def write_notebook(report: Report, settings: Sequence[Fact], setup: str, code: C
     Raises:
         SnellenError: the file cannot be written.
     """
+    report = numbered(report)
     cells = [_front(report), *_checklist(report.checklist), _code(setup)]
     for section in report.sections:
         cells += _section(section, code, path.parent)
     cells += [_references(report.references), _settings([*report.summary, *settings])]
-    numbered = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, 1)]
+    named = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells, 1)]
     notebook = {
-        "cells": numbered,
+        "cells": named,
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
@@ -80,7 +82,8 @@ def _code(text: str) -> dict[str, Any]:
 def _plain(text: str) -> str:
     """``text`` on one line, so that Markdown prints it as it stands."""
     # Two backslashes before a bracket would begin a formula.
-    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", " ".join(text.split()))
+    line = " ".join(with_labels(text).split())
+    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", line)
     return _NUMBER.sub(r"\1\\\2", escaped)
 
 
@@ -103,13 +106,12 @@ def _checklist(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
 def _answered(item: Item) -> str:
     if not item.answered:
         return f"Not answered: {item.data}"
-    return f"{item.data}; but {item.short}" if item.short else item.data
+    return f"{item.data}; less than asked: {item.short}" if item.short else item.data
 
 
 def _section(section: Section, code: Code, folder: Path) -> Iterator[dict[str, Any]]:
     """A cell of text up to each picture, and one of code for the picture."""
-    text = [f"## {_plain(section.title)}"]
-    text += [f"*{_plain(section.assignment)}*"] if section.assignment else []
+    text = [f"## {_plain(section.heading)}"]
     for block in section.blocks:
         pictures = _pictures(block)
         if not pictures:
@@ -121,7 +123,7 @@ def _section(section: Section, code: Code, folder: Path) -> Iterator[dict[str, A
             file = f"snellen.read_image({picture.path.relative_to(folder).as_posix()!r})"
             yield _code(code(section.name, picture.path.name) or file)
         assert isinstance(block, Picture | FigureRow)  # nothing else has pictures
-        text = [f"*{_plain(block.caption)}*"] if block.caption else []
+        text = [f"*{label(block)}: {_plain(block.caption)}*"]
     if text:
         yield _markdown("\n\n".join(text))
 
@@ -140,11 +142,11 @@ def _text(block: Block) -> str:
         case Discussion():
             return "\n\n".join(map(_plain, block.paragraphs))
         case Heading():
-            return f"### {_plain(block.text)}"
+            return f"### {_plain(block.line)}"
         case Points():
             return "\n".join(f"- {_plain(item)}" for item in block.items)
         case Table():
-            return f"*{_plain(block.caption)}*\n\n{_table(block.columns, block.rows)}"
+            return f"*{label(block)}: {_plain(block.caption)}*\n\n{_table(block.columns, block.rows)}"
         case Failed():
             return f"**This part failed.** {_plain(block.reason)}"
         case _:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from snellen.errors import SnellenError
 from snellen.exam.report.document import Picture, Report, with_paths
+from snellen.exam.report.numbers import numbered
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import atomic_path, write_bytes, write_text
 from snellen.runs.serialise import to_plain
@@ -51,7 +52,7 @@ def write_source(report: Report, folder: Path) -> None:
     """
     template = resources.files("snellen.exam.report") / "report.typ"
     write_text(folder / "report.typ", template.read_text(encoding="utf-8"))
-    plain = _without_controls(to_plain(_with_local_pictures(report, folder)))
+    plain = _without_controls(to_plain(_with_local_pictures(numbered(report), folder)))
     for section in plain["sections"]:
         _write_discussions(section, folder)
     _write(folder / "report.json", json.dumps(plain, ensure_ascii=False, indent=1))
