@@ -171,7 +171,7 @@ def checklist(config: ExamConfig, finished: Sequence[FinishedPart], parts: Mappi
     shown = (
         "the source of the methods, as it ran"
         if config.appendix == "full"
-        else "the methods as they ran, function by function, without checks of errors; what is left out is named"
+        else "the methods as they ran, function by function, without checks of errors"
     )
     return [*items, Item("Instructions", "The code", CODE, "", shown)]
 
