@@ -231,7 +231,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("exam", exam, "--out", out, "--keep-source")
     assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
-    assert (out / "source" / "discussion" / "categories.txt").read_text(encoding="utf-8")
+    assert (out / "source" / "discussion" / "categories-1.txt").read_text(encoding="utf-8")
     again = snellen_command("exam", exam, "--out", out, "--summary")
     assert again.stdout.startswith("What it sees: It sees red as ")
     assert again.stdout.endswith(f"The same on one page is {out / 'summary.pdf'}\n")
@@ -449,7 +449,7 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     report = report_of(Paragraph("p"), Discussion(["The first.", "The #second_."]), Discussion(["More."]))
     write_pdf(report, tmp_path / "report.pdf")
     write_source(report, tmp_path / "source")
-    text = tmp_path / "source" / "discussion" / "s.txt"
+    text = tmp_path / "source" / "discussion" / "s-1.txt"
     assert text.read_text(encoding="utf-8") == "The first.\n\nThe #second_.\n"
     assert (tmp_path / "source" / "discussion" / "s-2.txt").read_text(encoding="utf-8") == "More.\n"
     document = tmp_path / "source" / "report.typ"
@@ -491,6 +491,12 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     assert paragraph.text == "Muons are none, muon-2.tar neither; muon [3] (He et al. 2015 [2]) is, and Muon again."
     assert (table.rows[0][0], table.caption) == ("He start", "Muon")
     assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
+    # The user's own come last, whether a text has their key or not.
+    own = with_citations(
+        report_of(Paragraph("As in [a], He start; [a] again, [b].")), {"s": [he]}, [], {"a": "A.", "c": "C."}
+    )
+    assert own.references == ("He.", "A.", "C.")
+    assert own.sections[0].blocks[0].text == "As in [2], He start [1]; [2] again, [b]."
 
 
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
@@ -514,8 +520,19 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
     assert "before computed h Written by hand. Twice." in text
     assert "The discussion of “one”, or part of it, was written by a person" in text
-    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1\)"):
+    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1 to one-2\)"):
         run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
+    said = Recorder()
+    run_exam(config, tmp_path / "a", parts=parts, progress=said)
+    assert "discussion: one takes the place of two discussions; one-1 would of the first" in said.notes
+    # A copy of a computed discussion has the numbers of that report.
+    own.write_text("Made [12] by [chen].", encoding="utf-8")
+    cited = dataclasses.replace(second, references={"chen": "Chen. A paper."})
+    text = text_of(run_exam(cited, tmp_path / "a", parts=parts, progress=said).report)
+    number = re.search(r"Made by \[(\d+)\]\.", text)
+    assert f"[{number[1]}] Chen. A paper." in text
+    assert f"discussion: {own}: numbers of references, such as [12], are given anew" in said.notes
+    own.write_text("Written by\nhand.\n\n  \nTwice.\n", encoding="utf-8")
     audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
     assert "Checklist" not in audit
     assert "Problem 1" not in audit

@@ -32,7 +32,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.exam.report.references import with_citations
-from snellen.prose import called, counted, listed
+from snellen.prose import called, counted, listed, word
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
 
@@ -120,7 +120,7 @@ def compose(
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
-    return with_citations(report, _references(context.classifier.name, finished), _TOOLS)
+    return with_citations(report, _references(context.classifier.name, finished), _TOOLS, config.references)
 
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
@@ -278,7 +278,8 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
         name, number = discussed_part(key)
         if name == one.name:
             if not 0 < number <= len(places):
-                raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", f"{name}-1")
+                which = f"{name}-1" + (f" to {name}-{len(places)}" if len(places) > 1 else "")
+                raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", which)
             replaced[places[number - 1]] = _own_paragraphs(config, key)
     return [new for place, block in enumerate(blocks) for new in replaced.get(place, [block])]
 
@@ -300,6 +301,20 @@ def check_own_words(config: ExamConfig) -> None:
         _own_paragraphs(config, key)
 
 
+def notes_on_own_words(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[str]:
+    """Lines on what became of the configuration's texts that their writer may not expect."""
+    discussions = {
+        one.name: sum(isinstance(block, Discussion) for block in one.cached.answer.blocks) for one in finished
+    }
+    notes = []
+    for key, file in config.discussion.items():
+        if discussions.get(key, 0) > 1:
+            notes.append(f"{key} takes the place of {word(discussions[key])} discussions; {key}-1 would of the first")
+        if number := _NUMBER.search(read_text(Path(file))):
+            notes.append(f"{file}: numbers of references, such as{number[0]}, are given anew")
+    return [f"discussion: {note}" for note in notes]
+
+
 def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
     """The blocks, each heading with the item of the assignment that is answered below it."""
     problems = {heading: problem for problem, _, heading, _ in part.asked if heading}
@@ -312,13 +327,19 @@ def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
 def own_words(file: Path) -> list[str]:
     """The paragraphs of a text file: lines, with a blank one between two paragraphs.
 
+    Numbers of references, such as ``[3]``, are left out: they were those of an earlier report.
+
     Raises:
         InputError: it cannot be read, or is empty.
     """
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", read_text(file))]
+    text = _NUMBER.sub("", read_text(file))
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
     if not any(paragraphs):
         raise InputError(f"{file}: is empty", "paragraphs with a blank line between them")
     return [paragraph for paragraph in paragraphs if paragraph]
+
+
+_NUMBER = re.compile(r"\s\[\d{1,3}\]")
 
 
 def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
