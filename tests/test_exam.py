@@ -1081,11 +1081,18 @@ def test_a_first_look_leaves_out_what_takes_minutes() -> None:
         first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
-# The command, but that each network learns for one epoch, and that how long it will take is not measured.
+# The command, but that each network learns for one epoch, the wide one is narrow, and that how long it will take is not
+# measured.
 ONE_EPOCH = """
+import dataclasses
 import sys
 from snellen.cli import main
 from snellen.exam.parts import training
+from snellen.training.recipe import read_recipe
+def narrow(name, **asked):
+    options = {"widths": [16, 32, 32], "members": 2} if name == "deep" else {}
+    return dataclasses.replace(read_recipe(name, **asked), network_options=options)
+training.read_recipe = narrow
 training._EPOCHS_OF_DIGITS = 1
 training.seconds_per_image = lambda recipe: 0.001
 sys.argv[0] = "snellen"

@@ -1,5 +1,6 @@
 """The page in a real Chromium, driven as a person would."""
 
+import functools
 import io
 import json
 import re
@@ -15,7 +16,9 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
 
+import shorter
 from browser import SLOW, Visitor, chromium, find_chromium, serving, visit
+from forked import Forked
 from snellen.data.photographs import bundled_photographs
 from snellen.exam.config import read_exam_config
 from test_images import bomb
@@ -34,7 +37,8 @@ expect.set_options(timeout=SLOW)
 def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     home = tmp_path_factory.mktemp("page")
     probe = write_probe(home / "toys", lite0)
-    with serving(home, "--model", MODEL, "--model", SECOND, "--probe", probe, "--device", "cpu") as running:
+    options = ("--model", MODEL, "--model", SECOND, "--probe", probe, "--device", "cpu")
+    with serving(home, *options, start=functools.partial(Forked, program=shorter.PAGE)) as running:
         yield running
     assert (home / "errors.txt").read_text(encoding="utf-8") == ""
 
