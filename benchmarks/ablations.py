@@ -49,7 +49,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
         }
     return {
         "base": ("the recipe", base),
-        "no-cutout": other("no square cut out", augmentation=dataclasses.replace(augmentation, cutout=0)),
+        "no-cutout": other("no square blanked out", augmentation=dataclasses.replace(augmentation, cutout=0)),
         "shift-2": other("shifts of at most 2 pixels", augmentation=dataclasses.replace(augmentation, translate=2)),
         "less-smoothing": other("targets smoothed by 0.1", label_smoothing=0.1),
         "no-smoothing": other("targets not smoothed", label_smoothing=0.0),
@@ -83,7 +83,7 @@ def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
             optimiser=Optimiser("adamw", 0.005, 0.9, 0.05),
             schedule=Schedule(0.2),
         ),
-        "no-augmentation": other("images as they are", augmentation=Augmentation()),
+        "no-augmentation": other("images neither shifted nor blanked out", augmentation=Augmentation()),
         "relu": other("ReLU in place of GELU", network_options={**options, "activation": "relu"}),
         "first-4": other("first filters of 4 x 4", network_options={**options, "first": 4}),
         "narrow": other("half the width", network_options={**options, "widths": [width // 2 for width in widths]}),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ class Server:
 
 
 @contextmanager
-def serving(home: Path, *arguments: object, start: type[Program] | type[Forked] = Forked) -> Iterator[Server]:
+def serving(home: Path, *arguments: object, start: Callable[..., Program | Forked] = Forked) -> Iterator[Server]:
     """The page, started in ``home``/work with its temporary files below ``home``/temporary.
 
     When it has ended, what it complained of is in ``home``/errors.txt.

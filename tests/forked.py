@@ -114,7 +114,7 @@ class Forked:
         return self.output()
 
     def _said(self, name: str) -> str:
-        path, end = self._folder / name, time.monotonic() + 120
+        path, end = self._folder / name, time.monotonic() + 600
         while not path.exists():
             assert _server().poll() is None, "the server of forks has ended"
             assert time.monotonic() < end

@@ -144,7 +144,7 @@ def test_figure_shows_every_photograph() -> None:
     prediction = snellen.Prediction("bell pepper", 945, 0.75)
     figure = draw_classifications([Classification("a.png", (prediction,), Image.new("RGB", (40, 30)))] * 3)
     assert len(figure.axes) == 6
-    assert [text.get_text() for text in figure.axes[1].texts] == ["75.0 %"]
+    assert [text.get_text() for text in figure.axes[1].texts] == ["75.0%"]
 
 
 def test_json_on_the_command_line(snellen_command, peppers) -> None:

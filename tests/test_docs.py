@@ -37,9 +37,9 @@ from PIL import Image
 
 import forked
 import snellen
+from shorter import some_transforms
 from snellen.attacks.eot import held_out_draws
 from snellen.data.photographs import bundled_photographs
-from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_transforms
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -113,10 +113,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def fewer_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of what a command does many times over it does some: the ends of the ladders, two held-out draws."""
-    ends = {(one.name, strength) for one in TRANSFORMS.values() for strength in (one.ladder[0], one.ladder[-1])}
-    some = tuple(one for one in all_transforms() if one in ends or one in assignment_transforms())
     for module in ("robustness.stress", "evaluation.transformed"):
-        monkeypatch.setattr(f"snellen.{module}.all_transforms", lambda: some)
+        monkeypatch.setattr(f"snellen.{module}.all_transforms", some_transforms)
     monkeypatch.setattr("snellen.attacks.result.held_out_draws", lambda seed: held_out_draws(seed, 2))
 
 

@@ -19,6 +19,7 @@ import typst
 from PIL import Image
 
 import forked
+from blank_bands import blank_bands
 from conftest import ROOT
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
@@ -48,6 +49,8 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.exam.report.html import write_html
+from snellen.exam.report.notebook import write_notebook
+from snellen.exam.report.numbers import numbered
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.exam.report.references import with_citations
 from snellen.exam.run import run_exam
@@ -231,7 +234,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     done = snellen_command("exam", exam, "--out", out, "--keep-source")
     assert done.returncode == 2, done.stderr
     assert "broken.jpg: empty" in done.stderr
-    assert (out / "source" / "discussion" / "categories.txt").read_text(encoding="utf-8")
+    assert (out / "source" / "discussion" / "categories-1.txt").read_text(encoding="utf-8")
     again = snellen_command("exam", exam, "--out", out, "--summary")
     assert again.stdout.startswith("What it sees: It sees red as ")
     assert again.stdout.endswith(f"The same on one page is {out / 'summary.pdf'}\n")
@@ -387,6 +390,52 @@ class Page(HTMLParser):
             self.text += data
 
 
+def test_figures_and_tables_are_named_by_number(tmp_path: Path) -> None:
+    """A mark becomes the number, which leads to the figure, in each rendering; no mark is left."""
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
+    picture = Picture(tmp_path / "a.png", "A map, as [[s/rows]] lists.", name="map")
+    report = report_of(
+        Table(("a",), [["of [[s/map]]"]], "First.", name="first"),
+        Paragraph("See [[s/map]] ([[s/rows]]), [[s/gone]], [[Figure 9]]."),
+        picture,
+        Discussion(["Then [[s/side]]."]),
+        Points(["On [[s/first]]."]),
+        Table(("a",), [["b"]], "Second.", name="rows"),
+        FigureRow([picture, picture], ["1", "2"], "Beside.", name="side"),
+    )
+    assert numbered(numbered(report)) == numbered(report)
+    write_pdf(report, tmp_path / "r.pdf")
+    write_html(report, tmp_path / "r.html")
+    write_notebook(report, [], "", lambda *_: "", tmp_path / "r.ipynb")
+    cells = json.loads((tmp_path / "r.ipynb").read_text(encoding="utf-8"))["cells"]
+    page = Page(tmp_path / "r.html")
+    shown = (text_of(tmp_path / "r.pdf"), page.text, " ".join("".join(cell["source"]) for cell in cells))
+    for text in (" ".join(one.split()) for one in shown):
+        assert "See Figure 1 (Table 2), a figure that is not in this report, Figure 9." in text
+        assert "Then Figure 2." in text
+        assert "On Table 1." in text
+        assert "A map, as Table 2 lists." in text
+        assert "of Figure 1" in text
+        assert "[[" not in text
+    assert {"#figure-1", "#table-2", "#figure-2", "#table-1"} <= set(page.links)
+    assert {"figure-1", "table-2", "figure-2", "table-1"} <= set(page.ids)
+    assert b"/Dest" in (tmp_path / "r.pdf").read_bytes() or b"/GoTo" in (tmp_path / "r.pdf").read_bytes()
+
+
+def test_text_flows_around_pictures(tmp_path: Path) -> None:
+    """Pictures and tables that do not fit where they are named leave no white: no band above 15% of a page's height."""
+    Image.new("RGB", (900, 700), "red").save(tmp_path / "a.png")
+    blocks = []
+    for number in range(12):
+        words = "word " * (60 + 25 * (number % 4))
+        blocks += [Heading(f"h{number}"), Paragraph(words), Picture(tmp_path / "a.png", "c"), Paragraph(words)]
+        blocks.append(Table(("a", "b"), [["1", "2"]] * (3 + 4 * (number % 4)), "t"))
+    write_pdf(report_of(Paragraph("p"), Paragraph("p"), *blocks), tmp_path / "r.pdf")
+    bands = blank_bands(tmp_path / "r.pdf")
+    assert len(bands) > 8
+    assert max(bands[1:-2]) < 0.15, bands
+
+
 def test_the_page_prints_any_text_and_needs_nothing_beside_it(tmp_path: Path) -> None:
     nasty = "<script>x()</script> & \" ' {{ 1 }} {% if %} “ü” 漢 </table>"
     picture = tmp_path / "a.png"
@@ -449,7 +498,7 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
     report = report_of(Paragraph("p"), Discussion(["The first.", "The #second_."]), Discussion(["More."]))
     write_pdf(report, tmp_path / "report.pdf")
     write_source(report, tmp_path / "source")
-    text = tmp_path / "source" / "discussion" / "s.txt"
+    text = tmp_path / "source" / "discussion" / "s-1.txt"
     assert text.read_text(encoding="utf-8") == "The first.\n\nThe #second_.\n"
     assert (tmp_path / "source" / "discussion" / "s-2.txt").read_text(encoding="utf-8") == "More.\n"
     document = tmp_path / "source" / "report.typ"
@@ -491,6 +540,12 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     assert paragraph.text == "Muons are none, muon-2.tar neither; muon [3] (He et al. 2015 [2]) is, and Muon again."
     assert (table.rows[0][0], table.caption) == ("He start", "Muon")
     assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
+    # The user's own come last, whether a text has their key or not.
+    own = with_citations(
+        report_of(Paragraph("As in [a], He start; [a] again, [b].")), {"s": [he]}, [], {"a": "A.", "c": "C."}
+    )
+    assert own.references == ("He.", "A.", "C.")
+    assert own.sections[0].blocks[0].text == "As in [2], He start [1]; [2] again, [b]."
 
 
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
@@ -514,8 +569,19 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
     assert "before computed h Written by hand. Twice." in text
     assert "The discussion of “one”, or part of it, was written by a person" in text
-    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1\)"):
+    with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1 to one-2\)"):
         run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
+    said = Recorder()
+    run_exam(config, tmp_path / "a", parts=parts, progress=said)
+    assert "discussion: one takes the place of two discussions; one-1 would of the first" in said.notes
+    # A copy of a computed discussion has the numbers of that report.
+    own.write_text("Made [12] by [chen].", encoding="utf-8")
+    cited = dataclasses.replace(second, references={"chen": "Chen. A paper."})
+    text = text_of(run_exam(cited, tmp_path / "a", parts=parts, progress=said).report)
+    number = re.search(r"Made by \[(\d+)\]\.", text)
+    assert f"[{number[1]}] Chen. A paper." in text
+    assert f"discussion: {own}: numbers of references, such as [12], are given anew" in said.notes
+    own.write_text("Written by\nhand.\n\n  \nTwice.\n", encoding="utf-8")
     audit = text_of(run_exam(dataclasses.replace(config, checklist=False), tmp_path / "a", parts=parts).report)
     assert "Checklist" not in audit
     assert "Problem 1" not in audit
@@ -538,7 +604,9 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
         for appendix in ("methods", "full", "none")
     )
     assert none == []
-    assert {listing.section for listing in (*methods, *full)} == {PARTS["stress"].title}
+    assert {listing.section for listing in (*methods, *full)} == {
+        "Problem 4, part 2: transforms of the attacked photographs"
+    }
     transforms = next(listing for listing in methods if listing.name == "snellen.data.transforms")
     assert transforms.text.startswith("_LUMA = (0.299, 0.587, 0.114)\n\ndef _mirror(")
     assert "import" not in transforms.text
@@ -764,7 +832,7 @@ def counted() -> tuple[list[str], dict[str, Part]]:
             return Answer("on this", (Fact(name, str(len(ran))),), blocks)
 
         asked = ((f"Problem {name}", f"to do {name}", "", ""),)
-        return dataclasses.replace(PARTS["categories"], title=name, asked=asked, inputs=inputs, run=run)
+        return dataclasses.replace(PARTS["categories"], title=name, topic="", asked=asked, inputs=inputs, run=run)
 
     return ran, {"one": part("one", lambda c: list(c.photographs)), "two": part("two", lambda c: c.target)}
 
@@ -931,11 +999,11 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     by_asked = {item.asked: item for item in items}
     assert by_asked["The people worked with"].data == "Ada"
     shown = next(item for item in items if item.heading == "What the maps show")
-    assert (shown.section, shown.data) == ("features", "peppers.jpg")
+    assert (shown.section, shown.data) == ("features", "as above")
     assert {item.data for item in items if item.problem == "Problem 2"} == {"this part failed"}
     assert {(item.data, item.short, item.block) for item in items if item.heading == "plain"} == {
         ("digits", "they stand in", 2),
-        ("digits", "they stand in", None),
+        ("as above", "", None),
     }
     absent = [item for item in items if item.problem == "Problem 3, part 3"]
     assert {(item.section, item.data) for item in absent} == {("", "there is no “deep” in this report")}
@@ -945,9 +1013,24 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     sections = compose(ExamConfig(), context, finished, PARTS).sections
     headings = [block for section in sections for block in section.blocks if isinstance(block, Heading)]
     assert {(block.text, block.assignment) for block in headings} == {
-        ("What the maps show", "Problem 1, part 2"),
+        ("What the maps show", ""),
         ("plain", "Problem 3, part 1"),
     }
+    assert [section.heading for section in sections] == [
+        "Problem 1, part 2: feature maps",
+        "Problem 2: a linear classifier on its features",
+        "Problem 3: networks trained from scratch",
+    ]
+    audit = compose(ExamConfig(checklist=False), context, finished, PARTS).sections
+    assert not any("Problem" in section.heading for section in audit)
+    two = [Heading("a"), Table((), (), "Accuracy"), Heading("The classifier"), Heading("b"), Table((), (), "Accuracy")]
+    both = dataclasses.replace(
+        PARTS["probe"], asked=(("2", "accuracy", "", "Accuracy"), ("2", "classifier", "The classifier", ""))
+    )
+    asked = answered(*two, Heading("The classifier of b"))
+    accuracy, classifier = checklist(ExamConfig(), [FinishedPart("probe", both, asked)], {"probe": both})[1:3]
+    assert (accuracy.heading, accuracy.block, list(accuracy.also)) == ("", 1, [("", 4)])
+    assert (classifier.heading, list(classifier.also)) == ("The classifier", [("The classifier of b", None)])
     without = checklist(ExamConfig(appendix="none"), finished, PARTS)[-1]
     assert (without.asked, without.section, without.answered) == ("The code", "", False)
     long = [Paragraph("x " * 3000)] * 2
@@ -964,7 +1047,7 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
         checklist=[
             Item("1", "a", "s", "here", "d"),
             Item("2", "a", "s", "here", "d", short="e", block=5),
-            Item("3", "a", "s", "here", "d", block=7),
+            Item("3", "a", "s", "here", "d", block=7, also=[("", 5)]),
             Item("4", "a", "", "", "d", answered=False),
         ],
     )
@@ -978,7 +1061,10 @@ def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     assert page < of_table < of_picture
     assert "y x" in pages[of_picture - 2]  # what comes after the picture begins on the page before it
     to = "\N{EN DASH}"
-    listed = f"1 a {page}{to}{len(pages)} d 2 a {page}{to}{of_table} d; but e 3 a {page}{to}{of_picture} d 4 a {to} Not"
+    listed = (
+        f"1 a {page}{to}{len(pages)} d 2 a {page}{to}{of_table} d; less than asked: e "
+        f"3 a {page}{to}{of_picture} d 4 a {to} Not"
+    )
     assert any(listed in text for text in pages[:page])
 
 
@@ -1073,11 +1159,18 @@ def test_a_first_look_leaves_out_what_takes_minutes() -> None:
         first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
-# The command, but that each network learns for one epoch, and that how long it will take is not measured.
+# The command, but that each network learns for one epoch, the wide one is narrow, and that how long it will take is not
+# measured.
 ONE_EPOCH = """
+import dataclasses
 import sys
 from snellen.cli import main
 from snellen.exam.parts import training
+from snellen.training.recipe import read_recipe
+def narrow(name, **asked):
+    options = {"widths": [16, 32, 32], "members": 2} if name == "deep" else {}
+    return dataclasses.replace(read_recipe(name, **asked), network_options=options)
+training.read_recipe = narrow
 training._EPOCHS_OF_DIGITS = 1
 training.seconds_per_image = lambda recipe: 0.001
 sys.argv[0] = "snellen"
@@ -1102,8 +1195,17 @@ def test_a_first_look(tmp_path: Path) -> None:
         assert "this part was not asked for" not in said
         assert "This part failed" not in said
         for part in PARTS.values():
-            assert part.wanted_by or part.title in said
+            assert part.wanted_by or f"{part.assignment}: {part.topic}" in said
+        # Each figure and table that a sentence names is in the report, and named by its number.
+        assert "[[" not in said
+        assert "not in this report" not in said
     assert set(page.links) <= {f"#{name}" for name in page.ids}
+    markup = (tmp_path / "look" / "report.html").read_text(encoding="utf-8")
+    numbers = set(re.findall(r'id="((?:figure|table)-\d+)"', markup))
+    named = {link.removeprefix("#") for link in page.links}
+    assert {one for one in numbers if one.startswith("table")} <= named
+    bands = blank_bands(tmp_path / "look" / "report.pdf")
+    assert max(bands[1:-1]) < 0.35, bands
     again = forked.run(*look, program=ONE_EPOCH)
     assert again.returncode == 0
     assert again.stderr == ""

@@ -1117,7 +1117,7 @@ def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snelle
     exam = ["exam", tmp_path / "exam.toml", "--photographs", toy / "pool" / "red" / "1.png", "--out", out]
     exam += model_options(toy)
     assert snellen_command(*exam, "--notebook", "--keep-source").returncode == 0
-    for name in ("report.ipynb", "source/report.typ", "source/discussion/categories.txt"):
+    for name in ("report.ipynb", "source/report.typ", "source/discussion/categories-1.txt"):
         written = (out / name).read_bytes()
         (out / name).write_bytes(b"my own words")
         before = (out / "manifest.json").read_bytes()
@@ -1133,6 +1133,23 @@ def test_what_a_person_rewrote_is_not_replaced(toy: Path, tmp_path: Path, snelle
     assert "source: written again, as an earlier exam was asked for it" in done.stderr
     for name in ("report.ipynb", "source/report.json"):
         assert "Another heading" in (out / name).read_text(encoding="utf-8")
+    # An exam that fails late leaves both as they are, still guarded, and the next one writes them again.
+    (tmp_path / "mine.txt").write_text("Mine.", encoding="utf-8")
+    finished = (tmp_path / "exam.toml").read_text(encoding="utf-8")
+    (tmp_path / "exam.toml").write_text(f'{finished}[discussion]\ncategories-9 = "mine.txt"\n', encoding="utf-8")
+    written = (out / "source" / "report.typ").read_bytes()
+    failed = snellen_command(*exam)
+    assert "discussion: categories-9: categories has one discussion (categories-1)" in failed.stderr
+    assert "written again" not in failed.stderr
+    assert (out / "source" / "report.typ").read_bytes() == written
+    (out / "source" / "report.typ").write_bytes(b"my own words")
+    assert "source/report.typ: was changed since an exam wrote it" in snellen_command(*exam).stderr
+    (out / "source" / "report.typ").write_bytes(written)
+    (tmp_path / "exam.toml").write_text(finished.replace("Another", "A third"), encoding="utf-8")
+    assert snellen_command(*exam).returncode == 0
+    for name in ("report.ipynb", "source/report.json"):
+        assert "A third heading" in (out / name).read_text(encoding="utf-8")
+    assert not (out / "unfinished.json").exists()
 
 
 def test_words_are_no_paths_in_a_notebook(tmp_path: Path, monkeypatch) -> None:

@@ -322,7 +322,7 @@ def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> N
     (told,) = qualify_patches([one, two], result)
     assert told == (
         f"Channel {red.channel} of {red.layer} follows red on the photograph above, but of its four patches here one "
-        "has much red on average (two grey, one purple and one turquoise): red is what excites it there, not all that "
+        "has much red on average (two gray, one purple and one turquoise): red is what excites it there, not all that "
         "does."
     )
     assert qualify_patches([patches_of(red.layer, red.channel, PURPLE, BROWN, CRIMSON, GREY)], result) == []
@@ -332,7 +332,7 @@ def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> N
     ("colour", "name"),
     [
         ((120, 60, 180), "purple"), ((45, 0, 15), "dark red"), ((150, 70, 20), "brown"), ((240, 200, 150), "beige"),
-        ((255, 120, 170), "pink"), ((250, 150, 20), "orange"), ((100, 100, 95), "grey"), ((10, 10, 12), "black"),
+        ((255, 120, 170), "pink"), ((250, 150, 20), "orange"), ((100, 100, 95), "gray"), ((10, 10, 12), "black"),
         ((250, 250, 250), "white"), ((30, 150, 40), "green"), ((20, 90, 30), "dark green"),
         ((60, 110, 190), "blue"), ((230, 20, 30), "red"),
         ((250, 240, 40), "yellow"), ((120, 120, 20), "olive"), ((20, 20, 120), "dark blue"),
@@ -370,7 +370,7 @@ def test_colours_and_edges_of_small_patches_are_counted() -> None:
     ]
     assert describe_patches(channels) == [
         "Mean colours of the patches of act, and of those whose edges run one way, which: channel 0 two brown, one "
-        "grey and one purple; channel 3 two grey (edges: two vertical)."
+        "gray and one purple; channel 3 two gray (edges: two vertical)."
     ]
     assert describe_patches([patches_of("act", 4)]) == []
 

@@ -61,7 +61,7 @@ def test_area_of_half_by_hand() -> None:
     pixels[0, 0, :2, :2] = 1
     found = heatmap(classifier_of(MeanColours(WEIGHT), 10, 3), pixels, target=0)
     assert found.area_of_half == pytest.approx(0.02)
-    assert "lies on 2 % of the network's input" in found.discussion()
+    assert "lies on 2% of the network's input" in found.discussion()
 
 
 def test_inside_inference_mode(lite0) -> None:
@@ -117,7 +117,7 @@ def test_one_photograph_or_several(lite0, peppers) -> None:
         assert np.allclose(each.values, alone.values, atol=1e-4)
     assert set(alone.to_dict()) == {"image", "layer", "label", "index", "probability", "peak", "area_of_half"}
     assert [axes.get_title() for axes in alone.plot().axes][1] == "supports bell pepper (bn2.act)"
-    area = f"{100 * alone.area_of_half:.0f} %"
+    area = f"{100 * alone.area_of_half:.0f}%"
     assert f"Half of the support for bell pepper (probability 0.769) lies on {area} of the" in alone.discussion()
 
 

@@ -1,5 +1,6 @@
 """The page in a real Chromium, driven as a person would."""
 
+import functools
 import io
 import json
 import re
@@ -15,7 +16,9 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser, Page, expect
 
+import shorter
 from browser import SLOW, Visitor, chromium, find_chromium, serving, visit
+from forked import Forked
 from snellen.data.photographs import bundled_photographs
 from snellen.exam.config import read_exam_config
 from test_images import bomb
@@ -34,7 +37,8 @@ expect.set_options(timeout=SLOW)
 def server(tmp_path_factory: pytest.TempPathFactory, lite0):
     home = tmp_path_factory.mktemp("page")
     probe = write_probe(home / "toys", lite0)
-    with serving(home, "--model", MODEL, "--model", SECOND, "--probe", probe, "--device", "cpu") as running:
+    options = ("--model", MODEL, "--model", SECOND, "--probe", probe, "--device", "cpu")
+    with serving(home, *options, start=functools.partial(Forked, program=shorter.PAGE)) as running:
         yield running
     assert (home / "errors.txt").read_text(encoding="utf-8") == ""
 
@@ -248,7 +252,7 @@ def test_an_attack_goes_on_to_the_next_part_as_the_file_it_is(
     slider = compare.get_by_role("slider")
     slider.focus()
     visitor.page.keyboard.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", "51 % before, 49 % after")
+    expect(slider).to_have_attribute("aria-valuetext", "51% before, 49% after")
     compare.get_by_label("Zoom", exact=True).select_option("8")
     assert compare.locator(".stage").evaluate("stage => stage.clientWidth / stage.parentElement.clientWidth") > 7.5
     compare.get_by_role("button", name="Noise").click()

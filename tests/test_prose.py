@@ -1,6 +1,7 @@
 """How discussions write numbers, lists and names; what is copied into them is what was measured."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -97,3 +98,18 @@ def test_the_pairs_of_the_report_are_those_that_were_measured() -> None:
     assert ((min(alone), max(alone)), (min(together), max(together))) == (ALONE, TOGETHER)
     assert len({name for pair in measured["pairs"] for name in pair["runs"]}) == 4
     assert measured["held_out_images"] == HELD_OUT_IMAGES
+
+
+def test_one_way_to_write_a_share_a_size_and_a_colour() -> None:
+    """``77%``, ``14 x 14``, ``gray``: what is written for people is written alike in all rooms."""
+    strange = re.compile(r"[0-9}] %(?![}{])|\u00d7|MULTIPLICATION SIGN|[\"'`][^\"'`\n]*\bgrey\b")
+    sources = [path for path in (ROOT / "src").rglob("*") if path.suffix in (".py", ".js", ".html", ".typ")]
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sources
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if strange.search(line) and "{% " not in line
+    ]
+    assert found == []
+    assert prose.signed(-1.94, 1) == "\N{MINUS SIGN}1.9"
+    assert prose.signed(0.5, 2) == "+0.50"

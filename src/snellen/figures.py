@@ -136,8 +136,8 @@ def _blend(share: float) -> tuple[float, float, float]:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as a label writes it: ``76.9 %``."""
-    return f"{100 * share:.{digits}f} %"
+    """A share as a label writes it: ``76.9%``."""
+    return f"{100 * share:.{digits}f}%"
 
 
 def shortened(name: str, most: int) -> str:

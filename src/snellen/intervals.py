@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 _Z = 1.959963984540054
-"""The normal distribution's quantile that 95 % lie within."""
+"""The normal distribution's quantile that 95% lie within."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """A share of trials with its 95 % Wilson score interval (Wilson, JASA 22, 1927).
+    """A share of trials with its 95% Wilson score interval (Wilson, JASA 22, 1927).
 
     Attributes:
         count: trials that did.
@@ -61,7 +61,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval, for what is no share of a count.
+    """A number with its 95% interval, for what is no share of a count.
 
     Attributes:
         value: what was measured.

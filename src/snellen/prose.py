@@ -65,6 +65,11 @@ def word(count: int) -> str:
     return _WORDS[count] if 0 <= count < len(_WORDS) else f"{count:,}"
 
 
+def signed(value: float, digits: int) -> str:
+    """A difference as people write it: ``+1.9``, with a true minus sign."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def how_many(count: int) -> str:
     """How many of a group: :func:`word`, but ``none`` where there are none."""
     return word(count) if count else "none"

@@ -134,8 +134,8 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
         axes.set_ylabel("fooled as asked")
         axes.set_ylim(-0.02, 1.05)
         axes.set_xlim(0, max(steps) + 1)
-        axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-        axes.set_title(f"{summary.correct.n} photographs, 95 % Wilson intervals", loc="left")
+        axes.set_yticks([0, 0.5, 1], ["0", "50%", "100%"])
+        axes.set_title(f"{summary.correct.n} photographs, 95% Wilson intervals", loc="left")
     return figure
 
 

@@ -161,7 +161,7 @@ class ProbabilityScores:
 
 
 def probability_scores(scored: Scored, seed: int = 0) -> ProbabilityScores:
-    """The scores with their 95 % intervals by the bootstrap over photographs.
+    """The scores with their 95% intervals by the bootstrap over photographs.
 
     The calibration error of a resample is larger than that of the sample, on average, since it is a sum of absolute
     values; so its interval is the basic one (Davison and Hinkley 1997, equation 5.6), which takes that bias off.

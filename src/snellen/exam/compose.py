@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snellen.data.photographs import bundled_photographs
-from snellen.errors import InputError
+from snellen.errors import InputError, did_you_mean
 from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
 from snellen.exam.context import Context, photograph_names
@@ -31,9 +31,9 @@ from snellen.exam.report.document import (
     Section,
     Table,
 )
-from snellen.exam.report.numbers import numbered
+from snellen.exam.report.numbers import marks, names, numbered
 from snellen.exam.report.references import with_citations
-from snellen.prose import called, counted, listed
+from snellen.prose import called, counted, listed, word
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import read_text
 
@@ -122,7 +122,7 @@ def compose(
         made=last_made([one.cached for one in finished]),
     )
     report = numbered(report)
-    return with_citations(report, _references(context.classifier.name, finished), _TOOLS)
+    return with_citations(report, _references(context.classifier.name, finished), _TOOLS, config.references)
 
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
@@ -317,7 +317,8 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
         name, number = discussed_part(key)
         if name == one.name:
             if not 0 < number <= len(places):
-                raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", f"{name}-1")
+                which = f"{name}-1" + (f" to {name}-{len(places)}" if len(places) > 1 else "")
+                raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", which)
             replaced[places[number - 1]] = _own_paragraphs(config, key)
     return [new for place, block in enumerate(blocks) for new in replaced.get(place, [block])]
 
@@ -339,6 +340,25 @@ def check_own_words(config: ExamConfig) -> None:
         _own_paragraphs(config, key)
 
 
+def notes_on_own_words(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[str]:
+    """Lines on what became of the configuration's texts that their writer may not expect."""
+    discussions = {
+        one.name: sum(isinstance(block, Discussion) for block in one.cached.answer.blocks) for one in finished
+    }
+    figures = names([Section(one.name, "", "", one.cached.answer.blocks) for one in finished])
+    notes = []
+    for key, file in config.discussion.items():
+        if discussions.get(key, 0) > 1:
+            notes.append(f"{key} takes the place of {word(discussions[key])} discussions; {key}-1 would of the first")
+        if number := _NUMBER.search(read_text(Path(file))):
+            notes.append(f"{file}: numbers of references, such as{number[0]}, are given anew")
+        unknown = [mark for mark in marks([read_text(Path(file))]) if mark not in figures]
+        if unknown:
+            hint = did_you_mean(unknown[0], figures) or f"the report has {', '.join(figures)}"
+            notes.append(f"{file}: [[{unknown[0]}]] names no figure or table; {hint}")
+    return [f"discussion: {note}" for note in notes]
+
+
 def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
     """The blocks, each heading with the item of the assignment that is answered below it."""
     asked = {heading: problem for problem, _, heading, _ in part.asked}
@@ -352,13 +372,19 @@ def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
 def own_words(file: Path) -> list[str]:
     """The paragraphs of a text file: lines, with a blank one between two paragraphs.
 
+    Numbers of references, such as ``[3]``, are left out: they were those of an earlier report.
+
     Raises:
         InputError: it cannot be read, or is empty.
     """
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", read_text(file))]
+    text = _NUMBER.sub("", read_text(file))
+    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
     if not any(paragraphs):
         raise InputError(f"{file}: is empty", "paragraphs with a blank line between them")
     return [paragraph for paragraph in paragraphs if paragraph]
+
+
+_NUMBER = re.compile(r"\s\[\d{1,3}\]")
 
 
 def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
@@ -369,7 +395,8 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     if not own:
         return (
             "The sentences of this report are Snellen's: numbers and verdicts are computed from this run, explanations "
-            "are fixed text. The configuration's [discussion] puts a person's own words in their place."
+            "are fixed text. The configuration's table [discussion] puts a person's own words in place of a part's "
+            'discussion, or of one of several: probe-2 = "mine.txt". None was replaced here.'
         )
     sections = listed([f"“{title}”" for title in own])
     return (

@@ -87,6 +87,8 @@ class ExamConfig:
         discussion: for the name of a part, a text file in place of its computed discussion, relative to the
             configuration's folder: paragraphs with a blank line between them. For the name, a hyphen and a number, such
             as ``training-2``, in place of that one of its discussions, as the files of ``--keep-source`` are numbered.
+        references: publications of your own, by a key; in a text of ``discussion`` the key in brackets, such as
+            ``[chen]``, becomes its number.
         quick: whether this is a first look: the bundled digits stand in for every data set to learn from, at most four
             photographs are examined, and ``corruptions`` and ``robust_accuracy`` are left out.
     """
@@ -123,6 +125,7 @@ class ExamConfig:
     checklist: bool = True
     appendix: Appendix = "methods"
     discussion: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     quick: bool = False
 
     def __post_init__(self) -> None:

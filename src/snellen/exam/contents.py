@@ -16,7 +16,8 @@ from snellen.runs import ledger
 from snellen.runs.files import free_name, write_bytes, write_json
 from snellen.runs.serialise import read_dataclass
 
-CONTENTS = "contents.json"
+CONTENTS, UNFINISHED = "contents.json", "unfinished.json"
+"""The contents of a finished exam; those of the one before, while a new one is taken into its folder."""
 PHOTOGRAPHS = "photographs"
 NOTEBOOK, SOURCE = "report.ipynb", "source"
 """File and folder that a person may rewrite; of an earlier exam, they would show other results than the report."""
@@ -73,14 +74,15 @@ def check_unchanged(run: Path) -> None:
     Raises:
         InputError: the notebook, or a file of the report's source, is not what an exam wrote.
     """
-    try:
-        digests = read_dataclass(Contents, run / CONTENTS).digests
-    except InputError:  # no finished exam
-        return
-    for name, written in digests.items():
-        path = run / name
-        if (name == NOTEBOOK or name.startswith(f"{SOURCE}/")) and path.is_file() and digest(path) != written:
-            raise InputError(f"{path}: was changed since an exam wrote it", "another name for it, or another `out`")
+    for contents in (run / CONTENTS, run / UNFINISHED):
+        try:
+            digests = read_dataclass(Contents, contents).digests
+        except InputError:  # no such exam
+            continue
+        for name, written in digests.items():
+            path = run / name
+            if (name == NOTEBOOK or name.startswith(f"{SOURCE}/")) and path.is_file() and digest(path) != written:
+                raise InputError(f"{path}: was changed since an exam wrote it", "another name for it, or another `out`")
 
 
 def extras(run: Path) -> list[str]:
@@ -89,18 +91,25 @@ def extras(run: Path) -> list[str]:
     return [name for name, there in left.items() if there]
 
 
-def remove_contents(run: Path) -> None:
-    """Remove ``contents.json`` before anything that it tells of is replaced: without it no exam is finished.
+def set_contents_aside(run: Path) -> None:
+    """Put ``contents.json`` aside before anything that it tells of is replaced: without it no exam is finished.
 
-    With it go the notebook and the report's source, since nothing else says whether a person rewrote them.
+    As ``unfinished.json`` it still says whether a person rewrites the notebook or the report's source, which stay until
+    the new ones are written, whatever becomes of this exam.
     """
+    with contextlib.suppress(InputError):  # no finished exam
+        write_json(run / UNFINISHED, read_dataclass(Contents, run / CONTENTS))
+    ledger.remove(run / CONTENTS)
+
+
+def remove_extras(run: Path) -> None:
+    """Remove the notebook and the report's source of the exam before, as the new ones are about to be written."""
     ledger.remove(run / NOTEBOOK)
     for name in ledger.files_below(run / SOURCE):
         ledger.remove(run / SOURCE / name)
     for folder in (run / SOURCE / "discussion", run / SOURCE):
         with contextlib.suppress(OSError):  # not there, or with files of the user's
             folder.rmdir()
-    ledger.remove(run / CONTENTS)
 
 
 def write_contents(run: Path, photographs: Sequence[str], parts: Sequence[str]) -> None:
@@ -117,6 +126,7 @@ def write_contents(run: Path, photographs: Sequence[str], parts: Sequence[str]) 
             ledger.remove(run / PHOTOGRAPHS / name)
     for path, copy in copies.items():
         write_bytes(run / copy, Path(path).read_bytes())
+    ledger.remove(run / UNFINISHED)
     names = [name for name in ledger.files_below(run) if name != CONTENTS]
     write_json(run / CONTENTS, Contents(copies, {name: digest(run / name) for name in names}, tuple(parts)))
 

@@ -21,7 +21,9 @@ from snellen.models.resolve import MODEL_FILE
 from snellen.runs.provenance import Provenance
 from snellen.runs.text import exists
 
-_ELSEWHERE = frozenset({"title", "author", "collaborators", "photographs", "labels", "discussion", "paper", "appendix"})
+_ELSEWHERE = frozenset(
+    {"title", "author", "collaborators", "photographs", "labels", "discussion", "references", "paper", "appendix"}
+)
 """Keys of a configuration that are no settings, or that the report says in other words."""
 
 _PATHS = frozenset(

@@ -15,7 +15,7 @@ import torch
 from snellen.data.images import expand
 from snellen.errors import SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
-from snellen.exam.compose import FinishedPart, check_own_words, compose
+from snellen.exam.compose import FinishedPart, check_own_words, compose, notes_on_own_words
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import (
     NOTEBOOK,
@@ -23,7 +23,8 @@ from snellen.exam.contents import (
     check_copies,
     check_unchanged,
     extras,
-    remove_contents,
+    remove_extras,
+    set_contents_aside,
     write_contents,
 )
 from snellen.exam.context import Context, fingerprints, photograph_names
@@ -171,20 +172,23 @@ def run_exam(
             progress.note(f"{context.classifier.name}: {note}")
         for line in unreadable:
             progress.note(line)
-        asked = {SOURCE: keep_source, NOTEBOOK: notebook}
-        for name in (name for name in extras(run.path) if not asked[name]):
-            progress.note(f"{name}: written again, as an earlier exam was asked for it")
-            asked[name] = True
-        remove_contents(run.path)
+        earlier = extras(run.path)
+        set_contents_aside(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
+        for note in notes_on_own_words(config, finished):
+            progress.note(note)
         if remark := write_pdf(report, run.path / "report.pdf"):
             progress.note(f"report.pdf: {remark}")
         write_pdf(first_page(report), run.path / "summary.pdf")
         write_html(report, run.path / "report.html")
-        if asked[SOURCE]:
+        for name in (name for name, asked in ((SOURCE, keep_source), (NOTEBOOK, notebook)) if not asked):
+            if name in earlier:
+                progress.note(f"{name}: written again, as an earlier exam was asked for it")
+        remove_extras(run.path)
+        if keep_source or SOURCE in earlier:
             write_source(report, run.path / SOURCE)
-        if asked[NOTEBOOK]:
+        if notebook or NOTEBOOK in earlier:
             said = settings(config, context.provenance, run.path)
             write_notebook(report, said, setup(config, run.path), code_of(context, parts), run.path / NOTEBOOK)
         write_contents(run.path, context.photographs, [one.name for one in finished if one.failure is None])
@@ -194,7 +198,7 @@ def run_exam(
         report=run.path / "report.pdf",
         page=run.path / "report.html",
         summary=run.path / "summary.pdf",
-        findings=tuple(report.findings),
+        findings=tuple((one.part.title, text) for one in finished if (text := one.cached.answer.in_short)),
         unreadable=unreadable,
         failed=tuple(f"part {one.name}: {one.failure}" for one in finished if one.failure is not None),
         photographs=tuple(photograph_names(context.photographs).values()),

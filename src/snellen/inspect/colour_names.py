@@ -11,8 +11,8 @@ from skimage.color import rgb2lab
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "black": ("000000", "141414"),
-    "grey": ("505050", "808080", "a9a9a9"),
-    "light grey": ("d3d3d3",),
+    "gray": ("505050", "808080", "a9a9a9"),
+    "light gray": ("d3d3d3",),
     "white": ("ffffff", "f5f5f5"),
     "red": ("ff0000", "dc143c"),
     "dark red": ("8b0000", "500000", "330014"),

@@ -20,7 +20,7 @@ from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, stage_of
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import sentence
+from snellen.prose import sentence, signed
 
 Array = npt.NDArray[np.float32]
 
@@ -53,7 +53,7 @@ def draw_classifications(results: Sequence[Classification]) -> Figure:
             bars.bar_label(drawn, [percent(p.probability) for p in result.predictions], padding=3, fontsize=8)
             bars.set_yticks(rows, [p.label for p in result.predictions])
             bars.set_xlim(0, 1.15)
-            bars.set_xticks([0, 0.5, 1], ["0", "50 %", "100 %"])
+            bars.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
             bars.set_ylim(max(2.5, len(rows) - 0.5), -0.6)
             bars.tick_params(left=False)
             bars.spines["left"].set_visible(False)
@@ -183,7 +183,7 @@ def on_photograph(values: Array, preprocessing: Preprocessing, height: int, widt
 
 
 def blend(image: Array, heat: Array) -> Array:
-    """``image`` (H, W, 3) in grey under the colours of ``heat`` (H, W) in [0, 1]; where that is NaN, pale grey."""
+    """``image`` (H, W, 3) in gray under the colours of ``heat`` (H, W) in [0, 1]; where that is NaN, pale gray."""
     grey = np.repeat((image @ np.array([0.299, 0.587, 0.114], np.float32))[..., None], 3, axis=2)
     inside = np.isfinite(heat)
     value = np.where(inside, heat, 0)
@@ -241,12 +241,12 @@ def _heading(layer: LayerSummary, input_size: tuple[int, int]) -> str:
 
 
 def _size(height: int, width: int) -> str:
-    return f"{height} \N{MULTIPLICATION SIGN} {width}"
+    return f"{height} x {width}"
 
 
 def _label(axes: Axes, middle: float, feature: FeatureMap, in_layout: bool) -> None:
     """What is written above and below a picture whose ``middle`` is there; one of a row need be laid out."""
-    change = f"{feature.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
+    change = signed(feature.importance, 3)
     above = f"channel {feature.channel}\ninterest {feature.interest:.2f}"
     below = f"{feature.low:.2f} to {feature.high:.2f}\nablated: {change}"
     where: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}

@@ -23,9 +23,12 @@ class Evaluation(Scores):
 
     Attributes:
         loss: mean cross-entropy, in nats.
+        mistakes: places in the split, from 0, of the images that are classified wrongly, by which two classifiers can
+            be compared image by image; None in results that do not hold them.
     """
 
     loss: float
+    mistakes: tuple[int, ...] | None = None
 
 
 def evaluate(classifier: Classifier, split: InMemorySplit, tta: bool = False) -> Evaluation:
@@ -57,5 +60,9 @@ def tta_logits(classifier: Classifier, inputs: Tensor) -> Tensor:
 
 def evaluation_of(logits: Tensor, targets: Tensor) -> Evaluation:
     """How well ``logits`` (N, K) agree with the true classes ``targets`` (N,), both on the CPU."""
-    scores = score(targets.numpy(), logits.argmax(dim=1).numpy(), logits.shape[1])
-    return Evaluation(**vars(scores), loss=float(functional.cross_entropy(logits.double(), targets)))
+    predicted = logits.argmax(dim=1)
+    return Evaluation(
+        **vars(score(targets.numpy(), predicted.numpy(), logits.shape[1])),
+        loss=float(functional.cross_entropy(logits.double(), targets)),
+        mistakes=tuple((predicted != targets).nonzero()[:, 0].tolist()),
+    )

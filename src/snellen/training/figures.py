@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter, PercentFormatter
 
 from snellen.figures import new_figure, styled
-from snellen.training.normalisation import COURSES, FIRST_EPOCH, SEARCHED
+from snellen.training.normalisation import COURSES, FIRST_EPOCH, GUESSING, SEARCHED
 from snellen.training.results import TrainingResult, same_images, smoothed_floor
 
 _MOST_CELLS_WITH_NUMBERS = 12
@@ -38,8 +38,7 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
             panel.set_title(title)
             panel.set_xlabel("" if panel is accuracy else "epoch")
             panel.xaxis.get_major_locator().set_params(integer=True)
-        loss.set_ylim(bottom=0)
-        accuracy.set_ylim(0, 1.03)
+        accuracy.set_ylim(top=1.03)
         rate.set_yscale("log")
         rate.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -65,14 +64,16 @@ def draw_rates() -> Figure:
         course.legend()
         for panel, measured in ((loss, FIRST_EPOCH), (accuracy, SEARCHED)):
             for name, of_rate in measured.items():
-                panel.plot(list(of_rate), list(of_rate.values()), "o-", ms=3, color=colours[name])
+                panel.plot(list(of_rate), list(of_rate.values()), "o-", ms=3, color=colours[name], label=name)
             panel.set_xscale("log")
+            panel.set_xlabel("peak learning rate")
+            panel.legend()
             panel.xaxis.set_major_locator(LogLocator(subs=(1,) if panel is loss else (1, 2, 5)))
             panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             panel.xaxis.set_minor_formatter(NullFormatter())
+        loss.axhline(GUESSING, color="gray", linestyle=":", linewidth=0.8)
         loss.set_title("loss of a single epoch")
         accuracy.set_title("held-out accuracy, 10 epochs")
-        accuracy.set_xlabel("peak learning rate")
         accuracy.yaxis.set_major_locator(MultipleLocator(0.05))
         accuracy.yaxis.set_major_formatter(PercentFormatter(1, 0))
     return figure

@@ -32,7 +32,7 @@ from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.top_patches import top_activating_patches
-from snellen.prose import listed
+from snellen.prose import listed, signed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -129,7 +129,7 @@ def run(context: Context) -> Answer:
                     excites(feature),
                     f"{feature.cue_correlation:.2f}",
                     percent(feature.zero_fraction, 0),
-                    f"{100 * feature.importance:+.1f}",
+                    signed(100 * feature.importance, 1),
                 )
                 for feature in result.maps
             ],
@@ -156,7 +156,10 @@ def run(context: Context) -> Answer:
     matters = min(result.maps, key=lambda feature: feature.importance)
     facts = (
         Fact("values at zero or below in the maps shown", percent(zero_fraction, 0)),
-        Fact("the map that matters most", f"{matters.layer}/{matters.channel}, {matters.importance:+.3f} when ablated"),
+        Fact(
+            "the map that matters most",
+            f"{matters.layer}/{matters.channel}, {signed(matters.importance, 3)} when ablated",
+        ),
         Fact(f"half of the support for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
     highlight = Picture(

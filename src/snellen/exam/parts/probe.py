@@ -189,7 +189,7 @@ def _blocks(
     return [
         *blocks,
         # Its paragraphs say of a further one what differs.
-        Heading(f"The classifier of {name}" if before else "The classifier"),
+        Heading(f"The classifier of {name}") if before else Heading("The classifier"),
         Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
         Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
         _choice_of_c(result, f"choice-{number}"),

@@ -26,6 +26,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
+from snellen.prose import signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -79,7 +80,7 @@ REFERENCES = (
     Reference(
         "Terrance DeVries and Graham W. Taylor. Improved Regularization of Convolutional Neural Networks "
         "with Cutout. 2017. arXiv 1708.04552.",
-        r"cut by a square( of \d+ pixels)?|square cut out",
+        r"blanked out in a square|square blanked out",
     ),
     Reference(
         "Taco Cohen and Max Welling. Group Equivariant Convolutional Networks. ICML 2016. arXiv 1602.07576.",
@@ -128,7 +129,8 @@ _RATES_CAPTION = (
     "The assignment's network without and with batch normalisation, every setting but the named rate alike, on the "
     "published images of CIFAR-10, of which 5,000 were held out of training. Left: training loss against epochs, a "
     "line for each of two seeds. Right, against the peak learning rate (logarithmic): the loss of trainings of a "
-    "single epoch (mean of three seeds), and the accuracy on the images held out after 10 epochs (mean of two)."
+    "single epoch (mean of three seeds; dotted: guessing), and the accuracy on the images held out after 10 epochs "
+    "(mean of two)."
 )
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
@@ -339,10 +341,10 @@ def _findings(runs: _Runs) -> list[Block]:
     of_run, said = each[-1], compare(each[:-1])
     compared = [sentence for sentence in compare(each) if sentence not in said]
     found, *more = discuss(of_run[0], [of_one[0] for of_one in each[:-1]])
-    several = len(of_run) > 1
-    seeds = [Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")] if several else []
-    first = "What follows is of the first seed. " if several else ""
-    return [*seeds, Discussion([*compared, f"{first}{found}", *more])]
+    if len(of_run) == 1:
+        return [Discussion([found, *compared, *more])]
+    seeds = Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")
+    return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
 
 
 def _curves(runs: _Runs, out: Path) -> list[Block]:
@@ -390,7 +392,7 @@ def _ablations() -> Table:
     """What the accuracy is with each choice of the recipe ``deep`` undone."""
     measured = [(one.accuracy, one.undone) for one in ABLATIONS]
     measured.append((TWO_NARROW, "two networks of 48, 176 and 176 channels in place of one"))
-    rows = [(undone, f"{accuracy:.2%}", f"{100 * (accuracy - BASE):+.2f}") for accuracy, undone in sorted(measured)]
+    rows = [(undone, f"{accuracy:.2%}", signed(100 * (accuracy - BASE), 2)) for accuracy, undone in sorted(measured)]
     return Table(
         ("one choice undone", "held out", "points"),
         [*rows, ("none", f"{BASE:.2%}", "")],
@@ -405,8 +407,8 @@ def _curves_caption(runs: _Runs) -> str:
     resized = any(result.recipe.progressive_resizing.share for result in shown)
     smoothed = any(result.recipe.label_smoothing for result in shown)
     parts = [
-        f"{_CURVES} and accuracy on the augmented training images as they were learned from, so before the epoch's "
-        "later steps (lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
+        f"{_CURVES} and accuracy on the augmented training images, the mean over an epoch in which the weights change "
+        "(lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
         f"learning rate (logarithmic){', beside the networks before it' if len(runs) > 1 else ''}.",
         "Lines of one colour are seeds." if any(len(of_run) > 1 for _, of_run in runs) else "",
         "Dotted: the smallest loss that smoothed targets allow." if smoothed else "",

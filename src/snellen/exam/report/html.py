@@ -12,7 +12,7 @@ from snellen.exam.report.numbers import label, numbered, with_labels
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import write_text
 
-_NUMBER = re.compile(r"[-+<>]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
+_NUMBER = re.compile(r"[-+<>\u2212]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
 _MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 
 

@@ -76,8 +76,7 @@ def _write_discussions(section: dict[str, Any], folder: Path) -> None:
     """Move the paragraphs of each discussion from ``section`` into a text file, which a person can rewrite."""
     discussions = [block for block in section["blocks"] if block["kind"] == "discussion"]
     for number, block in enumerate(discussions, 1):
-        name = section["name"] if number == 1 else f"{section['name']}-{number}"
-        block["file"] = f"discussion/{name}.txt"
+        block["file"] = f"discussion/{section['name']}-{number}.txt"
         _write(folder / block["file"], "\n\n".join(block.pop("paragraphs")) + "\n")
 
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from snellen.exam.report.document import Fact, Reference, Report, with_texts
 
 
-def with_citations(report: Report, of_section: Mapping[str, Sequence[Reference]], tools: Sequence[Reference]) -> Report:
+def with_citations(
+    report: Report,
+    of_section: Mapping[str, Sequence[Reference]],
+    tools: Sequence[Reference],
+    own: Mapping[str, str] = MappingProxyType({}),
+) -> Report:
     """The report with its references, and the number of each behind the first words of a section that use it.
 
-    A reference that no text uses is left out.
+    A reference that no text uses is left out, but for the user's own, whose number takes the place of ``[key]``.
 
     Args:
         report: report without references.
         of_section: for each section's name what it rests on, in the order of the report.
         tools: what the provenance names.
+        own: what the user refers to, by the keys that their texts have in brackets.
     """
-    every = list(dict.fromkeys(one.entry for many in (tools, *of_section.values()) for one in many))
-    used: list[str] = []
+    every = list(dict.fromkeys([one.entry for many in (tools, *of_section.values()) for one in many] + [*own.values()]))
+    used = [*own.values()]
 
     def noted(entry: str) -> str:
         used.append(entry)
@@ -29,7 +36,17 @@ def with_citations(report: Report, of_section: Mapping[str, Sequence[Reference]]
     _cited(report, of_section, tools, noted)
     numbers = {entry: number for number, entry in enumerate((one for one in every if one in used), 1)}
     cited = _cited(report, of_section, tools, lambda entry: f" [{numbers[entry]}]")
-    return dataclasses.replace(cited, references=tuple(numbers))
+
+    def numbered(text: str) -> str:
+        for key, entry in own.items():
+            text = text.replace(f"[{key}]", f"[{numbers[entry]}]")
+        return text
+
+    sections = [
+        dataclasses.replace(section, blocks=[with_texts(block, numbered) for block in section.blocks])
+        for section in cited.sections
+    ]
+    return dataclasses.replace(cited, sections=sections, references=tuple(numbers))
 
 
 def _cited(

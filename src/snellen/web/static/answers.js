@@ -1,6 +1,6 @@
 // An answer: headed by what it is of, its blocks, its files, what can be done next.
 
-import { h, duration, announce, copy, unbroken } from "./dom.js";
+import { h, duration, announce, copy } from "./dom.js";
 import { previewOf, fileOf, get } from "./api.js";
 import { block } from "./blocks.js";
 
@@ -100,7 +100,7 @@ export class Card {
     this.drawn = null;
     this.draw(blocks, result.blocks);
     this.body.replaceChildren(
-      h("h2", { class: "headline" }, unbroken(result.headline)),
+      h("h2", { class: "headline" }, result.headline),
       ...this.onward(result),
       blocks,
       this.files(result, elapsed),

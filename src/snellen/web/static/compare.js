@@ -1,6 +1,6 @@
 // A photograph before and after, laid over each other, down to its single pixels.
 
-import { h, freshId, unbroken } from "./dom.js";
+import { h, freshId } from "./dom.js";
 import { fileOf } from "./api.js";
 
 const ZOOMS = [1, 2, 4, 8, 16];
@@ -21,7 +21,7 @@ export function comparison(block, job) {
     const share = Number(slider.value);
     after.style.clipPath = `inset(0 0 0 ${share}%)`;
     edge.style.left = `${share}%`;
-    slider.setAttribute("aria-valuetext", `${share} % before, ${100 - share} % after`);
+    slider.setAttribute("aria-valuetext", `${share}% before, ${100 - share}% after`);
   };
   slider.addEventListener("input", show);
 
@@ -51,7 +51,7 @@ export function comparison(block, job) {
   show();
   return h(
     "figure", { class: "comparison block wide" },
-    h("div", { class: "titles" }, h("span", {}, h("small", {}, "Before"), unbroken(block.before_title)), h("span", {}, h("small", {}, "After"), unbroken(block.after_title))),
+    h("div", { class: "titles" }, h("span", {}, h("small", {}, "Before"), block.before_title), h("span", {}, h("small", {}, "After"), block.after_title)),
     view,
     slider,
     h("div", { class: "row" }, flip, noisy, h("label", { class: "inline" }, "Zoom ", zoom)),

@@ -13,16 +13,13 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A share as a label writes it: `76.9 %`; what is all but nothing is not called nothing. */
+/** A share as a label writes it: `76.9%`; what is all but nothing is not called nothing. */
 export function percent(share) {
   const value = 100 * share;
-  if (value > 0 && value < 0.05) return "<\u00a00.1\u00a0%";
-  if (value < 100 && value >= 99.95) return ">\u00a099.9\u00a0%";
-  return `${value.toFixed(1)}\u00a0%`;
+  if (value > 0 && value < 0.05) return "<\u00a00.1%";
+  if (value < 100 && value >= 99.95) return ">\u00a099.9%";
+  return `${value.toFixed(1)}%`;
 }
-
-/** Text in which no line ends between a number and its percent sign. */
-export const unbroken = (text) => text.replaceAll(" %", "\u00a0%");
 
 /** Seconds as a person says them. */
 export function duration(seconds) {

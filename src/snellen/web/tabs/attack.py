@@ -174,7 +174,7 @@ def _curve_blocks(found: Sequence[AttackResult]) -> list[Block]:
                 line("attacked", [one.attacked for one in found]),
                 line("uniform noise", [one.control for one in found]),
             ],
-            f"{least} A filled point is a success. Each attack ends once it is sure enough (90 %), so the curve tells "
+            f"{least} A filled point is a success. Each attack ends once it is sure enough (90%), so the curve tells "
             "where that is reached, not how far it could go.",
         )
     ]
@@ -263,7 +263,7 @@ def _was_reduced(asked: Asked) -> bool:
 
 
 def _write_noise(asked: Asked, image: Image.Image, result: AttackResult) -> float:
-    """Write the difference around grey, as strong as it can be shown; gives by how much it was amplified."""
+    """Write the difference around gray, as strong as it can be shown; gives by how much it was amplified."""
     amplified = 127 / max(result.norm, 1)
     noise = np.asarray(result.image).astype(np.int16) - np.asarray(image)
     shown = (128 + noise * amplified).clip(0, 255).astype(np.uint8)

@@ -163,7 +163,7 @@ def sureness(prediction: Prediction) -> str:
     """Its class and probability, as the bars write them: what is all but certain is not called certain."""
     share = prediction.probability
     if share >= 0.9995 and share < 1:
-        return f"{prediction.label}, > 99.9 %"
+        return f"{prediction.label}, > 99.9%"
     return f"{prediction.label}, {percent(share)}"
 
 

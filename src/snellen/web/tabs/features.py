@@ -18,6 +18,7 @@ from snellen.inspect.figures import blend, on_photograph, scaled
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import Heatmap, heatmap
 from snellen.models.layers import find_layer
+from snellen.prose import signed
 from snellen.web.content import Picture, Pictures, StageProgress, TabResult, Text, Work
 from snellen.web.fields import ClassName, Field, LayerName, TextLine
 from snellen.web.state import AppState
@@ -113,7 +114,7 @@ def _map_blocks(asked: Asked, maps: FeatureMaps) -> Pictures:
         file = f"map-{number:02d}.png"
         drawn = (colours(scaled(values))[..., :3] * 255).round().astype(np.uint8)
         write_picture(asked.folder / file, Image.fromarray(drawn))
-        change = f"{one.importance:+.3f}".replace("-", "\N{MINUS SIGN}")
+        change = signed(one.importance, 3)
         change = "\N{PLUS-MINUS SIGN}0.000" if float(f"{one.importance:.3f}") == 0 else change
         pictures.append(
             Picture(
