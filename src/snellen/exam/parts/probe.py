@@ -27,6 +27,10 @@ REFERENCES = (
     Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|pets\d*|published numbers"),
     Reference(
         "Simon Kornblith et al. Do Better ImageNet Models Transfer Better? CVPR 2019. arXiv 1805.08974.",
+        r"linear classifier learns",
+    ),
+    Reference(
+        "Christopher M. Bishop. Pattern Recognition and Machine Learning. Springer 2006, section 4.3.4.",
         r"multinomial logistic regression",
     ),
     Reference(

@@ -311,9 +311,10 @@ def _about_letters(photographs: int) -> str:
         if photographs > 1
         else ""
     )
+    below = " Below each: the strength, and under that the share." if photographs > 1 else " Below each: the strength."
     return (
         "Each letter stands for one strength of one transform: the smaller, the stronger. The bluer, the more of the "
-        f"photographs keep their class (clean, left) or the attack's (attacked, right).{step}"
+        f"photographs keep their class (clean, left) or the attack's (attacked, right).{below}{step}"
     )
 
 

@@ -75,7 +75,7 @@ class _Citations:
     def __call__(self, text: str) -> str:
         """``text`` with its marks."""
         for reference in [*self._waiting]:
-            found = re.search(rf"(?<!\w)(?:{reference.used})(?![-.]?\w)", text, re.IGNORECASE)
+            found = re.search(rf"(?<!\w)(?:{reference.used})(?![-.]?\w)(?: \[\d+\])*", text, re.IGNORECASE)
             if found is not None:
                 text = text[: found.end()] + self._mark(reference.entry) + text[found.end() :]
                 self._waiting.remove(reference)
