@@ -61,7 +61,7 @@ def test_area_of_half_by_hand() -> None:
     pixels[0, 0, :2, :2] = 1
     found = heatmap(classifier_of(MeanColours(WEIGHT), 10, 3), pixels, target=0)
     assert found.area_of_half == pytest.approx(0.02)
-    assert "lies on 2 % of the network's input" in found.discussion()
+    assert "lies on 2% of the network's input" in found.discussion()
 
 
 def test_inside_inference_mode(lite0) -> None:
@@ -117,7 +117,7 @@ def test_one_photograph_or_several(lite0, peppers) -> None:
         assert np.allclose(each.values, alone.values, atol=1e-4)
     assert set(alone.to_dict()) == {"image", "layer", "label", "index", "probability", "peak", "area_of_half"}
     assert [axes.get_title() for axes in alone.plot().axes][1] == "supports bell pepper (bn2.act)"
-    area = f"{100 * alone.area_of_half:.0f} %"
+    area = f"{alone.area_of_half:.0%}"
     assert f"Half of the support for bell pepper (probability 0.769) lies on {area} of the" in alone.discussion()
 
 
@@ -220,9 +220,16 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     )
     figure = draw_patches([cats, mixed, silent])
     assert sum(bool(axes.images) for axes in figure.axes) == 8
-    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["1", "2", "3", "never above zero"]
+    assert [panel.get_suptitle() for panel in figure.subfigs if panel.get_suptitle()] == [
+        "early\nchannel 1", "late\nchannel 2", "\nchannel 3",
+    ]  # fmt: skip
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["never above zero"]
     (said,) = discuss_patches([cats, mixed, silent], classes)
-    assert said.startswith("All four patches of channel 1 of early show cat. ")
+    # Of 40 photographs eight are of each class: 3 x 4 x C(8, 4) / C(40, 4).
+    assert said.startswith(
+        "All four patches of channel 1 of early show cat. Of three channels and four classes so many alike would be "
+        "chance in 0.9% of such figures at most: "
+    )
     assert "Nothing in these photographs excites channel 3 of late." in said
     # Of two classes, four patches of fifteen channels may well be of one by chance; and what nobody named says nothing.
     two = {name: "cat" if label in ("cat", "hen", None) else "dog" for name, label in classes.items()}
