@@ -258,7 +258,8 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
         "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (68% to "
         "100%, n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none "
         "of its own and six of the others (two of d and four of e). Exchanging the classes gives as large a "
-        "difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told from chance."
+        "difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told "
+        "from chance."
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
     (alike,) = compare_known(probed, [True, None, False, None, None])
