@@ -220,9 +220,16 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     )
     figure = draw_patches([cats, mixed, silent])
     assert sum(bool(axes.images) for axes in figure.axes) == 8
-    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["1", "2", "3", "never above zero"]
+    assert [panel.get_suptitle() for panel in figure.subfigs if panel.get_suptitle()] == [
+        "early\nchannel 1", "late\nchannel 2", "\nchannel 3",
+    ]  # fmt: skip
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["never above zero"]
     (said,) = discuss_patches([cats, mixed, silent], classes)
-    assert said.startswith("All four patches of channel 1 of early show cat. ")
+    # Of 40 photographs eight are of each class: 3 x 4 x C(8, 4) / C(40, 4).
+    assert said.startswith(
+        "All four patches of channel 1 of early show cat. Of three channels and four classes so many alike would be "
+        "chance in 0.9% of such figures at most: "
+    )
     assert "Nothing in these photographs excites channel 3 of late." in said
     # Of two classes, four patches of fifteen channels may well be of one by chance; and what nobody named says nothing.
     two = {name: "cat" if label in ("cat", "hen", None) else "dog" for name, label in classes.items()}

@@ -17,15 +17,17 @@ from sklearn.preprocessing import normalize
 
 import snellen
 import snellen.cli
+from snellen.data.datasets import open_dataset
 from snellen.data.datasets.leaks import Leak, describe_leaks, find_leaks
 from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.context import Context, distinct_names
 from snellen.exam.parts import PARTS
-from snellen.exam.parts.probe import features_origin
+from snellen.exam.parts.probe import _classes, features_origin
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
+from snellen.prose import class_names
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
@@ -33,6 +35,7 @@ from snellen.transfer.discussion import compare_kinds, compare_known, compare_se
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
+from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import (
     GRID,
     KINDS,
@@ -45,7 +48,7 @@ from snellen.transfer.linear import (
     train_probe,
 )
 from snellen.transfer.network import ProbeNetwork
-from snellen.transfer.probe import ConfusedPair, probe
+from snellen.transfer.probe import RESPLITS, Confidence, ConfusedPair, Resplits, Simplest, probe
 from snellen.transfer.published import PETS_BASELINES
 from snellen.transfer.splits import embed_splits
 from toys import MeanColours, classifier_of
@@ -203,11 +206,13 @@ def missing(probe, right: list[int], pairs: list[tuple[str, str, int]]):
         ([1, 3, 3, 3, 4], [("a", "b", 1)], "Hardest is a (1 of 4); one of five classes are never missed."),
         ([1, 2, 3, 3], [("a", "b", 1)], "Hardest are a (1 of 4) and b (2 of 4)."),
         ([1, 1, 1, 4], [("a", "b", 1)], "No two classes are confused more than once."),
-        ([3, 3, 4], [("a", "b", 1), ("b", "a", 1)], "No class is taken for the same other more than once, but these "
-         "are taken for each other: a and b."),
+        ([3, 3, 4], [("a", "b", 1), ("b", "a", 1)], "No confusion occurs twice; only a and b are confused both "
+         "ways."),
         # The way back is not among the five pairs that are listed.
         ([2, 2, 2, 3, 4], [("a", "b", 1), ("a", "c", 1), ("b", "c", 1), ("b", "d", 1), ("c", "d", 1), ("d", "c", 1)],
-         "these are taken for each other: c and d."),
+         "No confusion occurs twice; only c and d are confused both ways."),
+        ([3, 3, 3, 3], [("a", "b", 1), ("b", "a", 1), ("c", "d", 1), ("d", "c", 1)],
+         "No confusion occurs twice; these are confused both ways: a and b; c and d."),
         ([0, 0, 0, 4, 4, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "All twelve mistakes are these: a is "
          "taken for b four times, b is taken for c four times and c is taken for a four times."),
         ([0, 0, 0, 0, 4], [("a", "b", 4), ("b", "c", 4), ("c", "a", 4)], "Most often a is taken for b four times. Its "
@@ -239,30 +244,103 @@ def test_of_pets_it_is_told_whether_cats_are_taken_for_dogs(colour_probe, wrong,
         confusion=tuple(map(tuple, confusion.tolist())),
     )
     assert said in probed.discussion()
-    assert "cat" not in dataclasses.replace(probed, labels=tuple("abcd")).discussion()  # the same of no pets
+    confused = tuple(dataclasses.replace(one, true="a", predicted="b") for one in probed.confused)
+    assert (
+        "cat" not in dataclasses.replace(probed, labels=tuple("abcd"), confused=confused).discussion()
+    )  # the same of no pets
 
 
 def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_probe) -> None:
     probed = missing(colour_probe, [4, 4, 3, 2, 0], [])
     (told,) = compare_known(probed, [True, True, None, False, False])
     assert told.startswith(
-        "Two of the five classes are classes of the network's own (a and b): of their photographs 100% (68% to 100%, "
-        "n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none of "
-        "its own and six of the others (two of d and four of e). The classes differ in more"
+        "Two of the five classes are classes that the network was trained to name (a and b), so for these it is no "
+        "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (68% to "
+        "100%, n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none "
+        "of its own and six of the others (two of d and four of e). Exchanging the classes gives as large a "
+        "difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told "
+        "from chance."
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
     (alike,) = compare_known(probed, [True, None, False, None, None])
-    assert "One of the five classes is a class of the network's own (a): of their photographs 100%" in alike
-    assert alike.endswith(
-        "so a difference need not come from that. B, d and e are in neither group: the names do not tell."
-    )
+    assert "One of the five classes is a class that the network was trained to name (a), so for" in alike
+    assert alike.endswith(" B, d and e are in neither group: the names do not tell.")
+    many = missing(colour_probe, [4, 4, 4, 4, 1, 0, 1, 0], [])
+    (apart,) = compare_known(many, [True] * 4 + [False] * 4)
+    assert "is more than the choice of classes makes by chance (exchanging the classes: p = 0.029); but they" in apart
+    (mixed,) = compare_known(many, [True, False] * 4)
+    assert mixed.endswith(": too few classes to tell, or no difference.")
     assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
+
+
+def test_classes_are_exchanged_by_hand() -> None:
+    """Of the six pairs of four classes only the two halves lie as far apart as those that are known."""
+    found = permute_classes([1.0, 0.9, 0.5, 0.4], [True, True, False, False])
+    assert (found.p_value, found.choices, found.exact, found.least) == (2 / 6, 6, True, 1 / 6)
+    assert permute_classes([0.5] * 4, [True, False, False, False]).p_value == 1
+    drawn = permute_classes([1.0] * 10 + [0.0] * 10, [True] * 10 + [False] * 10)
+    assert (drawn.exact, drawn.choices) == (False, 184756)
+    assert 1 / 10000 <= drawn.p_value < 0.001
+
+
+def test_other_divisions_of_the_same_photographs(colour_probe) -> None:
+    """The toy's colours are always told apart; a reported number beyond all divisions is called so."""
+    assert colour_probe.resplits == Resplits(RESPLITS, 1.0, 0.0, 1.0, 1.0)
+    assert colour_probe.confidence is None  # no mistake
+    written = json.loads(to_json(colour_probe.to_dict()))
+    assert written["resplits"]["count"] == RESPLITS
+    some = dataclasses.replace(
+        colour_probe, resplits=Resplits(10, 0.85, 0.02, 0.8, 0.9), confidence=Confidence(0.9, 0.4)
+    )
+    text = some.discussion()
+    assert (
+        "Over ten other divisions of the same photographs, drawn with as many of each class to learn from and this C, "
+        "it is 85.0% on average, with a standard deviation of 2.0 points (80.0% to 90.0%): the one that is reported, "
+        "100.0%, lies above them."
+    ) in text
+    assert "90% on average where it is right and of 40% where it is wrong, so a low probability warns" in text
+    unsure = dataclasses.replace(some, confidence=Confidence(0.9, 0.8)).discussion()
+    assert "hardly tells a mistake" in unsure
+
+
+def test_divisions_and_confidence_by_hand(tmp_path: Path) -> None:
+    """Two classes of noise: each division is fitted anew, and none of it is what was tested."""
+    random = np.random.default_rng(0)
+    for name in ("even", "odd"):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            (tmp_path / name / f"{number}.png").write_bytes(encoded(tuple(random.integers(0, 256, 3).tolist())))
+    found = probe(toy_classifier(), str(tmp_path), features=TORCH)
+    assert found.resplits is not None
+    assert 0 <= found.resplits.least < found.resplits.mean < found.resplits.greatest <= 1
+    assert found.resplits == probe(toy_classifier(), str(tmp_path), features=TORCH).resplits
+    assert found.confidence is not None
+    assert 0.5 <= min(found.confidence.right, found.confidence.wrong) < 1
+    grouped = dataclasses.replace(open_dataset(str(tmp_path)), group=r"(\d+)\.png")
+    assert probe(toy_classifier(), grouped, features=TORCH).resplits is None
+
+
+def test_names_of_classes_are_written_as_people_write_them(colour_probe) -> None:
+    assert class_names(["Maine_Coon", "german_shorthaired"]) == ("Maine Coon", "German shorthaired")
+    assert class_names(["bell_pepper", "cup"]) == ("bell pepper", "cup")
+    assert class_names(["1", "2", "ten"]) == ("1", "2", "ten")
+    mixed = dataclasses.replace(
+        missing(colour_probe, [3, 3, 4], []),
+        labels=("Zebra_fish", "ape_man", "bee"),
+        confusion=((3, 1, 0), (0, 3, 1), (0, 0, 4)),
+        confused=(ConfusedPair("Zebra_fish", "ape_man", 1, ()),),
+    )
+    assert [label for label, _ in mixed.hardest(2)] == ["ape_man", "Zebra_fish"]  # case does not decide
+    assert "Hardest are Ape man (3 of 4) and Zebra fish (3 of 4)" in mixed.discussion()
+    (axes, *_) = mixed.plot().axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Ape man", "Bee", "Zebra fish"]
+    assert [text.get_text() for text in axes.texts] == ["3", "1", "4", "1", "3"]  # the rows moved with their names
 
 
 def with_scores(probe, means: list[float], deviation: float, c: float):
     """The probe as if five folds had given these means for the values of C."""
     scores = tuple(CVScore(one, mean, deviation) for one, mean in zip(GRID, means, strict=True))
-    return dataclasses.replace(probe, c=c, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
+    return dataclasses.replace(probe, c=c, simplest=None, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
 
 
 def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
@@ -272,11 +350,16 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
     assert (
         "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. All C around it within one "
-        "standard error of that count as equal: C = 10 to 1,000, of which the middle one, 100, is taken. It matters: "
-        "C = 0.1 is 24 points below C = 100."
+        "standard error of that count as equal: C = 10 to 1,000, of which the middle one, 100, is taken: it lies "
+        "farthest from both ends. It matters: C = 0.1 is 24 points below C = 100."
     ) in told
+    simpler = dataclasses.replace(colour_probe, simplest=Simplest(10.0, 0.98)).discussion()
+    assert (
+        " Breiman et al. take the simplest, the smallest C: C = 10 has 98.0% on the test photographs, the one taken "
+        "100.0%."
+    ) in simpler
     told = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0).discussion()
-    assert "C = 10 to 10,000, of which the lower of the two middle ones, 100, is taken." in told
+    assert "C = 10 to 10,000, of which the lower of the two middle ones, 100, is taken: it" in told
     told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
     assert (
         "No other C next to it is within one standard error of that, so it is taken. "
@@ -286,10 +369,14 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
     assert again[:2] == whole[:2]
     assert again[2:] == ["The same classifier, choice of C and training."]
-    assert discuss(colour_probe, [dataclasses.replace(colour_probe, n_train=28)])[2:] == [
-        "The same classifier and choice of C.",
-        whole[4],
-    ]
+    told, learned = discuss(colour_probe, [dataclasses.replace(colour_probe, n_train=28)])[2:]
+    assert told == "The same classifier and choice of C."
+    assert learned.startswith("It learned from 27 photographs, 6 to 12 of each class, and gets all of them right; ")
+    other = dataclasses.replace(with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0))
+    assert discuss(other, [colour_probe])[3].startswith(
+        "C is chosen as before: the best, C = 100, has 74% with a standard error of 2.0 points; as good are C = 10 to "
+        "1,000, and 100 is taken. It matters: C = 0.1 is 24 points"
+    )
 
 
 def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs(colour_probe) -> None:
@@ -596,8 +683,31 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "0.510 to 1.000", "4")
     assert len(tables[-1].rows) == len(PETS_BASELINES)
     assert [len(row) for row in tables[2].rows] == [1 + len(GRID)] * 2
-    assert tables[1].columns == ("class", "accuracy", "n")  # of classes that have numbers for names nothing is known
+    assert tables[1].columns == (
+        "class",
+        "accuracy",
+        "n",
+        "taken for",
+    )  # of classes that have numbers for names nothing is known
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
+    assert answer.provenance == []  # nothing was done to these photographs while they were read
+
+
+def test_of_many_classes_all_with_a_mistake_are_listed_with_what_they_are_taken_for(colour_probe) -> None:
+    right = [4] * 9 + [2, 3, 4]
+    labels = tuple("abcdefghijkl")
+    confusion = np.diag(right)
+    confusion[9, 0], confusion[10, 9] = 2, 1
+    probed = dataclasses.replace(
+        colour_probe,
+        labels=labels,
+        per_class=tuple(Rate.of_count(count, 4) for count in right),
+        confusion=tuple(map(tuple, confusion.tolist())),
+    )
+    table = _classes(probed, [None] * 12)
+    assert table.rows == [("j", "0.500", "4", "a (2)"), ("k", "0.750", "4", "j")]
+    assert table.caption.startswith("The two classes with a mistake; the other ten have none. Taken for: ")
+    assert "result.json" not in table.caption
 
 
 def test_the_report_says_where_in_the_network_the_features_come_from(lite0) -> None:

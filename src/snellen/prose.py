@@ -100,6 +100,17 @@ def plain(label: str) -> str:
     return label.replace("_", " ")
 
 
+def class_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """The names of a data set's classes as people write them.
+
+    Without underscores; and where some begin with a capital and others do not, as folders' names do that carry more in
+    their spelling, each begins with one: ``Maine Coon``, ``German shorthaired``.
+    """
+    names = tuple(map(plain, labels))
+    capitals = {name[:1].isupper() for name in names if name[:1].isalpha()}
+    return tuple(map(sentence, names)) if len(capitals) > 1 else names
+
+
 def stem(path: str) -> str:
     """What a discussion calls a photograph: its file's name without folders, ending and ImageNet's class number."""
     name = Path(path).stem.removesuffix("-adversarial")

@@ -126,7 +126,12 @@ def compose(
         references=(),
         words=_words(config, finished),
         listings=_listings(config, finished),
-        provenance=[*provenance_facts(context.provenance), *_trainings(config), *_times(finished, config)],
+        provenance=[
+            *provenance_facts(context.provenance),
+            *(fact for one in finished for fact in one.cached.answer.provenance),
+            *_trainings(config),
+            *_times(finished, config),
+        ],
         paper=config.paper,
         made=last_made([one.cached for one in finished]),
     )

@@ -10,22 +10,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from skimage.color import rgb2lab
+from skimage.filters import threshold_otsu
 
-from snellen.figures import percent
 from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
-from snellen.inspect.colour_names import colour_name, mean_colour
-from snellen.inspect.feature_maps import SPREAD, FeatureMap, FeatureMaps, LayerSummary
+from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, stage_of
 from snellen.inspect.heatmap import Heatmap
+from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
 from snellen.inspect.top_patches import TopPatches
 from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
-READABLE = 0.6
-"""From this correlation with a single cue on a map is called readable: the cue explains over a third of its "
-"variance."""
-_PARTLY = 0.4
-_ERRORS = 4.0
-"""Standard errors that a correlation must lie above 0: there are dozens of cues, and neighbouring values are alike."""
+CLOSELY = 0.6
+"""From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
+_BY_SHIFTS = 0.05
+"""How many of the maps that follow no cue stand above what chance gives: the share of the shifts left above it."""
 _SURE, _CLOSE = 0.9, 0.8
 _BY_CHANCE = 0.05
 """How many channels' patches may be of one class by chance, where it is said of one."""
@@ -58,13 +56,30 @@ def headline_of_classifications(results: Sequence[Classification]) -> str:
 
 
 def headline_of_maps(result: FeatureMaps) -> str:
-    """How many of the maps can be read, in one sentence."""
+    """How many of the maps shown follow a cue, in one sentence."""
     counts = [
-        f"{len(_readable(of_layer))} of {len(of_layer)} in {layer.name}"
-        for layer in result.layers
-        for of_layer in [[one for one in result.maps if one.layer == layer.name]]
+        f"{sum(one.follows for one in maps)} of {len(maps)} {_where(layer, result)}"
+        for layer, maps in _by_layer(result)
     ]
-    return f"Maps that follow one simple cue of {stem(result.image)}: {listed(counts)}"
+    return f"Maps that follow one simple cue of {stem(result.image)} more closely than chance: {listed(counts)}"
+
+
+def _by_layer(result: FeatureMaps) -> list[tuple[LayerSummary, list[FeatureMap]]]:
+    """Each layer with its maps."""
+    return [(layer, [one for one in result.maps if one.layer == layer.name]) for layer in result.layers]
+
+
+def short_name(layer: str, result: FeatureMaps) -> str:
+    """What a table calls a layer: ``early``, ``middle`` or ``end`` where no two layers are the same; else its name."""
+    stages = [stage_of(one.depth) for one in result.layers]
+    by_name = dict(zip([one.name for one in result.layers], stages, strict=True))
+    return by_name[layer] if all(stages) and len(set(stages)) == len(stages) else layer
+
+
+def _where(layer: LayerSummary, result: FeatureMaps) -> str:
+    """``early``, ``in the middle``, ``at the end``; or in which layer."""
+    short = short_name(layer.name, result)
+    return {"early": "early", "middle": "in the middle", "end": "at the end"}.get(short, f"in {short}")
 
 
 def _answers(results: Sequence[Classification], labels: Sequence[str | None]) -> str:
@@ -127,7 +142,8 @@ def discuss_heatmap(result: Heatmap) -> str:
     height, width = result.values.shape
     return (
         f"Half of the support for {result.label} (probability {result.probability:.3f}) lies on "
-        f"{percent(result.area_of_half, 0)} of the network's input. A place's support is, by Grad-CAM, the sum of the "
+        f"{share(result.area_of_half)} of the network's input, where an even spread would take 50%. Above half of its "
+        f"most it forms {describe_regions(shape_of(result.values))}. A place's support is, by Grad-CAM, the sum of the "
         f"maps of {result.layer} there, each weighed by its mean gradient of the class's logit, where that is "
         f"above zero: a first-order estimate. Its {height} x {width} values say roughly where, not what, and each may "
         "depend on more of the photograph than it covers."
@@ -159,19 +175,25 @@ def discuss_patches(
     """
     silent = [one for one in channels if not one.patches]
     count = max((len(one.patches) for one in channels), default=0)
-    of_class, alike = Counter(classes.values()), dict[str, list[str]]()
+    alike = dict[str, list[str]]()
     for one in channels:
         shown = {classes.get(patch.image) for patch in one.patches}
         if len(one.patches) == count and len(shown) == 1 and (only := shown.pop()) is not None:
-            by_chance = len(channels) * (of_class[only] / of_class.total()) ** count
-            if by_chance < _BY_CHANCE:
-                alike.setdefault(only, []).append(f"{one.channel} of {one.layer}")
+            alike.setdefault(only, []).append(f"{one.channel} of {one.layer}")
+    of_class = Counter(label for label in classes.values() if label is not None)
+    by_chance = len(channels) * sum(_all_of_one(n, len(classes), count) for n in of_class.values())
     sentences = []
     for name, named in alike.items():
         these = "channel" if len(named) == 1 else "each of the channels"
         sentences.append(f"All {word(count)} patches of {these} {listed(named)} show {plain(name)}.")
-    if alike:
-        sentences.append("Such a channel may answer to something that its class has more of than the others.")
+    if alike and by_chance < _BY_CHANCE:
+        sentences.append(
+            f"Of {counted(len(channels), 'channel')} and {counted(len(of_class), 'class', 'classes')} so many alike "
+            f"would be chance in {share(by_chance)} of such figures at most: such a channel may answer to something "
+            "that its class has more of than the others."
+        )
+    elif alike:
+        sentences = []
     if silent:
         names = listed([f"{one.channel} of {one.layer}" for one in silent])
         sentences.append(f"Nothing in these photographs excites channel {names}.")
@@ -179,6 +201,11 @@ def discuss_patches(
         "The patches are extremes of one collection, and do not show what a channel answers to moderately."
     )
     return [" ".join([*_of_one_kind(channels, classes, groups or {}), *sentences])]
+
+
+def _all_of_one(members: int, photographs: int, patches: int) -> float:
+    """The probability that patches, of as many photographs drawn at random, are all of one group's ``members``."""
+    return math.comb(members, patches) / math.comb(photographs, patches) if photographs >= patches else 0.0
 
 
 def _of_one_kind(
@@ -199,7 +226,7 @@ def _of_one_kind(
     ]
     searched = Counter(kinds.values())
     chance = sum(
-        (n / searched.total()) ** len(one.patches) for one in channels if one.patches for n in searched.values()
+        _all_of_one(n, searched.total(), len(one.patches)) for one in channels if one.patches for n in searched.values()
     )
     of = listed([f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in searched.most_common()])
     return [
@@ -209,28 +236,30 @@ def _of_one_kind(
 
 
 def describe_patches(channels: Sequence[TopPatches]) -> list[str]:
-    """The mean colours of the patches of each channel of some layers, and which way their edges run.
+    """Which way the edges of the patches of each channel of some layers run.
 
     Args:
-        channels: those of layers that see so little that a patch has one colour, one edge.
+        channels: those of layers that see so little that a patch has one edge.
 
     Returns:
-        A paragraph for each layer.
+        A paragraph; none where no patch has an edge that runs one way.
     """
-    layers = dict.fromkeys(one.layer for one in channels if one.patches)
+    told = [f"channel {one.channel} {run}" for one in channels if (run := _edges_of(one))]
+    if not told:
+        return []
     return [
-        f"Mean colours of the patches of {layer}, and of those whose edges run one way, which: "
-        f"{'; '.join(_described(one) for one in channels if one.layer == layer and one.patches)}."
-        for layer in layers
+        f"Most of what excites the early channels is one edge: in the patches of {'; '.join(told)}."
+        if len(told) > len(channels) / 2
+        else f"Some patches are one edge: in {'; '.join(told)}."
     ]
 
 
-def _described(channel: TopPatches) -> str:
-    colours = Counter(colour_name(mean_colour(patch.pixels)) for patch in channel.patches)
+def _edges_of(channel: TopPatches) -> str:
+    """Which way the edges of a channel's patches run, of how many; empty where that is none or few."""
     directions = Counter(one for patch in channel.patches if (one := edge_direction(patch.pixels)))
-    told = listed([f"{word(count)} {name}" for name, count in colours.most_common()])
-    run = listed([f"{word(count)} {name}" for name, count in directions.most_common()])
-    return f"channel {channel.channel} {told}{f' (edges: {run})' if run else ''}"
+    if 2 * directions.total() < len(channel.patches) or not directions:
+        return ""
+    return f"({listed([f'{word(count)} {name}' for name, count in directions.most_common()])})"
 
 
 _COHERENT, _FLAT = 0.5, 1.0
@@ -267,7 +296,7 @@ def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list
     Returns:
         A paragraph; none where they do not.
     """
-    cues = {(one.layer, one.channel): one.cue for one in _readable(result.maps)}
+    cues = {(one.layer, one.channel): one.cue for one in result.maps if _closely(one)}
     named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
     sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
     return [" ".join(sentences)] if sentences else []
@@ -276,90 +305,94 @@ def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list
 _COLOURS = {"red": (1, 1), "green": (1, -1), "yellow": (2, 1), "blue": (2, -1)}
 """Cues that are an end of CIELAB's a or b."""
 _COLOURLESS = 5.0
-"""How far out towards such an end, in units of CIELAB, a mean colour has something of it."""
+"""How far out towards such an end, in units of CIELAB, a colour has something of it."""
 
 
 def _other_colours(channel: TopPatches, cue: str) -> str:
     """That patches have little of the colour ``cue``; empty where more than half have something of it."""
-    means = [mean_colour(patch.pixels) for patch in channel.patches]
     axis, sign = _COLOURS[cue]
-    having = sum(sign * mean[axis] > _COLOURLESS for mean in means)
-    if 2 * having > len(means):
+    having = sum(
+        any(sign * colour[axis] > _COLOURLESS for colour in main_colours(patch.pixels)) for patch in channel.patches
+    )
+    if 2 * having > len(channel.patches):
         return ""
-    names = listed([f"{word(count)} {name}" for name, count in Counter(map(colour_name, means)).most_common()])
     return (
         f"Channel {channel.channel} of {channel.layer} follows {cue} on the photograph above, but of its "
-        f"{counted(len(means), 'patch', 'patches')} here {how_many(having)} {'has' if having == 1 else 'have'} much "
-        f"{cue} on average ({names}): {cue} is what excites it there, not all that does."
+        f"{counted(len(channel.patches), 'patch', 'patches')} here {how_many(having)} "
+        f"{'has' if having == 1 else 'have'} much {cue}: {cue} is what excites it there, not all that does."
     )
 
 
+def main_colours(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float64]]:
+    """The two main colours (3,) in CIELAB of a patch (h, w, 3), or the one of a patch of one colour.
+
+    They are the means of the pixels on either side of Otsu's threshold along the direction in which colours vary most.
+    """
+    lab = rgb2lab(pixels).reshape(-1, 3)
+    centred = lab - lab.mean(axis=0)
+    along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+    if along.max() - along.min() < _COLOURLESS:
+        return [lab.mean(axis=0)]
+    upper = along > threshold_otsu(along)
+    return [lab[upper].mean(axis=0), lab[~upper].mean(axis=0)]
+
+
 def excites(feature: FeatureMap) -> str:
-    """What excites a channel on this photograph, in one sentence, as far as a single cue tells."""
+    """What excites a channel on this photograph, as far as a single cue tells; a dash where none does."""
     if feature.high <= feature.low:
-        return "The same everywhere: nothing on this photograph moves it."
-    where = "" if feature.brightest == SPREAD else f"; strongest {feature.brightest}"
-    if _follows(feature):
-        return f"{sentence(feature.cue)}{where}."
-    if _follows_in_part(feature):
-        return f"Partly {feature.cue}{where}."
-    return f"Fits no cue that was tried{where}."
+        return "nothing"
+    if not feature.follows:
+        return "\N{EN DASH}"
+    return feature.cue if _closely(feature) else f"partly {feature.cue}"
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
     """Paragraphs: what was found, the structure layer by layer, why late maps are hard to read, and the limits."""
-    groups = [(layer, [one for one in result.maps if one.layer == layer.name]) for layer in result.layers]
     return [
         _overview(result),
-        *(_about_layer(layer, maps, result) for layer, maps in groups),
+        *(_about_layer(layer, maps, result) for layer, maps in _by_layer(result)),
         *([_why_late_is_hard(result)] if len(result.layers) > 1 else []),
         _ablated(result),
-        _LIMITS,
+        _limits(result),
     ]
 
 
-def _readable(maps: Sequence[FeatureMap]) -> list[FeatureMap]:
-    return [one for one in maps if _follows(one)]
-
-
-def _follows(feature: FeatureMap) -> bool:
-    """Whether a map can be read as its cue, by the correlation as a table shows it."""
-    return round(feature.cue_correlation, 2) >= READABLE
-
-
-def _follows_in_part(feature: FeatureMap) -> bool:
-    """Whether it is told that a map follows its cue in part: not where so few values may do so by chance.
-
-    1 / sqrt(n) is the standard error of the correlation of n values that have nothing to do with each other.
-    """
-    by_chance = _ERRORS / math.sqrt(feature.height * feature.width)
-    return round(feature.cue_correlation, 2) >= min(max(_PARTLY, by_chance), READABLE)
+def _closely(feature: FeatureMap) -> bool:
+    """Whether a map follows its cue closely, by the correlation as a table shows it."""
+    return feature.follows and round(feature.cue_correlation, 2) >= CLOSELY
 
 
 def _overview(result: FeatureMaps) -> str:
-    readable = _readable(result.maps)
-    if len(result.layers) < 2:
-        return f"{_count_readable(len(readable), len(result.maps))} can be read as one simple cue of the photograph."
-    by_layer = [
-        (len(_readable(maps)), len(maps))
-        for layer in result.layers
-        for maps in [[one for one in result.maps if one.layer == layer.name]]
-    ]
-    counts = listed([f"{count} of {of}" for count, of in by_layer])
+    """How many of the maps searched follow a cue, and into how many regions they fall, layer by layer."""
+    layers = result.layers
+    following, searched = [one.following for one in layers], [one.searched for one in layers]
+    cue = "follow a simple cue of the photograph, such as a colour or an edge, more closely than chance would have it"
+    chance = _BY_SHIFTS * sum(searched) / len(searched)
+    by_chance = f"by chance {how_many(round(chance))} would" if chance >= 0.5 else "by chance hardly one would"
+    null = "Chance is the same map shifted around: in 95% of the shifts no cue fits it better than the value given"
+    if len(layers) < 2:
+        return (
+            f"{sentence(how_many(following[0]))} of the {counted(searched[0], 'map')} searched {cue}; {by_chance}. "
+            f"{null}."
+        )
     course = (
         "The maps grow harder to read with depth"
-        if by_layer[-1][0] < by_layer[0][0]
+        if following[-1] < following[0]
         else "The last maps are as readable as the first on this photograph"
-        if by_layer[-1][0] == by_layer[0][0]
+        if following[-1] == following[0]
         else "On this photograph the last maps follow simple cues more often than the first"
     )
+    of = f"{searched[0]}" if len(set(searched)) == 1 else listed([f"{one}" for one in searched])
+    which = f"{of} most interesting of each layer" if _chosen(result) else f"{of} shown of each layer"
+    regions = [one.regions for one in layers]
+    coarser = all(b < a for a, b in itertools.pairwise(regions))
     return (
-        f"{course}: from the shallowest layer to the deepest, {counts} follow a single cue such as a colour or an edge."
+        f"{course}: of the {which}, from the shallowest to the deepest, "
+        f"{listed([f'{one}' for one in following])} {cue}; {by_chance}. {null}. "
+        f"{'Many regions become few' if coarser else 'Their structure'}: the typical one of them has "
+        f"{listed([f'{one:g}' for one in regions])} connected regions above half, which is here half way from a "
+        "map's least to its greatest value."
     )
-
-
-def _count_readable(count: int, of: int) -> str:
-    return f"{sentence(how_many(count))} of the {word(of)} maps"
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
@@ -381,7 +414,8 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     zero = "zero" if layer.kind in _NEVER_NEGATIVE else "zero or less"
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
-        f"each of which {sees}. {_what_they_follow(maps)} {sentence(share(layer.zero_fraction))} of its values are "
+        f"each of which {sees}. {_what_they_follow(maps)} {_what_they_look_like(maps)} "
+        f"{sentence(share(layer.zero_fraction))} of its values are "
         f"{zero}{silent}.{_at_the_cap(layer, maps)}"
     )
 
@@ -400,32 +434,73 @@ def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
 
 
 def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
-    """Which of a layer's maps follow edges, light or colour, and which nothing that was measured."""
-    readable = _readable(maps)
+    """Which of a layer's maps follow edges, light or colour, and which nothing that was tried."""
+    closely = [one for one in maps if _closely(one)]
     kinds = {
-        "edges": [one for one in readable if _is_edge(one.cue)],
-        "edges of colour": [one for one in readable if _is_edge_of_colour(one.cue)],
-        "lines": [one for one in readable if "lines" in one.cue and one.cue != "outlines"],
-        "light areas": [one for one in readable if one.cue == "light areas"],
-        "dark areas": [one for one in readable if one.cue == "dark areas"],
-        "colour": [one for one in readable if one.cue in _COLOURS],
+        "edges": [one for one in closely if _is_edge(one.cue)],
+        "edges of colour": [one for one in closely if _is_edge_of_colour(one.cue)],
+        "lines": [one for one in closely if "lines" in one.cue and one.cue != "outlines"],
+        "light areas": [one for one in closely if one.cue == "light areas"],
+        "dark areas": [one for one in closely if one.cue == "dark areas"],
+        "colour": [one for one in closely if one.cue in _COLOURS],
     }
     parts = [
         f"{kind} {'excite' if kind != 'colour' else 'excites'} {_channels(group)}"
         for kind, group in kinds.items()
         if group
     ]
-    partly = [one for one in maps if not _follows(one) and _follows_in_part(one)]
-    if not parts:
-        nearest = max(maps, key=lambda one: one.cue_correlation)
-        return (
-            f"None of the maps shown follows a simple cue: the nearest, channel {nearest.channel}, shares "
-            f"{share(nearest.cue_correlation**2)} of its variance with {nearest.cue}."
-        )
+    partly = [one for one in maps if one.follows and not _closely(one)]
     parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
-    left = [one for one in maps if not _follows_in_part(one)]
+    left = [one for one in maps if not one.follows]
+    if not parts:
+        nearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
+        return (
+            f"None of the maps shown follows a cue more closely than chance: the nearest, channel {nearest.channel}, "
+            f"has r = {nearest.cue_correlation:.2f} with {nearest.cue}, and shifted around up to "
+            f"{nearest.cue_by_chance:.2f} with some cue."
+        )
     rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
+
+
+def _what_they_look_like(maps: Sequence[FeatureMap]) -> str:
+    """Which of a layer's maps are one region, several, or hardly any; and what the clearest of them looks like."""
+    kinds: dict[str, list[FeatureMap]] = {}
+    for one in maps:
+        kinds.setdefault(_kind_of(one.shape), []).append(one)
+    told = listed(
+        [
+            f"{'all of these' if len(group) == len(maps) > 1 else _channels(group)} "
+            f"{kind.format(*_ARE[len(group) > 1])}"
+            for kind, group in kinds.items()
+        ]
+    )
+    clearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
+    example = (
+        f" The clearest to read is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
+        f"{describe_shape(clearest.shape)}."
+        if clearest.follows
+        else ""
+    )
+    return f"Above half, {told}.{example}"
+
+
+_ARE = (("is", "has"), ("are", "have"))
+
+
+def _kind_of(shape: Shape) -> str:
+    """What a shape is, with places for a verb in the singular or plural."""
+    if not shape.regions:
+        return "{0} the same everywhere"
+    if shape.levels is not None:
+        return "{1} two values and little between"
+    if shape.area >= EVERYWHERE:
+        return "{0} bright on most of the map"
+    if any(one.all_over for one in shape.largest):
+        return "{0} a web over the whole map"
+    if shape.regions == 1:
+        return "{0} one region"
+    return "{0} a few regions" if shape.regions <= FEW else "{0} many small regions"
 
 
 def _is_edge(cue: str) -> bool:
@@ -458,15 +533,23 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
         reasons.append("Each value can depend on every pixel, so a bright one need not lie where its cause does.")
     if last.concentration > 1:
         reasons.append(
-            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)}, "
-            "and a figure shows a few. A channel's support is each of its values times the gradient of the class's "
-            "logit there, summed over the map."
+            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)}"
+            f"{_beside_even(last)}, and a figure shows a few. A channel's support is each of its values times the "
+            "gradient of the class's logit there, summed over the map."
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(_less_explained(result.layers))
     if not reasons:
         return "Nothing that was measured makes the last layer's maps harder to read than the first one's."
     return f"Why {last.name} is harder to read than {first.name}. {' '.join(reasons)}"
+
+
+def _beside_even(layer: LayerSummary) -> str:
+    """How many channels would hold half of the support if those that support the class did so alike."""
+    return (
+        f" (of the {layer.supporting} that support it at all; if these did so alike, it would take "
+        f"{-(-layer.supporting // 2)})"
+    )
 
 
 def _less_explained(layers: Sequence[LayerSummary]) -> str:
@@ -499,10 +582,21 @@ def _ablated(result: FeatureMaps) -> str:
     )
 
 
-_LIMITS = (
-    "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here may "
-    "follow something else elsewhere, and correlation is not the reason for which it is active: neighbouring values "
-    "are alike, so a map of few values may meet a cue by chance. The choice of channels measures how a map looks, not "
-    "what it means. An ablated network is in a state that it never met in training, and to ablate one channel misses "
-    "what several do together."
-)
+def _limits(result: FeatureMaps) -> str:
+    """What the maps do not prove."""
+    chosen = (
+        "The maps shown were chosen for being readable, so they are not typical of their layers. "
+        if _chosen(result)
+        else ""
+    )
+    return (
+        "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here "
+        "may follow something else elsewhere, and correlation is not the reason for which it is active; those that "
+        f"follow no cue may follow one that nobody tried. {chosen}An ablated network is in a state that it never met "
+        "in training, and to ablate one channel misses what several do together."
+    )
+
+
+def _chosen(result: FeatureMaps) -> bool:
+    """Whether the maps shown are some of those searched."""
+    return sum(one.searched for one in result.layers) > len(result.maps)

@@ -12,6 +12,9 @@ of a channel is a product of three numbers in [0, 1], computed for the photograp
 Channels are taken greedily, the most interesting first, the lower number where two are equal: the same photograph
 always gives the same maps. A margin of a seventh of each side is left out of the three: it owes more to the padding
 than to the photograph.
+
+Of the :data:`SEARCHED` most interesting those are shown that can be read best: whose correlation with a simple cue of
+the photograph lies farthest above what chance gives (:mod:`snellen.inspect.cues`).
 """
 
 from __future__ import annotations
@@ -25,15 +28,15 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from skimage import filters
-from skimage.color import rgb2lab
 from torch import Tensor
-from torch.nn import functional
 
 from snellen.data.images import Failure, ImageLike, Source
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
 from snellen.inspect.activations import read_activations, read_activations_and_gradients
 from snellen.inspect.batches import Named, one_or_each, reader
+from snellen.inspect.cues import LEAST_CUE, CueFit, deviations_of, fit_cues, flattened, lab_of, standardised
+from snellen.inspect.shape import Shape, number_of_regions, shape_of
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Hook, Layer, find_layer, hooked
 from snellen.models.predictions import Prediction, softmax, top_predictions
@@ -47,31 +50,10 @@ BANDS = ((0.0, 0.2), (0.4, 0.6), (0.8, 1.0))
 """Where early, middle and end lie, as shares of the network's weighted layers."""
 STAGES = ("early", "middle", "end")
 """What each of :data:`BANDS` is called."""
+SEARCHED = 20
+"""How many of the most interesting maps of a layer are searched for those that can be read best."""
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
-SPREAD = "here and there"
-"""Where the greatest values of a map lie that has them in many places."""
-_DIRECTIONS = ("right", "lower right", "bottom", "lower left", "left", "upper left", "top", "upper right")
-_LINES = (
-    "horizontal lines", "lines rising gently to the right", "lines rising to the right",
-    "lines rising steeply to the right", "vertical lines", "lines falling steeply to the right",
-    "lines falling to the right", "lines falling gently to the right",
-)  # fmt: skip
-"""Lines of either sign, each turned by an eighth of half a turn from the one before."""
-CUES = (
-    "light areas", "dark areas", "red", "green", "yellow", "blue", "outlines", "horizontal edges", "vertical edges",
-    *(f"edges with the {shade} at the {side}" for shade in ("light", "red", "yellow") for side in _DIRECTIONS),
-    *_LINES,
-)  # fmt: skip
-"""What a map is held against, one by one: CIELAB lightness and its opposite; the two ends of a and of b; of Sobel's
-answers to lightness the strength, and the sizes of its two directions; the slope of lightness, of a (red against green)
-and of b (yellow against blue) towards each of eight sides, or what of it is above zero; and the energy of lines in
-eight directions (:func:`line_energy`)."""
-_SAMPLES, _WAVELENGTH = 4, 2.0
-"""Samples a side of what is searched for lines, for each of a map's values; and, in such values, from a line to the
-next."""
-# In units of CIELAB; below it a cue does not vary in the photograph.
-_LEAST_CUE = 1e-2
 # How many ablations run at once.
 _BATCH = 8
 
@@ -97,10 +79,11 @@ class FeatureMap:
         colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
         importance: change of the top class's probability when the channel is ablated (set to zero); negative where
             the channel supports the class.
-        cue: the one of :data:`CUES` that the map correlates with most, over the photograph at the map's resolution.
+        cue: the one of :data:`snellen.inspect.cues.CUES` that the map correlates with most, over the photograph at the
+            map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
-        brightest: where in the input the greatest tenth of its values lies on average, such as ``at the bottom left``;
-            ``here and there`` where that is the middle of values far apart.
+        cue_by_chance: what the best of all cues reaches with the same map shifted around, in 95% of the shifts.
+        shape: what the eye sees of it: how many regions lie above half, where, and whether they are blobs or bands.
     """
 
     layer: str
@@ -121,7 +104,13 @@ class FeatureMap:
     importance: float
     cue: str
     cue_correlation: float
-    brightest: str
+    cue_by_chance: float
+    shape: Shape
+
+    @property
+    def follows(self) -> bool:
+        """Whether it correlates with its cue more than 95% of its shifts do with any."""
+        return self.cue_correlation > self.cue_by_chance
 
 
 @dataclass(frozen=True)
@@ -136,6 +125,10 @@ class LayerSummary:
             the map, is above zero. To first order this is what ablating the channel takes from the logit.
         concentration: the least number of channels that hold half of all that supports the class.
         edges, colour: medians over the channels that vary.
+        searched: number of its most interesting maps that those shown were chosen from; of channels that were asked
+            for, how many.
+        following: of those searched the number that follow a cue more closely than by chance.
+        regions: median over those searched of the number of connected regions above half.
     """
 
     name: str
@@ -151,6 +144,9 @@ class LayerSummary:
     concentration: int
     edges: float
     colour: float
+    searched: int
+    following: int
+    regions: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +159,7 @@ class FeatureMaps(Result):
         top: the photograph's most probable class.
         input_size: (height, width) of the network's input.
         layers: from shallow to deep, or as asked for.
-        maps: those of the first layer first, the most interesting first.
+        maps: those of the first layer first; of a layer the one that can be read best first, or as asked for.
         values: the activations of each map, (H, W), as the network holds them.
         photograph: the photograph as it was given; a figure opens it again.
         preprocessing: where in the photograph the input lies.
@@ -200,6 +196,8 @@ class ChannelSelection:
         layer: the layer.
         channels: (k,) their numbers.
         relative_variance, autocorrelation, dissimilarity: (k,) in [0, 1].
+        fits: (k,) the cue that each fits best.
+        searched, following, regions: see :class:`LayerSummary`.
         maps: (C, H, W) the whole layer, chosen or not.
     """
 
@@ -208,7 +206,24 @@ class ChannelSelection:
     relative_variance: list[float]
     autocorrelation: list[float]
     dissimilarity: list[float]
+    fits: list[CueFit]
+    searched: int
+    following: int
+    regions: float
     maps: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Interesting:
+    """Channels of a layer, in the order in which they were taken, and of each the three measures of interest.
+
+    ``maps`` (C, H, W) are the whole layer's; ``measures`` are relative variances, autocorrelations, dissimilarities.
+    """
+
+    layer: Layer
+    maps: Tensor
+    channels: list[int]
+    measures: tuple[list[float], list[float], list[float]]
 
 
 @overload
@@ -240,7 +255,8 @@ def feature_maps(
         classifier: the classifier under examination.
         images: one photograph or several: see :func:`snellen.data.images.one_or_many`.
         layers: names of layers; without them one each from early, the middle and late.
-        channels: their numbers, the same in every layer; without them the ``count`` most interesting.
+        channels: their numbers, the same in every layer; without them, of the 20 most interesting, the ``count`` that
+            can be read best.
         count: number of maps of each layer.
 
     Returns:
@@ -339,17 +355,41 @@ def choose_channels(
                     f"{layer.name}: no channel {channel}", f"its channels are 0 to {layer.shape.channels - 1}"
                 )
     logits, maps = read_activations(classifier, inputs, layers)
-    return logits, [_choose(layer, each[0], channels, count) for layer, each in zip(layers, maps, strict=True)]
+    return logits, [
+        _readable(_choose(layer, each[0], channels, max(count, SEARCHED)), inputs, None if channels else count)
+        for layer, each in zip(layers, maps, strict=True)
+    ]
 
 
-def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> ChannelSelection:
+def _readable(interesting: _Interesting, inputs: Tensor, count: int | None) -> ChannelSelection:
+    """Those ``count`` of some interesting channels whose fit to a cue lies farthest above chance; None keeps all."""
+    fits = fit_cues(interesting.maps[interesting.channels], inputs)
+    best = sorted(range(len(fits)), key=lambda n: fits[n].by_chance - fits[n].correlation)
+    kept = range(len(fits)) if count is None else best[:count]
+    shown = [[each[n] for n in kept] for each in interesting.measures]
+    regions = [number_of_regions(interesting.maps[channel].cpu().numpy()) for channel in interesting.channels]
+    return ChannelSelection(
+        layer=interesting.layer,
+        channels=[interesting.channels[n] for n in kept],
+        relative_variance=shown[0],
+        autocorrelation=shown[1],
+        dissimilarity=shown[2],
+        fits=[fits[n] for n in kept],
+        searched=len(fits),
+        following=sum(fit.correlation > fit.by_chance for fit in fits),
+        regions=float(np.median(regions)),
+        maps=interesting.maps,
+    )
+
+
+def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> _Interesting:
     """The most interesting channels of ``maps`` (C, H, W), or those asked for, measured in the order given."""
     down, across = (side // _MARGIN for side in maps.shape[1:])
     inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
     deviations, autocorrelation = _deviation_and_autocorrelation(inner)
     relative_variance = _relative_variance(deviations)
     worth = relative_variance * autocorrelation
-    flat = _standardised(inner.flatten(1), deviations)
+    flat = standardised(inner.flatten(1), deviations)
     similarity = torch.zeros_like(worth)
     chosen: list[int] = []
     dissimilarity: list[float] = []
@@ -360,9 +400,8 @@ def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: i
         chosen.append(channel)
         dissimilarity.append(float(1 - similarity[channel]))
         similarity = torch.maximum(similarity, (flat @ flat[channel]).abs().clamp(max=1))
-    return ChannelSelection(
-        layer, chosen, relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity, maps
-    )
+    measures = relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity
+    return _Interesting(layer, maps, chosen, measures)
 
 
 def _deviation_and_autocorrelation(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -381,13 +420,6 @@ def _relative_variance(deviations: Tensor) -> Tensor:
     if not len(varying):
         return torch.zeros_like(deviations)
     return deviations / (deviations + varying.median())
-
-
-def _standardised(flat: Tensor, deviations: Tensor) -> Tensor:
-    """``flat`` (C, P) such that the product of two rows is their correlation; zero where a row is constant."""
-    scale = torch.where(deviations > 0, deviations, torch.inf) * flat.shape[1] ** 0.5
-    standard: Tensor = (flat - flat.mean(dim=1, keepdim=True)) / scale[:, None]
-    return standard
 
 
 def ablate(
@@ -434,98 +466,24 @@ def channel_contributions(
 
 @dataclass(frozen=True, eq=False)
 class _Description:
-    """Of every channel of a layer: correlations with the photograph (C,), with each of :data:`CUES` (C, K), and the
-    share of values zero or less (C,).
-    """
+    """Of every channel of a layer: correlations with the photograph (C,), and the share of values zero or less (C,)."""
 
     edges: Tensor
     colour: Tensor
-    cues: Tensor
     zero_fraction: Tensor
 
 
 def _describe(selection: ChannelSelection, inputs: Tensor) -> _Description:
     flat = selection.maps.flatten(1)
-    standard = _standardised(flat, _deviation(flat))
+    standard = standardised(flat, deviations_of(flat))
     size = (selection.maps.shape[1], selection.maps.shape[2])
-    lab = _lab(inputs, *size)
-    edges = _flat([filters.sobel_h(lab[0]), filters.sobel_v(lab[0]), filters.sobel(lab[0])]).to(flat)
+    lab = lab_of(inputs, *size)
+    edges = flattened([filters.sobel_h(lab[0]), filters.sobel_v(lab[0]), filters.sobel(lab[0])]).to(flat)
     return _Description(
         _explained(standard, edges),
-        _explained(standard, _flat(lab[1:]).to(flat)),
-        cue_correlations(selection.maps, inputs),
+        _explained(standard, flattened(lab[1:]).to(flat)),
         (flat <= 0).float().mean(dim=1),
     )
-
-
-def cue_correlations(maps: Tensor, inputs: Tensor) -> Tensor:
-    """Correlation (C, K) of each of ``maps`` (C, H, W) with each of :data:`CUES` in ``inputs`` (1, 3, h, w).
-
-    0 where the map or the cue does not vary. With a slope, or with what of it is above zero, whichever is larger: a
-    rectified map knows nothing of the other side.
-    """
-    size = (maps.shape[1], maps.shape[2])
-    lab = _lab(inputs, *size)
-    down, across = (_flat([filters.sobel(shade, axis=axis) for shade in lab]) for axis in (0, 1))
-    angles = torch.arange(len(_DIRECTIONS)) * (2 * torch.pi / len(_DIRECTIONS))
-    slopes = (angles.cos()[:, None] * across[:, None] + angles.sin()[:, None] * down[:, None]).flatten(0, 1)
-    shades = _flat([sign * shade for shade in lab for sign in (1, -1)])
-    unsigned = torch.cat((_flat([filters.sobel(lab[0])]), down[:1].abs(), across[:1].abs()))
-    flat = maps.flatten(1)
-    standard = _standardised(flat, _deviation(flat))
-
-    def correlation(cues: Tensor) -> Tensor:
-        deviation = _deviation(cues)
-        return standard @ _standardised(cues, torch.where(deviation > _LEAST_CUE, deviation, 0.0)).to(flat).T
-
-    of_slopes = torch.maximum(correlation(slopes), correlation(slopes.clamp(min=0)))
-    rest = [correlation(cues) for cues in (shades, unsigned, line_energy(inputs, *size).flatten(1))]
-    return torch.cat((*rest[:2], of_slopes, rest[2]), dim=1)
-
-
-def line_energy(inputs: Tensor, height: int, width: int) -> Tensor:
-    """How strong lines of each of eight directions are in ``inputs`` (1, 3, h, w), light or dark: (8, height, width).
-
-    The length of the answers to a pair of Gabor filters, even and odd (Adelson and Bergen, Spatiotemporal energy models
-    for the perception of motion, 1985, eq. 3 to 5, without time), on lightness with four samples to a value of the map,
-    or fewer where the photograph has no more. From a line to the next it is two values of the map.
-    """
-    rows, columns = (min(_SAMPLES * side, most) for side, most in zip((height, width), inputs.shape[2:], strict=True))
-    lightness = torch.from_numpy(_lab(inputs, rows, columns)[0]).float()
-    kernels = _gabor_pairs(_WAVELENGTH * rows / height)
-    reach = kernels.shape[-1] // 2
-    padded = functional.pad(lightness[None, None], (reach,) * 4, mode="replicate")
-    even, odd = functional.conv2d(padded, kernels)[0].chunk(2)
-    return functional.adaptive_avg_pool2d((even.square() + odd.square()).sqrt(), (height, width))
-
-
-def _gabor_pairs(wavelength: float) -> Tensor:
-    """Even, then odd filters (16, 1, k, k) of lines in eight directions; none of them answers to a constant."""
-    sigma = wavelength / 2
-    reach = int(np.ceil(2.5 * sigma))
-    y, x = torch.meshgrid(*[torch.arange(-reach, reach + 1).float()] * 2, indexing="ij")
-    angles = torch.arange(len(_LINES))[:, None, None] * (torch.pi / len(_LINES))
-    across = x * angles.sin() + y * angles.cos()
-    window = torch.exp(-(x.square() + y.square()) / (2 * sigma**2)).expand_as(across)
-    waves = torch.cat([wave(2 * torch.pi * across / wavelength) for wave in (torch.cos, torch.sin)])
-    windows = window.repeat(2, 1, 1)
-    waves = waves - (waves * windows).sum(dim=(1, 2), keepdim=True) / windows.sum(dim=(1, 2), keepdim=True)
-    return (waves * windows / windows.sum(dim=(1, 2), keepdim=True))[:, None]
-
-
-def _deviation(flat: Tensor) -> Tensor:
-    return flat.std(dim=1, correction=0)
-
-
-def _lab(inputs: Tensor, height: int, width: int) -> npt.NDArray[np.float32]:
-    """CIELAB (3, height, width) of ``inputs`` (1, 3, h, w), averaged to that size."""
-    small = functional.adaptive_avg_pool2d(inputs, (height, width))[0].permute(1, 2, 0).cpu().numpy()
-    lab: npt.NDArray[np.float32] = np.moveaxis(rgb2lab(small), 2, 0).astype(np.float32)
-    return lab
-
-
-def _flat(cues: Iterable[npt.NDArray[np.float32]]) -> Tensor:
-    return torch.from_numpy(np.stack(list(cues))).float().flatten(1)
 
 
 def _explained(standard: Tensor, cues: Tensor) -> Tensor:
@@ -534,7 +492,7 @@ def _explained(standard: Tensor, cues: Tensor) -> Tensor:
     centred = cues - cues.mean(dim=1, keepdim=True)
     _, scale, basis = torch.linalg.svd(centred, full_matrices=False)
     # A grey photograph has no colour but rounding.
-    basis = basis[scale > _LEAST_CUE * positions**0.5]
+    basis = basis[scale > LEAST_CUE * positions**0.5]
     freedom = positions - len(basis) - 1
     if freedom < 1 or not len(basis):
         return torch.zeros(len(standard)).to(standard)
@@ -546,11 +504,10 @@ def _explained(standard: Tensor, cues: Tensor) -> Tensor:
 def _features(selection: ChannelSelection, described: _Description, changes: Sequence[float]) -> Iterator[FeatureMap]:
     layer = selection.layer
     factors = zip(selection.relative_variance, selection.autocorrelation, selection.dissimilarity, strict=True)
-    for channel, change, (variance, autocorrelation, dissimilarity) in zip(
-        selection.channels, changes, factors, strict=True
+    for channel, fit, change, (variance, autocorrelation, dissimilarity) in zip(
+        selection.channels, selection.fits, changes, factors, strict=True
     ):
         low, high = selection.maps[channel].aminmax()
-        correlation, cue = described.cues[channel].max(dim=0)
         yield FeatureMap(
             layer=layer.name,
             channel=channel,
@@ -568,33 +525,16 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
             edges=float(described.edges[channel]),
             colour=float(described.colour[channel]),
             importance=change,
-            cue=CUES[int(cue)],
-            cue_correlation=float(correlation.clamp(0, 1)),
-            brightest=_brightest(selection.maps[channel]),
+            cue=fit.cue,
+            cue_correlation=fit.correlation,
+            cue_by_chance=fit.by_chance,
+            shape=shape_of(selection.maps[channel].cpu().numpy()),
         )
-
-
-def _brightest(values: Tensor) -> str:
-    """Where the greatest tenth of a map (H, W) lies on average: in which third of the height and of the width."""
-    if not float(values.max()) > float(values.min()):
-        return "nowhere"
-    highest = torch.nonzero(values >= torch.quantile(values.flatten().float().cpu(), 0.9).to(values)).float().cpu()
-    sides = torch.tensor(values.shape)
-    down, across = ((highest.mean(dim=0) + 0.5) / sides).tolist()
-    row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else ""
-    column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
-    if row and column:
-        return f"at the {row} {column}"
-    if row or column:
-        return f"at the {row or column}"
-    # Few values far out do not count, and an even spread fills four fifths.
-    first, last = torch.quantile(highest, torch.tensor([0.1, 0.9]), dim=0)
-    return SPREAD if bool(((last - first) / sides > 2 / 3).any()) else "in the middle"
 
 
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:
     layer = selection.layer
-    varying = _deviation(selection.maps.flatten(1)) > 0
+    varying = deviations_of(selection.maps.flatten(1)) > 0
     support = contributions[contributions > 0].sort(descending=True).values.cpu().double().cumsum(0)
     half = int((support < support[-1] / 2).sum()) + 1 if len(support) else 0
     return LayerSummary(
@@ -611,4 +551,7 @@ def _summarise(selection: ChannelSelection, described: _Description, contributio
         concentration=half,
         edges=float(described.edges[varying].median()) if varying.any() else 0.0,
         colour=float(described.colour[varying].median()) if varying.any() else 0.0,
+        searched=selection.searched,
+        following=selection.following,
+        regions=selection.regions,
     )

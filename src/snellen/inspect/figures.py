@@ -133,26 +133,31 @@ def draw_top_patches(channels: Sequence[TopPatches]) -> Figure:
 
 
 def draw_patches(channels: Sequence[TopPatches]) -> Figure:
-    """The top-activating patches of many channels, a row for each, layer beside layer."""
+    """The top-activating patches of many channels: a band for each layer, in it a block of patches for each channel."""
     layers = list(dict.fromkeys(channel.layer for channel in channels))
-    of_layer = [[channel for channel in channels if channel.layer == layer] for layer in layers]
-    bands = -(-len(layers) // _LAYERS_IN_A_ROW)
-    across = min(len(layers), _LAYERS_IN_A_ROW)
-    rows = max(map(len, of_layer))
-    columns = max([1, *(len(channel.patches) for channel in channels)])
+    bands = [
+        (layer if start == 0 else "", members[start : start + _BLOCKS])
+        for layer in layers
+        for members in [[channel for channel in channels if channel.layer == layer]]
+        for start in range(0, len(members), _BLOCKS)
+    ]
+    most = max([1, *(len(channel.patches) for channel in channels)])
+    columns = min(_PATCHES_ABREAST, most)
+    rows = -(-most // columns)
     with styled():
-        figure = new_figure(_WIDTH, (0.42 * rows + 0.3) * bands)
-        panels = figure.subfigures(bands, across, squeeze=False).flat
-        for panel, layer, members in zip(panels, layers, of_layer, strict=False):
-            panel.suptitle(layer, fontsize=8, weight="bold")
-            grid = panel.subplots(rows, columns + 1, squeeze=False, gridspec_kw={"wspace": 0.05, "hspace": 0.05})
-            for axes in grid.flat:
-                axes.set_axis_off()
-            for row, channel in zip(grid, members, strict=False):
-                row[0].text(0.95, 0.5, f"{channel.channel}", va="center", ha="right", fontsize=8)
+        figure = new_figure(_PATCH * (columns + 0.2) * _BLOCKS, (_PATCH * rows + 0.5) * len(bands))
+        figure.set_layout_engine("constrained", w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        panels = figure.subfigures(len(bands), _BLOCKS, squeeze=False, wspace=0.06)
+        for panels_of_band, (title, members) in zip(panels, bands, strict=True):
+            for number, (panel, channel) in enumerate(zip(panels_of_band, members, strict=False)):
+                heading = f"{title}\n" if number == 0 else "\n"
+                panel.suptitle(f"{heading}channel {channel.channel}", fontsize=8, x=0.05, ha="left")
+                grid = panel.subplots(rows, columns, squeeze=False)
+                for axes in grid.flat:
+                    axes.set_axis_off()
                 if not channel.patches:
-                    row[1].text(0, 0.5, "never above zero", va="center", fontsize=7)
-                for axes, patch in zip(row[1:], channel.patches, strict=False):
+                    grid.flat[0].text(0, 0.5, "never above zero", va="center", fontsize=7)
+                for axes, patch in zip(grid.flat, channel.patches, strict=False):
                     axes.imshow(patch.pixels, interpolation="nearest")
                     # A thin frame, in which a white patch can be seen.
                     axes.set_axis_on()
@@ -161,7 +166,8 @@ def draw_patches(channels: Sequence[TopPatches]) -> Figure:
     return figure
 
 
-_LAYERS_IN_A_ROW = 3
+_BLOCKS, _PATCHES_ABREAST, _PATCH = 5, 2, 0.6
+"""Channels in a band, patches beside each other in a channel's block, and a patch's side in inches: 15 mm."""
 
 
 def scaled(values: Array) -> Array:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
-from snellen.data.datasets.pets import is_pets, species_of
+from snellen.data.datasets.pets import PETS, is_pets, species_of
 from snellen.intervals import Paired, Rate
-from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, word
+from snellen.prose import counted, estimated, how_many, listed, sentence, share, word
 from snellen.transfer.few import FewShotResult
+from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
 from snellen.transfer.probe import ProbeResult
 from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
@@ -18,9 +19,9 @@ from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 _METHOD: dict[ClassifierKind, str] = {
     "logistic": (
         "The classifier is multinomial logistic regression: a linear layer and a softmax, the very layer that the "
-        "network itself ends in, trained by L-BFGS with a penalty on the squared length of its weights. It was chosen "
-        "because its loss is convex, so that nothing but C is left to choose, and because its outputs are "
-        "probabilities."
+        "network itself ends in, trained by L-BFGS with a penalty on the squared length of its weights. Of the three "
+        "linear classifiers that are offered (this, a support vector machine, ridge regression) it is the one whose "
+        "loss is the network's own, the cross-entropy, and whose outputs are probabilities."
     ),
     "svm": (
         "The classifier is a linear support vector machine with squared hinge loss, one class against the rest: it "
@@ -31,6 +32,8 @@ _METHOD: dict[ClassifierKind, str] = {
         "pays also for being too far on the right side. Its outputs are not probabilities."
     ),
 }
+_WARNS = 0.8
+"""Share of the right answers' mean probability that the wrong ones' must lie below, for it to warn of a mistake."""
 _ASSIGNED_WIDTHS = (2000, 6000)
 _FEW = 10
 _HARDEST, _NAMED = 3, 8
@@ -67,7 +70,25 @@ def _method(result: ProbeResult, before: Sequence[ProbeResult]) -> list[str]:
     topics = _method_by_topic(result)
     again = [topic for topic, text in topics.items() if text in told]
     as_before = [f"The same {listed(again)}."] if again else []
-    return as_before + [text for topic, text in topics.items() if topic not in again]
+    if "classifier" in again:
+        topics = {"choice of C": _chosen_again(result), "training": _fit_again(result)}
+    return as_before + [text for topic, text in topics.items() if topic not in again] + _probabilities(result)
+
+
+def _probabilities(result: ProbeResult) -> list[str]:
+    """What the probabilities of a logistic probe are good for."""
+    if result.confidence is None:
+        return []
+    right, wrong = result.confidence.right, result.confidence.wrong
+    use = (
+        "so a low probability warns of a mistake"
+        if wrong < _WARNS * right
+        else "so its probability hardly tells a mistake"
+    )
+    return [
+        f"Its first answer has a probability of {share(right)} on average where it is right and of {share(wrong)} "
+        f"where it is wrong, {use}."
+    ]
 
 
 def _method_by_topic(result: ProbeResult) -> dict[str, str]:
@@ -111,7 +132,22 @@ def _accuracy(result: ProbeResult) -> str:
             f" {which} {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
             f"{100 / fewest:.0f} points."
         )
+    text += _other_divisions(result)
     return f"{text} {_published(result)}".strip() if is_pets(result.labels) else text
+
+
+def _other_divisions(result: ProbeResult) -> str:
+    """What other divisions of the same photographs give, and where among them this one lies."""
+    found, here = result.resplits, result.mean_per_class_accuracy.value
+    if found is None:
+        return ""
+    where = "among" if found.least <= here <= found.greatest else "above" if here > found.greatest else "below"
+    return (
+        f" Over {word(found.count)} other divisions of the same photographs, drawn with as many of each class to learn "
+        f"from and this C, it is {100 * found.mean:.1f}% on average, with a standard deviation of "
+        f"{100 * found.deviation:.1f} points ({100 * found.least:.1f}% to {100 * found.greatest:.1f}%): the one that "
+        f"is reported, {100 * here:.1f}%, lies {where} them."
+    )
 
 
 def _mistakes(result: ProbeResult) -> str:
@@ -131,7 +167,8 @@ def _mistakes(result: ProbeResult) -> str:
 
 def _pairs(result: ProbeResult, wrong: int) -> str:
     """Which class is taken for which, and how often: each such pair where the few that are listed are all."""
-    told = [f"{plain(pair.true)} is taken for {plain(pair.predicted)} {_times(pair.count)}" for pair in result.confused]
+    names = result.names
+    told = [f"{names[pair.true]} is taken for {names[pair.predicted]} {_times(pair.count)}" for pair in result.confused]
     held = sum(pair.count for pair in result.confused)
     if held == wrong:
         return f"All {counted(wrong, 'mistake')} are these: {listed(told)}."
@@ -170,15 +207,17 @@ def _species(result: ProbeResult, wrong: int) -> str:
 def _mistaken_once(result: ProbeResult) -> str:
     """Of mistakes of which no two are alike: whether two classes are nevertheless taken for each other."""
     counts = result.confusion
+    names = list(result.names.values())
     mutual = [
-        f"{plain(result.labels[one])} and {plain(result.labels[other])}"
+        f"{names[one]} and {names[other]}"
         for one, other in itertools.combinations(range(len(result.labels)), 2)
         if counts[one][other] and counts[other][one]
     ]
     if not mutual:
         return "No two classes are confused more than once."
-    named = "; ".join(mutual)
-    return f"No class is taken for the same other more than once, but these are taken for each other: {named}."
+    if len(mutual) == 1:
+        return f"No confusion occurs twice; only {mutual[0]} are confused both ways."
+    return f"No confusion occurs twice; these are confused both ways: {'; '.join(mutual)}."
 
 
 def _hardest(result: ProbeResult) -> str:
@@ -189,10 +228,12 @@ def _hardest(result: ProbeResult) -> str:
     if len(equal) > _HARDEST:
         counts = {(rate.count, rate.n) for _, rate in missed if rate.share == lowest}
         right = "{} of {}".format(*counts.pop()) if len(counts) == 1 else share(lowest)
-        named = listed([plain(label) for label in equal]) if len(equal) <= _NAMED else ""
+        named = listed([result.names[label] for label in equal]) if len(equal) <= _NAMED else ""
         return f"Hardest are {word(len(equal))} classes with {right} right{f': {named}' if named else ''}"
     cut = missed[_HARDEST][1].share if len(missed) > _HARDEST else math.nan
-    hardest = [f"{plain(label)} ({rate.count} of {rate.n})" for label, rate in missed[:_HARDEST] if rate.share != cut]
+    hardest = [
+        f"{result.names[label]} ({rate.count} of {rate.n})" for label, rate in missed[:_HARDEST] if rate.share != cut
+    ]
     return f"Hardest {'are' if len(hardest) > 1 else 'is'} {listed(hardest)}"
 
 
@@ -202,32 +243,67 @@ def _times(count: int) -> str:
 
 def _regularisation(result: ProbeResult) -> str:
     """How C was chosen, and how much it matters."""
+    return (
+        f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
+        f"one before, by cross-validation inside the training split ({result.cross_validation.folds} folds). "
+        f"{_chosen_c(result)}"
+    )
+
+
+def _chosen_c(result: ProbeResult) -> str:
+    """Which C was the best in cross-validation, which was taken and why, and how much it matters."""
     found = result.cross_validation
-    folds, best, plateau = found.folds, found.best, found.plateau
-    worst = min(found.scores, key=lambda score: score.mean)
+    best, plateau = found.best, found.plateau
     middle = "the middle one" if len(plateau) % 2 else "the lower of the two middle ones"
     alike = (
         f"All C around it within one standard error of that count as equal: C = {plateau[0].c:,g} to "
-        f"{plateau[-1].c:,g}, of which {middle}, {result.c:,g}, is taken"
+        f"{plateau[-1].c:,g}, of which {middle}, {result.c:,g}, is taken: it lies farthest from both ends"
         if len(plateau) > 1
         else "No other C next to it is within one standard error of that, so it is taken"
     )
+    return (
+        f"The best, C = {best.c:,g}, has {share(best.mean)} with a standard error of "
+        f"{100 * found.standard_error:.1f} points. {alike}.{_of_the_simplest(result)} {_how_much_it_matters(result)}"
+    )
+
+
+def _chosen_again(result: ProbeResult) -> str:
+    """The same of a further probe, whose C was chosen as that of the one before."""
+    found = result.cross_validation
+    return (
+        f"C is chosen as before: the best, C = {found.best.c:,g}, has {share(found.best.mean)} with a standard error "
+        f"of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
+        f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken.{_of_the_simplest(result)} "
+        f"{_how_much_it_matters(result)}"
+    )
+
+
+def _how_much_it_matters(result: ProbeResult) -> str:
+    """How far the worst C is below the best, and what makes the choice uncertain."""
+    found = result.cross_validation
+    best, worst = found.best, min(found.scores, key=lambda score: score.mean)
     lost = _points(best.mean - worst.mean)
     text = (
-        f"C, the inverse of the penalty's weight, is chosen from {GRID[0]:g} to {GRID[-1]:,.0f}, each ten times the "
-        f"one before, by cross-validation inside the training split ({folds} folds). The best, C = {best.c:,g}, has "
-        f"{share(best.mean)} with a standard error of {100 * found.standard_error:.1f} points. {alike}. "
-    )
-    text += (
         f"It matters little: C = {worst.c:,g}, the worst tried, is {lost} below C = {best.c:,g}."
         if best.mean - worst.mean < 0.05
         else f"It matters: C = {worst.c:,g} is {lost} below C = {best.c:,g}."
     )
-    if folds < FOLDS:
-        text += f" The smallest class allows only {folds} folds, so this choice is noisy."
+    if found.folds < FOLDS:
+        text += f" The smallest class allows only {found.folds} folds, so this choice is noisy."
     if result.c in (GRID[0], GRID[-1]):
         text += " It lies at the end of the values tried: a value beyond might do as well."
     return text
+
+
+def _of_the_simplest(result: ProbeResult) -> str:
+    """What the rule of Breiman et al. would have taken, and what it does on the test photographs."""
+    if result.simplest is None:
+        return ""
+    return (
+        f" Breiman et al. take the simplest, the smallest C: C = {result.simplest.c:,g} has "
+        f"{100 * result.simplest.mean_per_class_accuracy:.1f}% on the test photographs, the one taken "
+        f"{100 * result.mean_per_class_accuracy.value:.1f}%."
+    )
 
 
 def _points(difference: float) -> str:
@@ -245,12 +321,23 @@ def _fit(result: ProbeResult) -> str:
             f"right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
     why = (
-        f"with {result.width:,} dimensions for {result.n_train:,} points they can always be separated, and the "
+        f"with {result.width:,} dimensions for {result.n_train:,} points they can be separated here, and the "
         "penalty decides between the many classifiers that do so"
         if result.width > result.n_train
         else "the classes lie apart in the features"
     )
     return f"{learned} It makes no mistake on them: {why}."
+
+
+def _fit_again(result: ProbeResult) -> str:
+    """Of a further probe with the same classifier: what it learned from, and how well it fits that."""
+    fewest, most = min(result.train_counts), max(result.train_counts)
+    per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    fitted = "all" if result.train_accuracy > 0.999 else share(result.train_accuracy)
+    return (
+        f"It learned from {result.n_train:,} photographs, {per_class} of each class, and gets {fitted} of them right; "
+        f"{share(result.zero_fraction)} of their and the test photographs' {result.width:,} features are zero."
+    )
 
 
 def _features(result: ProbeResult) -> str:
@@ -293,11 +380,22 @@ def _published(result: ProbeResult) -> str:
             f"{'above' if difference >= 0 else 'below'} a linear classifier on {reference.model} "
             f"({reference.accuracy:.1%})."
         )
+    published = OFFICIAL_SIZES[0] / len(PETS)
+    classes, learned = len(result.labels), result.n_train / len(result.labels)
+    reasons = [
+        *(["fewer breeds are easier to tell apart"] if classes < len(PETS) else []),
+        *(["fewer photographs to learn from make it harder"] if learned < _FEWER * published else []),
+    ]
+    why = f" ({listed(reasons)})" if reasons else ""
     return (
-        f"The published numbers are for 37 breeds with the official split of {OFFICIAL_SIZES[0]:,} and "
-        f"{OFFICIAL_SIZES[1]:,} photographs; this has {len(result.per_class)} breeds, {result.n_train:,} and "
-        f"{result.n:,}, so it cannot be compared with them."
+        f"The published numbers are for {len(PETS)} breeds with about {published:.0f} photographs of each to learn "
+        f"from; here {classes} have {learned:.0f}{why}, so they say what the whole data set allows, not what this "
+        "should reach."
     )
+
+
+_FEWER = 0.9
+"""Share of the published number of photographs a class, below which there are fewer."""
 
 
 def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str]:
@@ -310,8 +408,9 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     Returns:
         A paragraph; none where the test has not photographs of both.
     """
+    names = result.names
     groups = {
-        own: [(label, rate) for label, rate, one in zip(result.labels, result.per_class, known, strict=True)
+        own: [(names[label], rate) for label, rate, one in zip(result.labels, result.per_class, known, strict=True)
               if one is own and rate.n]
         for own in (True, False)
     }  # fmt: skip
@@ -321,25 +420,43 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
         Rate.of_count(sum(rate.count for _, rate in groups[one]), sum(rate.n for _, rate in groups[one]))
         for one in (True, False)
     )
-    named = listed([plain(label) for label, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
-    unsure = [plain(label) for label, one in zip(result.labels, known, strict=True) if one is None]
+    named = listed([name for name, _ in groups[True]]) if len(groups[True]) <= _NAMED else ""
+    unsure = [names[label] for label, one in zip(result.labels, known, strict=True) if one is None]
     neither = listed(unsure) if len(unsure) <= _NAMED else f"{len(unsure)} classes"
     missed = [_missed(groups[one], those) for one, those in ((True, "its own"), (False, "the others"))]
     return [
         f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
-        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} of the network's own"
-        f"{f' ({named})' if named else ''}: of their photographs {estimated(own, after=f', n = {own.n:,}')} are right, "
+        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} that the network was trained to name"
+        f"{f' ({named})' if named else ''}, so for these it is no transfer to something new; whether it has seen "
+        f"these very photographs is not known. Of them {estimated(own, after=f', n = {own.n:,}')} are right, "
         f"of those of the {word(len(groups[False]))} that it has no class for "
-        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}. The classes differ in more than "
-        "whether the network knows them, so a difference need not come from that."
+        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}. {_by_exchange(groups)}"
         + (f" {sentence(neither)} {'is' if len(unsure) == 1 else 'are'} in neither group: the names do not tell."
            if unsure else "")
     ]  # fmt: skip
 
 
+def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
+    """Whether the difference between the two groups is more than the choice of classes makes."""
+    rates = [(rate.share, own) for own, group in groups.items() for _, rate in group]
+    test = permute_classes([one for one, _ in rates], [own for _, own in rates])
+    if test.p_value < _RARE:
+        return (
+            f"The difference is more than the choice of classes makes by chance (exchanging the classes: "
+            f"p = {test.p_value:.2g}); but they differ in more than whether the network knows them, so it need not "
+            "come from that."
+        )
+    why = (
+        f"with only {counted(test.choices, 'choice')} of as many classes no difference could be told from chance"
+        if test.least >= _RARE
+        else "too few classes to tell, or no difference"
+    )
+    return f"Exchanging the classes gives as large a difference, either way, with p = {test.p_value:.2g}: {why}."
+
+
 def _missed(group: Sequence[tuple[str, Rate]], those: str) -> str:
     """How many photographs of the classes of a group are missed, and of which; of few classes how many of each."""
-    missed = [(plain(label), rate.n - rate.count) for label, rate in group if rate.count < rate.n]
+    missed = [(label, rate.n - rate.count) for label, rate in group if rate.count < rate.n]
     if not missed:
         return f"none of {those}"
     few = len(missed) <= _HARDEST
@@ -357,7 +474,7 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
         else "no more uneven than two equally good classifiers may be"
     )
     return (
-        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}) reaches "
+        f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}, chosen in the same way) reaches "
         f"{estimated(other.mean_per_class_accuracy)}. Both answered the same {result.n:,} photographs: "
         f"{how_many(paired.only_first)} only the first gets right, {how_many(paired.only_second)} only the other; that "
         f"is {verdict} (exact McNemar test, p = {paired.p_value:.2g})."

@@ -18,14 +18,19 @@ from snellen.transfer.probe import ProbeResult
 
 NUMBERS_UP_TO = 20
 """Classes up to which a confusion matrix has its counts written into it."""
-_PHOTOGRAPHS_A_PAIR = 3
+_PHOTOGRAPHS_A_PAIR, _ABREAST = 3, 5
 
 
 def draw_confusion(result: ProbeResult) -> Figure:
     """The confusion matrix: rows are the true classes, columns the predicted ones, percent of the row as shades."""
-    counts = np.array(result.confusion)
+    names = list(result.names.values())
+    # By the alphabet, where they are sorted with all capitals before the rest.
+    order = list(range(len(names)))
+    if list(result.labels) == sorted(result.labels):
+        order.sort(key=lambda number: names[number].casefold())
+    counts = np.array(result.confusion)[np.ix_(order, order)]
     shares = 100 * counts / counts.sum(axis=1, keepdims=True).clip(1)  # a class that the test lacks has an empty row
-    labels = [label.replace("_", " ") for label in result.labels]
+    labels = [names[number] for number in order]
     classes = len(labels)
     # As wide as a page's text where there are many classes, so that print does not shrink the names.
     side = min(10.0, max(4.2, 2.0 + 0.12 * classes))
@@ -49,34 +54,41 @@ def draw_confusion(result: ProbeResult) -> Figure:
 
 
 def draw_confused(result: ProbeResult) -> Figure | None:
-    """The most confused pairs: one photograph of the second class, and those of the first that were taken for it.
+    """Photographs of the most confused pairs, under a photograph of each class that they were taken for.
 
     None where nothing was confused.
     """
-    pairs = result.confused
+    pairs, names = result.confused, result.names
     if not pairs:
         return None
     photographs = _photographs(result)
-    rows = 1 + min(_PHOTOGRAPHS_A_PAIR, max(len(pair.images) for pair in pairs))
+    references = list(dict.fromkeys(pair.predicted for pair in pairs))
+    panels = [(photographs.get(_example_key(one)), f"to compare:\n{_wrapped(names[one])}", GREY) for one in references]
+    panels += [
+        (
+            photographs.get(image),
+            f"{_wrapped(names[pair.true])}\n{_wrapped(f'taken for {names[pair.predicted]}')}",
+            "black",
+        )
+        for pair in pairs
+        for image in pair.images[:_PHOTOGRAPHS_A_PAIR]
+    ]
+    columns = min(_ABREAST, len(panels))
+    rows = -(-len(panels) // columns)
     with styled():
-        figure = new_figure(1.3 * len(pairs), 1.62 * rows)
-        grid = figure.subplots(rows, len(pairs), squeeze=False)
+        figure = new_figure(1.3 * columns, 1.62 * rows)
+        grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.axis("off")
-        for column, pair in zip(grid.T, pairs, strict=True):
-            reference = photographs.get(_example_key(pair.predicted))
-            if reference is not None:
-                column[0].imshow(reference)
-                column[0].set_title(f"to compare:\n{_wrapped(pair.predicted)}", fontsize=7, color=GREY)
-            for axes, name in zip(column[1:], pair.images, strict=False):
-                if name in photographs:
-                    axes.imshow(photographs[name])
-                axes.set_title(f"{_wrapped(pair.true)}\n{_wrapped(f'taken for {pair.predicted}')}", fontsize=7, y=1)
+        for axes, (photograph, title, colour) in zip(grid.flat, panels, strict=False):
+            if photograph is not None:
+                axes.imshow(photograph)
+            axes.set_title(title, fontsize=7, color=colour, y=1)
     return figure
 
 
 def _wrapped(label: str) -> str:
-    return textwrap.fill(label.replace("_", " "), 18)
+    return textwrap.fill(label, 18)
 
 
 def draw_comparison(results: Sequence[ProbeResult]) -> Figure:

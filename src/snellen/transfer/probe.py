@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,20 @@ from snellen.inference.features import DEFAULT_FEATURES, FeatureConfig, FeatureS
 from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier
 from snellen.models.scores import Scores, most_confused, score
+from snellen.prose import class_names
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED, to_plain
-from snellen.transfer.linear import ClassifierKind, CrossValidation, LinearProbe, check_kind, train_probe
+from snellen.transfer.linear import (
+    ClassifierKind,
+    CrossValidation,
+    LinearProbe,
+    Matrix,
+    check_kind,
+    fit_linear,
+    train_probe,
+)
 from snellen.transfer.splits import EmbeddedSplits, embed_splits
 
 if TYPE_CHECKING:
@@ -39,6 +48,48 @@ class ConfusedPair:
     predicted: str
     count: int
     images: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Simplest:
+    """What the smallest C would do that cross-validation cannot tell from the best.
+
+    Attributes:
+        c: that C.
+        mean_per_class_accuracy: on the test split, in [0, 1].
+    """
+
+    c: float
+    mean_per_class_accuracy: float
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The mean probability of the first answer, in [0, 1].
+
+    Attributes:
+        right, wrong: over the test images that are classified correctly, and over the others.
+    """
+
+    right: float
+    wrong: float
+
+
+@dataclass(frozen=True)
+class Resplits:
+    """Mean-per-class accuracy over other divisions of the same images, with as many of each class to learn from.
+
+    Attributes:
+        count: number of divisions.
+        mean, deviation: over them; they overlap, so the deviation is not that of independent data sets.
+        least, greatest: of them.
+    """
+
+    count: int
+    mean: float
+    deviation: float
+    least: float
+    greatest: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +122,11 @@ class ProbeResult(Result):
         failures: images that could not be read; they are in no number.
         leaks: test images that are training images too, pixel for pixel.
         without_leaks: mean-per-class accuracy on the other test images; None where all are others, or none is.
+        simplest: what the smallest C of the plateau would do; None where it is the one that was chosen.
+        confidence: how probable right and wrong answers are; None of another kind than ``logistic``, or where there are
+            not both.
+        resplits: other divisions of the same images, with the same C; None where images belong together, where some are
+            in both splits, or where there are more than 1,500.
         reading: sentences on what was done to the photographs while they were read.
         embed_seconds: time to embed both splits, from files to features.
         provenance: what makes it repeatable.
@@ -104,6 +160,9 @@ class ProbeResult(Result):
     failures: tuple[Failure, ...]
     leaks: tuple[Leak, ...]
     without_leaks: Estimate | None
+    simplest: Simplest | None
+    confidence: Confidence | None
+    resplits: Resplits | None
     reading: tuple[str, ...]
     embed_seconds: float
     provenance: Provenance
@@ -129,7 +188,12 @@ class ProbeResult(Result):
     def hardest(self, most: int) -> list[tuple[str, Rate]]:
         """The ``most`` classes with the lowest accuracy, lowest first, of those that the test has."""
         pairs = ((label, rate) for label, rate in zip(self.labels, self.per_class, strict=True) if rate.n)
-        return sorted(pairs, key=lambda pair: (pair[1].share, pair[0]))[:most]
+        return sorted(pairs, key=lambda pair: (pair[1].share, pair[0].casefold()))[:most]
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """For each label the name of its class as people write it."""
+        return dict(zip(self.labels, class_names(self.labels), strict=True))
 
     def plot(self) -> Figure:
         """The confusion matrix."""
@@ -229,6 +293,9 @@ def _probe(
         failures=(*train.failures, *test.failures),
         leaks=splits.leaks,
         without_leaks=_without_leaks(splits, predicted),
+        simplest=_simplest(splits, trained, cross_validation, seed),
+        confidence=_confidence(splits, trained),
+        resplits=_resplits(splits, trained, seed),
         reading=splits.reading,
         embed_seconds=splits.seconds,
         provenance=classifier.provenance(splits.dataset.fingerprint, seed=seed),
@@ -245,6 +312,55 @@ def _without_leaks(splits: EmbeddedSplits, predicted: Targets) -> Estimate | Non
     if fresh.all() or not fresh.any():
         return None
     return score(splits.test.targets[fresh], predicted[fresh], len(splits.data.labels)).mean_per_class
+
+
+def _accuracy_of(probe: LinearProbe, features: Matrix, targets: Targets) -> float:
+    return float(balanced_accuracy_score(targets, probe.predict(features)))
+
+
+def _simplest(splits: EmbeddedSplits, trained: LinearProbe, found: CrossValidation, seed: int) -> Simplest | None:
+    """The smallest C of the plateau, on the test split; nothing is chosen by it."""
+    c = found.plateau[0].c
+    if c == trained.c:
+        return None
+    other = fit_linear(splits.train.features, splits.train.targets, trained.kind, c, seed)
+    return Simplest(c, _accuracy_of(other, splits.test.features, splits.test.targets))
+
+
+def _confidence(splits: EmbeddedSplits, trained: LinearProbe) -> Confidence | None:
+    if trained.kind != "logistic":
+        return None
+    probabilities = trained.predict_proba(splits.test.features)
+    right = probabilities.argmax(axis=1) == splits.test.targets
+    first = probabilities.max(axis=1)
+    return (
+        None if right.all() or not right.any() else Confidence(float(first[right].mean()), float(first[~right].mean()))
+    )
+
+
+def _resplits(splits: EmbeddedSplits, trained: LinearProbe, seed: int) -> Resplits | None:
+    """The accuracy over :data:`RESPLITS` divisions drawn with this seed, each class divided as it is here."""
+    features = np.concatenate([splits.train.features, splits.test.features])
+    targets = np.concatenate([splits.train.targets, splits.test.targets])
+    if splits.dataset.group is not None or splits.leaks or len(targets) > _MOST_TO_RESPLIT:
+        return None
+    random = np.random.default_rng(seed)
+    learned = np.bincount(splits.train.targets, minlength=len(splits.data.labels))
+    accuracies = []
+    for _ in range(RESPLITS):
+        train = np.zeros(len(targets), dtype=bool)
+        for label, count in enumerate(learned):
+            train[random.permutation(np.flatnonzero(targets == label))[:count]] = True
+        probe = fit_linear(features[train], targets[train], trained.kind, trained.c, seed)
+        accuracies.append(_accuracy_of(probe, features[~train], targets[~train]))
+    return Resplits(
+        RESPLITS, float(np.mean(accuracies)), float(np.std(accuracies, ddof=1)), min(accuracies), max(accuracies)
+    )
+
+
+RESPLITS = 10
+"""How many other divisions of the same images are tried."""
+_MOST_TO_RESPLIT = 1500
 
 
 def _confused_pairs(

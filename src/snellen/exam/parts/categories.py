@@ -17,7 +17,7 @@ from snellen.runs.files import write_figure, write_json
 _ROWS_OF_A_PICTURE = 6
 _FACTS = 4
 _SHOWN = 12
-"""Photographs that are drawn and tabulated; result.json has all."""
+"""Photographs that are drawn and tabulated."""
 _IMAGENET = 1000
 
 REFERENCES = (
@@ -55,7 +55,7 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {"results": results, "provenance": context.provenance})
     prepared = classifier.preprocessing.describe()
     names, shown = photograph_names([one.image for one in results]), results[:_SHOWN]
-    some = f" The first {_SHOWN} of {len(results)}; result.json has all." if len(shown) < len(results) else ""
+    some = f" The first {_SHOWN} of {len(results)}." if len(shown) < len(results) else ""
     blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "

@@ -13,12 +13,13 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets, species_of
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
-from snellen.exam.context import Context, data_set, fingerprints, scored_on, short_name
+from snellen.exam.context import Context, data_set, fingerprints, scored_on
+from snellen.exam.context import short_name as name_of_set
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
 from snellen.inspect.activations import CAPS
 from snellen.inspect.discussion import (
-    READABLE,
+    CLOSELY,
     describe_patches,
     discuss_feature_maps,
     discuss_heatmap,
@@ -26,12 +27,14 @@ from snellen.inspect.discussion import (
     excites,
     headline_of_maps,
     qualify_patches,
+    short_name,
 )
-from snellen.inspect.feature_maps import BANDS, FeatureMaps, LayerSummary, feature_maps, stage_of
+from snellen.inspect.feature_maps import BANDS, SEARCHED, FeatureMaps, LayerSummary, feature_maps, stage_of
 from snellen.inspect.figures import draw_layer, draw_patches
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
-from snellen.inspect.top_patches import top_activating_patches
+from snellen.inspect.shape import describe_shape
+from snellen.inspect.top_patches import TopPatches, top_activating_patches
 from snellen.prose import listed, signed
 from snellen.runs.files import write_figure
 
@@ -53,6 +56,10 @@ REFERENCES = (
     ),
 )
 
+_LEGEND = (
+    ". Dark blue is a map's least value and yellow its greatest, the two numbers above it; one square is one value, "
+    "and nothing is smoothed."
+)
 _SECONDS_OF_FIGURES = 8.0
 _EXAMPLES, _PATCHES = 128, 4
 """Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
@@ -107,9 +114,8 @@ def run(context: Context) -> Answer:
         *(
             Picture(
                 path,
-                f"{_where(layer)}: the photograph as the network is given it, and five of its maps at the same place. "
-                "Dark blue: the map's least value; yellow: its greatest. Both stand above it. One square is one "
-                f"value of {layer.height} x {layer.width}; nothing is smoothed.",
+                f"{_where(layer)}: the photograph as the network is given it, and five of its maps at the same place"
+                f"{_LEGEND if number == 1 else ', drawn alike.'}",
                 0.74,
                 name=f"maps-{number}",
             )
@@ -121,21 +127,25 @@ def run(context: Context) -> Answer:
             "[[features/maps]] lists the maps, with what excites each most and what the answer loses without it."
         ),
         Table(
-            ("layer", "channel", "what excites it on this photograph", "r", "at zero", "without it"),
+            ("layer", "channel", "what excites it here", "r", "by chance", "above half", "at zero", "without it"),
             [
                 (
-                    feature.layer,
+                    short_name(feature.layer, result),
                     str(feature.channel),
                     excites(feature),
                     f"{feature.cue_correlation:.2f}",
+                    f"{feature.cue_by_chance:.2f}",
+                    describe_shape(feature.shape),
                     percent(feature.zero_fraction, 0),
                     signed(100 * feature.importance, 1),
                 )
                 for feature in result.maps
             ],
-            "The maps. r: correlation with the cue that fits best, of light, dark, four colours, edges and lines in "
-            "eight directions, and edges of colour (red against green, yellow against blue); from "
-            f"{READABLE:g} on a map is called readable. At zero: share of values at zero or below. "
+            "The maps. What excites it: the cue that fits best, of light, dark, four colours, edges and lines in eight "
+            "directions, and edges of colour (red against green, yellow against blue); r: the map's correlation with "
+            f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
+            "the map's shifts; a dash where r does not exceed it, so no cue that was tried fits. Above half: what lies "
+            "above half way from the map's least to its greatest value. At zero: share of values at zero or below. "
             f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
             "zero.",
             "maps",
@@ -146,8 +156,7 @@ def run(context: Context) -> Answer:
         Picture(
             context.folder / "heatmap.png",
             f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
-            "the photograph in gray; what lies outside of the network's input is pale. Half of it lies on "
-            f"{percent(heat.area_of_half, 0)} of the input.",
+            "the photograph in gray; what lies outside of the network's input is pale.",
             0.7,
             name="heatmap",
         ),
@@ -213,13 +222,21 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
         Picture(
             picture,
             f"For each map of [[features/maps]], the {_PATCHES} patches on which its channel is most active, of {seen} "
-            f"photographs of {short_name(examples.name)}, drawn evenly over its classes, one patch a photograph at "
-            f"most. A patch is as large as what one value sees.{ranked}",
+            f"photographs of {name_of_set(examples.name)}, drawn evenly over its classes, one patch a photograph at "
+            f"most. A patch is as large as what one value sees{_cut_off(found)}.{ranked}",
             1.0,
             name="patches",
         ),
         Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(found, named, groups)]),
     ]
+
+
+def _cut_off(channels: Sequence[TopPatches]) -> str:
+    """That some patches are not as large as others of their layer, since the photograph's border cuts them."""
+    sizes: dict[str, set[tuple[int, ...]]] = {}
+    for one in channels:
+        sizes.setdefault(one.layer, set()).update(patch.pixels.shape for patch in one.patches)
+    return ", less where the photograph's border cuts it" if any(len(each) > 1 for each in sizes.values()) else ""
 
 
 def _targets(rows: Rows) -> list[int | None]:
@@ -273,8 +290,9 @@ def _which(context: Context) -> str:
     channels = (
         f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
         if context.features.channels
-        else "Of each layer the five most interesting channels are shown: interest is how much a map varies beside the "
-        "layer's others, times its correlation between neighbours, times how much it differs from the maps chosen "
-        "before it."
+        else f"Of each layer the {SEARCHED} most interesting channels are searched for the five that can be read best. "
+        "Interest is how much a map varies beside the layer's others, times its correlation between neighbours, times "
+        "how much it differs from the maps taken before it. Read best are those whose correlation with a simple cue of "
+        "the photograph exceeds by most what chance gives."
     )
     return f"{layers}, right after the activation function and before anything in place can overwrite it. {channels}"

@@ -14,7 +14,7 @@ from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.inspect.activations import read_activations
 from snellen.models.classifier import Classifier
-from snellen.prose import called, counted, plain
+from snellen.prose import called, counted, word
 from snellen.runs.files import Run
 from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
 from snellen.transfer.figures import NUMBERS_UP_TO
@@ -64,7 +64,8 @@ REFERENCES = (
         r"McNemar test",
     ),
 )
-_HARDEST = 10
+_FEW_CLASSES, _MOST_CLASSES = 10, 40
+"""Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
 
 
@@ -96,6 +97,7 @@ def run(context: Context) -> Answer:
     blocks: list[Block] = []
     results: list[ProbeResult] = []
     shortfalls: list[tuple[str, str]] = []
+    read: list[Fact] = []
     pets = False
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
@@ -112,13 +114,16 @@ def run(context: Context) -> Answer:
         pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
+        read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
         accuracy = result.mean_per_class_accuracy
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     if pets:
         blocks += _published()
-    return Answer(", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls)
+    return Answer(
+        ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
+    )
 
 
 def _what_of(result: ProbeResult) -> str:
@@ -158,12 +163,15 @@ def _blocks(
     """
     number = len(before) + 1
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
+    features = (
+        "The features are the same."
+        if before
+        else f"The features are {origin} of {called(result.model)}, each photograph's vector divided by its L2 norm."
+    )
     blocks: list[Block] = [
         Paragraph(
-            f"The features are {origin} of {called(result.model)}, each photograph's vector divided by its L2 norm. A "
-            f"linear classifier learns the {len(result.labels)} classes of {name} from them. {result.split} "
-            f"{' '.join(result.reading)}".strip()
-            + f" [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]] and "
+            f"{features} A linear classifier learns the {len(result.labels)} classes of {name} from them. "
+            f"{result.split} [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]] and "
             f"[[probe/classes-{number}]] that of single classes"
             + (f", [[probe/confused-{number}]] mistakes." if CONFUSED in files else ".")
         ),
@@ -187,8 +195,16 @@ def _blocks(
         _classes(result, known, f"classes-{number}"),
     ]
     if CONFUSED in files:
-        which = "The most confused pairs" if result.confused[0].count > 1 else "Some mistakes"
-        caption = f"{which}: a photograph of the predicted class, and those that were taken for it."
+        mistakes = result.n - result.accuracy.count
+        shown = len(result.confused)
+        which = (
+            f"The pairs of classes confused most often among the {mistakes} mistakes on the test split"
+            if result.confused[0].count > 1
+            else f"Of the {mistakes} mistakes on the test split, all of different pairs, "
+            f"{'those' if shown == mistakes else f'the first {word(shown)}'}: classes confused both ways come first, "
+            "then the order of the classes"
+        )
+        caption = f"{which}. First, to compare, one photograph to learn from of each class that they were taken for."
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
@@ -235,23 +251,43 @@ def _choice_of_c(result: ProbeResult, name: str) -> Table:
 
 
 def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Table:
-    """The classes with the lowest accuracy, and of each whether it is one of the network's own, where that is known."""
+    """The classes, of many those with a mistake: what each is taken for, and whether it is one of the network's own."""
     own = {label: {True: "yes", False: "no", None: ""}[one] for label, one in zip(result.labels, known, strict=True)}
     told = any(own.values())
-    caption = (
-        f"The {_HARDEST} classes with the lowest accuracy; result.json has all."
-        if len(result.labels) > _HARDEST
-        else "The classes, the lowest accuracy first."
-    )
+    ranked = result.hardest(len(result.labels))
+    missed = [pair for pair in ranked if pair[1].share < 1]
+    if len(ranked) <= _FEW_CLASSES:
+        rows, caption = ranked, "The classes, the lowest accuracy first."
+    elif len(missed) <= _MOST_CLASSES:
+        others = len(ranked) - len(missed)
+        rows = missed
+        caption = f"The {counted(len(missed), 'class', 'classes')} with a mistake; the other {word(others)} have none."
+    else:
+        rows = missed[:_MOST_CLASSES]
+        caption = f"Of the {len(missed)} classes with a mistake the {_MOST_CLASSES} with the lowest accuracy."
     return Table(
-        ("class", "accuracy", "n", *(["class of the network's own"] if told else [])),
+        ("class", "accuracy", "n", "taken for", *(["class of the network's own"] if told else [])),
         [
-            (plain(label), f"{rate.share:.3f}", str(rate.n), *([own[label]] if told else []))
-            for label, rate in result.hardest(_HARDEST)
+            (
+                result.names[label],
+                f"{rate.share:.3f}",
+                str(rate.n),
+                _taken_for(result, label),
+                *([own[label]] if told else []),
+            )
+            for label, rate in rows
         ],
-        caption + (" Of its own: by name; empty where the names do not tell." if told else ""),
+        f"{caption} Taken for: which classes, and how often where more than once."
+        + (" Of its own: by name; empty where the names do not tell." if told else ""),
         name,
     )
+
+
+def _taken_for(result: ProbeResult, label: str) -> str:
+    """Which other classes a class is taken for, the commonest first."""
+    counts = zip(result.labels, result.confusion[result.labels.index(label)], strict=True)
+    wrong = sorted(((count, other) for other, count in counts if count and other != label), key=lambda one: -one[0])
+    return ", ".join(f"{result.names[other]}{f' ({count})' if count > 1 else ''}" for count, other in wrong)
 
 
 def _published() -> list[Block]:

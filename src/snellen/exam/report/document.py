@@ -199,6 +199,7 @@ class Answer:
         shortfalls: where less was done than the assignment asks for: pairs of the heading that it is answered under, as
             in the part's ``asked``, and the reason.
         listings: settings that it ran with, for the code appendix.
+        provenance: what of its data repeats it, for the last page.
     """
 
     data: str
@@ -208,6 +209,7 @@ class Answer:
     highlight: Picture | None = None
     shortfalls: Sequence[tuple[str, str]] = ()
     listings: Sequence[Listing] = ()
+    provenance: Sequence[Fact] = ()
 
     @property
     def in_short(self) -> str:
