@@ -219,6 +219,8 @@ PARTS: Mapping[str, Part] = {
             "snellen.attacks.apgd",
             "snellen.attacks.batch",
             "snellen.attacks.verify",
+            "snellen.attacks.control",
+            "snellen.attacks.visibility",
         ),
         methods=(
             "snellen.data.preprocessing:Preprocessing.preprocess",
@@ -227,7 +229,8 @@ PARTS: Mapping[str, Part] = {
             "snellen.attacks.gradient_ascent:gradient_ascent, searched_gradient_ascent",
             "snellen.attacks.apgd:checkpoints, apgd",
             "snellen.attacks.batch:round_to_bytes, _evaluate",
-            "snellen.attacks.verify:verify, norm, uniform_noise",
+            "snellen.attacks.verify:verify, norm",
+            "snellen.attacks.control:_with_signs, _gap_and_gradient",
         ),
         references=attack.REFERENCES,
         code=attack.code,
