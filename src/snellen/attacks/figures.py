@@ -212,14 +212,17 @@ def draw_probability_curves(
             above.axhline(confidence, color=GREY, linestyle=":", linewidth=0.8)
             above.set_title(shortened(stem(strong.name), _LETTERS), fontsize=8)
             below.set_xlabel("gradient")
-        grid[0, 0].set_ylabel(f"{_P_FOOL}; dotted: {confidence:g}", parse_math=True)
-        grid[1, 0].set_ylabel("norm of $\\mathrm{d}P/\\mathrm{d}X'$", parse_math=True)
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        grid[0, 0].set_ylabel(f"{_P_FOOL}; dotted: {confidence:g}", parse_math=True, fontsize=8)
+        grid[1, 0].set_ylabel("norm of $\\mathrm{d}P/\\mathrm{d}X'$", parse_math=True, fontsize=8)
+        # In one row where the panels are wide enough together.
+        columns = 3 if len(pairs) > 2 else 1
+        handles = grid[0, 0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=columns, fontsize=7.5, columnspacing=1.2)
     return figure
 
 
 _P_FOOL = "$P(y_\\mathrm{fool})$"
-_SEARCHES = ("Auto-PGD", "the assignment's update", "tries that it took back")
+_SEARCHES = ("Auto-PGD", "the assignment's update", "taken back")
 
 
 def _draw_steps(
