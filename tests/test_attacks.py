@@ -1051,6 +1051,9 @@ def test_what_random_noise_changes_is_said_even_where_it_does_not_reach_the_targ
     assert "gains 6.0 to 30.0 on it" in why
     assert "On d that is less than is needed, so that the gradient must grow there on the way." in why
     assert "That is less than is needed, so that" in "".join(said(short))
+    seen_already = dataclasses.replace(still, gap=0.0, most=0.0)
+    assert "is 2.5 times what is needed" in "".join(said(seen_already, still))
+    assert not any(text.startswith("Why") for text in said(seen_already))
 
 
 def test_names_of_classes_are_written_out_above_the_pictures() -> None:

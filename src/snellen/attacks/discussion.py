@@ -58,7 +58,8 @@ def discuss_attacks(attacks: Sequence[AttackResult], controls: Sequence[RandomSi
         controls: random noise of their size on the first of the photographs, one or more.
     """
     some_failed = not all(one.attacked.success for one in attacks)
-    return [_found(attacks, controls), *_trouble(attacks), _why(controls), _limits(some_failed)]
+    paragraphs = [_found(attacks, controls), *_trouble(attacks), _why(controls), _limits(some_failed)]
+    return [text for text in paragraphs if text]
 
 
 def headline(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> str:
@@ -162,7 +163,11 @@ _UNSURE = 0.5
 
 
 def _why(controls: Sequence[RandomSigns]) -> str:
-    """Why a bound that cannot be seen is enough, from the gradient at the network's input."""
+    """Why so small a bound is enough, from the gradient at the network's input; empty where nothing is needed."""
+    # Where the target is seen already nothing has to be gained.
+    controls = [one for one in controls if one.gap > 0]
+    if not controls:
+        return ""
     height, width = controls[0].size
     gaps, most, chance = (
         _between([getattr(one, of) for one in controls], _decimal) for of in ("gap", "most", "by_chance")

@@ -232,7 +232,7 @@ def _reasons(result: StressReport) -> list[Table]:
         (one.transform, one.effect, sentence(one.explains)) for one in reasons(result.photographs, result.originals)
     ]
     columns = ("transform", "what it does to the noise", "what became of the attacks, and what that tells")
-    return [Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}")] if rows else []
+    return [Table(columns, rows, "Why each transform undoes attacks, or does not.")] if rows else []
 
 
 def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
@@ -276,11 +276,12 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
     return (
-        "That crop is of the photograph. Each is cropped by its object as well, which is taken to lie where the heat "
-        "for its own class does (Grad-CAM of the clean photograph): to the rectangle of the photograph's proportions, "
-        "its centre that of the heat as far as the photograph reaches, of which the network, whose preprocessing crops "
-        f"once more, sees about {share(SHARE)} of the heat. It sees {heat}; the rectangle is {area} of the area. Heat "
-        "is where the class is supported, which need not be the whole object, nor the object alone. "
+        "The crop of this list is of the photograph. Each is cropped by its object as well, which is taken to lie "
+        "where the heat for its own class does (Grad-CAM of the clean photograph): to the rectangle of the "
+        "photograph's proportions, its centre that of the heat as far as the photograph reaches, of which the network, "
+        f"whose preprocessing crops once more, sees about {share(SHARE)} of the heat. It sees {heat}; the rectangle is "
+        f"{area} of the area. Heat is where the class is supported, which need not be the whole object, nor the object "
+        "alone. "
         f"{_after_crop(len(crops), survive, back, kept)}"
     )
 
