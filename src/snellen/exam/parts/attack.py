@@ -392,7 +392,7 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
     return Table(
         (
             "photograph",
-            "update: probability",
+            "assigned update: probability",
             "gradients",
             "λ, first to last",
             "attack: probability",
