@@ -24,22 +24,38 @@ from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
 from snellen.attacks.batch import CurvePoint
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.discussion import discuss, discuss_attacks, discuss_rule, discuss_stall, discuss_visibility
+from snellen.attacks.control import RandomSigns, random_signs
+from snellen.attacks.discussion import (
+    discuss,
+    discuss_attacks,
+    discuss_rule,
+    discuss_stall,
+    discuss_visibility,
+    headline,
+    step_sizes,
+)
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
-from snellen.attacks.figures import draw_details, draw_probability_curves
+from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.files import attacked_names
 from snellen.attacks.folder import FolderResult, attack_folder
-from snellen.attacks.gradient_ascent import FIRST_SHARE, GROWTH, SHRINKAGE, gradient_ascent, searched_gradient_ascent
+from snellen.attacks.gradient_ascent import (
+    FIRST_SHARE,
+    GROWTH,
+    SHRINKAGE,
+    accepted_steps,
+    gradient_ascent,
+    searched_gradient_ascent,
+)
 from snellen.attacks.result import AttackResult
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
 from snellen.attacks.state import AttackExample, EpsilonSearch, with_enlarged_noise
 from snellen.attacks.success_rates import summarise
 from snellen.attacks.verify import norm, uniform_noise, verify
-from snellen.attacks.visibility import FlatSquare, Visibility, flattest_square, noise_area, psnr, visibility
+from snellen.attacks.visibility import FlatCell, Visibility, flattest_cell, noise_area, psnr, visibility
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
-from snellen.exam.parts.attack import _by_the_rule
+from snellen.exam.parts.attack import _about_details, _by_the_rule
 from snellen.exam.report.document import Discussion, Picture, Table
 from snellen.models.predictions import Prediction
 from snellen.models.resolve import resolve
@@ -72,7 +88,8 @@ def test_a_searched_lambda_takes_back_what_lowers_the_probability() -> None:
     """On P = exp(-1000 |x - peak|^2) in one value, by hand."""
     ball = Ball(torch.full((1, 3, 1, 1), 0.5), 0.1)
     peak, moves, x = 0.53, [], 0.5
-    search = searched_gradient_ascent(ball, 6)
+    step_sizes: list[float] = []
+    search = searched_gradient_ascent(ball, 6, step_sizes)
     point, best, share, highest = next(search), 0.5, FIRST_SHARE, -1.0
     for number in range(6):
         x = point[0, 0, 0, 0].item()
@@ -80,19 +97,22 @@ def test_a_searched_lambda_takes_back_what_lowers_the_probability() -> None:
         value = float(np.exp(-1000 * (x - peak) ** 2))
         slope = -2000 * (x - peak) * value
         if value > highest:
-            best, highest, up = x, value, np.sign(slope)
+            best, highest, up = x, value, slope
             share *= GROWTH if number else 1
         else:
             share *= SHRINKAGE
-        expected = np.clip(best + share * 0.1 * up, 0.4, 0.6)
+        rate = share * 0.1 / abs(up)  # lambda: the mean step over the mean slope
+        expected = np.clip(best + rate * up, 0.4, 0.6)
         evaluated = value, torch.full((1, 3, 1, 1), slope)
         if number < 5:
             point = search.send(evaluated)
+            assert step_sizes[number] == pytest.approx(rate, rel=1e-5)
             assert point[0, 0, 0, 0].item() == pytest.approx(expected, abs=1e-6)
     with pytest.raises(StopIteration) as end:
         search.send(evaluated)
     assert end.value.value[0, 0, 0, 0].item() == pytest.approx(best)
     assert len(moves) == 6
+    assert len(step_sizes) == 5
     assert abs(best - peak) < 0.03
 
 
@@ -115,17 +135,21 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     strong = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=10))
     assert strong.curve[0].gradient_norm == pytest.approx(stalled.curve[0].gradient_norm, rel=1e-3)
     figure = draw_probability_curves([(strong, stalled)] * 3)
-    assert [len(axes.lines) for axes in figure.axes] == [2] * 6
-    drawn = [line.get_ydata()[0] for line in figure.axes[0].lines]
+    # Two searches, what the second took back, and above where a search stops.
+    assert [len(axes.lines) for axes in figure.axes] == [4, 4, 4, 3, 3, 3]
+    drawn = [line.get_ydata()[0] for line in figure.axes[0].lines[:2]]
     assert drawn == [strong.curve[0].probability, stalled.curve[0].probability]
+    assert list(figure.axes[0].lines[3].get_ydata()) == [AttackConfig.confidence] * 2
+    assert figure.axes[0].get_ylabel().startswith(r"$P(y_\mathrm{fool})$")
     untargeted = attack(classifier, photograph(), config=AttackConfig(None, "8/255", steps=2))
     assert untargeted.curve[0].gradient_norm is None
     assert "Nothing is known" in discuss_stall([untargeted], 1.0)
     said, why = discuss_rule([(strong, stalled)], 10, 1000.0)
     assert f"does not get there on {strong.name}" in said
-    assert "the clip stands in place of the penalty λ/2 · ‖X' - X‖∞: it holds the distance to ε exactly" in said
+    assert "the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance to ε exactly" in said
+    assert "the mean step grows by the factor 1.2; where it has not the step is taken back, and tried again" in said
     assert why == discuss_stall([stalled], 1000.0)
-    assert "so that no one η suits both ends" not in why  # it never came where the gradient is steep
+    assert "so that no one λ suits both ends" not in why  # it never came where the gradient is steep
 
 
 def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
@@ -145,7 +169,7 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     assert "It works on both, in three to four gradients, where the attack above takes two." in said
     # Of the update's own curves, 1e-6 to 0.949 and 1e-5 to 0.91, not of the attack's above, 1e-6 to 0.9.
     assert "P begins at 1\u00a0·\u00a010⁻⁶ to 1\u00a0·\u00a010⁻⁵. Where the gradient is steepest on the update's" in why
-    assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one η" in why
+    assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one λ" in why
     overshot = met("c", 1e-6, 1e-3, 1e-4, 2e-4, 3e-4)
     slow = met("d", 1e-6, 1e-5, 1e-4, 1e-3)
     flat = met("e", 0.0, 0.0, steepest=0.0)
@@ -156,6 +180,27 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
     assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
     assert "E has no gradient at all to follow: P(y_fool) is 0, and flat." in said
+
+
+def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
+    """The lambda of each try is in the curve; a try that was taken back is a cross in the figure."""
+
+    def curve(*met: tuple[float, float | None]) -> tuple[CurvePoint, ...]:
+        return tuple(CurvePoint(value, 1.0, size) for value, size in met)
+
+    assert accepted_steps([0.1, 0.3, 0.2, 0.3, 0.4]) == [0, 1, 4]
+    found = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", method="gradient_ascent", steps=6))
+    assert found.curve[0].step_size is None
+    assert all(met.step_size > 0 for met in found.curve[1:])
+    assert all(met.step_size is None for met in attack(toy(Certain(), 2), photograph(), 1, "8/255").curve)
+    rule = dataclasses.replace(
+        found, curve=curve((1e-6, None), (1e-4, 3.2e5), (1e-5, 9e4), (0.5, 41.3), (0.4, 8.0), (0.95, 2.06))
+    )
+    assert step_sizes(rule) == "3\u00a0·\u00a010⁵ to 2"
+    assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:2])) == "3\u00a0·\u00a010⁵"
+    assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:1])) == ""
+    above, *_ = draw_probability_curves([(rule, rule)]).axes
+    assert [list(line.get_xdata()) for line in above.lines[1:3]] == [[1, 2, 4, 6], [3, 5]]
 
 
 def test_every_file_of_the_assignments_update_that_fools_is_kept_and_drawn(tmp_path: Path, monkeypatch) -> None:
@@ -182,6 +227,7 @@ def test_every_file_of_the_assignments_update_that_fools_is_kept_and_drawn(tmp_p
     assert [row[:3] for row in table.rows] == [(name, "0.9000", "2") for name in ("a.png", "b.png", "c.png")]
     (said,) = (block for block in blocks if isinstance(block, Discussion))
     assert "It does not get there on b." in said.paragraphs[0]
+    assert table.columns[3] == "λ, first to last"
     missed = _by_the_rule(context, [(rules[1], rules[1])])
     assert not any("reached the target" in block.caption for block in missed if isinstance(block, Picture))
 
@@ -597,12 +643,12 @@ def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
     framed = visibility(dataclasses.replace(found, source=outside, saved=inside))
     assert framed.psnr == pytest.approx(measured.psnr)  # of the noise's area, however large the photograph is
     assert framed.size == (40, 30)
-    figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)])
+    figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)], [framed])
     for axes, image in zip(figure.axes[:2], (outside, inside), strict=True):
-        assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.window])
+        assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.around])
 
 
-def test_the_flattest_square_is_where_noise_is_seen_most_easily() -> None:
+def test_the_flattest_cell_is_where_noise_is_seen_most_easily() -> None:
     """Two halves, one smooth and one of stripes, with one noise on all but a border; and the smooth half darkened."""
     stripes = np.where(np.arange(200) % 2, 140, 60).astype(np.uint8)
     original = np.repeat(np.tile(stripes, (120, 1))[..., None], 3, axis=2)
@@ -610,37 +656,71 @@ def test_the_flattest_square_is_where_noise_is_seen_most_easily() -> None:
     attacked = original.copy()
     attacked[10:110:2, 10:190] += 4  # a noise whose luma is 4 in every second row: a deviation of 2
     assert noise_area(original, attacked) == (slice(10, 109), slice(10, 190))
-    found = flattest_square(original, attacked)
+    found = flattest_cell(original, attacked)
     rows, columns = found.window
-    assert (rows.start, rows.stop) == (10, 58)
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (16, 16)
     assert columns.start >= 110
-    assert columns.stop - columns.start == 48
-    assert (found.detail, found.noise) == (pytest.approx(0, abs=1e-3), pytest.approx(2, rel=1e-4))
+    assert all(
+        around.start <= one.start < one.stop <= around.stop == around.start + 48
+        for one, around in zip(found.window, found.around, strict=True)
+    )
+    # Of rows of 4 and 0 in turns a plane fits a slope of nearly nothing.
+    assert (found.detail, found.noise) == (pytest.approx(0, abs=1e-3), pytest.approx(2, rel=0.01))
     assert found.standing_out == pytest.approx(4 / 11)  # of 11 columns of cells, 7 have stripes in them
     darkened = [one - np.where(original == 150, 140, 0).astype(np.uint8) for one in (original, attacked)]
-    assert flattest_square(*darkened).window[1].start < 110
-    nothing = flattest_square(original, original)
+    assert flattest_cell(*darkened).window[1].start < 110
+    nothing = flattest_cell(original, original)
     assert (nothing.noise, nothing.standing_out) == (0, 0)
+
+
+def test_shading_is_no_detail_that_hides_noise() -> None:
+    """A cell's contrast is what a fitted plane leaves, as NumPy's least squares find it."""
+    down, across = np.mgrid[:48, :64]
+    original = np.repeat((40 + 2 * down + across)[..., None], 3, axis=2).astype(np.uint8)
+    attacked = original + np.where((down + across) % 2, 2, 0)[..., None].astype(np.uint8)
+    shaded = flattest_cell(original, attacked)
+    assert (shaded.detail, shaded.noise) == (pytest.approx(0, abs=0.01), pytest.approx(1, rel=0.01))
+    assert shaded.standing_out == 1
+    original = np.random.default_rng(0).integers(60, 250, (48, 64, 3), dtype=np.uint8)
+    attacked = original.copy()
+    attacked[[0, -1]] ^= 1
+    found = flattest_cell(original, attacked)
+    luma = original[found.window].astype(float) @ [0.299, 0.587, 0.114]
+    plane = np.column_stack([np.ones(256), *(axis[:16, :16].ravel() for axis in (down, across))])
+    (left,) = np.linalg.lstsq(plane, luma.ravel())[1]
+    assert found.detail == pytest.approx(math.sqrt(left / 256), rel=1e-4)
 
 
 def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     def measured(name: str, psnr: float, jpeg: float, noise: float, detail: float, share: float) -> Visibility:
-        square = FlatSquare((slice(0, 1), slice(0, 1)), detail, noise, share)
+        place = (slice(0, 1), slice(0, 1))
+        square = FlatCell(place, place, detail, noise, share)
         return Visibility(f"{name}.png", (1, 1), psnr, jpeg, square)
 
-    a, b = measured("a", 42.0, 38.5, 2.12, 0.71, 0.26), measured("b", 36.0, 37.0, 2.0, 6.5, 0.01)
+    a, b = measured("a", 42.0, 38.5, 2.12, 0.71, 0.26), measured("b", 36.0, 37.0, 2.0, 6.5, 0.0)
     said = discuss_visibility([a])
     assert "the PSNR is 42.0 dB, a root mean square of 2.0 of 255 levels." in said
     assert "changes it more there (38.5 dB)." in said
-    assert "own detail on a (2.1 against 0.7 levels): there it stands out, as it does in 26% of the" in said
+    assert "stronger than the photograph's own detail in this much: 26% of the attacked area on a. There it" in said
+    assert "The flattest cell that is not dark: 2.1 against 0.7 levels on a." in said
     assert "weaker" not in said
-    both = discuss_visibility([a, b])
-    assert "changes one of two more there (37.0 to 38.5 dB)." in both
-    assert "On b (2.0 against 6.5 levels) it is weaker even there." in both
-    assert "Even where the photograph is smoothest" in discuss_visibility([b])
-    assert "stands out" not in discuss_visibility([b])
+    both = discuss_visibility([a, b, dataclasses.replace(a, name="c.png")])
+    assert "in this much: 26% of the attacked area on a and 26% on c; on b nowhere. There it stands out" in both
+    assert "2.1 against 0.7 levels on a, 2.0 against 6.5 on b and 2.1 against 0.7 on c." in both
+    hidden = discuss_visibility([b])
+    assert "even where the photograph is smoothest the noise is weaker than the photograph's own detail." in hidden
+    assert "stands out" not in hidden
+    # The flattest cell is not the only one: it may hide what another does not.
+    elsewhere = dataclasses.replace(b, flattest=dataclasses.replace(b.flattest, standing_out=0.01))
+    assert "weaker" not in discuss_visibility([elsewhere])
+    assert "in this much: 1.0% of the attacked area on b." in discuss_visibility([elsewhere])
     many = discuss_visibility([a] * 6)
-    assert "levels) and two more: there it stands out" in many
+    assert "26% on a and so on, on two more. There it stands out" in many
+    assert _about_details([a, b], 2).count("what lies around it, 1 pixels of the photograph wide: of the original") == 1
+    wider = dataclasses.replace(a, flattest=dataclasses.replace(a.flattest, around=(slice(0, 9), slice(4, 52))))
+    assert "what lies around it, 48 and 1 pixels of the photograph wide from left to right:" in _about_details(
+        [wider, b], 5
+    )
     assert discuss_visibility([dataclasses.replace(a, psnr=math.inf)]) == ""
 
 
@@ -898,26 +978,86 @@ def test_only_where_an_attack_failed_is_it_said_that_failure_proves_nothing() ->
     assert "a failed attack does not prove" in failed.discussion()
 
 
+def test_random_signs_are_as_large_as_the_bound_where_the_network_looks() -> None:
+    """Of a linear network everything is known: the gap, what the gradient allows, and how often signs do it."""
+    classifier = linear_classifier(3, scale=0.02)
+    found = attack(classifier, photograph(), 1, "4/255")
+    weight = classifier.network.linear.weight.detach().double()
+    seen = found.original.index
+    slope = weight[1] - weight[seen]
+    logits = classifier.logits(to_pixels(found.source)).detach()[0]
+    signs = random_signs(classifier, found, seed=3, draws=400)
+    assert signs == random_signs(classifier, found, seed=3, draws=400)
+    assert signs.size == (8, 8)
+    assert (signs.strength, signs.epsilon) == (4, 4)  # no value of the photograph is near black or white
+    apart = np.asarray(found.image).astype(float) - np.asarray(found.source)
+    assert signs.attack_strength == pytest.approx(np.sqrt(np.mean(apart**2)))
+    assert signs.gap == pytest.approx(float(logits[seen] - logits[1]), rel=1e-4)
+    assert signs.most == pytest.approx(float(slope.abs().sum()) * 4 / 255, rel=1e-4)
+    assert signs.by_chance == pytest.approx(float(slope.norm()) * 4 / 255, rel=1e-4)
+    # What signs gain spreads as the gradient's norm says: here the gap is one such deviation, which one in six exceeds.
+    bias = classifier.network.linear.bias.data
+    bias[1] += signs.gap - signs.by_chance
+    bias[3 - 1 - seen] -= 100  # no third class
+    nearer = random_signs(classifier, found, seed=3, draws=400)
+    assert nearer.gap == pytest.approx(signs.by_chance, rel=1e-3)
+    assert nearer.hits / 400 == pytest.approx(0.159, abs=0.055)  # three standard errors
+    assert (nearer.changed, nearer.instead) == (0, None)
+    assert nearer.hits != random_signs(classifier, found, seed=4, draws=400).hits
+    bias[3 - 1 - seen] += 200
+    third = random_signs(classifier, found, seed=3, draws=5)
+    assert (third.hits, third.changed, third.instead.index) == (0, 5, 2 - seen)
+
+
 def test_what_random_noise_changes_is_said_even_where_it_does_not_reach_the_target() -> None:
     """Of three attacked photographs: the answer stays, becomes a third class, becomes the target."""
     classifier = toy(Certain(), 2)
     done = attack(classifier, photograph(), config=AttackConfig(1, "8/255", steps=2))
     hit = dataclasses.replace(done, attacked=dataclasses.replace(done.attacked, success=True))
 
-    def under_noise(name: str, seen: Prediction, success: bool = False) -> AttackResult:
-        return dataclasses.replace(hit, name=name, control=dataclasses.replace(hit.control, top=seen, success=success))
+    def under_noise(name: str, hits: int = 0, changed: int = 0, most: float = 30.0) -> RandomSigns:
+        instead = Prediction("Egyptian_cat", 7, 0.37) if changed else None
+        return RandomSigns(name, 8, (224, 192), 8.0, 5.5, 20, hits, changed, instead, 12.0, most, 0.25)
 
-    still = under_noise("a.png", done.original)
-    moved = under_noise("b.png", Prediction("Egyptian_cat", 7, 0.37))
-    reached = under_noise("c.png", Prediction("class b", 1, 0.6), success=True)
+    still, moved, reached = under_noise("a.png"), under_noise("b.png", changed=3), under_noise("c.png", hits=5)
 
-    def said(*attacks: AttackResult) -> str:
-        return discuss_attacks(attacks, classifier.preprocessing)[0]
+    def said(*controls: RandomSigns, attacks: int = 0) -> list[str]:
+        return discuss_attacks([hit] * (attacks or len(controls)), controls)
 
-    assert "did so to none (0 of 1) and changed no answer: size alone is not enough." in said(still)
-    third = said(still, moved)
-    assert "did so to none (0 of 2), but it changed the answer on b (class a becomes Egyptian cat, 37%): size" in third
+    found = said(still)[0]
+    assert "did so in 0 of 20 draws (95% interval 0% to 16%): 20 a photograph, in which each value" in found
+    assert "goes up or down by 8/255 by chance. That is a root mean square of 8.0 levels where the network looks" in (
+        found
+    )
+    assert found.endswith("the attack's noise has 5.5 there. It changed no answer: size alone is not enough.")
+    third = said(still, moved)[0]
+    assert "But it changed the answer on b (three draws, most often Egyptian cat, 37%): size alone is not" in third
     assert third.endswith("size alone is not enough to choose the class, and there it was enough to lose one.")
-    both = said(still, moved, reached)
-    assert "one draw each, did so to one of them too (1 of 3): not all is the attack's. It changed the answer" in both
-    assert both.endswith("It changed the answer on b (class a becomes Egyptian cat, 37%) as well.")
+    both = said(still, moved, reached)[0]
+    assert "did so in 5 of 60 draws (95% interval 4% to 18%)" in both
+    assert both.endswith(
+        "all is the attack's. It changed the answer on b (three draws, most often Egyptian cat, 37%) as well."
+    )
+    assert "did so on the first two photographs in 0 of 40 draws" in said(still, still, attacks=3)[0]
+    assert headline([hit], [still]).endswith("random noise of that size does it in 0 of 20 draws")
+    # Why so little is enough: values of the network's input, and what its own gradient allows.
+    (why,) = (text for text in said(still) if text.startswith("Why"))
+    assert "the network is given 129,024 values (224 x 192 x 3)." in why
+    assert "whose logit begins 12.0 below that of the class that is seen" in why
+    assert "the target gains 30.0 on it, to first order" in why
+    assert "That is 2.5 times what is needed. By random signs of the same size the steps cancel: 0.2 " in why
+    short = under_noise("d.png", most=6.0)
+    (why,) = (text for text in said(still, short) if text.startswith("Why"))
+    assert "gains 6.0 to 30.0 on it" in why
+    assert "On d that is less than is needed, so that the gradient must grow there on the way." in why
+    assert "That is less than is needed, so that" in "".join(said(short))
+    seen_already = dataclasses.replace(still, gap=0.0, most=0.0)
+    assert "is 2.5 times what is needed" in "".join(said(seen_already, still))
+    assert not any(text.startswith("Why") for text in said(seen_already))
+
+
+def test_names_of_classes_are_written_out_above_the_pictures() -> None:
+    done = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
+    long = dataclasses.replace(done, original=Prediction("German short-haired pointer", 0, 0.983))
+    title = draw_attacks([long]).axes[0].get_title()
+    assert title == "German short-haired\npointer, 98.3\u00a0%"

@@ -30,10 +30,12 @@ class CurvePoint:
         probability: the probability that the criterion asks for: P(y_fool) at the 8-bit point.
         gradient_norm: Euclidean norm of that probability's gradient in the photograph's values, each in [0, 1]; None
             where the search follows the margin, which does not tell it.
+        step_size: the lambda of the step that led there; None of the first gradient, and of searches without one.
     """
 
     probability: float
     gradient_norm: float | None
+    step_size: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,7 @@ class AttackJob:
             none where the preprocessed point is the only input.
         confidence: probability of the criterion that ends the search.
         patience: number of steps in a row at which all inputs must reach it.
+        step_sizes: the lambda of each step so far, where the search keeps them.
         point: point (1, 3, h, w) where the search stands.
         steps: number of gradients taken.
         curve: what was met at each of them.
@@ -78,6 +81,7 @@ class AttackJob:
     sample_transforms: Callable[[], Sequence[InputTransform]] = tuple
     confidence: float = 0.9
     patience: int = 1
+    step_sizes: Sequence[float] = ()
     point: Tensor = field(init=False)
     steps: int = field(default=0, init=False)
     curve: list[CurvePoint] = field(default_factory=list, init=False)
@@ -154,7 +158,8 @@ def run_jobs(
             return
         unfinished: list[AttackJob] = []
         for job, found in zip(jobs, _evaluate(jobs, engine), strict=True):
-            job.curve.append(CurvePoint(found.probability, _norm_of_probability(job, found)))
+            step_size = job.step_sizes[-1] if job.step_sizes else None
+            job.curve.append(CurvePoint(found.probability, _norm_of_probability(job, found), step_size))
             result = job.advance(found.objective, found.gradient, found.confident, confirm)
             if result is None:
                 unfinished.append(job)

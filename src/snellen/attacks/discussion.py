@@ -6,11 +6,13 @@ import math
 from collections.abc import Callable, Sequence
 
 from snellen.attacks.carry_over import CarryOver
+from snellen.attacks.control import RandomSigns
+from snellen.attacks.gradient_ascent import GROWTH, SHRINKAGE, accepted_steps
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.visibility import JPEG_QUALITY, Visibility
-from snellen.data.preprocessing import Preprocessing
+from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
@@ -48,25 +50,30 @@ def discuss_attack(attack: AttackResult) -> str:
     return " ".join([*sentences, _limits(not attack.attacked.success)])
 
 
-def discuss_attacks(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> list[str]:
+def discuss_attacks(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> list[str]:
     """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved.
 
     Args:
         attacks: of the photographs' own pixels.
-        preprocessing: the attacked network's, whose crop is all that has a gradient.
+        controls: random noise of their size on the first of the photographs, one or more.
     """
     some_failed = not all(one.attacked.success for one in attacks)
-    return [_found(attacks), *_trouble(attacks), _why(attacks, preprocessing), _limits(some_failed)]
+    paragraphs = [_found(attacks, controls), *_trouble(attacks), _why(controls), _limits(some_failed)]
+    return [text for text in paragraphs if text]
 
 
-def headline(attacks: Sequence[AttackResult]) -> str:
+def headline(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> str:
     """How many files are seen as the attack wants, in one sentence."""
-    hit, by_chance = (sum(getattr(one, of).success for one in attacks) for of in ("attacked", "control"))
+    hit = sum(one.attacked.success for one in attacks)
     return (
         f"{_how_many(hit, len(attacks))} {_wanted(attacks)} after a change of at most "
-        f"{max(one.norm for one in attacks)}/255; one draw of random noise of that size does it to "
-        f"{how_many(by_chance)}"
+        f"{max(one.norm for one in attacks)}/255; random noise of that size does it in {random_hits(controls)} draws"
     )
+
+
+def random_hits(controls: Sequence[RandomSigns]) -> str:
+    """In how many of all draws random noise does what the attacks do: ``0 of 80``."""
+    return f"{sum(one.hits for one in controls)} of {sum(one.draws for one in controls)}"
 
 
 def _how_many(count: int, of: int) -> str:
@@ -81,7 +88,7 @@ def _wanted(attacks: Sequence[AttackResult]) -> str:
     return "taken for another class" if target is None else f"seen as {with_article(plain(target.label))}"
 
 
-def _found(attacks: Sequence[AttackResult]) -> str:
+def _found(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> str:
     """How many succeed, how surely, and what random noise of the same size does."""
     hit = [one for one in attacks if one.attacked.success]
     if not hit:
@@ -90,27 +97,44 @@ def _found(attacks: Sequence[AttackResult]) -> str:
     sure = f"with at least {share(least.attacked.top.probability)}"
     steps = [one.gradients for one in hit]
     effort = f"{min(steps)} gradients" if min(steps) == max(steps) else f"{min(steps)} to {max(steps)} gradients"
-    return f"{_how_many(len(hit), len(attacks))} {_wanted(attacks)}, {sure}, after {effort} each. {_control(attacks)}"
-
-
-def _control(attacks: Sequence[AttackResult]) -> str:
-    """What random noise of the same size does: how often what the attack does, and which other answers it changes."""
-    hits = sum(one.control.success for one in attacks)
-    moved = [one for one in attacks if not one.control.success and one.control.top.index != one.original.index]
-    became = listed(
-        [f"{stem(one.name)} ({plain(one.original.label)} becomes {_seen(one.control.top)})" for one in moved]
-    )
-    draw = "Random noise of that size, one draw each, did so to"
-    if hits:
-        also = f" It changed the answer on {became} as well." if moved else ""
-        return f"{draw} {word(hits)} of them too ({hits} of {len(attacks)}): not all is the attack's.{also}"
-    none = f"{draw} none (0 of {len(attacks)})"
-    if not moved:
-        return f"{none} and changed no answer: size alone is not enough."
+    some = "" if len(controls) == len(attacks) else f" on {_first(len(controls))}"
     return (
-        f"{none}, but it changed the answer on {became}: size alone is not enough to choose the class, and there it "
-        "was enough to lose one."
+        f"{_how_many(len(hit), len(attacks))} {_wanted(attacks)}, {sure}, after {effort} each. "
+        f"{_control(controls, some)}"
     )
+
+
+def _first(photographs: int) -> str:
+    return "the first photograph" if photographs == 1 else f"the first {word(photographs)} photographs"
+
+
+def _control(controls: Sequence[RandomSigns], some: str) -> str:
+    """What random noise of the same size does: how often what the attack does, and which other answers it changes."""
+    rate = Rate.of_count(sum(one.hits for one in controls), sum(one.draws for one in controls))
+    noise, attacks = (_between([getattr(one, of) for one in controls], _decimal) for of in _STRENGTHS)
+    moved = [
+        f"{stem(one.name)} ({counted(one.changed, 'draw')}, most often {_seen(one.instead)})"
+        for one in controls
+        if one.instead is not None
+    ]
+    text = (
+        f"Random noise of that size did so{some} in {random_hits(controls)} draws (95% interval {share(rate.low)} to "
+        f"{share(rate.high)}): {word(controls[0].draws)} a photograph, in which each value of the network's own input "
+        f"goes up or down by {controls[0].epsilon}/255 by chance. That is a root mean square of {noise} levels where "
+        f"the network looks; the attack's noise has {attacks} there."
+    )
+    if rate.count:
+        also = f" It changed the answer on {listed(moved)} as well." if moved else ""
+        return f"{text} Not all is the attack's.{also}"
+    if not moved:
+        return f"{text} It changed no answer: size alone is not enough."
+    return (
+        f"{text} But it changed the answer on {listed(moved)}: size alone is not enough to choose the class, and there "
+        "it was enough to lose one."
+    )
+
+
+_STRENGTHS = ("strength", "attack_strength")
 
 
 def _seen(prediction: Prediction) -> str:
@@ -138,13 +162,32 @@ def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
 _UNSURE = 0.5
 
 
-def _why(attacks: Sequence[AttackResult], preprocessing: Preprocessing) -> str:
-    windows = [preprocessing.window(height, width) for width, height in (one.image.size for one in attacks)]
-    values = max(3 * (rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
+def _why(controls: Sequence[RandomSigns]) -> str:
+    """Why so small a bound is enough, from the gradient at the network's input; empty where nothing is needed."""
+    # Where the target is seen already nothing has to be gained.
+    controls = [one for one in controls if one.gap > 0]
+    if not controls:
+        return ""
+    height, width = controls[0].size
+    gaps, most, chance = (
+        _between([getattr(one, of) for one in controls], _decimal) for of in ("gap", "most", "by_chance")
+    )
+    short = [one for one in controls if one.most < one.gap]
+    if not short:
+        verdict = f"That is {_between([one.most / one.gap for one in controls], _decimal)} times what is needed"
+    elif len(short) == len(controls):
+        verdict = "That is less than is needed, so that the gradient must grow on the way"
+    else:
+        names = listed([stem(one.name) for one in short])
+        verdict = f"On {names} that is less than is needed, so that the gradient must grow there on the way"
     return (
-        f"Why so little is enough: the gradient says of each value inside the crop, up to {_large(values)}, whether to "
-        "go up or down; if the network is close to linear over so short a way, steps too small to see add up in one "
-        "logit (Goodfellow et al., arXiv 1412.6572), where random steps of the same size cancel."
+        f"Why so little can be enough: the network is given {3 * height * width:,} values ({height} x {width} x 3). To "
+        "be seen as the target, whose logit begins "
+        f"{gaps} below that of the class that is seen, the photograph has to make up at least that. If each value goes "
+        f"{controls[0].epsilon}/255 the way its gradient points, the target gains {most} on it, to first order: the "
+        f"bound times the sum of the absolute gradient. {verdict}. By random signs of the same size the steps cancel: "
+        f"{chance} (one standard deviation, the bound times the gradient's norm). So steps too small to see add up in "
+        "one logit, as far as the network is close to linear over so short a way (Goodfellow et al., arXiv 1412.6572)."
     )
 
 
@@ -162,37 +205,42 @@ def discuss_visibility(measured: Sequence[Visibility]) -> str:
         f"How visible it is: where the noise lies the PSNR is {_between(files, _decimal)} dB, a root mean square of "
         f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
         f"Pillow's default, changes {more} more there ({_between(ordinary, _decimal)} dB). Such a mean says nothing of "
-        f"where the change lies, and smooth regions hide none. {_stands_out(changed)}"
+        f"where the change lies, and smooth regions hide none. {_standing_out(changed)}"
     )
 
 
-def _stands_out(changed: Sequence[Visibility]) -> str:
-    """In which photographs' flattest square the noise has more contrast than the photograph, and what to look at."""
-    seen = [one for one in changed if one.stands_out]
-    hidden = [one for one in changed if not one.stands_out]
-    measured = "(the flattest square that is not dark; deviation of the brightness within small cells)"
-    if seen:
-        areas = [one.flattest.standing_out for one in seen]
-        found = (
-            f"Where the photograph is smooth {measured} the noise is stronger than the photograph's own detail on "
-            f"{_contrasts(seen)}: there it stands out, as it does in {_between(areas, share)} of the attacked area, "
-            "and can be seen by whoever enlarges the file."
+def _standing_out(changed: Sequence[Visibility]) -> str:
+    """In how much of each photograph the noise has more contrast than it, and by how much in its flattest cell."""
+    seen = [one for one in changed if one.flattest.standing_out > 0]
+    hidden = [one for one in changed if one.flattest.standing_out == 0]
+    measured = "in small cells (the deviation of the brightness once shading, a fitted plane, is taken away)"
+    contrasts = _of_each(changed, _contrast, "levels")
+    if not seen:
+        return (
+            f"Compared {measured}, even where the photograph is smoothest the noise is weaker than the photograph's "
+            f"own detail. The flattest cell that is not dark: {contrasts}."
         )
-        if hidden:
-            found += f" On {_contrasts(hidden)} it is weaker even there."
-    else:
-        found = (
-            f"Even where the photograph is smoothest {measured} the noise is weaker than the photograph's own detail: "
-            f"on {_contrasts(hidden)}."
-        )
-    return found
+    nowhere = f"; on {_some(hidden)} nowhere" if hidden else ""
+    areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")
+    return (
+        f"Compared {measured}, the noise is stronger than the photograph's own detail in this much: {areas}{nowhere}. "
+        f"There it stands out, and can be seen by whoever enlarges the file. The flattest cell that is not dark: "
+        f"{contrasts}."
+    )
 
 
-def _contrasts(some: Sequence[Visibility]) -> str:
-    """The first few with the contrast of their noise and their own in their flattest square, and how many others."""
-    shown = [f"{stem(one.name)} ({_contrast(one)} levels)" for one in some[:_MOST_NAMED]]
-    others = [f"{word(len(some) - _MOST_NAMED)} more"] if len(some) > _MOST_NAMED else []
-    return listed([*shown, *others])
+def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
+    """Something of each of the first few: ``6% of the attacked area on coffee, 1% on peppers``."""
+    first, *others = [f"on {stem(one.name)}" for one in some[:_MOST_NAMED]]
+    values = [written(one) for one in some]
+    parts = [f"{values[0]} {unit} {first}", *(f"{v} {on}" for v, on in zip(values[1:], others, strict=False))]
+    more = len(some) - _MOST_NAMED
+    return listed([*parts, f"so on, on {word(more)} more"] if more > 0 else parts)
+
+
+def _some(some: Sequence[Visibility]) -> str:
+    names = [stem(one.name) for one in some[:_MOST_NAMED]]
+    return listed([*names, f"{word(len(some) - _MOST_NAMED)} more"] if len(some) > _MOST_NAMED else names)
 
 
 _MOST_NAMED = 4
@@ -204,13 +252,6 @@ def _contrast(one: Visibility) -> str:
 
 def _decimal(number: float) -> str:
     return f"{number:.1f}"
-
-
-def _large(count: int) -> str:
-    return f"{count / 1e6:.1f} million" if count >= _MILLION else f"{count:,}"
-
-
-_MILLION = 1_000_000
 
 
 def discuss(summary: AttackSummary) -> str:
@@ -295,20 +336,21 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         pairs: for each photograph the strong attack, whose steps do not depend on how steep P(y_fool) is, and the
             update, its step size searched for.
         most: gradients that the update was given on each.
-        rate: the constant step size η that is spoken of.
+        rate: the constant step size λ that is spoken of.
     """
     hit = [rule for _, rule in pairs if rule.attacked.success]
     missed = [rule for _, rule in pairs if not rule.attacked.success]
     before = (
-        f"The assignment's update was given at most {most} gradients on each photograph. The assignment writes λ for "
-        "the weight of its penalty and for the size of a step; the latter is called η here. Backtracking finds it: it "
-        "starts where the mean step is the whole bound, grows where P(y_fool) has risen, and is halved where it has "
-        "not."
+        f"The assignment's update, X' = X' + λ · dP/dX', was given at most {most} gradients on each photograph. "
+        "Backtracking finds λ: it starts where the mean step is the whole bound. Where P(y_fool) has risen the step "
+        f"stands and the mean step grows by the factor {GROWTH:g}; where it has not the step is taken back, and tried "
+        f"again with {SHRINKAGE:g} of it. λ itself is that mean step over the mean absolute gradient, so it falls as "
+        "the gradient grows."
     )
     clipped = (
-        "As in the assignment's two steps, the clip stands in place of the penalty λ/2 · ‖X' - X‖∞: it holds the "
-        "distance to ε exactly, where the penalty would only make distance costly, and pull back none but the values "
-        "that are farthest off."
+        "As in the assignment's two steps, the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance "
+        "to ε exactly, where the penalty would only make distance costly, and pull back none but the values that are "
+        "farthest off."
     )
     found = []
     if hit:
@@ -338,27 +380,25 @@ _IN_DIGITS = 13
 
 def _stalled(rule: AttackResult) -> str:
     """Where and why the update came to rest on a photograph, from what it met."""
-    highest, back, rose_last = -math.inf, 0, False
-    for met in rule.curve:
-        rose_last = met.probability > highest
-        back += not rose_last
-        highest = max(highest, met.probability)
+    met = [one.probability for one in rule.curve]
+    taken = accepted_steps(met)
+    highest, back, rose_last = max(met), len(met) - len(taken), taken[-1] == len(met) - 1
     name, reached = sentence(stem(rule.name)), f"P(y_fool) from {_power(rule.curve[0].probability)} to {share(highest)}"
     if not rule.curve[0].gradient_norm:
         return f"{name} has no gradient at all to follow: P(y_fool) is {_power(rule.curve[0].probability)}, and flat."
     if 2 * back < len(rule.curve):
         end = "still rising as they ended" if rose_last else "with most steps still rising"
         return f"On {stem(rule.name)} {len(rule.curve)} gradients take {reached}, {end}: the budget was too small."
-    halved = f"{word(back)} of its {len(rule.curve)} steps overshot and were taken back, each halving η"
+    halved = f"{word(back)} of its {len(rule.curve)} steps overshot and were taken back, each halving λ"
     return f"On {stem(rule.name)} it takes {reached}; {halved}, so that it all but stands still."
 
 
 def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
-    """Why a constant step size η stalls on these photographs, from the gradients that the assignment's update met.
+    """Why a constant step size λ stalls on these photographs, from the gradients that the assignment's update met.
 
     Args:
         attacks: what the update made of them; each curve says P(y_fool) and the norm of its gradient at each step.
-        rate: the constant step size η that is spoken of.
+        rate: the constant step size λ that is spoken of.
     """
     known = [one for one in attacks if any(met.gradient_norm is not None for met in one.curve)]
     if not known:
@@ -373,18 +413,18 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         # The root mean square of one value's move, in steps of 1/255.
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
-        "Why η must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
+        "Why λ must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
         f"{_between(starts, _power)}.{_no_one_step_size(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:
         return (
-            f"{why} A constant η of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
+            f"{why} A constant λ of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
             "once: here it does not stall."
         )
     where = "" if len(stalling) == len(moved) else f" on {word(len(stalling))} of {word(len(moved))}"
     return (
-        f"{why} A constant η of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
+        f"{why} A constant λ of {rate:g} moves a value by {_between(stalling, _power)} of 1/255 in the first step "
         f"(root mean square){where}: {_between([_HALF_A_LEVEL / max(one, _TINY) for one in stalling], _roughly)} such "
         "steps would pass before most values of an 8-bit file change at all, if the gradient stayed as small."
     )
@@ -398,7 +438,7 @@ def _no_one_step_size(steeper: Sequence[float]) -> str:
     where = "" if len(telling) == len(steeper) else f" (on {word(len(telling))} of {word(len(steeper))})"
     return (
         f" Where the gradient is steepest on the update's own path{where} it is {_between(telling, _roughly)} times as "
-        "long as at the beginning, so that no one η suits both ends."
+        "long as at the beginning, so that no one λ suits both ends."
     )
 
 
@@ -431,3 +471,15 @@ def _to_one_digit(number: float) -> str:
 def _scientific(number: float) -> str:
     digit, power = f"{number:.0e}".split("e")
     return f"{digit}\u00a0·\u00a010{str(int(power)).translate(_SUPERSCRIPTS)}"
+
+
+def step_sizes(rule: AttackResult) -> str:
+    """The λ of the first and of the last step that the assignment's update accepted; empty where it took none."""
+    found = [rule.curve[step].step_size for step in accepted_steps([met.probability for met in rule.curve])]
+    known = [one for one in found if one is not None]
+    ends = [_power(one) if one < _LARGE else _scientific(one) for one in (known[:1] + known[-1:])]
+    return " to ".join(dict.fromkeys(ends))
+
+
+_LARGE = 1e4
+"""From here on a step size is written by its power of ten."""

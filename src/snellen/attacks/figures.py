@@ -6,16 +6,20 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
+from snellen.attacks.config import AttackConfig
+from snellen.attacks.gradient_ascent import accepted_steps
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
-from snellen.attacks.visibility import flattest_square
+from snellen.attacks.visibility import Visibility
 from snellen.data.images import open_photo
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail, wrapped
 from snellen.models.predictions import Prediction
 from snellen.prose import stem
 
@@ -23,7 +27,8 @@ _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
 _LETTERS = 16
 """Of a name above a drawn detail."""
-_LETTERS_OF_A_CLASS = 18
+_LETTERS_OF_A_TITLE = 26
+"""Of a line above a drawn photograph."""
 _WIDTH, _WIDTH_OF_DETAIL = 5.04, 1.18
 """In inches, as wide as the report shows them, so that their letters are as large as they are drawn."""
 
@@ -36,35 +41,43 @@ def draw_attacks(attacks: Sequence[AttackResult]) -> Figure:
     # Each row's photographs are read, reduced and let go: full-size ones may not fit into memory together.
     rows = [_images(attack) for attack in attacks]
     with styled():
-        heights = [_WIDTH / 3 * min(1.4, original.height / original.width) + 0.27 for original, _, _ in rows]
+        titles = [(_title(attack.original), _noise_title(attack.norm), _title_of_file(attack)) for attack in attacks]
+        lines = [max(1 + title.count("\n") for title in row) for row in titles]
+        heights = [
+            _WIDTH / 3 * min(1.4, original.height / original.width) + 0.12 + 0.15 * count
+            for (original, _, _), count in zip(rows, lines, strict=True)
+        ]
         figure = new_figure(_WIDTH, sum(heights))
         grid = figure.subplots(len(attacks), 3, squeeze=False, height_ratios=heights)
-        for row, images, attack in zip(grid, rows, attacks, strict=True):
-            titles = (
-                _title(attack.original),
-                _noise_title(attack.norm),
-                _title(attack.attacked.top),
-            )
-            for axes, image, title in zip(row, images, titles, strict=True):
+        for row, images, attack, of_row in zip(grid, rows, attacks, titles, strict=True):
+            for axes, image, title in zip(row, images, of_row, strict=True):
                 axes.imshow(image)
                 axes.set_title(title, fontsize=8, y=1)
                 axes.set_axis_off()
             if not attack.attacked.success:
-                row[2].set_title(titles[2] + "\n(not fooled as asked)", fontsize=8, color=VERMILION, y=1)
+                row[2].title.set_color(VERMILION)
     return figure
+
+
+def _title_of_file(attack: AttackResult) -> str:
+    return _title(attack.attacked.top) + ("" if attack.attacked.success else "\n(not fooled as asked)")
 
 
 def _noise_title(norm: int) -> str:
     return f"noise of ±{norm}/255, {127.5 / norm:.0f} times" if norm else "no noise"
 
 
-def draw_details(attacks: Sequence[AttackResult]) -> Figure:
+def draw_details(attacks: Sequence[AttackResult], measured: Sequence[Visibility]) -> Figure:
     """A column for each attack: a small square of original, attacked file and noise, pixel by pixel.
 
-    It is the flattest square of the noise's area, where noise is seen most easily; see
-    :func:`snellen.attacks.visibility.flattest_square`.
+    Framed is the flattest cell of the noise's area, where noise is seen most easily; see
+    :func:`snellen.attacks.visibility.flattest_cell`.
+
+    Args:
+        attacks: the attacks.
+        measured: what :func:`snellen.attacks.visibility.visibility` says of each.
     """
-    details = [_details(attack) for attack in attacks]
+    details = [_details(*one) for one in zip(attacks, measured, strict=True)]
     with styled():
         figure = new_figure(_WIDTH_OF_DETAIL * len(attacks), 3 * (_WIDTH_OF_DETAIL - 0.3 / len(attacks)) + 0.5)
         grid = figure.subplots(3, len(attacks), squeeze=False)
@@ -74,18 +87,27 @@ def draw_details(attacks: Sequence[AttackResult]) -> Figure:
             axes.set_frame_on(False)
         for axes, row in zip(grid[:, 0], ("original", "attacked", "noise"), strict=True):
             axes.set_ylabel(row, fontsize=8)
-        for number, (images, attack) in enumerate(zip(details, attacks, strict=True)):
+        for number, (images, attack, seen) in enumerate(zip(details, attacks, measured, strict=True)):
             for axes, image in zip(grid[:, number], images, strict=True):
                 axes.imshow(image, interpolation="nearest")
+                axes.add_patch(_frame(seen))
             grid[0, number].set_title(shortened(stem(attack.name), _LETTERS), fontsize=8, y=1)
             grid[2, number].set_title(f"±{attack.norm}/255", fontsize=8, y=1)
     return figure
 
 
-def _details(attack: AttackResult) -> tuple[Bytes, Bytes, Bytes]:
-    """The flattest square of the original, of the attacked photograph and of the stretched noise."""
+def _frame(seen: Visibility) -> Rectangle:
+    """The flattest cell, in what is shown around it."""
+    (rows, columns), (top, left) = seen.flattest.window, seen.flattest.around
+    place = columns.start - left.start - 0.5, rows.start - top.start - 0.5
+    width, height = columns.stop - columns.start, rows.stop - rows.start
+    return Rectangle(place, width, height, fill=False, edgecolor="white", linewidth=0.8, linestyle=":")
+
+
+def _details(attack: AttackResult, seen: Visibility) -> tuple[Bytes, Bytes, Bytes]:
+    """What lies around the flattest cell: of the original, of the attacked photograph and of the stretched noise."""
     before, after = (np.asarray(image) for image in (open_photo(attack.source, "figure").image, attack.image))
-    square = flattest_square(before, after).window
+    square = seen.flattest.around
     return before[square], after[square], _stretched(before[square], after[square], attack.norm)
 
 
@@ -140,7 +162,7 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
 
 
 def _title(prediction: Prediction) -> str:
-    return f"{shortened(prediction.label, _LETTERS_OF_A_CLASS)}, {percent(prediction.probability)}"
+    return wrapped(f"{prediction.label}, {percent(prediction.probability)}", _LETTERS_OF_A_TITLE)
 
 
 def draw_robust_accuracy(result: RobustnessResult) -> Figure:
@@ -161,33 +183,58 @@ def draw_robust_accuracy(result: RobustnessResult) -> Figure:
     return figure
 
 
-def draw_probability_curves(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Figure:
+def draw_probability_curves(
+    pairs: Sequence[tuple[AttackResult, AttackResult]], confidence: float = AttackConfig.confidence
+) -> Figure:
     """For each photograph P(y_fool), and below it the norm of its gradient, at each gradient of two searches.
+
+    The update's line goes through the steps that it accepted, those at which P has risen; its other tries are crosses.
 
     Args:
         pairs: attacks on one photograph each: the strong one, and the assignment's own update.
+        confidence: probability at which a search stops.
     """
     with styled():
         figure = new_figure(max(3.6, 1.575 * len(pairs)), 3.2)
-        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="col", sharey="row")
-        for (above, below), pair in zip(grid.T, pairs, strict=True):
-            for attack, name, colour, mark in zip(pair, _SEARCHES, (BLUE, VERMILION), "os", strict=True):
-                steps = range(1, len(attack.curve) + 1)
-                norms = [math.nan if met.gradient_norm is None else met.gradient_norm for met in attack.curve]
-                look = {"marker": mark, "markersize": 2.5, "linewidth": 1, "color": colour}
-                above.plot(steps, [met.probability for met in attack.curve], label=name, **look)
-                below.plot(steps, norms, **look)
-            above.set_title(shortened(stem(pair[0].name), _LETTERS), fontsize=8)
-            below.set_xlabel("gradient")
-            for axes in (above, below):
+        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="all", sharey="row")
+        for (above, below), (strong, rule) in zip(grid.T, pairs, strict=True):
+            taken = accepted_steps(_probabilities(rule))
+            tried = sorted(set(range(len(rule.curve))) - set(taken))
+            for axes, values in ((above, _probabilities), (below, _norms)):
+                every = range(len(strong.curve))
+                _draw_steps(axes, values(strong), every, "o-", color=BLUE, label=_SEARCHES[0])
+                _draw_steps(axes, values(rule), taken, "s-", color=VERMILION, label=_SEARCHES[1])
+                _draw_steps(axes, values(rule), tried, "x", color=VERMILION, label=_SEARCHES[2])
                 axes.set_yscale("log")
                 # Labels are text here, not formulas.
                 axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
-        grid[0, 0].set_ylabel("P(y_fool)")
-        grid[1, 0].set_ylabel("norm of dP/dX'")
-        figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+            above.axhline(confidence, color=GREY, linestyle=":", linewidth=0.8)
+            above.set_title(shortened(stem(strong.name), _LETTERS), fontsize=8)
+            below.set_xlabel("gradient")
+        grid[0, 0].set_ylabel(f"{_P_FOOL}; dotted: {confidence:g}", parse_math=True, fontsize=8)
+        grid[1, 0].set_ylabel("norm of $\\mathrm{d}P/\\mathrm{d}X'$", parse_math=True, fontsize=8)
+        # In one row where the panels are wide enough together.
+        columns = 3 if len(pairs) > 2 else 1
+        handles = grid[0, 0].get_legend_handles_labels()
+        figure.legend(*handles, loc="outside lower center", ncols=columns, fontsize=7.5, columnspacing=1.2)
     return figure
 
 
-_SEARCHES = ("Auto-PGD", "the assignment's update")
+_P_FOOL = "$P(y_\\mathrm{fool})$"
+_SEARCHES = ("Auto-PGD", "the assignment's update", "taken back")
+
+
+def _draw_steps(
+    axes: Axes, values: Sequence[float], steps: Sequence[int], look: str, *, color: str, label: str
+) -> None:
+    at = [values[step] for step in steps]
+    axes.plot([1 + step for step in steps], at, look, color=color, label=label, markersize=2.5, linewidth=1)
+
+
+def _probabilities(attack: AttackResult) -> list[float]:
+    return [met.probability for met in attack.curve]
+
+
+def _norms(attack: AttackResult) -> list[float]:
+    return [math.nan if met.gradient_norm is None else met.gradient_norm for met in attack.curve]

@@ -6,6 +6,8 @@ so is the gradient, and a constant lambda that moves anything there is far too l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from snellen.attacks.search import Ball, Search
 
 FIRST_SHARE, GROWTH, SHRINKAGE = 1.0, 1.2, 0.5
@@ -30,7 +32,7 @@ def gradient_ascent(ball: Ball, steps: int, step_size: float) -> Search:
     return x
 
 
-def searched_gradient_ascent(ball: Ball, steps: int) -> Search:
+def searched_gradient_ascent(ball: Ball, steps: int, step_sizes: list[float]) -> Search:
     """The same rule with a lambda that is searched for at each step, by backtracking.
 
     lambda = share * epsilon / mean |dP/dX'|: enormous where P is near zero, small where the gradient is steep. The
@@ -40,13 +42,15 @@ def searched_gradient_ascent(ball: Ball, steps: int) -> Search:
     Args:
         ball: where the search stays.
         steps: number of gradients.
+        step_sizes: filled with the lambda of each try.
     """
     x = best = ball.centre
     highest, best_gradient = yield x
     share = FIRST_SHARE
     for _ in range(1, steps):
-        mean = best_gradient.abs().mean()
-        x = ball.project(best + share * ball.radius / mean * best_gradient) if mean > 0 else best
+        mean = best_gradient.abs().mean().item()
+        step_sizes.append(share * ball.radius / mean if mean > 0 else 0.0)
+        x = ball.project(best + step_sizes[-1] * best_gradient)
         value, gradient = yield x
         if value > highest:
             best, highest, best_gradient = x, value, gradient
@@ -54,3 +58,12 @@ def searched_gradient_ascent(ball: Ball, steps: int) -> Search:
         else:
             share *= SHRINKAGE
     return best
+
+
+def accepted_steps(probabilities: Sequence[float]) -> list[int]:
+    """Which of the gradients of :func:`searched_gradient_ascent` stand: those at which P is higher than before."""
+    taken: list[int] = []
+    for step, value in enumerate(probabilities):
+        if not taken or value > probabilities[taken[-1]]:
+            taken.append(step)
+    return taken

@@ -125,13 +125,16 @@ class PhotographState:
         # Where nothing may move there is nothing to search.
         steps = (config.steps or STEPS[config.method]) if self.epsilon.steps else 1
         objective = probability if config.method == "gradient_ascent" else log_probability_or_margin
+        step_sizes: list[float] = []
         if config.method == "apgd":
             search = apgd(ball, steps)
         elif config.step_size is None:
-            search = searched_gradient_ascent(ball, steps)
+            search = searched_gradient_ascent(ball, steps, step_sizes)
         else:
             search = gradient_ascent(ball, steps, config.step_size)
-        return AttackJob(search, self.criterion, objective, self._preprocess, confidence=config.confidence)
+        return AttackJob(
+            search, self.criterion, objective, self._preprocess, confidence=config.confidence, step_sizes=step_sizes
+        )
 
     def _robust_job(self) -> AttackJob:
         height, width = self.original.shape[:2]

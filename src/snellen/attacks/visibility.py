@@ -1,14 +1,15 @@
 """How far an attacked file is from its photograph where the noise is, and how well the photograph's detail hides it.
 
 A mean over all values says little of what is seen: noise hides in detail as coarse or fine as itself, and is seen where
-the photograph is smooth. So contrast, the standard deviation of the luma (ITU-R BT.601) within small cells, is measured
-of both, cell by cell.
+the photograph is smooth. So contrast is measured of both within small cells: the standard deviation of the luma
+(ITU-R BT.601) once its smooth part, a plane fitted to the cell, is taken away. Shading hides nothing.
 """
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,24 +26,27 @@ Window = tuple[slice, slice]
 """Rows and columns."""
 _CELL, _CELLS = 16, 48
 """The side of a cell in pixels; of a large photograph so many go into the longer side."""
-_CELLS_OF_A_SQUARE = 3
+_CELLS_ACROSS = 3
+"""Cells a side of what is shown around one."""
 _DARK = 32
 """A luma below which screens show little of a few levels."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
-class FlatSquare:
-    """The flattest square of the noise's area, where noise is seen most easily.
+class FlatCell:
+    """The flattest cell of the noise's area, where noise is seen most easily.
 
     Attributes:
         window: where it lies in the photograph.
-        detail: contrast of the photograph's own detail there, in levels of 255.
-        noise: contrast of the noise there, in levels of 255.
+        around: three cells a side with it in their middle, as far as the area reaches.
+        detail: contrast of the photograph's own detail in it, in levels of 255.
+        noise: contrast of the noise in it, in levels of 255.
         standing_out: share of all cells of the area in which the noise has more contrast than the photograph.
     """
 
     window: Window
+    around: Window
     detail: float
     noise: float
     standing_out: float
@@ -57,19 +61,14 @@ class Visibility:
         size: width and height in pixels.
         psnr: of the attacked file within the noise's area, in dB; see :func:`psnr` and :func:`noise_area`.
         jpeg_psnr: of the photograph saved as JPEG of :data:`JPEG_QUALITY`, in the same area, as a yardstick.
-        flattest: the flattest square of that area.
+        flattest: the flattest cell of that area.
     """
 
     name: str
     size: tuple[int, int]
     psnr: float
     jpeg_psnr: float
-    flattest: FlatSquare
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether the noise has more contrast than the photograph itself, where that is flattest."""
-        return self.flattest.noise > self.flattest.detail
+    flattest: FlatCell
 
 
 def visibility(attack: AttackResult) -> Visibility:
@@ -82,7 +81,7 @@ def visibility(attack: AttackResult) -> Visibility:
     with Image.open(file) as compressed:
         of_jpeg = psnr(np.asarray(compressed)[area], original[area])
     of_file = psnr(attacked[area], original[area])
-    return Visibility(attack.name, image.size, of_file, of_jpeg, flattest_square(original, attacked))
+    return Visibility(attack.name, image.size, of_file, of_jpeg, flattest_cell(original, attacked))
 
 
 def psnr(changed: Bytes, original: Bytes) -> float:
@@ -107,10 +106,10 @@ def noise_area(original: Bytes, attacked: Bytes) -> Window:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def flattest_square(original: Bytes, attacked: Bytes) -> FlatSquare:
-    """The square of the noise's area, of those on a grid, in which the photograph has least contrast.
+def flattest_cell(original: Bytes, attacked: Bytes) -> FlatCell:
+    """The cell of the noise's area, of those on a grid, in which the photograph has least contrast.
 
-    Dark squares are left out where there are others.
+    Dark cells are left out where there are others.
 
     Args:
         original: a photograph (H, W, 3).
@@ -120,32 +119,38 @@ def flattest_square(original: Bytes, attacked: Bytes) -> FlatSquare:
     before, after = original[area], attacked[area]
     cell = _side_of_cell(*before.shape[:2])
     detail, noise, luma = _by_cell(before, after, cell)
-    rows, columns = (min(_CELLS_OF_A_SQUARE, count) for count in detail.shape)
+    dark = luma < _DARK
+    flatness = detail if dark.all() else np.where(dark, np.inf, detail)
+    place = tuple(int(number) for number in np.unravel_index(flatness.argmin(), flatness.shape))
 
-    def within_squares(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        means: npt.NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(values, (rows, columns)).mean((2, 3))
-        return means
+    def window(first: Sequence[int], cells: Sequence[int]) -> Window:
+        rows, columns = (
+            slice(side.start + start * cell, side.start + (start + count) * cell)
+            for side, start, count in zip(area, first, cells, strict=True)
+        )
+        return rows, columns
 
-    flatness, dark = within_squares(detail), within_squares(luma) < _DARK
-    if not dark.all():
-        flatness = np.where(dark, np.inf, flatness)
-    row, column = (int(place) for place in np.unravel_index(flatness.argmin(), flatness.shape))
-    top, left = area[0].start + row * cell, area[1].start + column * cell
-    return FlatSquare(
-        window=(slice(top, top + rows * cell), slice(left, left + columns * cell)),
-        detail=math.sqrt(within_squares(detail)[row, column]),
-        noise=math.sqrt(within_squares(noise)[row, column]),
+    shown = [min(_CELLS_ACROSS, cells) for cells in flatness.shape]
+    beside = [
+        min(max(one - count // 2, 0), cells - count)
+        for one, count, cells in zip(place, shown, flatness.shape, strict=True)
+    ]
+    return FlatCell(
+        window=window(place, (1, 1)),
+        around=window(beside, shown),
+        detail=math.sqrt(detail[place]),
+        noise=math.sqrt(noise[place]),
         standing_out=float((noise > detail).mean()),
     )
 
 
 def _side_of_cell(height: int, width: int) -> int:
     wanted = max(_CELL, max(height, width) // _CELLS)
-    return max(1, min(wanted, height // _CELLS_OF_A_SQUARE, width // _CELLS_OF_A_SQUARE))
+    return max(1, min(wanted, height // _CELLS_ACROSS, width // _CELLS_ACROSS))
 
 
 def _by_cell(before: Bytes, after: Bytes, cell: int) -> tuple[npt.NDArray[np.float64], ...]:
-    """In each cell the variance of the photograph's luma, that of the noise's, and the mean luma (rows, columns)."""
+    """In each cell the contrast, squared, of the photograph and of the noise, and the mean luma (rows, columns)."""
     columns = before.shape[1] // cell
     rows: list[tuple[npt.NDArray[np.float64], ...]] = []
     for top in range(0, before.shape[0] - cell + 1, cell):
@@ -153,5 +158,24 @@ def _by_cell(before: Bytes, after: Bytes, cell: int) -> tuple[npt.NDArray[np.flo
         strip = (slice(top, top + cell), slice(0, columns * cell))
         luma, changed = (one[strip].astype(np.float32) @ _LUMA for one in (before, after))
         photograph, noise = (one.reshape(cell, columns, cell) for one in (luma, changed - luma))
-        rows.append((photograph.var((0, 2)), noise.var((0, 2)), photograph.mean((0, 2))))
+        rows.append((_variance_about_planes(photograph), _variance_about_planes(noise), photograph.mean((0, 2))))
     return tuple(np.stack(some).astype(np.float64) for some in zip(*rows, strict=True))
+
+
+def _variance_about_planes(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Of ``values`` (cell, N, cell) the mean square (N,) of what a plane fitted to each cell leaves of it.
+
+    Rows and columns of a whole cell are orthogonal, so the two slopes are fitted apart.
+    """
+    cell = len(values)
+    centred = values - values.mean((0, 2), keepdims=True)
+    squares: npt.NDArray[np.float64] = np.square(centred).mean((0, 2), dtype=np.float64)
+    places = np.arange(cell, dtype=np.float32) - (cell - 1) / 2
+    spread = float(np.square(places).mean())
+    if not spread:
+        return squares
+    # Of either axis what the values and the places have in common; the other axis is averaged first.
+    slopes = [places @ centred.mean(axis=2) / cell, centred.mean(axis=0) @ places / cell]
+    left = squares - sum(np.square(one, dtype=np.float64) for one in slopes) / spread
+    clipped: npt.NDArray[np.float64] = np.maximum(left, 0)
+    return clipped

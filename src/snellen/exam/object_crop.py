@@ -1,7 +1,8 @@
 """A crop that leaves about 80% of the object, as the assignment asks: of the heat for the photograph's own class.
 
-Nobody outlines the object. What the network itself looks at for the class (Grad-CAM of the clean photograph) stands in
-its place.
+Nobody outlines the object. What supports the class in the network (Grad-CAM of the clean photograph) stands in its
+place, which need not be all of the object, nor nothing but it. What counts is what the network sees: its preprocessing
+crops the crop once more.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from snellen.data.images import Photo
+from snellen.data.preprocessing import Preprocessing
 from snellen.inspect.heatmap import heatmap
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, probabilities_of
@@ -56,10 +58,10 @@ class ObjectCrop:
         name: path of the original.
         box: left, top, right and bottom of the crop, in pixels.
         area: share of the photograph's area that it leaves.
-        heat: share of the heat for the photograph's class that it leaves.
-        heat_seen: of that heat what the network sees of the crop, which its preprocessing crops once more.
+        heat: share of the heat for the photograph's class that the network sees of the crop.
         attacked: what is seen in the attacked file.
         clean: what is seen in the original.
+        whole: the original.
         image: the attacked file's crop.
     """
 
@@ -67,9 +69,9 @@ class ObjectCrop:
     box: tuple[int, int, int, int]
     area: float
     heat: float
-    heat_seen: float
     attacked: Seen
     clean: Seen
+    whole: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
     image: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
 
@@ -89,23 +91,20 @@ def object_crop(
         ModelError: the network gives no heat map.
     """
     width, height = original.size
-    geometry = classifier.preprocessing.geometry
-    values, whole = heatmap(classifier, original.image, label).values, Box(*geometry(height, width).box)
+    whole = Box(*classifier.preprocessing.geometry(height, width).box)
+    values = heatmap(classifier, original.image, label).values
     if not values.any():
         return None
-    box = box_with(values, whole, original.size)
-    seen = Box(*geometry(box[3] - box[1], box[2] - box[0]).box)
+    box = box_with(values, whole, original.size, classifier.preprocessing)
     image = attacked.crop(box)
     return ObjectCrop(
         name=original.name,
         box=box,
         area=(box[2] - box[0]) * (box[3] - box[1]) / (width * height),
-        heat=share_within(values, whole, Box(*box)),
-        heat_seen=share_within(
-            values, whole, Box(box[0] + seen.left, box[1] + seen.top, box[0] + seen.right, box[1] + seen.bottom)
-        ),
+        heat=share_within(values, whole, seen_of(box, classifier.preprocessing)),
         attacked=_seen(classifier, image, label, target),
         clean=_seen(classifier, original.image.crop(box), label, target),
+        whole=original.image,
         image=image,
     )
 
@@ -119,39 +118,61 @@ def _seen(classifier: Classifier, image: Image.Image, label: int, target: int) -
 
 
 def box_with(
-    values: npt.NDArray[np.float32], whole: Box, size: tuple[int, int], share: float = SHARE
+    values: npt.NDArray[np.float32],
+    whole: Box,
+    size: tuple[int, int],
+    preprocessing: Preprocessing,
+    share: float = SHARE,
 ) -> tuple[int, int, int, int]:
-    """The largest rectangle of a photograph's proportions, in one of its corners, that leaves a share of the heat.
+    """A rectangle of a photograph's proportions of which the network sees a share of the heat.
+
+    Its centre is the heat's, as far as the photograph reaches. By bisection: nothing holds none of the heat, the
+    photograph all of it.
 
     Args:
         values: heat (H, W), at least 0 and not all 0.
         whole: what the values cover.
         size: the photograph's width and height in pixels.
+        preprocessing: the network's, which crops what is left once more.
         share: share of the heat's sum.
     """
-    boxes = [_in_corner(values, whole, size, corner, share) for corner in _CORNERS]
-    return max(boxes, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
-
-
-_CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
-"""Of the photograph, as shares of what is cut away that lie left and above."""
-
-
-def _in_corner(
-    values: npt.NDArray[np.float32], whole: Box, size: tuple[int, int], corner: tuple[int, int], share: float
-) -> tuple[int, int, int, int]:
-    """By bisection: the larger a rectangle in one corner, the more of the heat lies in it."""
+    centre = centre_of(values, whole)
 
     def box(side: float) -> tuple[int, int, int, int]:
         across, down = (max(1, round(side * one)) for one in size)
-        left, top = corner[0] * (size[0] - across), corner[1] * (size[1] - down)
+        left, top = (
+            min(max(round(middle - length / 2), 0), most - length)
+            for middle, length, most in zip(centre, (across, down), size, strict=True)
+        )
         return left, top, left + across, top + down
 
     low, high = 0.0, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (low, middle) if share_within(values, whole, Box(*box(middle))) >= share else (middle, high)
+        enough = share_within(values, whole, seen_of(box(middle), preprocessing)) >= share
+        low, high = (low, middle) if enough else (middle, high)
     return box(high)
+
+
+def centre_of(values: npt.NDArray[np.float32], whole: Box) -> tuple[float, float]:
+    """The mean place (across, down) of ``values`` (H, W), which cover ``whole``."""
+    rows, columns = ((np.arange(cells) + 0.5) / cells for cells in values.shape)
+    weights = values / values.sum()
+    across, down = float(weights.sum(axis=0) @ columns), float(weights.sum(axis=1) @ rows)
+    return whole.left + across * (whole.right - whole.left), whole.top + down * (whole.bottom - whole.top)
+
+
+def seen_of(box: tuple[int, int, int, int], preprocessing: Preprocessing) -> Box:
+    """What a network sees of a crop, in pixels of the photograph: its own preprocessing may crop once more."""
+    left, top, right, bottom = box
+    seen = Box(*preprocessing.geometry(bottom - top, right - left).box)
+    # A border that the preprocessing adds shows nothing of the photograph.
+    return Box(
+        max(left + seen.left, left),
+        max(top + seen.top, top),
+        min(left + seen.right, right),
+        min(top + seen.bottom, bottom),
+    )
 
 
 def share_within(values: npt.NDArray[np.float32], whole: Box, part: Box) -> float:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, shortened, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled, thumbnail, wrapped
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
@@ -67,46 +69,90 @@ def draw_stress(results: Sequence[StressResult]) -> Figure:
     transforms = [one for one in ASSIGNMENT.items() if one in shared] or shared[:4]
     with styled():
         tallest = [min(1.5, one.thumbnail.height / one.thumbnail.width) for one in results]
-        heights = [_WIDTH / 5.3 * side + 0.42 for side in tallest]
+        seen = [[one.before, *(one.outcome(*transform) for transform in transforms)] for one in results]
+        tops = [[outcome.top for outcome in outcomes] for outcomes in seen]
+        heights = [_WIDTH / 5.3 * side + _inches_of_titles(row) for side, row in zip(tallest, tops, strict=True)]
         figure = new_figure(_WIDTH, sum(heights) + 0.3)
         grid = figure.subplots(len(results), 1 + len(transforms), squeeze=False, height_ratios=heights)
-        for number, (row, one) in enumerate(zip(grid, results, strict=True)):
+        first = max(1 + _title(top).count("\n") for top in tops[0])
+        for number, (row, one, outcomes) in enumerate(zip(grid, results, seen, strict=True)):
             pixels = to_pixels(one.thumbnail)
-            outcomes = (one.before, *(one.outcome(*transform) for transform in transforms))
             for axes, outcome in zip(row, outcomes, strict=True):
                 if number == 0:
-                    _head(axes, outcome.title)
+                    _head(axes, outcome.title, first)
                 image = to_image(apply_transform(pixels, (outcome.transform, outcome.strength)))
                 _draw_seen(axes, image, outcome.top, _colour(one, outcome))
     return figure
 
 
-def draw_row(seen: Sequence[tuple[Image.Image, Prediction, str]]) -> Figure:
-    """Images side by side, each titled with what is seen in it, in its colour."""
+@dataclass(frozen=True)
+class Cropped:
+    """A photograph, what a crop leaves of its attacked file, and what is seen in that.
+
+    Attributes:
+        whole: the photograph.
+        box: left, top, right and bottom of the crop, in its pixels.
+        image: the attacked file's crop.
+        top: most probable class of the crop.
+        colour: colour of the crop's title.
+    """
+
+    whole: Image.Image
+    box: tuple[int, int, int, int]
+    image: Image.Image
+    top: Prediction
+    colour: str
+
+
+def draw_crops(crops: Sequence[Cropped]) -> Figure:
+    """A column for each: the photograph with the rectangle of the crop, and below it the crop, with what is seen."""
     with styled():
-        columns = max(4, len(seen))
-        tallest = max(min(1.5, image.height / image.width) for image, *_ in seen)
-        figure = new_figure(_WIDTH, (_WIDTH / columns) * tallest + 0.35)
-        row = figure.subplots(1, columns, squeeze=False)[0]
-        for axes in row:
+        columns = max(4, len(crops))
+        tallest = max(min(1.5, one.whole.height / one.whole.width) for one in crops)
+        figure = new_figure(_WIDTH, 2 * (_WIDTH / columns) * tallest + _inches_of_titles([one.top for one in crops]))
+        grid = figure.subplots(2, columns, squeeze=False)
+        for axes in grid.flat:
             axes.set_axis_off()
-        for axes, (image, top, colour) in zip(row, seen, strict=False):
-            _draw_seen(axes, thumbnail(image), top, colour)
+            axes.set_anchor("N")
+        for (above, below), one in zip(grid.T, crops, strict=False):
+            small = thumbnail(one.whole)
+            above.imshow(small)
+            scale = small.width / one.whole.width
+            left, top, right, bottom = (scale * edge for edge in one.box)
+            for colour, width in (("white", 2.4), (BLUE, 1.2)):
+                above.add_patch(
+                    Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width)
+                )
+            _draw_seen(below, thumbnail(one.image), one.top, one.colour)
     return figure
 
 
 def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> None:
     axes.imshow(image)
     axes.set_axis_off()
-    axes.set_title(f"{shortened(top.label, 19)}\n{percent(top.probability)}", fontsize=7.5, color=colour, y=1)
+    # At one height in a row, whatever the proportions are.
+    axes.set_anchor("N")
+    axes.set_title(_title(top), fontsize=7.5, color=colour, y=1)
 
 
-def _head(axes: Axes, text: str) -> None:
-    """A column's heading, above the title of its first row."""
+def _title(top: Prediction) -> str:
+    return f"{wrapped(top.label, _LETTERS)}\n{percent(top.probability)}"
+
+
+_LETTERS = 17
+"""Of a class's name on one line."""
+
+
+def _inches_of_titles(tops: Sequence[Prediction]) -> float:
+    return 0.13 * max(1 + _title(top).count("\n") for top in tops) + 0.09
+
+
+def _head(axes: Axes, text: str, lines: int) -> None:
+    """A column's heading, above the title of its first row, of so many lines."""
     axes.annotate(
         text.removesuffix(" of the area").replace("%", " %"),
         (0.5, 1.0),
-        (0, 26),
+        (0, 8 + 9 * lines),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="center",

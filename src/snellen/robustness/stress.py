@@ -18,7 +18,7 @@ from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import TransformStrength, all_transforms, describe_transform
 from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction, softmax
+from snellen.models.predictions import Prediction, probabilities_of, softmax
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.result import Result
@@ -251,7 +251,7 @@ def _result(
     label: int | None,
     clean_inputs: Tensor | None = None,
 ) -> StressResult:
-    probabilities = _probabilities(classifier, inputs)
+    probabilities = _probabilities(classifier, photo, inputs)
     top = int(probabilities[0].argmax())
     label = top if label is None else label
     target = None if clean_inputs is None else top
@@ -287,10 +287,13 @@ def _inputs(
     return torch.cat(inputs)
 
 
-def _probabilities(classifier: Classifier, inputs: Tensor) -> Tensor:
+def _probabilities(classifier: Classifier, photo: Photo, inputs: Tensor) -> Tensor:
+    """Class probabilities (T, K), float64, of a photograph's inputs (T, 3, h, w), the first of them as it is."""
+    # That one is classified as any file is: one number, wherever it is asked for.
+    rows = [probabilities_of(classifier, photo.image)[None]]
     with torch.inference_mode():
-        logits = torch.cat([classifier.logits_from_inputs(some) for some in inputs.split(_BATCH)])
-    return softmax(logits)
+        rows += [softmax(classifier.logits_from_inputs(some)) for some in inputs[1:].split(_BATCH) if len(some)]
+    return torch.cat(rows)
 
 
 def _kept(noise: Tensor) -> Tensor:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.discussion import discuss_attacks, discuss_rule, discuss_visibility, headline
+from snellen.attacks.control import DRAWS, random_signs
+from snellen.attacks.discussion import (
+    discuss_attacks,
+    discuss_rule,
+    discuss_visibility,
+    headline,
+    random_hits,
+    step_sizes,
+)
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.files import REPORTS
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
@@ -32,7 +40,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
-from snellen.prose import called, four_places, share, with_article, word
+from snellen.prose import called, four_places, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
 
@@ -64,6 +72,7 @@ ASKED = (
 _MOST_ROWS_OF_A_TABLE = 24
 _ROWS_OF_A_PICTURE = 4
 _CODE = """from snellen.attacks.figures import draw_attacks, draw_details
+from snellen.attacks.visibility import visibility
 from snellen.exam.results import read_attacks
 
 attacks = read_attacks()
@@ -148,6 +157,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     def of_gradient(photographs: Sequence[str]) -> float:
         return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
 
+    once += (DRAWS + 3) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
     return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
 
 
@@ -162,11 +172,13 @@ def run(context: Context) -> Answer:
     result = attack_photographs(context, context.folder)
     attacks = result.attacks
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
-    details = context.folder / "details.png"
-    write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE]))
+    controls = [random_signs(classifier, one, context.seed) for one in attacks[:_ASKED_FOR]]
+    write_json(context.folder / "control.json", {"controls": controls, "provenance": context.provenance})
     pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     visible = [visibility(one) for one in shown]
+    details = context.folder / "details.png"
+    write_figure(details, draw_details(attacks[:_ROWS_OF_A_PICTURE], visible[:_ROWS_OF_A_PICTURE]))
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
@@ -190,25 +202,21 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion([*discuss_attacks(attacks, classifier.preprocessing), *_about_visibility(visible)]),
+        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible)]),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
-            "The flattest square of each photograph's attacked area that is not dark, where noise is seen most easily: "
-            "of the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that "
-            "its bound is black and white."
-            + (f" The first {_ROWS_OF_A_PICTURE} of {len(attacks)}." if len(attacks) > _ROWS_OF_A_PICTURE else ""),
+            _about_details(visible[:_ROWS_OF_A_PICTURE], len(attacks)),
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
     ]
     blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
-    controls = sum(one.control.success for one in attacks)
     facts = (
         Fact("target", attacks[0].target.label),
         Fact(f"saved files seen as the target within {context.epsilon}", f"{successes} of {len(attacks)}"),
-        Fact("the same after uniform noise of that size", f"{controls} of {len(attacks)}"),
+        Fact("draws of random noise of that size that do the same", random_hits(controls)),
     )
     first = context.folder / "first.png"
     write_figure(first, draw_attacks(attacks[:1]))
@@ -216,7 +224,7 @@ def run(context: Context) -> Answer:
         names_of([one.name for one in attacks]),
         facts,
         blocks,
-        headline(attacks),
+        headline(attacks, controls),
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names, context),
     )
@@ -225,7 +233,7 @@ def run(context: Context) -> Answer:
 def _about_visibility(visible: Sequence[Visibility]) -> list[str]:
     """How visible the noise is, and where to look; empty where nothing changed."""
     said = discuss_visibility(visible)
-    return [f"{said} [[attack/details]] shows these squares, each original above its attacked file."] if said else []
+    return [f"{said} [[attack/details]] shows these cells, each original above its attacked file."] if said else []
 
 
 def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
@@ -258,22 +266,44 @@ def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: in
             names[one.name],
             str(one.norm),
             *(f"{psnr:.1f}" if math.isfinite(psnr) else "" for psnr in (seen.psnr, seen.jpeg_psnr)),
+            f"{100 * seen.flattest.standing_out:.1f}",
             str(one.gradients),
         )
         for one, seen in zip(shown, visible, strict=True)
     ]
     return Table(
-        ("photograph", "max |noise| (1/255)", "PSNR (dB)", f"PSNR of JPEG {JPEG_QUALITY} (dB)", "gradients"),
+        (
+            "photograph",
+            "max |noise| (1/255)",
+            "PSNR (dB)",
+            f"PSNR of JPEG {JPEG_QUALITY} (dB)",
+            "stands out (% of area)",
+            "gradients",
+        ),
         rows,
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
         f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
-        f"rectangle.{_first(len(shown), of)}",
+        "rectangle. Stands out: share of that rectangle's cells in which the noise has more contrast than the "
+        f"photograph's own detail.{_first(len(shown), of)}",
         "noises",
     )
 
 
 def _first(shown: int, of: int) -> str:
     return f" The first {shown} of {of}; attacks.csv has all." if shown < of else ""
+
+
+def _about_details(visible: Sequence[Visibility], of: int) -> str:
+    """What the figure of details shows, and how large it is on each photograph."""
+    widths = [one.flattest.around[1].stop - one.flattest.around[1].start for one in visible]
+    alike = min(widths) == max(widths)
+    wide = f"{widths[0]} pixels" if alike else f"{listed([str(one) for one in widths])} pixels"
+    return (
+        "Where noise is seen most easily: framed by dots the flattest cell of each photograph's attacked area that is "
+        f"not dark, and what lies around it, {wide} of the photograph wide{'' if alike else ' from left to right'}: of "
+        "the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that its bound "
+        "is black and white." + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
+    )
 
 
 def _each(count: int) -> str:
@@ -302,7 +332,8 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
 def code(_: Context, picture: str) -> str:
     """Python that draws ``picture`` anew in a notebook; empty where none does."""
     if picture == "details.png":
-        return f"draw_details(attacks[:{_ROWS_OF_A_PICTURE}])"
+        shown = f"attacks[:{_ROWS_OF_A_PICTURE}]"
+        return f"draw_details({shown}, [visibility(one) for one in {shown}])"
     if picture == "rule.png":
         return _CODE_OF_THE_RULE
     if picture == "rule-rows.png":
@@ -352,8 +383,9 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
         Picture(
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
-            "search of [[attack/attacks]], and of the assignment's update with at most "
-            f"{_GRADIENTS_OF_THE_RULE} gradients.",
+            f"search of [[attack/attacks]], and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} "
+            "gradients. Squares: the steps that it accepted; crosses: tries that it took back. Dotted: where a search "
+            "stops.",
             0.85,
             name="rule-curves",
         ),
@@ -368,24 +400,31 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
     rows = [
         (
             names[rule.name],
-            *(
-                cell
-                for one in (rule, strong)
-                for cell in (
-                    "" if one.attacked.target is None else four_places(one.attacked.target),
-                    str(one.gradients),
-                )
-            ),
+            *_reached(rule),
+            step_sizes(rule),
+            *_reached(strong),
         )
         for strong, rule in pairs
     ]
     return Table(
-        ("photograph", "assigned update: probability", "gradients", "search above: probability", "gradients"),
+        (
+            "photograph",
+            "assigned update: probability",
+            "gradients",
+            "λ, first to last",
+            "attack: probability",
+            "gradients",
+        ),
         rows,
-        "The target's probability in the file that each search made, and its gradients. A search stops once it has "
-        f"{share(AttackConfig.confidence)}: where both did, only their gradients can be compared.",
+        "The target's probability in the file that each search made, and its gradients; λ of the first and of the last "
+        f"step that the update accepted. A search stops once it has {share(AttackConfig.confidence)}: where both did, "
+        "only their gradients can be compared.",
         "rule",
     )
+
+
+def _reached(one: AttackResult) -> tuple[str, str]:
+    return "" if one.attacked.target is None else four_places(one.attacked.target), str(one.gradients)
 
 
 def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:

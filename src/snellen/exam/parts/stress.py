@@ -35,9 +35,17 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import counted, four_places, how_many, sentence, share, stem
-from snellen.robustness.discussion import FINE_DETAIL, discuss, discuss_cases, discuss_causes, headline, reasons
-from snellen.robustness.figures import draw_cover, draw_row, draw_stress
+from snellen.prose import four_places, how_many, sentence, share, stem, word
+from snellen.robustness.discussion import (
+    FINE_DETAIL,
+    compared_by_detail,
+    discuss,
+    discuss_causes,
+    discuss_undone,
+    headline,
+    reasons,
+)
+from snellen.robustness.figures import Cropped, draw_cover, draw_crops, draw_stress
 from snellen.robustness.files import stress_files, write_results
 from snellen.robustness.report import StressReport
 from snellen.robustness.stress import Outcome, StressResult
@@ -66,7 +74,7 @@ CHART, COVER, OBJECT_CROP = "acuity.png", "acuity-letters.png", "object-crop.png
 _MOST_OF_A_TABLE = 8
 _ROWS_OF_A_PICTURE = 4
 _CODE = f"""from snellen.exam.results import read_attacks
-from snellen.robustness.figures import draw_row, draw_stress
+from snellen.robustness.figures import draw_stress
 from snellen.robustness.files import stress_files
 
 attacks = read_attacks()
@@ -133,15 +141,16 @@ def run(context: Context) -> Answer:
         *_of_objects(crops, labels, target.index, folder),
         _table(result, {one.name: one for one in crops}),
         Heading("Why the fooling survives or not"),
-        Discussion(discuss_cases(result.photographs, result.originals)),
+        Discussion(discuss_undone(result.photographs, result.originals)),
+        *_by_detail(result),
         *_reasons(result),
         Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
-            "stands for a stronger transform. "
-            + " ".join(_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT)
+            "stands for a stronger transform. Those that are not defined above:"
         ),
+        Points([_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT]),
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
@@ -178,7 +187,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
             rows.append(
                 (
                     stem(one.image) if number == 0 else "",
-                    outcome.title.removesuffix(" of the area"),
+                    _title(outcome.title),
                     *_row(outcome.top, outcome.label_probability, outcome.target_probability, clean.top),
                 )
             )
@@ -191,7 +200,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         rows,
         "The new most likely class of the attacked file and its probability, what became of its own class's and the "
         "target's; and the most likely class of the clean photograph under the same transform."
-        + (f" Object's crop: to about {share(SHARE)} of the heat for the own class." if crops else "")
+        + (f" Object's crop: the network sees about {share(SHARE)} of the heat for the own class." if crops else "")
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -199,6 +208,33 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         ),
         "classes",
     )
+
+
+def _title(transform: str) -> str:
+    return transform.removesuffix(" of the area")
+
+
+def _by_detail(result: StressReport) -> list[Block]:
+    """The fine detail that transforms leave beside the attacks that survive; none where no attack fooled."""
+    rows = [
+        (
+            describe_transform(row.transform),
+            share(row.detail) if row.detail < 1 else f"{row.detail:.0%}",
+            f"{row.survive} of {row.of}",
+        )
+        for row in compared_by_detail(result.photographs)
+    ]
+    caption = (
+        "What each transform leaves of the noise's fine detail (the mean over the attacked photographs) and of the "
+        "attacks, from most to least. Blur, which moves nothing, is the control: up to the first that undoes all. Of "
+        f"crops, rotations and shifts that which leaves most. {FINE_DETAIL}"
+    )
+    if not rows:
+        return []
+    return [
+        Paragraph("[[stress/detail]] says how much of the noise's fine detail each transform leaves."),
+        Table(("transform", "fine detail left", "attacks that survive"), rows, caption, "detail"),
+    ]
 
 
 def _reasons(result: StressReport) -> list[Block]:
@@ -211,7 +247,7 @@ def _reasons(result: StressReport) -> list[Block]:
         return []
     return [
         Paragraph("[[stress/reasons]] says of each transform what it does to the noise."),
-        Table(columns, rows, f"Why each transform undoes attacks, or does not. {FINE_DETAIL}", "reasons"),
+        Table(columns, rows, "Why each transform undoes attacks, or does not.", "reasons"),
     ]
 
 
@@ -251,19 +287,34 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     """
     if not crops:
         return f"The crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}."
-    heat, seen, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "heat_seen", "area"))
+    heat, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "area"))
     survive = sum(one.attacked.top.index == target for one in crops)
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
     return (
-        "The crop of [[stress/transforms]] is of the photograph. Each is cropped by its object as well "
-        "([[stress/object-crop]]), which is taken to lie where the "
-        "heat for its own class does (Grad-CAM of the clean photograph): to the largest rectangle of the "
-        f"photograph's proportions, in one of its corners, that leaves about {share(SHARE)} of the heat. It leaves "
-        f"{heat}, on {area} of the area; the network's own preprocessing crops once more and leaves {seen}. Of "
-        f"{counted(len(crops), 'attack')} {how_many(survive)} {'survives' if survive < 2 else 'survive'} this crop, "
-        f"and {how_many(back)} of the photographs {'gets' if back < 2 else 'get'} the own class back; when clean "
-        f"{how_many(kept)} {'keeps' if kept < 2 else 'keep'} it."
+        "The crop of this list is of the photograph. Each is cropped by its object as well ([[stress/object-crop]]), "
+        "which is taken to lie "
+        "where the heat for its own class does (Grad-CAM of the clean photograph): to the rectangle of the "
+        "photograph's proportions, its centre that of the heat as far as the photograph reaches, of which the network, "
+        f"whose preprocessing crops once more, sees about {share(SHARE)} of the heat. It sees {heat}; the rectangle is "
+        f"{area} of the area. Heat is where the class is supported, which need not be the whole object, nor the object "
+        "alone. "
+        f"{_after_crop(len(crops), survive, back, kept)}"
+    )
+
+
+def _after_crop(crops: int, survive: int, back: int, kept: int) -> str:
+    """What became of so many attacks and of their photographs, attacked and clean, under the crop by the object."""
+    if crops == 1:
+        bears, own, clean = ("" if count else "not " for count in (survive, back, kept))
+        return f"The attack does {bears}survive it, and the own class is {own}seen; when clean it is {clean}seen."
+    photographs = {0: "no photograph gets its", 1: f"one of {word(crops)} photographs gets its"}.get(
+        back, f"{'all' if back == crops else f'{word(back)} of'} {word(crops)} photographs get their"
+    )
+    as_clean = "as many as when clean" if back == kept else f"when clean {how_many(kept)}"
+    return (
+        f"{sentence(how_many(survive))} of the {word(crops)} attacks {'survives' if survive < 2 else 'survive'} it: "
+        f"{photographs} own class, {as_clean}."
     )
 
 
@@ -283,21 +334,24 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     shown = crops[:_ROWS_OF_A_PICTURE]
     picture = folder / OBJECT_CROP
     colours = {target: VERMILION}
-    write_figure(
-        picture,
-        draw_row(
-            [
-                (one.image, one.attacked.top, {**colours, labels[one.name]: BLUE}.get(one.attacked.top.index, GREY))
-                for one in shown
-            ]
-        ),
-    )
+    rows = [
+        Cropped(
+            one.whole,
+            one.box,
+            one.image,
+            one.attacked.top,
+            {**colours, labels[one.name]: BLUE}.get(one.attacked.top.index, GREY),
+        )
+        for one in shown
+    ]
+    write_figure(picture, draw_crops(rows))
     first = f" The first {len(shown)} of {len(crops)}." if len(shown) < len(crops) else ""
     return [
         Picture(
             picture,
-            f"The attacked photographs cropped to about {share(SHARE)} of the object, by the heat for its class, with "
-            f"the new most likely class, coloured as in [[stress/transforms]].{first}",
+            "Above the originals with the rectangle that the crop by the object leaves, below the attacked photographs "
+            "cropped to it, with the new most likely class, coloured as in [[stress/transforms]]; the network sees about "
+            f"{share(SHARE)} of the heat for the own class.{first}",
             1.0,
             name="object-crop",
         )
