@@ -217,7 +217,7 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
         Heading("What excites them elsewhere"),
         Paragraph(
             "[[features/patches]] shows what excites the same channels most on photographs of "
-            f"{short_name(examples.name)}."
+            f"{name_of_set(examples.name)}."
         ),
         Picture(
             picture,

@@ -350,8 +350,8 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         Picture(
             picture,
             "Above the originals with the rectangle that the crop by the object leaves, below the attacked photographs "
-            "cropped to it, with the new most likely class, coloured as in [[stress/transforms]]; the network sees about "
-            f"{share(SHARE)} of the heat for the own class.{first}",
+            "cropped to it, with the new most likely class, coloured as in [[stress/transforms]]; the network sees "
+            f"about {share(SHARE)} of the heat for the own class.{first}",
             1.0,
             name="object-crop",
         )
