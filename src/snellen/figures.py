@@ -149,7 +149,7 @@ def shortened(name: str, most: int) -> str:
 def wrapped(name: str, width: int) -> str:
     """``name`` in as many lines as it takes, each of at most ``width`` characters; a longer word is broken.
 
-    Numbers stay with their unit (``77 %``).
+    Numbers stay with their unit.
     """
     return textwrap.fill(name.replace(" %", "\u00a0%"), width)
 
