@@ -25,7 +25,7 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams, read_exam
-from snellen.exam.compose import FinishedPart, checklist, compose
+from snellen.exam.compose import FinishedPart, checklist, compose, notes_on_own_words
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS, Part, training
@@ -420,6 +420,15 @@ def test_figures_and_tables_are_named_by_number(tmp_path: Path) -> None:
     assert {"#figure-1", "#table-2", "#figure-2", "#table-1"} <= set(page.links)
     assert {"figure-1", "table-2", "figure-2", "table-1"} <= set(page.ids)
     assert b"/Dest" in (tmp_path / "r.pdf").read_bytes() or b"/GoTo" in (tmp_path / "r.pdf").read_bytes()
+
+
+def test_a_text_of_ones_own_is_told_which_figures_there_are(tmp_path: Path) -> None:
+    own = write(tmp_path / "mine.txt", "See [[one/map]], not [[one/mop]] or [[other]].")
+    answer = Answer("d", (), (Discussion(("computed",)), Picture(tmp_path / "a.png", "c", name="map")))
+    finished = [FinishedPart("one", PARTS["categories"], CachedAnswer(answer, "", "", 1.0))]
+    (note,) = notes_on_own_words(ExamConfig(discussion={"one": str(own)}), finished)
+    assert note.startswith(f"discussion: {own}: [[one/mop]] names no figure or table; ")
+    assert "one/map" in note
 
 
 def test_text_flows_around_pictures(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_the_reports_own_table_of_contents_leads_into_the_report(visitor: Visito
     configuration = visitor.download("report", "exam.toml", tmp_path / "exam.toml")
     assert read_exam_config(configuration).title == "All \N{EYES} on it"
     report = visitor.page.frame_locator("iframe.document")
-    for link in ("Provenance", "What it sees"):
+    for link in ("Provenance", "Problem 1, part 1"):
         report.get_by_role("link", name=link).first.click()
         expect(report.locator("body")).to_contain_text("small.png")
     assert visitor.download("report", "report.pdf", tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")

@@ -112,7 +112,7 @@ def _draw_letters(
             # What lies within the axes need not be measured for the layout, which takes as long as drawing it.
             axes.text(
                 column,
-                number + 0.22,
+                number + 0.1,
                 below(strength, rate),
                 ha="center",
                 va="top",
