@@ -369,7 +369,7 @@ def _overview(result: FeatureMaps) -> str:
     cue = "follow a simple cue of the photograph, such as a colour or an edge, more closely than chance would have it"
     chance = _BY_SHIFTS * sum(searched) / len(searched)
     by_chance = f"by chance {how_many(round(chance))} would" if chance >= 0.5 else "by chance hardly one would"
-    null = "Chance is the same map shifted around: in 95% of the shifts no cue fits it better than the value given"
+    null = "Chance is what the best of all cues reaches with the same map shifted around, in 95% of the shifts"
     if len(layers) < 2:
         return (
             f"{sentence(how_many(following[0]))} of the {counted(searched[0], 'map')} searched {cue}; {by_chance}. "
