@@ -715,7 +715,7 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert "weaker" not in discuss_visibility([elsewhere])
     assert "in this much: 1.0% of the attacked area on b." in discuss_visibility([elsewhere])
     many = discuss_visibility([a] * 6)
-    assert "26% on a and so on, on two more. There it stands out" in many
+    assert "26% on a and 26% on a (the first four of six). There it stands out" in many
     assert _about_details([a, b], 2).count("what lies around it, 1 pixels of the photograph wide: of the original") == 1
     wider = dataclasses.replace(a, flattest=dataclasses.replace(a.flattest, around=(slice(0, 9), slice(4, 52))))
     assert "what lies around it, 48 and 1 pixels of the photograph wide from left to right:" in _about_details(

@@ -231,11 +231,13 @@ def _standing_out(changed: Sequence[Visibility]) -> str:
 
 def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
     """Something of each of the first few: ``6% of the attacked area on coffee, 1% on peppers``."""
-    first, *others = [f"on {stem(one.name)}" for one in some[:_MOST_NAMED]]
-    values = [written(one) for one in some]
-    parts = [f"{values[0]} {unit} {first}", *(f"{v} {on}" for v, on in zip(values[1:], others, strict=False))]
-    more = len(some) - _MOST_NAMED
-    return listed([*parts, f"so on, on {word(more)} more"] if more > 0 else parts)
+    first, *rest = some[:_MOST_NAMED]
+    parts = [
+        f"{written(first)} {unit} on {stem(first.name)}",
+        *(f"{written(one)} on {stem(one.name)}" for one in rest),
+    ]
+    others = f" (the first {word(_MOST_NAMED)} of {word(len(some))})" if len(some) > _MOST_NAMED else ""
+    return f"{listed(parts)}{others}"
 
 
 def _some(some: Sequence[Visibility]) -> str:
