@@ -1,18 +1,17 @@
 """What the site's reference says without anybody typing it: MkDocs puts it in place of a page's ``{{ name }}``."""
 
-import dataclasses
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import griffe
 import typer.main
 
 from snellen.cli import app
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS
 from snellen.exam.config import ExamConfig
+from snellen.exam.keys import EXAMPLES
 from snellen.exam.parts import PARTS
+from snellen.runs.described import as_markdown, keys_of
 from snellen.training.recipe import Adversarial, Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule
 
 
@@ -46,7 +45,7 @@ def _default(parameter: Any) -> str:
 
 def exam_keys() -> str:
     """The keys of an exam's configuration."""
-    return _keys(ExamConfig)
+    return _keys(ExamConfig, EXAMPLES)
 
 
 def exam_parts() -> str:
@@ -87,38 +86,25 @@ def transforms() -> str:
     return "\n\n".join(sections)
 
 
-def _keys(kind: type) -> str:
-    """The fields of a dataclass with their defaults and what its docstring says of them."""
-    said = {}
-    for section in _sections(kind):
-        if section.kind is griffe.DocstringSectionKind.attributes:
-            for attribute in section.value:
-                for name in attribute.name.split(", "):
-                    said[name] = " ".join(attribute.description.split())
-    rows = [(f"`{f.name}`", _shown(f), _plain(said.get(f.name, ""))) for f in dataclasses.fields(kind)]
-    return _table(("key", "default", "meaning"), rows)
-
-
-def _shown(field: dataclasses.Field[Any]) -> str:
-    """A field's default as TOML would write it."""
-    if field.default is field.default_factory is dataclasses.MISSING:
-        return "required"
-    value = None if field.default is dataclasses.MISSING else field.default
-    if value is None:
-        return "none"
-    return f"`{json.dumps(value)}`"
-
-
-def _sections(kind: type) -> list[Any]:
-    return griffe.Docstring(_plain(kind.__doc__ or ""), parser="google").parse(warnings=False)
+def _keys(kind: type, examples: Mapping[str, str] | None = None) -> str:
+    """The fields of a dataclass with their defaults, what its docstring says of them, and an example where there is."""
+    heads = ("key", "default", "meaning", *(["such as"] if examples else []))
+    return _table(
+        heads,
+        [
+            (
+                f"`{key.name}`",
+                key.default if key.default in ("required", "none") else f"`{key.default}`",
+                key.meaning,
+                *([f"`{examples[key.name]}`"] if examples else []),
+            )
+            for key in keys_of(kind)
+        ],
+    )
 
 
 def _first_sentence(kind: type) -> str:
-    return " ".join(_plain(kind.__doc__ or "").split("\n\n")[0].split())
-
-
-def _plain(text: str) -> str:
-    return re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", text).replace("``", "`")
+    return " ".join(as_markdown(kind.__doc__ or "").split("\n\n")[0].split())
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

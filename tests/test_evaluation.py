@@ -192,10 +192,17 @@ def test_what_cannot_be_matched(classes, options, message: str) -> None:
 def test_mapping_files(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("a, red\n\nb,1\n", encoding="utf-8")
     assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
+    # As spreadsheets save it where the comma is a decimal point, as text with tabs, and with a line of column names.
+    for text in ("class;model\na;red\nb;1\n", "\ufeffClass\tImageNet\r\na\tred\r\nb\t1\r\n", 'a,red\n"b",1'):
+        (tmp_path / "m.csv").write_text(text, encoding="utf-8")
+        assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
+    (tmp_path / "m.csv").write_text("cat,tabby; tabby cat\n", encoding="utf-8")
+    assert read_mapping(tmp_path / "m.csv") == {"cat": "tabby; tabby cat"}
     (tmp_path / "m.json").write_text('{"a": "red", "b": 1}', encoding="utf-8")
     assert read_mapping(tmp_path / "m.json") == {"a": "red", "b": 1}
     for name, text, message in (
-        ("n.csv", "a,b,c", "line 1: 3 columns"),
+        ("n.csv", "a,b,c", "row 1: three columns"),
+        ("e.csv", "\n", "row 1: no columns"),
         ("n.json", "[1]", "not a mapping"),
         ("o.json", "{", "not JSON"),
         ("absent.csv", None, "cannot be read"),
@@ -551,6 +558,16 @@ def test_photographs_with_their_classes_told(tmp_path: Path) -> None:
         named_photographs(files, ["green", "red"])
 
 
+def test_what_nobody_measures_cannot_be_required(snellen_command) -> None:
+    """Said before anything is read, with the option that measures it."""
+    ways = {"robust_accuracy>=0.1": "--epsilon 4/255", "corruption_accuracy>=0.1": "--corruptions"}
+    for required, option in ways.items():
+        done = snellen_command("evaluate", "no-such-set", "--require", required)
+        name = required.partition(">")[0]
+        assert done.returncode == 2
+        assert f"require {required!r}: nothing measures {name} ({option} does)" in done.stderr
+
+
 def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     """Four real photographs, one broken, a class that nobody knows: what is said, what is written, the status."""
     for path in imagenet[:4]:
@@ -561,7 +578,7 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     (tmp_path / "set" / "stranger" / "a.jpg").symlink_to(imagenet[5])
     run = snellen_command("evaluate", tmp_path / "set", "--json", "--out", tmp_path / "out")
     assert run.returncode == 2
-    assert "stranger: 1 photographs not scored: " in run.stderr
+    assert "stranger: one photograph not scored: " in run.stderr
     assert "broken.jpg: not an image" in run.stderr
     found = json.loads(run.stdout)
     assert (found["accuracy"]["n"], found["matched_by"], found["comparison"]) == (4, {"wordnet": 4}, None)

@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import subprocess
+import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -24,6 +26,8 @@ from conftest import ROOT
 from snellen import classify
 from snellen.data.draw import drawn_in_turn
 from snellen.data.images import expand
+from snellen.data.labels import Labels
+from snellen.data.photo_labels import photo_labels
 from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError
@@ -31,7 +35,7 @@ from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import names_of, photograph_names
-from snellen.exam.many import Entry, folder_names, to_csv
+from snellen.exam.many import Entry, configurations_of, folder_names, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
 from snellen.exam.run import run_exam
@@ -451,7 +455,8 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
     assert "holds: 3 of 3 photographs are files of" in done.stdout
     assert "holds: 3 of the three photographs drawn by 'Ada' and seed 0 are in the folder" in done.stdout
     assert done.stdout.count("the folder has nothing of training and probe") == 1
-    done = snellen_command("verify", *runs, *asked)
+    # The folder of the class stands for the exams in it.
+    done = snellen_command("verify", folder / "out", *asked)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     lines = [line.replace(f"{folder / 'out'}/", "") for line in done.stdout.splitlines()]
     assert lines[:4] == [
@@ -464,7 +469,7 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
         ["folder", "verdict"], ["ada", "holds"], ["bob", "holds"], ["copy", "holds"]
     ]  # fmt: skip
     # A model that the folder names is not looked for: it may name anything.
-    unnamed = snellen_command("verify", runs[0])
+    unnamed = snellen_command("verify", runs[0], *(folder / "out" / f"class.{ending}" for ending in ("csv", "html")))
     assert (unnamed.returncode, "cannot be told: the model is" in unnamed.stdout) == (0, True)
     assert snellen_command("verify", toy).returncode == 2
 
@@ -596,6 +601,34 @@ def test_a_strangers_folder_is_no_bundled_model(toy: Path, tmp_path: Path, snell
     assert (refused.returncode, "only a .safetensors file needs one" in refused.stderr) == (2, True)
 
 
+def forge_probe(result: dict) -> None:
+    """Make better each number of a probe's ``result.json`` that a report shows."""
+    result["mean_per_class_accuracy"]["value"] = result["accuracy"]["share"] = result["train_accuracy"] = 0.99
+    result["per_class"][3]["count"] = 11
+    result["confused"][0]["count"] = 1
+    result.update(n_train=3680, c=9.0)
+
+
+def write_probe_result(run: Path, labels: Sequence[str], right: int) -> None:
+    """A probe's ``result.json`` of a test with 12 images of each class, of each of which ``right`` are told."""
+    from snellen.models.scores import most_confused, scores_of
+    from snellen.runs.provenance import Provenance
+    from snellen.runs.serialise import to_plain
+    from snellen.transfer.probe import ConfusedPair
+
+    confusion = right * np.eye(len(labels), dtype=np.int64)
+    confusion[:, 0] += 12 - right
+    scores = scores_of(confusion)
+    pairs = [ConfusedPair(labels[one.true], labels[one.predicted], one.count, ()) for one in most_confused(scores)]
+    values = {
+        "dataset": "digits", "model": "toy", "kind": "logistic", "c": 1.0, "labels": labels, "n_train": 380,
+        "train_counts": [38] * len(labels), "train_accuracy": 0.1, "accuracy": scores.accuracy,
+        "mean_per_class_accuracy": scores.mean_per_class, "per_class": scores.per_class, "confusion": scores.confusion,
+        "confused": pairs, "provenance": Provenance.collect(),
+    }  # fmt: skip
+    (run / "result.json").write_text(json.dumps(to_plain(values)), encoding="utf-8")
+
+
 def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path: Path, monkeypatch) -> None:
     """The probe is put on the model at hand, and the digits are the package's, whatever lies here by their names."""
     from snellen.data.datasets.digits import DIGITS
@@ -611,15 +644,39 @@ def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path:
         LinearProbe(np.zeros((10, 3), np.float32), np.eye(10, dtype=np.float32)[0], "logistic", 1.0),
         Description("toy", classifier.digest, classifier.preprocessing, False, "logistic", 1.0, labels, DIGITS, ""),
     )
-    (run / "result.json").write_text(
-        json.dumps({"dataset": DIGITS, "accuracy": {"count": 100, "n": 120}}), encoding="utf-8"
-    )
+    write_probe_result(run, labels, right=10)
     for name in ("toy", DIGITS):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path)
     for datasets in ({}, {DIGITS: DIGITS}):
         said = next(line for line in lines_of(Path("exam"), Means(classifier, datasets)) if ": accuracy" in line)
-        assert said == ("does not hold: probe: accuracy 100 of 120 on the test images: from its weights 12 of 120")
+        assert said == "does not hold: probe: accuracy 102 of 120 on the test images: from its weights 12 of 120"
+    write_probe_result(run, labels, right=0)
+    honest = lines_of(Path("exam"), Means(classifier))
+    assert [line for line in honest if "probe: " in line] == [
+        "holds: probe: its accuracies and their intervals follow from its confusion matrix",
+        "cannot be told: probe: its cross-validation, its leaks and its times: only learning again tells",
+        "holds: probe: accuracy 12 of 120 on the test images: from its weights 12 of 120",
+        "holds: probe: its confusion matrix is that of its weights",
+        "holds: probe: mean-per-class accuracy 0.1000 on the images that it learned from: from its weights 0.1000",
+    ]
+    # What the report is headed by, written anew by hand: found without the model, as far as it follows from the rest.
+    edited(run / "result.json", forge_probe)
+    wrong = [line for line in lines_of(Path("exam")) if line.startswith("does not hold: probe: ")]
+    assert [line.removeprefix("does not hold: probe: ") for line in wrong] == [
+        "accuracy.share is 0.99, and from its confusion matrix 0.1",
+        "mean_per_class.value is 0.99, and from its confusion matrix 0.1",
+        "per_class[3].count is 11, and from its confusion matrix 0",
+        "confused[0][2] is 1, and from its confusion matrix 12",
+        "c is 9.0, and in probe.json 1.0",
+    ]
+    wrong = [line for line in lines_of(Path("exam"), Means(classifier)) if line.startswith("does not hold: probe: ")]
+    assert [line.removeprefix("does not hold: probe: ") for line in wrong[5:]] == [
+        "n_train is 3680, and in the data set 380",
+        "mean-per-class accuracy 0.9900 on the images that it learned from: from its weights 0.1000",
+    ]
+    edited(run / "result.json", lambda v: v["confusion"][0].append(1))
+    assert "does not hold: probe: its confusion is no square of counts" in lines_of(Path("exam"))
     other = classifier_of(MeanColours(toy_weights() + 1), 16, 4)
     assert any("learned from other weights of toy" in line for line in lines_of(Path("exam"), Means(other)))
 
@@ -654,6 +711,13 @@ def test_folders_without_end_are_a_line(tmp_path: Path, snellen_command) -> None
     assert (done.returncode, "bad: holds no finished exam" in done.stderr) == (1, True)
 
 
+def forge_training(metrics: dict) -> None:
+    """Make better each number of a training's ``metrics.json`` that a report shows."""
+    metrics.update(test_accuracy=0.99, seconds=9999, parameters=7)
+    metrics["test"]["accuracy"].update(low=0.9)
+    metrics["test"].update(loss=0.001, mistakes=[])
+
+
 def test_a_network_vouches_for_its_own_recipe_only(tmp_path: Path) -> None:
     """Not a network that another file names, nor one that the weights say, nor a recipe that anybody's network fits."""
     from snellen.training.recipe import read_recipe
@@ -665,9 +729,31 @@ def test_a_network_vouches_for_its_own_recipe_only(tmp_path: Path) -> None:
 
     def said(change=lambda _: None) -> str:
         edited(run / "metrics.json", change)
-        return next(line for line in lines_of(home) if "training/plain" in line and "lists all files" not in line)
+        told = ("lists all files", "follow from its confusion", "its headline is", "its history")
+        lines = [line for line in lines_of(home) if "training/plain" in line and not any(one in line for one in told)]
+        return lines[0]
 
     assert said().startswith("holds: training/plain: accuracy")
+    history = "cannot be told: training/plain: its history, the loss, accuracy and time of each epoch: only training"
+    assert any(line.startswith(history) for line in lines_of(home))
+    honest = (run / "metrics.json").read_bytes()
+    said(forge_training)
+    wrong = [line for line in lines_of(home) if line.startswith("does not hold: training/plain: ")]
+    for line, start in zip(
+        wrong,
+        (
+            "accuracy.low is 0.9, and from its confusion matrix 0.",
+            "test_accuracy is 0.99, and in the results below it 0.",
+            "test_accuracy_interval[0] is 0.0",
+            "seconds is 9999, and in the results below it ",
+            "its loss is said to be 0.0010, and is ",
+            "108 of its mistakes are others than those of its weights",
+            "parameters is 7, and there ",
+        ),
+        strict=True,
+    ):
+        assert line.removeprefix("does not hold: training/plain: ").startswith(start)
+    (run / "metrics.json").write_bytes(honest)
     (run / "config.json").write_text('{"architecture": "resnet18"}', encoding="utf-8")
     assert said().startswith("does not hold: training/plain: its config.json says another network")
     (run / "config.json").unlink()
@@ -722,6 +808,77 @@ def test_what_is_too_many_is_refused_by_its_own_name(tmp_path: Path) -> None:
     ]
 
 
+def test_the_configuration_of_a_folder_is_found(tmp_path: Path) -> None:
+    """By its name, or where configurations of one name lie in folders of their own."""
+    for name in ("ada", "teach/ada", "lab/ada", "lab/bob"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.toml").touch()
+    found = {name: configurations_of(name, tmp_path) for name in ("ada", "teach_ada", "bob", "eve")}
+    assert {name: [str(one.relative_to(tmp_path)) for one in ones] for name, ones in found.items()} == {
+        "ada": ["ada.toml"], "teach_ada": ["teach/ada.toml"], "bob": ["lab/bob.toml"], "eve": [],
+    }  # fmt: skip
+
+
+def test_every_key_is_told_with_an_example(tmp_path: Path, snellen_command) -> None:
+    """Without the site: what ``--keys`` prints, and a configuration takes each example of it."""
+    done = snellen_command("exam", "--keys")
+    assert done.returncode == 0, done.stderr
+    examples = re.findall(r"^    such as: (.*)$", done.stdout, re.MULTILINE)
+    keys = [field.name for field in dataclasses.fields(ExamConfig)]
+    assert [line.partition(" = ")[0] for line in examples] == keys
+    for line in examples:
+        (tmp_path / "exam.toml").write_text(line, encoding="utf-8")
+        assert read_exam_config(tmp_path / "exam.toml") != ExamConfig(), line
+    said = " ".join(done.stdout.split())
+    assert "sure (default: 0.0) Probability in [0, 1): only photographs that the model gets right with at least" in said
+
+
+@pytest.mark.parametrize(("typed", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_name_is_one_however_its_accents_are_written(typed: str, stored: str, toy: Path, tmp_path: Path) -> None:
+    """As a Mac writes file names, and a keyboard types them: photographs, labels, a discussion, the runs."""
+    on_disk, said = (unicodedata.normalize(form, "Größe") for form in (stored, typed))
+    assert on_disk != said
+    shutil.copytree(toy / "pool" / "red", tmp_path / on_disk)
+    shutil.copy(tmp_path / on_disk / "1.png", tmp_path / on_disk / f"{on_disk}.png")
+    (tmp_path / f"{on_disk}.txt").write_text("Mine.", encoding="utf-8")
+    (tmp_path / "exam.toml").write_text(
+        f'photographs = ["{said}/{said}.png", "{said}/*ö*.png"]\ntraining_runs = ["{said}"]\ndataset = "{said}"\n'
+        f'[labels]\n"{said}.png" = "green"\n[discussion]\nattack = "{said}.txt"\n'.replace("*ö*", f"*{said[1:]}"),
+        encoding="utf-8",
+    )
+    config = read_exam_config(tmp_path / "exam.toml", allowed=[])
+    there = str(tmp_path / on_disk)
+    photograph = f"{there}/{on_disk}.png"
+    assert expand(config.photographs) == [photograph] * 2
+    assert (config.training_runs, config.dataset, config.discussion) == (
+        (there,), (there,), {"attack": f"{there}.txt"},
+    )  # fmt: skip
+    assert photo_labels(Labels(COLOURS), [photograph], config.labels) == [1]
+    # And it leads out of nobody's folder.
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / on_disk).symlink_to(tmp_path / on_disk)
+    for line in (f'photographs = ["{said}/1.png"]', f'photographs = ["{said}/*.png"]', f'training_runs = ["{said}"]'):
+        (tmp_path / "in" / "exam.toml").write_text(line, encoding="utf-8")
+        with pytest.raises(InputError, match="is not below the configuration's folder"):
+            read_exam_config(tmp_path / "in" / "exam.toml", allowed=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[labels]\npeppers.jpg = "bell pepper"', 'a name with a dot is in quotes: "peppers.jpg"'),
+        ('photographs = ["C:\\xavier\\peppers.jpg"]', "in a path / for each backslash, or the path in single quotes"),
+    ],
+)
+def test_what_people_write_in_toml(text: str, said: str, tmp_path: Path, snellen_command) -> None:
+    (tmp_path / "exam.toml").write_text(text, encoding="utf-8")
+    done = snellen_command("exam", tmp_path / "exam.toml", "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert said in done.stderr
+    (tmp_path / "exam.toml").write_text("target = 812", encoding="utf-8")
+    assert read_exam_config(tmp_path / "exam.toml").target == "812"
+
+
 def test_whoever_shares_one_file_of_many_is_seen() -> None:
     """And whoever has one file twice shares it once."""
     have = {"ada": ["1", "2", "2"], "bob": ["2", "3"], "eve": [], "mia": ["3", "2", "2"], "zoe": ["4"]}
@@ -733,6 +890,9 @@ def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None
     assert folder_names(["s/b.toml", "t/b.toml", "q/s_b.toml", "r/S_B.toml"]) == {
         "s/b.toml": "s_b", "t/b.toml": "t_b", "q/s_b.toml": "s_b-2", "r/S_B.toml": "S_B-3",
     }  # fmt: skip
+    # Who had a folder keeps it, whoever else comes, and nobody else gets it.
+    assert folder_names(["t/b.toml"], {"s/b.toml": "b"}) == {"t/b.toml": "t_b"}
+    assert folder_names(["t/b.toml", "s/b.toml"], {"s/b.toml": "b"}) == {"t/b.toml": "t_b", "s/b.toml": "b"}
     for name in ("class.html", "CLASS.csv", "manifest.json", "", ".", ".."):
         with pytest.raises(InputError, match="its folder cannot be called"):
             folder_names(["ada.toml", f"{name}.toml"])

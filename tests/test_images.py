@@ -413,6 +413,15 @@ def test_batches_are_many_and_what_an_attack_gives_is_one() -> None:
     assert (open_photo(one, "look").pixels == 0.5).all()
 
 
+def test_arrays_of_floats_and_gray_ones() -> None:
+    """As scikit-image and NumPy have them: the kind of number says what white is."""
+    of_bytes = open_photo(COLOURS, "look").pixels
+    for kind in (np.float64, np.float32):
+        assert torch.allclose(open_photo((COLOURS / 255).astype(kind), "look").pixels, of_bytes)
+    gray = open_photo(COLOURS[..., 0], "look")
+    assert (gray.pixels == of_bytes[:, :1].expand(-1, 3, -1, -1)).all()
+
+
 def test_pixels_keep_what_bytes_cannot_hold() -> None:
     photo = open_photo(torch.full((1, 3, 2, 2), 0.3), "look")
     assert (photo.pixels == 0.3).all()
@@ -425,8 +434,9 @@ def test_pixels_keep_what_bytes_cannot_hold() -> None:
         (7, "look: got int"),
         (None, "look: got NoneType"),
         ([7], "look: got int"),
-        (COLOURS.astype(float), r"look: got an array float64 of shape \(6, 8, 3\)"),
-        (COLOURS[..., 0], r"look: got an array uint8 of shape \(6, 8\)"),
+        (COLOURS.astype(float), "look: got values from 0 to 249 .*divide bytes by 255"),
+        (COLOURS.astype(int), r"look: got an array int64 of shape \(6, 8, 3\)"),
+        (COLOURS[..., 0] / 255, r"look: got an array float64 of shape \(6, 8\)"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), "look: got torch.uint8"),
         (torch.full((3, 4, 4), 200.0), "divide bytes by 255"),
         (torch.zeros(4, 4), "look: got a tensor of shape"),

@@ -365,6 +365,8 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
         "No other C next to it is within one standard error of that, so it is taken. "
         "It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
     )
+    told = with_scores(colour_probe, [0.7] * 6, 0.04, c=100.0).discussion()
+    assert "It does not matter: all C tried do equally well." in told
     assert "C, the inverse of the penalty's weight, is chosen from 0.1 to 10,000" in colour_probe.discussion()
     whole, again = discuss(colour_probe), discuss(colour_probe, [colour_probe])
     assert again[:2] == whole[:2]
@@ -389,6 +391,13 @@ def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs
     assert compare_kinds(colour_probe, four).endswith("may be (exact McNemar test, p = 0.12).")
     assert "four only the former gets right, none only the latter; that may be chance" in (
         compare_sentence([four, colour_probe])
+    )
+
+
+def test_two_equal_probes_have_no_best(colour_probe) -> None:
+    other = dataclasses.replace(colour_probe, model="other")
+    assert compare_sentence([colour_probe, other]).startswith(
+        f"{colour_probe.model} and other are equal with 1.000. Of "
     )
 
 

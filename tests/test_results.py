@@ -29,6 +29,15 @@ def test_the_docs_show_the_table_of_the_runs_and_what_it_says(snellen_command) -
         assert " ".join(line.split()) in texts[line.startswith("|")]
 
 
+def test_runs_of_another_kind_are_sent_where_they_are_compared(tmp_path: Path, snellen_command) -> None:
+    (tmp_path / "evaluation.json").touch()
+    done = snellen_command("compare", tmp_path)
+    said = (
+        f"{tmp_path}: no training run: it holds evaluation.json (snellen evaluate DATASET --model ONE --against OTHER)"
+    )
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
 def test_the_rates_of_the_discussion_are_those_that_were_measured() -> None:
     measured = json.loads((ROOT / "benchmarks" / "results" / "normalisation.json").read_text(encoding="utf-8"))
     rows = measured["rows"].values()

@@ -1,5 +1,6 @@
 """Starting is light: no PyTorch for ``import snellen`` and for help."""
 
+import importlib.metadata
 import subprocess
 import sys
 
@@ -61,6 +62,9 @@ def test_public_names_exist_and_are_documented() -> None:
     for name in snellen.__all__:
         assert getattr(snellen, name).__doc__, name
     assert sorted(snellen.__all__) == sorted(dir(snellen))
+    assert snellen.__version__ == importlib.metadata.version("snellen")
+    with pytest.raises(AttributeError, match="No snellen attribute clasify; did you mean classify"):
+        _ = snellen.clasify
 
 
 def test_unknown_attribute() -> None:

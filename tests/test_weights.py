@@ -73,6 +73,8 @@ def test_bundled_models_know_an_espresso(name) -> None:
         ("gcvit_tiny.in1k", "only as a pickle"),
         ("weights.pth", "a pickle can run code .*convert it"),
         ("bundled.PT", "a pickle"),
+        ("net.onnx", "a network for other programs is not taken: attacks need gradients.*save_model"),
+        ("net.torchscript", "an exported program is not taken.*save_model"),
         ("pytorch_model.bin", "a pickle"),
         ("gone.safetensors", "gone.safetensors: no such file"),
         ("", "no model named ''"),
@@ -207,6 +209,8 @@ def test_truncated_file(tmp_path) -> None:
 def test_list_models() -> None:
     assert "tf_efficientnet_lite0" in list_models()
     assert len(list_models()) > 1000
+    # By the name that it has in torchvision, as it is accepted.
+    assert "torchvision:squeezenet1_1.IMAGENET1K_V1" in list_models("squeezenet*")
     assert "gcvit_tiny.in1k" not in list_models()
     assert all("convnext" in name for name in list_models("convnext"))
     assert list_models("vgg1?.tv_in1k") == ["vgg11.tv_in1k", "vgg13.tv_in1k", "vgg16.tv_in1k", "vgg19.tv_in1k"]

@@ -70,3 +70,5 @@ from .transfer.files import load_probe as load_probe
 from .transfer.probe import ProbeResult as ProbeResult
 from .transfer.probe import probe as probe
 from .transfer.transformer import CNNFeatures as CNNFeatures
+
+__version__: str

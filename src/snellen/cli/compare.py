@@ -9,6 +9,23 @@ import typer
 
 from snellen.cli import output
 
+_COMPARED_BY = {
+    "metrics.json": "",
+    "evaluation.json": "snellen evaluate DATASET --model ONE --against OTHER",
+    "probe.json": "snellen probe DATASET --compare ONE,OTHER",
+    "contents.json": "snellen exam --compare ONE OTHER",
+}
+"""What other runs leave in their folder, and who lays these beside each other."""
+
+
+def _check_trained(run: Path) -> None:
+    """Refuse a run of another kind, and say who compares those."""
+    from snellen.errors import InputError
+
+    left = next((name for name in _COMPARED_BY if (run / name).is_file()), "metrics.json")
+    if _COMPARED_BY[left]:
+        raise InputError(f"{run}: no training run: it holds {left}", _COMPARED_BY[left])
+
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Folders of training runs.", metavar="RUN...")],
@@ -25,6 +42,8 @@ def compare(
 
     if figure is not None:
         check_figure_path(figure)
+    for run in runs:
+        _check_trained(run)
     comparison = TrainingComparison(tuple(tuple(read_results(run)) for run in runs))
     columns, rows = table(comparison.runs)
     if markdown:

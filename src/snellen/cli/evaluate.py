@@ -93,9 +93,10 @@ def evaluate(
     if out is not None:
         check_output(out, [dataset])
     from snellen.evaluation.matching import read_mapping
-    from snellen.evaluation.requirements import judge, measured, read_requirement
+    from snellen.evaluation.requirements import check_measured, judge, measured, read_requirement
 
     requirements = [read_requirement(one) for one in require or []]
+    check_measured(requirements, {"corruptions": corruptions, "epsilon": epsilon is not None})
     choice: dict[str, Any] = {
         "split": split,
         "match_by": match_by,
@@ -259,10 +260,12 @@ def _print(result: EvaluationResult) -> None:
 
 def _finish(result: EvaluationResult, verdicts: tuple[Verdict, ...]) -> None:
     """Warn, say what is required and missed, and end with the status that follows."""
+    from snellen.prose import counted
+
     for warning in result.warnings:
         output.complain(f"warning: {warning}")
     for one in result.unmatched:
-        output.complain(f"{one.name}: {one.count} photographs not scored: {one.reason}")
+        output.complain(f"{one.name}: {counted(one.count, 'photograph')} not scored: {one.reason}")
     for failure in result.failures:
         output.complain(failure.error)
     missed = [verdict for verdict in verdicts if not verdict.met]

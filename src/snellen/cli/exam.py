@@ -84,11 +84,20 @@ def exam(
             "--notebook", help="Also write report.ipynb: the report as a notebook whose cells draw its figures anew."
         ),
     ] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Print all keys of a configuration: meaning, default and an example.")
+    ] = False,
     *,
     described: options.Description = options.NOTHING_SAID,
 ) -> None:
     """All of it, as a PDF: runs the exam's parts and writes report.pdf and report.html."""
     configs = configs or []
+    if keys:
+        from snellen.exam.keys import keys_text
+
+        output.exclusive(("--keys", True), ("CONFIG", bool(configs)), ("--compare", compare))
+        output.write(keys_text())
+        return
     if compare:
         changes = {
             "--model": model, "--architecture": architecture, "--photographs": photographs, "--sample": sample,

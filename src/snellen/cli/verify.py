@@ -25,7 +25,8 @@ def verify(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            help="Run folders of exams, of anybody's; or with --original one attacked file.", metavar="PATH..."
+            help="Run folders of exams, of anybody's, or of a class of them; or with --original one attacked file.",
+            metavar="PATH...",
         ),
     ],
     original: Annotated[
@@ -75,7 +76,7 @@ def verify(
     steps = None if epsilon is None else steps_of(epsilon)
     terms = _Terms(steps, target, pool, drawn, tuple(dataset or ()), model, architecture, device, described)
     if original is None:
-        outcomes = _Folders(terms).verify(paths)
+        outcomes = _Folders(terms).verify(_exams_of(paths))
     else:
         if len(paths) != 1:
             raise InputError(f"{len(paths)} files and one --original", "one attacked file")
@@ -137,6 +138,23 @@ class _Outcome:
 
     def count(self, holds: bool | None) -> int:
         return sum(one.holds is holds for one in self.claims)
+
+
+def _exams_of(paths: Sequence[Path]) -> list[Path]:
+    """The folders to verify: of a class's folder the exams in it; what ``class/*`` names beside them is passed over."""
+    from snellen.errors import InputError
+    from snellen.exam.many import exams_below, is_table
+
+    found: list[Path] = []
+    passed_over = [path for path in paths if is_table(path)]
+    for path in paths:
+        if path not in passed_over:
+            found += exams_below(path) or [path]
+    if not found:
+        raise InputError(
+            f"{passed_over[0]}: is the table of a class's exams", "the exams' folders, or that of the class"
+        )
+    return list(dict.fromkeys(found))
 
 
 def _claims_of_file(file: Path, original: Path, epsilon: int, terms: _Terms) -> Sequence[Claim]:
@@ -239,11 +257,18 @@ def _drawn_for(folder: Path, drawn: Path, classifier: Classifier) -> Drawn:
     """
     from snellen.errors import InputError
     from snellen.exam.config import read_exam_config
+    from snellen.exam.many import configurations_of
     from snellen.exam.verify import draw
+    from snellen.prose import listed
 
-    place = drawn / f"{folder.resolve().name}.toml" if drawn.is_dir() else drawn
-    if not place.is_file():
-        raise InputError(f"{folder}: {drawn} has no {place.name}, by which it was drawn", "a folder of that name")
+    place = drawn
+    if drawn.is_dir():
+        places = configurations_of(folder.resolve().name, drawn)
+        if len(places) != 1:
+            said = f"{len(places)} configurations that it may be of: {listed(list(map(str, places)))}"
+            none = f"no {folder.resolve().name}.toml, by which it was drawn"
+            raise InputError(f"{folder}: {drawn} has {said if places else none}", "the one of it, as `drawn`")
+        (place,) = places
     config = read_exam_config(place)
     try:
         return draw(config, classifier)

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, fi
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
-from snellen.runs.text import exists
+from snellen.runs.text import as_on_disk, exists
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -59,12 +60,12 @@ MAX_BYTES = 256 << 20
 STDIN = "-"
 Source = str | Path | bytes
 """A photograph that is still encoded: a path, ``-`` for standard input, or the bytes of an image file."""
-ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | Tensor
+ImageLike = Source | Image.Image | npt.NDArray[np.uint8] | npt.NDArray[np.floating[Any]] | Tensor
 """What everything that takes a photograph takes; see :func:`open_photo`."""
 
 _ACCEPTED = (
-    "a path, the bytes of an image file, a PIL image, an array uint8 (H, W, 3), or pixels: a float tensor (3, H, W) "
-    "in [0, 1]; or several of them"
+    "a path, the bytes of an image file, a PIL image, an array (H, W, 3) of uint8 or of floats in [0, 1], a gray "
+    "one (H, W) of uint8, or pixels: a float tensor (3, H, W) in [0, 1]; or several of them"
 )
 
 
@@ -88,7 +89,7 @@ def expand(arguments: Iterable[str | Path], note: Callable[[str], None] | None =
         note: told of each folder with files that look like photographs and are not taken, and why.
     """
     sources: list[str] = []
-    for argument in map(str, arguments):
+    for argument in map(as_on_disk, map(str, arguments)):
         found = [argument]
         if not os.path.exists(argument) and glob.has_magic(argument):
             found = matches(argument) or found
@@ -110,7 +111,11 @@ def matches(pattern: str) -> list[str]:
         return []
     head, *rest = _ANY_FOLDERS.split(pattern, maxsplit=1)
     if not rest:
-        return sorted(glob.glob(pattern))
+        # Names on the disk may have their accents as characters of their own.
+        spellings = (
+            {pattern} if pattern.isascii() else {pattern, *(normalize(form, pattern) for form in ("NFC", "NFD"))}
+        )
+        return sorted({path for one in spellings for path in glob.glob(one)})
     starts = glob.glob(head) if glob.has_magic(head) else [head or os.curdir]
     if not rest[0]:
         return sorted(filter(os.path.isdir, starts))
@@ -221,7 +226,7 @@ def one_or_many(images: Any, operation: str) -> tuple[list[Any], bool]:
     """Single photographs, and whether there was one only, given by itself.
 
     Args:
-        images: one of :data:`ImageLike`, an iterable of them, an array uint8 (N, H, W, 3), or pixels (N, 3, H, W), of
+        images: one of :data:`ImageLike`, an iterable of them, an array (N, H, W, 3), or pixels (N, 3, H, W), of
             which N = 1 is one photograph; or what has ``pixels``, such as the result of an attack.
         operation: what is done with them, which begins the message of an error.
 
@@ -259,9 +264,7 @@ def open_photo(image: Any, operation: str = "open_photo", number: int = 0) -> Ph
         image = image.copy() if "icc_profile" in image.info else image
         return Photo(f"image {number}", finished(image, f"image {number}"))
     if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise InputError(f"{operation}: got an array {image.dtype} of shape {image.shape}", _ACCEPTED)
-        return Photo(f"image {number}", Image.fromarray(np.ascontiguousarray(image)))
+        return _photo_of_array(image, operation, f"image {number}")
     pixels = getattr(image, "pixels", image)
     if not isinstance(pixels, Tensor):
         raise InputError(f"{operation}: got {type(image).__name__}", _ACCEPTED)
@@ -271,6 +274,20 @@ def open_photo(image: Any, operation: str = "open_photo", number: int = 0) -> Ph
         raise InputError(f"{operation}: got {len(pixels)} photographs", "one at a time here")
     # A tensor has a `name` of its own, which is None.
     return Photo(getattr(image, "name", None) or f"pixels {number}", pixels.float())
+
+
+def _photo_of_array(array: npt.NDArray[Any], operation: str, name: str) -> Photo:
+    """Bytes in colour or gray, or floats in [0, 1] in colour: the kind of number decides what the largest value is."""
+    colour = array.ndim == 3 and array.shape[2] == 3
+    gray = array.ndim == 2 and array.dtype == np.uint8  # floats could be a table of features
+    floats = np.issubdtype(array.dtype, np.floating)
+    if not ((colour and (floats or array.dtype == np.uint8)) or gray) or 0 in array.shape:
+        raise InputError(f"{operation}: got an array {array.dtype} of shape {array.shape}", _ACCEPTED)
+    if not floats:
+        return Photo(name, Image.fromarray(np.ascontiguousarray(array)).convert("RGB"))
+    pixels = torch.from_numpy(np.array(array, dtype=np.float32)).permute(2, 0, 1)[None]
+    check_pixels(pixels, operation)
+    return Photo(name, pixels)
 
 
 def source_name(source: Any, number: int = 0) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from snellen.errors import InputError, did_you_mean, shown
-from snellen.runs.text import read_text
+from snellen.runs.text import composed, read_text
 
 IMAGENET, NUMBERED = "imagenet", "numbered"
 """What `labels` can say in place of a file: ImageNet-1k's 1,000 classes, or numbers for names."""
@@ -68,9 +68,9 @@ class Labels(Sequence[str]):
         table: dict[str, list[int]] = {}
         for index, others in enumerate(self.synonyms):
             for other in others:
-                table.setdefault(other.casefold(), []).append(index)
+                table.setdefault(composed(other).casefold(), []).append(index)
         # A class's own name wins over another class's synonym.
-        return table | {name.casefold(): [index] for index, name in enumerate(self.names)}
+        return table | {composed(name).casefold(): [index] for index, name in enumerate(self.names)}
 
     def find(self, query: int | str) -> int:
         """The index of the class that ``query`` names: an index, its digits, a name or a synonym.
@@ -78,7 +78,7 @@ class Labels(Sequence[str]):
         Raises:
             InputError: no such class, or several; offers the nearest names.
         """
-        text = str(query).strip()
+        text = composed(str(query).strip())
         if re.fullmatch("-?[0-9]+", text) and text.casefold() not in self._by_name:
             if 0 <= int(text) < len(self):
                 return int(text)
@@ -169,7 +169,7 @@ def wordnet_ids(labels: Labels) -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", " ").casefold()
+    return composed(name).replace("_", " ").casefold()
 
 
 def numbered_labels(count: int) -> Labels:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
 from snellen.data.labels import Labels, label_of_folder
 from snellen.errors import InputError, shown_names
-from snellen.runs.text import read_text
+from snellen.runs.text import composed, read_text
 
 
 def photo_labels(
@@ -30,11 +30,13 @@ def photo_labels(
     """
     table = isinstance(said, str | Path)
     given = read_photo_labels(said) if isinstance(said, str | Path) else dict(said or {})
+    spelled = [composed(source) for source in sources]
     found: list[int | None] = [label_of_folder(labels, source) for source in sources]
-    ends = _by_last_part(sources)
+    ends = _by_last_part(spelled)
     by: dict[int, tuple[str, int | None]] = {}
     for name, label in given.items():
-        fitting = [number for number in ends.get(PurePath(name).name, ()) if _names(name, sources[number])]
+        plain = composed(name)
+        fitting = [number for number in ends.get(PurePath(plain).name, ()) if _names(plain, spelled[number])]
         if not fitting and not table:
             raise InputError(f"labels: no photograph is called {name!r}", ", ".join(map(_short, sources[:8])))
         if len({sources[number] for number in fitting}) > 1:

@@ -41,7 +41,9 @@ class ReadingLog:
         said = []
         if self.converted:
             counted = Counter(self.converted.values()).most_common()
-            profiles, count = ", ".join(f"{_said(name)} ({n})" for name, n in counted), len(self.converted)
+            count = len(self.converted)
+            several = len(counted) > 1
+            profiles = ", ".join(f"{_said(name)} ({n})" if several else _said(name) for name, n in counted)
             said.append(f"{count} photograph{'s were' if count > 1 else ' was'} converted to sRGB from {profiles}.")
         if self.halved:
             said.append(f"{len(self.halved)} of more than 80 million pixels were read at half their size.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,17 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from snellen.data.datasets.pets import CLASS_OF_IMAGENET, is_pets
+from snellen.data.datasets.tables import LABEL_COLUMNS, SEPARATORS, rows_of
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError
-from snellen.runs.text import read_text
+from snellen.prose import counted
+from snellen.runs.text import composed, read_text
 
 MatchBy = Literal["auto", "name", "wordnet", "index"]
 How = Literal["mapping", "name", "wordnet", "index", ""]
 
+_HEADS = (*LABEL_COLUMNS, "name", "dataset", "data set", "model", "model_class", "model class", "imagenet", "index")
+"""What the columns of a mapping go by, where its first line is a head."""
 _WAYS_ON = "a `mapping` file of two columns, the data set's class and the model's; or `match_by` index"
 
 
@@ -62,7 +65,8 @@ def match_classes(
     """
     if match_by not in get_args(MatchBy):
         raise InputError(f"`match_by` is {match_by!r}", ", ".join(get_args(MatchBy)))
-    mapping = mapping or {}
+    spelled = {composed(name): name for name in classes}
+    mapping = {spelled.get(composed(name), name): target for name, target in (mapping or {}).items()}
     strange = [name for name in mapping if name not in classes]
     if strange:
         raise InputError(f"mapping: the data set has no class {strange[0]!r}", ", ".join(classes[:8]))
@@ -118,13 +122,15 @@ def known_classes(classes: Sequence[str], model: Labels) -> tuple[bool | None, .
 
 
 def read_mapping(path: str | Path) -> dict[str, str | int]:
-    """A mapping file: a JSON object, or a CSV of two columns without a head: the data set's class, the model's.
+    """A mapping file: a JSON object, or a CSV of two columns: the data set's class, the model's.
+
+    The columns may stand apart by commas, semicolons or tabs, and have a head, such as ``class,model``.
 
     Raises:
         InputError: it cannot be read, or is neither.
     """
     path = Path(path)
-    accepted = "a JSON object {class: class of the model}, or a CSV of two columns"
+    accepted = "a JSON object {class: class of the model}, or a CSV of two columns, such as cat,tabby"
     text = read_text(path, accepted=accepted)
     if path.suffix.lower() == ".json":
         try:
@@ -134,14 +140,16 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
         if not isinstance(found, dict) or not all(isinstance(v, str | int) for v in found.values()):
             raise InputError(f"{path}: not a mapping", accepted)
         return found
-    mapping: dict[str, str | int] = {}
-    for number, row in enumerate(csv.reader(text.splitlines()), 1):
-        if not row:
-            continue
-        if len(row) != 2:
-            raise InputError(f"{path}, line {number}: {len(row)} columns", accepted)
-        mapping[row[0].strip()] = row[1].strip()
-    return mapping
+    read = [rows_of(str(path), text, separator) for separator in reversed(SEPARATORS)]
+    rows = next((rows for rows in read if rows and all(len(row) == 2 for row in rows)), None)
+    if rows is None:
+        # Of the ways to read it that with most lines of two columns.
+        rows = max(read, key=lambda rows: sum(len(row) == 2 for row in rows))
+        number, wrong = next(((n, row) for n, row in enumerate(rows, 1) if len(row) != 2), (1, []))
+        raise InputError(f"{path}, row {number}: {counted(len(wrong), 'column')}", accepted)
+    if all(cell.lower() in _HEADS for cell in rows[0]):
+        rows = rows[1:]
+    return {row[0]: row[1] for row in rows}
 
 
 def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:

@@ -20,6 +20,10 @@ NAMES = (
 """What can be required; of robust accuracy that within the largest bound."""
 
 
+MEASURED_BY = {"corruption_accuracy": "corruptions", "robust_accuracy": "epsilon"}
+"""What has to be asked for besides, for a number that not every evaluation measures."""
+
+
 @dataclass(frozen=True)
 class Requirement:
     """One number that must be reached.
@@ -64,6 +68,23 @@ def read_requirement(text: str, names: Sequence[str] = NAMES) -> Requirement:
         return Requirement(text.strip(), name, end or "", sign == ">=", float(number))
     except ValueError as error:
         raise InputError(f"require {text!r}: {number!r} is not a number", _ACCEPTED) from error
+
+
+def check_measured(requirements: Sequence[Requirement], asked: Mapping[str, bool]) -> None:
+    """Refuse what requires a number that nobody asked to be measured, before anything is.
+
+    Args:
+        requirements: what is required.
+        asked: for the keys of :data:`MEASURED_BY`, whether they are given.
+
+    Raises:
+        InputError: names what would measure it.
+    """
+    for one in requirements:
+        option = MEASURED_BY.get(one.name, "")
+        if option and not asked[option]:
+            bound = " 4/255" if option == "epsilon" else ""
+            raise InputError(f"require {one.text!r}: nothing measures {one.name}", f"`{option}`{bound} does")
 
 
 def measured(

@@ -228,6 +228,8 @@ def read_exam_config(
     for key in ("dataset", "evaluate"):
         if isinstance(values.get(key), str):
             values[key] = [values[key]]
+    if type(values.get("target")) is int:  # a class by its index
+        values["target"] = str(values["target"])
     for key, value in values.items():
         # Each by itself, since that tells its line.
         from_plain(ExamConfig, {key: value}, f"{path}, line {_line_of_key(text, key)}")
@@ -314,7 +316,12 @@ def _read_toml(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         return text, tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of TOML, or of Python's own limits
-        raise InputError(f"{path}: not TOML: {error}") from error
+        found = re.search(r"line (\d+)", str(error))
+        line = text.splitlines()[int(found[1]) - 1 : int(found[1])] if found else []
+        hint = (
+            "in a path / for each backslash, or the path in single quotes" if any("\\" in one for one in line) else None
+        )
+        raise InputError(f"{path}: not TOML: {error}", hint) from error
 
 
 def _line_of_key(text: str, key: str) -> int:

@@ -6,6 +6,7 @@ import csv
 import datetime
 import functools
 import io
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +53,7 @@ class Entry:
         target: class that its attack was to show; empty where it came to nothing.
         same_photographs: names of the others with some of the same photographs, and how many.
         same_attacks: names of the others with some of the same attacked files, and how many.
+        configuration: where the configuration lies, from the folder of the table; empty in tables that do not say it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Entry:
     target: str = ""
     same_photographs: Mapping[str, int] = field(default_factory=dict)
     same_attacks: Mapping[str, int] = field(default_factory=dict)
+    configuration: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,13 +114,17 @@ def run_exams(
         SnellenError: ``out`` cannot be written to.
     """
     shared, entries = Shared(), []
-    names = folder_names([str(path) for path in configurations])
+    given = [str(path) for path in configurations]
+    folder_names(given)  # refuses before anything is made
     with Run(Path(out)) as run:
+        earlier = _earlier(run.path, progress)
+        names = folder_names(given, _configurations(earlier, run.path))
         for path, name in names.items():
             progress.note(f"{name}:")
             read = functools.partial(read_exam_config, path, parts, allowed, replaced)
-            entries.append(_entry(name, read, run.path / name, change, parts, progress, shared))
-        kept = [one for one in _earlier(run.path, progress) if one.name not in names.values()]
+            entry = _entry(name, read, run.path / name, change, parts, progress, shared)
+            entries.append(replace(entry, configuration=os.path.relpath(path, run.path)))
+        kept = [one for one in _standing(earlier, run.path) if one.name not in names.values()]
         if kept:
             exams = counted(len(kept), "earlier exam")
             progress.note(f"{TABLE}.csv keeps the {'line' if len(kept) == 1 else 'lines'} of {exams} in {out}")
@@ -141,6 +148,40 @@ def _earlier(out: Path, progress: Progress) -> list[Entry]:
         return []
 
 
+def _configurations(lines: Sequence[Entry], out: Path) -> dict[str, str]:
+    """The earlier configurations that are still where they were, and the names of their folders."""
+    places = {os.path.normpath(out / one.configuration): one.name for one in lines if one.configuration}
+    return {place: name for place, name in places.items() if Path(place).is_file()}
+
+
+def exams_below(folder: Path) -> list[Path]:
+    """The finished exams in the folder of a class, sorted; none of a folder that is no class's."""
+    if not (folder / f"{TABLE}.json").is_file() or (folder / CONTENTS).exists():
+        return []
+    return [one for one in sorted(folder.iterdir()) if (one / CONTENTS).is_file()]
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is one of those that stand beside the exams in the folder of a class."""
+    return path.is_file() and path.name in _NO_FOLDERS and (path.parent / f"{TABLE}.json").is_file()
+
+
+def configurations_of(name: str, folder: Path) -> list[Path]:
+    """The configurations in ``folder``, or one folder further down, whose exam goes to a folder of that name.
+
+    The one that is called so; else those that are where the names of their folders are part of it.
+    """
+    plain = folder / f"{name}.toml"
+    found = [plain] if plain.is_file() else sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")])
+    return [one for one in found if name in _names_of(one.absolute())]
+
+
+def _names_of(configuration: Path) -> list[str]:
+    """What the folder of a configuration may be called: its name, with more and more of its path before it."""
+    parts = configuration.with_suffix("").parts[1:]
+    return ["_".join(parts[start:]) for start in range(len(parts))]
+
+
 def _standing(lines: Sequence[Entry], out: Path) -> list[Entry]:
     return [one for one in lines if _is_folder_name(one.name) and (out / one.name / CONTENTS).is_file()]
 
@@ -150,18 +191,32 @@ def _is_folder_name(name: str) -> bool:
     return name.casefold() not in _NO_FOLDERS and Path(name).name == name
 
 
-def folder_names(configurations: Sequence[str]) -> dict[str, str]:
+def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | None = None) -> dict[str, str]:
     """The name of each configuration's run folder: the end of its path, numbered where several would be one.
 
-    Capitals do not tell them apart, as they do not on every file system.
+    Capitals do not tell them apart, as they do not on every file system. A configuration keeps the folder that an
+    earlier run gave it, and no other gets it.
+
+    Args:
+        configurations: paths of the configurations.
+        earlier: the names of folders by the paths of the configurations that they are of.
 
     Raises:
         InputError: a configuration that is called as a file of the table is, or whose folder would be another's.
     """
     names: dict[str, str] = {}
-    taken: set[str] = set()
-    for path, distinct in distinct_names(configurations).items():
-        name = distinct.replace("/", "_").removesuffix(".toml")
+    earlier = earlier or {}
+    of_earlier = {os.path.realpath(path): name for path, name in earlier.items()}
+    taken = {name.casefold() for name in earlier.values()}
+    distinct_ends = distinct_names([*configurations, *earlier])
+    for path in dict.fromkeys(configurations):
+        kept = of_earlier.get(os.path.realpath(path))
+        if path not in distinct_ends or kept in names.values():  # the same file by another way
+            continue
+        if kept is not None:
+            names[path] = kept
+            continue
+        name = distinct_ends[path].replace("/", "_").removesuffix(".toml")
         if name.casefold() in _NO_FOLDERS:
             raise InputError(f"{path}: its folder cannot be called {name!r}", "another name for the file")
         names[path] = free_name(name, "", taken)

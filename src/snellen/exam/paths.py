@@ -16,7 +16,7 @@ from snellen.data.labels import IMAGENET, NUMBERED
 from snellen.data.photographs import bundled_photographs
 from snellen.models.bundled import BUNDLED
 from snellen.models.resolve import BUNDLED_PREFIX
-from snellen.runs.text import exists
+from snellen.runs.text import as_on_disk, exists
 
 if TYPE_CHECKING:
     from snellen.exam.config import ExamConfig
@@ -53,7 +53,7 @@ def relative_to(base: Path, config: ExamConfig, *, strangers: bool = False) -> E
     if strangers and model in BUNDLED:
         model = f"{BUNDLED_PREFIX}{model}"
     elif model.lower().endswith(".safetensors") or exists(base / model / "model.safetensors"):
-        model = str(base / model)
+        model = as_on_disk(str(base / model))
     return dataclasses.replace(
         config,
         photographs=tuple(_photograph(base, name) for name in config.photographs),
@@ -69,9 +69,9 @@ def relative_to(base: Path, config: ExamConfig, *, strangers: bool = False) -> E
         training=data(config.training)
         if isinstance(config.training, str)
         else dataclasses.replace(config.training, dataset=data(config.training.dataset)),
-        training_runs=tuple(str(base / run) for run in config.training_runs),
+        training_runs=tuple(as_on_disk(str(base / run)) for run in config.training_runs),
         parts=tuple(dict.fromkeys(config.parts)),
-        discussion={name: str(base / file) for name, file in config.discussion.items()},
+        discussion={name: as_on_disk(str(base / file)) for name, file in config.discussion.items()},
     )
 
 
@@ -171,10 +171,15 @@ def _photograph(base: Path, name: str) -> str:
     bundled = {photograph.path.name: photograph.path for photograph in bundled_photographs()}
     if name in bundled and not exists(base / name):
         return glob.escape(str(bundled[name]))
+    below = as_on_disk(str(base / name))
+    if Path(name).is_absolute():
+        return below
     # The folder's own name is not a pattern, whatever it holds.
-    return name if Path(name).is_absolute() else f"{glob.escape(str(base))}/{name}"
+    name = name if name.isascii() else os.path.relpath(below, base)
+    return f"{glob.escape(str(base))}/{name}"
 
 
 def _below(base: Path, name: str) -> str:
     """The path of ``name`` where it is a file or folder below ``base``; else the name as it is."""
-    return str(base / name) if exists(base / name) else name
+    below = as_on_disk(str(base / name))
+    return below if exists(Path(below)) else name

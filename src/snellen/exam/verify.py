@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from snellen.attacks.file_check import Claim, FileCheck, check_file, steps_of
 from snellen.attacks.files import REPORTS, AttackReport, to_csv
 from snellen.attacks.result import AttackResult
@@ -30,14 +32,17 @@ from snellen.evaluation.evaluate import evaluate as evaluate_probe
 from snellen.exam.config import ExamConfig, first_look
 from snellen.exam.contents import CONTENTS, Contents, digest
 from snellen.exam.photographs import choose_photographs, target_class
+from snellen.exam.scores_check import consistent, differing, images_apart, is_square, measured_again
 from snellen.exam.twins import shared_files
 from snellen.inspect.categories import classify
+from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier, load
 from snellen.models.local_file import read_metadata
-from snellen.models.networks import OWN
+from snellen.models.networks import OWN, first_filters, parameter_count
 from snellen.models.predictions import Prediction
 from snellen.models.repository import CONFIG
 from snellen.models.resolve import MODEL_FILE
+from snellen.models.scores import Scores, most_confused, score
 from snellen.prose import called, counted, listed
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.provenance import Provenance
@@ -45,7 +50,9 @@ from snellen.runs.serialise import from_plain, read_json, to_plain
 from snellen.runs.text import read_text
 from snellen.training.data import InMemoryDataset, load_data
 from snellen.training.evaluate import evaluate as evaluate_network
-from snellen.training.files import METRICS, read_results
+from snellen.training.files import METRICS, headline, read_results
+from snellen.training.filters import noise_like
+from snellen.training.results import TrainingResult
 from snellen.transfer.files import DESCRIPTION, load_probe_on
 
 _MOST_FILES = 100_000
@@ -262,7 +269,7 @@ class _Verification:
         self._names = [path.relative_to(self._home).as_posix() for path in paths if path.is_file()]
         steps: tuple[Callable[[], Iterator[Claim]], ...] = (
             self._files, self._absent, self._pool, self._draw, self._model, self._categories, self._attacked,
-            self._trained, self._probed,
+            self._trained, self._probed, self._not_again,
         )  # fmt: skip
         claims = []
         for step in steps:
@@ -480,6 +487,7 @@ class _Verification:
             if (run / CONFIG).exists():
                 raise InputError(f"{name}: its {CONFIG} says another network, as no training leaves it")
             (said,) = read_results(run)[:1]
+            yield from self._told_of_training(name, said)
             if said.recipe.network not in OWN:
                 what = f"its network is {shown(said.recipe.network)}, none of {', '.join(OWN)}"
                 yield Claim(f"{name}: accuracy {said.test.accuracy.share:.4f}: {what}", None)
@@ -491,14 +499,7 @@ class _Verification:
             if isinstance(data, Claim):
                 yield data
                 continue
-            images = _in_memory(data, said.recipe.size)
-            network = load(run / MODEL_FILE, architecture=said.recipe.network, device="cpu")
-            try:
-                found = evaluate_network(network, images.test).accuracy
-            except RuntimeError as error:
-                takes = f"its network takes no images of {said.recipe.size} pixels"
-                raise InputError(f"{name}: {takes}: {str(error).splitlines()[0]}") from error
-            yield _accuracy(name, said.test.accuracy.count, said.test.accuracy.n, found.count, found.n)
+            yield from _network_again(name, run, said, _in_memory(data, said.recipe.size))
         if (self._home / "training").is_dir() and not any((self._home / "training").glob(f"*/{METRICS}")):
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
 
@@ -509,19 +510,64 @@ class _Verification:
             said = _probe_said(read_json(_below(self._home, f"{name}/result.json")), name)
             about = read_json(_below(self._home, f"{name}/{DESCRIPTION}"))
             _below(self._home, f"{name}/probe.safetensors")
+            yield from self._told_of_probe(name, said, about)
             classifier, model = self._means.classifier, about.get("model") if isinstance(about, dict) else None
             if classifier is None or model != classifier.name:
-                what = f"{name}: accuracy {said.count} of {said.n}: its network {shown(model)} is not the model given"
+                right = f"{said.accuracy.count} of {said.accuracy.n}"
+                what = f"{name}: accuracy {right}: its network {shown(model)} is not the model given"
                 yield Claim(what, None)
                 continue
-            data = self._data(said.dataset, f"{name}: accuracy {said.count} of {said.n}")
+            data = self._data(said.dataset, f"{name}: accuracy {said.accuracy.count} of {said.accuracy.n}")
             if isinstance(data, Claim):
                 yield data
                 continue
             split = train_test(data, self._provenance.seed or 0)
-            test = ImageSet(data.name, split.labels, {"test": split.test}, data.fingerprint)
-            found = evaluate_probe(load_probe_on(classifier, run), test).accuracy
-            yield _accuracy(name, said.count, said.n, found.count, found.n)
+            probe = load_probe_on(classifier, run)
+            found = [
+                _scores_on(probe, ImageSet(data.name, split.labels, {"test": part}, data.fingerprint))
+                for part in (split.test, split.train)
+            ]
+            yield from measured_again(name, said.scores, found[0], "test images")
+            yield from _learned_from(name, said, found[1])
+
+    def _told_of_training(self, name: str, said: TrainingResult) -> Iterator[Claim]:
+        """What can be told of a training's numbers from its ``metrics.json`` alone, and what cannot at all."""
+        version = said.provenance.versions.get("snellen", "")
+        yield from consistent(name, said.test, version)
+        if said.test_tta is not None:
+            yield from consistent(f"{name}: test_tta", said.test_tta, version)
+        written = read_json(_below(self._home, f"{name}/{METRICS}"))
+        head = {key: written.get(key) for key in headline(said)}
+        wrong = list(differing(name, head, headline(said), "in the results below it"))
+        yield from wrong or [Claim(f"{name}: its headline is what the results below it say", True)]
+        yield Claim(f"{name}: its history, the loss, accuracy and time of each epoch: only training again tells", None)
+
+    def _told_of_probe(self, name: str, said: _ProbeSaid, about: Any) -> Iterator[Claim]:
+        """What can be told of a probe's numbers from its files alone, and what cannot at all."""
+        yield from consistent(name, said.scores, said.provenance.versions.get("snellen", ""))
+        if is_square(said.confusion) and len(said.labels) == len(said.confusion):
+            pairs = most_confused(said.scores)
+            again = [(said.labels[one.true], said.labels[one.predicted], one.count) for one in pairs]
+            told = [(one.true, one.predicted, one.count) for one in said.confused]
+            yield from differing(name, {"confused": told}, {"confused": again}, "from its confusion matrix")
+        if isinstance(about, dict):
+            keys = ("model", "dataset", "kind", "c", "labels")
+            own = {key: getattr(said, key) for key in keys}
+            yield from differing(name, own, {key: about.get(key) for key in keys}, f"in {DESCRIPTION}")
+        yield Claim(f"{name}: its cross-validation, its leaks and its times: only learning again tells", None)
+
+    def _not_again(self) -> Iterator[Claim]:
+        """What is in the folder and is recomputed nowhere."""
+        parts = [part for part in self._contents.parts if part not in _LEFT_BY]
+        if parts:
+            yield Claim(f"what {listed(parts)} found is not recomputed", None)
+        if "attack" in self._contents.parts:
+            what = "the control by random noise, the number of gradients, and what a robust attack outlives"
+            yield Claim(f"attack: {what}: not recomputed", None)
+        if any(name.startswith("report.") for name in self._names):
+            yield Claim(
+                "what the reports and each part's answer.json say is not read: hold it beside these lines", None
+            )
 
     def _data(self, name: str, what: str) -> ImageSet | Claim:
         """The data set of that name, where it comes with the packages or somebody said where it lies."""
@@ -550,12 +596,37 @@ class _Categories:
 
 
 @dataclass(frozen=True)
+class _Confused:
+    """Two classes of a probe, and how often the first is taken for the second."""
+
+    true: str
+    predicted: str
+    count: int
+    images: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _ProbeSaid:
-    """The part of a probe's ``result.json`` that counts here."""
+    """The part of a probe's ``result.json`` that counts here; see :class:`snellen.transfer.probe.ProbeResult`."""
 
     dataset: str
-    count: int
-    n: int
+    model: str
+    kind: str
+    c: float
+    labels: tuple[str, ...]
+    n_train: int
+    train_counts: tuple[int, ...]
+    train_accuracy: float
+    accuracy: Rate
+    mean_per_class_accuracy: Estimate
+    per_class: tuple[Rate, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    confused: tuple[_Confused, ...]
+    provenance: Provenance
+
+    @property
+    def scores(self) -> Scores:
+        return Scores(self.accuracy, self.mean_per_class_accuracy, self.per_class, self.confusion)
 
 
 def _named(one: Prediction) -> str:
@@ -612,18 +683,68 @@ def _check_count(count: int, most: int, what: str) -> None:
 
 
 def _probe_said(values: Any, name: str) -> _ProbeSaid:
-    try:
-        accuracy = values["accuracy"]
-        said = {"dataset": values["dataset"], "count": accuracy["count"], "n": accuracy["n"]}
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{name}/result.json: not the result of a probe") from error
-    return from_plain(_ProbeSaid, said, f"{name}/result.json")
+    known = {field.name for field in dataclasses.fields(_ProbeSaid)}
+    if not isinstance(values, dict):
+        raise InputError(f"{name}/result.json: not the result of a probe")
+    return from_plain(_ProbeSaid, {key: value for key, value in values.items() if key in known}, f"{name}/result.json")
 
 
-def _accuracy(name: str, said: int, of: int, found: int, n: int) -> Claim:
-    """An accuracy from saved weights: the images that are counted otherwise are few, as on another processor."""
-    close = of == n and abs(said - found) <= max(1, round(0.002 * n))
-    return Claim(f"{name}: accuracy {said} of {of} on the test images: from its weights {found} of {n}", close)
+def _network_again(name: str, run: Path, said: TrainingResult, images: InMemoryDataset) -> Iterator[Claim]:
+    """What a trained network's weights give, beside what its results say."""
+    network = load(run / MODEL_FILE, architecture=said.recipe.network, device="cpu")
+    tests = [(f"{name}", "test images", said.test, False)]
+    if said.test_tta is not None:
+        tests.append((f"{name}: test_tta", "test images in six variants each", said.test_tta, True))
+    for what, on, told, tta in tests:
+        try:
+            found = evaluate_network(network, images.test, tta)
+        except RuntimeError as error:
+            takes = f"its network takes no images of {said.recipe.size} pixels"
+            raise InputError(f"{name}: {takes}: {str(error).splitlines()[0]}") from error
+        yield from measured_again(what, told, found, on)
+        if not abs(told.loss - found.loss) <= _TOLERANCE:
+            yield Claim(f"{what}: its loss is said to be {told.loss:.4f}, and is {found.loss:.4f}", False)
+        if told.mistakes is not None and found.mistakes is not None:
+            others = len(set(told.mistakes) ^ set(found.mistakes))
+            if others > images_apart(found.accuracy.n):
+                yield Claim(f"{what}: {others:,} of its mistakes are others than those of its weights", False)
+    filters = first_filters(network.network)
+    shape = None if filters is None else tuple(filters.shape)
+    if said.noise_like_filters is not None and filters is not None:
+        told_filters, noisy = {"noise_like_filters": said.noise_like_filters}, noise_like(filters)
+        yield from differing(name, told_filters, {"noise_like_filters": noisy}, "of its weights")
+    learned_from = said.data.train_images + said.data.held_out_images
+    told_of = {
+        "parameters": said.parameters, "first_layer": said.first_layer, "data.test_images": said.data.test_images,
+        "data.train_images and held_out_images": learned_from, "data.labels": said.data.labels,
+    }  # fmt: skip
+    there = (parameter_count(network.network), shape, len(images.test), len(images.train), tuple(images.labels))
+    yield from differing(name, told_of, dict(zip(told_of, there, strict=True)), "there")
+
+
+def _scores_on(probe: Classifier, images: ImageSet) -> Scores:
+    """The scores of a probe on images of its own classes."""
+    found = evaluate_probe(probe, images).photographs
+    targets, predicted = (np.array(ones) for ones in ([o.label.index for o in found], [o.top.index for o in found]))
+    return score(targets, predicted, len(probe.labels))
+
+
+def _learned_from(name: str, said: _ProbeSaid, found: Scores) -> Iterator[Claim]:
+    """What a probe's result says of the images that it learned from."""
+    counts = [one.n for one in found.per_class]
+    n = sum(counts)
+    told = {"n_train": said.n_train, "train_counts": said.train_counts}
+    wrong = list(differing(name, told, {"n_train": n, "train_counts": counts}, "in the data set"))
+    yield from wrong
+    # What as many images as another processor may take otherwise can move a mean over classes by.
+    apart = images_apart(n) / (sum(count > 0 for count in counts) * min(count for count in counts if count))
+    value = found.mean_per_class.value
+    close = abs(said.train_accuracy - value) <= apart
+    yield Claim(
+        f"{name}: mean-per-class accuracy {said.train_accuracy:.4f} on the images that it learned from: from its "
+        f"weights {value:.4f}",
+        close,
+    )
 
 
 def _in_memory(data: ImageSet, size: int) -> InMemoryDataset:

@@ -49,7 +49,8 @@ def list_models(pattern: str = "*") -> list[str]:
     if not any(wildcard in pattern for wildcard in "*?["):
         pattern = f"*{pattern}*"
     names = [*BUNDLED, *filter(_examinable, timm.list_pretrained()), *torchvision_models()]
-    return [name for name in names if fnmatch.fnmatch(name, pattern)]
+    # torchvision's are found by the name that they have there, too.
+    return [n for n in names if any(fnmatch.fnmatch(one, pattern) for one in (n, n.removeprefix(TORCHVISION)))]
 
 
 def _examinable(name: str) -> bool:

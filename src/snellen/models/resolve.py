@@ -9,6 +9,7 @@ pickles from known publishers, the bundled packages' and torchvision's ``.pth``:
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from snellen.data.hub import HubUnreachableError
@@ -33,6 +34,23 @@ BUNDLED_PREFIX = "bundled:"
 """Before a bundled model's name: whatever file or folder is called so, the package's weights are meant."""
 
 _PICKLES = (".pth", ".pt", ".bin", ".pkl", ".ckpt", ".tar")
+_REFUSED: Mapping[tuple[str, ...], tuple[str, str]] = {
+    _PICKLES: (
+        "a pickle can run code when it is opened, so it is refused",
+        "convert it where you trust it, from the network with its weights loaded: "
+        "safetensors.torch.save_model(network, 'model.safetensors')",
+    ),
+    (".torchscript", ".jit", ".pt2"): (
+        "an exported program is not taken: its layers cannot be looked into",
+        "from the network that it was exported from: safetensors.torch.save_model(network, 'model.safetensors')",
+    ),
+    (".onnx", ".tflite", ".engine", ".xml", ".mlmodel", ".mlpackage", ".pb", ".h5", ".keras"): (
+        "a network for other programs is not taken: attacks need gradients, and feature maps its layers, in PyTorch",
+        "from the network in PyTorch that it was exported from: "
+        "safetensors.torch.save_model(network, 'model.safetensors')",
+    ),
+}
+"""Endings of what is no model here, why, and the way from it to one."""
 _HUB = ("hf-hub:", "hf_hub:")
 _OWNER_AND_NAME = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
@@ -79,12 +97,9 @@ def named_on_the_hub(name: str) -> bool:
 
 
 def _find(name: str, options: LoadOptions) -> Found:
-    if name.lower().endswith(_PICKLES):
-        raise ModelError(
-            f"{name}: a pickle can run code when it is opened, so it is refused",
-            "convert it where you trust it: safetensors.torch.save_file(torch.load(FILE, weights_only=True), "
-            "'model.safetensors')",
-        )
+    for endings, (reason, way) in _REFUSED.items():
+        if name.lower().endswith(endings):
+            raise ModelError(f"{name}: {reason}", f"{way}; then model.safetensors with its `architecture`")
     if name.lower().endswith(".safetensors"):
         return from_file(Path(name), options)
     folder = Path(name)

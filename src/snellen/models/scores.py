@@ -39,10 +39,14 @@ def score(targets: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], clas
         predicted: predicted classes.
         classes: number of classes, K.
     """
-    confusion = confusion_matrix(targets, predicted, labels=range(classes))
+    return scores_of(confusion_matrix(targets, predicted, labels=range(classes)))
+
+
+def scores_of(confusion: npt.NDArray[np.int64]) -> Scores:
+    """The scores that a confusion matrix (K, K) gives: see :func:`score`."""
     counts, correct = confusion.sum(axis=1), confusion.diagonal()
     return Scores(
-        accuracy=Rate.of_count(int(correct.sum()), len(targets)),
+        accuracy=Rate.of_count(int(correct.sum()), int(counts.sum())),
         mean_per_class=Estimate.of_classes(correct, counts),
         per_class=tuple(Rate.of_count(int(c), int(n)) for c, n in zip(correct, counts, strict=True)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),

@@ -143,6 +143,12 @@ def _from_plain(kind: Any, value: Any, where: str, key: str) -> Any:
         raise InputError(f"{where}: {key} is {shown(value)}", " or ".join(str(one) for one in inner))
     if origin is not None and issubclass(origin, Mapping):
         if isinstance(value, Mapping) and all(isinstance(name, str) for name in value):
+            for name, item in value.items():
+                if inner[1] is str and isinstance(item, Mapping) and item:
+                    whole = f"{name}.{next(iter(item))}"
+                    raise InputError(
+                        f"{where}: {key}.{name} is a table of its own", f'a name with a dot is in quotes: "{whole}"'
+                    )
             return {name: _from_plain(inner[1], item, where, f"{key}.{name}") for name, item in value.items()}
         raise InputError(f"{where}: {key} is {shown(value)}", f"a table [{key}]")
     if origin is not None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import os
 import stat
+import unicodedata
 from pathlib import Path
 
 from snellen.errors import InputError
@@ -27,6 +30,30 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def composed(text: str) -> str:
+    """``text`` with each accented letter as one character (NFC), by which two spellings of one name are told equal.
+
+    A Mac and what is copied from it write a letter and its accent as two characters (NFD); both look alike.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def as_on_disk(path: str) -> str:
+    """``path`` with its names spelled as the disk has them, where they differ in how accents are written only."""
+    if path.isascii() or os.path.exists(path):
+        return path
+    here, respelled = "", False
+    for part in Path(path).parts:
+        there = os.path.join(here, part)
+        if not part.isascii() and not os.path.lexists(there):
+            with contextlib.suppress(OSError, ValueError):  # no folder, or no path
+                same = [one.name for one in Path(here).iterdir() if composed(one.name) == composed(part)]
+                there = os.path.join(here, *(same[:1] or [part]))
+                respelled = respelled or bool(same)
+        here = there
+    return here if respelled else path
 
 
 def read_bounded(path: Path, most: int = LARGEST_FILE, accepted: str | None = None) -> bytes:

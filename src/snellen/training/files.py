@@ -41,12 +41,16 @@ def write_figures(folder: Path, result: TrainingResult, start: Tensor | None, fi
 
 def write_result(folder: Path, result: TrainingResult) -> None:
     """Write ``metrics.json``, its headline first."""
-    headline = {
+    write_json(folder / METRICS, headline(result) | to_plain(result))
+
+
+def headline(result: TrainingResult) -> dict[str, Any]:
+    """What ``metrics.json`` begins with: numbers that stand in the result too."""
+    return {
         "test_accuracy": result.test.accuracy.share,
         "test_accuracy_interval": [result.test.accuracy.low, result.test.accuracy.high],
         "seconds": round(result.seconds, 1),
     }
-    write_json(folder / METRICS, headline | to_plain(result))
 
 
 def write_summary(folder: Path, results: Sequence[TrainingResult]) -> None:

@@ -284,7 +284,9 @@ def _how_much_it_matters(result: ProbeResult) -> str:
     best, worst = found.best, min(found.scores, key=lambda score: score.mean)
     lost = _points(best.mean - worst.mean)
     text = (
-        f"It matters little: C = {worst.c:,g}, the worst tried, is {lost} below C = {best.c:,g}."
+        "It does not matter: all C tried do equally well."
+        if best.mean == worst.mean
+        else f"It matters little: C = {worst.c:,g}, the worst tried, is {lost} below C = {best.c:,g}."
         if best.mean - worst.mean < 0.05
         else f"It matters: C = {worst.c:,g} is {lost} below C = {best.c:,g}."
     )
@@ -492,8 +494,9 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     lead = best.mean_per_class_accuracy.value - second.mean_per_class_accuracy.value
     paired = Paired.of(best.right, second.right)
     return (
-        f"{best.model} is best with {best.mean_per_class_accuracy.value:.3f}, {lead:.3f} above {second.model}. Of the "
-        f"same {best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
+        f"{f'{best.model} is best with' if lead else f'{best.model} and {second.model} are equal with'} "
+        f"{best.mean_per_class_accuracy.value:.3f}{f', {lead:.3f} above {second.model}' if lead else ''}. Of the same "
+        f" {best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
         f"{how_many(paired.only_second)} only the latter; that "
         f"{'is no' if paired.p_value < _RARE else 'may be'} chance (exact McNemar test, p = {paired.p_value:.2g})."
     )

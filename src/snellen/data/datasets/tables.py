@@ -22,6 +22,7 @@ from snellen.data.datasets.folder import images_of, listed, split_folders
 from snellen.data.datasets.tree import Tree
 from snellen.data.labels import Labels
 from snellen.errors import InputError, shown_names
+from snellen.runs.text import composed
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 ENDINGS = (".csv", ".tsv", ".jsonl")
@@ -29,6 +30,8 @@ LABEL_COLUMNS = ("label", "labels", "fine_label", "class", "class_name", "catego
 """Names that a column of labels goes by, where nobody says which it is; the first that is there."""
 FILE_COLUMNS = ("file_name", "filename", "image_id", "image", "id", "file", "path", "name")
 """Names that a column of images goes by."""
+SEPARATORS = "\t;,"
+"""What may stand between the cells of a line: a tab, a semicolon as where the comma is a decimal point, or a comma."""
 _SPLIT_COLUMN = "split"
 _MOST_CELL = 1 << 20
 
@@ -68,23 +71,31 @@ def read_table(name: str, text: str) -> Table:
     return _read_json_lines(name, text) if name.lower().endswith(".jsonl") else _read_csv(name, text)
 
 
-def _read_csv(name: str, text: str) -> Table:
-    first = text.partition("\n")[0]
-    separator = max("\t;,", key=first.count)
+def rows_of(name: str, text: str, separator: str) -> list[list[str]]:
+    """The cells of each line of a CSV that is not empty.
+
+    Raises:
+        InputError: not such a table; names the line.
+    """
     # Quoted cells may be long; the reader's own bound would fall in a traceback.
     csv.field_size_limit(_MOST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
-        lines = [line for line in reader if line]
+        return [[cell.strip() for cell in line] for line in reader if line]
     except csv.Error as error:
-        raise InputError(f"{name}, line {reader.line_num}: {error}", "a table with one line for each image") from error
+        raise InputError(f"{name}, line {reader.line_num}: {error}", "a table of text") from error
+
+
+def _read_csv(name: str, text: str) -> Table:
+    first = text.partition("\n")[0]
+    lines = rows_of(name, text, max(SEPARATORS, key=first.count))
     if not lines:
         raise InputError(f"{name}: empty", "a line of column names, and one for each image")
-    columns = tuple(cell.strip() for cell in lines[0])
+    columns = tuple(lines[0])
     for number, line in enumerate(lines[1:], 2):
         if len(line) != len(columns):
             raise InputError(f"{name}, row {number}: {len(line)} cells, of {len(columns)} columns")
-    return Table(name, columns, [tuple(cell.strip() for cell in line) for line in lines[1:]])
+    return Table(name, columns, [tuple(line) for line in lines[1:]])
 
 
 def _read_json_lines(name: str, text: str) -> Table:
@@ -184,13 +195,13 @@ def _lookup(images: Iterable[str], folder: str) -> dict[str, str]:
     for image in images:
         path = PurePosixPath(image)
         inside = path.relative_to(folder) if folder else path
-        for name in {str(inside), str(inside.with_suffix("")), path.name, path.stem}:
+        for name in map(composed, {str(inside), str(inside.with_suffix("")), path.name, path.stem}):
             found[name] = image if found.get(name, image) == image else None
     return {name: image for name, image in found.items() if image is not None}
 
 
 def _key(cell: str) -> str:
-    return cell.replace("\\", "/").removeprefix("./")
+    return composed(cell.replace("\\", "/").removeprefix("./"))
 
 
 def _one(tree: Tree, matches: Sequence[_Match], label: str | None) -> _Match:
