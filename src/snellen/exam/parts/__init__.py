@@ -155,15 +155,18 @@ PARTS: Mapping[str, Part] = {
             "snellen.models.receptive_field",
             "snellen.inspect.activations",
             "snellen.inspect.batches",
+            "snellen.inspect.cues",
             "snellen.inspect.feature_maps",
             "snellen.inspect.heatmap",
+            "snellen.inspect.shape",
             "snellen.inspect.top_patches",
         ),
         methods=(
             "snellen.inspect.activations:read_activations",
-            "snellen.inspect.feature_maps:_choose, _deviation_and_autocorrelation, _relative_variance, _standardised, "
-            "ablate, _ablation, channel_contributions, cue_correlations, line_energy, _gabor_pairs, _deviation, _lab, "
-            "_flat, _explained, _brightest",
+            "snellen.inspect.feature_maps:_choose, _deviation_and_autocorrelation, _relative_variance, ablate, _ablation, "
+            "channel_contributions, _explained",
+            "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, line_energy, _gabor_pairs, standardised",
+            "snellen.inspect.shape:shape_of",
             "snellen.inspect.figures:scaled",
             "snellen.inspect.heatmap:grad_cam",
         ),
