@@ -105,6 +105,22 @@ def toy_classifier():
     return Classifier(plain.network, plain.preprocessing, Labels(COLOURS), name="toy", device="cpu")
 
 
+def test_a_photograph_that_shows_the_target_is_told_on_the_first_page(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """It cannot be attacked, which its section says, and the first page and the checklist too."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    config = ExamConfig(
+        model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"), model_labels=str(toy / "classes.txt"),
+        preprocessing=PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear"),
+        photographs=tuple(str(toy / "pool" / name) for name in ("red/1.png", "green/2.png")),
+        parts=("attack",), appendix="none", target="green", epsilon="2/255",
+    )  # fmt: skip
+    found = run_exam(config, tmp_path / "out")
+    (finding,) = found.findings
+    assert finding[1].rstrip(".").endswith("; one photograph could not be attacked")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("2.png: shows &#39;green&#39; already") + page.count("2.png: shows 'green' already") == 2
+
+
 def test_an_earlier_draws_files_are_gone(toy: Path, tmp_path: Path, monkeypatch) -> None:
     """Neither there nor signed; what somebody else put beside them stays, and is not signed."""
     monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))

@@ -26,6 +26,7 @@ from snellen.attacks.gradients import EOT_SAMPLES
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.attacks.visibility import JPEG_QUALITY, Visibility, visibility
+from snellen.data.images import Failure
 from snellen.errors import SnellenError
 from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import (
@@ -40,7 +41,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
-from snellen.prose import called, four_places, listed, share, with_article, word
+from snellen.prose import called, counted, four_places, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
 
@@ -224,10 +225,15 @@ def run(context: Context) -> Answer:
         names_of([one.name for one in attacks]),
         facts,
         blocks,
-        headline(attacks, controls),
+        headline(attacks, controls) + _left_out(result.failures),
         Picture(first, "Original, noise made visible, attacked file."),
-        _shortfalls(attacks, names, context),
+        _shortfalls(attacks, names, context) + [("", failure.error) for failure in result.failures],
     )
+
+
+def _left_out(failures: Sequence[Failure]) -> str:
+    """How many photographs could not be attacked, as the end of a sentence."""
+    return f"; {counted(len(failures), 'photograph')} could not be attacked" if failures else ""
 
 
 def _about_visibility(visible: Sequence[Visibility]) -> list[str]:
