@@ -77,7 +77,9 @@ def random_hits(controls: Sequence[RandomSigns]) -> str:
 
 
 def _how_many(count: int, of: int) -> str:
-    """``All four photographs are``, ``Both photographs are``, ``Three of four photographs are``."""
+    """``All four photographs are``, ``Three of four photographs are``, ``The photograph is not``."""
+    if of == 1:
+        return "The photograph is" if count else "The photograph is not"
     if 1 < count == of:
         return f"{'Both' if of == 2 else f'All {word(of)}'} photographs are"
     return f"{sentence(how_many(count))} of {counted(of, 'photograph')} {'is' if count == 1 else 'are'}"
@@ -92,7 +94,8 @@ def _found(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> 
     """How many succeed, how surely, and what random noise of the same size does."""
     hit = [one for one in attacks if one.attacked.success]
     if not hit:
-        return f"None of {counted(len(attacks), 'photograph')} could be {_wanted(attacks)} within the bound."
+        none = "The photograph could not" if len(attacks) == 1 else f"None of {len(attacks)} photographs could"
+        return f"{none} be {_wanted(attacks)} within the bound."
     least = min(hit, key=lambda one: one.attacked.top.probability)
     sure = f"with at least {share(least.attacked.top.probability)}"
     steps = [one.gradients for one in hit]
