@@ -601,8 +601,10 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: .*{message}"):
             run_exam(config, tmp_path / "new", parts=parts)
         assert not (tmp_path / "new").exists()  # before anything is examined
-    with pytest.raises(InputError, match=r"nosuch: no finished training run: no metrics\.json"):
-        run_exam(ExamConfig(training_runs=(str(tmp_path / "nosuch"),)), tmp_path / "new", parts=parts)
+    runs = (str(tmp_path / "nosuch"),)
+    with pytest.raises(InputError, match=r"training_runs: .*nosuch: no finished training run: no metrics\.json"):
+        run_exam(ExamConfig(training_runs=runs, parts=("training", "categories")), tmp_path / "new")
+    assert run_exam(ExamConfig(training_runs=runs, parts=("one",)), tmp_path / "b", parts=parts).failed == ()
 
 
 def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:

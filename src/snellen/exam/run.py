@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from snellen.data.images import expand
-from snellen.errors import SnellenError
+from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
 from snellen.exam.compose import FinishedPart, check_own_words, compose, notes_on_own_words
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
@@ -160,9 +160,9 @@ def run_exam(
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
     check_own_words(config)
-    for folder in config.training_runs:
-        read_results(folder)
     config = first_look(config, parts) if config.quick else config
+    if "training" in _asked_parts(config, parts):
+        _check_training_runs(config)
     shared = shared or Shared()
     with Run(Path(out)) as run:
         check_unchanged(run.path)
@@ -206,6 +206,15 @@ def run_exam(
         provenance=context.provenance,
         target=context.classifier.labels[context.target],
     )
+
+
+def _check_training_runs(config: ExamConfig) -> None:
+    """Refuse, before anything is examined, a run of the configuration that cannot be read."""
+    for folder in config.training_runs:
+        try:
+            read_results(folder)
+        except InputError as error:
+            raise InputError(f"training_runs: {error.message}", error.hint) from error
 
 
 def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]:
