@@ -147,11 +147,8 @@ def shortened(name: str, most: int) -> str:
 
 
 def wrapped(name: str, width: int) -> str:
-    """``name`` in as many lines as it takes, each of at most ``width`` characters; a longer word is broken.
-
-    Numbers stay with their unit.
-    """
-    return textwrap.fill(name.replace(" %", "\u00a0%"), width)
+    """``name`` in as many lines as it takes, each of at most ``width`` characters; a longer word is broken."""
+    return textwrap.fill(name, width)
 
 
 def thumbnail(image: Image.Image, side: int = 480) -> Image.Image:

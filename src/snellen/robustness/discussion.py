@@ -10,7 +10,7 @@ from statistics import mean
 from PIL import Image
 
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
-from snellen.prose import counted, how_many, listed, sentence, share, stem, word
+from snellen.prose import counted, how_many, listed, sentence, share, signed, stem, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.detail import (
     BLUR,
@@ -239,8 +239,7 @@ def _without_attack(original: StressResult | None, outcome: Outcome) -> bool:
 
 
 def _points(margin: float) -> str:
-    written = f"{100 * margin:+.0f}"
-    return "0" if written in ("-0", "+0") else written
+    return signed(100 * margin, 0) if round(100 * margin) else "0"
 
 
 FINE_DETAIL = f"Fine detail: the noise's energy above {CUTOFF:g} cycles a pixel of the network's input."

@@ -150,7 +150,7 @@ def _inches_of_titles(tops: Sequence[Prediction]) -> float:
 def _head(axes: Axes, text: str, lines: int) -> None:
     """A column's heading, above the title of its first row, of so many lines."""
     axes.annotate(
-        text.removesuffix(" of the area").replace("%", " %"),
+        text.removesuffix(" of the area"),
         (0.5, 1.0),
         (0, 8 + 9 * lines),
         xycoords="axes fraction",
@@ -178,7 +178,7 @@ def draw_transforms(image: Image.Image) -> Figure:
         for place, transform in enumerate(shown):
             axes = figure.add_subplot(rows, columns, place + 1)
             axes.imshow(to_image(apply_transform(pixels, transform)))
-            axes.set_title(describe_transform(transform).replace("%", " %"), fontsize=6.5, y=1)
+            axes.set_title(describe_transform(transform), fontsize=6.5, y=1)
             axes.set_axis_off()
     return figure
 
