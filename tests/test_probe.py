@@ -713,7 +713,7 @@ def test_of_many_classes_all_with_a_mistake_are_listed_with_what_they_are_taken_
         per_class=tuple(Rate.of_count(count, 4) for count in right),
         confusion=tuple(map(tuple, confusion.tolist())),
     )
-    table = _classes(probed, [None] * 12)
+    table = _classes(probed, [None] * 12, "classes-1")
     assert table.rows == [("j", "0.500", "4", "a (2)"), ("k", "0.750", "4", "j")]
     assert table.caption.startswith("The two classes with a mistake; the other ten have none. Taken for: ")
     assert "result.json" not in table.caption
@@ -736,7 +736,7 @@ def test_data_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path, conte
     names = [str(tmp_path / name) for name in ("mine/pets", "yours/pets", "yours/../mine/pets")]
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=names))
     headings = [block.text for block in answer.blocks if isinstance(block, Heading)]
-    assert headings == ["mine/pets", "The classifier", "yours/pets"]
+    assert headings == ["mine/pets", "The classifier", "yours/pets", "The classifier of yours/pets"]
     assert answer.data == "mine/pets (6 to learn from, 2 to test), yours/pets (12 to learn from, 4 to test)"
     pictures = [block.path for block in answer.blocks if isinstance(block, Picture)]
     assert pictures == [tmp_path / "out" / f"{owner}_pets" / "confusion.png" for owner in ("mine", "yours")]

@@ -428,7 +428,7 @@ def test_the_reports_table_has_the_detail_left_beside_the_attacks_that_survive()
     attack = blurred(0.8, (0.7, True), (0.3, False), (0.2, False))
     further = dataclasses.replace(attack.outcome("rotation", 30.0), strength=90.0, high_frequency_kept=1.002)
     attack = dataclasses.replace(attack, outcomes=(*attack.outcomes, further))
-    (table,) = _by_detail(stress_report([(attack, None)], [], ""))
+    (_, table) = _by_detail(stress_report([(attack, None)], [], ""))
     assert table.rows == [
         ("rotation by 90°", "100%", "0 of 1"),
         ("rotation by 30°", "80%", "0 of 1"),
@@ -530,7 +530,7 @@ def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_pa
     figure = draw_crops([Cropped(photo.image, crop.box, crop.image, Prediction("a class of many words", 0, 0.5), "k")])
     above, below = figure.axes[0], figure.axes[4]
     assert above.patches[-1].get_bbox().bounds == (*crop.box[:2], crop.image.width, crop.image.height)
-    assert below.get_title() == "a class of many\nwords\n50.0 %"
+    assert below.get_title() == "a class of many\nwords\n50.0%"
     unmapped = _about_crop([], {}, 2)
     assert unmapped.endswith("is not known, since this network gives no heat map of it.")
 

@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, str] = {
     "paper": '"us-letter"',
     "checklist": "false",
     "appendix": '"none"',
+    "references": '{ "chen" = "Ada Chen. What cats look like. 2025." }',
     "discussion": '{ "attack" = "my-words.txt", "training-2" = "more.txt" }',
     "quick": "true",
 }
