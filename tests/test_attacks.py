@@ -1060,4 +1060,4 @@ def test_names_of_classes_are_written_out_above_the_pictures() -> None:
     done = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
     long = dataclasses.replace(done, original=Prediction("German short-haired pointer", 0, 0.983))
     title = draw_attacks([long]).axes[0].get_title()
-    assert title == "German short-haired\npointer, 98.3\u00a0%"
+    assert title == "German short-haired\npointer, 98.3%"
