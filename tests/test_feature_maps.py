@@ -334,7 +334,7 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     text = result.discussion()
     for layer in result.layers:
         assert layer.name in text
-        assert f"{layer.zero_fraction:.0%} of its values are zero" in text
+        assert f"Of all the layer's values {layer.zero_fraction:.0%} are zero" in text
         assert "zero or less" not in text  # after a ReLU
     strongest = max(result.maps, key=lambda m: abs(m.importance))
     assert f"{strongest.channel} of {strongest.layer} matters most" in text

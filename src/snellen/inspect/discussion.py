@@ -415,7 +415,7 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
         f"each of which {sees}. {_what_they_follow(maps)} {_what_they_look_like(maps)} "
-        f"{sentence(share(layer.zero_fraction))} of its values are "
+        f"Of all the layer's values {share(layer.zero_fraction)} are "
         f"{zero}{silent}.{_at_the_cap(layer, maps)}"
     )
 
@@ -477,7 +477,7 @@ def _what_they_look_like(maps: Sequence[FeatureMap]) -> str:
     )
     clearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     example = (
-        f" The clearest to read is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
+        f" Farthest above chance is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
         f"{describe_shape(clearest.shape)}."
         if clearest.follows
         else ""

@@ -277,7 +277,8 @@ def _about_detail(undone: Sequence[StressResult], transform: TransformStrength) 
     told = []
     for one, some in by_cause.items():
         if some:
-            where = "" if len(some) == len(undone) else f"on {_names(some)} "
+            left = share(kept(some, transform).detail)
+            where = "" if len(some) == len(undone) else f"on {_names(some)}, with {left} of it left, "
             told.append(sentence(f"{where}{words[one](some, transform)}"))
     return told
 
@@ -410,13 +411,13 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
     if standing is not None and more:
         each, they = ("each undoes", "They bring") if len(more) > 1 else ("it undoes", "It brings")
         second = (
-            f" Detail comes second: {describe_transform(first.transform)} ({share(first.detail)} left) undoes {alone}, "
-            "too, and moves nothing."
+            f" The loss of detail is enough as well: {describe_transform(first.transform)} "
+            f"({share(first.detail)} left), which moves nothing, undoes {alone}."
             if first is not None
             else ""
         )
         return (
-            f"Place decides, not detail: {describe_transform(standing.transform)} leaves {share(standing.detail)} of "
+            f"Place is enough: {describe_transform(standing.transform)} leaves {share(standing.detail)} of "
             f"the noise's fine detail and {alone}; {_more(more)}, and {each} {alone}. {they} "
             f"the noise to places, sizes or directions that it was not computed for.{second}"
         )

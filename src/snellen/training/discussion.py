@@ -172,7 +172,8 @@ def _rate(recipe: Recipe) -> str:
     if max(tried, key=tried.__getitem__) == recipe.optimiser.learning_rate:
         return f"The peak of the rate is the best of {how}: {measured}."
     return (
-        f"The peak of the rate is that of plain, so that the normalisation is all that differs. Of {how}: {measured}."
+        f"The peak of the rate is that of plain, so that every setting but the normalisation is alike. Of {how}: "
+        f"{measured}."
     )
 
 
@@ -340,7 +341,7 @@ def _what_limits(result: TrainingResult) -> str:
         return ""
     if len(losses) < _FEWEST_EPOCHS:
         return "After so few epochs nothing can be said of what limits it."
-    if gap > _GAP and learned > tested.high:
+    if learned > tested.high and (gap > _GAP or 1 - tested.share > _MANY_TIMES * (1 - learned)):
         alone = "each of its networks alone is" if _members(result.recipe) > 1 else "it is"
         return (
             f"In the last epoch {alone} right on {learned:.1%} of the training images, which are augmented and so "
@@ -385,7 +386,9 @@ def _mistakes(result: TrainingResult) -> str:
 
 
 _FEWEST_EPOCHS = 3
-_GAP, _STILL_FALLING = 0.03, 0.02
+_GAP, _MANY_TIMES, _STILL_FALLING = 0.03, 1.5, 0.02
+"""What lies between training and test accuracy, or times the training images' error, from which on it is
+overfitting; the share by which the last epoch's loss falls below the one before, from which on it still falls."""
 
 
 def discuss_filters(structure: FilterStructure, initialisation: Initialisation, side: int) -> list[str]:
@@ -587,7 +590,7 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
         ends = (
             f"at {with_it} with and without batch normalisation"
             if with_it == without
-            else f"at {with_it} with batch normalisation and at {without} without, which another seed might make"
+            else f"nearly alike, at {with_it} with batch normalisation and at {without} without"
         )
         found = f"The training loss ends {ends}."
     start = (
@@ -603,7 +606,8 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
     )
     if not _changed(plain_losses[-1], losses[-1]) and not sooner and _starts_well(plain_run.recipe):
         why = (
-            " That it ends alike may be because there is little to repair: He initialisation is made for a signal that "
+            " That so little of a difference is left may be because there is little to repair: He initialisation is "
+            "made for a signal that "
             "keeps its size through layers of ReLU, here are but three, and the rate rises slowly. That was not "
             "measured."
         )
@@ -698,7 +702,10 @@ def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
     settings = _settings_apart(one, other)
     if not settings:
-        return "Both runs share every setting and the order of the images, so the normalisation is all that differs."
+        return (
+            "Both runs share every setting and the order of the images; the first weights are drawn anew for each, so "
+            "what differs is the normalisation, and chance."
+        )
     return f"The runs also differ in {settings}, so neither number is the normalisation's alone."
 
 
