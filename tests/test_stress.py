@@ -385,7 +385,9 @@ def test_a_blur_tells_whether_the_loss_of_fine_detail_undoes_an_attack() -> None
     # Of several each is told by its own noise.
     named = [dataclasses.replace(one, image=f"{name}.png") for one, name in ((place, "a"), (between, "b"))]
     both = why(*named, dataclasses.replace(place, image="c.png"))
-    told = "On a and c, with 80% of it left, the loss of fine detail is not why: blur of 0.2% leaves no more of it (70%)"
+    told = (
+        "On a and c, with 80% of it left, the loss of fine detail is not why: blur of 0.2% leaves no more of it (70%)"
+    )
     assert f"{told} and both" in both
     assert re.search(r"On b, with \d+% of it left, whether the loss of fine detail is enough cannot be told: ", both)
 
