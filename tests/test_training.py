@@ -796,7 +796,7 @@ def test_a_run_is_not_written_over(digits, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"epochs": 4}, "was begun with recipe's epochs 3, not 4"),
-        ({"optimiser": Optimiser("adamw", 0.5)}, "recipe's optimiser's learning_rate 0.01, not 0.5"),
+        ({"optimiser": Optimiser("adamw", 0.5)}, "recipe's optimiser's learning_rate 0.005, not 0.5"),
         ({"seed": 2}, "was begun with seed 0, not 2"),
         ({"holdout": 0.1}, "was begun with holdout 0.0, not 0.1"),
     ],
