@@ -195,7 +195,8 @@ def test_the_command_line_on_pets_as_published(tmp_path: Path, few_pets, monkeyp
     out, err = capsys.readouterr()
     assert (ended.value.code, err) == (None, "") or (ended.value.code or 0) == 0
     assert "n = 4" in out
-    assert "this has 2 breeds, 6 and 4, so it cannot be compared" in out
+    assert "here 2 have 3 (" in out
+    assert "so they say what the whole data set allows, not what this should reach." in out
 
 
 # CIFAR

@@ -27,7 +27,7 @@ from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, centre_of,
 from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
-from snellen.prose import listed
+from snellen.prose import listed, signed
 from snellen.robustness.detail import Cause, cause
 from snellen.robustness.discussion import discuss, headline, reasons
 from snellen.robustness.figures import Cropped, draw_crops, draw_stress, draw_transforms
@@ -547,7 +547,7 @@ def test_the_discussion_counts(lite0) -> None:
     text = stressed.discussion()
     mirror = stressed.outcome("mirror", 1.0)
     assert text.startswith(("The attack survives ", "The attack is undone by "))
-    assert f"is {100 * stressed.before.margin:+.0f} points; mirroring makes it {100 * mirror.margin:+.0f}," in text
+    assert f"is {100 * stressed.before.margin:+.0f} points; mirroring makes it {signed(100 * mirror.margin, 0)}," in text
     assert f"({stressed.outcome('grayscale', 1.0).high_frequency_kept:.0%} of its fine detail is left)" in text
     # One number for one file, whoever classifies it.
     assert stressed.before.top == found.attacked.top

@@ -311,8 +311,9 @@ def _answer() -> Iterator[bytes]:
         FigureRow([picture], ["one"], "A row."),
         Failed("It failed."),
     )
-    answer = Answer("four photographs", [Fact("kept", "3 of 4")], blocks)
-    yield to_json(CachedAnswer(answer, "0123456789abcdef", "2026-11-26T12:00:00+00:00", 1.5)).encode()
+    for some in (blocks, blocks[:1]):
+        answer = Answer("four photographs", [Fact("kept", "3 of 4")], some)
+        yield to_json(CachedAnswer(answer, "0123456789abcdef", "2026-11-26T12:00:00+00:00", 1.5)).encode()
 
 
 def _job() -> Iterator[bytes]:
