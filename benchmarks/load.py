@@ -269,7 +269,7 @@ def expected_alone(address: str, asked: Sequence[Question]) -> dict[str, str]:
         (result,) = snellen.classify(classifier, [photograph.path], 1)
         assert not isinstance(result, snellen.Failure)
         said = alone[f"classify {photograph.path.name}"]
-        if result.top.label not in said or f"{result.top.probability:.1%}".replace("%", " %") not in said:
+        if result.top.label not in said or f"{result.top.probability:.1%}" not in said:
             sys.exit(f"{photograph.path.name}: the page says {said!r}, the library {result.top}")
     return alone
 

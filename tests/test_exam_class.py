@@ -1265,10 +1265,10 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     monkeypatch.chdir(moved)
     before = {path: path.read_bytes() for path in moved.rglob("*.*") if path.is_file()}
     shown = cells_run(moved / "report.ipynb")
-    assert len(shown) == 13
-    assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 3
+    assert len(shown) == 14
+    assert sum(isinstance(one, Figure) for one in shown) == len(shown) - 4
     assert isinstance(shown[2], Heatmap)
-    assert isinstance(shown[4], Image.Image)  # the filters
+    assert all(isinstance(one, Image.Image) for one in shown[4:6])  # the filters, and before the first step
     assert isinstance(shown[-2], Image.Image)  # the crops by the object
     rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-7], shown[-4], shown[-3])]
     assert rows == [3, 3, 5]  # original, noise, file, by either search; as it is and under four transforms

@@ -547,7 +547,8 @@ def test_the_discussion_counts(lite0) -> None:
     text = stressed.discussion()
     mirror = stressed.outcome("mirror", 1.0)
     assert text.startswith(("The attack survives ", "The attack is undone by "))
-    assert f"is {100 * stressed.before.margin:+.0f} points; mirroring makes it {signed(100 * mirror.margin, 0)}," in text
+    before, after = (signed(100 * margin, 0) for margin in (stressed.before.margin, mirror.margin))
+    assert f"is {before} points; mirroring makes it {after}," in text
     assert f"({stressed.outcome('grayscale', 1.0).high_frequency_kept:.0%} of its fine detail is left)" in text
     # One number for one file, whoever classifies it.
     assert stressed.before.top == found.attacked.top
