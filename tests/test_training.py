@@ -999,7 +999,9 @@ def test_comparison(digits, tmp_path: Path) -> None:
         )
         for factor in (0.997, 0.5)
     )
-    assert f"The training loss ends at {ends * 0.997:.2f} with " in " ".join(compare([[results[0]], [barely]]))
+    assert f"training loss ends nearly alike, at {ends * 0.997:.2f} with " in " ".join(
+        compare([[results[0]], [barely]])
+    )
     assert "Batch normalisation speeds up the learning" in " ".join(compare([[results[0]], [half]]))
     assert "Both runs share every setting" in said
     faster = dataclasses.replace(results[1].recipe.optimiser, learning_rate=1.0)
