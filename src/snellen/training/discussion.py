@@ -635,7 +635,8 @@ def _at_one_rate(rate: float) -> str:
     return (
         f"The same was measured apart on CIFAR-10 with {word(len(with_it))} more seeds, {HELD_OUT_IMAGES:,} of its "
         f"training images held out, every setting alike, the rate ({rate:g}) too: the loss with batch normalisation is "
-        f"{first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for {counted(leads, 'epoch')} and {ends}, "
+        f"{first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for "
+        f"{counted(leads, 'epoch')} and {ends}, "
         f"at {last[0]:.2f} against {last[1]:.2f}. Of the images held out it gets {accuracies[0]:.1%} right against "
         f"{accuracies[1]:.1%}, {_chance_or_not(*accuracies)}."
     )
