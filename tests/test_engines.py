@@ -1,5 +1,8 @@
 """Engines: the same features, in order, whoever computes them."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -255,3 +258,15 @@ def test_an_array_is_the_image(imagenet, tmp_path) -> None:
         with pytest.raises(ImageError) as other:
             read_array(broken)
         assert str(one.value) == str(other.value)
+
+
+def test_openvino_reports_to_nobody() -> None:
+    """Its import starts a process that reports it to its makers; imported by us it does not."""
+    pytest.importorskip("openvino")
+    program = (
+        "import multiprocessing\nimport snellen.inference.engines, openvino\n"
+        "import openvino.frontend\nprint(multiprocessing.active_children())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]")

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import importlib.metadata
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,9 @@ _FORMAT = 1
 _LIBRARIES = ("torch", "timm", "torchvision")
 _OWN = "snellen.models.networks", "snellen.models.ensemble", "snellen.models.flip_equivariant"
 _MOST, _MOST_BYTES = 16, 4 << 30
+
+# To import OpenVINO reports that it was imported, from a process of its own, where this package can be imported.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def converted(classifier: Classifier, output: str, convert: Callable[[], Any]) -> Any:
