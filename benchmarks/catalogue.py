@@ -381,6 +381,41 @@ def _growth(result: Result) -> float:
     return float(memory["last_fifth"] / memory["second_fifth"])
 
 
+def _limits_whole(result: Result) -> Rows:
+    rows = [
+        [
+            name,
+            f"{result['images'] / seconds['clock']:.2f}",
+            f"{result['images'] / seconds['processor']:.2f}",
+            str(result["steps_of_peers"].get(name, "until it is fooled")),
+        ]
+        for name, seconds in result["seconds"].items()
+    ]
+    limits = result["limits"]
+    least = limits["operations_of_all_gradients"] / limits["operations_a_second_of_a_matrix_product"]
+    rows.append(["matrix products of our gradients alone", f"{result['images'] / least:.2f}", "", ""])
+    rows.append(["decoding alone", f"{limits['photographs_decoded_a_second']:.0f}", "", ""])
+    return [["from files to verified files", "photographs a second", "a second of one processor", "steps"], *rows]
+
+
+def _limits_large(result: Result) -> Rows:
+    decode = result["seconds"]["decode"]
+    rows = [
+        [
+            name,
+            *(f"{seconds[clock]:.2f} s" for clock in ("clock", "processor")),
+            f"{seconds['processor'] / decode['processor']:.1f}",
+        ]
+        for name, seconds in result["seconds"].items()
+    ]
+    return [["16 megapixels", "by the clock", "of the processors", "times decoding"], *rows]
+
+
+def _memory(result: Result) -> Rows:
+    rows = [[name, *(f"{peak:,.0f} MiB" for peak in peaks)] for name, peaks in result["peak_mebibytes"].items()]
+    return [["command", *(f"{count} photographs" for count in result["photographs"])], *rows]
+
+
 def _cost(result: Result) -> Rows:
     rows = []
     for curve in result["curves"]:
@@ -571,6 +606,58 @@ BENCHMARKS = (
         1,
         lambda _: "1 photograph",
         _attack_peppers,
+    ),
+    Benchmark(
+        "limits-whole",
+        "Whole attacks, from files to verified files, beside the peers doing the least that compares.",
+        "benchmarks/limits.py whole",
+        10,
+        lambda result: (
+            f"{result['rounds']} interleaved rounds of {result['images']} photographs, {result['fooled']} fooled by "
+            f"ours, {result['gradients']} gradients; {result['engine']}"
+        ),
+        _limits_whole,
+        (
+            Goal("times the best peer, by the clock", lambda result: result["ratios_to_best_peer"]["clock"], 4),
+            Goal(
+                "times the best peer, of the processors", lambda result: result["ratios_to_best_peer"]["processor"], 4
+            ),
+        ),
+        ATTACK_PEERS,
+    ),
+    Benchmark(
+        "limits-large",
+        "A photograph of 16 megapixels costs little more than its decoding, and its answers stay the exact ones.",
+        "benchmarks/limits.py large",
+        5,
+        lambda result: f"{result['rounds']} interleaved rounds; {sum(result['transforms'].values())} transforms",
+        _limits_large,
+        (
+            Goal("classify over decoding", lambda result: result["classify_over_decode"], 5, most=True),
+            Goal("processor seconds of stress", lambda result: result["seconds"]["stress"]["processor"], 13, most=True),
+            Goal(
+                "furthest class probability from the exact one",
+                lambda result: result["furthest_probability"],
+                0.03,
+                most=True,
+            ),
+        ),
+    ),
+    Benchmark(
+        "memory",
+        "The most memory of each command does not grow with the number of photographs.",
+        "benchmarks/memory.py",
+        6,
+        lambda _: "1 start of each",
+        _memory,
+        (
+            Goal(
+                "most for four times as many photographs, over the least,",
+                lambda result: max(many / few for few, many in result["peak_mebibytes"].values()),
+                1.25,
+                most=True,
+            ),
+        ),
     ),
     Benchmark(
         "cost",

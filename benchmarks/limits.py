@@ -113,8 +113,9 @@ def whole(arguments: argparse.Namespace) -> None:
     }
     write(
         "whole",
-        {"images": len(paths), "engine": found.engine, "gradients": gradients, "fooled": fooled, "seconds": seconds,
-         "steps_of_peers": enough, "ratios_to_best_peer": ratios, "limits": limits},
+        {"images": len(paths), "rounds": arguments.rounds, "engine": found.engine, "gradients": gradients,
+         "fooled": fooled, "seconds": seconds, "steps_of_peers": enough, "ratios_to_best_peer": ratios,
+         "limits": limits},
     )  # fmt: skip
     least = limits["operations_of_all_gradients"] / limits["operations_a_second_of_a_matrix_product"]
     print(f"{found.engine}; {seconds}; ratios to the best peer {ratios}; matrix products alone take {least:.2f} s")
@@ -148,8 +149,8 @@ def large(arguments: argparse.Namespace) -> None:
     ratio = seconds["classify"]["processor"] / seconds["decode"]["processor"]
     write(
         "large",
-        {"seconds": seconds, "classify_over_decode": ratio, "furthest_probability": furthest, "same_tops": bool(tops),
-         "tolerance": TOLERANCE, "transforms": names},
+        {"rounds": arguments.rounds, "seconds": seconds, "classify_over_decode": ratio,
+         "furthest_probability": furthest, "same_tops": bool(tops), "tolerance": TOLERANCE, "transforms": names},
     )  # fmt: skip
     print(f"{seconds}; classify over decode {ratio:.1f}; furthest probability {furthest:.4f}; same tops: {bool(tops)}")
 

@@ -133,6 +133,15 @@ def test_class_folders_with_and_without_splits(tmp_path: Path) -> None:
     assert split.description == "The set's own splits: train to learn from, val to test."
 
 
+def test_folders_of_wordnet_ids_are_called_what_they_stand_for(tmp_path: Path) -> None:
+    class_folders(tmp_path, {"n01440764": 4, "n02012849": 4, "n03126707": 4})
+    dataset = open_dataset(str(tmp_path))
+    assert list(train_test(dataset).labels) == ["tench", "crane (n02012849)", "crane (n03126707)"]
+    assert list(dataset.labels) == ["n01440764", "n02012849", "n03126707"], "what evaluation matches by"
+    (tmp_path / "n03126707").rename(tmp_path / "mine")
+    assert list(train_test(open_dataset(str(tmp_path))).labels) == ["mine", "n01440764", "n02012849"]
+
+
 def test_a_folder_of_photographs_has_no_labels(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     for name in ("b.png", "a.PNG", "more/c.png"):

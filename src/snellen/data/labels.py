@@ -129,11 +129,12 @@ def described_labels(names: Sequence[str], descriptions: Sequence[str] | None = 
     lemmas = [lemmas_of_id.get(one, one) for one in names] if descriptions is None else descriptions
     synonyms = [tuple(part for part in text.split(", ") if part) or (text,) for text in lemmas]
     shown_names = [each[0] for each in synonyms]
+    own = [str(name if lemma != name else place) for place, (name, lemma) in enumerate(zip(names, lemmas, strict=True))]
     for number in range(1, 3):
         shared = Counter(name.casefold() for name in shown_names)
         for index, name in enumerate(shown_names):
             if shared[name.casefold()] > 1:
-                more = synonyms[index][1:2] if number == 1 else (str(names[index]) if descriptions else str(index),)
+                more = synonyms[index][1:2] if number == 1 else (own[index],)
                 shown_names[index] = f"{synonyms[index][0]} ({more[0]})" if more else name
     ids = [(one,) if one not in known else () for one, known in zip(names, synonyms, strict=True)]
     return Labels(tuple(shown_names), tuple((*known, *one) for known, one in zip(synonyms, ids, strict=True)))
@@ -148,6 +149,12 @@ def _wordnet_lemmas() -> dict[str, str]:
 
     lemmas: dict[str, str] = ImageNetInfo("imagenet-22k").label_descriptions(as_dict=True)
     return _UNKNOWN_TO_TIMM | lemmas
+
+
+def labels_for_people(names: Sequence[str]) -> Labels:
+    """Labels of these names: of WordNet ids, where all are, what they stand for; names that people chose stay."""
+    ids = all(_WORDNET_ID.fullmatch(name) for name in names)
+    return described_labels(names) if ids else Labels(tuple(names))
 
 
 def label_of_folder(labels: Labels, source: str) -> int | None:
@@ -210,6 +217,4 @@ def checked_labels(where: str, names: object) -> Labels:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{where}: two classes are named {shown(twice[0])}", "a name of its own for each")
-    # Ids are read for people; names that people chose stay as they are.
-    ids = all(_WORDNET_ID.fullmatch(name) for name in names)
-    return described_labels(names) if ids else Labels(tuple(names))
+    return labels_for_people(names)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snellen.data.images import Source
-from snellen.data.labels import Labels
+from snellen.data.labels import Labels, labels_for_people
 from snellen.errors import InputError, shown_names
 from snellen.runs.provenance import fingerprint
 
@@ -180,7 +180,7 @@ def train_test(dataset: ImageSet, seed: int = 0) -> TrainTest:
 
 
 def _labels_of(dataset: ImageSet) -> Labels:
-    """The names of at least two classes."""
+    """The names of at least two classes, of WordNet ids what they stand for."""
     if dataset.labels is None:
         columns = shown_names(dataset.columns)
         raise InputError(
@@ -191,7 +191,7 @@ def _labels_of(dataset: ImageSet) -> Labels:
         )
     if len(dataset.labels) < 2:
         raise InputError(f"{dataset.name}: has one class only, {dataset.labels[0]}", "at least two classes")
-    return dataset.labels
+    return dataset.labels if dataset.labels.synonyms else labels_for_people(dataset.labels)
 
 
 def _labelled(rows: Rows) -> Rows:
