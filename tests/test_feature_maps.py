@@ -199,10 +199,14 @@ def drawn(*rows: str) -> np.ndarray:
         (drawn("#.#.#.#.", "#.#.#.#.", *["........"] * 6, "#.#.#.#.", "#.#.#.#.", *["........"] * 3),
          "eight spots over 15% of it"),
         (drawn(*["#..#..#..#.."] * 4, *["............"] * 8), "four standing streaks over 11% of it"),
-        (drawn("##########", *["#........."] * 9), "a web over 19% of it"),
+        (drawn("##########", *["#........."] * 9), "one region across the whole map (19% of it)"),
         (drawn(*["#######"] * 5, "......#", "......#") + np.linspace(0, 0.9, 7),
          "bright on 76% of it"),
-        (drawn("#.#.", ".#.#", "#.#.", ".#.#") * 3 + 1, "two values, 1.0 and 4.0: a web over 50% of it"),
+        (drawn("#.#.", ".#.#", "#.#.", ".#.#") * 3 + 1, "two values, 1.0 and 4.0: one region across the whole map (50% of it)"),
+        # Touches no margin, though it lies near the right one; and one or two values have no form.
+        (drawn(*["......."] * 2, *[".....#."] * 3, *["......."] * 2), "a standing streak at the right"),
+        (drawn(".......", ".....##", *["......."] * 5), "a spot at the top right"),
+        (drawn("......#", *["......."] * 6), "a spot at the top right"),
     ],
 )  # fmt: skip
 def test_the_shape_of_a_map_is_told_as_the_eye_sees_it(values: np.ndarray, seen: str) -> None:

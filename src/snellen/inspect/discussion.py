@@ -497,7 +497,7 @@ def _kind_of(shape: Shape) -> str:
     if shape.area >= EVERYWHERE:
         return "{0} bright on most of the map"
     if any(one.all_over for one in shape.largest):
-        return "{0} a web over the whole map"
+        return "{0} one region across the whole map"
     if shape.regions == 1:
         return "{0} one region"
     return "{0} a few regions" if shape.regions <= FEW else "{0} many small regions"

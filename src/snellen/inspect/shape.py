@@ -24,7 +24,9 @@ _LONG, _BAND, _ALL_OVER = 2.0, 0.6, 0.8
 """How many times longer than wide a region is that has a direction; the share of the map's side over which it is then a
 band; and that of both sides over which a region is all over the map."""
 _MARGIN = 0.15
-"""How far from a margin the centre of what lies along it is at most, as a share of the map's side."""
+"""How far from a margin the centre of what touches it and lies along it is at most, as a share of the map's side."""
+_SPOT = 2
+"""Values of a map up to which a region has no form."""
 FEW = 12
 """Regions of a map up to which the largest are told one by one."""
 _DIRECTIONS = ("lying", "rising", "standing", "falling")
@@ -38,22 +40,24 @@ class Region:
         area: share of the map, in (0, 1].
         direction: ``lying``, ``rising`` (to the right), ``standing`` or ``falling`` of one that is long; else empty.
         band: whether it is long, and goes over most of the map's side.
-        all_over: whether it goes over nearly all of both sides, as a web does.
-        place: where its centre lies, such as ``at the bottom left``; ``along the left margin`` of one that lies there.
+        all_over: whether it goes over nearly all of both sides.
+        spot: whether it is but one value or two.
+        place: where its centre lies, such as ``at the bottom left``; ``along the left margin`` of one that touches it.
     """
 
     area: float
     direction: str
     band: bool
     all_over: bool
+    spot: bool
     place: str
 
     def __str__(self) -> str:
         """``a lying band in the middle``, ``a standing streak at the left``, ``a blob at the top``."""
         if self.all_over:
-            return f"a web over {share(self.area)} of it"
+            return f"one region across the whole map ({share(self.area)} of it)"
         form = f"a {self.direction} {'band' if self.band else 'streak'}" if self.direction else "a blob"
-        return f"{form} {self.place}"
+        return f"{'a spot' if self.spot else form} {self.place}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def _region(coordinates: npt.NDArray[np.int64], size: tuple[int, ...]) -> Region
     spread = np.cov(positions.T, bias=True).reshape(2, 2) + np.diag([1 / (12 * side**2) for side in size])
     (short, long), axes = np.linalg.eigh(spread)
     extent = (np.ptp(coordinates, axis=0) + 1) / size
-    direction = ""
-    if long > _LONG**2 * short:
+    direction, spot = "", len(coordinates) <= _SPOT
+    if long > _LONG**2 * short and not spot:
         down, across = axes[:, 1]
         direction = _DIRECTIONS[round(float(np.arctan2(-down, across)) / (np.pi / 4)) % 4]
     return Region(
@@ -104,17 +108,20 @@ def _region(coordinates: npt.NDArray[np.int64], size: tuple[int, ...]) -> Region
         direction=direction,
         band=bool(direction) and float(extent.max()) >= _BAND,
         all_over=float(extent.min()) >= _ALL_OVER,
-        place=_place(positions, direction),
+        spot=spot,
+        place=_place(coordinates, size, direction),
     )
 
 
-def _place(positions: npt.NDArray[np.float64], direction: str) -> str:
-    """Where positions (n, 2) in [0, 1] lie: in which third of the height and of the width, or along which margin."""
-    down, across = positions.mean(axis=0)
+def _place(coordinates: npt.NDArray[np.int64], size: tuple[int, ...], direction: str) -> str:
+    """Where positions (n, 2) of a map lie: in which third of the height and of the width, or along which margin."""
+    down, across = (coordinates.mean(axis=0) + 0.5) / size
     row = "top" if down < 1 / 3 else "bottom" if down > 2 / 3 else ""
     column = "left" if across < 1 / 3 else "right" if across > 2 / 3 else ""
     margin = {"lying": row, "standing": column}.get(direction, "")
-    if margin and min(down, across, 1 - down, 1 - across) < _MARGIN:
+    (top, left), (bottom, right) = coordinates.min(axis=0), np.subtract(size, 1) - coordinates.max(axis=0)
+    touches = {"top": top, "left": left, "bottom": bottom, "right": right}.get(margin) == 0
+    if touches and min(down, across, 1 - down, 1 - across) < _MARGIN:
         return f"along the {margin} margin"
     return f"at the {f'{row} {column}'.strip()}" if row or column else "in the middle"
 
