@@ -36,6 +36,7 @@ from snellen.inspect.feature_maps import (
     choose_channels,
     choose_layers,
     feature_maps,
+    most_by_chance,
     stage_of,
 )
 from snellen.inspect.figures import draw_layer, draw_overlays, on_photograph, scaled
@@ -202,7 +203,8 @@ def drawn(*rows: str) -> np.ndarray:
         (drawn("##########", *["#........."] * 9), "one region across the whole map (19% of it)"),
         (drawn(*["#######"] * 5, "......#", "......#") + np.linspace(0, 0.9, 7),
          "bright on 76% of it"),
-        (drawn("#.#.", ".#.#", "#.#.", ".#.#") * 3 + 1, "two values, 1.0 and 4.0: one region across the whole map (50% of it)"),
+        (drawn("#.#.", ".#.#", "#.#.", ".#.#") * 3 + 1,
+         "two values, 1.0 and 4.0: one region across the whole map (50% of it)"),
         # Touches no margin, though it lies near the right one; and one or two values have no form.
         (drawn(*["......."] * 2, *[".....#."] * 3, *["......."] * 2), "a standing streak at the right"),
         (drawn(".......", ".....##", *["......."] * 5), "a spot at the top right"),
@@ -346,7 +348,8 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
     counts = [sum(m.cue_correlation > m.cue_by_chance for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
     early, middle, end = counts
-    assert headline_of_maps(result) == (
+    surely = tuple(dataclasses.replace(layer, following=SEARCHED) for layer in result.layers)
+    assert headline_of_maps(dataclasses.replace(result, layers=surely)) == (
         "Maps that follow one simple cue of pixels 0 more closely than chance: "
         f"{early} of 5 early, {middle} of 5 in the middle and {end} of 5 at the end"
     )
@@ -469,7 +472,7 @@ def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() ->
 def test_a_correlation_is_judged_by_chance_and_as_the_table_shows_it(maps_of_cat: FeatureMaps) -> None:
     def told(correlation: float, by_chance: float) -> str:
         one = dataclasses.replace(maps_of_cat.maps[0], cue="red", cue_correlation=correlation)
-        return excites(dataclasses.replace(one, cue_by_chance=by_chance))
+        return excites(dataclasses.replace(one, cue_by_chance=by_chance), maps_of_cat.layers[0])
 
     assert [told(0.597, 0.4), told(0.59, 0.4), told(0.59, 0.6), told(0.8, 0.9)] == [
         "red", "partly red", "\N{EN DASH}", "\N{EN DASH}",
@@ -486,10 +489,49 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     red, green = result.maps
     assert (red.cue, describe_shape(red.shape)) == ("red", "a blob at the top right")
     assert red.cue_correlation > 0.9 > red.cue_by_chance
-    assert excites(red) == "red"
+    assert excites(red, result.layers[0]) == "red"
     assert describe_shape(green.shape).startswith("two values, 0.3 and 0.5: a standing band at the left, ")
-    (flat,) = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], channels=[0]).maps
-    assert (excites(flat), describe_shape(flat.shape)) == ("nothing", "the same everywhere")
+    dark = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], channels=[0])
+    (flat,) = dark.maps
+    assert (excites(flat, dark.layers[0]), describe_shape(flat.shape)) == ("nothing", "the same everywhere")
+
+
+def test_where_no_more_maps_exceed_chance_than_may_by_chance_none_is_said_to_follow(maps_of_cat: FeatureMaps) -> None:
+    # Of 20 fair draws at 1 in 20 three or fewer come in 98.4% of cases, two or fewer in 92.5%.
+    assert [most_by_chance(searched) for searched in (1, 2, 20)] == [0, 1, 3]
+    *layers, end = (dataclasses.replace(layer, following=SEARCHED) for layer in maps_of_cat.layers)
+    cues = [("edges with the red at the top", 0.7), ("red", 0.5), ("blue", 0.3), ("blue", 0.2), ("blue", 0.1)]
+    maps = [
+        dataclasses.replace(one, cue=cue, cue_correlation=r, cue_by_chance=0.4)
+        for one, (cue, r) in zip(maps_of_cat.maps[-5:], cues, strict=True)
+    ]
+
+    def told(following: int) -> FeatureMaps:
+        layer = dataclasses.replace(end, following=following)
+        return dataclasses.replace(maps_of_cat, layers=(*layers, layer), maps=(*maps_of_cat.maps[:-5], *maps))
+
+    above, within = told(4), told(3)
+    nearest = maps[0].channel
+    assert headline_of_maps(above).endswith("and 2 of 5 at the end")
+    assert f"Edges of colour excite channel {nearest}; channel {maps[1].channel} follows red in part;" in (
+        above.discussion()
+    )
+    assert headline_of_maps(within).endswith("and 2 of 5 at the end (no more than chance gives among 20 searched)")
+    text = within.discussion()
+    assert "by chance one would, and rarely more than three. Chance is" in text
+    assert "The three at the end may thus be chance, so no map there is said to follow a cue." in text
+    assert (
+        "No map shown is said to follow a cue, since so few exceed chance as may by chance: the farthest above it, "
+        f"channel {nearest}, has r = 0.70 with edges with the red at the top, and shifted around up to 0.40" in text
+    )
+    assert f"channel {maps[1].channel} follows red in part" not in text
+    assert f"Farthest above chance is channel {nearest}" not in text
+    assert [excites(maps[0], result.layers[-1]) for result in (above, within)] == [maps[0].cue, "\N{EN DASH}"]
+    patches = patches_of(end.name, maps[1].channel, *[GREY] * 4)
+    red = [dataclasses.replace(one, cue_correlation=0.9) for one in maps]
+    for result, contradicted in ((above, 1), (within, 0)):
+        seen = dataclasses.replace(result, maps=(*maps_of_cat.maps[:-5], *red))
+        assert len(qualify_patches([patches], seen)) == contradicted
 
 
 def test_edges_are_told_by_the_side_of_the_light() -> None:

@@ -36,7 +36,8 @@ LEAST_CUE = 1e-2
 """Standard deviation, in units of CIELAB, below which a cue does not vary in the photograph."""
 _SHIFTS = 14
 """How many shifts down, and as many across, a map is tried at, where it has so many values."""
-_CONFIDENCE = 0.95
+CONFIDENCE = 0.95
+"""Share of the shifts that chance is the best of."""
 _SLOPES = slice(9, 33)
 """Which of :data:`CUES` are slopes; a stack of cues has what of them is above zero at its end."""
 
@@ -70,7 +71,7 @@ def fit_cues(maps: Tensor, inputs: Tensor) -> list[CueFit]:
     for one in _standard(maps.float().cpu()):
         correlation, cue = _of_each(one.flatten() @ cues.flatten(1).T).max(dim=0)
         shifted = _best_when_shifted(one, spectra)
-        by_chance = float(torch.quantile(shifted, _CONFIDENCE)) if len(shifted) else 1.0
+        by_chance = float(torch.quantile(shifted, CONFIDENCE)) if len(shifted) else 1.0
         fits.append(CueFit(CUES[int(cue)], float(correlation.clamp(0, 1)), by_chance))
     return fits
 

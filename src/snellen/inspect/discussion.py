@@ -14,7 +14,7 @@ from skimage.filters import threshold_otsu
 
 from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
-from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, stage_of
+from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, most_by_chance, stage_of
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
 from snellen.inspect.top_patches import TopPatches
@@ -58,10 +58,16 @@ def headline_of_classifications(results: Sequence[Classification]) -> str:
 def headline_of_maps(result: FeatureMaps) -> str:
     """How many of the maps shown follow a cue, in one sentence."""
     counts = [
-        f"{sum(one.follows for one in maps)} of {len(maps)} {_where(layer, result)}"
+        f"{sum(one.follows for one in maps)} of {len(maps)} {_where(layer, result)}{_no_more_than_chance(layer)}"
         for layer, maps in _by_layer(result)
     ]
     return f"Maps that follow one simple cue of {stem(result.image)} more closely than chance: {listed(counts)}"
+
+
+def _no_more_than_chance(layer: LayerSummary) -> str:
+    if layer.above_chance or not layer.following:
+        return ""
+    return f" (no more than chance gives among {layer.searched} searched)"
 
 
 def _by_layer(result: FeatureMaps) -> list[tuple[LayerSummary, list[FeatureMap]]]:
@@ -296,7 +302,8 @@ def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list
     Returns:
         A paragraph; none where they do not.
     """
-    cues = {(one.layer, one.channel): one.cue for one in result.maps if _closely(one)}
+    telling = {layer.name for layer in result.layers if layer.above_chance}
+    cues = {(one.layer, one.channel): one.cue for one in result.maps if one.layer in telling and _closely(one)}
     named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
     sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
     return [" ".join(sentences)] if sentences else []
@@ -337,11 +344,11 @@ def main_colours(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float64]]
     return [lab[upper].mean(axis=0), lab[~upper].mean(axis=0)]
 
 
-def excites(feature: FeatureMap) -> str:
-    """What excites a channel on this photograph, as far as a single cue tells; a dash where none does."""
+def excites(feature: FeatureMap, layer: LayerSummary) -> str:
+    """What excites a channel of a layer on this photograph, as far as a single cue tells; a dash where none does."""
     if feature.high <= feature.low:
         return "nothing"
-    if not feature.follows:
+    if not (feature.follows and layer.above_chance):
         return "\N{EN DASH}"
     return feature.cue if _closely(feature) else f"partly {feature.cue}"
 
@@ -368,12 +375,16 @@ def _overview(result: FeatureMaps) -> str:
     following, searched = [one.following for one in layers], [one.searched for one in layers]
     cue = "follow a simple cue of the photograph, such as a colour or an edge, more closely than chance would have it"
     chance = _BY_SHIFTS * sum(searched) / len(searched)
-    by_chance = f"by chance {how_many(round(chance))} would" if chance >= 0.5 else "by chance hardly one would"
+    by_chance = (
+        f"by chance {how_many(round(chance))} would, and rarely more than {word(most_by_chance(max(searched)))}"
+        if chance >= 0.5
+        else "by chance hardly one would"
+    )
     null = "Chance is what the best of all cues reaches with the same map shifted around, in 95% of the shifts"
     if len(layers) < 2:
         return (
             f"{sentence(how_many(following[0]))} of the {counted(searched[0], 'map')} searched {cue}; {by_chance}. "
-            f"{null}."
+            f"{null}.{_may_be_chance(result)}"
         )
     course = (
         "The maps grow harder to read with depth"
@@ -388,11 +399,23 @@ def _overview(result: FeatureMaps) -> str:
     coarser = all(b < a for a, b in itertools.pairwise(regions))
     return (
         f"{course}: of the {which}, from the shallowest to the deepest, "
-        f"{listed([f'{one}' for one in following])} {cue}; {by_chance}. {null}. "
+        f"{listed([f'{one}' for one in following])} {cue}; {by_chance}. {null}.{_may_be_chance(result)} "
         f"{'Many regions become few' if coarser else 'Their structure'}: the typical one of them has "
         f"{listed([f'{one:g}' for one in regions])} connected regions above half, which is here half way from a "
         "map's least to its greatest value."
     )
+
+
+def _may_be_chance(result: FeatureMaps) -> str:
+    """In which layers no more maps follow a cue than may by chance."""
+    told = [
+        f"{how_many(layer.following)} {_where(layer, result)}"
+        for layer in result.layers
+        if layer.following and not layer.above_chance
+    ]
+    if not told:
+        return ""
+    return f" The {listed(told)} may thus be chance, so no map there is said to follow a cue."
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
@@ -414,7 +437,7 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     zero = "zero" if layer.kind in _NEVER_NEGATIVE else "zero or less"
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
-        f"each of which {sees}. {_what_they_follow(maps)} {_what_they_look_like(maps)} "
+        f"each of which {sees}. {_what_they_follow(layer, maps)} {_what_they_look_like(layer, maps)} "
         f"Of all the layer's values {share(layer.zero_fraction)} are "
         f"{zero}{silent}.{_at_the_cap(layer, maps)}"
     )
@@ -433,8 +456,10 @@ def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     )
 
 
-def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
+def _what_they_follow(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     """Which of a layer's maps follow edges, light or colour, and which nothing that was tried."""
+    if not layer.above_chance:
+        return _nearest_to_a_cue(maps)
     closely = [one for one in maps if _closely(one)]
     kinds = {
         "edges": [one for one in closely if _is_edge(one.cue)],
@@ -453,17 +478,26 @@ def _what_they_follow(maps: Sequence[FeatureMap]) -> str:
     parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
     left = [one for one in maps if not one.follows]
     if not parts:
-        nearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
-        return (
-            f"None of the maps shown follows a cue more closely than chance: the nearest, channel {nearest.channel}, "
-            f"has r = {nearest.cue_correlation:.2f} with {nearest.cue}, and shifted around up to "
-            f"{nearest.cue_by_chance:.2f} with some cue."
-        )
+        return _nearest_to_a_cue(maps)
     rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
     return f"{sentence('; '.join(parts))}{rest}."
 
 
-def _what_they_look_like(maps: Sequence[FeatureMap]) -> str:
+def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
+    """What the nearest of some maps reaches, of which none is said to follow a cue."""
+    nearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
+    found = (
+        "No map shown is said to follow a cue, since so few exceed chance as may by chance: the farthest above it"
+        if nearest.follows
+        else "None of the maps shown follows a cue more closely than chance: the nearest"
+    )
+    return (
+        f"{found}, channel {nearest.channel}, has r = {nearest.cue_correlation:.2f} with {nearest.cue}, and shifted "
+        f"around up to {nearest.cue_by_chance:.2f} with some cue."
+    )
+
+
+def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     """Which of a layer's maps are one region, several, or hardly any; and what the clearest of them looks like."""
     kinds: dict[str, list[FeatureMap]] = {}
     for one in maps:
@@ -479,7 +513,7 @@ def _what_they_look_like(maps: Sequence[FeatureMap]) -> str:
     example = (
         f" Farthest above chance is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
         f"{describe_shape(clearest.shape)}."
-        if clearest.follows
+        if clearest.follows and layer.above_chance
         else ""
     )
     return f"Above half, {told}.{example}"

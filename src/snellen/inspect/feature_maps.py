@@ -19,6 +19,8 @@ the photograph lies farthest above what chance gives (:mod:`snellen.inspect.cues
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -35,7 +37,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
 from snellen.inspect.activations import read_activations, read_activations_and_gradients
 from snellen.inspect.batches import Named, one_or_each, reader
-from snellen.inspect.cues import LEAST_CUE, CueFit, deviations_of, fit_cues, flattened, lab_of, standardised
+from snellen.inspect.cues import CONFIDENCE, LEAST_CUE, CueFit, deviations_of, fit_cues, flattened, lab_of, standardised
 from snellen.inspect.shape import Shape, number_of_regions, shape_of
 from snellen.models.classifier import Classifier
 from snellen.models.layers import Hook, Layer, find_layer, hooked
@@ -147,6 +149,11 @@ class LayerSummary:
     searched: int
     following: int
     regions: float
+
+    @property
+    def above_chance(self) -> bool:
+        """Whether more of those searched follow a cue than may by chance: :func:`most_by_chance`."""
+        return self.following > most_by_chance(self.searched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,6 +323,16 @@ def choose_layers(classifier: Classifier, names: Sequence[str] | None = None) ->
         return list(dict.fromkeys(find_layer(layers, name) for name in names))
     activated = [layer for layer in layers if layer.activated] or layers
     return list(dict.fromkeys(_layer_in(activated, low, high) for low, high in BANDS))
+
+
+def most_by_chance(searched: int) -> int:
+    """How many of so many maps that follow nothing exceed chance at most, in 95% of cases, if they are independent."""
+    of_each = (
+        math.comb(searched, count) * (1 - CONFIDENCE) ** count * CONFIDENCE ** (searched - count)
+        for count in range(searched + 1)
+    )
+    at_most = itertools.accumulate(of_each)
+    return next(count for count, probability in enumerate(at_most) if probability > CONFIDENCE - 1e-9)
 
 
 def stage_of(depth: float) -> str:

@@ -164,7 +164,7 @@ PARTS: Mapping[str, Part] = {
         methods=(
             "snellen.inspect.activations:read_activations",
             "snellen.inspect.feature_maps:_choose, _readable, _deviation_and_autocorrelation, _relative_variance, "
-            "ablate, _ablation, channel_contributions, _explained",
+            "ablate, _ablation, channel_contributions, _explained, most_by_chance",
             "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, line_energy, _gabor_pairs, standardised",
             "snellen.inspect.shape:shape_of",
             "snellen.inspect.figures:scaled",

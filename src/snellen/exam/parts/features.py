@@ -103,6 +103,7 @@ def run(context: Context) -> Answer:
     result, heat = feature_maps(classifier, name, layers, channels), heatmap(classifier, name)
     write_heatmap(heat, context.folder)
     write_feature_maps(result, context.folder, {"heatmap": heat, "provenance": context.provenance})
+    of_name = {layer.name: layer for layer in result.layers}
     pictures = [(layer, context.folder / f"maps-{number}.png") for number, layer in enumerate(result.layers, start=1)]
     for layer, path in pictures:
         write_figure(path, draw_layer(result, layer.name))
@@ -132,7 +133,7 @@ def run(context: Context) -> Answer:
                 (
                     short_name(feature.layer, result),
                     str(feature.channel),
-                    excites(feature),
+                    excites(feature, of_name[feature.layer]),
                     f"{feature.cue_correlation:.2f}",
                     f"{feature.cue_by_chance:.2f}",
                     describe_shape(feature.shape),
@@ -144,10 +145,10 @@ def run(context: Context) -> Answer:
             "The maps. What excites it: the cue that fits best, of light, dark, four colours, edges and lines in eight "
             "directions, and edges of colour (red against green, yellow against blue); r: the map's correlation with "
             f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
-            "the map's shifts; a dash where r does not exceed it, so no cue that was tried fits. Above half: what lies "
-            "above half way from the map's least to its greatest value. At zero: share of values at zero or below. "
-            f"Without it: the change of the probability of {result.top.label}, in points, when the channel is set to "
-            "zero.",
+            "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
+            "chance. Above half: what lies above half way from the map's least to its greatest value. At zero: share "
+            f"of values at zero or below. Without it: the change of the probability of {result.top.label}, in points, "
+            "when the channel is set to zero.",
             "maps",
         ),
         *_patches(context, result),
