@@ -463,8 +463,9 @@ def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() ->
     (told,) = discuss_patches([cats, mixed] * 3, classes, kinds)
     # Three of four photographs, drawn without putting any back, are cats with probability 1/4: 0.75 of the six.
     assert told.startswith(
-        "By the data set's classes all patches show cats in channels 7, 7 and 7 of late. By chance one of six "
-        "channels would be so: the photographs that were searched show 3 cats and 1 dog. "
+        "By the data set's classes all patches show cats in channels 7, 7 and 7 of late. By chance one of the "
+        "six channels with patches large enough to show that would be so: the photographs that were searched show "
+        "3 cats and 1 dog. "
     )
     assert "By the data set" not in discuss_patches([mixed], classes, kinds)[0] + discuss_patches([cats], classes)[0]
 

@@ -15,7 +15,7 @@ from snellen.data.images import Failure
 from snellen.errors import InputError, ModelError
 from snellen.exam.context import Context
 from snellen.exam.parts import features
-from snellen.exam.report.document import Heading, Picture
+from snellen.exam.report.document import Discussion, Heading, Picture
 from snellen.inspect.discussion import discuss_patches
 from snellen.inspect.figures import draw_patches
 from snellen.inspect.heatmap import heatmap, last_layer
@@ -243,15 +243,19 @@ def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: P
     classifier = classifier_of(MeanColours(WEIGHT), 20, 3)
     random = np.random.default_rng(0)
     for number in range(6):
-        folder = tmp_path / "set" / ("red" if number % 2 else "blue")
+        folder = tmp_path / "set" / ("Abyssinian" if number % 2 else "Bengal")
         folder.mkdir(parents=True, exist_ok=True)
         _save(folder / f"{number}.png", random.integers(0, 255, (20, 20, 3), dtype=np.uint8))
     context = Context(
-        classifier, [str(tmp_path / "set" / "red" / "1.png")], [None], Provenance.collect(), 0, "4/255",
+        classifier, [str(tmp_path / "set" / "Abyssinian" / "1.png")], [None], Provenance.collect(), 0, "4/255",
         ["digits", str(tmp_path / "set")], "digits", [], tmp_path, 0,
     )  # fmt: skip
     blocks = features.run(context).blocks
     assert "What excites them elsewhere" in [block.text for block in blocks if isinstance(block, Heading)]
+    # Every photograph is of a cat, but a patch of 3 x 3 of its 20 x 20 pixels shows none.
+    (_, elsewhere) = [" ".join(block.paragraphs) for block in blocks if isinstance(block, Discussion)]
+    assert "extremes of one collection" in elsewhere
+    assert "show cats" not in elsewhere
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "patches.png"]
     assert "of 6 photographs of set, drawn evenly over its classes" in caption
     assert "ranked" not in caption  # a ReLU cuts nothing off

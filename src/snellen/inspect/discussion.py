@@ -175,7 +175,7 @@ def discuss_patches(
     """What the top patches of several channels have in common, as far as the photographs' classes tell.
 
     Args:
-        channels: channels with as many patches each, where they have so many.
+        channels: channels with as many patches each, where they have so many, and so large that they may show a class.
         classes: name of the class of each photograph that a patch may come from; None where nobody says.
         groups: for a class what it is a kind of, such as ``cat``, where that is known.
     """
@@ -237,7 +237,8 @@ def _of_one_kind(
     of = listed([f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in searched.most_common()])
     return [
         f"By the data set's classes all patches show {'; '.join(told)}. By chance {how_many(round(chance))} of "
-        f"{counted(len(channels), 'channel')} would be so: the photographs that were searched show {of}."
+        f"the {counted(len(channels), 'channel')} with patches large enough to show that would be so: the photographs "
+        f"that were searched show {of}."
     ]
 
 

@@ -65,6 +65,8 @@ _EXAMPLES, _PATCHES = 128, 4
 """Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
 _LOCAL = 0.1
 """Share of the input's side up to which what a value sees is told by its colour and its edge."""
+_SHOWS = 0.25
+"""Share of the input's side from which on what a value sees may show an animal, and not only an edge of it."""
 _MOST_TO_READ = 20_000
 """Photographs of a set that is read for them; a larger one takes longer to go through than all else here."""
 _SECONDS_OF_EXAMPLE = 0.02
@@ -212,6 +214,8 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
     local = {layer.name for layer in result.layers if max(layer.receptive_field) <= _LOCAL * min(result.input_size)}
     small = [one for one in found if one.layer in local]
+    shows = {layer.name for layer in result.layers if min(layer.receptive_field) >= _SHOWS * min(result.input_size)}
+    large = [one for one in found if one.layer in shows or not one.patches]
     capped = {layer.kind for layer in result.layers} & CAPS.keys()
     ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
     return [
@@ -228,7 +232,7 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
             1.0,
             name="patches",
         ),
-        Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(found, named, groups)]),
+        Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(large, named, groups)]),
     ]
 
 
