@@ -57,7 +57,7 @@ from snellen.exam.run import run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain
-from snellen.training.files import read_results
+from snellen.training.files import read_results, write_result
 from snellen.training.recipe import RECIPES, Recipe, read_recipe, without_effect
 from toys import MeanColours, classifier_of
 
@@ -983,6 +983,37 @@ def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path:
     said = trained(1, [str(run)])
     assert "the runs that were named (training_runs) are of a tiny set" in said
     assert "cut to" not in said
+
+
+def test_a_second_rate_of_the_normalised_network_has_no_section_of_its_own(tmp_path: Path) -> None:
+    """Its loss, its accuracy and a paragraph are shown; no filters and no mistakes of its own, and nothing twice."""
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    (normalised,) = read_results(kept / "batchnorm")
+    optimiser = dataclasses.replace(normalised.recipe.optimiser, learning_rate=0.02)
+    recipe = dataclasses.replace(normalised.recipe, optimiser=optimiser)
+    (tmp_path / "again").mkdir()
+    write_result(tmp_path / "again", dataclasses.replace(normalised, recipe=recipe))
+    before, after = [str(kept / name) for name in ("plain", "batchnorm")], [str(kept / "deep")]
+
+    def shown(*runs: str) -> tuple[Context, Answer]:
+        context = context_of(tmp_path, classifier=None, training_runs=runs)
+        return context, training.run(context)
+
+    (_, alone), (context, answer) = shown(*before, *after), shown(*before, str(tmp_path / "again"), *after)
+    captions = [[block.caption for block in one.blocks if isinstance(block, Picture)] for one in (alone, answer)]
+    assert captions[0] == captions[1]
+    assert len(answer.listings) == len(alone.listings)
+
+    def paragraphs(one: Answer) -> list[str]:
+        return [said for block in one.blocks if isinstance(block, Discussion) for said in block.paragraphs]
+
+    (added,) = set(paragraphs(answer)) - set(paragraphs(alone))
+    assert added.startswith("At the best of the five rates tried (0.02; the best may lie higher), as plain is")
+    assert paragraphs(answer).count(added) == 1
+    (accuracies,) = [block for block in answer.blocks if isinstance(block, Table) and block.name == "networks"]
+    assert [row[0] for row in accuracies.rows] == ["plain", "batchnorm (rate 0.005)", "batchnorm (rate 0.02)", "deep"]
+    assert training.code(context, "curves-2.png") == "network = trainings[1]\ndraw_curves(trainings[:3])"
+    assert training.code(context, "curves-3.png") == "network = trainings[3]\ndraw_curves(trainings[:6])"
 
 
 def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from snellen.training.filters import ORIENTED, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
 from snellen.training.normalisation import COURSES, FIRST_EPOCH, GUESSING, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
-from snellen.training.results import TrainingResult, rate_at, same_images, smoothed_floor
+from snellen.training.results import TrainingResult, names_of, rate_at, same_images, smoothed_floor
 
 _ABOUT_NETWORKS = {
     "plain": (
@@ -120,7 +121,7 @@ def explain_recipe(recipe: Recipe, images: int) -> list[str]:
     else:
         reasons.append("the rate falls to zero so that the last steps settle")
     if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
-        reasons.append("images that differ each time they are shown make memorising them harder")
+        reasons.append("images that differ each time they are shown are meant to make memorising them harder")
     if recipe.optimiser.name == "adamw":
         reasons.append(
             "AdamW scales each weight's step by its own gradients, so one rate serves weights of small gradients and "
@@ -133,7 +134,7 @@ def explain_recipe(recipe: Recipe, images: int) -> list[str]:
     if recipe.label_smoothing:
         reasons.append("smoothed targets keep the logits from growing without end once an image is right")
     if recipe.progressive_resizing.size and recipe.progressive_resizing.share:
-        reasons.append("small images in the first epochs cost less and teach the coarse shapes first")
+        reasons.append("small images in the first epochs cost less, and are meant to teach the coarse shapes first")
     told = (_steps(recipe, images), _decay(recipe, images), _rate(recipe))
     return [f"The reasons: {'; '.join(reasons)}.", *filter(None, told)]
 
@@ -244,12 +245,12 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
 def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     """The test accuracy of each run, in one sentence."""
     parts, first = [], runs[0][0]
-    for results in runs:
+    for results, name in zip(runs, names_of([results[0] for results in runs]), strict=True):
         mean = _mean(results)
         seeds = f", {len(results)} seeds" if len(results) > 1 else ""
         elsewhere = "" if same_images(results[0], first) else ", on other images"
         interval = f"{mean.low:.2%} to {mean.high:.2%}"
-        parts.append(f"{results[0].network_name} {mean.share:.2%} ({interval}{seeds}{elsewhere})")
+        parts.append(f"{name} {mean.share:.2%} ({interval}{seeds}{elsewhere})")
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
 
 
@@ -288,8 +289,8 @@ def _tested_before(result: TrainingResult) -> str:
     return (
         "Its choices were made on images held out of training, but not only there: earlier versions of deep had been "
         f"tested too{copied}; its learning rate was kept after one such test, and that two networks are needed was "
-        f"seen after two single ones. The best of ten equally good versions would be too high by {100 * most:.1f} "
-        "points, so much at most the accuracy may be optimistic."
+        "seen after two single ones. How many were tested was not counted: had it been ten equally good ones, the best "
+        f"would be too high by {100 * most:.1f} points on average."
     )
 
 
@@ -535,11 +536,14 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
 
     Args:
         runs: results of each run, which differ in their seeds; of several runs of one network the first counts, and the
-            others are laid beside it.
+            others are laid beside it; ``batchnorm`` at another rate than the first is laid beside ``plain``.
     """
+    at_other_rates = [results for results, main in zip(runs, with_main_runs(runs), strict=True) if main is not results]
     by_network: dict[str, Sequence[TrainingResult]] = {}
     again = []
     for results in runs:
+        if any(results is other for other in at_other_rates):
+            continue
         first = by_network.setdefault(results[0].recipe.network, results)
         if first is not results:
             again.append(_another_of_one_network(results, first))
@@ -547,6 +551,7 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     if "plain" in by_network and "batchnorm" in by_network:
         sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
+        sentences += [_at_another_rate(results, by_network["plain"]) for results in at_other_rates]
     if "deep" in by_network:
         others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
         sentences += _differences(by_network["deep"], others)
@@ -563,6 +568,45 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
             f"({', '.join(sorted(floors))}), so the losses of such runs do not compare with the others'."
         )
     return sentences + again
+
+
+def with_main_runs(runs: Sequence[Sequence[TrainingResult]]) -> list[Sequence[TrainingResult]]:
+    """For each run the one that it is a further comparison to; itself where it is none.
+
+    That is ``batchnorm`` at another learning rate: on the same images, and of one recipe but for the rate, as the first
+    ``batchnorm`` whose recipe differs from that of a ``plain`` in the network alone.
+    """
+    plain_runs = [results[0] for results in runs if results[0].recipe.network == "plain"]
+    normalised = [results for results in runs if results[0].recipe.network == "batchnorm"]
+    main = next((one for one in normalised if any(_apart_in(one[0], other, _NETWORK) for other in plain_runs)), None)
+    if main is None:
+        return list(runs)
+    return [main if _apart_in(results[0], main[0], _RATE) else results for results in runs]
+
+
+_NETWORK, _RATE = ("network",), ("optimiser", "learning_rate")
+
+
+def _apart_in(one: TrainingResult, other: TrainingResult, key: tuple[str, ...]) -> bool:
+    """Whether two runs are on the same images, and of recipes that differ in ``key`` alone."""
+    apart_in = [path for path, _, _ in differences(to_plain(one.recipe), to_plain(other.recipe))]
+    return same_images(one, other) and apart_in == [key]
+
+
+def _at_another_rate(results: Sequence[TrainingResult], plain_runs: Sequence[TrainingResult]) -> str:
+    """What the normalised network reaches at a learning rate that is not that of the plain one, and beside that."""
+    first, mean, tried = results[0], _mean(results), SEARCHED["batchnorm"]
+    rate, plain_rate = (run.recipe.optimiser.learning_rate for run in (first, plain_runs[0]))
+    at = f"another rate ({rate:g})"
+    if _is_best_tried(first.recipe):
+        higher = "; the best may lie higher" if rate == max(tried) else ""
+        at = f"the best of the {word(len(tried))} rates tried ({rate:g}{higher})"
+        at += f", as plain is at the best of its own ({plain_rate:g})," if _is_best_tried(plain_runs[0].recipe) else ""
+    return (
+        f"At {at} the network with batch normalisation reaches {mean.share:.2%} on the test images ({_ends(mean)}). It "
+        f"{_beside(results, plain_runs, 'plain').removesuffix(_OF_ONE_TRAINING)}. Its training loss ends at "
+        f"{first.history[-1].loss:.2f}, that of plain at {plain_runs[0].history[-1].loss:.2f}."
+    )
 
 
 def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult) -> list[str]:
@@ -646,9 +690,9 @@ def _at_the_best_rates() -> str:
     best = {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
     reached = [SEARCHED[name][rate] for name, rate in best.items()]
     losses = [statistics.mean(course[-1] for course in COURSES[one]) for one in best.items()]
-    highest = ", the highest that was tried" if best["batchnorm"] == max(SEARCHED["batchnorm"]) else ""
+    highest = ", the highest, so the best may lie higher" if best["batchnorm"] == max(SEARCHED["batchnorm"]) else ""
     return (
-        f"Each at the best of {word(len(SEARCHED['plain']))} rates ({best['batchnorm']:g} with it{highest}, "
+        f"Each at the best of the {word(len(SEARCHED['plain']))} rates tried ({best['batchnorm']:g} with it{highest}; "
         f"{best['plain']:g} without), it ends at {losses[0]:.2f} against {losses[1]:.2f}, and {reached[0]:.1%} against "
         f"{reached[1]:.1%} of the images held out, {_chance_or_not(*reached)}."
     )
@@ -673,13 +717,27 @@ def _chance_or_not(one: float, other: float) -> str:
     margin = 100 * (_held_out(other).high - other)
     if apart(_held_out(one), _held_out(other)):
         return "whose 95% intervals lie apart"
-    return f"which may be chance (each is known to ± {margin:.1f} points)"
+    return (
+        f"whose 95% intervals (± {margin:.1f} points) overlap: as both answered the same images, that does not tell "
+        "chance from difference"
+    )
 
 
 def _searched(recipe: Recipe) -> bool:
     """Whether this is our own recipe with a rate that was among those tried."""
     tried = SEARCHED.get(recipe.network, {})
     return recipe.optimiser.learning_rate in tried and recipe.optimiser == read_recipe(recipe.network).optimiser
+
+
+def _is_best_tried(recipe: Recipe) -> bool:
+    """Whether this is our own recipe but for a rate, and that the best of those tried."""
+    tried = SEARCHED.get(recipe.network)
+    if tried is None:
+        return False
+    own, rate = read_recipe(recipe.network).optimiser, recipe.optimiser.learning_rate
+    return rate == max(tried, key=tried.__getitem__) and recipe.optimiser == dataclasses.replace(
+        own, learning_rate=rate
+    )
 
 
 def _held_out(accuracy: float) -> Rate:
@@ -771,8 +829,8 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
         verdict = "two equally good networks rarely part so" if paired.p_value < _RARE else "this may be chance"
         return (
             f"{lies} {name} on the test images: {paired.only_first:,} of the {here.n:,} it alone gets right, "
-            f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g}). That is "
-            "of one training each: how far another seed's would lie, two cannot tell"
+            f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g})"
+            f"{_OF_ONE_TRAINING}"
         )
     if float(points) == 0:
         return f"{lies} {name} on the test images"
@@ -781,6 +839,7 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
 
 
 _RARE = 0.05
+_OF_ONE_TRAINING = ". That is of one training each: how far another seed's would lie, two cannot tell"
 
 
 def _paired(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> Paired | None:
@@ -859,14 +918,14 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
     """
     columns = ["network", "parameters", "epochs", "test accuracy", "95% interval", "seeds", "minutes a seed"]
     rows = []
-    for results in runs:
+    for results, name in zip(runs, names_of([results[0] for results in runs]), strict=True):
         first = results[0]
         shares = [result.test.accuracy.share for result in results]
         deviation = f" ± {statistics.stdev(shares) * 100:.2f}" if len(shares) > 1 else ""
         rate = _mean(results)
         rows.append(
             [
-                f"{first.network_name}{'' if same_images(first, runs[0][0]) else ', other images'}",
+                f"{name}{'' if same_images(first, runs[0][0]) else ', other images'}",
                 f"{first.parameters:,}",
                 str(first.recipe.epochs),
                 f"{statistics.mean(shares):.2%}{deviation}",

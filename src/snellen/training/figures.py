@@ -11,18 +11,21 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFo
 
 from snellen.figures import new_figure, styled
 from snellen.training.normalisation import COURSES, FIRST_EPOCH, GUESSING, SEARCHED
-from snellen.training.results import TrainingResult, same_images, smoothed_floor
+from snellen.training.results import TrainingResult, names_of, same_images, smoothed_floor
 
 _MOST_CELLS_WITH_NUMBERS = 12
 _LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10
 """Characters beside each other in the figure of curves, and what a line's sample takes of them."""
+_APART, _DASHES = 0.03, ("-", "--", ":", "-.")
+"""How far a diamond stands from the one before, as a share of the epochs; and how the lines of rates are dashed."""
 
 
 def draw_curves(results: Sequence[TrainingResult]) -> Figure:
     """Training loss, accuracy and learning rate against epochs; runs of one network and length share a colour.
 
     The accuracy is that on the training images as they were augmented; dashed, where there are any, that on
-    the images held out; the diamond after the last epoch is the test accuracy with its 95% interval.
+    the images held out; the diamond after the last epoch is the test accuracy with its 95% interval. Each run's diamond
+    stands beside that of the one before, and its learning rate is dashed in its own way, so that none covers another.
     """
     labels = _labels(results)
     names = list(dict.fromkeys(labels))
@@ -30,15 +33,16 @@ def draw_curves(results: Sequence[TrainingResult]) -> Figure:
         figure = new_figure(6.3, 3.7)
         mosaic = figure.subplot_mosaic([["loss", "accuracy"], ["loss", "rate"]], width_ratios=(1.5, 1))
         panels: list[Any] = [mosaic[name] for name in ("loss", "accuracy", "rate")]
-        loss, accuracy, rate = panels
+        _, accuracy, rate = panels
         for number, (result, label) in enumerate(zip(results, labels, strict=True)):
             first = labels.index(label) == number
-            _draw_run(loss, accuracy, rate, result, f"C{names.index(label)}", label if first else None)
+            _draw_run(panels, result, names.index(label), label if first else None)
         for panel, title in zip(panels, ("training loss (nats)", "accuracy", "learning rate"), strict=True):
             panel.set_title(title)
             panel.set_xlabel("" if panel is accuracy else "epoch")
             panel.xaxis.get_major_locator().set_params(integer=True)
         accuracy.set_ylim(top=1.03)
+        accuracy.yaxis.set_major_formatter(PercentFormatter(1, 0))
         rate.set_yscale("log")
         rate.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
         rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -89,7 +93,10 @@ def _draw_courses(axes: Any, name: str, rate: float, colour: str) -> None:
 
 def _labels(results: Sequence[TrainingResult]) -> list[str]:
     """A name for each run; with its length where one network was trained for several; says where images are others."""
-    names = [result.title for result in results]
+    names = [
+        result.title.replace(result.network_name, name, 1)
+        for result, name in zip(results, names_of(results), strict=True)
+    ]
     lengths = [result.recipe.epochs for result in results]
     distinct = set(zip(names, lengths, strict=True))
     several = {name for name in names if sum(name == other for other, _ in distinct) > 1}
@@ -110,8 +117,10 @@ def _legend_columns(labels: Sequence[str]) -> int:
     return 1
 
 
-def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colour: str, label: str | None) -> None:
-    history = result.history
+def _draw_run(panels: Sequence[Any], result: TrainingResult, place: int, label: str | None) -> None:
+    """One run, of the kind that comes at that ``place``, in the panels of the loss, the accuracy and the rate."""
+    loss, accuracy, rate = panels
+    history, colour = result.history, f"C{place}"
     epochs = np.arange(1, len(history) + 1)
     dot = "o" if len(history) == 1 else None
     loss.plot(epochs, [e.loss for e in history], color=colour, label=label, marker=dot, markersize=3)
@@ -122,7 +131,7 @@ def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colou
         accuracy.plot(epochs, [e.held_out_accuracy for e in history], color=colour, linestyle="--")
     test = result.test.accuracy
     accuracy.errorbar(
-        [len(history) + 0.02 * len(history)],
+        [len(history) * (1 + _APART * (1 + place))],
         [test.share],
         yerr=[[test.share - test.low], [test.high - test.share]],
         color=colour,
@@ -130,7 +139,8 @@ def _draw_run(loss: Any, accuracy: Any, rate: Any, result: TrainingResult, colou
         markersize=3.5,
         capsize=2,
     )
-    rate.plot(epochs, [e.learning_rate for e in history], color=colour, marker=dot, markersize=3)
+    rates = [e.learning_rate for e in history]
+    rate.plot(epochs, rates, _DASHES[place % len(_DASHES)], color=colour, marker=dot, markersize=3)
 
 
 def draw_confusion(result: TrainingResult) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -159,6 +160,19 @@ class TrainingComparison(Result):
 def same_images(one: TrainingResult, other: TrainingResult) -> bool:
     """Whether two runs learned from, and were tested on, the same images, so that their accuracies compare."""
     return one.provenance.data == other.provenance.data
+
+
+def names_of(results: Sequence[TrainingResult]) -> list[str]:
+    """What runs beside each other are called: each by its network, and by its learning rate where that has several."""
+    rates: dict[str, set[float]] = {}
+    for result in results:
+        rates.setdefault(result.network_name, set()).add(result.recipe.optimiser.learning_rate)
+    return [
+        f"{result.network_name} (rate {result.recipe.optimiser.learning_rate:g})"
+        if len(rates[result.network_name]) > 1
+        else result.network_name
+        for result in results
+    ]
 
 
 def rate_at(share: float, count: int) -> Rate:

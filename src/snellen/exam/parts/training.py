@@ -51,12 +51,13 @@ from snellen.training.discussion import (
     seeds_sentence,
     table,
     where,
+    with_main_runs,
 )
 from snellen.training.figures import draw_curves, draw_rates
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe, without_effect
-from snellen.training.results import TrainingResult, same_images
+from snellen.training.results import TrainingResult, names_of, same_images
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
@@ -138,7 +139,10 @@ _CIFAR10 = (50_000, 10_000)
 # an epoch, and a mirrored digit is no digit.
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 _AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
+_BESIDE = ", beside the networks before it; the diamonds are set apart, and rates that coincide are dashed in turn"
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
+_Sections = Sequence[_Runs]
+"""Of each section its run, and those that are further comparisons to it and have no section of their own."""
 
 
 def inputs(context: Context) -> object:
@@ -158,22 +162,25 @@ def seconds(context: Context, _: float) -> float:
 
 def run(context: Context) -> Answer:
     """Train the three networks, or read their runs; show each beside those before it."""
-    runs = [(Path(folder), read_results(Path(folder))) for folder in context.training_runs] or _train(context)
-    results = [result for _, of_run in runs for result in of_run]
+    sections = _sections(_given(context) or _train(context))
+    shown = [of_run for section in sections for of_run in section]
+    runs = [section[0] for section in sections]
+    results = [result for _, of_run in shown for result in of_run]
     write_json(context.folder / "result.json", {"results": results})
     first = results[0]
-    deviation = ", the mean over seeds ± their deviation" if any(len(of_run) > 1 for _, of_run in runs) else ""
-    columns, rows = table([of_run for _, of_run in runs])
+    deviation = ", the mean over seeds ± their deviation" if any(len(of_run) > 1 for _, of_run in shown) else ""
+    columns, rows = table([of_run for _, of_run in shown])
     others = "".join(f" {_other_images(of_run[0], first)}" for _, of_run in runs if not same_images(of_run[0], first))
     blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs) + others)]
-    for number in range(len(runs)):
-        blocks += _one(runs[: number + 1], context.folder)
+    for number in range(len(sections)):
+        blocks += _one(sections[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
         Paragraph("[[training/networks]] holds the networks side by side."),
         Table(columns, rows, f"Test accuracy{deviation}. {where(results)}", "networks"),
     ]
-    facts = [Fact(of_run[0].recipe.network, seeds_sentence(of_run)) for _, of_run in runs]
+    names = names_of([of_run[0] for _, of_run in shown])
+    facts = [Fact(name, seeds_sentence(of_run)) for name, (_, of_run) in zip(names, shown, strict=True)]
     data = first.data
     stands_in = " in place of CIFAR-10" if data.name == DIGITS else ""
     images = f"{data.train_images:,} to learn from, {data.test_images:,} to test"
@@ -181,11 +188,27 @@ def run(context: Context) -> Answer:
         f"{short_name(data.name)}{stands_in} ({images})",
         facts,
         blocks,
-        headline([of_run for _, of_run in runs]),
+        headline([of_run for _, of_run in shown]),
         _filters_of(runs[0], first.network_name),
         _shortfalls([of_run for _, of_run in runs]),
         [_recipe_listing(of_run[0]) for _, of_run in runs],
     )
+
+
+def _given(context: Context) -> _Runs:
+    """The runs that were made before."""
+    return [(Path(folder), read_results(Path(folder))) for folder in context.training_runs]
+
+
+def _sections(runs: _Runs) -> _Sections:
+    """The runs that have a section of their own, each with those that are further comparisons to it."""
+    mains = with_main_runs([of_run for _, of_run in runs])
+    of_main = [(run, main) for run, main in zip(runs, mains, strict=True)]
+    return [
+        [run, *(other for other, main in of_main if main is run[1] and other is not run)]
+        for run, main in of_main
+        if main is run[1]
+    ]
 
 
 def _recipe_listing(result: TrainingResult) -> Listing:
@@ -307,11 +330,12 @@ def _images(first: TrainingResult, here: bool) -> str:
     )
 
 
-def _one(runs: _Runs, out: Path) -> list[Block]:
-    """The last of ``runs``, beside those before it: what it is, what was found, why it is so, what it looks like.
+def _one(sections: _Sections, out: Path) -> list[Block]:
+    """The last section's run, beside those before it: what it is, what was found, why it is so, what it looks like.
 
     Pictures of several seeds are those of the first.
     """
+    runs = [section[0] for section in sections]
     folder, of_run = runs[-1]
     name, confusion = of_run[0].recipe.network, _pictured(folder, of_run) / CONFUSION
     if not confusion.is_file():
@@ -320,8 +344,8 @@ def _one(runs: _Runs, out: Path) -> list[Block]:
     return [
         Heading(name, _ABOUT.get(name, "")),
         Paragraph(f"{_described(runs)} {_shown_in(runs)}"),
-        *_findings(runs),
-        *_curves(runs, out),
+        *_findings(sections),
+        *_curves(sections, out),
         *_choices(runs),
         *_filters(runs),
         Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
@@ -335,24 +359,25 @@ def _shown_in(runs: _Runs) -> str:
     return f"[[training/curves-{number}]] shows its training,{of_filters} [[training/confusion-{number}]] its mistakes."
 
 
-def _findings(runs: _Runs) -> list[Block]:
-    """What the last run shows beside those before it."""
-    each = [results for _, results in runs]
-    of_run, said = each[-1], compare(each[:-1])
-    compared = [sentence for sentence in compare(each) if sentence not in said]
-    found, *more = discuss(of_run[0], [of_one[0] for of_one in each[:-1]])
+def _findings(sections: _Sections) -> list[Block]:
+    """What the last section's runs show beside those before them."""
+    *before, (_, of_run) = (section[0] for section in sections)
+    said, now = (compare([results for section in of for _, results in section]) for of in (sections[:-1], sections))
+    compared = [sentence for sentence in now if sentence not in said]
+    found, *more = discuss(of_run[0], [of_one[0] for _, of_one in before])
     if len(of_run) == 1:
         return [Discussion([found, *compared, *more])]
     seeds = Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")
     return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
 
 
-def _curves(runs: _Runs, out: Path) -> list[Block]:
-    """The runs' curves, and what is known of the last two at other learning rates."""
-    curves = out / f"curves-{len(runs)}.png"
-    write_figure(curves, draw_curves([one for _, of_run in runs for one in of_run]))
-    pictures: list[Block] = [Picture(curves, _curves_caption(runs), 0.85, name=f"curves-{len(runs)}")]
-    if at_each_rate(*(of_one[0].recipe for _, of_one in runs[-2:])):
+def _curves(sections: _Sections, out: Path) -> list[Block]:
+    """The runs' curves, and what is known of the last two sections' at other learning rates."""
+    number = len(sections)
+    curves, shown = out / f"curves-{number}.png", [run for section in sections for run in section]
+    write_figure(curves, draw_curves([one for _, of_run in shown for one in of_run]))
+    pictures: list[Block] = [Picture(curves, _curves_caption(shown), 0.85, name=f"curves-{number}")]
+    if at_each_rate(*(section[0][1][0].recipe for section in sections[-2:])):
         write_figure(out / RATES, draw_rates())
         pictures.append(Paragraph("[[training/rates]] shows what is known of the two at other learning rates."))
         pictures.append(Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates"))
@@ -409,7 +434,7 @@ def _curves_caption(runs: _Runs) -> str:
     parts = [
         f"{_CURVES} and accuracy on the augmented training images, the mean over an epoch in which the weights change "
         "(lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
-        f"learning rate (logarithmic){', beside the networks before it' if len(runs) > 1 else ''}.",
+        f"learning rate (logarithmic){_BESIDE if len(runs) > 1 else ''}.",
         "Lines of one colour are seeds." if any(len(of_run) > 1 for _, of_run in runs) else "",
         "Dotted: the smallest loss that smoothed targets allow." if smoothed else "",
         "Where the images grow to their full size the loss bends." if resized else "",
@@ -426,8 +451,9 @@ def code(context: Context, picture: str) -> str:
     numbered = re.fullmatch(r"curves-([1-9]\d{0,2})\.png", picture)
     if numbered is None:
         return ""
-    seeds = [len(read_results(Path(folder))) for folder in context.training_runs] or [1] * len(ASSIGNMENT)
-    before = sum(seeds[: int(numbered[1]) - 1])
+    given = [sum(len(of_run) for _, of_run in section) for section in _sections(_given(context))]
+    of_each = given or [1] * len(ASSIGNMENT)
+    before = sum(of_each[: int(numbered[1]) - 1])
     read = (
         "from snellen.exam.results import read_trainings\n"
         "from snellen.training.figures import draw_confusion, draw_curves, draw_rates\n\n"
@@ -435,7 +461,7 @@ def code(context: Context, picture: str) -> str:
     )
     return (
         f"{'' if before else read}network = trainings[{before}]\n"
-        f"draw_curves(trainings[:{sum(seeds[: int(numbered[1])])}])"
+        f"draw_curves(trainings[:{sum(of_each[: int(numbered[1])])}])"
     )
 
 
