@@ -353,9 +353,9 @@ def _what_limits(result: TrainingResult) -> str:
     falling = (losses[-2] - losses[-1]) / losses[-2]
     if falling > _STILL_FALLING:
         return (
-            f"In the last epoch, at the smallest rates, the loss still fell by {share(falling)}, and the network was "
-            f"right on {both}. So memorising is not what holds it back; whether time or the network's size does, one "
-            "run cannot tell."
+            f"In the last epoch, at the smallest rates, the loss still fell by {share(falling)}: the schedule ended "
+            f"the training, not convergence. The network was right on {both}, so memorising is not what holds it back; "
+            "what more epochs or a larger network would add was not measured."
         )
     return (
         f"It is right on {both}, and the loss had all but stopped falling: this network, at these settings, is held "
