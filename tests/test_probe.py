@@ -334,7 +334,8 @@ def test_names_of_classes_are_written_as_people_write_them(colour_probe) -> None
     assert "Hardest are Ape man (3 of 4) and Zebra fish (3 of 4)" in mixed.discussion()
     (axes, *_) = mixed.plot().axes
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Ape man", "Bee", "Zebra fish"]
-    assert [text.get_text() for text in axes.texts] == ["3", "1", "4", "1", "3"]  # the rows moved with their names
+    # In percent; the rows moved with their names.
+    assert [text.get_text() for text in axes.texts] == ["75", "25", "100", "25", "75"]
 
 
 def with_scores(probe, means: list[float], deviation: float, c: float):
@@ -678,6 +679,16 @@ def context(tmp_path: Path) -> Context:
         folder=tmp_path / "out",
         seed=0,
     )
+
+
+def test_the_exam_says_where_a_data_set_is_from(tmp_path: Path, context: Context) -> None:
+    class_folders(tmp_path / "d", {"Abyssinian": 8, "beagle": 6})
+    known = dataclasses.replace(context, datasets=(str(tmp_path / "d"),), credits={"d": "two breeds, drawn by Ada."})
+    unknown = dataclasses.replace(known, credits={"e": "another set."})
+    first, second = PARTS["probe"].run(known).blocks[:2]
+    assert first.text == "d: two breeds, drawn by Ada."
+    assert PARTS["probe"].run(unknown).blocks[0] == second
+    assert PARTS["probe"].inputs(known) != PARTS["probe"].inputs(unknown)
 
 
 def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:

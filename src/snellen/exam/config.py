@@ -56,6 +56,8 @@ class ExamConfig:
         labels: class that a person would choose for a photograph, by its path, or as much of its end as tells it from
             the others; or a .csv, .tsv or .jsonl file with columns ``file_name`` and ``label``. It counts before the
             name of the folder that a photograph lies in.
+        credits: whose a photograph or a data set is, or how it was drawn, by the name that the report calls it by; they
+            are printed as they stand.
         sample: how many of the photographs are examined where there are more: files that are named by themselves, as
             long as they are fewer, and of folders and patterns a draw, even over what they show, by the seed; or
             ``all``.
@@ -104,6 +106,7 @@ class ExamConfig:
     device: str = "auto"
     photographs: tuple[str, ...] = ()
     labels: Mapping[str, str] | str = field(default_factory=dict)
+    credits: Mapping[str, str] = field(default_factory=dict)
     sample: int | Literal["all"] = SAMPLE
     sure: float = 0.0
     student: str = ""

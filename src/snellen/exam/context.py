@@ -43,6 +43,7 @@ class Context:
         said_by: who says what each photograph shows, in a few words; empty where nobody does.
         homework: whether the report answers the assignment, so that its own update is tried.
         mapping: file that says which class of those is which of the model's; empty where none does.
+        credits: whose a photograph or a data set is, or how it was drawn, by the name that the report calls it by.
     """
 
     classifier: Classifier
@@ -68,6 +69,7 @@ class Context:
     probe: ProbeOptions = field(default_factory=ProbeOptions)
     attack: AttackOptions = field(default_factory=AttackOptions)
     homework: bool = True
+    credits: Mapping[str, str] = field(default_factory=dict)
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:

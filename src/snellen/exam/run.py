@@ -257,6 +257,7 @@ def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context,
         mapping=config.mapping,
         corruptions=config.corruptions,
         robust_accuracy=config.robust_accuracy,
+        credits=config.credits,
     )
     return context, chosen.unreadable
 

@@ -17,7 +17,7 @@ from snellen.transfer.few import FewShotResult
 from snellen.transfer.probe import ProbeResult
 
 NUMBERS_UP_TO = 20
-"""Classes up to which a confusion matrix has its counts written into it."""
+"""Classes up to which a confusion matrix has its percents written into it."""
 _PHOTOGRAPHS_A_PAIR, _ABREAST = 3, 5
 
 
@@ -47,8 +47,9 @@ def draw_confusion(result: ProbeResult) -> Figure:
         axes.tick_params(length=0)
         if classes <= NUMBERS_UP_TO:
             for row, column in zip(*np.nonzero(counts), strict=True):
-                colour = "white" if shares[row, column] > 50 else "black"
-                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour, fontsize=8)
+                share = shares[row, column]
+                colour = "white" if share > 50 else "black"
+                axes.text(column, row, f"{share:.0f}", ha="center", va="center", color=colour, fontsize=8)
         figure.colorbar(picture, ax=axes, label="percent of the class", shrink=0.7)
     return figure
 

@@ -81,8 +81,9 @@ ASKED = (
 
 
 def inputs(context: Context) -> object:
-    """What decides the answer: the data sets, and the kind of classifier."""
-    return [(name, data_set(name).fingerprint) for name in context.datasets], context.probe
+    """What decides the answer: the data sets, what is said of them, and the kind of classifier."""
+    said = [context.credits.get(name, "") for name in distinct_names(context.datasets).values()]
+    return [(name, data_set(name).fingerprint) for name in context.datasets], context.probe, said
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
@@ -110,6 +111,8 @@ def run(context: Context) -> Answer:
             blocks.append(Heading(name, _what_of(result)))
         known = known_classes(result.labels, context.classifier.labels)
         origin = features_origin(context.classifier)
+        credit = context.credits.get(name, "")
+        blocks += [Paragraph(f"{name}: {credit}")] if credit else []
         blocks += _blocks(result, other, name, folder, files, results, known, origin)
         pets = pets or is_pets(result.labels)
         results.append(result)
@@ -187,8 +190,8 @@ def _blocks(
         Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
-            "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: percent of the class"
-            + ("." if many else "; figures: photographs."),
+            "Confusion matrix: true classes (rows) against predicted ones (columns), in percent of the true class; "
+            "blank: none.",
             0.9 if many else 0.5,
             name=f"confusion-{number}",
         ),
