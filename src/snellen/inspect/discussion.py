@@ -488,7 +488,7 @@ def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
     """What the nearest of some maps reaches, of which none is said to follow a cue."""
     nearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     found = (
-        "No map shown is said to follow a cue, since so few exceed chance as may by chance: the farthest above it"
+        "No map shown is said to follow a cue, since no more exceed chance than may by chance: the farthest above it"
         if nearest.follows
         else "None of the maps shown follows a cue more closely than chance: the nearest"
     )
@@ -520,11 +520,11 @@ def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str
     return f"Above half, {told}.{example}"
 
 
-_ARE = (("is", "has"), ("are", "have"))
+_ARE = (("is", "has", ""), ("are", "have", " each"))
 
 
 def _kind_of(shape: Shape) -> str:
-    """What a shape is, with places for a verb in the singular or plural."""
+    """What a shape is, with places for a verb in the singular or plural and for ``each``."""
     if not shape.regions:
         return "{0} the same everywhere"
     if shape.levels is not None:
@@ -532,9 +532,9 @@ def _kind_of(shape: Shape) -> str:
     if shape.area >= EVERYWHERE:
         return "{0} bright on most of the map"
     if any(one.all_over for one in shape.largest):
-        return "{0} one region across the whole map"
+        return "{0} one region across the whole map{2}"
     if shape.regions == 1:
-        return "{0} one region"
+        return "{0} one region{2}"
     return "{0} a few regions" if shape.regions <= FEW else "{0} many small regions"
 
 

@@ -16,7 +16,7 @@ from snellen.training.results import TrainingResult, names_of, same_images, smoo
 _MOST_CELLS_WITH_NUMBERS = 12
 _LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10
 """Characters beside each other in the figure of curves, and what a line's sample takes of them."""
-_APART, _DASHES = 0.03, ("-", "--", ":", "-.")
+_APART, _DASHES = 0.03, ("-", "--", "-.", (0, (8, 2, 2, 2, 2, 2)))
 """How far a diamond stands from the one before, as a share of the epochs; and how the lines of rates are dashed."""
 
 
@@ -140,7 +140,7 @@ def _draw_run(panels: Sequence[Any], result: TrainingResult, place: int, label: 
         capsize=2,
     )
     rates = [e.learning_rate for e in history]
-    rate.plot(epochs, rates, _DASHES[place % len(_DASHES)], color=colour, marker=dot, markersize=3)
+    rate.plot(epochs, rates, linestyle=_DASHES[place % len(_DASHES)], color=colour, marker=dot, markersize=3)
 
 
 def draw_confusion(result: TrainingResult) -> Figure:

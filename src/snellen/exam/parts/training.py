@@ -433,8 +433,8 @@ def _curves_caption(runs: _Runs) -> str:
     smoothed = any(result.recipe.label_smoothing for result in shown)
     parts = [
         f"{_CURVES} and accuracy on the augmented training images, the mean over an epoch in which the weights change "
-        "(lines), accuracy on the test images with its 95% interval (diamond), and the epoch's mean "
-        f"learning rate (logarithmic){_BESIDE if len(runs) > 1 else ''}.",
+        "(lines), accuracy on the test images (diamond, with its 95% interval where that is larger), and the epoch's "
+        f"mean learning rate (logarithmic){_BESIDE if len(runs) > 1 else ''}.",
         "Lines of one colour are seeds." if any(len(of_run) > 1 for _, of_run in runs) else "",
         "Dotted: the smallest loss that smoothed targets allow." if smoothed else "",
         "Where the images grow to their full size the loss bends." if resized else "",
