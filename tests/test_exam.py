@@ -1016,20 +1016,6 @@ def test_a_second_rate_of_the_normalised_network_has_no_section_of_its_own(tmp_p
     assert training.code(context, "curves-3.png") == "network = trainings[3]\ndraw_curves(trainings[:6])"
 
 
-def test_photographs_are_credited_to_whom_the_configuration_says(tmp_path: Path) -> None:
-    coffee = next(one for one in bundled_photographs() if one.path.stem == "coffee")
-    context = context_of(
-        tmp_path,
-        classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3),
-        photographs=("a/mine.png", "b/other.png", str(coffee.path)),
-        credits={"mine.png": "by Ada"},
-    )
-    finished = [FinishedPart("stress", PARTS["stress"], CachedAnswer(Answer("", (), ()), "", "", 1.0))]
-    report = compose(ExamConfig(), context, finished, PARTS)
-    (said,) = [fact.value for fact in report.summary if fact.name == "Photographs"]
-    assert said.endswith(f"mine.png (by Ada); other.png; coffee.png ({coffee.credit})")
-
-
 def test_the_checklist_says_what_is_where(tmp_path: Path) -> None:
     def answered(*blocks):
         return CachedAnswer(Answer("peppers.jpg", (), blocks), "", "now", 1.0)

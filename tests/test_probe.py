@@ -683,8 +683,8 @@ def context(tmp_path: Path) -> Context:
 
 def test_the_exam_says_where_a_data_set_is_from(tmp_path: Path, context: Context) -> None:
     class_folders(tmp_path / "d", {"Abyssinian": 8, "beagle": 6})
-    known = dataclasses.replace(context, datasets=(str(tmp_path / "d"),), credits={"d": "two breeds, drawn by Ada."})
-    unknown = dataclasses.replace(known, credits={"e": "another set."})
+    known = dataclasses.replace(context, datasets=(str(tmp_path / "d"),), origins={"d": "two breeds, drawn by Ada."})
+    unknown = dataclasses.replace(known, origins={"e": "another set."})
     first, second = PARTS["probe"].run(known).blocks[:2]
     assert first.text == "d: two breeds, drawn by Ada."
     assert PARTS["probe"].run(unknown).blocks[0] == second

@@ -141,18 +141,14 @@ def compose(
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     classifier = context.classifier
-    credited = {str(p.path): p.credit for p in bundled_photographs()}
+    credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in bundled_photographs()}
     facts = [
         Fact("Model", f"{called(classifier.name)} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
         Fact(
             "Photographs",
             _photographs(
-                [
-                    f"{name} ({credit})" if (credit := context.credits.get(name, credited.get(path, ""))) else name
-                    for path, name in photograph_names(context.photographs).items()
-                ],
-                context,
+                [credited.get(path, name) for path, name in photograph_names(context.photographs).items()], context
             ),
         ),
     ]

@@ -56,8 +56,6 @@ class ExamConfig:
         labels: class that a person would choose for a photograph, by its path, or as much of its end as tells it from
             the others; or a .csv, .tsv or .jsonl file with columns ``file_name`` and ``label``. It counts before the
             name of the folder that a photograph lies in.
-        credits: whose a photograph or a data set is, or how it was drawn, by the name that the report calls it by; they
-            are printed as they stand.
         sample: how many of the photographs are examined where there are more: files that are named by themselves, as
             long as they are fewer, and of folders and patterns a draw, even over what they show, by the seed; or
             ``all``.
@@ -68,6 +66,8 @@ class ExamConfig:
         epsilon: bound of the attack, such as ``4/255``.
         dataset: labelled photographs to learn from, one set or several: folders or parquet files relative to the
             configuration's folder, hub ids, or ``digits``, which need no download.
+        origins: where a data set to learn from comes from and how it was drawn, in a sentence, by the name that the
+            report calls it by.
         evaluate: labelled photographs on which the model itself is scored, one set or several, named as a ``dataset``
             is; where this is set, the part ``evaluation`` is among those that are run.
         corruptions: number of photographs, of the first of those sets, that the model is scored on under the 19
@@ -106,13 +106,13 @@ class ExamConfig:
     device: str = "auto"
     photographs: tuple[str, ...] = ()
     labels: Mapping[str, str] | str = field(default_factory=dict)
-    credits: Mapping[str, str] = field(default_factory=dict)
     sample: int | Literal["all"] = SAMPLE
     sure: float = 0.0
     student: str = ""
     target: str = ""
     epsilon: str = "4/255"
     dataset: tuple[str, ...] = (DIGITS,)
+    origins: Mapping[str, str] = field(default_factory=dict)
     evaluate: tuple[str, ...] = ()
     corruptions: int = 0
     robust_accuracy: int = 0

@@ -34,6 +34,7 @@ class Context:
         folder: folder that the part writes to.
         seed: seed of every random choice.
         needed: folders of the parts that this one needs, by name.
+        origins: where a data set to learn from comes from, by the name that the report calls it by.
         evaluate: names of the labelled photographs that the model itself is scored on.
         epochs: passes over the images to train on; None takes each recipe's own.
         features, probe, attack: what the configuration says of these parts.
@@ -43,7 +44,6 @@ class Context:
         said_by: who says what each photograph shows, in a few words; empty where nobody does.
         homework: whether the report answers the assignment, so that its own update is tried.
         mapping: file that says which class of those is which of the model's; empty where none does.
-        credits: whose a photograph or a data set is, or how it was drawn, by the name that the report calls it by.
     """
 
     classifier: Classifier
@@ -58,6 +58,7 @@ class Context:
     folder: Path
     seed: int
     needed: Mapping[str, Path] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
     evaluate: Sequence[str] = ()
     mapping: str = ""
     chosen: str = ""
@@ -69,7 +70,6 @@ class Context:
     probe: ProbeOptions = field(default_factory=ProbeOptions)
     attack: AttackOptions = field(default_factory=AttackOptions)
     homework: bool = True
-    credits: Mapping[str, str] = field(default_factory=dict)
 
 
 def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:

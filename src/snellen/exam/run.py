@@ -244,6 +244,7 @@ def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context,
         target=target_class(config, classifier, chosen.classes),
         epsilon=config.epsilon,
         datasets=config.dataset,
+        origins=config.origins,
         training=config.trained.dataset,
         epochs=config.trained.epochs,
         features=config.features,
@@ -257,7 +258,6 @@ def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context,
         mapping=config.mapping,
         corruptions=config.corruptions,
         robust_accuracy=config.robust_accuracy,
-        credits=config.credits,
     )
     return context, chosen.unreadable
 

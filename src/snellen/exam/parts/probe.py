@@ -82,7 +82,7 @@ ASKED = (
 
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, what is said of them, and the kind of classifier."""
-    said = [context.credits.get(name, "") for name in distinct_names(context.datasets).values()]
+    said = [context.origins.get(name, "") for name in distinct_names(context.datasets).values()]
     return [(name, data_set(name).fingerprint) for name in context.datasets], context.probe, said
 
 
@@ -111,8 +111,8 @@ def run(context: Context) -> Answer:
             blocks.append(Heading(name, _what_of(result)))
         known = known_classes(result.labels, context.classifier.labels)
         origin = features_origin(context.classifier)
-        credit = context.credits.get(name, "")
-        blocks += [Paragraph(f"{name}: {credit}")] if credit else []
+        origin_of_set = context.origins.get(name, "")
+        blocks += [Paragraph(f"{name}: {origin_of_set}")] if origin_of_set else []
         blocks += _blocks(result, other, name, folder, files, results, known, origin)
         pets = pets or is_pets(result.labels)
         results.append(result)
