@@ -53,7 +53,7 @@ from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.numbers import numbered
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.exam.report.references import with_citations
-from snellen.exam.run import run_exam
+from snellen.exam.run import Shared, run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain
@@ -928,6 +928,16 @@ def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
     parts["one"] = dataclasses.replace(parts["one"], seconds=refuse)
     run_exam(ExamConfig(parts=("one",)), tmp_path / "refused", parts=parts, progress=progress)
     assert progress.notes == ["The exam takes about 3 seconds."]
+
+
+def test_the_forecast_goes_by_the_exam_before(tmp_path: Path) -> None:
+    _, parts = counted()
+    parts["two"] = dataclasses.replace(parts["two"], seconds=lambda *_: 1200.0)
+    shared, progress = Shared(), Recorder()
+    shared.took("two", 300.0, 1200.0)
+    shared.took("two", 0.0, 1200.0)  # a part that failed says nothing
+    run_exam(ExamConfig(parts=("two",)), tmp_path, parts=parts, progress=progress, shared=shared)
+    assert progress.notes == ["The exam takes about 5 minutes."]
 
 
 def test_the_first_page_shows_the_first_cover(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ class Shared:
     def __init__(self) -> None:
         self._classifiers: dict[str, Classifier] = {}
         self._runs: list[Path] = []
+        self._paces: dict[str, float] = {}
 
     def classifier(self, config: ExamConfig) -> Classifier:
         """The model that ``config`` examines."""
@@ -99,6 +100,15 @@ class Shared:
                 device=config.device,
             )
         return self._classifiers[key]
+
+    def pace(self, part: str) -> float:
+        """What a part takes over what is expected of it: by the exam before, which may have loaded what it needs."""
+        return self._paces.get(part, 1.0)
+
+    def took(self, part: str, seconds: float, expected: float) -> None:
+        """Note what a part took of which so many seconds were expected; of none where it failed."""
+        if seconds and expected:
+            self._paces[part] = seconds / expected
 
     def add(self, run: Path) -> None:
         """Note that the exam in ``run`` is finished."""
@@ -270,12 +280,14 @@ def _finished_parts(
         for name in cached:
             progress.note(f"{parts[name].title}: cached, nothing that decides it has changed")
         missing = [name for name in names if name not in cached]
-        expected = _expected(missing, cached, context, parts)
+        guessed = _expected(missing, cached, context, parts)
+        expected = {name: seconds * shared.pace(name) for name, seconds in guessed.items()}
         progress.note(f"The exam takes about {_duration(sum(expected.values()))}.")
         started, before = time.monotonic(), 0.0
         for name in missing:
             progress.begin(parts[name].title)
             cached[name] = _answer_or_failure(name, context, parts)
+            shared.took(name, cached[name].seconds, guessed[name])
             before += expected.pop(name)
             left = sum(expected.values()) * _pace(time.monotonic() - started, before)
             if left >= _WORTH_SAYING:
