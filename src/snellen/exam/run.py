@@ -15,7 +15,7 @@ import torch
 from snellen.data.images import expand
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
-from snellen.exam.compose import FinishedPart, check_own_words, compose, notes_on_own_words
+from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import (
     NOTEBOOK,
@@ -29,6 +29,7 @@ from snellen.exam.contents import (
 )
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.notebook import code_of, settings, setup
+from snellen.exam.own_words import check_own_words, notes_on_own_words
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.report.document import Answer, Fact, Failed, first_page
@@ -186,7 +187,7 @@ def run_exam(
         set_contents_aside(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
-        for note in notes_on_own_words(config, finished):
+        for note in notes_on_own_words(config, {one.name: one.discussions for one in finished}, report.sections):
             progress.note(note)
         if remark := write_pdf(report, run.path / "report.pdf"):
             progress.note(f"report.pdf: {remark}")
