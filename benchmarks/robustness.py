@@ -41,11 +41,11 @@ class _Shifted(nn.Module):
 
 
 def network() -> nn.Module:
-    """Four convolutions and a linear layer."""
+    """Four convolutions and a linear layer: small, since the reference alone asks it some ten thousand times."""
     layers: list[nn.Module] = []
-    for before, after, stride in ((3, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2)):
+    for before, after, stride in ((3, 16, 2), (16, 32, 1), (32, 32, 2), (32, 64, 1)):
         layers += [nn.Conv2d(before, after, 3, stride, 1), nn.ReLU()]
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(512, 10))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(256, 10))
 
 
 def trained(images: Tensor, labels: Tensor, epsilon: float, epochs: int) -> nn.Module:

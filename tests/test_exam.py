@@ -25,9 +25,10 @@ from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams, read_exam
-from snellen.exam.compose import FinishedPart, checklist, compose, notes_on_own_words
+from snellen.exam.compose import FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
+from snellen.exam.own_words import notes_on_own_words
 from snellen.exam.parts import PARTS, Part, training
 from snellen.exam.photographs import choose_photographs
 from snellen.exam.report.code import method_listing, settings_listing
@@ -53,7 +54,7 @@ from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.numbers import numbered
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.exam.report.references import with_citations
-from snellen.exam.run import run_exam
+from snellen.exam.run import Shared, run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain
@@ -424,9 +425,8 @@ def test_figures_and_tables_are_named_by_number(tmp_path: Path) -> None:
 
 def test_a_text_of_ones_own_is_told_which_figures_there_are(tmp_path: Path) -> None:
     own = write(tmp_path / "mine.txt", "See [[one/map]], not [[one/mop]] or [[other]].")
-    answer = Answer("d", (), (Discussion(("computed",)), Picture(tmp_path / "a.png", "c", name="map")))
-    finished = [FinishedPart("one", PARTS["categories"], CachedAnswer(answer, "", "", 1.0))]
-    (note,) = notes_on_own_words(ExamConfig(discussion={"one": str(own)}), finished)
+    sections = [Section("one", "", "", (Paragraph("mine"), Picture(tmp_path / "a.png", "c", name="map")))]
+    (note,) = notes_on_own_words(ExamConfig(discussion={"one": str(own)}), {"one": 1}, sections)
     assert note.startswith(f"discussion: {own}: [[one/mop]] names no figure or table; ")
     assert "one/map" in note
 
@@ -605,6 +605,55 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"training_runs: .*nosuch: no finished training run: no metrics\.json"):
         run_exam(ExamConfig(training_runs=runs, parts=("training", "categories")), tmp_path / "new")
     assert run_exam(ExamConfig(training_runs=runs, parts=("one",)), tmp_path / "b", parts=parts).failed == ()
+
+
+def test_figures_of_ones_own(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, parts = counted()
+    computed = Answer("d", (), (Picture(Path("computed.png"), "Computed"), Discussion(("computed",))))
+    parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
+    Image.new("RGB", (40, 30), "red").save("computed.png")
+    Path("mine").mkdir()
+    Image.new("RGB", (40, 30), "blue").save(Path("mine", "my-curve.png"))
+    own = write(
+        Path("mine", "mine.txt"), "As [[one/my-curve]] shows.\n\n![Loss\nby hand](my-curve.png)\n\nEnd [[one/other]].\n"
+    )
+    config = ExamConfig(parts=("one",), discussion={"one": str(own)})
+    said = Recorder()
+    result = run_exam(config, "out", parts=parts, notebook=True, keep_source=True, progress=said)
+    text = text_of(result.report)
+    assert "As Figure 2 shows." in text
+    assert "Figure 2: Loss by hand" in text
+    assert Path("out/report.html").read_text(encoding="utf-8").count("data:image/png") == 2
+    (note,) = [note for note in said.notes if note.startswith("discussion")]
+    assert (
+        note.startswith(f"discussion: {own}: [[one/other]] names no figure or table; did you mean")
+        or "one/my-curve" in note
+    )
+    cells = json.loads(Path("out/report.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert "snellen.read_image('../mine/my-curve.png')" in ["".join(cell["source"]) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("![](a.png)", r"the figure a\.png has no caption .!\[What is to be seen\]\(a\.png\)"),
+        ("![c](a.svg)", r"the figure a\.svg is no PNG or JPEG file"),
+        ("![c](../b.png)", r"the figure \.\./b\.png is elsewhere .a file beside the text, or below"),
+        ("![c](/etc/b.png)", r"the figure /etc/b\.png is elsewhere"),
+        ("![c](nosuch.png)", r"the figure .*nosuch\.png: no such file"),
+        ("![c](text.png)", r"the figure .*text\.png: "),
+    ],
+)  # fmt: skip
+def test_figures_of_ones_own_that_cannot_be(tmp_path: Path, words: str, message: str) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    write(folder / "text.png", "no image")
+    Image.new("RGB", (4, 4)).save(tmp_path / "b.png")
+    own = write(folder / "mine.txt", words)
+    with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: {message}"):
+        run_exam(ExamConfig(parts=("one",), discussion={"one": str(own)}), tmp_path / "new", parts=counted()[1])
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
@@ -928,6 +977,16 @@ def test_the_forecast_counts_what_a_part_needs(tmp_path: Path) -> None:
     parts["one"] = dataclasses.replace(parts["one"], seconds=refuse)
     run_exam(ExamConfig(parts=("one",)), tmp_path / "refused", parts=parts, progress=progress)
     assert progress.notes == ["The exam takes about 3 seconds."]
+
+
+def test_the_forecast_goes_by_the_exam_before(tmp_path: Path) -> None:
+    _, parts = counted()
+    parts["two"] = dataclasses.replace(parts["two"], seconds=lambda *_: 1200.0)
+    shared, progress = Shared(), Recorder()
+    shared.took("two", 300.0, 1200.0)
+    shared.took("two", 0.0, 1200.0)  # a part that failed says nothing
+    run_exam(ExamConfig(parts=("two",)), tmp_path, parts=parts, progress=progress, shared=shared)
+    assert progress.notes == ["The exam takes about 5 minutes."]
 
 
 def test_the_first_page_shows_the_first_cover(tmp_path: Path) -> None:

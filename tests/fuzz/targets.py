@@ -28,8 +28,8 @@ from snellen.data.photo_labels import photo_labels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
 from snellen.exam.cache import CachedAnswer, load_cached
-from snellen.exam.compose import own_words
 from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.own_words import own_words
 from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Picture
 from snellen.inference.shards import Job
@@ -189,7 +189,7 @@ def _read_photo_labels(path: Path) -> None:
 
 def _read_texts(path: Path) -> None:
     """As somebody's own words in a report, and as the names of a model's classes."""
-    if not all(paragraph.strip() for paragraph in own_words(path)):
+    if not all(isinstance(block, Picture) or block.text.strip() for block in own_words(path)):
         raise BrokenRuleError("an empty paragraph")
     if not read_labels(path):
         raise BrokenRuleError("no classes")

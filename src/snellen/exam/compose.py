@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snellen.data.photographs import bundled_photographs
-from snellen.errors import InputError, did_you_mean
+from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
 from snellen.exam.context import Context, photograph_names
+from snellen.exam.own_words import own_blocks
 from snellen.exam.parts import Part
 from snellen.exam.report.code import method_listing, module_listing
 from snellen.exam.report.document import (
@@ -31,13 +32,12 @@ from snellen.exam.report.document import (
     Section,
     Table,
 )
-from snellen.exam.report.numbers import marks, names, numbered
+from snellen.exam.report.numbers import numbered
 from snellen.exam.report.references import with_citations
 from snellen.models.resolve import DEFAULT_MODEL
-from snellen.prose import called, counted, listed, word
+from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json
-from snellen.runs.text import read_text
 
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
@@ -100,6 +100,11 @@ class FinishedPart:
     def failure(self) -> str | None:
         """Why the part has no answer; None where it has one."""
         return next((block.reason for block in self.cached.answer.blocks if isinstance(block, Failed)), None)
+
+    @property
+    def discussions(self) -> int:
+        """How many discussions of it were computed."""
+        return sum(isinstance(block, Discussion) for block in self.cached.answer.blocks)
 
 
 def compose(
@@ -336,56 +341,20 @@ def _blocks(one: FinishedPart, config: ExamConfig) -> Sequence[Block]:
     """A part's blocks; where the configuration names a text for its discussions, or for one of them, that in place."""
     blocks = one.cached.answer.blocks
     if one.name in config.discussion:
-        own = _own_paragraphs(config, one.name)
+        own = own_blocks(config, one.name)
         first = next((place for place, block in enumerate(blocks) if isinstance(block, Discussion)), len(blocks))
         others = [block for block in blocks[first:] if not isinstance(block, Discussion)]
         return [*blocks[:first], *own, *others]
     places = [place for place, block in enumerate(blocks) if isinstance(block, Discussion)]
-    replaced: dict[int, list[Paragraph]] = {}
+    replaced: dict[int, list[Paragraph | Picture]] = {}
     for key in config.discussion:
         name, number = discussed_part(key)
         if name == one.name:
             if not 0 < number <= len(places):
                 which = f"{name}-1" + (f" to {name}-{len(places)}" if len(places) > 1 else "")
                 raise InputError(f"discussion: {key}: {name} has {counted(len(places), 'discussion')}", which)
-            replaced[places[number - 1]] = _own_paragraphs(config, key)
+            replaced[places[number - 1]] = own_blocks(config, key)
     return [new for place, block in enumerate(blocks) for new in replaced.get(place, [block])]
-
-
-def _own_paragraphs(config: ExamConfig, key: str) -> list[Paragraph]:
-    try:
-        return [Paragraph(text) for text in own_words(Path(config.discussion[key]))]
-    except InputError as error:
-        raise InputError(f"discussion: {error.message}", error.hint) from error
-
-
-def check_own_words(config: ExamConfig) -> None:
-    """Refuse, before anything is examined, a text of the configuration's discussion that cannot be read.
-
-    Raises:
-        InputError: names the file.
-    """
-    for key in config.discussion:
-        _own_paragraphs(config, key)
-
-
-def notes_on_own_words(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[str]:
-    """Lines on what became of the configuration's texts that their writer may not expect."""
-    discussions = {
-        one.name: sum(isinstance(block, Discussion) for block in one.cached.answer.blocks) for one in finished
-    }
-    figures = names([Section(one.name, "", "", one.cached.answer.blocks) for one in finished])
-    notes = []
-    for key, file in config.discussion.items():
-        if discussions.get(key, 0) > 1:
-            notes.append(f"{key} takes the place of {word(discussions[key])} discussions; {key}-1 would of the first")
-        if number := _NUMBER.search(read_text(Path(file))):
-            notes.append(f"{file}: numbers of references, such as{number[0]}, are given anew")
-        unknown = [mark for mark in marks([read_text(Path(file))]) if mark not in figures]
-        if unknown:
-            hint = did_you_mean(unknown[0], figures) or f"the report has {', '.join(figures)}"
-            notes.append(f"{file}: [[{unknown[0]}]] names no figure or table; {hint}")
-    return [f"discussion: {note}" for note in notes]
 
 
 def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
@@ -396,24 +365,6 @@ def _assigned(part: Part, blocks: Sequence[Block]) -> list[Block]:
         replace(block, assignment=problems.get(block.text, "")) if isinstance(block, Heading) else block
         for block in blocks
     ]
-
-
-def own_words(file: Path) -> list[str]:
-    """The paragraphs of a text file: lines, with a blank one between two paragraphs.
-
-    Numbers of references, such as ``[3]``, are left out: they were those of an earlier report.
-
-    Raises:
-        InputError: it cannot be read, or is empty.
-    """
-    text = _NUMBER.sub("", read_text(file))
-    paragraphs = [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text)]
-    if not any(paragraphs):
-        raise InputError(f"{file}: is empty", "paragraphs with a blank line between them")
-    return [paragraph for paragraph in paragraphs if paragraph]
-
-
-_NUMBER = re.compile(r"\s\[\d{1,3}\]")
 
 
 def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:

@@ -15,7 +15,7 @@ import torch
 from snellen.data.images import expand
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
-from snellen.exam.compose import FinishedPart, check_own_words, compose, notes_on_own_words
+from snellen.exam.compose import FinishedPart, compose
 from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
 from snellen.exam.contents import (
     NOTEBOOK,
@@ -29,6 +29,7 @@ from snellen.exam.contents import (
 )
 from snellen.exam.context import Context, fingerprints, photograph_names
 from snellen.exam.notebook import code_of, settings, setup
+from snellen.exam.own_words import check_own_words, notes_on_own_words
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.report.document import Answer, Fact, Failed, first_page
@@ -84,6 +85,7 @@ class Shared:
     def __init__(self) -> None:
         self._classifiers: dict[str, Classifier] = {}
         self._runs: list[Path] = []
+        self._paces: dict[str, float] = {}
 
     def classifier(self, config: ExamConfig) -> Classifier:
         """The model that ``config`` examines."""
@@ -99,6 +101,15 @@ class Shared:
                 device=config.device,
             )
         return self._classifiers[key]
+
+    def pace(self, part: str) -> float:
+        """What a part takes over what is expected of it: by the exam before, which may have loaded what it needs."""
+        return self._paces.get(part, 1.0)
+
+    def took(self, part: str, seconds: float, expected: float) -> None:
+        """Note what a part took of which so many seconds were expected; of none where it failed."""
+        if seconds and expected:
+            self._paces[part] = seconds / expected
 
     def add(self, run: Path) -> None:
         """Note that the exam in ``run`` is finished."""
@@ -176,7 +187,7 @@ def run_exam(
         set_contents_aside(run.path)
         finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
-        for note in notes_on_own_words(config, finished):
+        for note in notes_on_own_words(config, {one.name: one.discussions for one in finished}, report.sections):
             progress.note(note)
         if remark := write_pdf(report, run.path / "report.pdf"):
             progress.note(f"report.pdf: {remark}")
@@ -271,12 +282,14 @@ def _finished_parts(
         for name in cached:
             progress.note(f"{parts[name].title}: cached, nothing that decides it has changed")
         missing = [name for name in names if name not in cached]
-        expected = _expected(missing, cached, context, parts)
+        guessed = _expected(missing, cached, context, parts)
+        expected = {name: seconds * shared.pace(name) for name, seconds in guessed.items()}
         progress.note(f"The exam takes about {_duration(sum(expected.values()))}.")
         started, before = time.monotonic(), 0.0
         for name in missing:
             progress.begin(parts[name].title)
             cached[name] = _answer_or_failure(name, context, parts)
+            shared.took(name, cached[name].seconds, guessed[name])
             before += expected.pop(name)
             left = sum(expected.values()) * _pace(time.monotonic() - started, before)
             if left >= _WORTH_SAYING:

@@ -6,6 +6,7 @@ It lies in the exam's folder and reads its files from there, so that folder and 
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -120,8 +121,8 @@ def _section(section: Section, code: Code, folder: Path) -> Iterator[dict[str, A
         if text:
             yield _markdown("\n\n".join(text))
         for picture in pictures:
-            file = f"snellen.read_image({picture.path.relative_to(folder).as_posix()!r})"
-            yield _code(code(section.name, picture.path.name) or file)
+            file = Path(os.path.relpath(picture.path, folder)).as_posix()
+            yield _code(code(section.name, picture.path.name) or f"snellen.read_image({file!r})")
         assert isinstance(block, Picture | FigureRow)  # nothing else has pictures
         text = [f"*{label(block)}: {_plain(block.caption)}*"]
     if text:
