@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 Norm = Literal["Linf", "L2"]
+_CLOSE = 1e-6
+"""Share of a number below which a step that it took is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +69,7 @@ def to_hyperplane(points: Tensor, normals: Tensor, offsets: Tensor, norm: Norm) 
     """The smallest change of each point, in a norm, that takes it onto its hyperplane without leaving [0, 1].
 
     A change moves each coordinate towards the plane by a rate times a common number, until it meets the border of
-    [0, 1]; what a number achieves is piecewise linear in it, and its pieces are found by sorting. Where all the room
-    there is does not reach the plane, all of it is used.
+    [0, 1]. Where all the room there is does not reach the plane, all of it is used.
 
     Args:
         points: points (N, D) in [0, 1].
@@ -84,21 +85,25 @@ def to_hyperplane(points: Tensor, normals: Tensor, offsets: Tensor, norm: Norm) 
     weights = normals.abs()
     room = torch.where(signs > 0, 1 - points, points)
     rates = torch.ones_like(weights) if norm == "Linf" else weights
-    # The common number at which each coordinate meets the border; one that gains nothing never does.
-    ends = torch.where(weights > 0, room / rates.clamp_min(1e-30), torch.inf)
-    ends, order = ends.sort(dim=1)
-    slopes = (weights * rates).gather(1, order)
-    used = (weights * room).gather(1, order)
-    finite = torch.isfinite(ends)
-    spent = torch.where(finite, used, 0).cumsum(dim=1)
-    left = slopes.sum(dim=1, keepdim=True) - slopes.cumsum(dim=1)
-    # What is achieved where the number equals each end.
-    achieved = spent + torch.where(finite, ends, 0) * left
-    wanted = missing.abs()[:, None]
-    place = (achieved < wanted).sum(dim=1, keepdim=True).clamp_max(points.shape[1] - 1)
-    before = (place - 1).clamp_min(0)
-    first = place == 0
-    gained = torch.where(first, 0, spent.gather(1, before))
-    slope = torch.where(first, slopes.sum(dim=1, keepdim=True), left.gather(1, before))
-    number = torch.where(slope > 1e-30, (wanted - gained) / slope.clamp_min(1e-30), torch.inf)
+    number = _common_number(weights, rates, room, missing.abs())
     return signs * torch.minimum(number * rates, room).nan_to_num(0.0)
+
+
+def _common_number(weights: Tensor, rates: Tensor, room: Tensor, wanted: Tensor) -> Tensor:
+    """The t (N, 1) at which the sum of weights * min(rates * t, room) over D is as wanted; infinite where it never is.
+
+    The sum is concave in t and made of straight pieces, so that Newton's method from zero never passes the solution,
+    and is exact once it is on its piece.
+    """
+    number, wanted = torch.zeros_like(wanted)[:, None], wanted[:, None]
+    for _ in range(weights.shape[1] + 1):
+        reached = rates * number
+        free = reached < room
+        slope = torch.where(free, weights * rates, 0).sum(dim=1, keepdim=True)
+        gained = (weights * torch.where(free, reached, room)).sum(dim=1, keepdim=True)
+        left = wanted - gained
+        step = torch.where(left > 0, left / slope, 0)
+        number = number + step.nan_to_num(0.0, posinf=torch.inf)
+        if bool((step <= _CLOSE * number).all()):
+            break
+    return number
