@@ -66,6 +66,8 @@ def section(benchmark: Benchmark, result: Result | None) -> str:
     lines += [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
     if benchmark.goals:
         lines += ["", *(f"- {goal.judged(result)}" for goal in benchmark.goals)]
+    if why := benchmark.explained(result):
+        lines += ["", why]
     made_by = ", ".join(f"{package} {version}" for package, version in result["versions"].items())
     lines += [
         "",

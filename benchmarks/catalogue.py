@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,9 +44,13 @@ class Goal:
     def judged(self, result: Result) -> str:
         """Whether the result keeps the promise, in words."""
         value = self.value(result)
+        if math.isnan(value):
+            return f"{self.what} not measured, promised {self._wanted()}"
         kept = value <= self.bound if self.most else value >= self.bound
-        wanted = f"{'at most' if self.most else 'at least'} {_number(self.bound, 6)}"
-        return f"{self.what} {_number(value, 3)}, promised {wanted}: {'kept' if kept else 'falls short'}"
+        return f"{self.what} {_number(value, 3)}, promised {self._wanted()}: {'kept' if kept else 'falls short'}"
+
+    def _wanted(self) -> str:
+        return f"{'at most' if self.most else 'at least'} {_number(self.bound, 6)}"
 
 
 def _number(value: float, digits: int) -> str:
@@ -65,6 +71,7 @@ class Benchmark:
         goals: the numbers that were promised.
         peers: what the package index must provide, without dependencies.
         only_by_name: whether it is run only where it is named, since it needs what few machines have.
+        explained: why a promise is not kept, by what the result shows; empty where all are.
     """
 
     name: str
@@ -76,6 +83,7 @@ class Benchmark:
     goals: tuple[Goal, ...] = ()
     peers: tuple[str, ...] = ()
     only_by_name: bool = False
+    explained: Callable[[Result], str] = lambda _: ""
 
 
 def share(rate: Result) -> str:
@@ -98,6 +106,26 @@ def _embed(result: Result) -> Rows:
         for name, rate in rates.items()
     ]
     return [["from files", "images a second", "times timm", "smallest cosine to timm"], *rows]
+
+
+def _allowed(rates: Result) -> float:
+    """Images a second where the engine and the decoding take their turns on the same cores."""
+    return 1 / (1 / rates["engine alone"] + 1 / rates["decoding alone"])
+
+
+def _share_of_bound(rates: Result, name: str) -> float:
+    return rates[name] / _allowed(rates)
+
+
+def _held_back(rates: Result, promised: float) -> str:
+    """Where the promised rate is more than the engine and the decoding allow: so much."""
+    times = _allowed(rates) / rates["timm, eager"]
+    if times >= promised:
+        return ""
+    return (
+        f"{promised:g} times timm cannot be had here: the engine alone, on inputs that are ready, is "
+        f"{rates['engine alone'] / rates['timm, eager']:.2f} times timm, and with the decoding in its turn {times:.2f}."
+    )
 
 
 def _features(result: Result) -> Rows:
@@ -142,8 +170,21 @@ def _robustness(result: Result) -> Rows:
     for name, one in result["rows"].items():
         robust, seconds = one["robust"], one["seconds"]
         counts = [f"{robust[who]} of {one['images']}" for who in ("snellen", "reference")]
-        rows.append([name, str(one["clean"]), *counts, *(f"{seconds[who]:.0f}" for who in ("snellen", "reference"))])
-    return [["network, norm, bound", "clean", "robust", "reference", "seconds", "reference"], *rows]
+        times = [f"{seconds[who]:.0f}" for who in ("snellen", "reference", "our passes")]
+        rows.append([name, str(one["clean"]), *counts, *times])
+    return [
+        ["network, norm, bound", "clean", "robust", "reference", "processor seconds", "reference", "our network's own"],
+        *rows,
+    ]
+
+
+def _robustness_held_back(result: Result) -> str:
+    """What part of the reference's time the network's own passes and gradients are, where half of it is not kept."""
+    shares = [one["seconds"]["our passes"] / one["seconds"]["reference"] for one in result["rows"].values()]
+    return (
+        "Both ask the network as often. Its own passes and gradients alone take us "
+        f"{min(shares):.0%} to {max(shares):.0%} of the reference's time."
+    )
 
 
 def _probe(result: Result) -> Rows:
@@ -473,6 +514,12 @@ def _zoo(result: Result) -> Rows:
     return [*rows, [*map(str, counts), f"{seconds[len(seconds) // 2]:.1f}"]]
 
 
+def _not_working(result: Result) -> str:
+    """Which families do not work, and why."""
+    reasons = {name: line["reason"] for name, line in result["lines"].items() if not line["works"]}
+    return " ".join(f"{name}: {re.sub(r'/[^ ]*/', '', reason)}." for name, reason in reasons.items())
+
+
 def _do_not_work(result: Result) -> float:
     return sum(not line["works"] for line in result["lines"].values())
 
@@ -505,10 +552,15 @@ BENCHMARKS = (
         _embed,
         (
             Goal("times timm", lambda result: result["times_timm"], 8),
-            Goal("share of the engine alone", lambda result: result["share_of_engine_alone"], 0.8),
+            Goal(
+                "share of what the engine and decoding in turns allow",
+                lambda result: _share_of_bound(result["images_per_second"], "snellen"),
+                0.9,
+            ),
             Goal("smallest cosine", lambda result: result["smallest_cosine"]["snellen"], 0.999),
         ),
         PIPELINE_PEERS,
+        explained=lambda result: _held_back(result["images_per_second"], 8),
     ),
     Benchmark(
         "archive",
@@ -741,7 +793,13 @@ BENCHMARKS = (
         (
             Goal("times timm", lambda result: result["times_timm"], 5),
             Goal("share of the same top-1", lambda result: result["same_top_1"] / result["images"], 1),
+            Goal(
+                "share of what the engine and decoding in turns allow",
+                lambda result: _share_of_bound(result["images_per_second"], "snellen, from files"),
+                0.8,
+            ),
         ),
+        explained=lambda result: _held_back(result["images_per_second"], 5),
     ),
     Benchmark(
         "corruptions",
@@ -779,6 +837,7 @@ BENCHMARKS = (
             ),
         ),
         peers=("pyautoattack==0.2.0", "robustbench==1.1.1", "requests", "tqdm"),
+        explained=_robustness_held_back,
     ),
     Benchmark(
         "fuzz",
@@ -800,6 +859,7 @@ BENCHMARKS = (
         lambda _: "1 network of each family, 1 photograph",
         _zoo,
         (Goal("families that do not work", _do_not_work, 0, most=True),),
+        explained=_not_working,
     ),
     Benchmark(
         "held_out",
