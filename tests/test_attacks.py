@@ -146,7 +146,7 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert "Nothing is known" in discuss_stall([untargeted], 1.0)
     said, why = discuss_rule([(strong, stalled)], 10, 1000.0)
     assert f"does not get there on {strong.name}" in said
-    assert "the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance to ε exactly" in said
+    assert "the clip stands in place of the penalty on ‖X\u2032 \u2212 X‖∞: it holds the distance to ε exactly" in said
     assert "the mean step grows by the factor 1.2; where it has not the step is taken back, and tried again" in said
     assert why == discuss_stall([stalled], 1000.0)
     assert "so that no one λ suits both ends" not in why  # it never came where the gradient is steep

@@ -519,7 +519,7 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
 
 def test_short_paragraphs_stay_whole_and_no_line_begins_like_an_item_of_a_list(tmp_path: Path) -> None:
     words = [f"Begin {'word ' * (number + 40)}takes four to 14. It ends." for number in range(45)]
-    write_pdf(report_of(Discussion(words), Paragraph("By ‖X' - X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
+    write_pdf(report_of(Discussion(words), Paragraph("By ‖X\u2032 \u2212 X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
     pages = [page.get_textpage().get_text_range().splitlines() for page in document]
     full = [lines for lines in pages if sum(line.startswith("Begin") for line in lines) > 2]

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scipy import fft
 
@@ -26,8 +28,11 @@ from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, centre_of, object_crop, seen_of, share_within
 from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table
 from snellen.exam.report.html import _all_numbers
+from snellen.figures import lay_out, styled
+from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import listed, signed
+from snellen.robustness.acuity import AcuityChart, AcuityLine
 from snellen.robustness.detail import Cause, cause
 from snellen.robustness.discussion import discuss, headline, reasons
 from snellen.robustness.figures import Cropped, draw_crops, draw_stress, draw_transforms
@@ -201,7 +206,29 @@ def test_figures_draw_what_they_are_given() -> None:
     ]
     letters = sum(text.get_text() == "E" for text in chart.axes[0].texts)
     assert letters == len(all_transforms())
+    for name, strength in all_transforms():
+        transform = TRANSFORMS[name]
+        assert transform.caption.replace("…", transform.mark(strength)) == transform.describe(strength)
     assert len(draw_transforms(one.thumbnail).axes) == 1 + len(TRANSFORMS)
+
+
+def test_what_stands_below_the_letters_of_a_chart_does_not_run_together() -> None:
+    all_of_four = Rate.of([True] * 4)
+    lines = tuple(
+        AcuityLine(one.name, one.ladder, (all_of_four,) * len(one.ladder), None) for one in TRANSFORMS.values()
+    )
+    with styled():
+        chart = AcuityChart(lines, lines).plot()
+        lay_out(chart)
+        canvas = FigureCanvasAgg(chart)
+        canvas.draw()
+        for axes in chart.axes:
+            below = [text for text in axes.texts if text.get_text() not in ("", "E")]
+            assert len(below) == len(all_transforms())
+            for one, other in itertools.pairwise(below):
+                if one.get_position()[1] == other.get_position()[1]:
+                    space = canvas.get_renderer().get_text_width_height_descent(" ", one.get_fontproperties(), False)[0]
+                    assert one.get_window_extent().x1 + space < other.get_window_extent().x0, other.get_text()
 
 
 def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:

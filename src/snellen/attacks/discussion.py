@@ -16,6 +16,9 @@ from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
+_X = "X\N{PRIME}"
+"""The photograph under attack, as the assignment writes it."""
+
 
 def _limits(some_failed: bool) -> str:
     """What attacks on one network do not prove; of failed ones only where there are any."""
@@ -346,16 +349,16 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     hit = [rule for _, rule in pairs if rule.attacked.success]
     missed = [rule for _, rule in pairs if not rule.attacked.success]
     before = (
-        f"The assignment's update, X' = X' + λ · dP/dX', was given at most {most} gradients on each photograph. "
+        f"The assignment's update, {_X} = {_X} + λ · dP/d{_X}, was given at most {most} gradients on each photograph. "
         "Backtracking finds λ: it starts where the mean step is the whole bound. Where P(y_fool) has risen the step "
         f"stands and the mean step grows by the factor {GROWTH:g}; where it has not the step is taken back, and tried "
         f"again with {SHRINKAGE:g} of it. λ itself is that mean step over the mean absolute gradient, so it falls as "
         "the gradient grows."
     )
     clipped = (
-        "As in the assignment's two steps, the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance "
-        "to ε exactly, where the penalty would only make distance costly, and pull back none but the values that are "
-        "farthest off."
+        f"As in the assignment's two steps, the clip stands in place of the penalty on ‖{_X} \N{MINUS SIGN} X‖∞: it "
+        "holds the distance to ε exactly, where the penalty would only make distance costly, and pull back none but "
+        "the values that are farthest off."
     )
     found = []
     if hit:
@@ -418,8 +421,8 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         # The root mean square of one value's move, in steps of 1/255.
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
-        "Why λ must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{_between(starts, _power)}.{_no_one_step_size(steeper)}"
+        f"Why λ must be searched for: the softmax makes dP/d{_X} proportional to P (1 \N{MINUS SIGN} P), and P begins "
+        f"at {_between(starts, _power)}.{_no_one_step_size(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:

@@ -388,10 +388,10 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
         _beside(pairs),
         Picture(
             picture,
-            "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
-            f"search of [[attack/attacks]], and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} "
-            "gradients. Squares: the steps that it accepted; crosses: tries that it took back. Dotted: where a search "
-            "stops.",
+            "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX\N{PRIME}): "
+            "of the search of [[attack/attacks]], and of the assignment's update with at most "
+            f"{_GRADIENTS_OF_THE_RULE} gradients. Squares: the steps that it accepted; crosses: tries that it took "
+            "back. Dotted: where a search stops.",
             0.85,
             name="rule-curves",
         ),

@@ -365,10 +365,11 @@ def _about_letters(photographs: int) -> str:
         if photographs > 1
         else ""
     )
-    below = " Below each: the strength, and under that the share." if photographs > 1 else " Below each: the strength."
+    share_below = ", and under that the share in percent" if photographs > 1 else ""
     return (
         "Each letter stands for one strength of one transform: the smaller, the stronger. The bluer, the more of the "
-        f"photographs keep their class (clean, left) or the attack's (attacked, right).{below}{step}"
+        "photographs keep their class (clean, left) or the attack's (attacked, right). Below each: the strength, which "
+        f"takes the place of the … at the left{share_below}.{step}"
     )
 
 
