@@ -628,6 +628,9 @@ def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_pa
     said = _about_crop([crop], {photo.name: 0}, 2)
     assert said.endswith("The attack does survive it, and the own class is not seen; when clean it is seen.")
     assert "Heat is where the class is supported, which need not be the whole object, nor the object alone." in said
+    exact, less = (_about_crop([dataclasses.replace(crop, heat=heat)], {photo.name: 0}, 2) for heat in (0.8, 0.7))
+    assert "sees about 80% of the heat. The rectangle is" in exact  # not said twice
+    assert "sees about 80% of the heat. It sees 70%; the rectangle is" in less
     back = dataclasses.replace(crop, attacked=crop.clean)
     assert _about_crop([back] * 4, {photo.name: 0}, 2).endswith(
         "None of the four attacks survives it: all four photographs get their own class, as many as when clean."

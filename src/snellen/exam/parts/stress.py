@@ -304,6 +304,8 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     if not crops:
         return f"The crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}."
     heat, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "area"))
+    asked, found = share(SHARE), f"the rectangle is {area} of the area"
+    seen = sentence(found if heat == asked else f"it sees {heat}; {found}")
     survive = sum(one.attacked.top.index == target for one in crops)
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
@@ -312,9 +314,8 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         "which is taken to lie "
         "where the heat for its own class does (Grad-CAM of the clean photograph): to the rectangle of the "
         "photograph's proportions, its centre that of the heat as far as the photograph reaches, of which the network, "
-        f"whose preprocessing crops once more, sees about {share(SHARE)} of the heat. It sees {heat}; the rectangle is "
-        f"{area} of the area. Heat is where the class is supported, which need not be the whole object, nor the object "
-        "alone. "
+        f"whose preprocessing crops once more, sees about {asked} of the heat. {seen}. Heat is where the class is "
+        "supported, which need not be the whole object, nor the object alone. "
         f"{_after_crop(len(crops), survive, back, kept)}"
     )
 
