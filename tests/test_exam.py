@@ -283,13 +283,16 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path) -> None:
     failing = dataclasses.replace(PARTS["categories"], title="Dark", run=fail)
     table = {"dark": failing, "categories": PARTS["categories"]}
     progress = Recorder()
-    result = run_exam(ExamConfig(), str(tmp_path), parts=table, progress=progress)
+    config = ExamConfig(credits={"chelsea.png": "a cat of ours, CC0"})
+    result = run_exam(config, str(tmp_path), parts=table, progress=progress)
     assert progress.begun == ["Dark", "What it sees"]
     assert result.failed == ("part dark: the lamp went out",)
     assert result.unreadable == ()
     text = text_of(result.report)
     assert "This part failed. the lamp went out" in text
     assert "espresso" in text
+    assert "chelsea.png (a cat of ours, CC0)" in text
+    assert "coffee.png (scikit-image, by Rachel Michetti, CC0)" in text
 
 
 def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lite0) -> None:
@@ -300,8 +303,11 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     (tmp_path / "d.png").write_bytes(
         next(p for p in bundled_photographs() if p.path.stem == "coffee").path.read_bytes()
     )
-    config = ExamConfig(photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"})
+    config = ExamConfig(
+        photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"}, credits={"c": "Ada"}
+    )
     chosen = choose_photographs(config, lite0)
+    assert chosen.credits == ("", "", "Ada", "")
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
     assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')

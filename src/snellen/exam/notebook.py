@@ -22,7 +22,18 @@ from snellen.runs.provenance import Provenance
 from snellen.runs.text import exists
 
 _ELSEWHERE = frozenset(
-    {"title", "author", "collaborators", "photographs", "labels", "discussion", "references", "paper", "appendix"}
+    {
+        "title",
+        "author",
+        "collaborators",
+        "photographs",
+        "labels",
+        "credits",
+        "discussion",
+        "references",
+        "paper",
+        "appendix",
+    }
 )
 """Keys of a configuration that are no settings, or that the report says in other words."""
 
