@@ -46,6 +46,7 @@ from snellen.attacks.gradient_ascent import (
     gradient_ascent,
     searched_gradient_ascent,
 )
+from snellen.attacks.least_bound import LeastBound, least_bound
 from snellen.attacks.result import AttackResult
 from snellen.attacks.search import Ball, Criterion, log_probability_or_margin, probability
 from snellen.attacks.state import AttackExample, EpsilonSearch, with_enlarged_noise
@@ -55,7 +56,7 @@ from snellen.attacks.visibility import FlatCell, Visibility, flattest_cell, nois
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
-from snellen.exam.parts.attack import _about_details, _by_the_rule
+from snellen.exam.parts.attack import _about_details, _by_the_rule, _noises
 from snellen.exam.report.document import Discussion, Picture, Table
 from snellen.models.predictions import Prediction
 from snellen.models.resolve import resolve
@@ -146,7 +147,7 @@ def test_the_curve_is_what_the_search_met_and_says_why_it_stalls() -> None:
     assert "Nothing is known" in discuss_stall([untargeted], 1.0)
     said, why = discuss_rule([(strong, stalled)], 10, 1000.0)
     assert f"does not get there on {strong.name}" in said
-    assert "the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance to ε exactly" in said
+    assert "the clip stands in place of the penalty on ‖X\u2032 \u2212 X‖∞: it holds the distance to ε exactly" in said
     assert "the mean step grows by the factor 1.2; where it has not the step is taken back, and tried again" in said
     assert why == discuss_stall([stalled], 1000.0)
     assert "so that no one λ suits both ends" not in why  # it never came where the gradient is steep
@@ -722,6 +723,36 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
         [wider, b], 5
     )
     assert discuss_visibility([dataclasses.replace(a, psnr=math.inf)]) == ""
+    least = [LeastBound("a.png", 3, 1, 0.01), LeastBound("b.png", 3, 2, 0.0), LeastBound("c.png", 3, 3, 0.26)]
+    assert (
+        "enlarges the file. Less would have been enough: 1/255 on a, where noise of that bound stands out in 1.0%. The "
+        "same search found nothing below 3/255 on c. The flattest cell"
+        in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
+    )
+    assert "enough" not in discuss_visibility([b], least)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_least_bound_that_is_enough(seed: int) -> None:
+    """Of a linear network the one that its margin and the sum of the absolute weights give."""
+    classifier, pixels = linear_classifier(2, seed, scale=0.2), photograph(seed)
+    label = int(classifier.logits(pixels).argmax())
+    wide = attack(classifier, pixels, 1 - label, "60/255", label=label)
+    assert wide.attacked.success
+    config = AttackConfig(1 - label, steps=20)
+    found = least_bound(classifier, wide, config)
+    enough = [
+        steps
+        for steps in range(1, 61)
+        if attack(
+            classifier, pixels, label=label, config=dataclasses.replace(config, epsilon=f"{steps}/255")
+        ).attacked.success
+    ]
+    assert (found.steps, found.norm) == (enough[0], wide.norm)
+    table = _noises([wide], [visibility(wide)], [found], 1)
+    assert table.rows[0][table.columns.index("least bound (1/255)")] == str(enough[0])
+    assert 0 < found.steps < found.norm
+    assert least_bound(classifier, attack(classifier, pixels, 1 - label, f"{enough[0]}/255"), config).steps == enough[0]
 
 
 def test_a_file_of_another_size_is_no_attack(tmp_path: Path) -> None:

@@ -284,13 +284,16 @@ def test_a_failed_part_is_shown_and_the_rest_is_there(tmp_path: Path) -> None:
     failing = dataclasses.replace(PARTS["categories"], title="Dark", run=fail)
     table = {"dark": failing, "categories": PARTS["categories"]}
     progress = Recorder()
-    result = run_exam(ExamConfig(), str(tmp_path), parts=table, progress=progress)
+    config = ExamConfig(credits={"chelsea.png": "a cat of ours, CC0"})
+    result = run_exam(config, str(tmp_path), parts=table, progress=progress)
     assert progress.begun == ["Dark", "What it sees"]
     assert result.failed == ("part dark: the lamp went out",)
     assert result.unreadable == ()
     text = text_of(result.report)
     assert "This part failed. the lamp went out" in text
     assert "espresso" in text
+    assert "chelsea.png (a cat of ours, CC0)" in text
+    assert "coffee.png (scikit-image, by Rachel Michetti, CC0)" in text
 
 
 def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lite0) -> None:
@@ -301,8 +304,11 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     (tmp_path / "d.png").write_bytes(
         next(p for p in bundled_photographs() if p.path.stem == "coffee").path.read_bytes()
     )
-    config = ExamConfig(photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"})
+    config = ExamConfig(
+        photographs=tuple(str(tmp_path / name) for name in names), labels={"b": "space shuttle"}, credits={"c": "Ada"}
+    )
     chosen = choose_photographs(config, lite0)
+    assert chosen.credits == ("", "", "Ada", "")
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
     assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')
@@ -519,7 +525,7 @@ def test_the_source_is_typeset_as_the_report_and_can_be_rewritten(tmp_path: Path
 
 def test_short_paragraphs_stay_whole_and_no_line_begins_like_an_item_of_a_list(tmp_path: Path) -> None:
     words = [f"Begin {'word ' * (number + 40)}takes four to 14. It ends." for number in range(45)]
-    write_pdf(report_of(Discussion(words), Paragraph("By ‖X' - X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
+    write_pdf(report_of(Discussion(words), Paragraph("By ‖X\u2032 \u2212 X‖∞ of P(y_fool).")), tmp_path / "report.pdf")
     document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
     pages = [page.get_textpage().get_text_range().splitlines() for page in document]
     full = [lines for lines in pages if sum(line.startswith("Begin") for line in lines) > 2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from snellen.data.labels import Labels, imagenet_labels, label_of_folder, numbered_labels
-from snellen.data.photo_labels import photo_labels
+from snellen.data.photo_labels import photo_credits, photo_labels
 from snellen.errors import InputError, did_you_mean, nearest
 
 
@@ -98,6 +98,18 @@ def test_folders_of_other_models_count_alike() -> None:
     labels = Labels(("Cat", "small_dog", "small dog", "7"))
     found = [label_of_folder(labels, f"x/{name}/1.png") for name in ("cat", "small_dog", "7", "0")]
     assert found == [0, None, 3, None]
+
+
+def test_credits_are_by_a_photograph_s_name_as_labels_are() -> None:
+    sources = ["a/cat/1.jpg", "a/dog/1.jpg", "b/2.jpg"]
+    assert photo_credits(sources, {"2": "Ada", "cat/1.jpg": "Bo, CC0"}) == ["Bo, CC0", "", "Ada"]
+    for said, message in (
+        ({"1.jpg": "Ada"}, r"credits: '1\.jpg' names 2 photographs \(more of its path"),
+        ({"9.jpg": "Ada"}, r"credits: no photograph is called '9\.jpg'"),
+        ({"2.jpg": "Ada", "2": "Bo"}, r"credits: '2' and another name b/2\.jpg \(one text"),
+    ):
+        with pytest.raises(InputError, match=message):
+            photo_credits(sources, said)
 
 
 def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from scipy import fft
 
@@ -21,13 +23,25 @@ from linear_toys import linear_classifier, photograph
 from snellen.data.images import Failure, Photo, to_image
 from snellen.data.photographs import bundled_photographs
 from snellen.data.preprocessing import IMAGENET_PREPROCESSING
-from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
+from snellen.data.transforms import (
+    ASSIGNMENT,
+    GRAY_NOISE,
+    GRAY_PHOTOGRAPH,
+    OBJECT_CROP,
+    TRANSFORMS,
+    all_transforms,
+    apply_transform,
+    assignment_transforms,
+)
 from snellen.errors import ImageError, InputError, ModelError
-from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, centre_of, object_crop, seen_of, share_within
-from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table
+from snellen.exam.object_crop import Box, ObjectCrop, box_with, centre_of, object_crop, seen_of, share_within
+from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table, _with_crops
 from snellen.exam.report.html import _all_numbers
+from snellen.figures import lay_out, styled
+from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import listed, signed
+from snellen.robustness.acuity import AcuityChart, AcuityLine
 from snellen.robustness.detail import Cause, cause
 from snellen.robustness.discussion import discuss, headline, reasons
 from snellen.robustness.figures import Cropped, draw_crops, draw_stress, draw_transforms
@@ -137,7 +151,7 @@ def test_a_result_explains_itself_whatever_it_was_put_to() -> None:
     stressed = snellen.stress(classifier, photograph(1), transforms=[("blur", 1.0), ("noise", 8.0)])
     assert len(stressed.plot().axes) == 3
     assert "does not prove" in stressed.discussion()
-    assert set(stressed.to_dict()) == {"image", "attacked", "label", "before", "outcomes"}
+    assert set(stressed.to_dict()) == {"image", "attacked", "label", "before", "outcomes", "controls"}
     assert stressed._repr_png_().startswith(b"\x89PNG")
     assert [line.transform for line in snellen.acuity(stressed).clean] == ["blur", "noise"]
     with pytest.raises(InputError, match="was not put to mirror at 1"):
@@ -201,7 +215,29 @@ def test_figures_draw_what_they_are_given() -> None:
     ]
     letters = sum(text.get_text() == "E" for text in chart.axes[0].texts)
     assert letters == len(all_transforms())
+    for name, strength in all_transforms():
+        transform = TRANSFORMS[name]
+        assert transform.caption.replace("…", transform.mark(strength)) == transform.describe(strength)
     assert len(draw_transforms(one.thumbnail).axes) == 1 + len(TRANSFORMS)
+
+
+def test_what_stands_below_the_letters_of_a_chart_does_not_run_together() -> None:
+    all_of_four = Rate.of([True] * 4)
+    lines = tuple(
+        AcuityLine(one.name, one.ladder, (all_of_four,) * len(one.ladder), None) for one in TRANSFORMS.values()
+    )
+    with styled():
+        chart = AcuityChart(lines, lines).plot()
+        lay_out(chart)
+        canvas = FigureCanvasAgg(chart)
+        canvas.draw()
+        for axes in chart.axes:
+            below = [text for text in axes.texts if text.get_text() not in ("", "E")]
+            assert len(below) == len(all_transforms())
+            for one, other in itertools.pairwise(below):
+                if one.get_position()[1] == other.get_position()[1]:
+                    space = canvas.get_renderer().get_text_width_height_descent(" ", one.get_fontproperties(), False)[0]
+                    assert one.get_window_extent().x1 + space < other.get_window_extent().x0, other.get_text()
 
 
 def test_a_batch_with_a_bad_photograph(tmp_path: Path) -> None:
@@ -258,8 +294,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     gone = told(True, "shuttle", {"grayscale": 0.3}, mirror="cat", crop="cat", rotation="lynx", grayscale="cat")
     kept = told(True, "shuttle", {"grayscale": 0.7}, mirror="cat", crop="cat", rotation="cat", grayscale="shuttle")
     clean = told(False, "cat", mirror="cat", crop="cat", rotation="cat", grayscale="cat")
-    gray = dataclasses.replace(clean, thumbnail=Image.new("RGB", (2, 2), "gray"))
-    what, why, damage, colour, *_ = discuss([gone, kept], [clean, gray]).split("\n\n")
+    what, why, damage, colour, *_ = discuss([gone, kept], [clean, clean]).split("\n\n")
     assert what.startswith(
         "Of the two attacks none survives mirroring, the crop or the rotation and one survives grayscale."
     )
@@ -269,17 +304,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     assert "undoes both; of these, each keeps its class when clean. The damage goes, too: the own class has" in why
     assert "Grayscale takes its colour and leaves its brightness in place (50% of its fine detail is left); it" in why
     assert damage == "Mirroring, the crop, the rotation and grayscale remove the target and the damage."
-    # The one whose photograph is gray is the clean test of what colour does: nothing else changes.
-    assert colour == (
-        "Tom is gray to begin with, so that grayscale takes nothing but the noise's colour and leaves 70% of its fine "
-        "detail; the attack survives (its lead goes from +80 to +80 points). This suggests that brightness alone "
-        "carries it. The one that survives keeps 70% of the noise's fine detail, those undone at most 30%."
-    )
-    assert "leaves 30% of its fine detail; the attack is undone all the same (its lead" in discuss([gone], [gray])
-    assert "This suggests that its colour, which no gray photograph has, did much of its work." in discuss(
-        [gone], [gray]
-    )
-    assert "is gray to begin with" not in discuss([gone], [clean])
+    assert colour == "The one that survives keeps 70% of the noise's fine detail, those undone at most 30%."
     # Of these the undone one keeps more than the one that survives.
     more = told(True, "shuttle", {"grayscale": 0.91}, mirror="cat", crop="cat", rotation="cat", grayscale="lynx")
     fewer, moved = dataclasses.replace(kept, image="coffee.png"), told(False, "cat", grayscale="lynx")
@@ -287,8 +312,7 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     _, why, _, colour, *_ = discuss([more, gone, fewer], [moved, clean, clean]).split("\n\n")
     assert "it undoes two of three; of these, one keeps its class when clean." in why
     assert colour == (
-        "On tom gray changes the clean answer too, so that there what the photograph loses may be the reason, and not "
-        "what the noise loses. How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
+        "How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
         "undone, coffee keeps 70% and survives. One reading is that it counts which part of the noise is left, and not "
         "how much: a share does not show which part the network answers to."
     )
@@ -380,7 +404,7 @@ def test_a_blur_tells_whether_the_loss_of_fine_detail_undoes_an_attack() -> None
     # A step of the same transform that leaves more tells what the assignment's does not.
     turned = dataclasses.replace(between.outcome("rotation", 30.0), strength=90.0, high_frequency_kept=0.97)
     assert why(dataclasses.replace(between, outcomes=(*between.outcomes, turned))).endswith(
-        "standing. Rotation by 90° leaves 97% of it and no attack standing: there place and direction must be enough"
+        "standing. There rotation by 90° leaves 97% of it and no attack standing: place and direction must be enough"
     )
     # Of several each is told by its own noise.
     named = [dataclasses.replace(one, image=f"{name}.png") for one, name in ((place, "a"), (between, "b"))]
@@ -389,6 +413,8 @@ def test_a_blur_tells_whether_the_loss_of_fine_detail_undoes_an_attack() -> None
         "On a and c, with 80% of it left, the loss of fine detail is not why: blur of 0.2% leaves no more of it (70%)"
     )
     assert f"{told} and both" in both
+    several = [dataclasses.replace(between, outcomes=(*between.outcomes, turned))] * 2
+    assert "There, on these two, rotation by 90° leaves 97% of it and no attack standing" in why(*several)
     assert re.search(r"On b, with \d+% of it left, whether the loss of fine detail is enough cannot be told: ", both)
 
 
@@ -410,6 +436,62 @@ def test_what_decides_is_said_from_all_transforms_that_move_the_noise() -> None:
     assert headline([place]).endswith("wants: none after rotation")
 
 
+def half_gray(name: str, noise: float, photograph: float) -> StressResult:
+    """An attack that grayscale undoes, and the target's probability where the noise or the photograph alone is gray."""
+    made = dataclasses.replace(told(True, "shuttle", grayscale="cat"), image=f"{name}.png")
+    controls = tuple(
+        dataclasses.replace(
+            made.before,
+            transform=transform,
+            strength=strength,
+            target_probability=target,
+            top=Prediction(CLASSES[2 * (target > 0.1)], 2 * (target > 0.1), max(target, 0.2)),
+        )
+        for (transform, strength), target in ((GRAY_NOISE, noise), (GRAY_PHOTOGRAPH, photograph))
+    )
+    return dataclasses.replace(made, controls=controls)
+
+
+def test_whose_colour_counts_is_told_by_each_alone_in_gray() -> None:
+    noise, either = half_gray("a", 0.06, 0.17), half_gray("b", 0.04, 0.05)
+    assert why(noise) == (
+        "undoes the attack. To take the noise's colour is enough (the target has 6%), to take the photograph's is not "
+        "(17%, still seen)"
+    )
+    assert "To take the photograph's colour is enough (the target has 6%), to take the noise's is not (17%" in why(
+        half_gray("a", 0.17, 0.06)
+    )
+    assert why(noise, either, dataclasses.replace(noise, image="c.png"), half_gray("d", 0.37, 0.42)) == (
+        "undoes all four. On a and c to take the noise's colour is enough (the target has 6%), to take the "
+        "photograph's is not (17%, still seen). On b to take the noise's colour is enough (the target has 4%), and so "
+        "is to take the photograph's (5%). On d to take the noise's colour is not enough (the target has 37%, still "
+        "seen), nor the photograph's (42%), but both together are"
+    )
+    (_, table) = _by_detail(stress_report([(noise, None), (either, None)], [], ""))
+    assert [(row[0], row[2]) for row in table.rows] == [
+        ("grayscale", "0 of 2"),
+        ("grayscale of the noise alone", "0 of 2"),
+        ("grayscale of the photograph alone", "1 of 2"),
+    ]
+
+
+def test_either_half_of_grayscale_is_the_photograph_and_its_noise_apart() -> None:
+    """A network of the gray values' place alone: gray of the noise undoes what lies in its colour, and nothing else."""
+    classifier = classifier_of(MeanColours(300 * torch.eye(3)), 8, 3)
+    clean = torch.full((1, 3, 8, 8), 0.5)
+    clean[:, 1] += 4 / 255
+    red = torch.tensor([6.0, 0.0, 0.0]).view(1, 3, 1, 1) / 255
+    attacked, _ = stress_pair(classifier, Photo("attacked", clean + red), Photo("original", clean), 1, [])
+    assert attacked.before.top.index == 0
+    of_noise, of_photograph = attacked.controls
+    assert (of_noise.title, of_photograph.title) == (GRAY_NOISE[0], GRAY_PHOTOGRAPH[0])
+    # Gray noise lifts all channels alike, so that the photograph's green stays ahead; red noise on gray does not.
+    assert (of_noise.top.index, of_photograph.top.index) == (1, 0)
+    assert attacked.outcomes == ()
+    lifted = classifier.logits(clean + 0.299 * red[:, :1]).softmax(dim=1)[0]
+    assert of_noise.target_probability == pytest.approx(lifted[0].item(), abs=1e-4)
+
+
 def test_the_target_may_go_and_the_damage_stay() -> None:
     clean = told(False, "cat", grayscale="cat", rotation="cat")
     clean = dataclasses.replace(
@@ -423,7 +505,7 @@ def test_the_target_may_go_and_the_damage_stay() -> None:
     assert "The target goes, the damage stays: the own class has 39%, in the clean photograph 80%." in text
     assert (
         "The rotation removes the target and the damage. Grayscale removes the target, not the damage: the own class "
-        "has 39% on tom (clean 80%). The part of the noise that lies in brightness" in text
+        "has 39% on tom (clean 80%). What is left there of the noise, its brightness, costs" in text
     )
     assert "damage" not in discuss([gone])
 
@@ -448,7 +530,7 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
     gone = dataclasses.replace(attacked.before, target_probability=0.00002, label_probability=0.25)
     attacked = dataclasses.replace(attacked, before=gone)
     clean = told(False, "cat", **dict.fromkeys(under, "cat") | {"rotation": "lynx"})
-    seen = Seen(Prediction("lynx", 1, 0.5), 0.25, 0.125)
+    seen = Outcome(*OBJECT_CROP, Prediction("lynx", 1, 0.5), 0.25, 0.125, -0.1, 0.5)
     crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, 0.8, seen, seen, *[Image.new("RGB", (1, 1))] * 2)
     table = _table(stress_report([(attacked, clean)], [], ""), {"tom.png": crop})
     assert table.columns[-2:] == ("clean file", "probability")
@@ -457,6 +539,26 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
         ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"), ("", "lynx", "lynx"),
     ]  # fmt: skip
     assert _all_numbers([row[5] for row in table.rows])
+
+
+def test_the_object_s_crop_stands_among_the_causes() -> None:
+    attack = blurred(0.8, (0.7, True), (0.3, False))
+    clean = told(False, "cat", rotation="cat")
+    seen = Outcome(*OBJECT_CROP, Prediction("cat", 0, 0.5), 0.5, 0.01, -0.4, 0.75)
+    crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, 0.8, seen, seen, *[Image.new("RGB", (1, 1))] * 2)
+    report = _with_crops(stress_report([(attack, clean)], [], ""), {"tom.png": crop})
+    (_, table) = _by_detail(report)
+    assert ("object's crop", "75%", "0 of 1") in table.rows
+    *_, reason = reasons(report.photographs, report.originals)
+    assert (reason.transform, reason.effect) == (
+        "the object's crop",
+        "shows the object larger, so that the noise is resampled (75% of its fine detail is left)",
+    )
+    assert reason.explains == (
+        "undoes the attack, where the clean photograph keeps its class. The loss of fine detail is not why: blur of "
+        "0.1% leaves no more of it (70%) and the attack standing. So it is something else: place, size or what is cut "
+        "away. The damage goes, too: the own class has 50%, in the clean photograph 50%"
+    )
 
 
 def test_the_share_of_the_heat_within_a_rectangle() -> None:
@@ -518,12 +620,17 @@ def test_what_the_crop_leaves_of_the_object_is_measured_or_said_not_to_be(tmp_pa
     assert crop.box[2] - crop.box[0] == crop.box[3] - crop.box[1] == crop.image.width == crop.image.height < 16
     assert crop.area == (crop.image.width / 16) ** 2
     assert (crop.attacked.top.index, crop.clean.top.index) == (2, 0)
+    assert crop.attacked.margin > 0.5 < crop.clean.margin
+    assert crop.attacked.high_frequency_kept > 0
     assert object_crop(classifier, photo, attacked, 1, 2) is None  # nothing there is green
     with pytest.raises(ModelError):
         object_crop(linear_classifier(4), photo, attacked, 0, 1)
     said = _about_crop([crop], {photo.name: 0}, 2)
     assert said.endswith("The attack does survive it, and the own class is not seen; when clean it is seen.")
     assert "Heat is where the class is supported, which need not be the whole object, nor the object alone." in said
+    exact, less = (_about_crop([dataclasses.replace(crop, heat=heat)], {photo.name: 0}, 2) for heat in (0.8, 0.7))
+    assert "sees about 80% of the heat. The rectangle is" in exact  # not said twice
+    assert "sees about 80% of the heat. It sees 70%; the rectangle is" in less
     back = dataclasses.replace(crop, attacked=crop.clean)
     assert _about_crop([back] * 4, {photo.name: 0}, 2).endswith(
         "None of the four attacks survives it: all four photographs get their own class, as many as when clean."

@@ -63,14 +63,17 @@ def styled() -> Any:
     return matplotlib.rc_context(dict[Any, Any](STYLE))
 
 
-def strength_and_share(strength: float, rate: Rate) -> str:
-    """What stands below a letter of an eye chart: the strength and, of more than one photograph, the share."""
-    return f"{strength:g}\n{percent(rate.share, 0)}" if rate.n > 1 else f"{strength:g}"
+def strength_and_share(strength: str, rate: Rate) -> str:
+    """What stands below a letter of an eye chart: the strength and, of more than one photograph, the share in percent.
+
+    Without their units, for which there is no room between two of three digits.
+    """
+    return "\n".join(filter(None, (strength, f"{100 * rate.share:.0f}" if rate.n > 1 else "")))
 
 
 def eye_chart(
-    panels: Mapping[str, Mapping[str, Sequence[tuple[float, Rate]]]],
-    below: Callable[[float, Rate], str] = strength_and_share,
+    panels: Mapping[str, Mapping[str, Sequence[tuple[str, Rate]]]],
+    below: Callable[[str, Rate], str] = strength_and_share,
 ) -> Figure:
     """Panels side by side, each under its title; in each a line of letters by its caption, the same in all.
 
@@ -91,9 +94,7 @@ def eye_chart(
     return figure
 
 
-def _draw_letters(
-    axes: Axes, lines: Sequence[Sequence[tuple[float, Rate]]], below: Callable[[float, Rate], str]
-) -> None:
+def _draw_letters(axes: Axes, lines: Sequence[Sequence[tuple[str, Rate]]], below: Callable[[str, Rate], str]) -> None:
     most = max(map(len, lines))
     for number, line in enumerate(lines):
         for column, (strength, rate) in enumerate(line):

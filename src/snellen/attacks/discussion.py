@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.control import RandomSigns
 from snellen.attacks.gradient_ascent import GROWTH, SHRINKAGE, accepted_steps
+from snellen.attacks.least_bound import LeastBound
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
@@ -15,6 +16,9 @@ from snellen.attacks.visibility import JPEG_QUALITY, Visibility
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
+
+_X = "X\N{PRIME}"
+"""The photograph under attack, as the assignment writes it."""
 
 
 def _limits(some_failed: bool) -> str:
@@ -194,8 +198,13 @@ def _why(controls: Sequence[RandomSigns]) -> str:
     )
 
 
-def discuss_visibility(measured: Sequence[Visibility]) -> str:
-    """How visible a few attacks' noise is: its size beside JPEG's, and where photographs are too smooth to hide it."""
+def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBound] = ()) -> str:
+    """How visible a few attacks' noise is: its size beside JPEG's, and where photographs are too smooth to hide it.
+
+    Args:
+        measured: the attacked files.
+        least: the least bound that is enough on some of them.
+    """
     changed = [one for one in measured if math.isfinite(one.psnr)]
     if not changed:
         return ""
@@ -208,11 +217,11 @@ def discuss_visibility(measured: Sequence[Visibility]) -> str:
         f"How visible it is: where the noise lies the PSNR is {_between(files, _decimal)} dB, a root mean square of "
         f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
         f"Pillow's default, changes {more} more there ({_between(ordinary, _decimal)} dB). Such a mean says nothing of "
-        f"where the change lies, and smooth regions hide none. {_standing_out(changed)}"
+        f"where the change lies, and smooth regions hide none. {_standing_out(changed, least)}"
     )
 
 
-def _standing_out(changed: Sequence[Visibility]) -> str:
+def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
     """In how much of each photograph the noise has more contrast than it, and by how much in its flattest cell."""
     seen = [one for one in changed if one.flattest.standing_out > 0]
     hidden = [one for one in changed if one.flattest.standing_out == 0]
@@ -227,9 +236,23 @@ def _standing_out(changed: Sequence[Visibility]) -> str:
     areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")
     return (
         f"Compared {measured}, the noise is stronger than the photograph's own detail in this much: {areas}{nowhere}. "
-        f"There it stands out, and can be seen by whoever enlarges the file. The flattest cell that is not dark: "
-        f"{contrasts}."
+        f"There it stands out, and can be seen by whoever enlarges the file.{_enough(seen, least)} The flattest cell "
+        f"that is not dark: {contrasts}."
     )
+
+
+def _enough(seen: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
+    """What would have been enough on photographs on which noise stands out; empty where that is not known."""
+    names = [one.name for one in seen]
+    known = [one for one in least if one.name in names][:_MOST_NAMED]
+    less = [
+        f"{one.steps}/255 on {stem(one.name)}, where noise of that bound stands out in {share(one.standing_out)}"
+        for one in known
+        if one.steps < one.norm
+    ]
+    needed = [f"{one.norm}/255 on {stem(one.name)}" for one in known if one.steps == one.norm]
+    told = f" Less would have been enough: {listed(less)}." if less else ""
+    return f"{told} The same search found nothing below {listed(needed)}." if needed else told
 
 
 def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
@@ -346,16 +369,16 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     hit = [rule for _, rule in pairs if rule.attacked.success]
     missed = [rule for _, rule in pairs if not rule.attacked.success]
     before = (
-        f"The assignment's update, X' = X' + λ · dP/dX', was given at most {most} gradients on each photograph. "
+        f"The assignment's update, {_X} = {_X} + λ · dP/d{_X}, was given at most {most} gradients on each photograph. "
         "Backtracking finds λ: it starts where the mean step is the whole bound. Where P(y_fool) has risen the step "
         f"stands and the mean step grows by the factor {GROWTH:g}; where it has not the step is taken back, and tried "
         f"again with {SHRINKAGE:g} of it. λ itself is that mean step over the mean absolute gradient, so it falls as "
         "the gradient grows."
     )
     clipped = (
-        "As in the assignment's two steps, the clip stands in place of the penalty on ‖X' - X‖∞: it holds the distance "
-        "to ε exactly, where the penalty would only make distance costly, and pull back none but the values that are "
-        "farthest off."
+        f"As in the assignment's two steps, the clip stands in place of the penalty on ‖{_X} \N{MINUS SIGN} X‖∞: it "
+        "holds the distance to ε exactly, where the penalty would only make distance costly, and pull back none but "
+        "the values that are farthest off."
     )
     found = []
     if hit:
@@ -418,8 +441,8 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
         # The root mean square of one value's move, in steps of 1/255.
         moved.append(rate * norm / math.sqrt(3 * width * height) * 255)
     why = (
-        "Why λ must be searched for: the softmax makes dP/dX' proportional to P (1 - P), and P begins at "
-        f"{_between(starts, _power)}.{_no_one_step_size(steeper)}"
+        f"Why λ must be searched for: the softmax makes dP/d{_X} proportional to P (1 \N{MINUS SIGN} P), and P begins "
+        f"at {_between(starts, _power)}.{_no_one_step_size(steeper)}"
     )
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:

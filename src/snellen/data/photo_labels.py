@@ -1,8 +1,8 @@
-"""The class that each photograph shows, where somebody says it: in a table, by its path, or by its folder."""
+"""What somebody says of photographs by their names: the class that each shows, and who took it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
@@ -30,19 +30,12 @@ def photo_labels(
     """
     table = isinstance(said, str | Path)
     given = read_photo_labels(said) if isinstance(said, str | Path) else dict(said or {})
-    spelled = [composed(source) for source in sources]
     found: list[int | None] = [label_of_folder(labels, source) for source in sources]
-    ends = _by_last_part(spelled)
     by: dict[int, tuple[str, int | None]] = {}
-    for name, label in given.items():
-        plain = composed(name)
-        fitting = [number for number in ends.get(PurePath(plain).name, ()) if _names(plain, spelled[number])]
+    for name, fitting in _fitting("labels", given, sources):
         if not fitting and not table:
-            raise InputError(f"labels: no photograph is called {name!r}", ", ".join(map(_short, sources[:8])))
-        if len({sources[number] for number in fitting}) > 1:
-            several = ", ".join(sources[number] for number in fitting[:4])
-            raise InputError(f"labels: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")
-        index = _class_of(labels, name, label) if fitting else None
+            raise _nobody("labels", name, sources)
+        index = _class_of(labels, name, given[name]) if fitting else None
         for number in fitting:
             if by.setdefault(number, (name, index))[1] != index:
                 raise InputError(
@@ -52,6 +45,47 @@ def photo_labels(
     if table and not by:
         raise InputError(f"{said}: names none of the photographs", ", ".join(map(_short, sources[:8])))
     return found
+
+
+def photo_credits(sources: Sequence[str], said: Mapping[str, str]) -> list[str]:
+    """Who took each photograph, and under what terms it is shown; empty where nobody says.
+
+    Args:
+        sources: paths of the photographs.
+        said: as a text, by a photograph's path, as much of its end as tells it apart, or its name without its ending.
+
+    Raises:
+        InputError: a name that fits several photographs, or none, or two that fit one.
+    """
+    found = dict.fromkeys(range(len(sources)), "")
+    for name, fitting in _fitting("credits", said, sources):
+        if not fitting:
+            raise _nobody("credits", name, sources)
+        if any(found[number] for number in fitting):
+            raise InputError(f"credits: {name!r} and another name {sources[fitting[0]]}", "one text for each")
+        found |= dict.fromkeys(fitting, said[name])
+    return list(found.values())
+
+
+def _fitting(key: str, names: Iterable[str], sources: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+    """Each name with the places of the photograph that it fits, which may have several; empty where it fits none.
+
+    Raises:
+        InputError: a name that fits several photographs; ``key`` begins the message.
+    """
+    spelled = [composed(source) for source in sources]
+    ends = _by_last_part(spelled)
+    for name in names:
+        plain = composed(name)
+        fitting = [number for number in ends.get(PurePath(plain).name, ()) if _names(plain, spelled[number])]
+        if len({sources[number] for number in fitting}) > 1:
+            several = ", ".join(sources[number] for number in fitting[:4])
+            raise InputError(f"{key}: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")
+        yield name, fitting
+
+
+def _nobody(key: str, name: str, sources: Sequence[str]) -> InputError:
+    return InputError(f"{key}: no photograph is called {name!r}", ", ".join(map(_short, sources[:8])))
 
 
 def _class_of(labels: Labels, name: str, label: str | int) -> int:

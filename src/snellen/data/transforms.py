@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -81,12 +82,24 @@ class Transform:
 
     @property
     def caption(self) -> str:
-        """The name, with the strengths' unit below it."""
-        return f"{self.name}\n{self.unit}" if self.unit else self.name
+        """What :meth:`describe` says at any strength: ``rotation by …°``."""
+        return _STRENGTH.sub(lambda found: "…%" if "%" in found[0] else "…", self.title)
 
     def describe(self, strength: float) -> str:
         """The transform at a strength, for a title: ``rotation by 30°``."""
-        return self.title.format(s=strength, rest=1 - strength, quality=100 - strength)
+        return _at(self.title, strength)
+
+    def mark(self, strength: float) -> str:
+        """A strength as :meth:`describe` writes it, without its unit: ``30``; empty where the transform has but one."""
+        found = _STRENGTH.search(self.title)
+        return _at(found[0], strength).removesuffix("%") if found else ""
+
+
+_STRENGTH = re.compile(r"\{.*?\}")
+
+
+def _at(text: str, strength: float) -> str:
+    return text.format(s=strength, rest=1 - strength, quality=100 - strength)
 
 
 def find_transform(name: str) -> Transform:
@@ -297,8 +310,8 @@ _ALL = (
     ),
     Transform(
         "resolution",
-        "The photograph is resampled to the share 1 - s of its sides and back to its size, bilinear and antialiased: "
-        "what it loses is detail alone.",
+        "The photograph is resampled to the share 1 \N{MINUS SIGN} s of its sides and back to its size, bilinear and "
+        "antialiased: what it loses is detail alone.",
         "{rest:.0%} of the resolution",
         "of the sides' pixels",
         0.0,
@@ -339,7 +352,7 @@ _ALL = (
     ),
     Transform(
         "jpeg",
-        "The photograph is saved as JPEG of quality 100 - s by Pillow's encoder and read again.",
+        "The photograph is saved as JPEG of quality 100 \N{MINUS SIGN} s by Pillow's encoder and read again.",
         "JPEG of quality {quality:.0f}",
         "below quality 100",
         0.0,
@@ -390,6 +403,12 @@ TransformStrength = tuple[str, float]
 """A transform at a strength: its name, and the strength in its unit. No name stands for the photograph as it is."""
 
 
+GRAY_NOISE: TransformStrength = ("grayscale of the noise alone", 1.0)
+GRAY_PHOTOGRAPH: TransformStrength = ("grayscale of the photograph alone", 1.0)
+OBJECT_CROP: TransformStrength = ("object's crop", 0.8)
+"""What more than pixels and a strength decides: an attacked photograph's noise, or where its object lies."""
+
+
 def all_transforms() -> tuple[TransformStrength, ...]:
     """Every transform at every strength of its ladder; the assignment's four are among them."""
     return tuple((t.name, strength) for t in TRANSFORMS.values() for strength in t.ladder)
@@ -413,4 +432,6 @@ def apply_transform(pixels: Tensor, transform: TransformStrength) -> Tensor:
 def describe_transform(transform: TransformStrength) -> str:
     """A transform at a strength, for a title: ``rotation by 30°``, or ``as it is``."""
     name, strength = transform
+    if transform in (GRAY_NOISE, GRAY_PHOTOGRAPH, OBJECT_CROP):
+        return name
     return find_transform(name).describe(strength) if name else "as it is"

@@ -236,7 +236,8 @@ def draw_corruptions(result: CorruptionResult) -> Figure:
 
 def draw_transforms(result: TransformResult) -> Figure:
     """The acuity chart of accuracy: a line for each transform, a letter for each strength."""
-    lines: dict[str, list[tuple[float, Rate]]] = {}
+    lines: dict[str, list[tuple[str, Rate]]] = {}
     for one in result.outcomes:
-        lines.setdefault(find_transform(one.transform).caption, []).append((one.strength, one.accuracy))
+        transform = find_transform(one.transform)
+        lines.setdefault(transform.caption, []).append((transform.mark(one.strength), one.accuracy))
     return eye_chart({f"accuracy of {result.n}; as they are, {percent(result.clean.share, 0)}": lines})

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
 from snellen.exam.cache import CachedAnswer
 from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
@@ -146,18 +145,19 @@ def compose(
 
 def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     classifier = context.classifier
-    credited = {str(p.path): f"{p.path.name} ({p.credit})" for p in bundled_photographs()}
     facts = [
         Fact("Model", f"{called(classifier.name)} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
-        Fact(
-            "Photographs",
-            _photographs(
-                [credited.get(path, name) for path, name in photograph_names(context.photographs).items()], context
-            ),
-        ),
+        Fact("Photographs", _photographs(_credited(context), context)),
     ]
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
+
+
+def _credited(context: Context) -> list[str]:
+    """The names of the photographs, each with who took it where that is known."""
+    names = photograph_names(context.photographs).values()
+    by = context.credits or [""] * len(names)
+    return [f"{name} ({credit})" if credit else name for name, credit in zip(names, by, strict=True)]
 
 
 def _photographs(names: Sequence[str], context: Context) -> str:

@@ -56,6 +56,8 @@ class ExamConfig:
         labels: class that a person would choose for a photograph, by its path, or as much of its end as tells it from
             the others; or a .csv, .tsv or .jsonl file with columns ``file_name`` and ``label``. It counts before the
             name of the folder that a photograph lies in.
+        credits: who took a photograph, and under what terms it may be shown, by its path as in ``labels``; the report's
+            first page says it.
         sample: how many of the photographs are examined where there are more: files that are named by themselves, as
             long as they are fewer, and of folders and patterns a draw, even over what they show, by the seed; or
             ``all``.
@@ -106,6 +108,7 @@ class ExamConfig:
     device: str = "auto"
     photographs: tuple[str, ...] = ()
     labels: Mapping[str, str] | str = field(default_factory=dict)
+    credits: Mapping[str, str] = field(default_factory=dict)
     sample: int | Literal["all"] = SAMPLE
     sure: float = 0.0
     student: str = ""
@@ -165,7 +168,7 @@ class ExamConfig:
         changes: dict[str, Any] = {}
         if photographs:
             # What the configuration says, it says of its own photographs.
-            changes |= {"photographs": tuple(photographs), "labels": {}}
+            changes |= {"photographs": tuple(photographs), "labels": {}, "credits": {}}
         if labels is not None:
             changes["labels"] = labels
         if sample is not None:

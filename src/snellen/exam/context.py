@@ -42,6 +42,7 @@ class Context:
         robust_accuracy: number of labelled photographs to attack with the standard ensemble.
         chosen: how the photographs were chosen, in a sentence or two.
         said_by: who says what each photograph shows, in a few words; empty where nobody does.
+        credits: who took each photograph and under what terms, as a text; empty where nobody says.
         homework: whether the report answers the assignment, so that its own update is tried.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
@@ -63,6 +64,7 @@ class Context:
     mapping: str = ""
     chosen: str = ""
     said_by: Sequence[str] = ()
+    credits: Sequence[str] = ()
     corruptions: int = 0
     robust_accuracy: int = 0
     epochs: int | None = None

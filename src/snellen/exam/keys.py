@@ -20,6 +20,7 @@ EXAMPLES: Mapping[str, str] = {
     "device": '"cpu"',
     "photographs": '["peppers.jpg", "my-folder", "more/*.png"]',
     "labels": '{ "peppers.jpg" = "bell pepper", "my-folder/dog.jpg" = "beagle" }',
+    "credits": '{ "peppers.jpg" = "Ada Lovelace, CC BY 4.0" }',
     "sample": "4",
     "sure": "0.5",
     "student": '"Ada"',

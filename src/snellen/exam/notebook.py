@@ -28,6 +28,7 @@ _ELSEWHERE = frozenset(
         "collaborators",
         "photographs",
         "labels",
+        "credits",
         "origins",
         "discussion",
         "references",

@@ -13,16 +13,21 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 
 from snellen.data.images import Photo
 from snellen.data.preprocessing import Preprocessing
+from snellen.data.seen import SeenPhotograph
+from snellen.data.transforms import OBJECT_CROP
 from snellen.inspect.heatmap import heatmap
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, probabilities_of
+from snellen.robustness.spectrum import high_frequency_energy
+from snellen.robustness.stress import Outcome
 from snellen.runs.serialise import NOT_SERIALISED
 
-SHARE = 0.8
+SHARE = OBJECT_CROP[1]
 _HALVINGS = 30
 
 
@@ -36,21 +41,6 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is seen in one cropped photograph.
-
-    Attributes:
-        top: most probable class.
-        label: probability of the class that the photograph shows.
-        target: probability of the class that the attack made of it.
-    """
-
-    top: Prediction
-    label: float
-    target: float
-
-
-@dataclass(frozen=True)
 class ObjectCrop:
     """One attacked photograph and its original, cropped alike.
 
@@ -59,7 +49,7 @@ class ObjectCrop:
         box: left, top, right and bottom of the crop, in pixels.
         area: share of the photograph's area that it leaves.
         heat: share of the heat for the photograph's class that the network sees of the crop.
-        attacked: what is seen in the attacked file.
+        attacked: what is seen in the attacked file, and left of its noise.
         clean: what is seen in the original.
         whole: the original.
         image: the attacked file's crop.
@@ -69,8 +59,8 @@ class ObjectCrop:
     box: tuple[int, int, int, int]
     area: float
     heat: float
-    attacked: Seen
-    clean: Seen
+    attacked: Outcome
+    clean: Outcome
     whole: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
     image: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
 
@@ -96,24 +86,50 @@ def object_crop(
     if not values.any():
         return None
     box = box_with(values, whole, original.size, classifier.preprocessing)
-    image = attacked.crop(box)
+    image, clean = attacked.crop(box), original.image.crop(box)
+    left = _energy(classifier, clean, image) / (_energy(classifier, original.image, attacked) or math.nan)
     return ObjectCrop(
         name=original.name,
         box=box,
         area=(box[2] - box[0]) * (box[3] - box[1]) / (width * height),
         heat=share_within(values, whole, seen_of(box, classifier.preprocessing)),
-        attacked=_seen(classifier, image, label, target),
-        clean=_seen(classifier, original.image.crop(box), label, target),
+        attacked=_seen(classifier, image, (label, target), target, left),
+        clean=_seen(classifier, clean, (label, target), label),
         whole=original.image,
         image=image,
     )
 
 
-def _seen(classifier: Classifier, image: Image.Image, label: int, target: int) -> Seen:
+def _energy(classifier: Classifier, clean: Image.Image, attacked: Image.Image) -> float:
+    """Of an attack's noise at high frequencies, in the network's input."""
+    seen = (SeenPhotograph(classifier.preprocessing, Photo("", one)) for one in (attacked, clean))
+    with torch.no_grad():
+        inputs, clean_inputs = (one.under(("", 0.0)) for one in seen)
+    return high_frequency_energy(inputs - clean_inputs).item()
+
+
+def _seen(
+    classifier: Classifier, image: Image.Image, asked: tuple[int, int], before: int, left: float | None = None
+) -> Outcome:
+    """What is seen in a crop.
+
+    Args:
+        classifier: classifier under examination.
+        image: the crop.
+        asked: index of the class that the photograph shows, and of that which the attack is to show.
+        before: index of the class that is seen without the crop.
+        left: what the crop leaves of the attack's noise; None where there is none.
+    """
     values = probabilities_of(classifier, image)
-    top = int(values.argmax())
-    return Seen(
-        Prediction(classifier.labels[top], top, float(values[top])), float(values[label]), float(values[target])
+    top, (label, target) = int(values.argmax()), asked
+    others = torch.cat((values[:before], values[before + 1 :]))
+    return Outcome(
+        *OBJECT_CROP,
+        top=Prediction(classifier.labels[top], top, float(values[top])),
+        label_probability=float(values[label]),
+        target_probability=float(values[target]),
+        margin=float(values[before] - others.max()),
+        high_frequency_kept=left,
     )
 
 

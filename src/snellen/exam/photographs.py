@@ -14,7 +14,7 @@ from snellen.attacks.config import RANDOM
 from snellen.data.draw import drawn_in_turn
 from snellen.data.images import expand, read_image
 from snellen.data.labels import Labels
-from snellen.data.photo_labels import photo_labels
+from snellen.data.photo_labels import photo_credits, photo_labels
 from snellen.data.photographs import Photograph, bundled_photographs
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig
@@ -33,6 +33,7 @@ class Chosen:
         paths: the readable ones that are examined, in the order in which they were named; at least one.
         classes: index of the class that each shows; None where nobody says.
         said_by: who says so of each, in a few words; empty where nobody does.
+        credits: who took each and under what terms, as a text; empty where nobody says.
         rule: how they were chosen, in a sentence or two.
         unreadable: one line for each that could not be read.
     """
@@ -40,6 +41,7 @@ class Chosen:
     paths: tuple[str, ...]
     classes: tuple[int | None, ...]
     said_by: tuple[str, ...]
+    credits: tuple[str, ...]
     rule: str
     unreadable: tuple[str, ...]
 
@@ -52,13 +54,14 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     name. Photographs whose class nobody says count as one class.
 
     Raises:
-        InputError: labels that fit no photograph or no class, no photograph that can be read, or none that the model is
-            ``sure`` of.
+        InputError: labels that fit no photograph or no class, credits that fit no photograph, no photograph that can be
+            read, or none that the model is ``sure`` of.
     """
     sources = list(dict.fromkeys(_sources(config)))
     named = [number for number, source in enumerate(sources) if source in config.photographs]
     known = _known_classes(classifier.labels, sources, config.labels or None)
     classes = [shown for shown, _ in known]
+    credited = _credits(sources, config.credits)
     if config.sure and not any(one is not None for one in classes):
         raise InputError("sure: nobody says what the photographs show", "class folders, [labels], or a CSV of them")
     most = config.sample if isinstance(config.sample, int) else len(sources)
@@ -100,6 +103,7 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
         tuple(sources[number] for number in found),
         tuple(classes[number] for number in found),
         tuple(known[number][1] for number in found),
+        tuple(credited[number] for number in found),
         _rule(config, f"{count}{by}", tried, len(unreadable)),
         tuple(unreadable),
     )
@@ -159,6 +163,14 @@ def _known_classes(
         else:
             found.append(_bundled_class(labels, source, bundled))
     return found
+
+
+def _credits(sources: Sequence[str], said: Mapping[str, str]) -> list[str]:
+    """What :func:`snellen.data.photo_labels.photo_credits` finds; beyond it, the bundled photographs' own."""
+    bundled = {str(one.path): one.credit for one in bundled_photographs()}
+    return [
+        credit or bundled.get(source, "") for source, credit in zip(sources, photo_credits(sources, said), strict=True)
+    ]
 
 
 def _is_wanted(source: str, shown: int | None, sure: float, classifier: Classifier) -> bool:

@@ -2,7 +2,8 @@
 
 Blur takes fine detail and moves nothing, so it is the control. That the loss of detail is enough is told by a blur that
 leaves at least as much and undoes the attack too; that it is not the reason by a blur that leaves no more and under
-which the attack stands. What neither tells is not known.
+which the attack stands. What neither tells is not known. Of grayscale, which takes two colours, each taken alone tells
+whether it is the noise's or the photograph's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from snellen.data.transforms import ASSIGNMENT, TransformStrength
+from snellen.data.transforms import ASSIGNMENT, GRAY_NOISE, GRAY_PHOTOGRAPH, OBJECT_CROP, TransformStrength
 from snellen.robustness.acuity import shared_transforms
 from snellen.robustness.stress import StressResult
 
@@ -27,6 +28,15 @@ class Cause(enum.Enum):
     NOT_DETAIL = enum.auto()
     DETAIL = enum.auto()
     UNKNOWN = enum.auto()
+
+
+class Colour(enum.Enum):
+    """Whose loss of colour is enough to undo an attack."""
+
+    NOISE = enum.auto()
+    PHOTOGRAPH = enum.auto()
+    EITHER = enum.auto()
+    BOTH_TOGETHER = enum.auto()
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,25 @@ def cause(one: StressResult, transform: TransformStrength) -> Cause:
     return {(True, False): Cause.NOT_DETAIL, (False, True): Cause.DETAIL}.get(told, Cause.UNKNOWN)
 
 
+def put_to(attacked: Sequence[StressResult], *transforms: TransformStrength) -> list[StressResult]:
+    """Those of some attacks that were put to transforms, or to controls, all of them."""
+    known = ({(o.transform, o.strength) for o in (*one.outcomes, *one.controls)} for one in attacked)
+    return [one for one, names in zip(attacked, known, strict=True) if names.issuperset(transforms)]
+
+
+def whose_colour(one: StressResult) -> Colour | None:
+    """Whose loss of colour is enough to undo an attack that grayscale undoes; None where it was not tried."""
+    if not put_to([one], GRAY_NOISE, GRAY_PHOTOGRAPH):
+        return None
+    stand = stands(one, GRAY_NOISE), stands(one, GRAY_PHOTOGRAPH)
+    return {
+        (False, True): Colour.NOISE,
+        (True, False): Colour.PHOTOGRAPH,
+        (False, False): Colour.EITHER,
+        (True, True): Colour.BOTH_TOGETHER,
+    }[stand]
+
+
 def fullest_step(attacked: Sequence[StressResult], name: str) -> TransformStrength | None:
     """The step of one transform's ladder that leaves most of the attacks' fine detail; None where none was tried."""
     steps = [one for one in shared_transforms(attacked) if one[0] == name]
@@ -94,8 +123,9 @@ def fullest_step(attacked: Sequence[StressResult], name: str) -> TransformStreng
 def compared(attacked: Sequence[StressResult]) -> list[DetailKept]:
     """The transforms that tell place and detail apart, from those that leave most to those that leave least.
 
-    They are the assignment's four; of crops, rotations and shifts the step that leaves most; and the blurs, up to the
-    first that leaves no attack.
+    They are the assignment's four, and either half of grayscale alone; the object's crop, of the attacks whose object
+    is known; of crops, rotations and shifts the step that leaves most; and the blurs, up to the first that leaves no
+    attack.
 
     Args:
         attacked: attacks that fooled, one or more.
@@ -107,4 +137,6 @@ def compared(attacked: Sequence[StressResult]) -> list[DetailKept]:
         chosen.append(blur)
         if not kept(attacked, blur).survive:
             break
-    return sorted((kept(attacked, one) for one in dict.fromkeys(chosen)), key=lambda one: -one.detail)
+    rows = [kept(attacked, one) for one in dict.fromkeys(chosen)]
+    rows += [kept(some, one) for one in (OBJECT_CROP, GRAY_NOISE, GRAY_PHOTOGRAPH) if (some := put_to(attacked, one))]
+    return sorted(rows, key=lambda one: -one.detail)

@@ -7,22 +7,30 @@ from dataclasses import dataclass
 from math import isfinite
 from statistics import mean
 
-from PIL import Image
-
-from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
+from snellen.data.transforms import (
+    ASSIGNMENT,
+    GRAY_NOISE,
+    GRAY_PHOTOGRAPH,
+    OBJECT_CROP,
+    TransformStrength,
+    describe_transform,
+)
 from snellen.prose import counted, how_many, listed, sentence, share, signed, stem, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.detail import (
     BLUR,
     Cause,
+    Colour,
     DetailKept,
     blurs,
     cause,
     compared,
     fullest_step,
     kept,
+    put_to,
     standing_blurs,
     undoing_blurs,
+    whose_colour,
 )
 from snellen.robustness.spectrum import CUTOFF
 from snellen.robustness.stress import Outcome, StressPair, StressResult
@@ -31,19 +39,27 @@ _FEW = 6
 """Up to so many photographs are named one by one; more are counted."""
 _TELLING = 0.05
 """By how much the shares that are left of two attacks' noise, or their leads, must differ, for it to be said."""
-_BY = {"mirror": "mirroring", "crop": "the crop", "rotation": "the rotation", "grayscale": "grayscale"}
+_BY = {
+    "mirror": "mirroring",
+    "crop": "the crop",
+    "rotation": "the rotation",
+    "grayscale": "grayscale",
+    OBJECT_CROP[0]: "the object's crop",
+}
 _AFTER = {"mirror": "after mirroring", "crop": "after the crop", "rotation": "after rotation", "grayscale": "in gray"}
 _EFFECTS = {
     "mirror": "changes left and right",
     "crop": "shows the rest larger, so that the noise is resampled",
     "rotation": "tilts it, and samples it between the pixels it was made for",
     "grayscale": "takes its colour and leaves its brightness in place",
+    OBJECT_CROP[0]: "shows the object larger, so that the noise is resampled",
 }
 _BESIDE_DETAIL = {
     "mirror": "place and direction",
     "crop": "place, size or what is cut away",
     "rotation": "place and direction",
-    "grayscale": "the colour, of the noise or of the photograph",
+    "grayscale": "the colour",
+    OBJECT_CROP[0]: "place, size or what is cut away",
 }
 """What else each transform changes than how much fine detail the noise has."""
 _BORNE = {
@@ -99,7 +115,9 @@ def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResul
     """
     fooled = _with_noise(_pairs(photographs, originals))
     transforms = _assignments([one for one, _ in fooled]) if fooled else []
-    return [_reason(fooled, transform) for transform in transforms]
+    told = [_reason(fooled, transform) for transform in transforms]
+    cropped = [pair for pair in fooled if put_to([pair[0]], OBJECT_CROP)]
+    return [*told, _reason(cropped, OBJECT_CROP)] if cropped else told
 
 
 def discuss_causes(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[str]:
@@ -110,7 +128,7 @@ def discuss_causes(photographs: Sequence[StressResult], originals: Sequence[Stre
     paragraphs = []
     if attacked:
         fooled = _with_noise(pairs)
-        paragraphs += [_place_or_detail([one for one, _ in fooled]), _target_and_damage(fooled), _about_colour(fooled)]
+        paragraphs += [_place_or_detail([one for one, _ in fooled]), _target_and_damage(fooled), _ordered(fooled)]
     if clean:
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
@@ -263,6 +281,7 @@ def _reason(fooled: Sequence[StressPair], transform: TransformStrength) -> Reaso
     told = [
         f"undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}",
         *_about_detail([one for one, _ in undone], transform),
+        *(_about_colour([one for one, _ in undone]) if name == "grayscale" else []),
         *_damage(undone, transform),
     ]
     return Reason(_BY[name], effect, ". ".join(told))
@@ -281,6 +300,33 @@ def _about_detail(undone: Sequence[StressResult], transform: TransformStrength) 
             where = "" if len(some) == len(undone) else f"on {_names(some)}, with {left} of it left, "
             told.append(sentence(f"{where}{words[one](some, transform)}"))
     return told
+
+
+def _about_colour(undone: Sequence[StressResult]) -> list[str]:
+    """Whose loss of colour undoes attacks in gray, from each taken alone; see :mod:`snellen.robustness.detail`."""
+    by_colour = {one: [attack for attack in undone if whose_colour(attack) is one] for one in Colour}
+    told = []
+    for colour, some in by_colour.items():
+        if some:
+            noise, photograph = (
+                _range([one.outcome(*alone).target_probability or 0.0 for one in some])
+                for alone in (GRAY_NOISE, GRAY_PHOTOGRAPH)
+            )
+            where = "" if len(some) == len(undone) else f"on {_names(some)} "
+            told.append(sentence(where + _WHOSE[colour].format(noise=noise, photograph=photograph)))
+    return told
+
+
+_WHOSE = {
+    Colour.NOISE: "to take the noise's colour is enough (the target has {noise}), to take the photograph's is not "
+    "({photograph}, still seen)",
+    Colour.PHOTOGRAPH: "to take the photograph's colour is enough (the target has {photograph}), to take the noise's "
+    "is not ({noise}, still seen)",
+    Colour.EITHER: "to take the noise's colour is enough (the target has {noise}), and so is to take the photograph's "
+    "({photograph})",
+    Colour.BOTH_TOGETHER: "to take the noise's colour is not enough (the target has {noise}, still seen), nor the "
+    "photograph's ({photograph}), but both together are",
+}
 
 
 def _not_detail(some: Sequence[StressResult], transform: TransformStrength) -> str:
@@ -313,7 +359,8 @@ def _not_told(some: Sequence[StressResult], transform: TransformStrength) -> str
         return text
     if any(cause(one, step) is not Cause.NOT_DETAIL for one in some):
         return text
-    return f"{text}. {sentence(_leaves(kept(some, step), ''))}: there {_BESIDE_DETAIL[transform[0]]} must be enough"
+    where = f"There, on these {word(len(some))}," if len(some) > 1 else "There"
+    return f"{text}. {where} {_leaves(kept(some, step), '')}: {_BESIDE_DETAIL[transform[0]]} must be enough"
 
 
 def _leaves(row: DetailKept, how: str) -> str:
@@ -460,57 +507,7 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
     return " ".join(told)
 
 
-_IN_GRAY = (
-    " The part of the noise that lies in brightness is too little there to hold the target, and enough to cost the own "
-    "class more than half of its probability."
-)
-
-
-def _about_colour(fooled: Sequence[StressPair]) -> str:
-    """What grayscale, which takes nothing but colour, suggests of the attacks' colour; empty where it undoes none."""
-    transform = ("grayscale", ASSIGNMENT["grayscale"])
-    if not fooled or transform not in shared_transforms([one for one, _ in fooled]):
-        return ""
-    undone = _undone(fooled, transform)
-    if not undone:
-        return ""
-    return " ".join(
-        filter(None, [_isolated(fooled, transform), _photograph_too(undone, transform), _ordered(fooled, transform)])
-    )
-
-
-def _isolated(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    """What became of an attack where a transform that takes colour can take none but the noise's."""
-    gray = [one for one, original in fooled if original is not None and _is_gray(original.thumbnail)]
-    if not gray:
-        return ""
-    one = gray[0]
-    outcome = one.outcome(*transform)
-    lead = f"its lead goes from {_points(one.before.margin)} to {_points(outcome.margin)} points"
-    left = share(outcome.high_frequency_kept or 0.0)
-    isolated = (
-        f"{sentence(stem(one.image))} is gray to begin with, so that grayscale takes nothing but the noise's colour "
-        f"and leaves {left} of its fine detail"
-    )
-    if one.keeps(outcome):
-        return f"{isolated}; the attack survives ({lead}). This suggests that brightness alone carries it."
-    return (
-        f"{isolated}; the attack is undone all the same ({lead}). This suggests that its colour, which no gray "
-        "photograph has, did much of its work."
-    )
-
-
-def _photograph_too(undone: Sequence[StressPair], transform: TransformStrength) -> str:
-    """On which photographs the transform changes the clean answer too, and what follows."""
-    lost = [
-        one for one, original in undone if original is not None and not original.keeps(original.outcome(*transform))
-    ]
-    if not lost or len(undone) == 1:
-        return ""
-    return (
-        f"On {_names(lost)} gray changes the clean answer too, so that there what the photograph loses may be the "
-        "reason, and not what the noise loses."
-    )
+_IN_GRAY = " What is left there of the noise, its brightness, costs the own class more than half of its probability."
 
 
 def _mildest(attacked: Sequence[StressPair]) -> str:
@@ -575,8 +572,11 @@ def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> 
     return f"; of these, {which} {'keep their' if 1 < kept < len(known) else 'keeps its'} class when clean"
 
 
-def _ordered(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
-    """Whether the attacks that survive a transform are those whose noise it leaves most of, or that they are not."""
+def _ordered(fooled: Sequence[StressPair]) -> str:
+    """Whether the attacks that survive grayscale are those whose noise it leaves most of, or that they are not."""
+    transform = ("grayscale", ASSIGNMENT["grayscale"])
+    if not fooled or transform not in shared_transforms([one for one, _ in fooled]):
+        return ""
     left = {True: list[tuple[float, str]](), False: list[tuple[float, str]]()}
     for one, _ in fooled:
         outcome = one.outcome(*transform)
@@ -608,11 +608,6 @@ def _by_lead(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
         f" One reading is that the lead before counts, which was at least {_points(least)} points where the attack "
         f"survives and at most {_points(most)} where it is undone."
     )
-
-
-def _is_gray(image: Image.Image) -> bool:
-    red, green, blue = image.convert("RGB").split()
-    return red == green == blue
 
 
 def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:

@@ -37,12 +37,18 @@ def draw_cover(chart: AcuityChart) -> Figure:
     return eye_chart(_lines(chart), below=lambda *_: "")
 
 
-def _lines(chart: AcuityChart) -> dict[str, dict[str, list[tuple[float, Rate]]]]:
+def _lines(chart: AcuityChart) -> dict[str, dict[str, list[tuple[str, Rate]]]]:
     """By panel and by the transform's caption, the strengths of a line with their shares."""
-    return {
-        title: {TRANSFORMS[line.transform].caption: list(zip(line.strengths, line.kept, strict=True)) for line in lines}
-        for title, lines in _panels(chart)
-    }
+    return {title: {_caption(line): _letters(line) for line in lines} for title, lines in _panels(chart)}
+
+
+def _caption(line: AcuityLine) -> str:
+    return TRANSFORMS[line.transform].caption
+
+
+def _letters(line: AcuityLine) -> list[tuple[str, Rate]]:
+    mark = TRANSFORMS[line.transform].mark
+    return [(mark(strength), rate) for strength, rate in zip(line.strengths, line.kept, strict=True)]
 
 
 def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from snellen.data.images import Failure, ImageLike, Photo, Source, one_or_many, open_photo, source_name
 from snellen.data.seen import SeenPhotograph
-from snellen.data.transforms import TransformStrength, all_transforms, describe_transform
+from snellen.data.transforms import (
+    GRAY_NOISE,
+    GRAY_PHOTOGRAPH,
+    TransformStrength,
+    all_transforms,
+    apply_transform,
+    describe_transform,
+)
 from snellen.errors import ImageError, InputError
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, probabilities_of, softmax
@@ -74,6 +81,8 @@ class StressResult(Result):
         outcomes: one for each transform and strength.
         thumbnail: the photograph, its longer side at most 400 pixels.
         runner_up: second most probable class of the photograph as it is.
+        controls: outcomes beside the transforms: where it was attacked of its noise alone in gray, and of what it was
+            made from alone in gray; and where its object is known of the crop to that.
     """
 
     image: str
@@ -83,14 +92,15 @@ class StressResult(Result):
     outcomes: tuple[Outcome, ...]
     thumbnail: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
     runner_up: Prediction = field(repr=False, metadata=NOT_SERIALISED)
+    controls: tuple[Outcome, ...] = ()
 
     def outcome(self, transform: str, strength: float) -> Outcome:
-        """The outcome of one transform at a strength.
+        """The outcome of one transform at a strength, or of one of the controls.
 
         Raises:
             InputError: the photograph was not put to it.
         """
-        for outcome in self.outcomes:
+        for outcome in (*self.outcomes, *self.controls):
             if (outcome.transform, outcome.strength) == (transform, strength):
                 return outcome
         raise InputError(f"{self.image}: was not put to {transform} at {strength:g}", "one of its `outcomes`")
@@ -240,7 +250,22 @@ def stress_steps(
         return _result(classifier, photo, chosen, inputs, label), None
     clean_inputs = yield from _inputs(classifier, original, chosen)
     clean = _result(classifier, original, chosen, clean_inputs, label)
-    return _result(classifier, photo, chosen, inputs, clean.label, clean_inputs), clean
+    alone, gray = _gray_alone(inputs[:1], clean_inputs[:1]), _gray(clean_inputs[:1])
+    inputs, clean_inputs = torch.cat((inputs, alone)), torch.cat((clean_inputs, clean_inputs[:1], gray))
+    return _result(classifier, photo, (*chosen, *_CONTROLS), inputs, clean.label, clean_inputs), clean
+
+
+_CONTROLS = (GRAY_NOISE, GRAY_PHOTOGRAPH)
+
+
+def _gray_alone(attacked: Tensor, clean: Tensor) -> Tensor:
+    """Inputs (2, 3, h, w): the photograph under its noise in gray, and in gray under its noise, clipped to [0, 1]."""
+    noise = attacked - clean
+    return torch.cat((clean + _gray(noise), _gray(clean) + noise)).clamp(0, 1)
+
+
+def _gray(inputs: Tensor) -> Tensor:
+    return apply_transform(inputs, ("grayscale", 1.0))
 
 
 def _result(
@@ -256,7 +281,7 @@ def _result(
     label = top if label is None else label
     target = None if clean_inputs is None else top
     kept = [None] * len(transforms) if clean_inputs is None else _kept(inputs - clean_inputs).tolist()
-    before, *outcomes = (
+    before, *others = (
         Outcome(
             transform=name,
             strength=strength,
@@ -271,7 +296,10 @@ def _result(
     thumbnail = photo.image.copy()
     thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
     runner_up = _prediction(classifier, probabilities[0], int(probabilities[0].topk(2).indices[1]))
-    return StressResult(photo.name, clean_inputs is not None, label, before, tuple(outcomes), thumbnail, runner_up)
+    controls = tuple(one for one in others if (one.transform, one.strength) in _CONTROLS)
+    outcomes = tuple(others[: len(others) - len(controls)])
+    attacked = clean_inputs is not None
+    return StressResult(photo.name, attacked, label, before, outcomes, thumbnail, runner_up, controls)
 
 
 def _inputs(

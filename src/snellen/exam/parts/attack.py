@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.attacks.attack import attack, png_bytes
-from snellen.attacks.config import AttackConfig
+from snellen.attacks.config import AttackConfig, epsilon_steps
 from snellen.attacks.control import DRAWS, random_signs
 from snellen.attacks.discussion import (
     discuss_attacks,
@@ -23,6 +23,7 @@ from snellen.attacks.figures import draw_attacks, draw_details, draw_probability
 from snellen.attacks.files import REPORTS
 from snellen.attacks.folder import MOST_ROWS, FolderResult, attack_folder
 from snellen.attacks.gradients import EOT_SAMPLES
+from snellen.attacks.least_bound import LeastBound, least_bound
 from snellen.attacks.result import AttackResult
 from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.attacks.visibility import JPEG_QUALITY, Visibility, visibility
@@ -90,6 +91,8 @@ _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 40
 """The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
 _USUAL_GRADIENTS_OF_THE_RULE = 20
+_GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 40, 30
+"""The most, and the usual number, in which a smaller bound is tried on each of the first photographs."""
 _SECONDS_OF_A_MEGAPIXEL = 0.08
 """Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
 _SECONDS_OF_A_PHOTOGRAPH = 1.5
@@ -145,7 +148,8 @@ def _remove_earlier(folder: Path, result: FolderResult) -> None:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each photograph's gradients, each as long as three passes and the way
-    through the photograph's own pixels; those of the assignment's own update on the first four; and what comes once.
+    through the photograph's own pixels; those of the assignment's own update and of smaller bounds on the first four;
+    and what comes once.
 
     Auto-PGD ends at a confident success, on ordinary networks after a dozen gradients; the others take all their steps.
     """
@@ -153,6 +157,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     if context.attack.robust:
         gradients += ROBUST_STEPS * EOT_SAMPLES
     beside = _USUAL_GRADIENTS_OF_THE_RULE if _tries_the_rule(context) else 0
+    beside += _USUAL_GRADIENTS_OF_A_BOUND * _bounds_tried(context)
     once = _PASSES_OF_A_CONVERSION * seconds_of_pass + _SECONDS_OF_A_PHOTOGRAPH * len(context.photographs)
 
     def of_gradient(photographs: Sequence[str]) -> float:
@@ -160,6 +165,20 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
 
     once += (DRAWS + 3) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
     return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
+
+
+def _bounds_tried(context: Context) -> int:
+    """How many smaller bounds it takes to find the least that is enough on a photograph; a robust attack has none."""
+    most = epsilon_steps(context.epsilon) or 0
+    return 0 if context.attack.robust else max(most - 1, 0).bit_length()
+
+
+def _least_bounds(context: Context, attacks: Sequence[AttackResult]) -> list[LeastBound]:
+    """The least bound that is enough on each of some photographs whose attack succeeded; none for a robust attack."""
+    if context.attack.robust:
+        return []
+    config = AttackConfig(context.target, method=context.attack.method, steps=_GRADIENTS_OF_A_BOUND, seed=context.seed)
+    return [least_bound(context.classifier, one, config) for one in attacks if one.attacked.success]
 
 
 def _tries_the_rule(context: Context) -> bool:
@@ -175,6 +194,8 @@ def run(context: Context) -> Answer:
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
     controls = [random_signs(classifier, one, context.seed) for one in attacks[:_ASKED_FOR]]
     write_json(context.folder / "control.json", {"controls": controls, "provenance": context.provenance})
+    least = _least_bounds(context, attacks[:_ASKED_FOR])
+    write_json(context.folder / "least-bounds.json", {"bounds": least, "provenance": context.provenance})
     pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     visible = [visibility(one) for one in shown]
@@ -194,7 +215,7 @@ def run(context: Context) -> Answer:
             "shows all."
         ),
         _classes(shown, visible, len(attacks)),
-        _noises(shown, visible, len(attacks)),
+        _noises(shown, visible, least, len(attacks)),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
@@ -203,7 +224,7 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible)]),
+        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
@@ -236,9 +257,9 @@ def _left_out(failures: Sequence[Failure]) -> str:
     return f"; {counted(len(failures), 'photograph')} could not be attacked" if failures else ""
 
 
-def _about_visibility(visible: Sequence[Visibility]) -> list[str]:
+def _about_visibility(visible: Sequence[Visibility], least: Sequence[LeastBound]) -> list[str]:
     """How visible the noise is, and where to look; empty where nothing changed."""
-    said = discuss_visibility(visible)
+    said = discuss_visibility(visible, least)
     return [f"{said} [[attack/details]] shows these cells, each original above its attacked file."] if said else []
 
 
@@ -264,13 +285,24 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     )
 
 
-def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
-    """Of the first of so many attacks how large the noise is, beside what JPEG does there, and what it took."""
+def _noises(
+    shown: Sequence[AttackResult], visible: Sequence[Visibility], least: Sequence[LeastBound], of: int
+) -> Table:
+    """Of the first of so many attacks how large the noise is, beside what JPEG does there, and what it took.
+
+    Args:
+        shown: the first attacks.
+        visible: how visible each is.
+        least: least bounds, as far as they are known.
+        of: number of all attacks.
+    """
     names = photograph_names([one.name for one in shown])
+    enough = {one.name: f"{one.steps}" for one in least}
     rows = [
         (
             names[one.name],
             str(one.norm),
+            enough.get(one.name, ""),
             *(f"{psnr:.1f}" if math.isfinite(psnr) else "" for psnr in (seen.psnr, seen.jpeg_psnr)),
             f"{100 * seen.flattest.standing_out:.1f}",
             str(one.gradients),
@@ -281,6 +313,7 @@ def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: in
         (
             "photograph",
             "max |noise| (1/255)",
+            "least bound (1/255)",
             "PSNR (dB)",
             f"PSNR of JPEG {JPEG_QUALITY} (dB)",
             "stands out (% of area)",
@@ -290,8 +323,18 @@ def _noises(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: in
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
         f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
         "rectangle. Stands out: share of that rectangle's cells in which the noise has more contrast than the "
-        f"photograph's own detail.{_first(len(shown), of)}",
+        f"photograph's own detail.{_least_bound_is(least)}{_first(len(shown), of)}",
         "noises",
+    )
+
+
+def _least_bound_is(least: Sequence[LeastBound]) -> str:
+    """What a table's least bounds are; that column is blank where there are none."""
+    if not least:
+        return ""
+    return (
+        " Least bound: the smallest within which the same search, in at most "
+        f"{_GRADIENTS_OF_A_BOUND} gradients, makes the target the most likely class."
     )
 
 
@@ -388,10 +431,10 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
         _beside(pairs),
         Picture(
             picture,
-            "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX'): of the "
-            f"search of [[attack/attacks]], and of the assignment's update with at most {_GRADIENTS_OF_THE_RULE} "
-            "gradients. Squares: the steps that it accepted; crosses: tries that it took back. Dotted: where a search "
-            "stops.",
+            "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX\N{PRIME}): "
+            "of the search of [[attack/attacks]], and of the assignment's update with at most "
+            f"{_GRADIENTS_OF_THE_RULE} gradients. Squares: the steps that it accepted; crosses: tries that it took "
+            "back. Dotted: where a search stops.",
             0.85,
             name="rule-curves",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -83,8 +84,9 @@ report = stress_files(classifier, files, originals, labels=[one.label.index for 
 draw_stress(report.photographs[:{_ROWS_OF_A_PICTURE}])"""
 _SECONDS_OF_A_MEGAPIXEL = 0.042
 """Of one transform and the way to the network's input; measured on one core."""
-_PASSES_OF_AN_OBJECTS_CROP = 5
-"""A heat map takes about three; the crops of the attacked file and of the original are seen once each."""
+_PASSES_BESIDE_TRANSFORMS = 7
+"""A heat map takes about three; the crops of the attacked file and of the original are seen once each, and either half
+of grayscale."""
 _MOST_MEGAPIXELS = 3
 """Of a photograph; of larger ones only what a network can see is transformed."""
 
@@ -106,7 +108,7 @@ def cover(folder: Path) -> Picture:
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
     of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
-    passes = 2 * len(all_transforms()) + _PASSES_OF_AN_OBJECTS_CROP
+    passes = 2 * len(all_transforms()) + _PASSES_BESIDE_TRANSFORMS
     return passes * len(context.photographs) * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
 
 
@@ -123,6 +125,7 @@ def run(context: Context) -> Answer:
     labels, target = {a.name: a.label.index for a in attacks}, attacks[0].target
     assert target is not None  # the exam's attack has one
     write_json(folder / "object-crop.json", {"crops": crops, "provenance": context.provenance})
+    with_crops = _with_crops(result, {one.name: one for one in crops})
     blocks: list[Block] = [
         Paragraph(
             "The attacked files of the previous section, each transformed at its own size and classified again: "
@@ -142,8 +145,8 @@ def run(context: Context) -> Answer:
         _table(result, {one.name: one for one in crops}),
         Heading("Why the fooling survives or not"),
         Discussion(discuss_undone(result.photographs, result.originals)),
-        *_by_detail(result),
-        *_reasons(result),
+        *_by_detail(with_crops),
+        *_reasons(with_crops),
         Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
@@ -194,7 +197,8 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         crop = crops.get(original.image)
         if crop is not None:
             seen = crop.attacked
-            rows.append(("", "object's crop", *_row(seen.top, seen.label, seen.target, crop.clean.top)))
+            row = _row(seen.top, seen.label_probability, seen.target_probability, crop.clean.top)
+            rows.append(("", seen.title, *row))
     return Table(
         (*columns, "clean file", "probability"),
         rows,
@@ -214,6 +218,17 @@ def _title(transform: str) -> str:
     return transform.removesuffix(" of the area")
 
 
+def _with_crops(result: StressReport, crops: Mapping[str, ObjectCrop]) -> StressReport:
+    """A stress test in which the object's crops, by the path of the original, stand beside the transforms."""
+    photographs, originals = list(result.photographs), list(result.originals)
+    for number, original in enumerate(result.originals):
+        if original.image in crops:
+            crop, attacked = crops[original.image], photographs[number]
+            photographs[number] = dataclasses.replace(attacked, controls=(*attacked.controls, crop.attacked))
+            originals[number] = dataclasses.replace(original, controls=(crop.clean,))
+    return dataclasses.replace(result, photographs=tuple(photographs), originals=tuple(originals))
+
+
 def _by_detail(result: StressReport) -> list[Block]:
     """The fine detail that transforms leave beside the attacks that survive; none where no attack fooled."""
     rows = [
@@ -227,7 +242,8 @@ def _by_detail(result: StressReport) -> list[Block]:
     caption = (
         "What each transform leaves of the noise's fine detail (the mean over the attacked photographs) and of the "
         "attacks, from most to least. Blur, which moves nothing, is the control: up to the first that undoes all. Of "
-        f"crops, rotations and shifts that which leaves most. {FINE_DETAIL}"
+        "crops, rotations and shifts that which leaves most. Grayscale of the noise alone: on the photograph in "
+        f"colour; of the photograph alone: under the noise in colour. {FINE_DETAIL}"
     )
     if not rows:
         return []
@@ -288,6 +304,8 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     if not crops:
         return f"The crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}."
     heat, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "area"))
+    asked, found = share(SHARE), f"the rectangle is {area} of the area"
+    seen = sentence(found if heat == asked else f"it sees {heat}; {found}")
     survive = sum(one.attacked.top.index == target for one in crops)
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
@@ -296,9 +314,8 @@ def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         "which is taken to lie "
         "where the heat for its own class does (Grad-CAM of the clean photograph): to the rectangle of the "
         "photograph's proportions, its centre that of the heat as far as the photograph reaches, of which the network, "
-        f"whose preprocessing crops once more, sees about {share(SHARE)} of the heat. It sees {heat}; the rectangle is "
-        f"{area} of the area. Heat is where the class is supported, which need not be the whole object, nor the object "
-        "alone. "
+        f"whose preprocessing crops once more, sees about {asked} of the heat. {seen}. Heat is where the class is "
+        "supported, which need not be the whole object, nor the object alone. "
         f"{_after_crop(len(crops), survive, back, kept)}"
     )
 
@@ -365,10 +382,11 @@ def _about_letters(photographs: int) -> str:
         if photographs > 1
         else ""
     )
-    below = " Below each: the strength, and under that the share." if photographs > 1 else " Below each: the strength."
+    share_below = ", and under that the share in percent" if photographs > 1 else ""
     return (
         "Each letter stands for one strength of one transform: the smaller, the stronger. The bluer, the more of the "
-        f"photographs keep their class (clean, left) or the attack's (attacked, right).{below}{step}"
+        "photographs keep their class (clean, left) or the attack's (attacked, right). Below each: the strength, which "
+        f"takes the place of the … at the left{share_below}.{step}"
     )
 
 
