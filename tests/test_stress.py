@@ -462,9 +462,9 @@ def test_whose_colour_counts_is_told_by_each_alone_in_gray() -> None:
         half_gray("a", 0.17, 0.06)
     )
     assert why(noise, either, dataclasses.replace(noise, image="c.png"), half_gray("d", 0.37, 0.42)) == (
-        "undoes all four. On a and c to take the noise's colour is enough (the target has 6%), to take the "
-        "photograph's is not (17%, still seen). On b to take the noise's colour is enough (the target has 4%), and so "
-        "is to take the photograph's (5%). On d to take the noise's colour is not enough (the target has 37%, still "
+        "undoes all four. On a and c, to take the noise's colour is enough (the target has 6%), to take the "
+        "photograph's is not (17%, still seen). On b, to take the noise's colour is enough (the target has 4%), and so "
+        "is to take the photograph's (5%). On d, to take the noise's colour is not enough (the target has 37%, still "
         "seen), nor the photograph's (42%), but both together are"
     )
     (_, table) = _by_detail(stress_report([(noise, None), (either, None)], [], ""))
@@ -478,7 +478,7 @@ def test_whose_colour_counts_is_told_by_each_alone_in_gray() -> None:
 def test_either_half_of_grayscale_is_the_photograph_and_its_noise_apart() -> None:
     """A network of the gray values' place alone: gray of the noise undoes what lies in its colour, and nothing else."""
     classifier = classifier_of(MeanColours(300 * torch.eye(3)), 8, 3)
-    clean = torch.full((1, 3, 8, 8), 0.5)
+    clean = torch.full((1, 3, 8, 8), 128 / 255)
     clean[:, 1] += 4 / 255
     red = torch.tensor([6.0, 0.0, 0.0]).view(1, 3, 1, 1) / 255
     attacked, _ = stress_pair(classifier, Photo("attacked", clean + red), Photo("original", clean), 1, [])
@@ -488,7 +488,7 @@ def test_either_half_of_grayscale_is_the_photograph_and_its_noise_apart() -> Non
     # Gray noise lifts all channels alike, so that the photograph's green stays ahead; red noise on gray does not.
     assert (of_noise.top.index, of_photograph.top.index) == (1, 0)
     assert attacked.outcomes == ()
-    lifted = classifier.logits(clean + 0.299 * red[:, :1]).softmax(dim=1)[0]
+    lifted = classifier.logits(clean + round(0.299 * 6) / 255).softmax(dim=1)[0]
     assert of_noise.target_probability == pytest.approx(lifted[0].item(), abs=1e-4)
 
 

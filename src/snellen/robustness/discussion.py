@@ -312,7 +312,7 @@ def _about_colour(undone: Sequence[StressResult]) -> list[str]:
                 _range([one.outcome(*alone).target_probability or 0.0 for one in some])
                 for alone in (GRAY_NOISE, GRAY_PHOTOGRAPH)
             )
-            where = "" if len(some) == len(undone) else f"on {_names(some)} "
+            where = "" if len(some) == len(undone) else f"on {_names(some)}, "
             told.append(sentence(where + _WHOSE[colour].format(noise=noise, photograph=photograph)))
     return told
 

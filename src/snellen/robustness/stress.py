@@ -250,7 +250,7 @@ def stress_steps(
         return _result(classifier, photo, chosen, inputs, label), None
     clean_inputs = yield from _inputs(classifier, original, chosen)
     clean = _result(classifier, original, chosen, clean_inputs, label)
-    alone, gray = _gray_alone(inputs[:1], clean_inputs[:1]), _gray(clean_inputs[:1])
+    alone, gray = _gray_alone(inputs[:1], clean_inputs[:1]), _to_8_bits(_gray(clean_inputs[:1]))
     inputs, clean_inputs = torch.cat((inputs, alone)), torch.cat((clean_inputs, clean_inputs[:1], gray))
     return _result(classifier, photo, (*chosen, *_CONTROLS), inputs, clean.label, clean_inputs), clean
 
@@ -259,13 +259,18 @@ _CONTROLS = (GRAY_NOISE, GRAY_PHOTOGRAPH)
 
 
 def _gray_alone(attacked: Tensor, clean: Tensor) -> Tensor:
-    """Inputs (2, 3, h, w): the photograph under its noise in gray, and in gray under its noise, clipped to [0, 1]."""
+    """Inputs (2, 3, h, w): the photograph under its noise in gray, and in gray under its noise."""
     noise = attacked - clean
-    return torch.cat((clean + _gray(noise), _gray(clean) + noise)).clamp(0, 1)
+    return _to_8_bits(torch.cat((clean + _gray(noise), _gray(clean) + noise)))
 
 
 def _gray(inputs: Tensor) -> Tensor:
     return apply_transform(inputs, ("grayscale", 1.0))
+
+
+def _to_8_bits(inputs: Tensor) -> Tensor:
+    """Clipped and rounded, as preprocessing leaves every other input."""
+    return inputs.mul(255).round().clamp(0, 255).div(255)
 
 
 def _result(
