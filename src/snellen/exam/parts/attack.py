@@ -67,7 +67,7 @@ ASKED = (
         "Problem 4, part 1",
         "Four photographs: original, noise, and both together, with classes and probabilities",
         "",
-        "The original with its most likely class",
+        "",
     ),
 )
 _MOST_ROWS_OF_A_TABLE = 24
@@ -190,9 +190,10 @@ def run(context: Context) -> Answer:
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers are of those files. "
-            "[[attack/classes]] gives the classes before and after, [[attack/noises]] the noise, [[attack/attacks]] "
-            "shows all."
+            "[[attack/attacks]] shows all, [[attack/classes]] gives the classes before and after, [[attack/noises]] "
+            "the noise."
         ),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         _classes(shown, visible, len(attacks)),
         _noises(shown, visible, len(attacks)),
     ]
@@ -203,16 +204,15 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible)]),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             _about_details(visible[:_ROWS_OF_A_PICTURE], len(attacks)),
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
+        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible)]),
+        *_by_the_rule(context, pairs),
     ]
-    blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
     facts = (
         Fact("target", attacks[0].target.label),

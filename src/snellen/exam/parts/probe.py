@@ -184,7 +184,6 @@ def _blocks(
             "Accuracy on the test images: Wilson's intervals, that of the mean at the effective number of photographs.",
             f"accuracy-{number}",
         ),
-        Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) and predicted ones (columns). Colour: percent of the class"
@@ -208,11 +207,12 @@ def _blocks(
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
+        Discussion([*discuss_findings(result), *compare_known(result, known)]),
         # Its paragraphs say of a further one what differs.
         Heading(f"The classifier of {name}") if before else Heading("The classifier"),
-        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
         Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
         _choice_of_c(result, f"choice-{number}"),
+        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
     ]
 
 

@@ -141,21 +141,22 @@ def run(context: Context) -> Answer:
         *_of_objects(crops, labels, target.index, folder),
         _table(result, {one.name: one for one in crops}),
         Heading("Why the fooling survives or not"),
-        Discussion(discuss_undone(result.photographs, result.originals)),
         *_by_detail(result),
+        Discussion(discuss_undone(result.photographs, result.originals)),
         *_reasons(result),
         Discussion(discuss_causes(result.photographs, result.originals)),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
-            "stands for a stronger transform. Those that are not defined above:"
+            "stands for a stronger transform."
         ),
-        Points([_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT]),
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
             name="acuity",
         ),
+        Paragraph("Its transforms that are not defined above:"),
+        Points([_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT]),
         Discussion(discuss(result.originals).split("\n\n")),
     ]
     facts = [_fact(result, transform) for transform in assignment_transforms()]
