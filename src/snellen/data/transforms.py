@@ -297,8 +297,8 @@ _ALL = (
     ),
     Transform(
         "resolution",
-        "The photograph is resampled to the share 1 - s of its sides and back to its size, bilinear and antialiased: "
-        "what it loses is detail alone.",
+        "The photograph is resampled to the share 1 \N{MINUS SIGN} s of its sides and back to its size, bilinear and "
+        "antialiased: what it loses is detail alone.",
         "{rest:.0%} of the resolution",
         "of the sides' pixels",
         0.0,
@@ -339,7 +339,7 @@ _ALL = (
     ),
     Transform(
         "jpeg",
-        "The photograph is saved as JPEG of quality 100 - s by Pillow's encoder and read again.",
+        "The photograph is saved as JPEG of quality 100 \N{MINUS SIGN} s by Pillow's encoder and read again.",
         "JPEG of quality {quality:.0f}",
         "below quality 100",
         0.0,

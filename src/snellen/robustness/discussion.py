@@ -10,7 +10,7 @@ from statistics import mean
 from PIL import Image
 
 from snellen.data.transforms import ASSIGNMENT, TransformStrength, describe_transform
-from snellen.prose import counted, how_many, listed, sentence, share, signed, stem, word
+from snellen.prose import counted, how_many, listed, sentence, share, share_range, signed, stem, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.detail import (
     BLUR,
@@ -371,13 +371,8 @@ def _own_classes(pairs: Sequence[StressPair], transform: TransformStrength) -> l
 
 
 def _own(some: Sequence[_OwnClass]) -> str:
-    attacked, clean = _range([one.attacked for one in some]), _range([one.clean for one in some])
+    attacked, clean = share_range([one.attacked for one in some]), share_range([one.clean for one in some])
     return f"the own class has {attacked}, in the clean photograph {clean}"
-
-
-def _range(shares: Sequence[float]) -> str:
-    low, high = share(min(shares)), share(max(shares))
-    return low if low == high else f"{low} to {high}"
 
 
 def _fine_detail(attacked: Sequence[StressResult], transform: TransformStrength) -> str:
@@ -455,15 +450,19 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
             own = [f"{share(one.attacked)} on {one.name} (clean {share(one.clean)})" for one in some[:_FEW]]
             told.append(
                 f"{sentence(_BY[transform[0]])} removes the target, not the damage: the own class has "
-                f"{listed(own)}.{_IN_GRAY if transform[0] == 'grayscale' else ''}"
+                f"{listed(own)}.{_in_gray(_undone(fooled, transform), transform)}"
             )
     return " ".join(told)
 
 
-_IN_GRAY = (
-    " The part of the noise that lies in brightness is too little there to hold the target, and enough to cost the own "
-    "class more than half of its probability."
-)
+def _in_gray(undone: Sequence[StressPair], transform: TransformStrength) -> str:
+    """What grayscale leaves of the noise, and that it takes the photograph's colour as well; empty of others."""
+    if transform[0] != "grayscale":
+        return ""
+    left = _percent_left(kept([one for one, _ in undone], transform).detail)
+    gray = any(original is not None and _is_gray(original.thumbnail) for _, original in undone)
+    unknown = "" if gray else "; whether that is for the noise's lost colour or the photograph's was not measured"
+    return f" What is left of the noise in brightness, {left} of its fine detail, no longer holds the target{unknown}."
 
 
 def _about_colour(fooled: Sequence[StressPair]) -> str:
@@ -508,8 +507,8 @@ def _photograph_too(undone: Sequence[StressPair], transform: TransformStrength) 
     if not lost or len(undone) == 1:
         return ""
     return (
-        f"On {_names(lost)} gray changes the clean answer too, so that there what the photograph loses may be the "
-        "reason, and not what the noise loses."
+        f"On {_names(lost)} gray changes the clean answer too, so that there what the photograph loses counts, "
+        "whatever the noise loses."
     )
 
 

@@ -248,7 +248,7 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     rows = [
         (
             names[one.name],
-            "{} x {}".format(*seen.size),
+            "{:,} x {:,}".format(*seen.size),
             one.original.label,
             four_places(one.original.probability),
             one.attacked.top.label,

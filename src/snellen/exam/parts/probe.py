@@ -67,6 +67,7 @@ REFERENCES = (
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
+_PUBLISHED = "[[probe/published]]"
 
 
 ASKED = (
@@ -207,7 +208,7 @@ def _blocks(
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
-        Discussion([*discuss_findings(result), *compare_known(result, known)]),
+        Discussion([*discuss_findings(result, before, _PUBLISHED), *compare_known(result, known)]),
         # Its paragraphs say of a further one what differs.
         Heading(f"The classifier of {name}") if before else Heading("The classifier"),
         Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
@@ -278,7 +279,7 @@ def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Ta
             for label, rate in rows
         ],
         f"{caption} Taken for: which classes, and how often where more than once."
-        + (" Of its own: by name; empty where the names do not tell." if told else ""),
+        + (" Class of the network's own: told by its name; empty where the names do not tell." if told else ""),
         name,
     )
 
@@ -294,7 +295,7 @@ def _published() -> list[Block]:
     """What others report on the pets."""
     return [
         Heading("Published numbers"),
-        Paragraph("[[probe/published]] lists what linear classifiers on other networks' features reach."),
+        Paragraph(f"{_PUBLISHED} lists what linear classifiers on other networks' features reach."),
         Table(
             ("published", "accuracy", "source and protocol"),
             [

@@ -35,7 +35,7 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import four_places, how_many, sentence, share, stem, word
+from snellen.prose import four_places, how_many, sentence, share, share_range, stem, word
 from snellen.robustness.discussion import (
     FINE_DETAIL,
     compared_by_detail,
@@ -323,9 +323,9 @@ _UNKNOWN_OBJECT = "how much of the object it leaves is not known, since this net
 
 
 def _range(shares: Sequence[float]) -> str:
-    low, high = share(min(shares)), share(max(shares))
     # What is nearly all is not worth a range.
-    return low if low == high or low.startswith("more than") else f"{low} to {high}"
+    least = share(min(shares))
+    return least if least.startswith("more than") else share_range(shares)
 
 
 def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: int, folder: Path) -> list[Picture]:

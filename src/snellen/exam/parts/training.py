@@ -26,7 +26,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
-from snellen.prose import listed, signed
+from snellen.prose import listed, sentence, signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -353,7 +353,7 @@ def _findings(runs: _Runs) -> list[Block]:
     found, *more = discuss(of_run[0], [of_one[0] for of_one in each[:-1]])
     if len(of_run) == 1:
         return [Discussion([found, *compared, *more])]
-    seeds = Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")
+    seeds = Paragraph(f"{sentence(seeds_sentence(of_run))}.")
     return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
 
 
