@@ -382,9 +382,11 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     return [
         Heading("The assignment's own update"),
         Paragraph(
-            "[[attack/rule]] holds the assignment's update against the search, [[attack/rule-curves]] shows the way of "
-            f"both{', [[attack/rule-rows]] its files' if reached else ''}."
+            "[[attack/rule]] holds the assignment's update against the search, "
+            f"{'[[attack/rule-rows]] shows its files, and ' if reached else ''}[[attack/rule-curves]] shows the way of "
+            "both."
         ),
+        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         _beside(pairs),
         Picture(
             picture,
@@ -395,7 +397,6 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             0.85,
             name="rule-curves",
         ),
-        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
     ]
 

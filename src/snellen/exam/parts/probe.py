@@ -99,7 +99,6 @@ def run(context: Context) -> Answer:
     results: list[ProbeResult] = []
     shortfalls: list[tuple[str, str]] = []
     read: list[Fact] = []
-    pets = False
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
@@ -112,7 +111,6 @@ def run(context: Context) -> Answer:
         known = known_classes(result.labels, context.classifier.labels)
         origin = features_origin(context.classifier)
         blocks += _blocks(result, other, name, folder, files, results, known, origin)
-        pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
         read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
@@ -120,8 +118,6 @@ def run(context: Context) -> Answer:
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
-    if pets:
-        blocks += _published()
     return Answer(
         ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
     )
@@ -209,6 +205,7 @@ def _blocks(
     return [
         *blocks,
         Discussion([*discuss_findings(result, before, _PUBLISHED), *compare_known(result, known)]),
+        *(_published() if is_pets(result.labels) and not any(is_pets(one.labels) for one in before) else []),
         # Its paragraphs say of a further one what differs.
         Heading(f"The classifier of {name}") if before else Heading("The classifier"),
         Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
@@ -294,7 +291,6 @@ def _taken_for(result: ProbeResult, label: str) -> str:
 def _published() -> list[Block]:
     """What others report on the pets."""
     return [
-        Heading("Published numbers"),
         Paragraph(f"{_PUBLISHED} lists what linear classifiers on other networks' features reach."),
         Table(
             ("published", "accuracy", "source and protocol"),

@@ -463,7 +463,7 @@ def _filters(runs: _Runs) -> list[Block]:
     pictures: list[Block] = [Picture(pictured / FILTERS, _filters_caption(result), name=f"filters-{len(runs)}")]
     if _learned(pictured):
         before = f"{result.network_name}: the same filters before the first step."
-        pictures.append(Picture(pictured / FILTERS_START, before, 0.5, name=f"start-{len(runs)}"))
+        pictures.append(Picture(pictured / FILTERS_START, before, name=f"start-{len(runs)}"))
     return [*pictures, Discussion(_about_filters(runs))]
 
 
