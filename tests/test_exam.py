@@ -304,7 +304,7 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     chosen = choose_photographs(config, lite0)
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
-    assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')
+    assert chosen.said_by == ("its folder", "the author", "", 'Snellen; scikit-image calls it "Coffee cup"')
     context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
     assert table.columns[-2:] == ("true label", "who gave it")

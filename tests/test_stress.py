@@ -24,7 +24,7 @@ from snellen.data.preprocessing import IMAGENET_PREPROCESSING
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, all_transforms, apply_transform, assignment_transforms
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, Seen, box_with, centre_of, object_crop, seen_of, share_within
-from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table
+from snellen.exam.parts.stress import _about_crop, _about_letters, _reasons, _table
 from snellen.exam.report.html import _all_numbers
 from snellen.models.predictions import Prediction
 from snellen.prose import listed, signed
@@ -287,8 +287,8 @@ def test_the_discussion_of_several_counts_and_reasons() -> None:
     _, why, _, colour, *_ = discuss([more, gone, fewer], [moved, clean, clean]).split("\n\n")
     assert "it undoes two of three; of these, one keeps its class when clean." in why
     assert colour == (
-        "On tom gray changes the clean answer too, so that there what the photograph loses may be the reason, and not "
-        "what the noise loses. How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
+        "On tom gray changes the clean answer too, so that there what the photograph loses counts, whatever the noise "
+        "loses. How much fine detail is left does not tell the cases apart: tom keeps 91% of it and is "
         "undone, coffee keeps 70% and survives. One reading is that it counts which part of the noise is left, and not "
         "how much: a share does not show which part the network answers to."
     )
@@ -423,7 +423,8 @@ def test_the_target_may_go_and_the_damage_stay() -> None:
     assert "The target goes, the damage stays: the own class has 39%, in the clean photograph 80%." in text
     assert (
         "The rotation removes the target and the damage. Grayscale removes the target, not the damage: the own class "
-        "has 39% on tom (clean 80%). The part of the noise that lies in brightness" in text
+        "has 39% on tom (clean 80%). What is left of the noise in brightness, all of its fine detail, no longer holds "
+        "the target; whether that is for the noise's lost colour or the photograph's was not measured." in text
     )
     assert "damage" not in discuss([gone])
 
@@ -432,14 +433,14 @@ def test_the_reports_table_has_the_detail_left_beside_the_attacks_that_survive()
     attack = blurred(0.8, (0.7, True), (0.3, False), (0.2, False))
     further = dataclasses.replace(attack.outcome("rotation", 30.0), strength=90.0, high_frequency_kept=1.002)
     attack = dataclasses.replace(attack, outcomes=(*attack.outcomes, further))
-    (_, table) = _by_detail(stress_report([(attack, None)], [], ""))
+    (_, _, table) = _reasons(stress_report([(attack, None)], [], ""))
     assert table.rows == [
         ("rotation by 90°", "100%", "0 of 1"),
         ("rotation by 30°", "80%", "0 of 1"),
         ("blur of 0.1%", "70%", "1 of 1"),
         ("blur of 0.2%", "30%", "0 of 1"),
     ]
-    assert _by_detail(stress_report([(told(True, "cat", rotation="cat"), None)], [], "")) == []
+    assert _reasons(stress_report([(told(True, "cat", rotation="cat"), None)], [], "")) == []
 
 
 def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file() -> None:
