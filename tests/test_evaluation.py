@@ -278,7 +278,7 @@ def test_every_number_of_a_toy(result) -> None:
     assert [one.image for one in result.unscored] == ["pink/0.png", "pink/1.png"]
     assert [one.image for one in result.failures] == ["green/broken.png", "pink/broken.png"]
     text = result.discussion()
-    assert "colours is right on 80% (4 of 5; 95% interval 38% to 96%) of the photographs." in text
+    assert "colours is right on 80.0% (4 of 5; 95% interval 37.6% to 96.4%) of the photographs." in text
     assert "Two photographs are in no number, since the model does not know their class: pink (2)" in text
     # Each is counted once, though nobody knows the class of one of them either.
     assert "Two photographs are in no number, since they cannot be read" in text
@@ -377,7 +377,7 @@ def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
 
     data = ModelCard(card).data
     assert (data.eval_results[0].metric_type, data.eval_results[0].metric_value) == ("accuracy", 0.8)
-    assert "| accuracy (top-1) | 80% (4 of 5; 95% interval 38% to 96%) |" in card
+    assert "| accuracy (top-1) | 80.0% (4 of 5; 95% interval 37.6% to 96.4%) |" in card
     assert str(tmp_path.parent) not in card
     (tmp_path / "evaluation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="holds no evaluation"):

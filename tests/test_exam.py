@@ -311,7 +311,7 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     assert chosen.credits == ("", "", "Ada", "")
     shown = [None if one is None else lite0.labels[one] for one in chosen.classes]
     assert shown == ["goldfish", "space shuttle", None, "espresso"]
-    assert chosen.said_by == ("its folder", "the configuration", "", 'Snellen; scikit-image calls it "Coffee cup"')
+    assert chosen.said_by == ("its folder", "the author", "", 'Snellen; scikit-image calls it "Coffee cup"')
     context = context_of(tmp_path, classifier=lite0, photographs=chosen.paths, expected=shown, said_by=chosen.said_by)
     (table,) = [block for block in PARTS["categories"].run(context).blocks if isinstance(block, Table)]
     assert table.columns[-2:] == ("true label", "who gave it")
@@ -437,6 +437,33 @@ def test_a_text_of_ones_own_is_told_which_figures_there_are(tmp_path: Path) -> N
     assert "one/map" in note
 
 
+def test_pictures_and_tables_stand_with_the_item_that_they_answer(tmp_path: Path) -> None:
+    """Each lies between its item's heading and the next item's, wherever on a page these fall."""
+    Image.new("RGB", (900, 700), "red").save(tmp_path / "a.png")
+    blocks, rows = [], [["1", "2"]] * 15
+    for number in range(1, 9):
+        blocks += [Heading(f"item{number}", "of many"), Paragraph("word " * 60 * number)]
+        blocks += [Picture(tmp_path / "a.png", f"picture{number}."), Table(("a", "b"), rows, f"table{number}.")]
+        blocks.append(Paragraph("word " * (300 - 35 * number)))
+    write_pdf(report_of(*blocks), tmp_path / "r.pdf")
+    begins = [place_of(tmp_path / "r.pdf", f"item{number}, of") for number in range(1, 9)]
+    for what in ("picture", "table"):
+        shown = [place_of(tmp_path / "r.pdf", f"{what}{number}.") for number in range(1, 9)]
+        for begin, one, end in zip(begins, shown, [*begins[1:], (99, 0.0)], strict=True):
+            assert begin < one < end
+
+
+def place_of(pdf: Path, words: str) -> tuple[int, float]:
+    """Where a PDF has ``words`` last, behind the contents: page, and points from its top."""
+    found = [
+        (index, page.get_height() - text.get_charbox(hit[0])[3])
+        for index, page in enumerate(pypdfium2.PdfDocument(pdf))
+        for text in [page.get_textpage()]
+        if (hit := text.search(words).get_next()) is not None
+    ]
+    return found[-1]
+
+
 def test_text_flows_around_pictures(tmp_path: Path) -> None:
     """Pictures and tables that do not fit where they are named leave no white: no band above 15% of a page's height."""
     Image.new("RGB", (900, 700), "red").save(tmp_path / "a.png")
@@ -550,11 +577,11 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     )
     tools = [Reference("Torch.", r"torch [\d.]+"), Reference("Ray.", "ray")]
     cited = with_citations(report, {"s": [unused, he, muon], "gone": [unused]}, tools)
-    assert cited.references == ("Torch.", "He.", "Muon.")
+    assert cited.references == ("Muon.", "He.", "Torch.")
     paragraph, table = cited.sections[0].blocks
-    assert paragraph.text == "Muons are none, muon-2.tar neither; muon [3] (He et al. 2015 [2]) is, and Muon again."
+    assert paragraph.text == "Muons are none, muon-2.tar neither; muon [1] (He et al. 2015 [2]) is, and Muon again."
     assert (table.rows[0][0], table.caption) == ("He start", "Muon")
-    assert cited.provenance == [Fact("Versions", "torch 2.1 [1], timm 1")]
+    assert cited.provenance == [Fact("Versions", "torch 2.1 [3], timm 1")]
     # The user's own come last, whether a text has their key or not.
     own = with_citations(
         report_of(Paragraph("As in [a], He start; [a] again, [b].")), {"s": [he]}, [], {"a": "A.", "c": "C."}

@@ -311,9 +311,9 @@ def test_labels_of_photographs_count_alike_in_every_command(toy: Path, tmp_path:
     done = snellen_command("classify", *files, *model_options(toy))
     assert "By the names of their folders 0% (0 of 2;" in done.stdout, done.stderr
     done = snellen_command("classify", *files, *told, *model_options(toy))
-    assert "By the labels 50% (1 of 2;" in done.stdout, done.stderr
+    assert "By the labels 50.0% (1 of 2;" in done.stdout, done.stderr
     done = snellen_command("classify", *files, *told, "--json", *model_options(toy))
-    assert "By the labels 50% (1 of 2;" in done.stderr
+    assert "By the labels 50.0% (1 of 2;" in done.stderr
     assert len(json.loads(done.stdout)) == 2
     out = tmp_path / "attack"
     done = snellen_command("attack", *files, *told, "--untargeted", "--json", "--out", out, *model_options(toy))

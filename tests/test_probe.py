@@ -175,7 +175,8 @@ def test_colours_are_learned(colour_probe) -> None:
     assert draw_confused(colour_probe) is None
     text = result.discussion()
     assert text.split("\n\n") == discuss(result)
-    assert "tell the 3 classes apart with a mean-per-class accuracy of 100% (95% interval 67% to 100%)" in text
+    low = f"{result.mean_per_class_accuracy.low:.1%}"
+    assert f"tell the 3 classes apart with a mean-per-class accuracy of 100% (95% interval {low} to 100%)" in text
     assert "guessing would give 33%" in text
     assert "All 3 classes are recognised without a mistake" in text
     assert "published" not in text
@@ -255,10 +256,10 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     (told,) = compare_known(probed, [True, True, None, False, False])
     assert told.startswith(
         "Two of the five classes are classes that the network was trained to name (a and b), so for these it is no "
-        "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (68% to "
-        "100%, n = 8) are right, of those of the two that it has no class for 25% (7% to 59%, n = 8). It misses none "
-        "of its own and six of the others (two of d and four of e). Exchanging the classes gives as large a "
-        "difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told "
+        "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (67.6% "
+        "to 100%, n = 8) are right, of those of the two that it has no class for 25.0% (7.1% to 59.1%, n = 8). It "
+        "misses none of its own and six of the others (two of d and four of e). Exchanging the classes gives as large "
+        "a difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told "
         "from chance."
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
@@ -350,7 +351,7 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
     told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
     assert (
-        "(5 folds). The best, C = 100, has 74% with a standard error of 2.0 points. All C around it within one "
+        "(5 folds). The best, C = 100, has 74.0% with a standard error of 2.0 points. All C around it within one "
         "standard error of that count as equal: C = 10 to 1,000, of which the middle one, 100, is taken: it lies "
         "farthest from both ends. It matters: C = 0.1 is 24 points below C = 100."
     ) in told
@@ -377,8 +378,8 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert learned.startswith("It learned from 27 photographs, 6 to 12 of each class, and gets all of them right; ")
     other = dataclasses.replace(with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0))
     assert discuss(other, [colour_probe])[3].startswith(
-        "C is chosen as before: the best, C = 100, has 74% with a standard error of 2.0 points; as good are C = 10 to "
-        "1,000, and 100 is taken. It matters: C = 0.1 is 24 points"
+        "C is chosen as before: the best, C = 100, has 74.0% with a standard error of 2.0 points; as good are C = 10 "
+        "to 1,000, and 100 is taken. It matters: C = 0.1 is 24 points"
     )
 
 
@@ -407,7 +408,8 @@ def test_two_probes_are_told_in_one_sentence(colour_probe) -> None:
     assert headline([colour_probe], ["x"]).startswith(f"{one} apart with a mean-per-class accuracy of 100% (")
     both = headline([colour_probe, colour_probe], ["x", "y"])
     assert both.startswith(f"{one} of x apart with")
-    assert " and the 3 classes of y with 100% (67% to 100%; 9 test photographs)" in both
+    low = f"{colour_probe.mean_per_class_accuracy.low:.1%}"
+    assert f" and the 3 classes of y with 100% ({low} to 100%; 9 test photographs)" in both
 
 
 def test_a_probe_as_plain_data(colour_probe) -> None:

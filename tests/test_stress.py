@@ -35,7 +35,7 @@ from snellen.data.transforms import (
 )
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, box_with, centre_of, object_crop, seen_of, share_within
-from snellen.exam.parts.stress import _about_crop, _about_letters, _by_detail, _table, _with_crops
+from snellen.exam.parts.stress import _about_crop, _about_letters, _reasons, _table, _with_crops
 from snellen.exam.report.html import _all_numbers
 from snellen.figures import lay_out, styled
 from snellen.intervals import Rate
@@ -467,7 +467,7 @@ def test_whose_colour_counts_is_told_by_each_alone_in_gray() -> None:
         "is to take the photograph's (5%). On d, to take the noise's colour is not enough (the target has 37%, still "
         "seen), nor the photograph's (42%), but both together are"
     )
-    (_, table) = _by_detail(stress_report([(noise, None), (either, None)], [], ""))
+    (_, _, table) = _reasons(stress_report([(noise, None), (either, None)], [], ""))
     assert [(row[0], row[2]) for row in table.rows] == [
         ("grayscale", "0 of 2"),
         ("grayscale of the noise alone", "0 of 2"),
@@ -514,14 +514,14 @@ def test_the_reports_table_has_the_detail_left_beside_the_attacks_that_survive()
     attack = blurred(0.8, (0.7, True), (0.3, False), (0.2, False))
     further = dataclasses.replace(attack.outcome("rotation", 30.0), strength=90.0, high_frequency_kept=1.002)
     attack = dataclasses.replace(attack, outcomes=(*attack.outcomes, further))
-    (_, table) = _by_detail(stress_report([(attack, None)], [], ""))
+    (_, _, table) = _reasons(stress_report([(attack, None)], [], ""))
     assert table.rows == [
         ("rotation by 90°", "100%", "0 of 1"),
         ("rotation by 30°", "80%", "0 of 1"),
         ("blur of 0.1%", "70%", "1 of 1"),
         ("blur of 0.2%", "30%", "0 of 1"),
     ]
-    assert _by_detail(stress_report([(told(True, "cat", rotation="cat"), None)], [], "")) == []
+    assert _reasons(stress_report([(told(True, "cat", rotation="cat"), None)], [], "")) == []
 
 
 def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file() -> None:
@@ -547,7 +547,7 @@ def test_the_object_s_crop_stands_among_the_causes() -> None:
     seen = Outcome(*OBJECT_CROP, Prediction("cat", 0, 0.5), 0.5, 0.01, -0.4, 0.75)
     crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, 0.8, seen, seen, *[Image.new("RGB", (1, 1))] * 2)
     report = _with_crops(stress_report([(attack, clean)], [], ""), {"tom.png": crop})
-    (_, table) = _by_detail(report)
+    (_, _, table) = _reasons(report)
     assert ("object's crop", "75%", "0 of 1") in table.rows
     *_, reason = reasons(report.photographs, report.originals)
     assert (reason.transform, reason.effect) == (

@@ -1090,12 +1090,12 @@ def test_two_runs_of_one_seed_are_compared_image_by_image(digits, tmp_path: Path
 
     for mistakes, said in (
         # 2 ** -29 is the chance that thirty coins all fall on one side.
-        (range(270), "batchnorm is 3.0 points above plain on the test images: 30 of the 1,000 it alone gets right, 0 "
-         "plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-09)."),
-        (range(20, 300), "batchnorm is 2.0 points above plain on the test images: 20 of the 1,000 it alone gets right, "
-         "0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-06)."),
-        (range(1, 301), "batchnorm is, to a tenth of a point, as good as plain on the test images: 1 of the 1,000 it "
-         "alone gets right, 1 plain alone; this may be chance (exact McNemar test, p = 1)."),
+        (range(270), "The network batchnorm is 3.0 points above plain on the test images: 30 of the 1,000 it alone "
+         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-09)."),
+        (range(20, 300), "The network batchnorm is 2.0 points above plain on the test images: 20 of the 1,000 it alone "
+         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-06)."),
+        (range(1, 301), "The network batchnorm is, to a tenth of a point, as good as plain on the test images: 1 of "
+         "the 1,000 it alone gets right, 1 plain alone; this may be chance (exact McNemar test, p = 1)."),
     ):  # fmt: skip
         found, *_ = compare([run("plain", range(300)), run("batchnorm", mistakes)])
         assert found.startswith(said)

@@ -26,11 +26,25 @@ def _needs_decimal(value: float) -> bool:
 
 
 def _with_decimal(value: float) -> str:
+    if math.isnan(value):
+        return "an unknown share"
     if 0 < value < 0.0005:
         return "less than 0.1%"
     if 0.9995 < value < 1:
         return "more than 99.9%"
     return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
+
+
+def accuracy_of(value: float) -> str:
+    """A share of right answers, with one decimal whatever it is: ``87.0%``."""
+    return _with_decimal(value)
+
+
+def share_range(shares: Sequence[float]) -> str:
+    """The least and the greatest of some shares, both with a decimal where one needs it; one where they read alike."""
+    ends = (min(shares), max(shares))
+    low, high = map(_with_decimal if any(map(_needs_decimal, ends)) else share, ends)
+    return low if low == high else f"{low} to {high}"
 
 
 def four_places(probability: float) -> str:
@@ -41,17 +55,17 @@ def four_places(probability: float) -> str:
 
 
 def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:
-    """A share and the ends of its 95% interval, with a decimal where one of them needs it: ``97.6% (96.4% to 98.6%)``.
+    """An accuracy and the ends of its 95% interval: ``97.6% (96.4% to 98.6%)``.
 
     Args:
-        value: the share.
+        value: the accuracy.
         before: what stands before the interval within the parentheses.
         after: what stands behind it.
     """
     three = (value.value if isinstance(value, Estimate) else value.share, value.low, value.high)
     if math.isnan(value.low):
-        return f"{share(three[0])} ({before}interval unknown{after})"
-    middle, low, high = map(_with_decimal if any(map(_needs_decimal, three)) else share, three)
+        return f"{accuracy_of(three[0])} ({before}interval unknown{after})"
+    middle, low, high = map(accuracy_of, three)
     return f"{middle} ({before}{low} to {high}{after})"
 
 

@@ -45,11 +45,11 @@ _TOOLS = (
     Reference(
         "Adam Paszke et al. PyTorch: An Imperative Style, High-Performance Deep Learning Library. NeurIPS 2019. arXiv "
         "1912.01703.",
-        r"torch \d[\w.+]*",
+        r"PyTorch|torch \d[\w.+]*",
     ),
     Reference("Ross Wightman. PyTorch Image Models (timm). 2019. doi 10.5281/zenodo.4414861.", r"timm \d[\w.+]*"),
     Reference(
-        "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.", r"scikit-learn \d[\w.+]*"
+        "Fabian Pedregosa et al. Scikit-learn: Machine Learning in Python. JMLR 12, 2011.", r"scikit-learn( \d[\w.+]*)?"
     ),
 )
 _PAPERS = {
@@ -314,7 +314,9 @@ def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Seque
     papers = [paper for name, paper in _PAPERS.items() if name in model.lower()]
     papers += [_PACKAGED] if model == DEFAULT_MODEL else []
     family = [Reference(paper, re.escape(called(model))) for paper in papers]
-    return {one.name: [*(family if place == 0 else []), *one.part.references] for place, one in enumerate(finished)}
+    return {
+        one.name: [*(family if place == 0 else []), *_TOOLS, *one.part.references] for place, one in enumerate(finished)
+    }
 
 
 def _highlights(finished: Sequence[FinishedPart], config: ExamConfig) -> list[tuple[str, Picture]]:
@@ -375,8 +377,7 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     if not own:
         return (
             "The sentences of this report are Snellen's: numbers and verdicts are computed from this run, explanations "
-            "are fixed text. The configuration's table [discussion] puts a person's own words in place of a part's "
-            'discussion, or of one of several: probe-2 = "mine.txt". None was replaced here.'
+            "are fixed text."
         )
     sections = listed([f"“{title}”" for title in own])
     return (

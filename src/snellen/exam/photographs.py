@@ -159,7 +159,7 @@ def _known_classes(
         sources, photo_labels(labels, sources, said), photo_labels(labels, sources), strict=True
     ):
         if by_any is not None:
-            found.append((by_any, "its folder" if by_any == by_folder else "the configuration"))
+            found.append((by_any, "its folder" if by_any == by_folder else "the author"))
         else:
             found.append(_bundled_class(labels, source, bundled))
     return found

@@ -432,7 +432,7 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     silent = (
         ""
         if not layer.zero_channels
-        else f", and {counted(layer.zero_channels, 'channel')} of {layer.channels} "
+        else f", and {counted(layer.zero_channels, 'channel')} of {layer.channels:,} "
         f"{'is' if layer.zero_channels == 1 else 'are'} silent on this photograph altogether"
     )
     zero = "zero" if layer.kind in _NEVER_NEGATIVE else "zero or less"
@@ -568,9 +568,9 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
         reasons.append("Each value can depend on every pixel, so a bright one need not lie where its cause does.")
     if last.concentration > 1:
         reasons.append(
-            f"{last.concentration} of {last.channels} channels hold half of all support for {plain(result.top.label)}"
-            f"{_beside_even(last)}, and a figure shows a few. A channel's support is each of its values times the "
-            "gradient of the class's logit there, summed over the map."
+            f"{last.concentration:,} of {last.channels:,} channels hold half of all support for "
+            f"{plain(result.top.label)}{_beside_even(last)}, and a figure shows a few. A channel's support is each of "
+            "its values times the gradient of the class's logit there, summed over the map."
         )
     if last.edges < first.edges and last.colour < first.colour:
         reasons.append(_less_explained(result.layers))

@@ -15,7 +15,7 @@ from snellen.data.transforms import (
     TransformStrength,
     describe_transform,
 )
-from snellen.prose import counted, how_many, listed, sentence, share, signed, stem, word
+from snellen.prose import counted, how_many, listed, sentence, share, share_range, signed, stem, word
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
 from snellen.robustness.detail import (
     BLUR,
@@ -309,7 +309,7 @@ def _about_colour(undone: Sequence[StressResult]) -> list[str]:
     for colour, some in by_colour.items():
         if some:
             noise, photograph = (
-                _range([one.outcome(*alone).target_probability or 0.0 for one in some])
+                share_range([one.outcome(*alone).target_probability or 0.0 for one in some])
                 for alone in (GRAY_NOISE, GRAY_PHOTOGRAPH)
             )
             where = "" if len(some) == len(undone) else f"on {_names(some)}, "
@@ -418,13 +418,8 @@ def _own_classes(pairs: Sequence[StressPair], transform: TransformStrength) -> l
 
 
 def _own(some: Sequence[_OwnClass]) -> str:
-    attacked, clean = _range([one.attacked for one in some]), _range([one.clean for one in some])
+    attacked, clean = share_range([one.attacked for one in some]), share_range([one.clean for one in some])
     return f"the own class has {attacked}, in the clean photograph {clean}"
-
-
-def _range(shares: Sequence[float]) -> str:
-    low, high = share(min(shares)), share(max(shares))
-    return low if low == high else f"{low} to {high}"
 
 
 def _fine_detail(attacked: Sequence[StressResult], transform: TransformStrength) -> str:

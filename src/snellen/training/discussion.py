@@ -15,7 +15,7 @@ from snellen.data.datasets.leaks import describe_leaks
 from snellen.intervals import Paired, Rate
 from snellen.models.create import create
 from snellen.models.scores import most_confused
-from snellen.prose import apart, counted, listed, plain, sentence, share, word
+from snellen.prose import apart, counted, listed, plain, sentence, share, signed, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 from snellen.training.filters import ORIENTED, FilterStructure, Floats
@@ -26,9 +26,9 @@ from snellen.training.results import TrainingResult, names_of, rate_at, same_ima
 
 _ABOUT_NETWORKS = {
     "plain": (
-        "The network is what the assignment asks for: 64 filters of 11 x 11, ReLU, 2 x 2 max pooling with stride 2; "
-        "128 filters of 3 x 3, ReLU; 128 filters of 3 x 3, ReLU; the average over the whole map; a linear layer and "
-        "softmax. Padding keeps each convolution's output as large as its input."
+        "The network, built and trained in PyTorch, is what the assignment asks for: 64 filters of 11 x 11, ReLU, 2 x "
+        "2 max pooling with stride 2; 128 filters of 3 x 3, ReLU; 128 filters of 3 x 3, ReLU; the average over the "
+        "whole map; a linear layer and softmax. Padding keeps each convolution's output as large as its input."
     ),
     "batchnorm": (
         "The same network with batch normalisation between the hidden layers. There are three of them and so two "
@@ -478,9 +478,9 @@ def _colours(structure: FilterStructure) -> list[str]:
     if correlation > -_TELLING_CORRELATION:
         return []
     return [
-        f"The more colourful filters tend to be the coarser ones (r = {correlation:.2f} between the share of colour "
-        f"and the spatial frequency of these {len(colour)}; they come from one training, so r has no interval). Fine "
-        "detail is read in black and white."
+        f"The more colourful filters tend to be the coarser ones (r = {signed(correlation, 2)} between the share of "
+        f"colour and the spatial frequency of these {len(colour)}; they come from one training, so r has no interval). "
+        "Fine detail is read in black and white."
     ]
 
 
@@ -803,7 +803,7 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
 
 
 def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"{better[0].title} {_beside(better, other, other[0].title)}."
+    return f"The network {better[0].title} {_beside(better, other, other[0].title)}."
 
 
 def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[TrainingResult]]) -> list[str]:
@@ -811,9 +811,9 @@ def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[Tra
     clauses = [_beside(better, other, other[0].title) for other in others]
     ends = " on the test images; their 95% intervals do not overlap"
     if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
-        return [f"{better[0].title} {clause}." for clause in clauses]
+        return [f"The network {better[0].title} {clause}." for clause in clauses]
     leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
-    return [f"{better[0].title} is {leads}{ends}."]
+    return [f"The network {better[0].title} is {leads}{ends}."]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:

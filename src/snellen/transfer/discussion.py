@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import PETS, is_pets, species_of
 from snellen.intervals import Paired, Rate
-from snellen.prose import counted, estimated, how_many, listed, sentence, share, word
+from snellen.prose import accuracy_of, counted, estimated, how_many, listed, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
@@ -18,17 +18,20 @@ from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
 _METHOD: dict[ClassifierKind, str] = {
     "logistic": (
-        "The classifier is multinomial logistic regression: a linear layer and a softmax, the very layer that the "
-        "network itself ends in, trained by L-BFGS with a penalty on the squared length of its weights. Of the three "
-        "linear classifiers that are offered (this, a support vector machine, ridge regression) it is the one whose "
-        "loss is the network's own, the cross-entropy, and whose outputs are probabilities."
+        "The classifier is multinomial logistic regression (scikit-learn's LogisticRegression): a linear layer and a "
+        "softmax, the very layer that the network itself ends in, trained by L-BFGS with a penalty on the squared "
+        "length of its weights. Of the three linear classifiers that are offered (this, a support vector machine, "
+        "ridge regression) it is the one whose loss is the network's own, the cross-entropy, and whose outputs are "
+        "probabilities."
     ),
     "svm": (
-        "The classifier is a linear support vector machine with squared hinge loss, one class against the rest: it "
-        "asks for a margin and ignores what lies beyond it. Its outputs are margins, not probabilities."
+        "The classifier is a linear support vector machine (scikit-learn's LinearSVC) with squared hinge loss, one "
+        "class against the rest: it asks for a margin and ignores what lies beyond it. Its outputs are margins, not "
+        "probabilities."
     ),
     "ridge": (
-        "The classifier is ridge regression onto +1 and -1, one class against the rest: it has a closed solution, and "
+        "The classifier is ridge regression onto +1 and \N{MINUS SIGN}1 (scikit-learn's RidgeClassifier), one class "
+        "against the rest: it has a closed solution, and "
         "pays also for being too far on the right side. Its outputs are not probabilities."
     ),
 }
@@ -46,12 +49,19 @@ def discuss(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str
         result: the probe.
         before: probes that were discussed just before it; what holds of the method as it did there is not told again.
     """
-    return [*discuss_findings(result), *discuss_method(result, before), *result.reading]
+    return [*discuss_findings(result, before), *discuss_method(result, before), *result.reading]
 
 
-def discuss_findings(result: ProbeResult) -> list[str]:
-    """The first paragraphs of :func:`discuss`: the accuracy, and the mistakes."""
-    return [_accuracy(result), _mistakes(result)]
+def discuss_findings(result: ProbeResult, before: Sequence[ProbeResult] = (), table: str = "") -> list[str]:
+    """The first paragraphs of :func:`discuss`: the accuracy, and the mistakes.
+
+    Args:
+        result: the probe.
+        before: as for :func:`discuss`.
+        table: what names a table of the published numbers on the pets; empty where there is none.
+    """
+    beside = _published(result, before, f" ({table})" if table else "") if is_pets(result.labels) else ""
+    return [f"{_accuracy(result)} {beside}".strip(), _mistakes(result)]
 
 
 def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
@@ -132,8 +142,7 @@ def _accuracy(result: ProbeResult) -> str:
             f" {which} {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
             f"{100 / fewest:.0f} points."
         )
-    text += _other_divisions(result)
-    return f"{text} {_published(result)}".strip() if is_pets(result.labels) else text
+    return text + _other_divisions(result)
 
 
 def _other_divisions(result: ProbeResult) -> str:
@@ -262,7 +271,7 @@ def _chosen_c(result: ProbeResult) -> str:
         else "No other C next to it is within one standard error of that, so it is taken"
     )
     return (
-        f"The best, C = {best.c:,g}, has {share(best.mean)} with a standard error of "
+        f"The best, C = {best.c:,g}, has {accuracy_of(best.mean)} with a standard error of "
         f"{100 * found.standard_error:.1f} points. {alike}.{_of_the_simplest(result)} {_how_much_it_matters(result)}"
     )
 
@@ -271,8 +280,8 @@ def _chosen_again(result: ProbeResult) -> str:
     """The same of a further probe, whose C was chosen as that of the one before."""
     found = result.cross_validation
     return (
-        f"C is chosen as before: the best, C = {found.best.c:,g}, has {share(found.best.mean)} with a standard error "
-        f"of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
+        f"C is chosen as before: the best, C = {found.best.c:,g}, has {accuracy_of(found.best.mean)} with a standard "
+        f"error of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
         f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken.{_of_the_simplest(result)} "
         f"{_how_much_it_matters(result)}"
     )
@@ -319,8 +328,8 @@ def _fit(result: ProbeResult) -> str:
     learned = f"It learned from {result.n_train:,} photographs, {per_class} of each class."
     if result.train_accuracy <= 0.999:
         return (
-            f"{learned} They are not separated fully at this penalty: it gets {share(result.train_accuracy)} of them "
-            f"right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
+            f"{learned} They are not separated fully at this penalty: it gets {accuracy_of(result.train_accuracy)} of "
+            f"them right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
     why = (
         f"with {result.width:,} dimensions for {result.n_train:,} points they can be separated here, and the "
@@ -335,7 +344,7 @@ def _fit_again(result: ProbeResult) -> str:
     """Of a further probe with the same classifier: what it learned from, and how well it fits that."""
     fewest, most = min(result.train_counts), max(result.train_counts)
     per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    fitted = "all" if result.train_accuracy > 0.999 else share(result.train_accuracy)
+    fitted = "all" if result.train_accuracy > 0.999 else accuracy_of(result.train_accuracy)
     return (
         f"It learned from {result.n_train:,} photographs, {per_class} of each class, and gets {fitted} of them right; "
         f"{share(result.zero_fraction)} of their and the test photographs' {result.width:,} features are zero."
@@ -370,15 +379,16 @@ def _leaks(result: ProbeResult) -> str:
     text = describe_leaks(result.leaks, result.n)
     if result.without_leaks is None:
         return text
-    return f"{text} On the other images mean-per-class accuracy is {share(result.without_leaks.value)}."
+    return f"{text} On the other images mean-per-class accuracy is {accuracy_of(result.without_leaks.value)}."
 
 
-def _published(result: ProbeResult) -> str:
+def _published(result: ProbeResult, before: Sequence[ProbeResult], table: str) -> str:
+    """How the accuracy compares with the published numbers; ``before`` it others were."""
     reference = PETS_BASELINES[0]
     if (result.n_train, result.n) == OFFICIAL_SIZES and len(result.per_class) == 37:
         difference = 100 * (result.mean_per_class_accuracy.value - reference.accuracy)
         return (
-            f"The protocol is that of the published numbers: this is {abs(difference):.1f} points "
+            f"The protocol is that of the published numbers{table}: this is {abs(difference):.1f} points "
             f"{'above' if difference >= 0 else 'below'} a linear classifier on {reference.model} "
             f"({reference.accuracy:.1%})."
         )
@@ -389,10 +399,12 @@ def _published(result: ProbeResult) -> str:
         *(["fewer photographs to learn from make it harder"] if learned < _FEWER * published else []),
     ]
     why = f" ({listed(reasons)})" if reasons else ""
+    if any(is_pets(one.labels) for one in before):
+        return f"Here {classes} breeds have {learned:.0f} photographs of each to learn from{why}."
     return (
-        f"The published numbers are for {len(PETS)} breeds with about {published:.0f} photographs of each to learn "
-        f"from; here {classes} have {learned:.0f}{why}, so they say what the whole data set allows, not what this "
-        "should reach."
+        f"The published numbers{table} are for {len(PETS)} breeds with about {published:.0f} photographs of each to "
+        f"learn from; here {classes} have {learned:.0f}{why}, so they say what the whole data set allows, not what "
+        "this should reach."
     )
 
 

@@ -93,7 +93,8 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.categories",
         ),
         methods=(
-            "snellen.data.preprocessing:Preprocessing.preprocess_image, Preprocessing.normalise",
+            "snellen.data.preprocessing:Preprocessing.preprocess_image, Preprocessing.geometry, Preprocessing._resized,"
+            " _start_of_crop, Preprocessing.normalise",
             "snellen.models.classifier:Classifier.logits_from_inputs",
             "snellen.models.predictions:softmax, top_predictions",
         ),
@@ -162,12 +163,13 @@ PARTS: Mapping[str, Part] = {
             "snellen.inspect.top_patches",
         ),
         methods=(
+            "snellen.models.layers:hooked, _nth_call",
             "snellen.inspect.activations:read_activations",
             "snellen.inspect.feature_maps:_choose, _readable, _deviation_and_autocorrelation, _relative_variance, "
             "ablate, _ablation, channel_contributions, _explained, most_by_chance",
             "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, line_energy, _gabor_pairs, standardised",
             "snellen.inspect.shape:shape_of",
-            "snellen.inspect.figures:scaled",
+            "snellen.inspect.figures:scaled, draw_layer",
             "snellen.inspect.heatmap:grad_cam",
         ),
         references=features.REFERENCES,
@@ -184,9 +186,11 @@ PARTS: Mapping[str, Part] = {
         sources=("snellen.inference.features", "snellen.transfer.linear", "snellen.models.scores"),
         methods=(
             "snellen.models.classifier:penultimate, _vector",
+            "snellen.inference.features:embed_each, embed_rows",
             "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, _standard_error, _plateau, "
             "_alpha, _rotated, _coefficients, LinearProbe.decision_function",
-            "snellen.models.scores:score",
+            "snellen.models.scores:score, scores_of",
+            "snellen.intervals:Estimate.of_classes",
         ),
         references=probe.REFERENCES,
         long=True,
@@ -217,6 +221,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.augment:alternating_flips, augment, _shifted, _cut, resized",
             "snellen.training.loop:batches, train_epoch",
             "snellen.training.evaluate:evaluate, tta_logits",
+            "snellen.training.figures:draw_curves, _draw_run",
             "snellen.training.filters:stretched, mosaic, _extent, _places, FilterStructure.oriented, "
             "FilterStructure.coloured_blobs, filter_structure, _over",
         ),

@@ -68,7 +68,7 @@ ASKED = (
         "Problem 4, part 1",
         "Four photographs: original, noise, and both together, with classes and probabilities",
         "",
-        "The original with its most likely class",
+        "",
     ),
 )
 _MOST_ROWS_OF_A_TABLE = 24
@@ -211,9 +211,10 @@ def run(context: Context) -> Answer:
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers are of those files. "
-            "[[attack/classes]] gives the classes before and after, [[attack/noises]] the noise, [[attack/attacks]] "
-            "shows all."
+            "[[attack/attacks]] shows all, [[attack/classes]] gives the classes before and after, [[attack/noises]] "
+            "the noise."
         ),
+        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         _classes(shown, visible, len(attacks)),
         _noises(shown, visible, least, len(attacks)),
     ]
@@ -224,16 +225,15 @@ def run(context: Context) -> Answer:
     if reasons:
         blocks.append(Points(reasons))
     blocks += [
-        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
-        *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         Picture(
             details,
             _about_details(visible[:_ROWS_OF_A_PICTURE], len(attacks)),
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
+        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
+        *_by_the_rule(context, pairs),
     ]
-    blocks += _by_the_rule(context, pairs)
     successes = sum(one.attacked.success for one in attacks)
     facts = (
         Fact("target", attacks[0].target.label),
@@ -269,7 +269,7 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     rows = [
         (
             names[one.name],
-            "{} x {}".format(*seen.size),
+            "{:,} x {:,}".format(*seen.size),
             one.original.label,
             four_places(one.original.probability),
             one.attacked.top.label,
@@ -425,9 +425,11 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     return [
         Heading("The assignment's own update"),
         Paragraph(
-            "[[attack/rule]] holds the assignment's update against the search, [[attack/rule-curves]] shows the way of "
-            f"both{', [[attack/rule-rows]] its files' if reached else ''}."
+            "[[attack/rule]] holds the assignment's update against the search, "
+            f"{'[[attack/rule-rows]] shows its files, and ' if reached else ''}[[attack/rule-curves]] shows the way of "
+            "both."
         ),
+        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         _beside(pairs),
         Picture(
             picture,
@@ -438,7 +440,6 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             0.85,
             name="rule-curves",
         ),
-        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
     ]
 

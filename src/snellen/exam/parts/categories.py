@@ -59,8 +59,8 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
-            f"{len(classifier.labels):,} classes{trained_on(classifier.source)}. {_examined(context)} A photograph is "
-            f"prepared as the model expects it: {prepared[:1].lower()}{prepared[1:]} The "
+            f"{len(classifier.labels):,} classes{trained_on(classifier.source)}, run in PyTorch. {_examined(context)} "
+            f"A photograph is prepared as the model expects it: {prepared[:1].lower()}{prepared[1:]} The "
             "probabilities are the softmax of its logits. [[categories/photographs]] shows each photograph with its "
             "three most probable categories, [[categories/categories]] lists them."
         ),

@@ -125,7 +125,6 @@ def run(context: Context) -> Answer:
             for number, (layer, path) in enumerate(pictures, 1)
         ),
         Heading("What the maps show"),
-        Discussion(discuss_feature_maps(result)),
         Paragraph(
             "[[features/maps]] lists the maps, with what excites each most and what the answer loses without it."
         ),
@@ -153,6 +152,7 @@ def run(context: Context) -> Answer:
             "when the channel is set to zero.",
             "maps",
         ),
+        Discussion(discuss_feature_maps(result)),
         *_patches(context, result),
         Heading("Which part of the photograph supports the answer"),
         Paragraph(f"[[features/heatmap]] shows where the support is. {discuss_heatmap(heat)}"),

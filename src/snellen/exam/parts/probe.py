@@ -67,6 +67,7 @@ REFERENCES = (
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
+_PUBLISHED = "[[probe/published]]"
 
 
 ASKED = (
@@ -99,7 +100,6 @@ def run(context: Context) -> Answer:
     results: list[ProbeResult] = []
     shortfalls: list[tuple[str, str]] = []
     read: list[Fact] = []
-    pets = False
     names = distinct_names(context.datasets)
     for dataset, name in names.items():
         folder = context.folder if len(names) == 1 else context.folder / name.replace("/", "_")
@@ -114,7 +114,6 @@ def run(context: Context) -> Answer:
         origin_of_set = context.origins.get(name, "")
         blocks += [Paragraph(f"{name}: {origin_of_set}")] if origin_of_set else []
         blocks += _blocks(result, other, name, folder, files, results, known, origin)
-        pets = pets or is_pets(result.labels)
         results.append(result)
         shortfalls += _shortfalls(result, name)
         read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
@@ -122,8 +121,6 @@ def run(context: Context) -> Answer:
         value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
         facts.append(Fact(f"mean-per-class accuracy on {name}", value))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
-    if pets:
-        blocks += _published()
     return Answer(
         ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
     )
@@ -187,7 +184,6 @@ def _blocks(
             "Accuracy on the test images: Wilson's intervals, that of the mean at the effective number of photographs.",
             f"accuracy-{number}",
         ),
-        Discussion([*discuss_findings(result), *compare_known(result, known)]),
         Picture(
             folder / CONFUSION,
             "Confusion matrix: true classes (rows) against predicted ones (columns), in percent of the true class; "
@@ -211,11 +207,13 @@ def _blocks(
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
+        Discussion([*discuss_findings(result, before, _PUBLISHED), *compare_known(result, known)]),
+        *(_published() if is_pets(result.labels) and not any(is_pets(one.labels) for one in before) else []),
         # Its paragraphs say of a further one what differs.
         Heading(f"The classifier of {name}") if before else Heading("The classifier"),
-        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
         Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
         _choice_of_c(result, f"choice-{number}"),
+        Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
     ]
 
 
@@ -281,7 +279,7 @@ def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Ta
             for label, rate in rows
         ],
         f"{caption} Taken for: which classes, and how often where more than once."
-        + (" Of its own: by name; empty where the names do not tell." if told else ""),
+        + (" Class of the network's own: told by its name; empty where the names do not tell." if told else ""),
         name,
     )
 
@@ -296,8 +294,7 @@ def _taken_for(result: ProbeResult, label: str) -> str:
 def _published() -> list[Block]:
     """What others report on the pets."""
     return [
-        Heading("Published numbers"),
-        Paragraph("[[probe/published]] lists what linear classifiers on other networks' features reach."),
+        Paragraph(f"{_PUBLISHED} lists what linear classifiers on other networks' features reach."),
         Table(
             ("published", "accuracy", "source and protocol"),
             [

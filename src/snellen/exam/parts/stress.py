@@ -36,7 +36,7 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import four_places, how_many, sentence, share, stem, word
+from snellen.prose import four_places, how_many, sentence, share, share_range, stem, word
 from snellen.robustness.discussion import (
     FINE_DETAIL,
     compared_by_detail,
@@ -143,20 +143,20 @@ def run(context: Context) -> Answer:
         ),
         *_of_objects(crops, labels, target.index, folder),
         _table(result, {one.name: one for one in crops}),
-        Heading("Why the fooling survives or not"),
         Discussion(discuss_undone(result.photographs, result.originals)),
-        *_by_detail(with_crops),
+        Heading("Why the fooling survives or not"),
         *_reasons(with_crops),
         Discussion(discuss_causes(result.photographs, result.originals)),
-        Heading("The acuity chart"),
+        Heading("The acuity chart", "every transform from mild to strong"),
         Paragraph(
             "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
-            "stands for a stronger transform. Those that are not defined above:"
+            "stands for a stronger transform. [[stress/definitions]] defines those that were not defined above."
         ),
-        Points([_definition(name) for name in TRANSFORMS if name not in ASSIGNMENT]),
+        _definitions(),
         Picture(
             folder / CHART,
             _about_letters(len(result.photographs)),
+            0.75,
             name="acuity",
         ),
         Discussion(discuss(result.originals).split("\n\n")),
@@ -229,15 +229,21 @@ def _with_crops(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Stress
     return dataclasses.replace(result, photographs=tuple(photographs), originals=tuple(originals))
 
 
-def _by_detail(result: StressReport) -> list[Block]:
-    """The fine detail that transforms leave beside the attacks that survive; none where no attack fooled."""
+def _reasons(result: StressReport) -> list[Block]:
+    """What each transform does to the noise, what follows, and how much fine detail it leaves beside the attacks that
+    survive; none where no attack fooled.
+    """
+    told = reasons(result.photographs, result.originals)
+    compared = compared_by_detail(result.photographs)
+    if not told or not compared:
+        return []
     rows = [
         (
             describe_transform(row.transform),
             share(row.detail) if row.detail < 1 else f"{row.detail:.0%}",
             f"{row.survive} of {row.of}",
         )
-        for row in compared_by_detail(result.photographs)
+        for row in compared
     ]
     caption = (
         "What each transform leaves of the noise's fine detail (the mean over the attacked photographs) and of the "
@@ -245,25 +251,18 @@ def _by_detail(result: StressReport) -> list[Block]:
         "crops, rotations and shifts that which leaves most. Grayscale of the noise alone: on the photograph in "
         f"colour; of the photograph alone: under the noise in colour. {FINE_DETAIL}"
     )
-    if not rows:
-        return []
     return [
-        Paragraph("[[stress/detail]] says how much of the noise's fine detail each transform leaves."),
+        Paragraph(
+            "[[stress/reasons]] says of each transform what it does to the noise, [[stress/detail]] how much of the "
+            "noise's fine detail each leaves."
+        ),
+        Table(
+            ("transform", "what it does to the noise", "what became of the attacks, and what that tells"),
+            [(one.transform, one.effect, sentence(one.explains)) for one in told],
+            "Why each transform undoes attacks, or does not.",
+            "reasons",
+        ),
         Table(("transform", "fine detail left", "attacks that survive"), rows, caption, "detail"),
-    ]
-
-
-def _reasons(result: StressReport) -> list[Block]:
-    """What each transform does to the noise, and what follows; none where no attack fooled."""
-    rows = [
-        (one.transform, one.effect, sentence(one.explains)) for one in reasons(result.photographs, result.originals)
-    ]
-    columns = ("transform", "what it does to the noise", "what became of the attacks, and what that tells")
-    if not rows:
-        return []
-    return [
-        Paragraph("[[stress/reasons]] says of each transform what it does to the noise."),
-        Table(columns, rows, "Why each transform undoes attacks, or does not.", "reasons"),
     ]
 
 
@@ -339,9 +338,9 @@ _UNKNOWN_OBJECT = "how much of the object it leaves is not known, since this net
 
 
 def _range(shares: Sequence[float]) -> str:
-    low, high = share(min(shares)), share(max(shares))
     # What is nearly all is not worth a range.
-    return low if low == high or low.startswith("more than") else f"{low} to {high}"
+    least = share(min(shares))
+    return least if least.startswith("more than") else share_range(shares)
 
 
 def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: int, folder: Path) -> list[Picture]:
@@ -402,7 +401,18 @@ def code(_: Context, picture: str) -> str:
 
 def _definition(name: str) -> str:
     """A transform's name and what it does."""
-    return f"{'JPEG' if name == 'jpeg' else name.capitalize()}: {TRANSFORMS[name].definition}"
+    return f"{name.capitalize()}: {TRANSFORMS[name].definition}"
+
+
+def _definitions() -> Table:
+    """What the transforms do that the assignment does not ask for."""
+    others = [name for name in TRANSFORMS if name not in ASSIGNMENT]
+    return Table(
+        ("transform", "what is done at strength s"),
+        [("JPEG" if name == "jpeg" else name, TRANSFORMS[name].definition) for name in others],
+        "The other transforms of the acuity chart.",
+        "definitions",
+    )
 
 
 def _fact(result: StressReport, transform: TransformStrength) -> Fact:

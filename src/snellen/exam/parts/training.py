@@ -26,7 +26,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
-from snellen.prose import signed
+from snellen.prose import listed, sentence, signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -344,19 +344,29 @@ def _one(sections: _Sections, out: Path) -> list[Block]:
     return [
         Heading(name, _ABOUT.get(name, "")),
         Paragraph(f"{_described(runs)} {_shown_in(runs)}"),
-        *_findings(sections),
         *_curves(sections, out),
+        *_findings(sections),
+        Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
+        *_rates(sections, out),
         *_choices(runs),
         *_filters(runs),
-        Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
     ]
 
 
 def _shown_in(runs: _Runs) -> str:
     """Which figures show the last run."""
-    number, filters = len(runs), (_pictured(*runs[-1]) / FILTERS).is_file()
-    of_filters = f" [[training/filters-{number}]] its first-layer filters," if filters else ""
-    return f"[[training/curves-{number}]] shows its training,{of_filters} [[training/confusion-{number}]] its mistakes."
+    number, pictured = len(runs), _pictured(*runs[-1])
+    shown = [f"[[training/curves-{number}]] shows its training", f"[[training/confusion-{number}]] its mistakes"]
+    if (pictured / FILTERS).is_file():
+        shown.append(f"[[training/filters-{number}]] its first-layer filters")
+        shown += [f"[[training/start-{number}]] the same before the first step"] if _learned(pictured) else []
+    return f"{listed(shown)}."
+
+
+def _learned(pictured: Path) -> bool:
+    """Whether the filters after training are others than those before the first step."""
+    start, end = pictured / FILTERS_START, pictured / FILTERS
+    return start.is_file() and start.read_bytes() != end.read_bytes()
 
 
 def _findings(sections: _Sections) -> list[Block]:
@@ -367,21 +377,27 @@ def _findings(sections: _Sections) -> list[Block]:
     found, *more = discuss(of_run[0], [of_one[0] for _, of_one in before])
     if len(of_run) == 1:
         return [Discussion([found, *compared, *more])]
-    seeds = Paragraph(f"{of_run[0].recipe.network}: {seeds_sentence(of_run)}.")
+    seeds = Paragraph(f"{sentence(seeds_sentence(of_run))}.")
     return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
 
 
 def _curves(sections: _Sections, out: Path) -> list[Block]:
-    """The runs' curves, and what is known of the last two sections' at other learning rates."""
+    """The runs' curves."""
     number = len(sections)
     curves, shown = out / f"curves-{number}.png", [run for section in sections for run in section]
     write_figure(curves, draw_curves([one for _, of_run in shown for one in of_run]))
-    pictures: list[Block] = [Picture(curves, _curves_caption(shown), 0.85, name=f"curves-{number}")]
-    if at_each_rate(*(section[0][1][0].recipe for section in sections[-2:])):
-        write_figure(out / RATES, draw_rates())
-        pictures.append(Paragraph("[[training/rates]] shows what is known of the two at other learning rates."))
-        pictures.append(Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates"))
-    return pictures
+    return [Picture(curves, _curves_caption(shown), 0.85, name=f"curves-{number}")]
+
+
+def _rates(sections: _Sections, out: Path) -> list[Block]:
+    """What is known of the last two sections' networks at other learning rates."""
+    if not at_each_rate(*(section[0][1][0].recipe for section in sections[-2:])):
+        return []
+    write_figure(out / RATES, draw_rates())
+    return [
+        Paragraph("[[training/rates]] shows what is known of the two at other learning rates."),
+        Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates"),
+    ]
 
 
 def _choices(runs: _Runs) -> list[Block]:
@@ -390,7 +406,7 @@ def _choices(runs: _Runs) -> list[Block]:
     why = list(filter(None, (discuss_network(result), _reasons(runs))))
     if _is_own_deep(result.recipe):
         lists = Paragraph("[[training/ablations]] lists what each choice was worth.")
-        return [Discussion([*why, discuss_ablations()]), lists, _ablations()]
+        return [lists, _ablations(), Discussion([*why, discuss_ablations()])]
     return [Discussion(why)] if why else []
 
 
@@ -468,12 +484,12 @@ def code(context: Context, picture: str) -> str:
 def _filters(runs: _Runs) -> list[Block]:
     """The first-layer filters of the last run, before its first step too where that made a difference; and in words."""
     result, pictured = runs[-1][1][0], _pictured(*runs[-1])
-    end, start = pictured / FILTERS, pictured / FILTERS_START
-    if not end.is_file():
+    if not (pictured / FILTERS).is_file():
         return []
-    pictures: list[Block] = [Picture(end, _filters_caption(result), name=f"filters-{len(runs)}")]
-    if start.is_file() and start.read_bytes() != end.read_bytes():
-        pictures.append(Picture(start, f"{result.network_name}: the same filters before the first step.", 0.5))
+    pictures: list[Block] = [Picture(pictured / FILTERS, _filters_caption(result), name=f"filters-{len(runs)}")]
+    if _learned(pictured):
+        before = f"{result.network_name}: the same filters before the first step."
+        pictures.append(Picture(pictured / FILTERS_START, before, name=f"start-{len(runs)}"))
     return [*pictures, Discussion(_about_filters(runs))]
 
 

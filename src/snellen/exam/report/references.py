@@ -26,15 +26,14 @@ def with_citations(
         tools: what the provenance names.
         own: what the user refers to, by the keys that their texts have in brackets.
     """
-    every = list(dict.fromkeys([one.entry for many in (tools, *of_section.values()) for one in many] + [*own.values()]))
-    used = [*own.values()]
+    used: list[str] = []
 
     def noted(entry: str) -> str:
         used.append(entry)
         return ""
 
     _cited(report, of_section, tools, noted)
-    numbers = {entry: number for number, entry in enumerate((one for one in every if one in used), 1)}
+    numbers = {entry: number for number, entry in enumerate(dict.fromkeys([*used, *own.values()]), 1)}
     cited = _cited(report, of_section, tools, lambda entry: f" [{numbers[entry]}]")
 
     def numbered(text: str) -> str:
@@ -74,9 +73,20 @@ class _Citations:
 
     def __call__(self, text: str) -> str:
         """``text`` with its marks."""
-        for reference in [*self._waiting]:
-            found = re.search(rf"(?<!\w)(?:{reference.used})(?![-.]?\w)(?: \[\d+\])*", text, re.IGNORECASE)
+        for reference in sorted(self._waiting, key=lambda one: _place(one, text)):
+            found = _use(reference, text)
             if found is not None:
                 text = text[: found.end()] + self._mark(reference.entry) + text[found.end() :]
                 self._waiting.remove(reference)
         return text
+
+
+def _use(reference: Reference, text: str) -> re.Match[str] | None:
+    """The first words that use a reference, with the numbers behind them."""
+    return re.search(rf"(?<!\w)(?:{reference.used})(?![-.]?\w)(?: \[\d+\])*", text, re.IGNORECASE)
+
+
+def _place(reference: Reference, text: str) -> int:
+    """Where a text first uses a reference; behind its end where it does not."""
+    found = _use(reference, text)
+    return len(text) if found is None else found.start()
