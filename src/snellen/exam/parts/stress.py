@@ -147,7 +147,7 @@ def run(context: Context) -> Answer:
         Heading("Why the fooling survives or not"),
         *_reasons(with_crops),
         Discussion(discuss_causes(result.photographs, result.originals)),
-        Heading("The acuity chart", "every transform from mild to strong"),
+        Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
             "stands for a stronger transform. [[stress/definitions]] defines those that were not defined above."
