@@ -262,7 +262,7 @@ def test_a_gpus_goals_without_all_of_its_pieces(bench) -> None:
     said = [goal.judged({"pieces": pieces}) for goal in goals]
     assert said[0].endswith("trains: 1.5, promised at least 1: kept")
     assert said[1:] == [
-        "mean accuracy of deep nan, promised at least 0.9401: falls short",
-        "accuracy of the long run nan, promised at least 0.96: falls short",
+        "mean accuracy of deep not measured, promised at least 0.9401",
+        "accuracy of the long run not measured, promised at least 0.96",
         "times the best peer's gradients a second 0.5, promised at least 1: falls short",
     ]

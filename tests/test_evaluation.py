@@ -377,7 +377,7 @@ def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
 
     data = ModelCard(card).data
     assert (data.eval_results[0].metric_type, data.eval_results[0].metric_value) == ("accuracy", 0.8)
-    assert "| accuracy (top-1) | 80.0% (4 of 5; 95% interval 37.6% to 96.4%) |" in card
+    assert "| accuracy (top-1) | 80% (4 of 5; 95% interval 38% to 96%) |" in card
     assert str(tmp_path.parent) not in card
     (tmp_path / "evaluation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="holds no evaluation"):

@@ -365,7 +365,7 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     assert "What this does not prove" in text
     last = result.layers[-1]
     assert (
-        f"{last.concentration} of {last.channels} channels hold half of all support for tiger cat (of the "
+        f"{last.concentration} of {last.channels:,} channels hold half of all support for tiger cat (of the "
         f"{last.supporting} that support it at all; if these did so alike, it would take {-(-last.supporting // 2)})"
     ) in text
     for figure in (result.plot(), draw_overlays(result)):

@@ -215,7 +215,7 @@ def test_robust_accuracy_of_a_network_that_is_known(tmp_path: Path) -> None:
     assert [one.image for one in result.failures] == ["broken.png"]
     assert (result.check.suspicious, result.check.photographs) == (False, 4)
     assert result.check.unbounded.count == 4
-    assert "within 6/255 60.0% (3 of 5" in result.discussion()
+    assert "within 6/255 60% (3 of 5" in result.discussion()
     assert "No sign of masked gradients" in result.discussion()
     assert result.plot().axes
     again = robust_accuracy(colour_classifier(), pairs, config, data="d", out=tmp_path)

@@ -84,14 +84,16 @@ from snellen.exam.results import read_rules
 
 above = {one.name: one for one in attacks}
 draw_probability_curves([(above[rule.name], rule) for rule in read_rules()])"""
-_CODE_OF_THE_RULES_FILE = "draw_attacks([rule for rule in read_rules() if rule.file])"
+_CODE_OF_THE_RULES_FILE = """from snellen.exam.results import read_rules
+
+draw_attacks([rule for rule in read_rules() if rule.file])"""
 _FILES_OF_THE_RULE = "rule-attacked{}.png"
 """What the assignment's own update made of photographs; attacked files end otherwise."""
 _USUAL_GRADIENTS = 12
 _GRADIENTS_OF_THE_RULE = 40
 """The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
 _USUAL_GRADIENTS_OF_THE_RULE = 20
-_GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 40, 30
+_GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 20, 15
 """The most, and the usual number, in which a smaller bound is tried on each of the first photographs."""
 _SECONDS_OF_A_MEGAPIXEL = 0.08
 """Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
