@@ -132,6 +132,7 @@ def compose(
         listings=_listings(config, finished),
         provenance=[
             *provenance_facts(context.provenance),
+            *_credited(context),
             *(fact for one in finished for fact in one.cached.answer.provenance),
             *_trainings(config),
             *_times(finished, config),
@@ -148,16 +149,17 @@ def _summary(config: ExamConfig, context: Context) -> list[Fact]:
     facts = [
         Fact("Model", f"{called(classifier.name)} ({'; '.join((classifier.source, *classifier.notes))})"),
         Fact("Preprocessing", classifier.preprocessing.describe()),
-        Fact("Photographs", _photographs(_credited(context), context)),
+        Fact("Photographs", _photographs(list(photograph_names(context.photographs).values()), context)),
     ]
     return [*facts, Fact("Extent", _QUICK)] if config.quick else facts
 
 
-def _credited(context: Context) -> list[str]:
-    """The names of the photographs, each with who took it where that is known."""
+def _credited(context: Context) -> list[Fact]:
+    """Who took the photographs of which that is known."""
     names = photograph_names(context.photographs).values()
     by = context.credits or [""] * len(names)
-    return [f"{name} ({credit})" if credit else name for name, credit in zip(names, by, strict=True)]
+    known = [f"{name} ({credit})" for name, credit in zip(names, by, strict=True) if credit]
+    return [Fact("Photographs by", "; ".join(known))] if known else []
 
 
 def _photographs(names: Sequence[str], context: Context) -> str:

@@ -213,12 +213,12 @@ def run(context: Context) -> Answer:
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers are of those files. "
-            "[[attack/attacks]] shows all, [[attack/classes]] gives the classes before and after, [[attack/noises]] "
-            "the noise."
+            "[[attack/attacks]] shows all, [[attack/noises]] says how large the noise is, [[attack/classes]] gives the "
+            "classes before and after."
         ),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
-        _classes(shown, visible, len(attacks)),
         _noises(shown, visible, least, len(attacks)),
+        _classes(shown, visible, len(attacks)),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
