@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -145,11 +144,6 @@ def percent(share: float, digits: int = 1) -> str:
 def shortened(name: str, most: int) -> str:
     """``name`` in at most ``most`` characters, the last an ellipsis where it is longer."""
     return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
-def wrapped(name: str, width: int) -> str:
-    """``name`` in as many lines as it takes, each of at most ``width`` characters; a longer word is broken."""
-    return textwrap.fill(name, width)
 
 
 def thumbnail(image: Image.Image, side: int = 480) -> Image.Image:

@@ -12,6 +12,10 @@ _Z = 1.959963984540054
 """The normal distribution's quantile that 95% lie within."""
 
 
+SIGNIFICANCE = 0.05
+"""The level below which a p-value lets a sentence say that something is no chance."""
+
+
 @dataclass(frozen=True)
 class Rate:
     """A share of trials with its 95% Wilson score interval (Wilson, JASA 22, 1927).

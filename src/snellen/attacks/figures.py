@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,7 +20,7 @@ from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
 from snellen.attacks.visibility import Visibility
 from snellen.data.images import open_photo
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail, wrapped
+from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail
 from snellen.models.predictions import Prediction
 from snellen.prose import stem
 
@@ -162,7 +163,7 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
 
 
 def _title(prediction: Prediction) -> str:
-    return wrapped(f"{prediction.label}, {percent(prediction.probability)}", _LETTERS_OF_A_TITLE)
+    return textwrap.fill(f"{prediction.label}, {percent(prediction.probability)}", _LETTERS_OF_A_TITLE)
 
 
 def draw_robust_accuracy(result: RobustnessResult) -> Figure:

@@ -12,7 +12,7 @@ from snellen.evaluation.comparison import ModelComparison
 from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.evaluate import ClassAccuracy, EvaluationResult
 from snellen.evaluation.transformed import TransformResult
-from snellen.intervals import Estimate, Rate
+from snellen.intervals import SIGNIFICANCE, Estimate, Rate
 from snellen.prose import called, counted, estimated, how_many, listed, plain, sentence, share, with_article, word
 
 LIMITS = (
@@ -20,8 +20,6 @@ LIMITS = (
     "another mix of classes has others. The intervals cover the choice of photographs, not that of the network. If the "
     "network was trained on any of these photographs, the numbers flatter it."
 )
-_SELDOM = 0.05
-"""Below this p-value a sentence makes a claim."""
 _SMALL_CLASS = 10
 _PATTERN = 10
 """Mistakes from which on a pattern in them is worth a sentence."""
@@ -111,7 +109,7 @@ def _differ(classes: Sequence[ClassAccuracy]) -> bool:
     # A second of a start that most commands can do without.
     from scipy.stats import chi2_contingency
 
-    return bool(chi2_contingency([right, wrong]).pvalue < _SELDOM)
+    return bool(chi2_contingency([right, wrong]).pvalue < SIGNIFICANCE)
 
 
 def _occurring(count: int) -> str:
@@ -209,7 +207,7 @@ def _sorts(risk: float, n: int, wrong: int) -> bool:
     from scipy.stats import hypergeom
 
     half = ceil(n / 2)
-    return bool(hypergeom.cdf(round(risk * half), n, wrong, half) < _SELDOM)
+    return bool(hypergeom.cdf(round(risk * half), n, wrong, half) < SIGNIFICANCE)
 
 
 def _points(value: float) -> str:
@@ -253,7 +251,7 @@ def discuss_comparison(comparison: ModelComparison) -> str:
             "Neither is ahead"
             if difference.value == 0
             else f"{ahead} is ahead by {_points(abs(difference.value))}"
-            + (", which chance alone would seldom make" if p < _SELDOM else ", which may well be chance")
+            + (", which chance alone would seldom make" if p < SIGNIFICANCE else ", which may well be chance")
         )
         found = (
             f"{verdict}: on the same {counted(comparison.n, 'photograph')} {first} is right in {shares[0]}, "

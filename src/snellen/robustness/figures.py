@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled, thumbnail, wrapped
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled, thumbnail
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
@@ -142,7 +143,7 @@ def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> 
 
 
 def _title(top: Prediction) -> str:
-    return f"{wrapped(top.label, _LETTERS)}\n{percent(top.probability)}"
+    return f"{textwrap.fill(top.label, _LETTERS)}\n{percent(top.probability)}"
 
 
 _LETTERS = 17

@@ -12,7 +12,7 @@ from scipy.stats import pearsonr
 from torch import nn
 
 from snellen.data.datasets.leaks import describe_leaks
-from snellen.intervals import Paired, Rate
+from snellen.intervals import SIGNIFICANCE, Paired, Rate
 from snellen.models.create import create
 from snellen.models.scores import most_confused
 from snellen.prose import apart, counted, listed, plain, sentence, share, signed, word
@@ -826,7 +826,7 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     lies = f"is {points} points {above}" if float(points) else "is, to a tenth of a point, as good as"
     paired = _paired(one, other)
     if paired is not None:
-        verdict = "two equally good networks rarely part so" if paired.p_value < _RARE else "this may be chance"
+        verdict = "two equally good networks rarely part so" if paired.p_value < SIGNIFICANCE else "this may be chance"
         return (
             f"{lies} {name} on the test images: {paired.only_first:,} of the {here.n:,} it alone gets right, "
             f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g})"
@@ -838,7 +838,6 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     return f"{lies} {name} on the test images; their 95% intervals {verdict}"
 
 
-_RARE = 0.05
 _OF_ONE_TRAINING = ". That is of one training each: how far another seed's would lie, two cannot tell"
 
 

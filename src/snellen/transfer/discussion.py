@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import PETS, is_pets, species_of
-from snellen.intervals import Paired, Rate
+from snellen.intervals import SIGNIFICANCE, Paired, Rate
 from snellen.prose import accuracy_of, counted, estimated, how_many, listed, sentence, share, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
@@ -454,7 +454,7 @@ def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
     """Whether the difference between the two groups is more than the choice of classes makes."""
     rates = [(rate.share, own) for own, group in groups.items() for _, rate in group]
     test = permute_classes([one for one, _ in rates], [own for _, own in rates])
-    if test.p_value < _RARE:
+    if test.p_value < SIGNIFICANCE:
         return (
             f"The difference is more than the choice of classes makes by chance (exchanging the classes: "
             f"p = {test.p_value:.2g}); but they differ in more than whether the network knows them, so it need not "
@@ -462,7 +462,7 @@ def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
         )
     why = (
         f"with only {counted(test.choices, 'choice')} of as many classes no difference could be told from chance"
-        if test.least >= _RARE
+        if test.least >= SIGNIFICANCE
         else "too few classes to tell, or no difference"
     )
     return f"Exchanging the classes gives as large a difference, either way, with p = {test.p_value:.2g}: {why}."
@@ -484,7 +484,7 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
     paired = Paired.of(result.right, other.right)
     verdict = (
         "too uneven for two equally good classifiers"
-        if paired.p_value < _RARE
+        if paired.p_value < SIGNIFICANCE
         else "no more uneven than two equally good classifiers may be"
     )
     return (
@@ -493,10 +493,6 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
         f"{how_many(paired.only_first)} only the first gets right, {how_many(paired.only_second)} only the other; that "
         f"is {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
     )
-
-
-_RARE = 0.05
-"""What a test finds is said to be no chance below this probability."""
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
@@ -508,9 +504,10 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     return (
         f"{f'{best.model} is best with' if lead else f'{best.model} and {second.model} are equal with'} "
         f"{best.mean_per_class_accuracy.value:.3f}{f', {lead:.3f} above {second.model}' if lead else ''}. Of the same "
-        f" {best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
+        f"{best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
         f"{how_many(paired.only_second)} only the latter; that "
-        f"{'is no' if paired.p_value < _RARE else 'may be'} chance (exact McNemar test, p = {paired.p_value:.2g})."
+        f"{'is no' if paired.p_value < SIGNIFICANCE else 'may be'} chance "
+        f"(exact McNemar test, p = {paired.p_value:.2g})."
     )
 
 
