@@ -1334,7 +1334,7 @@ def test_a_first_look(tmp_path: Path) -> None:
     named = {link.removeprefix("#") for link in page.links}
     assert {one for one in numbers if one.startswith("table")} <= named
     bands = blank_bands(tmp_path / "look" / "report.pdf")
-    assert max(bands[1:-1]) < 0.4, bands
+    assert max(bands[1:-1]) < 0.5, bands  # half a page; what an attack finds, and so the text, depends on the processor
     again = forked.run(*look, program=ONE_EPOCH)
     assert again.returncode == 0
     assert again.stderr == ""
