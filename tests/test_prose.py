@@ -78,7 +78,7 @@ def test_a_share_and_its_interval_are_of_one_precision() -> None:
     assert prose.estimated(Estimate(0.976, 0.964, 0.986), "from ", "; n = 9") == "97.6% (from 96.4% to 98.6%; n = 9)"
     assert prose.estimated(Rate(5, 5, 1.0, 0.57, 1.0)) == "100% (57.0% to 100%)"
     assert (prose.share_range([0.86, 0.4]), prose.share_range([0.86, 0.989])) == ("40% to 86%", "86.0% to 98.9%")
-    assert (prose.share_range([0.401, 0.404]), prose.accuracy_of(0.87)) == ("40%", "87.0%")
+    assert (prose.share_range([0.401, 0.404]), prose.with_decimal(0.87)) == ("40%", "87.0%")
     assert prose.estimated(Rate(0, 0, *[float("nan")] * 3)) == "an unknown share (interval unknown)"
 
 

@@ -18,14 +18,15 @@ def share(value: float) -> str:
         return "an unknown share"
     if value == 0 or value >= 1:
         return f"{value:.0%}"
-    return _with_decimal(value) if _needs_decimal(value) else f"{value:.0%}"
+    return with_decimal(value) if _needs_decimal(value) else f"{value:.0%}"
 
 
 def _needs_decimal(value: float) -> bool:
     return 0 < value < 0.02 or 0.98 < value < 1
 
 
-def _with_decimal(value: float) -> str:
+def with_decimal(value: float) -> str:
+    """A share with one decimal whatever it is, as accuracies are written: ``87.0%``; never a rounded 0% or 100%."""
     if math.isnan(value):
         return "an unknown share"
     if 0 < value < 0.0005:
@@ -35,15 +36,10 @@ def _with_decimal(value: float) -> str:
     return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
 
 
-def accuracy_of(value: float) -> str:
-    """A share of right answers, with one decimal whatever it is: ``87.0%``."""
-    return _with_decimal(value)
-
-
 def share_range(shares: Sequence[float]) -> str:
     """The least and the greatest of some shares, both with a decimal where one needs it; one where they read alike."""
     ends = (min(shares), max(shares))
-    low, high = map(_with_decimal if any(map(_needs_decimal, ends)) else share, ends)
+    low, high = map(with_decimal if any(map(_needs_decimal, ends)) else share, ends)
     return low if low == high else f"{low} to {high}"
 
 
@@ -64,8 +60,8 @@ def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:
     """
     three = (value.value if isinstance(value, Estimate) else value.share, value.low, value.high)
     if math.isnan(value.low):
-        return f"{accuracy_of(three[0])} ({before}interval unknown{after})"
-    middle, low, high = map(accuracy_of, three)
+        return f"{with_decimal(three[0])} ({before}interval unknown{after})"
+    middle, low, high = map(with_decimal, three)
     return f"{middle} ({before}{low} to {high}{after})"
 
 

@@ -22,9 +22,9 @@ from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import OBJECT_CROP
 from snellen.inspect.heatmap import heatmap
 from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction, probabilities_of
+from snellen.models.predictions import probabilities_of
 from snellen.robustness.spectrum import high_frequency_energy
-from snellen.robustness.stress import Outcome
+from snellen.robustness.stress import Outcome, outcome_of
 from snellen.runs.serialise import NOT_SERIALISED
 
 SHARE = OBJECT_CROP[1]
@@ -86,15 +86,15 @@ def object_crop(
     if not values.any():
         return None
     box = box_with(values, whole, original.size, classifier.preprocessing)
-    image, clean = attacked.crop(box), original.image.crop(box)
+    image, clean, asked = attacked.crop(box), original.image.crop(box), (label, target)
     left = _energy(classifier, clean, image) / (_energy(classifier, original.image, attacked) or math.nan)
     return ObjectCrop(
         name=original.name,
         box=box,
         area=(box[2] - box[0]) * (box[3] - box[1]) / (width * height),
         heat=share_within(values, whole, seen_of(box, classifier.preprocessing)),
-        attacked=_seen(classifier, image, (label, target), target, left),
-        clean=_seen(classifier, clean, (label, target), label),
+        attacked=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, image), target, asked, left),
+        clean=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, clean), label, asked),
         whole=original.image,
         image=image,
     )
@@ -106,31 +106,6 @@ def _energy(classifier: Classifier, clean: Image.Image, attacked: Image.Image) -
     with torch.no_grad():
         inputs, clean_inputs = (one.under(("", 0.0)) for one in seen)
     return high_frequency_energy(inputs - clean_inputs).item()
-
-
-def _seen(
-    classifier: Classifier, image: Image.Image, asked: tuple[int, int], before: int, left: float | None = None
-) -> Outcome:
-    """What is seen in a crop.
-
-    Args:
-        classifier: classifier under examination.
-        image: the crop.
-        asked: index of the class that the photograph shows, and of that which the attack is to show.
-        before: index of the class that is seen without the crop.
-        left: what the crop leaves of the attack's noise; None where there is none.
-    """
-    values = probabilities_of(classifier, image)
-    top, (label, target) = int(values.argmax()), asked
-    others = torch.cat((values[:before], values[before + 1 :]))
-    return Outcome(
-        *OBJECT_CROP,
-        top=Prediction(classifier.labels[top], top, float(values[top])),
-        label_probability=float(values[label]),
-        target_probability=float(values[target]),
-        margin=float(values[before] - others.max()),
-        high_frequency_kept=left,
-    )
 
 
 def box_with(

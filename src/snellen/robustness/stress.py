@@ -287,16 +287,8 @@ def _result(
     target = None if clean_inputs is None else top
     kept = [None] * len(transforms) if clean_inputs is None else _kept(inputs - clean_inputs).tolist()
     before, *others = (
-        Outcome(
-            transform=name,
-            strength=strength,
-            top=_prediction(classifier, row, int(row.argmax())),
-            label_probability=float(row[label]),
-            target_probability=None if target is None else float(row[target]),
-            margin=float(row[top] - torch.cat((row[:top], row[top + 1 :])).max()),
-            high_frequency_kept=share,
-        )
-        for (name, strength), row, share in zip(transforms, probabilities, kept, strict=True)
+        outcome_of(classifier, transform, row, top, (label, target), share)
+        for transform, row, share in zip(transforms, probabilities, kept, strict=True)
     )
     thumbnail = photo.image.copy()
     thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
@@ -305,6 +297,36 @@ def _result(
     outcomes = tuple(others[: len(others) - len(controls)])
     attacked = clean_inputs is not None
     return StressResult(photo.name, attacked, label, before, outcomes, thumbnail, runner_up, controls)
+
+
+def outcome_of(
+    classifier: Classifier,
+    transform: TransformStrength,
+    probabilities: Tensor,
+    before: int,
+    asked: tuple[int, int | None],
+    kept: float | None = None,
+) -> Outcome:
+    """What is seen in one transformed photograph.
+
+    Args:
+        classifier: classifier under examination.
+        transform: what was done to the photograph.
+        probabilities: class probabilities (K,) after it.
+        before: index of the class that is seen in the photograph as it is.
+        asked: index of the class that the photograph shows, and of that which an attack is to show; None without one.
+        kept: what is left of an attack's noise at high frequencies; None where there is none.
+    """
+    label, target = asked
+    others = torch.cat((probabilities[:before], probabilities[before + 1 :]))
+    return Outcome(
+        *transform,
+        top=_prediction(classifier, probabilities, int(probabilities.argmax())),
+        label_probability=float(probabilities[label]),
+        target_probability=None if target is None else float(probabilities[target]),
+        margin=float(probabilities[before] - others.max()),
+        high_frequency_kept=kept,
+    )
 
 
 def _inputs(

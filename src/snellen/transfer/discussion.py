@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import PETS, is_pets, species_of
 from snellen.intervals import SIGNIFICANCE, Paired, Rate
-from snellen.prose import accuracy_of, counted, estimated, how_many, listed, sentence, share, word
+from snellen.prose import counted, estimated, how_many, listed, sentence, share, with_decimal, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
@@ -271,7 +271,7 @@ def _chosen_c(result: ProbeResult) -> str:
         else "No other C next to it is within one standard error of that, so it is taken"
     )
     return (
-        f"The best, C = {best.c:,g}, has {accuracy_of(best.mean)} with a standard error of "
+        f"The best, C = {best.c:,g}, has {with_decimal(best.mean)} with a standard error of "
         f"{100 * found.standard_error:.1f} points. {alike}.{_of_the_simplest(result)} {_how_much_it_matters(result)}"
     )
 
@@ -280,7 +280,7 @@ def _chosen_again(result: ProbeResult) -> str:
     """The same of a further probe, whose C was chosen as that of the one before."""
     found = result.cross_validation
     return (
-        f"C is chosen as before: the best, C = {found.best.c:,g}, has {accuracy_of(found.best.mean)} with a standard "
+        f"C is chosen as before: the best, C = {found.best.c:,g}, has {with_decimal(found.best.mean)} with a standard "
         f"error of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
         f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken.{_of_the_simplest(result)} "
         f"{_how_much_it_matters(result)}"
@@ -328,7 +328,7 @@ def _fit(result: ProbeResult) -> str:
     learned = f"It learned from {result.n_train:,} photographs, {per_class} of each class."
     if result.train_accuracy <= 0.999:
         return (
-            f"{learned} They are not separated fully at this penalty: it gets {accuracy_of(result.train_accuracy)} of "
+            f"{learned} They are not separated fully at this penalty: it gets {with_decimal(result.train_accuracy)} of "
             f"them right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
     why = (
@@ -344,7 +344,7 @@ def _fit_again(result: ProbeResult) -> str:
     """Of a further probe with the same classifier: what it learned from, and how well it fits that."""
     fewest, most = min(result.train_counts), max(result.train_counts)
     per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    fitted = "all" if result.train_accuracy > 0.999 else accuracy_of(result.train_accuracy)
+    fitted = "all" if result.train_accuracy > 0.999 else with_decimal(result.train_accuracy)
     return (
         f"It learned from {result.n_train:,} photographs, {per_class} of each class, and gets {fitted} of them right; "
         f"{share(result.zero_fraction)} of their and the test photographs' {result.width:,} features are zero."
@@ -379,7 +379,7 @@ def _leaks(result: ProbeResult) -> str:
     text = describe_leaks(result.leaks, result.n)
     if result.without_leaks is None:
         return text
-    return f"{text} On the other images mean-per-class accuracy is {accuracy_of(result.without_leaks.value)}."
+    return f"{text} On the other images mean-per-class accuracy is {with_decimal(result.without_leaks.value)}."
 
 
 def _published(result: ProbeResult, before: Sequence[ProbeResult], table: str) -> str:
