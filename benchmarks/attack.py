@@ -16,8 +16,8 @@ network makes of those values themselves, ``as a file`` what the ordinary classi
 """
 
 import argparse
+import importlib
 import importlib.metadata
-import importlib.util
 import logging
 import resource
 import statistics
@@ -179,6 +179,15 @@ def art(classifier: Classifier) -> Attacker:
 PEERS: Mapping[str, Callable[[Classifier], Attacker]] = {"foolbox": foolbox, "torchattacks": torchattacks, "art": art}
 
 
+def check_installed(peers: Sequence[str]) -> None:
+    """End with a line where one of the peers cannot be imported, before anything is measured."""
+    for name in peers:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            sys.exit(f"{name} cannot be imported: {error}; --peers NAME... takes the others")
+
+
 def inputs_of(classifier: Classifier, paths: Sequence[str]) -> Tensor:
     """Inputs (N, 3, h, w) of photographs, of 8-bit values."""
     inputs = [classifier.preprocessing.preprocess_image(read_image(path)) for path in paths]
@@ -336,9 +345,7 @@ def main() -> None:
     # The peers warn about their own dependencies.
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    absent = [name for name in arguments.peers if importlib.util.find_spec(name) is None]
-    if absent:
-        sys.exit(f"not installed: {', '.join(absent)}; --peers NAME... takes the others")
+    check_installed(arguments.peers)
     arguments.measure(arguments)
 
 

@@ -18,7 +18,6 @@ Reads ../shared/data; writes benchmarks/results/transfer.json after each ten and
 """
 
 import argparse
-import importlib.util
 import json
 import logging
 import sys
@@ -35,7 +34,7 @@ from torch import Tensor, nn
 
 import snellen
 import snellen._torchvision  # the peers import torchvision
-from attack import RESULTS, SHARED, photographs
+from attack import RESULTS, SHARED, check_installed, photographs
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.config import AttackConfig
 from snellen.attacks.folder import attack_folder
@@ -201,9 +200,7 @@ def main() -> None:
     # The peers warn about their own dependencies.
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    needed = {"art" if name == "ART" else "torchattacks" for name in asked.peers}
-    if absent := [name for name in sorted(needed) if importlib.util.find_spec(name) is None]:
-        sys.exit(f"not installed: {', '.join(absent)}; --peers NAME... takes the others")
+    check_installed(sorted({"art" if name == "ART" else "torchattacks" for name in asked.peers}))
     sources = [snellen.load(name, device="cpu") for name in SOURCES]
     squeezenet = SHARED / "weights" / "squeezenet1_1.safetensors"
     lite0 = snellen.load(HELD_OUT[0], device="cpu")

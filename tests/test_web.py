@@ -28,7 +28,7 @@ from snellen.data.images import Photo
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import TRANSFORMS
 from snellen.errors import ImageError, InputError, SnellenError
-from snellen.robustness.stress import stress_pair
+from snellen.robustness.stress import stress_engine, stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
 from snellen.transfer.linear import LinearProbe
@@ -357,7 +357,8 @@ def test_stress_says_what_the_capability_says(small: Path, tmp_path: Path) -> No
     question = asked(state, "stress", attacked, original=number)
     *steps, shown = TABS["stress"].plan(question).work
     said = json.loads((question.folder / "result.json").read_text(encoding="utf-8"))["examination"]
-    expected = stress_pair(classifier, *(Photo(path.name, snellen.read_image(path)) for path in (attacked, small)))
+    photos = [Photo(path.name, snellen.read_image(path)) for path in (attacked, small)]
+    expected = stress_pair(classifier, stress_engine(classifier, 2), *photos)
     for found, wanted in zip([*said["photographs"], *said["originals"]], to_plain(expected), strict=True):
         assert [one["top"]["index"] for one in found["outcomes"]] == [one["top"]["index"] for one in wanted["outcomes"]]
         probabilities = [[one["top"]["probability"] for one in some["outcomes"]] for some in (found, wanted)]

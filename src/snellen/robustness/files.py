@@ -13,7 +13,7 @@ from snellen.errors import InputError
 from snellen.models.classifier import Classifier
 from snellen.robustness.figures import draw_stress, draw_transforms
 from snellen.robustness.report import StressReport, stress_report
-from snellen.robustness.stress import Outcome, StressPair, check_originals, stress_pair
+from snellen.robustness.stress import Outcome, StressPair, check_originals, stress_engine, stress_pair
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
@@ -43,6 +43,7 @@ def stress_files(
     pairs: list[StressPair] = []
     failures: list[Failure] = []
     contents: list[str] = []
+    engine = stress_engine(classifier, len(sources) + len(originals), progress=progress)
     progress.begin("Transforming", len(sources))
     for number, source in enumerate(sources):
         try:
@@ -50,7 +51,7 @@ def stress_files(
             original = open_photo(originals[number]) if originals else None
             label = labels[number] if labels else None
             label = label_of_folder(classifier.labels, (original or photo).name) if label is None else label
-            pairs.append(stress_pair(classifier, photo, original, label))
+            pairs.append(stress_pair(classifier, engine, photo, original, label))
             contents.append(fingerprint(photo.image.tobytes()))
         except InputError as error:
             failures.append(Failure(source, str(error)))

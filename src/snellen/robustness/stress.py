@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -24,6 +25,7 @@ from snellen.data.transforms import (
     describe_transform,
 )
 from snellen.errors import ImageError, InputError
+from snellen.inference.engines import Engine, choose_engine
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction, probabilities_of, softmax
 from snellen.robustness.spectrum import high_frequency_energy
@@ -34,7 +36,6 @@ from snellen.runs.serialise import NOT_SERIALISED
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_BATCH = 4
 _THUMBNAIL = 400
 """The longest side of the photograph that a result keeps, in pixels."""
 
@@ -180,13 +181,14 @@ def stress(
     originals = [None] * len(photographs) if original is None else one_or_many(original, "stress")[0]
     check_originals(len(photographs), len(originals))
     shown = None if label is None else classifier.labels.find(label)
+    engine = stress_engine(classifier, len(photographs) * (1 if original is None else 2), transforms, progress)
     progress.begin("Transforming", len(photographs))
     results: list[Any] = []
     for number, (image, before) in enumerate(zip(photographs, originals, strict=True)):
         try:
             photo = open_photo(image, "stress", number)
             clean = None if before is None else open_photo(before, "stress", number)
-            results.append(stress_pair(classifier, photo, clean, shown, transforms)[0])
+            results.append(stress_pair(classifier, engine, photo, clean, shown, transforms)[0])
         except ImageError as error:
             if single:
                 raise
@@ -205,15 +207,27 @@ def check_originals(photographs: int, originals: int) -> None:
         raise InputError(f"{photographs} photographs, {originals} originals", "as many, in the same order")
 
 
+def stress_engine(
+    classifier: Classifier,
+    photographs: int,
+    transforms: Sequence[TransformStrength] | None = None,
+    progress: Progress = SILENT,
+) -> Engine:
+    """The engine that answers for so many photographs under each transform; see :func:`choose_engine`."""
+    trials = len(all_transforms() if transforms is None else transforms)
+    return choose_engine(classifier, output="logits", progress=progress, count=photographs * trials)
+
+
 def stress_pair(
     classifier: Classifier,
+    engine: Engine,
     photo: Photo,
     original: Photo | None,
     label: int | None = None,
     transforms: Sequence[TransformStrength] | None = None,
 ) -> StressPair:
     """The result of a photograph and that of its original; see :func:`stress_steps`."""
-    steps = stress_steps(classifier, photo, original, label, transforms)
+    steps = stress_steps(classifier, engine, photo, original, label, transforms)
     while True:
         try:
             next(steps)
@@ -224,6 +238,7 @@ def stress_pair(
 
 def stress_steps(
     classifier: Classifier,
+    engine: Engine,
     photo: Photo,
     original: Photo | None,
     label: int | None = None,
@@ -233,6 +248,7 @@ def stress_steps(
 
     Args:
         classifier: classifier under examination.
+        engine: gives its logits.
         photo: a photograph.
         original: what it was made from, of the same size; None where it was not attacked.
         label: index of the class that it shows; see :class:`StressResult`.
@@ -247,12 +263,12 @@ def stress_steps(
     chosen = (("", 0.0), *(all_transforms() if transforms is None else transforms))
     inputs = yield from _inputs(classifier, photo, chosen)
     if original is None:
-        return _result(classifier, photo, chosen, inputs, label), None
+        return _result(classifier, engine, photo, chosen, inputs, label), None
     clean_inputs = yield from _inputs(classifier, original, chosen)
-    clean = _result(classifier, original, chosen, clean_inputs, label)
+    clean = _result(classifier, engine, original, chosen, clean_inputs, label)
     alone, gray = _gray_alone(inputs[:1], clean_inputs[:1]), _to_8_bits(_gray(clean_inputs[:1]))
     inputs, clean_inputs = torch.cat((inputs, alone)), torch.cat((clean_inputs, clean_inputs[:1], gray))
-    return _result(classifier, photo, (*chosen, *_CONTROLS), inputs, clean.label, clean_inputs), clean
+    return _result(classifier, engine, photo, (*chosen, *_CONTROLS), inputs, clean.label, clean_inputs), clean
 
 
 _CONTROLS = (GRAY_NOISE, GRAY_PHOTOGRAPH)
@@ -275,13 +291,14 @@ def _to_8_bits(inputs: Tensor) -> Tensor:
 
 def _result(
     classifier: Classifier,
+    engine: Engine,
     photo: Photo,
     transforms: Sequence[TransformStrength],
     inputs: Tensor,
     label: int | None,
     clean_inputs: Tensor | None = None,
 ) -> StressResult:
-    probabilities = _probabilities(classifier, photo, inputs)
+    probabilities = _probabilities(classifier, engine, photo, inputs)
     top = int(probabilities[0].argmax())
     label = top if label is None else label
     target = None if clean_inputs is None else top
@@ -342,13 +359,15 @@ def _inputs(
     return torch.cat(inputs)
 
 
-def _probabilities(classifier: Classifier, photo: Photo, inputs: Tensor) -> Tensor:
+def _probabilities(classifier: Classifier, engine: Engine, photo: Photo, inputs: Tensor) -> Tensor:
     """Class probabilities (T, K), float64, of a photograph's inputs (T, 3, h, w), the first of them as it is."""
     # That one is classified as any file is: one number, wherever it is asked for.
-    rows = [probabilities_of(classifier, photo.image)[None]]
-    with torch.inference_mode():
-        rows += [softmax(classifier.logits_from_inputs(some)) for some in inputs[1:].split(_BATCH) if len(some)]
-    return torch.cat(rows)
+    as_it_is = probabilities_of(classifier, photo.image)[None]
+    as_bytes = inputs[1:].mul(255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+    logits = list(engine.run(as_bytes))
+    if not logits:
+        return as_it_is
+    return torch.cat((as_it_is, softmax(torch.from_numpy(np.stack(logits)))))
 
 
 def _kept(noise: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_trans
 from snellen.errors import ImageError
 from snellen.robustness.files import to_csv
 from snellen.robustness.report import stress_report
-from snellen.robustness.stress import StressPair, StressResult, stress_steps
+from snellen.robustness.stress import StressPair, StressResult, stress_engine, stress_steps
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.web.content import Acuity, Bar, Bars, Block, ChartLine, Letter, Next, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Field, PhotographField
@@ -65,10 +65,12 @@ def _work(asked: Asked, original: Photograph | None) -> Work:
     photo = Photo(asked.photograph.name, image)
     clean = None if original is None else Photo(original.name, original.reduced(side))
     pairs: list[StressPair] = []
+    engine = stress_engine(classifier, 1 if clean is None else 2)
     done, total = 0, (len(all_transforms()) + len(TRANSFORMS)) * (1 if clean is None else 2)
     # A transform at a time, so that the chart fills line by line.
     for transform in TRANSFORMS.values():
-        steps = stress_steps(classifier, photo, clean, transforms=[(transform.name, s) for s in transform.ladder])
+        ladder = [(transform.name, strength) for strength in transform.ladder]
+        steps = stress_steps(classifier, engine, photo, clean, transforms=ladder)
         while True:
             try:
                 next(steps)
