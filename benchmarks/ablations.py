@@ -27,14 +27,14 @@ from snellen.training.files import seed_folder
 from snellen.training.recipe import Augmentation, Optimiser, ProgressiveResizing, Recipe, Schedule, read_recipe
 from trainings import device_of, held_out_data, row_of, side_by_side, trained
 
-SHORT = {"epochs": 4, "network_options": {"widths": [48, 256, 256]}}
+SHORT: dict[str, Any] = {"epochs": 4, "network_options": {"widths": [48, 256, 256]}}
 RESULTS = Path(__file__).parent / "results" / "ablations.json"
 
 
 def variants(base: Recipe) -> dict[str, tuple[str, Recipe]]:
     """By name: what is changed, in words, and the recipe with that; what may be better first."""
 
-    def other(words: str, **changes: object) -> tuple[str, Recipe]:
+    def other(words: str, **changes: Any) -> tuple[str, Recipe]:
         return words, dataclasses.replace(base, **changes)
 
     muon, augmentation, options = base.optimiser, base.augmentation, base.network_options
@@ -135,9 +135,9 @@ def main() -> None:
     print("| recipe | held-out accuracy | difference | seconds |\n| --- | --- | --- | --- |")
     reference = statistics.mean(_accuracies(rows["base"]))
     for name in names:
-        found = [one for one in rows[name]["seeds"].values() if "accuracy" in one]
+        trainings = [one for one in rows[name]["seeds"].values() if "accuracy" in one]
         mean = statistics.mean(_accuracies(rows[name]))
-        seconds = statistics.mean(one["seconds"] for one in found)
+        seconds = statistics.mean(one["seconds"] for one in trainings)
         difference = "" if name == "base" else f"{(mean - reference) * 100:+.2f} points"
         print(f"| {table[name][0]} | {mean:.2%} | {difference} | {seconds:.1f} |")
 

@@ -21,7 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
+from photographs import all_read
 from snellen.data.datasets import archive, open_dataset
+from snellen.data.datasets.base import ImageSet, known_targets
 from snellen.data.images import map_images, read_array
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
@@ -54,6 +56,14 @@ def write_folders(path: Path, sources: Iterator[tuple[str, bytes]]) -> None:
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for name, data in sources:
             add(tar, name, data)
+
+
+def encoded(dataset: ImageSet) -> Iterator[tuple[str, bytes]]:
+    """A name in a class folder and the encoded image for each example."""
+    assert dataset.labels is not None
+    for number, (split, example) in enumerate(dataset.read()):
+        assert isinstance(example.source, bytes)  # as Parquet files hold images
+        yield f"{split}/{dataset.labels[example.label]}/{number:05}.webp", example.source
 
 
 def peak_mebibytes() -> float:
@@ -106,18 +116,14 @@ def main() -> None:
     dataset = open_dataset(options.data)
     assert dataset.labels is not None
     images = {
-        split: np.stack([array for _, array in map_images((e.source for e in rows.read()), read_array)])
+        split: np.stack(all_read(array for _, array in map_images((e.source for e in rows.read()), read_array)))
         for split, rows in dataset.splits.items()
     }
-    labels = {split: rows.targets() for split, rows in dataset.splits.items()}
-    encoded = (
-        (f"{split}/{dataset.labels[example.label]}/{number:05}.webp", example.source)
-        for number, (split, example) in enumerate(dataset.read())
-    )
+    labels = {split: known_targets(rows) for split, rows in dataset.splits.items()}
     with tempfile.TemporaryDirectory() as folder:
         published, folders = Path(folder) / "cifar-10-python.tar.gz", Path(folder) / "folders.tar.gz"
         write_published(published, images, labels, list(dataset.labels))
-        write_folders(folders, encoded)
+        write_folders(folders, encoded(dataset))
         found = {path.name: measured(path, Path(folder) / "cache") for path in (published, folders)}
     # Others may have been at work on the machine: the more, the slower.
     busy = os.getloadavg()[0]

@@ -13,6 +13,7 @@ from snellen.prose import counted
 from snellen.web.limits import Limits
 
 Result = Mapping[str, Any]
+Rates = Mapping[str, float]
 Rows = list[list[str]]
 """A table: its head, then its lines."""
 
@@ -108,16 +109,16 @@ def _embed(result: Result) -> Rows:
     return [["from files", "images a second", "times timm", "smallest cosine to timm"], *rows]
 
 
-def _allowed(rates: Result) -> float:
+def _allowed(rates: Rates) -> float:
     """Images a second where the engine and the decoding take their turns on the same cores."""
     return 1 / (1 / rates["engine alone"] + 1 / rates["decoding alone"])
 
 
-def _share_of_bound(rates: Result, name: str) -> float:
+def _share_of_bound(rates: Rates, name: str) -> float:
     return rates[name] / _allowed(rates)
 
 
-def _held_back(rates: Result, promised: float) -> str:
+def _held_back(rates: Rates, promised: float) -> str:
     """Where the promised rate is more than the engine and the decoding allow: so much."""
     times = _allowed(rates) / rates["timm, eager"]
     if times >= promised:
@@ -281,8 +282,8 @@ def _attack_over_peers(result: Result) -> float:
 def _airbench_over_quick(result: Result) -> float:
     """How many times as long airbench94 trains as the quick `deep`; not a number where either has no result."""
     pieces = result["pieces"]
-    deep = [one["training_seconds"] for one in pieces.get("quick", {}).get("runs", [])]
-    peer = [run["training_seconds"] for run in pieces.get("airbench94", {}).get("runs", [])]
+    deep: list[float] = [one["training_seconds"] for one in pieces.get("quick", {}).get("runs", [])]
+    peer: list[float] = [run["training_seconds"] for run in pieces.get("airbench94", {}).get("runs", [])]
     return statistics.median(peer) / statistics.median(deep) if peer and deep else float("nan")
 
 
@@ -290,7 +291,8 @@ def _gpu_accuracy(*names: str) -> Callable[[Result], float]:
     """The mean accuracy of pieces of training; not a number where one has no result."""
 
     def value(result: Result) -> float:
-        found = [result["pieces"].get(name, {}).get("accuracy", {}).get("share", float("nan")) for name in names]
+        pieces = [result["pieces"].get(name, {}) for name in names]
+        found: list[float] = [piece.get("accuracy", {}).get("share", float("nan")) for piece in pieces]
         return statistics.mean(found)
 
     return value
@@ -379,7 +381,8 @@ def _fuzz(result: Result) -> Rows:
 
 
 def _over_bare_import(result: Result, when: str) -> float:
-    return statistics.median(one["page"][when] / one["bare"]["clock"] for one in result["starts"])
+    ratios: list[float] = [one["page"][when] / one["bare"]["clock"] for one in result["starts"]]
+    return statistics.median(ratios)
 
 
 def _slowest_live(result: Result) -> float:

@@ -8,6 +8,7 @@ change that they make to a photograph. Writes benchmarks/results/corruptions.jso
 """
 
 import argparse
+import importlib
 import time
 from pathlib import Path
 from types import ModuleType
@@ -34,12 +35,11 @@ def peer() -> ModuleType:
     gaussian = corruptions.gaussian
 
     def with_old_name(image: np.ndarray, sigma: float, multichannel: bool = False, **how: Any) -> np.ndarray:
-        return gaussian(image, sigma, channel_axis=-1 if multichannel else None, **how)
+        blurred: np.ndarray = gaussian(image, sigma, channel_axis=-1 if multichannel else None, **how)
+        return blurred
 
     corruptions.gaussian = with_old_name
-    import imagecorruptions
-
-    return imagecorruptions
+    return importlib.import_module("imagecorruptions")
 
 
 def main() -> None:
@@ -52,10 +52,11 @@ def main() -> None:
     preprocessing = snellen.load(device="cpu").preprocessing
     paths = sorted(options.data.rglob("*.JPEG"))[: options.images]
     crops = [preprocessing.preprocess_image(snellen.read_image(path)) for path in paths]
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, corruption in CORRUPTIONS.items():
         seconds = {"snellen": 0.0, "imagecorruptions": 0.0}
-        largest, differences, changes = 0, [], {"snellen": [], "imagecorruptions": []}
+        largest, differences = 0, []
+        changes: dict[str, list[float]] = {"snellen": [], "imagecorruptions": []}
         for number, crop in enumerate([crops[0], *crops]):  # the first warms up
             for severity in SEVERITIES:
                 started = time.perf_counter()

@@ -55,7 +55,7 @@ class Curve:
     title: str
     along: str
     measure: str
-    points: list[tuple[float, float]]
+    points: Sequence[tuple[float, float]]
     limits: dict[str, list[float]]
 
 
@@ -141,9 +141,9 @@ def examples(paths: Sequence[str], count: int) -> list[Example]:
     return [Example(path, None, path) for path in islice(cycle(paths), count)]
 
 
-def decoding_rate(paths: Sequence[str], seconds: float) -> float:
-    """Photographs a second that all threads decode."""
-    return rate(lambda: sum(1 for _ in map_images(paths, read_array)), seconds)
+def decoding_rate(paths: Sequence[str], seconds: float, threads: int | None = None) -> float:
+    """Photographs a second that so many threads decode; one for each core where not given."""
+    return rate(lambda: sum(1 for _ in map_images(paths, read_array, threads)), seconds)
 
 
 def size_curve(classifier: snellen.Classifier, most: float, seconds: float) -> Curve:
@@ -216,10 +216,7 @@ def epsilon_curve(classifier: snellen.Classifier, most: int, product: float) -> 
 def workers_curve(paths: Sequence[str], seconds: float) -> Curve:
     """Photographs decoded a second by so many threads; the limit is so many times one."""
     most = max(2, 2 * cores())
-    points = [
-        (count, rate(lambda count=count: sum(1 for _ in map_images(paths, read_array, count)), seconds))
-        for count in range(1, most + 1)
-    ]
+    points = [(count, decoding_rate(paths, seconds, count)) for count in range(1, most + 1)]
     limit = [points[0][1] * min(count, cores()) for count in range(1, most + 1)]
     return Curve("decoding", "threads", "photographs a second", points, {"one thread, times the cores": limit})
 

@@ -31,7 +31,8 @@ class Group(nn.Module):
         """The feature maps after the group."""
         halved = self.act1(self.norm1(self.pool(self.conv1(maps))))
         deeper = self.act2(self.norm2(self.conv2(halved)))
-        return self.act3(halved + self.norm3(self.conv3(deeper)))
+        together: Tensor = self.act3(halved + self.norm3(self.conv3(deeper)))
+        return together
 
 
 def network(classes: int, widths: Sequence[int]) -> nn.Module:

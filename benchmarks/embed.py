@@ -18,12 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 import snellen
+from photographs import all_read
 from snellen.data.datasets.base import Example
 from snellen.data.images import map_images, read_array
-from snellen.inference.engines import choose_engine
+from snellen.inference.engines import Engine, choose_engine
 from snellen.inference.features import EmbeddedExample, embed_each
 from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
@@ -34,7 +36,7 @@ COPIES = 4
 Contender = Callable[[list[str]], object]
 
 
-def timm_eager(classifier: snellen.Classifier) -> Contender:
+def timm_eager(classifier: snellen.Classifier) -> Callable[[list[str]], np.ndarray]:
     """Timm as its documentation says: open, transform, stack, network; the same weights in a network of its own."""
     import timm
     from PIL import Image
@@ -83,22 +85,20 @@ def main() -> None:
     engine = choose_engine(classifier)
     rough = choose_engine(classifier, precision="bfloat16")
 
-    def read(path: object) -> np.ndarray:
+    def read(path: str) -> npt.NDArray[np.uint8]:
         return classifier.preprocessing.preprocess_fast(read_array(path))
 
-    inputs = [one for _, one in map_images(paths, read)]
+    inputs = all_read(one for _, one in map_images(paths, read))
 
-    def ours(which) -> Contender:
-        def run(paths: list[str]) -> list[EmbeddedExample]:
-            return list(embed_each(which, classifier, (Example(path, None, path) for path in paths)))
+    def ours(which: Engine, paths: list[str]) -> list[EmbeddedExample]:
+        return all_read(embed_each(which, classifier, (Example(path, None, path) for path in paths)))
 
-        return run
-
+    eager = timm_eager(classifier)
     contenders: dict[str, Contender] = {
-        "timm, eager": timm_eager(classifier),
-        "snellen": ours(engine),
+        "timm, eager": eager,
+        "snellen": lambda paths: ours(engine, paths),
         "engine alone": lambda paths: list(engine.run(inputs * (len(paths) // len(inputs)))),
-        "snellen, bfloat16": ours(rough),
+        "snellen, bfloat16": lambda paths: ours(rough, paths),
         "engine alone, bfloat16": lambda paths: list(rough.run(inputs * (len(paths) // len(inputs)))),
         "decoding alone": lambda paths: list(map_images(paths, read)),
     }
@@ -116,10 +116,10 @@ def main() -> None:
             contender(work)
             if round_:  # the first is to warm up
                 rates[name].append(len(work) / (time.perf_counter() - start))
-    exact = contenders["timm, eager"](paths)
+    exact = eager(paths)
     cosines = {}
-    for name in ("snellen", "snellen, bfloat16"):
-        found = np.stack([one.features for one in contenders[name](paths)])
+    for name, which in (("snellen", engine), ("snellen, bfloat16", rough)):
+        found = np.stack([one.features for one in ours(which, paths)])
         cosines[name] = (found * exact).sum(1) / np.linalg.norm(found, axis=1) / np.linalg.norm(exact, axis=1)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     result = {

@@ -14,10 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
 import snellen
+from photographs import all_read
 from snellen.data.datasets import open_dataset
 from snellen.data.images import map_images, read_array
 from snellen.evaluation.evaluate import evaluate
@@ -47,11 +49,11 @@ def timm_validation(classifier: snellen.Classifier, paths: list[str]) -> np.ndar
 def limits(classifier: snellen.Classifier, paths: list[str]) -> dict[str, Callable[[], object]]:
     """What no way from files to logits can be faster than."""
 
-    def read(path: object) -> np.ndarray:
+    def read(path: str) -> npt.NDArray[np.uint8]:
         return classifier.preprocessing.preprocess_fast(read_array(path))
 
     engine = choose_engine(classifier, output="logits")
-    inputs = [one for _, one in map_images(paths, read)]
+    inputs = all_read(one for _, one in map_images(paths, read))
     return {
         "engine alone": lambda: list(engine.run(inputs)),
         "decoding alone": lambda: list(map_images(paths, read)),

@@ -14,16 +14,19 @@ name. They need gradients of the parameters; ours are frozen.
 
 import argparse
 import copy
+import functools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 import snellen
+from photographs import all_read
 from snellen.data.images import expand, pixels_from_bytes, read_each
 from snellen.inspect.feature_maps import choose_channels, choose_layers, feature_maps
 from snellen.inspect.heatmap import grad_cam
@@ -45,13 +48,15 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def interleaved(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
+def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, list[float]]:
     """Seconds of each function, ``repeats`` times, taking turns; a first turn does not count."""
     rounds = [{name: seconds(function) for name, function in functions.items()} for _ in range(repeats + 1)]
     return {name: [each[name] for each in rounds[1:]] for name in functions}
 
 
-def measure_maps(classifier: snellen.Classifier, inputs: torch.Tensor, pixels: torch.Tensor, repeats: int) -> dict:
+def measure_maps(
+    classifier: snellen.Classifier, inputs: torch.Tensor, pixels: torch.Tensor, repeats: int
+) -> dict[str, Any]:
     """Fifteen maps beside a plain forward pass, and what the rest costs."""
     survey = seconds(lambda: classifier.layers)
     layers = choose_layers(classifier)
@@ -87,7 +92,8 @@ def peers(classifier: snellen.Classifier) -> dict[str, Callable[[torch.Tensor], 
 
     def by_torchcam(inputs: torch.Tensor) -> Maps:
         scores = network(prepared(inputs))
-        return torchcam(scores.argmax(1).tolist(), scores)[0].numpy()
+        maps: Maps = torchcam(scores.argmax(1).tolist(), scores)[0].numpy()
+        return maps
 
     def by_snellen(inputs: torch.Tensor) -> Maps:
         return grad_cam(classifier, inputs, find_layer(classifier.layers, LAYER), None)[1].numpy()
@@ -105,10 +111,15 @@ def stretched(maps: Maps, size: int) -> Maps:
     return torch.nn.functional.interpolate(tensor, (size, size), mode="bilinear", align_corners=False)[:, 0].numpy()
 
 
-def measure_heatmaps(classifier: snellen.Classifier, inputs: torch.Tensor, rounds: int) -> dict:
+def in_batches(make: Callable[[torch.Tensor], Maps], inputs: torch.Tensor, batch: int) -> list[Maps]:
+    """The heat maps of each batch of so many inputs."""
+    return [make(part) for part in inputs.split(batch)]
+
+
+def measure_heatmaps(classifier: snellen.Classifier, inputs: torch.Tensor, rounds: int) -> dict[str, Any]:
     """Milliseconds an image for each contender and batch size, and how alike the heat maps are."""
     contenders = peers(classifier)
-    maps = {name: np.concatenate([make(batch) for batch in inputs.split(16)]) for name, make in contenders.items()}
+    maps = {name: np.concatenate(in_batches(make, inputs, 16)) for name, make in contenders.items()}
     size = inputs.shape[-1]
     ours = stretched(maps["snellen"], size)
     alike = {
@@ -120,7 +131,7 @@ def measure_heatmaps(classifier: snellen.Classifier, inputs: torch.Tensor, round
     }
     timed = interleaved(
         {
-            f"{name}, batch {batch}": lambda make=make, batch=batch: [make(part) for part in inputs.split(batch)]
+            f"{name}, batch {batch}": functools.partial(in_batches, make, inputs, batch)
             for name, make in contenders.items()
             for batch in BATCHES
         },
@@ -147,12 +158,12 @@ def main() -> None:
     arguments = parser.parse_args()
     classifier = snellen.load(device="cpu")
     sources = expand([arguments.folder])[: arguments.images]
-    read = [prepared for _, prepared in read_each(sources, classifier.preprocessing.preprocess_image)]
-    inputs = pixels_from_bytes(np.stack(read))
+    read = read_each(sources, classifier.preprocessing.preprocess_image)
+    inputs = pixels_from_bytes(np.stack(all_read(prepared for _, prepared in read)))
     maps = measure_maps(classifier, inputs[:1], snellen.read_pixels(sources[0]), arguments.repeats)
     heatmaps = measure_heatmaps(classifier, inputs, arguments.rounds)
     packages = versions() | {name: version(name) for name in ("torchcam", "grad-cam")}
-    result = {"model": classifier.name, "feature_maps": maps, "heatmaps": heatmaps}
+    result: dict[str, object] = {"model": classifier.name, "feature_maps": maps, "heatmaps": heatmaps}
     result |= {"hardware": hardware(), "threads": torch.get_num_threads(), "versions": packages}
     write_json(Path(__file__).parent / "results" / "features.json", result)
     for name, value in maps["median_seconds"].items():

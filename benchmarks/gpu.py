@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import functools
 import importlib
 import json
 import multiprocessing
@@ -38,6 +39,7 @@ from torch import nn
 
 import snellen
 import snellen._torchvision  # before torchvision
+from photographs import all_read
 from snellen.data.datasets.base import Example
 from snellen.errors import SnellenError, did_you_mean
 from snellen.inference.engines import TorchEngine
@@ -53,7 +55,7 @@ from trainings import decoded
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
-DRY_RECIPE = {"epochs": 4, "batch": 32, "network_options": {"widths": [8, 16, 16]}}
+DRY_RECIPE: dict[str, Any] = {"epochs": 4, "batch": 32, "network_options": {"widths": [8, 16, 16]}}
 """What `deep` becomes in a dry run."""
 LONG_EPOCHS = 40
 """Of the run of `deep` that aims at the second point, 96%: as many as airbench96 takes."""
@@ -104,15 +106,15 @@ def _few(folder: Path) -> InMemoryDataset:
     from snellen.training.data import InMemorySplit
 
     generator = torch.Generator().manual_seed(0)
-    splits = [
+    train_split, test_split = (
         InMemorySplit(
             torch.randint(0, 256, (count, 32, 32, 3), dtype=torch.uint8, generator=generator),
             torch.arange(count) % 10,
         )
         for count in (64, 32)
-    ]
+    )
     shape = Preprocessing((32, 32), 1.0, "bicubic", (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
-    return InMemoryDataset(folder.name, *splits, numbered_labels(10), shape, "0" * 16, "Noise.", "", ())
+    return InMemoryDataset(folder.name, train_split, test_split, numbered_labels(10), shape, "0" * 16, "Noise.", "", ())
 
 
 class Notes(Progress):
@@ -279,8 +281,10 @@ def loops(bench: Bench, network: str) -> dict[str, Any]:
     found = bench.cifar10().train
     some = torch.arange(count // batch * batch)
     images, targets = found.images[some].numpy(), found.targets[some].numpy()
-    changes = {"network_options": DRY_RECIPE["network_options"]} if bench.dry and network == "deep" else {}
-    read = read_recipe(network, **changes | {"batch": batch, "epochs": 1})
+    changes: dict[str, Any] = {"batch": batch, "epochs": 1}
+    if bench.dry and network == "deep":
+        changes["network_options"] = DRY_RECIPE["network_options"]
+    read = read_recipe(network, **changes)
     recipe = dataclasses.replace(read, progressive_resizing=type(read.progressive_resizing)())
     makers = {"stock": stock_loop, "snellen": our_loop, "fixed batch": fixed_loop}
     epochs = {name: make(recipe, images, targets, bench.device) for name, make in makers.items()}
@@ -320,9 +324,7 @@ def attack(bench: Bench) -> dict[str, Any]:
             attackers[name] = PEERS[name](classifier)
         except ImportError as error:
             absent[name] = str(error)
-    ways = {
-        name: lambda attacker=attacker: attacker(inputs, labels, targets, steps) for name, attacker in attackers.items()
-    }
+    ways = {name: functools.partial(attacker, inputs, labels, targets, steps) for name, attacker in attackers.items()}
     found = _rates(bench, ways, len(inputs) * steps, rounds)
     hits = {name: int((labels_of(classifier, way()).to(targets) == targets).sum()) for name, way in ways.items()}
     return {"images": len(inputs), "steps": steps, "absent": absent, "targets_seen": hits, **found}
@@ -348,23 +350,30 @@ def embed(bench: Bench) -> dict[str, Any]:
 
         def __getitem__(self, index: int) -> torch.Tensor:
             with Image.open(work[index]) as image:
-                return transform(image.convert("RGB"))
+                transformed: torch.Tensor = transform(image.convert("RGB"))
+            return transformed
 
     def features(batch: torch.Tensor) -> torch.Tensor:
-        return network.forward_head(network.forward_features(batch), pre_logits=True)
+        pooled: torch.Tensor = network.forward_head(network.forward_features(batch), pre_logits=True)
+        return pooled
 
     compiled = features if bench.dry else torch.compile(features)
     workers = 0 if bench.dry else min(8, os.cpu_count() or 1)
 
     def theirs(run: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
-        many = {"num_workers": workers, "multiprocessing_context": "fork", "pin_memory": True} if workers else {}
-        loader = torch.utils.data.DataLoader(Files(), 100, **many)
+        loader = torch.utils.data.DataLoader(
+            Files(),
+            100,
+            num_workers=workers,
+            multiprocessing_context="fork" if workers else None,
+            pin_memory=workers > 0,
+        )
         with torch.inference_mode():
             return torch.cat([run(batch.to(bench.device)).cpu() for batch in loader]).numpy()
 
     def mine(engine: TorchEngine) -> np.ndarray:
         examples = (Example(path, None, path) for path in work)
-        return np.stack([one.features for one in embed_each(engine, classifier, examples)])
+        return np.stack([one.features for one in all_read(embed_each(engine, classifier, examples))])
 
     exact, rough = TorchEngine(classifier), TorchEngine(classifier, "bfloat16")
     ways = {
@@ -442,6 +451,7 @@ def run_piece(bench: Bench, name: str, limit: float) -> dict[str, Any]:
     process = multiprocessing.get_context("fork").Process(target=child)
     started = time.perf_counter()
     process.start()
+    assert process.pid is not None
     process.join(limit)
     seconds = time.perf_counter() - started
     # What it started goes with it.

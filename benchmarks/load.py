@@ -121,7 +121,7 @@ def call(address: str, tab: str, number: str, model: str, settings: dict[str, ob
 
 
 def asking(
-    tab: str, name: str, content: bytes, model: str = MODEL, **settings: object
+    tab: str, name: str, content: bytes, model: str = MODEL, /, **settings: object
 ) -> Callable[[str], Reply]:  # fmt: skip
     """What uploads a photograph and asks a tab about it."""
 

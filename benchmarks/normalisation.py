@@ -150,7 +150,8 @@ def chosen_length(rows: Mapping[str, Mapping[str, Any]]) -> int | None:
 
 
 def _mean_accuracy(rows: Sequence[Mapping[str, Any]]) -> float:
-    return statistics.mean(row["accuracy"]["share"] for row in rows)
+    shares: list[float] = [row["accuracy"]["share"] for row in rows]
+    return statistics.mean(shares)
 
 
 def summarise(arm: Path) -> None:

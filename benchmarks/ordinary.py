@@ -6,6 +6,7 @@ For benchmarks/ablations.py, which has the images mirrored every other epoch ins
 from collections.abc import Sequence
 
 from snellen.models.create import create
+from snellen.models.ensemble import Ensemble
 from snellen.models.flip_equivariant import materialise
 
 from torch import Tensor, nn  # isort: skip
@@ -22,6 +23,7 @@ class Maxima(nn.Module):
 def network(classes: int, widths: Sequence[int]) -> nn.Module:
     """The network; see the module."""
     made = create("deep", classes, {"widths": widths})
+    assert isinstance(made, Ensemble)
     materialise(made)
     for module in made.modules():
         if isinstance(module, nn.Conv2d):

@@ -9,6 +9,7 @@ benchmarks/results/pairs.json.
 
 import argparse
 import itertools
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ from trainings import held_out_data
 
 RESULTS = Path(__file__).parent / "results" / "pairs.json"
 BATCH = 500
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs: the accuracy of each, and that of the mean of their logits."""
+
+    runs: tuple[str, str]
+    accuracies: tuple[float, float]
+    together: float
 
 
 def logits_of(run: Path, row: dict[str, Any], data: InMemoryDataset) -> Tensor:
@@ -61,18 +71,18 @@ def main() -> None:
         return float((answers.argmax(1) == data.test.targets).double().mean())
 
     pairs = [
-        {
-            "runs": [one, other],
-            "accuracies": [accuracy(logits[one]), accuracy(logits[other])],
-            "together": accuracy(logits[one] + logits[other]),
-        }
+        Pair(
+            (one, other),
+            (accuracy(logits[one]), accuracy(logits[other])),
+            accuracy(logits[one] + logits[other]),
+        )
         for one, other in itertools.combinations(logits, 2)
     ]
     facts = {"dataset": asked.dataset, "held_out_images": len(data.test), "pairs": pairs}
     write_json(RESULTS, facts | {"hardware": hardware(), "versions": versions()})
     for pair in pairs:
-        print(f"{' and '.join(pair['runs'])}: {pair['accuracies'][0]:.2%}, {pair['accuracies'][1]:.2%}, "
-              f"together {pair['together']:.2%}")  # fmt: skip
+        print(f"{' and '.join(pair.runs)}: {pair.accuracies[0]:.2%}, {pair.accuracies[1]:.2%}, "
+              f"together {pair.together:.2%}")  # fmt: skip
 
 
 if __name__ == "__main__":

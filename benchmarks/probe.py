@@ -42,7 +42,8 @@ def embedded(name: str, model: str, size: int | None, mirrored: bool) -> tuple[F
     classifier = with_size(snellen.load(model, device="cpu"), size)
     engine = choose_engine(classifier)
     split = train_test(open_dataset(name))
-    return tuple(embed_rows(engine, classifier, rows, mirrored) for rows in (split.train, split.test))
+    train = embed_rows(engine, classifier, split.train, mirrored)
+    return train, embed_rows(engine, classifier, split.test, mirrored)
 
 
 def fit_times(train: FeatureSet, c: float, repeats: int) -> dict[str, float]:

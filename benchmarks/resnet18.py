@@ -8,7 +8,7 @@ from torch import nn  # isort: skip
 
 def network(classes: int) -> nn.Module:
     """The network; see the module."""
-    made = timm.create_model("resnet18", num_classes=classes)
+    made: nn.Module = timm.create_model("resnet18", num_classes=classes)
     made.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     made.maxpool = nn.Identity()
     return made

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from snellen.attacks.balls import Norm
 from snellen.attacks.robust_accuracy import EnsembleConfig, robust_accuracy
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
@@ -31,7 +32,12 @@ from snellen.runs.files import write_json
 from snellen.runs.provenance import hardware, versions
 
 RESULT = Path(__file__).parent / "results" / "robustness.json"
-BOUNDS = (("usual", "Linf", "1/255"), ("usual", "L2", "0.25"), ("robust", "Linf", "8/255"), ("robust", "L2", "0.5"))
+BOUNDS: tuple[tuple[str, Norm, str], ...] = (
+    ("usual", "Linf", "1/255"),
+    ("usual", "L2", "0.25"),
+    ("robust", "Linf", "8/255"),
+    ("robust", "L2", "0.5"),
+)
 
 
 class _Shifted(nn.Module):

@@ -102,7 +102,9 @@ def main() -> None:
     curves = {
         name: {
             "seconds": list(accumulate(epoch.seconds for epoch in result.history)),
-            "held_out_accuracy": [epoch.held_out_accuracy for epoch in result.history],
+            "held_out_accuracy": [
+                epoch.held_out_accuracy for epoch in result.history if epoch.held_out_accuracy is not None
+            ],
         }
         for name, result in results.items()
     }

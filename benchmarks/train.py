@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
@@ -41,7 +42,7 @@ MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 WARM_UP = 2
 
 
-class Photographs(Dataset):
+class Photographs(Dataset[tuple[torch.Tensor, int]]):
     """What a stock data set gives: one transformed image at a time."""
 
     def __init__(self, images: np.ndarray, targets: np.ndarray) -> None:
@@ -74,8 +75,10 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: 
     """An epoch of the tutorials' loop; beside a GPU, workers prepare the batches."""
     network = create(recipe.network, 10, recipe.network_options).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
-    workers = {} if device == "cpu" else {"num_workers": min(8, cores()), "pin_memory": True}
-    loader = DataLoader(Photographs(images, targets), recipe.batch, shuffle=True, **workers)
+    workers = 0 if device == "cpu" else min(8, cores())
+    loader = DataLoader(
+        Photographs(images, targets), recipe.batch, shuffle=True, num_workers=workers, pin_memory=workers > 0
+    )
 
     def epoch() -> None:
         for inputs, classes in loader:
@@ -87,20 +90,31 @@ def stock_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: 
     return epoch
 
 
+def channels_last(recipe: Recipe, device: str) -> nn.Module:
+    """The recipe's network as ``snellen train`` lays it out in memory."""
+    network = create(recipe.network, 10, recipe.network_options)
+    laid_out: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid_out
+
+
 def our_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
     """An epoch of Snellen's loop, as ``snellen train`` has it."""
-    network = create(recipe.network, 10, recipe.network_options).to(device, memory_format=torch.channels_last)
+    network = channels_last(recipe, device)
     optimisers = make_optimisers(network, recipe.optimiser)
     processes = Processes(device)
     split = InMemorySplit(torch.from_numpy(images), torch.from_numpy(targets)).to(processes.device)
     shape = Preprocessing((32, 32), 1.0, "bicubic", MEAN, STD)
     training = Training(recipe, 0, network, optimisers, split, shape, processes)
-    return lambda: train_epoch(training, 0) and None
+
+    def epoch() -> None:
+        train_epoch(training, 0)
+
+    return epoch
 
 
 def fixed_loop(recipe: Recipe, images: np.ndarray, targets: np.ndarray, device: str = "cpu") -> Callable[[], None]:
     """As many steps as in an epoch, all on one batch that is ready."""
-    network = create(recipe.network, 10, recipe.network_options).to(device, memory_format=torch.channels_last)
+    network = channels_last(recipe, device)
     optimisers = make_optimisers(network, recipe.optimiser)
     batch = torch.from_numpy(images[: recipe.batch]).permute(0, 3, 1, 2).float().div(255).to(device)
     classes = torch.from_numpy(targets[: recipe.batch]).to(device)

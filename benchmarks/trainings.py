@@ -24,7 +24,8 @@ from snellen.training.trainer import train
 
 HELD_OUT = 0.1
 KEPT = Path("runs/decoded")
-Item, Found = TypeVar("Item"), TypeVar("Found")
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 class Lines(Progress):

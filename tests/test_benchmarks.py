@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import forked
-from snellen.errors import InputError
+from snellen.data.images import Failure
+from snellen.errors import ImageError, InputError
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.recipe import read_recipe
 
@@ -95,6 +96,14 @@ def test_how_cost_grows(imagenet: list[Path], tmp_path: Path) -> None:
         assert all(value > 0 for _, value in curve["points"])
         assert all(len(limit) == len(curve["points"]) for limit in curve["limits"].values())
     assert (tmp_path / "cost.png").exists()
+
+
+def test_a_photograph_that_cannot_be_read_ends_a_comparison() -> None:
+    all_read = runpy.run_path(str(ROOT / "benchmarks" / "photographs.py"), run_name="photographs")["all_read"]
+    assert all_read(iter([1, 2])) == [1, 2]
+    for bad in (ImageError("b.jpg: cut short"), Failure("b.jpg", "b.jpg: cut short")):
+        with pytest.raises(ImageError, match=r"^b\.jpg: cut short$"):
+            all_read([1, bad])
 
 
 @pytest.fixture(scope="module")
