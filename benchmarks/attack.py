@@ -123,7 +123,8 @@ def foolbox(classifier: Classifier) -> Attacker:
         attack = peer.attacks.LinfProjectedGradientDescentAttack(steps=steps)
         criterion = peer.criteria.TargetedMisclassification(targets)
         _, clipped, _ = attack(model, inputs, criterion, epsilons=EPSILON / 255)
-        return clipped
+        clipped: Tensor
+        _, clipped, _ = attack(model, inputs, criterion, epsilons=EPSILON / 255)
 
     return run
 
