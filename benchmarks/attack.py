@@ -122,9 +122,9 @@ def foolbox(classifier: Classifier) -> Attacker:
     def run(inputs: Tensor, _: Tensor, targets: Tensor, steps: int) -> Tensor:
         attack = peer.attacks.LinfProjectedGradientDescentAttack(steps=steps)
         criterion = peer.criteria.TargetedMisclassification(targets)
-        _, clipped, _ = attack(model, inputs, criterion, epsilons=EPSILON / 255)
         clipped: Tensor
         _, clipped, _ = attack(model, inputs, criterion, epsilons=EPSILON / 255)
+        return clipped
 
     return run
 

@@ -44,11 +44,11 @@ def peer() -> ModuleType:
 
 def main() -> None:
     """Measure, print, write."""
-    imagecorruptions = peer()
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("../shared/data/imagenet-100"))
     parser.add_argument("--images", type=int, default=20)
     options = parser.parse_args()
+    imagecorruptions = peer()
     preprocessing = snellen.load(device="cpu").preprocessing
     paths = sorted(options.data.rglob("*.JPEG"))[: options.images]
     crops = [preprocessing.preprocess_image(snellen.read_image(path)) for path in paths]

@@ -95,14 +95,14 @@ def in_network(net: nn.Module) -> Callable[[], float]:
 
 def main() -> None:
     """Measure, print, write."""
-    from pyautoattack import AutoAttack
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default="../shared/data/cifar10")
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--train", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, default=8)
     options = parser.parse_args()
+    from pyautoattack import AutoAttack
+
     dataset = open_dataset(options.data)
 
     def load(split: str, count: int) -> tuple[list[Example], Tensor, Tensor]:
