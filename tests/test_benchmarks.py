@@ -20,6 +20,11 @@ from snellen.training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+PROGRAMS = [
+    path
+    for path in sorted((ROOT / "benchmarks").glob("*.py"))
+    if "ArgumentParser" in path.read_text(encoding="utf-8") and path.stem != "__main__"
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +75,14 @@ def test_the_command() -> None:
     assert listed.stdout.startswith("start (")
     assert listed.stdout.endswith("    python benchmarks/start.py\n")
     assert run("embd").stderr == "no benchmark 'embd': did you mean embed?\n"
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_says_how_to_ask_it(path: Path) -> None:
+    """Also where what it compares with is not installed."""
+    done = forked.run("--help", program=path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ")
 
 
 def test_the_zoo_on_its_page_is_the_zoo_that_was_measured() -> None:
