@@ -1358,7 +1358,7 @@ def killed_command(out: Path, after: float, *arguments: str) -> None:
 
 def test_kill_9_and_resume(snellen_command, tmp_path: Path) -> None:
     # Seconds of them, so that it does not end where this process is held up between the checkpoint and the kill.
-    arguments = ("--recipe", "batchnorm", "--epochs", "20")
+    arguments = ("--recipe", "batchnorm", "--epochs", "12")
     whole = snellen_command("train", "digits", *QUICK, "--out", tmp_path / "whole", *arguments)
     assert whole.returncode == 0, whole.stderr
     for after in (0.0, 0.03, 0.1):

@@ -939,7 +939,7 @@ def test_an_image_is_uploaded_as_it_is(server, lite0, tmp_path: Path) -> None:
 
 @needs_server
 def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
-    """A short form of the program that loads the page for minutes; its largest photograph has 0.75 megapixels."""
+    """A short form of the program that loads the page for minutes; its largest photograph has 0.12 megapixels."""
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "benchmarks")
     import load
     from browser import serving
@@ -950,7 +950,7 @@ def test_several_clients_at_once(tmp_path: Path, monkeypatch) -> None:
             yield running.url.removeprefix("http://"), running.process.pid
 
     large = io.BytesIO()
-    Image.open(COFFEE).convert("RGB").resize((1000, 750)).save(large, format="JPEG")
+    Image.open(COFFEE).convert("RGB").resize((400, 300)).save(large, format="JPEG")
     monkeypatch.setattr(load, "serving", page)
     monkeypatch.setattr(load, "enlarged_photograph", lambda *_: large.getvalue())
     load.main(["--clients", "4", "--minutes", "0.05", "--out", str(tmp_path / "load.json")])
