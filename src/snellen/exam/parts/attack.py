@@ -42,6 +42,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
+from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, four_places, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
@@ -206,8 +207,8 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} by "
-            f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
+            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} (class "
+            f"{attacks[0].target.index}) by {called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
@@ -233,7 +234,7 @@ def run(context: Context) -> Answer:
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
-        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
+        Discussion([*discuss_attacks(attacks, controls, least), *_about_visibility(visible, least)]),
         *_by_the_rule(context, pairs),
     ]
     successes = sum(one.attacked.success for one in attacks)
@@ -272,9 +273,9 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
         (
             names[one.name],
             "{:,} x {:,}".format(*seen.size),
-            one.original.label,
+            _numbered(one.original),
             four_places(one.original.probability),
-            one.attacked.top.label,
+            _numbered(one.attacked.top),
             four_places(one.attacked.top.probability),
         )
         for one, seen in zip(shown, visible, strict=True)
@@ -282,9 +283,15 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     return Table(
         ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
         rows,
-        f"The most likely class before and after, as read from the files.{_first(len(shown), of)}",
+        "The most likely class before and after, with its number among the network's, as read from the files."
+        f"{_first(len(shown), of)}",
         "classes",
     )
+
+
+def _numbered(seen: Prediction) -> str:
+    """A class with its number: ``space shuttle (812)``."""
+    return f"{seen.label} ({seen.index})"
 
 
 def _noises(
