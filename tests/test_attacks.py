@@ -167,7 +167,7 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     above = met("any", 1e-6, 0.9, success=True)
     hits = [met("a", 1e-6, 0.1, 0.949, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
-    assert "It works on both, in three to four gradients, where the attack above takes two." in said
+    assert "It works on both, with at least 91%, in three to four gradients, where the attack above takes two." in said
     # Of the update's own curves, 1e-6 to 0.949 and 1e-5 to 0.91, not of the attack's above, 1e-6 to 0.9.
     assert "P begins at 1\u00a0·\u00a010⁻⁶ to 1\u00a0·\u00a010⁻⁵. Where the gradient is steepest on the update's" in why
     assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one λ" in why
@@ -176,7 +176,7 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     flat = met("e", 0.0, 0.0, steepest=0.0)
     said, why = discuss_rule([(above, one) for one in (hits[0], overshot, slow, flat)], 40, 1.0)
     assert "on the update's own path (on three of four) it is 1,000 to 900,000 times as long" in why
-    assert "It works on a, in three gradients" in said
+    assert "It works on a, with 95%, in three gradients" in said
     assert "It does not get there on c, d and e." in said
     assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
     assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
@@ -1114,14 +1114,16 @@ def test_the_linear_promise_stands_beside_what_was_needed_and_gained() -> None:
 
     assert said(control, LeastBound("a.png", 8, 2, 0.0)) == (
         "Were the network linear, 1.60 levels along the gradient would do. The search needed 2: no more than that, "
-        "rounded up to the whole levels of a file. In fact that very step of 8/255 gains 9.0: clipping to the range of "
-        "8 bits costs 10% of the sum, and what else is missing is lost because the gradient turns along the way. At "
-        "the attacked file the gradient's cosine with the photograph's is 0.40, where 1 is the same direction; "
-        "so a search asks for it anew at every step, and its noise gains 14.0, of which the photograph's own gradient "
-        "promises 5.0."
+        "rounded up to the whole levels of a file. In fact that very step of 8/255 gains 9.0 of the 60.0 that the sum "
+        "promises: clipping to the range of 8 bits costs 10% of the sum, and what else is missing is lost because the "
+        "gradient turns along the way. At the attacked file the gradient's cosine with the photograph's is 0.40, where "
+        "1 is the same direction; so a search asks for it anew at every step, and its noise gains 14.0, of which the "
+        "photograph's own gradient promises 5.0."
     )
-    assert "The search needed 3: more than that, rounded" in said(control, LeastBound("a.png", 8, 3, 0.0))
-    assert "gains 55.0. At the attacked file" in said(dataclasses.replace(control, stepped=55.0))
+    assert "The search needed 3: more than that, even rounded" in said(control, LeastBound("a.png", 8, 3, 0.0))
+    assert "gains 55.0 of the 60.0 that the sum promises. At the attacked file" in said(
+        dataclasses.replace(control, stepped=55.0)
+    )
     assert not any(one.startswith("Were") for one in discuss_attacks([done], [control]))
 
 

@@ -650,7 +650,7 @@ def test_a_rectangle_that_was_drawn_is_cropped_to_80_percent_of_its_area_about_i
     )
     figure = draw_crops([Cropped(photo.image, crop.box, crop.image, crop.attacked.top, "k", crop.drawn)])
     outlines = figure.axes[0].patches
-    assert [one.get_linestyle() for one in outlines] == ["--", "--", "-", "-"]
+    assert [one.get_linestyle() for one in outlines] == ["-", "--", "-", "-"]
     assert outlines[0].get_bbox().bounds == (10, 20, 40, 40)
     assert outlines[-1].get_bbox().bounds == (12, 22, 36, 36)
 
@@ -758,6 +758,10 @@ def test_brightness_is_said_to_tell_who_falls_in_gray_only_where_it_does() -> No
         "In gray the noise has 25% of its energy and 20% to 60% of its gain to first order on the photograph in "
         "colour; where gray noise still fools it keeps the most of its gain, at least 60%."
     )
+    falls_too = half_gray("b", 0.04, 0.05)
+    gains = [gains_of("a.png", 0.6), gains_of("b.png", 0.6)]
+    (text,) = (one for one in discuss_causes([falls, falls_too], clean, gains) if one.startswith("Of gray"))
+    assert text.endswith("in colour; why the photographs differ in whose colour counts is not explained.")
     assert said(0.6, 0.2).endswith("does not tell where gray noise still fools, so why these differ is not explained.")
 
 

@@ -235,9 +235,10 @@ def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], l
     stepped, promised, gained = (
         _between([getattr(one, of) for one in some], _signed_decimal) for of in ("stepped", "promised", "gained")
     )
+    promise = _between([one.most for one in some], _decimal)
     text = (
         f"Were the network linear, {levels} levels along the gradient would do.{_beyond(needed, least)} In fact that "
-        f"very step of {some[0].epsilon}/255 gains {stepped}"
+        f"very step of {some[0].epsilon}/255 gains {stepped} of the {promise} that the sum promises"
     )
     if all(one.stepped < one.within for one in some):
         clipped = share_range([1 - min(one.within / one.most, 1) for one in some])
@@ -261,8 +262,8 @@ def _beyond(needed: Mapping[str, float], least: Sequence[LeastBound]) -> str:
     more = [one for one in known if one.steps > math.ceil(needed[one.name])]
     if not more:
         return f" The search needed {found}: no more than that, rounded up to the whole levels of a file."
-    which = "" if len(more) == len(known) else f" on {listed([stem(one.name) for one in more])}"
-    return f" The search needed {found}: more{which} than that, rounded up to the whole levels of a file."
+    where = "" if len(more) == len(known) else f"on {listed([stem(one.name) for one in more])} "
+    return f" The search needed {found}: {where}more than that, even rounded up to the whole levels of a file."
 
 
 def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBound] = ()) -> str:
@@ -472,7 +473,11 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     if hit:
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
         which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
-        found.append(f"It works on {which}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}.")
+        reached = [rule.attacked.target or rule.attacked.top.probability for rule in hit]
+        least = f" with at least {at_least(min(reached))}" if len(hit) > 1 else f" with {share(reached[0])}"
+        found.append(
+            f"It works on {which},{least}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}."
+        )
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]

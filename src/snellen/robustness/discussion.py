@@ -442,7 +442,8 @@ def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], ga
     standing = [gains_of for one, gains_of in known if stands(one, GRAY_NOISE)]
     falling = [gains_of for one, gains_of in known if not stands(one, GRAY_NOISE)]
     if not standing or not falling:
-        return [f"{text}."]
+        alike = len({whose_colour(one) for one in undone}) == 1
+        return [f"{text}{'' if alike else '; why the photographs differ in whose colour counts is not explained'}."]
     least, most = min(one.gray_gain for one in standing), max(one.gray_gain for one in falling)
     if least >= most + _TELLING:
         return [f"{text}; where gray noise still fools it keeps the most of its gain, at least {at_least(least)}."]

@@ -138,10 +138,11 @@ def draw_crops(crops: Sequence[Cropped]) -> Figure:
 
 def _outline(axes: Axes, box: Sequence[float], style: str) -> None:
     left, top, right, bottom = box
-    for colour, width in (("white", 2.4), (BLUE, 1.2)):
+    # White around the line, so that it is seen on any photograph.
+    for colour, width, line in (("white", 2.4, "-"), (BLUE, 1.2, style)):
         axes.add_patch(
             Rectangle(
-                (left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width, linestyle=style
+                (left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width, linestyle=line
             )
         )
 

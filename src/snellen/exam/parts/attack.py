@@ -96,6 +96,8 @@ _GRADIENTS_OF_THE_RULE = 40
 _USUAL_GRADIENTS_OF_THE_RULE = 20
 _GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 20, 15
 """The most, and the usual number, in which a smaller bound is tried on each of the first photographs."""
+_GRADIENTS_OF_A_CONTROL = 3
+"""Beside its draws: at the photograph, a step along that gradient, and the attacked file."""
 _SECONDS_OF_A_MEGAPIXEL = 0.08
 """Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
 _SECONDS_OF_A_PHOTOGRAPH = 1.5
@@ -166,7 +168,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     def of_gradient(photographs: Sequence[str]) -> float:
         return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
 
-    once += (DRAWS + 3) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
+    once += (DRAWS + 3 * _GRADIENTS_OF_A_CONTROL) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
     return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
 
 
