@@ -56,12 +56,12 @@ def _rounded_share(value: float, rounded: Callable[[float, int], float]) -> str:
 
 def rounded_down(value: float, digits: int = 0) -> float:
     """``value`` to so many decimals, never above it but for what floating point cannot hold."""
-    return math.floor(round(value * 10**digits, _EXACT)) / 10**digits
+    return math.floor(round(value * 10.0**digits, _EXACT)) / 10.0**digits
 
 
 def rounded_up(value: float, digits: int = 0) -> float:
     """``value`` to so many decimals, never below it but for what floating point cannot hold."""
-    return math.ceil(round(value * 10**digits, _EXACT)) / 10**digits
+    return math.ceil(round(value * 10.0**digits, _EXACT)) / 10.0**digits
 
 
 _EXACT = 9
