@@ -326,6 +326,25 @@ def test_what_photographs_show_is_tabulated_with_who_says_so(tmp_path: Path, lit
     assert table.columns[-1] == "probability"
 
 
+def test_where_objects_lie_is_said_of_photographs_and_checked(tmp_path: Path, lite0) -> None:
+    names = [str(tmp_path / name) for name in ("a.png", "b.png")]
+    for name in names:
+        Image.new("RGB", (64, 48)).save(name)
+    text = 'photographs = ["a.png", "b.png"]\n[objects]\n"b.png" = '
+    file = tmp_path / "exam.toml"
+    file.write_text(f"{text}[4, 8, 64, 48]", encoding="utf-8")
+    config = read_exam_config(file)
+    assert choose_photographs(config, lite0).objects == (None, (4, 8, 64, 48))
+    # What it says of its own photographs it does not say of others.
+    assert config.with_photographs(names, None, None, None, None).objects == {}
+    file.write_text(f"{text}[4, 8, 65, 48]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"objects: 'b\.png' is \[4, 8, 65, 48\] .*whole pixels of its 64 x 48"):
+        choose_photographs(read_exam_config(file), lite0)
+    file.write_text(f"{text}[4, 8.5, 64, 48]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"exam\.toml, line 2: objects\.b\.png\[1\] is 8\.5 \(a whole number"):
+        read_exam_config(file)
+
+
 def test_no_readable_photograph(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no photograph can be read: .*gone\.jpg: no such file"):
         run_exam(ExamConfig(photographs=("gone.jpg",)), tmp_path)

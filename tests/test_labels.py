@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from snellen.data.labels import Labels, imagenet_labels, label_of_folder, numbered_labels
-from snellen.data.photo_labels import photo_credits, photo_labels
+from snellen.data.photo_labels import photo_credits, photo_labels, photo_objects, rectangle_of
 from snellen.errors import InputError, did_you_mean, nearest
 
 
@@ -135,3 +136,17 @@ def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("what\x0cis it,ever\n1,2\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"its columns are 'what\\x0cis it', ever \(file_name and label\)"):
         photo_labels(labels, sources, tmp_path / "l.csv")
+
+
+def test_objects_are_rectangles_within_their_photographs(tmp_path: Path) -> None:
+    source = str(tmp_path / "a" / "1.jpg")
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (40, 30)).save(source)
+    assert photo_objects([source, "b/2.jpg"], {"1": (0, 0, 40, 30)}) == [(0, 0, 40, 30), None]
+    with pytest.raises(InputError, match=r"objects: no photograph is called '9\.jpg'"):
+        photo_objects([source], {"9.jpg": (0, 0, 1, 1)})
+    assert rectangle_of(source, (0, 0, 40, 30)) == (0, 0, 40, 30)
+    for edges in ((0, 0, 41, 30), (5, 0, 5, 30), (-1, 0, 5, 30), (0, 0, 40), (0, 9, 40, 3)):
+        accepted = r"\[left, top, right, bottom\] in whole pixels of its 40 x 30"
+        with pytest.raises(InputError, match=rf"objects: '1\.jpg' is \[.*\] \({accepted}"):
+            rectangle_of(source, edges)

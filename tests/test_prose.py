@@ -24,6 +24,27 @@ def test_shares(value: float, written: str) -> None:
     assert prose.share(value) == written
 
 
+@pytest.mark.parametrize(
+    ("value", "least", "most"),
+    [
+        (0.9083, "90%", "91%"), (0.9016, "90%", "91%"), (0.29, "29%", "29%"), (0.9857, "98.5%", "98.6%"),
+        (0.99999, "99.9%", "100%"), (0.0149, "1.4%", "1.5%"), (0.0001, "0%", "0.1%"), (0, "0%", "0%"),
+        (1, "100%", "100%"), (float("nan"), "an unknown share", "an unknown share"),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_at_least_and_at_most_is_rounded_to_the_safe_side(
+    value: float, least: str, most: str
+) -> None:
+    assert (prose.at_least(value), prose.at_most(value)) == (least, most)
+
+
+@given(st.floats(0, 1), st.integers(0, 3))
+def test_rounding_down_and_up_encloses(value: float, digits: int) -> None:
+    low, high = prose.rounded_down(value, digits), prose.rounded_up(value, digits)
+    assert low - 1e-9 <= value <= high + 1e-9
+    assert high - low < 1.001 * 10**-digits
+
+
 def test_no_probability_of_a_table_rounds_to_none_or_all() -> None:
     said = [prose.four_places(one) for one in (0, 0.00004, 0.00006, 0.9016, 0.99994, 0.99996, 1)]
     assert said == ["0.0000", "<0.0001", "0.0001", "0.9016", "0.9999", ">0.9999", "1.0000"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from snellen.intervals import Estimate, Rate
@@ -34,6 +34,38 @@ def with_decimal(value: float) -> str:
     if 0.9995 < value < 1:
         return "more than 99.9%"
     return f"{value:.0%}" if value in (0, 1) else f"{value:.1%}"
+
+
+def at_least(value: float) -> str:
+    """A share that none of some is below, rounded down, so that "at least" holds: ``90%`` of 0.9083."""
+    return _rounded_share(value, rounded_down)
+
+
+def at_most(value: float) -> str:
+    """A share that none of some is above, rounded up, so that "at most" holds: ``91%`` of 0.9012."""
+    return _rounded_share(value, rounded_up)
+
+
+def _rounded_share(value: float, rounded: Callable[[float, int], float]) -> str:
+    if math.isnan(value):
+        return "an unknown share"
+    digits = 1 if _needs_decimal(value) else 0
+    bound = rounded(100 * value, digits)
+    return f"{bound:.{0 if bound in (0, 100) else digits}f}%"
+
+
+def rounded_down(value: float, digits: int = 0) -> float:
+    """``value`` to so many decimals, never above it but for what floating point cannot hold."""
+    return math.floor(round(value * 10.0**digits, _EXACT)) / 10.0**digits
+
+
+def rounded_up(value: float, digits: int = 0) -> float:
+    """``value`` to so many decimals, never below it but for what floating point cannot hold."""
+    return math.ceil(round(value * 10.0**digits, _EXACT)) / 10.0**digits
+
+
+_EXACT = 9
+"""Decimals beyond which a difference is floating point's: 100 times 0.29 is no less than 29."""
 
 
 def share_range(shares: Sequence[float]) -> str:

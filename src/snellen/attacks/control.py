@@ -43,6 +43,12 @@ class RandomSigns:
         most: what the target gains on that class, to first order, where each value moves by the bound along its
             gradient: the bound times the sum of the absolute gradient.
         by_chance: standard deviation of that gain under random signs: the bound times the gradient's Euclidean norm.
+        within: what is left of ``most`` where no value leaves the range of 8 bits.
+        stepped: what the target gains on that class in fact by that step along the gradient.
+        promised: what the target gains on that class, to first order, by the attack's own noise where the network
+            looks: the sum of its values times the gradient's.
+        gained: what it gains by that noise in fact.
+        cosine: cosine of the angle between the gradients at the attacked file and at the photograph.
     """
 
     name: str
@@ -57,6 +63,11 @@ class RandomSigns:
     gap: float
     most: float
     by_chance: float
+    within: float
+    stepped: float
+    promised: float
+    gained: float
+    cosine: float
 
 
 def random_signs(classifier: Classifier, attack: AttackResult, seed: int, draws: int = DRAWS) -> RandomSigns:
@@ -77,6 +88,10 @@ def random_signs(classifier: Classifier, attack: AttackResult, seed: int, draws:
     answers = probabilities.argmax(dim=1)
     changed = [row for row, top in zip(probabilities, answers.tolist(), strict=True) if top not in (target, seen)]
     gap, gradient = _gap_and_gradient(classifier, before, target, seen)
+    left, after_gradient = _gap_and_gradient(classifier, after, target, seen)
+    stepped = _moved(before, attack.epsilon * gradient[0].sign().permute(1, 2, 0).short().cpu().numpy())
+    rest, _ = _gap_and_gradient(classifier, stepped, target, seen)
+    step, noise = ((pixels_from_bytes(one) - pixels_from_bytes(before)).to(gradient) for one in (stepped, after))
     return RandomSigns(
         name=attack.name,
         epsilon=attack.epsilon,
@@ -90,6 +105,11 @@ def random_signs(classifier: Classifier, attack: AttackResult, seed: int, draws:
         gap=gap,
         most=float(gradient.abs().sum()) * attack.epsilon / 255,
         by_chance=float(gradient.norm()) * attack.epsilon / 255,
+        within=float((gradient * step).sum()),
+        stepped=gap - rest,
+        promised=float((gradient * noise).sum()),
+        gained=gap - left,
+        cosine=float(torch.cosine_similarity(gradient.flatten(), after_gradient.flatten(), dim=0)),
     )
 
 
@@ -100,8 +120,13 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 def _with_signs(inputs: Bytes, steps: int, generator: np.random.Generator, draws: int) -> Bytes:
     """``draws`` copies (D, h, w, 3) of the network's input (h, w, 3), each value of each moved up or down by chance."""
     signs = generator.integers(0, 2, size=(draws, *inputs.shape), dtype=np.int8)
-    noisy: Bytes = np.clip(inputs + steps * (2 * signs.astype(np.int16) - 1), 0, 255).astype(np.uint8)
-    return noisy
+    return _moved(inputs, steps * (2 * signs.astype(np.int16) - 1))
+
+
+def _moved(inputs: Bytes, by: npt.NDArray[np.int16]) -> Bytes:
+    """``inputs`` with ``by`` added, clipped to 8 bits."""
+    moved: Bytes = np.clip(inputs + by, 0, 255).astype(np.uint8)
+    return moved
 
 
 def _probabilities(classifier: Classifier, inputs: Bytes) -> Tensor:

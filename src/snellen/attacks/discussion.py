@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.control import RandomSigns
@@ -15,7 +15,21 @@ from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.visibility import JPEG_QUALITY, Visibility
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
-from snellen.prose import called, counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import (
+    at_least,
+    called,
+    counted,
+    how_many,
+    listed,
+    plain,
+    rounded_down,
+    sentence,
+    share,
+    share_range,
+    stem,
+    with_article,
+    word,
+)
 
 _X = "X\N{PRIME}"
 """The photograph under attack, as the assignment writes it."""
@@ -54,15 +68,24 @@ def discuss_attack(attack: AttackResult) -> str:
     return " ".join([*sentences, _limits(not attack.attacked.success)])
 
 
-def discuss_attacks(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> list[str]:
+def discuss_attacks(
+    attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], least: Sequence[LeastBound] = ()
+) -> list[str]:
     """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved.
 
     Args:
         attacks: of the photographs' own pixels.
         controls: random noise of their size on the first of the photographs, one or more.
+        least: the least bound that is enough on some of them.
     """
     some_failed = not all(one.attacked.success for one in attacks)
-    paragraphs = [_found(attacks, controls), *_trouble(attacks), _why(controls), _limits(some_failed)]
+    paragraphs = [
+        _found(attacks, controls),
+        *_trouble(attacks),
+        _why(controls),
+        _in_fact(attacks, controls, least),
+        _limits(some_failed),
+    ]
     return [text for text in paragraphs if text]
 
 
@@ -101,7 +124,7 @@ def _found(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> 
         none = "The photograph could not" if len(attacks) == 1 else f"None of {len(attacks)} photographs could"
         return f"{none} be {_wanted(attacks)} within the bound."
     least = min(hit, key=lambda one: one.attacked.top.probability)
-    sure = f"with at least {share(least.attacked.top.probability)}"
+    sure = f"with at least {at_least(least.attacked.top.probability)}"
     steps = [one.gradients for one in hit]
     effort = f"{min(steps)} gradients" if min(steps) == max(steps) else f"{min(steps)} to {max(steps)} gradients"
     some = "" if len(controls) == len(attacks) else f" on {_first(len(controls))}"
@@ -198,6 +221,51 @@ def _why(controls: Sequence[RandomSigns]) -> str:
     )
 
 
+def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], least: Sequence[LeastBound]) -> str:
+    """What becomes of the linear promise: the bound that it needs beside the least found, and where the gain stays.
+
+    Of the attacks that succeed and have something to gain; empty where there is none.
+    """
+    succeeded = {one.name for one in attacks if one.attacked.success}
+    some = [one for one in controls if one.name in succeeded and one.gap > 0 and one.most > 0]
+    if not some:
+        return ""
+    needed = {one.name: one.epsilon * one.gap / one.most for one in some}
+    levels = _between(list(needed.values()), _hundredth)
+    stepped, promised, gained = (
+        _between([getattr(one, of) for one in some], _signed_decimal) for of in ("stepped", "promised", "gained")
+    )
+    promise = _between([one.most for one in some], _decimal)
+    text = (
+        f"Were the network linear, {levels} levels along the gradient would do.{_beyond(needed, least)} In fact that "
+        f"very step of {some[0].epsilon}/255 gains {stepped} of the {promise} that the sum promises"
+    )
+    if all(one.stepped < one.within for one in some):
+        clipped = share_range([1 - min(one.within / one.most, 1) for one in some])
+        text += (
+            f": clipping to the range of 8 bits costs {clipped} of the sum, and what else is missing is lost because "
+            "the gradient turns along the way"
+        )
+    return (
+        f"{text}. At the attacked file the gradient's cosine with the photograph's is "
+        f"{_between([one.cosine for one in some], _hundredth)}, where 1 is the same direction; so a search asks for it "
+        f"anew at every step, and its noise gains {gained}, of which the photograph's own gradient promises {promised}."
+    )
+
+
+def _beyond(needed: Mapping[str, float], least: Sequence[LeastBound]) -> str:
+    """Whether the least bounds that were found are more than the linear promise, rounded up to whole levels."""
+    known = [one for one in least if one.name in needed]
+    if not known:
+        return ""
+    found = _between([one.steps for one in known], _whole)
+    more = [one for one in known if one.steps > math.ceil(needed[one.name])]
+    if not more:
+        return f" The search needed {found}: no more than that, rounded up to the whole levels of a file."
+    where = "" if len(more) == len(known) else f"on {listed([stem(one.name) for one in more])} "
+    return f" The search needed {found}: {where}more than that, even rounded up to the whole levels of a file."
+
+
 def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBound] = ()) -> str:
     """How visible a few attacks' noise is: its size beside JPEG's, and where photographs are too smooth to hide it.
 
@@ -226,18 +294,21 @@ def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) ->
     seen = [one for one in changed if one.flattest.standing_out > 0]
     hidden = [one for one in changed if one.flattest.standing_out == 0]
     measured = "in small cells (the deviation of the brightness once shading, a fitted plane, is taken away)"
-    contrasts = _of_each(changed, _contrast, "levels")
+    contrasts = (
+        f"Noise against detail in the flattest cell that is not dark ({_side(changed)} pixels a side): "
+        f"{_of_each(changed, _contrast, 'levels')}."
+    )
     if not seen:
         return (
             f"Compared {measured}, even where the photograph is smoothest the noise is weaker than the photograph's "
-            f"own detail. The flattest cell that is not dark: {contrasts}."
+            f"own detail. {contrasts}"
         )
     nowhere = f"; on {_some(hidden)} nowhere" if hidden else ""
     areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")
     return (
         f"Compared {measured}, the noise is stronger than the photograph's own detail in this much: {areas}{nowhere}. "
-        f"There it stands out, and can be seen by whoever enlarges the file.{_enough(seen, least)} The flattest cell "
-        f"that is not dark: {contrasts}."
+        f"There it stands out, and can be seen by whoever enlarges the file.{_enough(seen, least)} "
+        f"{contrasts}"
     )
 
 
@@ -278,8 +349,26 @@ def _contrast(one: Visibility) -> str:
     return f"{one.flattest.noise:.1f} against {one.flattest.detail:.1f}"
 
 
+def _side(some: Sequence[Visibility]) -> str:
+    """How large the flattest cells of the first few are, in pixels of the photograph: ``16 to 58``."""
+    return _between([one.flattest.window[0].stop - one.flattest.window[0].start for one in some[:_MOST_NAMED]], _whole)
+
+
 def _decimal(number: float) -> str:
     return f"{number:.1f}"
+
+
+def _hundredth(number: float) -> str:
+    return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _signed_decimal(number: float) -> str:
+    """A number with one decimal and a true minus sign where it has one."""
+    return _decimal(number).replace("-", "\N{MINUS SIGN}")
+
+
+def _whole(number: float) -> str:
+    return f"{number:.0f}"
 
 
 def discuss(summary: AttackSummary) -> str:
@@ -384,7 +473,11 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
     if hit:
         every = "both" if len(hit) == 2 else f"all {word(len(hit))}"
         which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
-        found.append(f"It works on {which}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}.")
+        reached = [rule.attacked.target or rule.attacked.top.probability for rule in hit]
+        least = f" with at least {at_least(min(reached))}" if len(hit) > 1 else f" with {share(reached[0])}"
+        found.append(
+            f"It works on {which},{least}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}."
+        )
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
@@ -447,7 +540,7 @@ def discuss_stall(attacks: Sequence[AttackResult], rate: float) -> str:
     stalling = [one for one in moved if one < _HALF_A_LEVEL]
     if not stalling:
         return (
-            f"{why} A constant λ of {rate:g} moves a value by at least {_to_one_digit(min(moved))} of 1/255 at "
+            f"{why} A constant λ of {rate:g} moves a value by at least {rounded_down(min(moved), 1):g} of 1/255 at "
             "once: here it does not stall."
         )
     where = "" if len(stalling) == len(moved) else f" on {word(len(stalling))} of {word(len(moved))}"

@@ -1,14 +1,20 @@
-"""What somebody says of photographs by their names: the class that each shows, and who took it."""
+"""What somebody says of photographs by their names: the class that each shows, who took it, where its object lies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from snellen.data.images import read_image
 from snellen.data.labels import Labels, label_of_folder
-from snellen.errors import InputError, shown_names
+from snellen.errors import InputError, shown, shown_names
 from snellen.runs.text import composed, read_text
+
+T = TypeVar("T")
+Rectangle = tuple[int, int, int, int]
+"""Left, top, right and bottom, in pixels of a photograph."""
 
 
 def photo_labels(
@@ -57,14 +63,57 @@ def photo_credits(sources: Sequence[str], said: Mapping[str, str]) -> list[str]:
     Raises:
         InputError: a name that fits several photographs, or none, or two that fit one.
     """
-    found = dict.fromkeys(range(len(sources)), "")
-    for name, fitting in _fitting("credits", said, sources):
+    found = _said_of("credits", said, sources, "one text")
+    return [found.get(number, "") for number in range(len(sources))]
+
+
+def photo_objects(sources: Sequence[str], said: Mapping[str, Sequence[int]]) -> list[Sequence[int] | None]:
+    """Where the object of each photograph lies; None where nobody says.
+
+    Args:
+        sources: paths of the photographs.
+        said: the edges of a rectangle, by a photograph's path, as much of its end as tells it apart, or its name
+            without its ending; :func:`rectangle_of` checks them.
+
+    Raises:
+        InputError: a name that fits several photographs, or none, or two that fit one.
+    """
+    found = _said_of("objects", said, sources, "one rectangle")
+    return [found.get(number) for number in range(len(sources))]
+
+
+def rectangle_of(source: str, edges: Sequence[int]) -> Rectangle:
+    """The rectangle of a photograph with these edges: left, top, right and bottom, in its own pixels.
+
+    Raises:
+        ImageError: the photograph cannot be read.
+        InputError: other than four edges, or none of a rectangle within the photograph.
+    """
+    width, height = read_image(Path(source)).size
+    if len(edges) == 4:
+        left, top, right, bottom = edges
+        if 0 <= left < right <= width and 0 <= top < bottom <= height:
+            return left, top, right, bottom
+    raise InputError(
+        f"objects: {_short(source)!r} is {shown(list(edges))}",
+        f"[left, top, right, bottom] in whole pixels of its {width} x {height}",
+    )
+
+
+def _said_of(key: str, said: Mapping[str, T], sources: Sequence[str], accepted: str) -> dict[int, T]:
+    """What is said of photographs by their names, by their place among ``sources``.
+
+    Raises:
+        InputError: a name that fits several photographs, or none, or two that fit one, where ``accepted`` is.
+    """
+    found: dict[int, T] = {}
+    for name, fitting in _fitting(key, said, sources):
         if not fitting:
-            raise _nobody("credits", name, sources)
-        if any(found[number] for number in fitting):
-            raise InputError(f"credits: {name!r} and another name {sources[fitting[0]]}", "one text for each")
+            raise _nobody(key, name, sources)
+        if any(number in found for number in fitting):
+            raise InputError(f"{key}: {name!r} and another name {sources[fitting[0]]}", f"{accepted} for each")
         found |= dict.fromkeys(fitting, said[name])
-    return list(found.values())
+    return found
 
 
 def _fitting(key: str, names: Iterable[str], sources: Sequence[str]) -> Iterator[tuple[str, list[int]]]:

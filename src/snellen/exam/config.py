@@ -58,6 +58,9 @@ class ExamConfig:
             name of the folder that a photograph lies in.
         credits: who took a photograph, and under what terms it may be shown, by its path as in ``labels``; the report's
             first page says it.
+        objects: where a photograph's object lies, by its path as in ``labels``: left, top, right and bottom of a
+            rectangle that you drew around it, in the photograph's own pixels; the crop by the object leaves 80% of it.
+            Of other photographs the heat for their class stands for the object.
         sample: how many of the photographs are examined where there are more: files that are named by themselves, as
             long as they are fewer, and of folders and patterns a draw, even over what they show, by the seed; or
             ``all``.
@@ -109,6 +112,7 @@ class ExamConfig:
     photographs: tuple[str, ...] = ()
     labels: Mapping[str, str] | str = field(default_factory=dict)
     credits: Mapping[str, str] = field(default_factory=dict)
+    objects: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sample: int | Literal["all"] = SAMPLE
     sure: float = 0.0
     student: str = ""
@@ -168,7 +172,7 @@ class ExamConfig:
         changes: dict[str, Any] = {}
         if photographs:
             # What the configuration says, it says of its own photographs.
-            changes |= {"photographs": tuple(photographs), "labels": {}, "credits": {}}
+            changes |= {"photographs": tuple(photographs), "labels": {}, "credits": {}, "objects": {}}
         if labels is not None:
             changes["labels"] = labels
         if sample is not None:

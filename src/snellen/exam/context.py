@@ -12,6 +12,7 @@ from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet
 from snellen.data.datasets.digits import DIGITS, digits
 from snellen.data.images import read_image
+from snellen.data.photo_labels import Rectangle
 from snellen.exam.options import AttackOptions, FeatureOptions, ProbeOptions
 from snellen.models.classifier import Classifier
 from snellen.runs.provenance import Provenance, fingerprint
@@ -43,6 +44,8 @@ class Context:
         chosen: how the photographs were chosen, in a sentence or two.
         said_by: who says what each photograph shows, in a few words; empty where nobody does.
         credits: who took each photograph and under what terms, as a text; empty where nobody says.
+        objects: rectangle in which the object of each photograph lies, in its pixels; None where nobody drew one, and
+            empty where nobody drew any.
         homework: whether the report answers the assignment, so that its own update is tried.
         mapping: file that says which class of those is which of the model's; empty where none does.
     """
@@ -65,6 +68,7 @@ class Context:
     chosen: str = ""
     said_by: Sequence[str] = ()
     credits: Sequence[str] = ()
+    objects: Sequence[Rectangle | None] = ()
     corruptions: int = 0
     robust_accuracy: int = 0
     epochs: int | None = None

@@ -21,6 +21,7 @@ EXAMPLES: Mapping[str, str] = {
     "photographs": '["peppers.jpg", "my-folder", "more/*.png"]',
     "labels": '{ "peppers.jpg" = "bell pepper", "my-folder/dog.jpg" = "beagle" }',
     "credits": '{ "peppers.jpg" = "Ada Lovelace, CC BY 4.0" }',
+    "objects": '{ "peppers.jpg" = [60, 20, 280, 180] }',
     "sample": "4",
     "sure": "0.5",
     "student": '"Ada"',

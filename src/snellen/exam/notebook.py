@@ -29,6 +29,7 @@ _ELSEWHERE = frozenset(
         "photographs",
         "labels",
         "credits",
+        "objects",
         "origins",
         "discussion",
         "references",

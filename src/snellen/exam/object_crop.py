@@ -1,8 +1,8 @@
-"""A crop that leaves about 80% of the object, as the assignment asks: of the heat for the photograph's own class.
+"""A crop that leaves about 80% of the object, as the assignment asks.
 
-Nobody outlines the object. What supports the class in the network (Grad-CAM of the clean photograph) stands in its
-place, which need not be all of the object, nor nothing but it. What counts is what the network sees: its preprocessing
-crops the crop once more.
+Where somebody drew a rectangle around the object, of that: it is shrunk about its centre. Where nobody did, what
+supports the class in the network (Grad-CAM of the clean photograph) stands in the object's place, which need not be all
+of it, nor nothing but it; what counts then is what the network sees, whose preprocessing crops the crop once more.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from snellen.data.images import Photo
+from snellen.data.photo_labels import Rectangle
 from snellen.data.preprocessing import Preprocessing
 from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import OBJECT_CROP
@@ -48,7 +49,9 @@ class ObjectCrop:
         name: path of the original.
         box: left, top, right and bottom of the crop, in pixels.
         area: share of the photograph's area that it leaves.
-        heat: share of the heat for the photograph's class that the network sees of the crop.
+        drawn: rectangle that was drawn around the object; None where the heat for the class stands for it.
+        kept: share of the drawn rectangle's area that the crop leaves; of the heat, what the network sees of it.
+        seen: share of the drawn rectangle's area, or of the heat, that the network sees.
         attacked: what is seen in the attacked file, and left of its noise.
         clean: what is seen in the original.
         whole: the original.
@@ -56,9 +59,11 @@ class ObjectCrop:
     """
 
     name: str
-    box: tuple[int, int, int, int]
+    box: Rectangle
     area: float
-    heat: float
+    drawn: Rectangle | None
+    kept: float
+    seen: float
     attacked: Outcome
     clean: Outcome
     whole: Image.Image = field(repr=False, compare=False, metadata=NOT_SERIALISED)
@@ -66,38 +71,68 @@ class ObjectCrop:
 
 
 def object_crop(
-    classifier: Classifier, original: Photo, attacked: Image.Image, label: int, target: int
+    classifier: Classifier,
+    original: Photo,
+    attacked: Image.Image,
+    asked: tuple[int, int],
+    drawn: Rectangle | None = None,
 ) -> ObjectCrop | None:
-    """Crop a photograph and its attacked file to about 80% of the heat; None where no heat is for the class.
+    """Crop a photograph and its attacked file to about 80% of the object; None where no heat is for its class.
 
     Args:
         classifier: classifier under examination.
         original: the clean photograph.
         attacked: the attacked one, as large.
-        label: index of the class that it shows.
-        target: index of the class that the attack is to show.
+        asked: index of the class that it shows, and of that which the attack is to show.
+        drawn: rectangle that was drawn around the object; None takes the heat for the class.
 
     Raises:
-        ModelError: the network gives no heat map.
+        ModelError: the network gives no heat map, and nobody drew a rectangle.
     """
     width, height = original.size
-    whole = Box(*classifier.preprocessing.geometry(height, width).box)
-    values = heatmap(classifier, original.image, label).values
-    if not values.any():
-        return None
-    box = box_with(values, whole, original.size, classifier.preprocessing)
-    image, clean, asked = attacked.crop(box), original.image.crop(box), (label, target)
+    preprocessing = classifier.preprocessing
+    if drawn is None:
+        whole = Box(*preprocessing.geometry(height, width).box)
+        values = heatmap(classifier, original.image, asked[0]).values
+        if not values.any():
+            return None
+        box = box_with(values, whole, original.size, preprocessing)
+    else:
+        whole, values = Box(*drawn), np.ones((1, 1), np.float32)
+        box = shrunk(drawn)
+    seen = share_within(values, whole, seen_of(box, preprocessing))
+    kept = seen if drawn is None else share_within(values, whole, Box(*box))
+    image, clean = attacked.crop(box), original.image.crop(box)
     left = _energy(classifier, clean, image) / (_energy(classifier, original.image, attacked) or math.nan)
     return ObjectCrop(
         name=original.name,
         box=box,
         area=(box[2] - box[0]) * (box[3] - box[1]) / (width * height),
-        heat=share_within(values, whole, seen_of(box, classifier.preprocessing)),
-        attacked=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, image), target, asked, left),
-        clean=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, clean), label, asked),
+        drawn=drawn,
+        kept=kept,
+        seen=seen,
+        attacked=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, image), asked[1], asked, left),
+        clean=outcome_of(classifier, OBJECT_CROP, probabilities_of(classifier, clean), asked[0], asked),
         whole=original.image,
         image=image,
     )
+
+
+def shrunk(drawn: Rectangle, share: float = SHARE) -> Rectangle:
+    """The rectangle of the same centre and proportions that has a share of the area, to whole pixels.
+
+    Args:
+        drawn: rectangle within a photograph.
+        share: share of the area.
+    """
+
+    def side(first: int, last: int) -> tuple[int, int]:
+        length = max(1, round(math.sqrt(share) * (last - first)))
+        start = round((first + last - length) / 2)
+        return start, start + length
+
+    (left, right), (top, bottom) = side(drawn[0], drawn[2]), side(drawn[1], drawn[3])
+    return left, top, right, bottom
 
 
 def _energy(classifier: Classifier, clean: Image.Image, attacked: Image.Image) -> float:
@@ -114,7 +149,7 @@ def box_with(
     size: tuple[int, int],
     preprocessing: Preprocessing,
     share: float = SHARE,
-) -> tuple[int, int, int, int]:
+) -> Rectangle:
     """A rectangle of a photograph's proportions of which the network sees a share of the heat.
 
     Its centre is the heat's, as far as the photograph reaches. By bisection: nothing holds none of the heat, the
@@ -129,7 +164,7 @@ def box_with(
     """
     centre = centre_of(values, whole)
 
-    def box(side: float) -> tuple[int, int, int, int]:
+    def box(side: float) -> Rectangle:
         across, down = (max(1, round(side * one)) for one in size)
         left, top = (
             min(max(round(middle - length / 2), 0), most - length)
@@ -153,7 +188,7 @@ def centre_of(values: npt.NDArray[np.float32], whole: Box) -> tuple[float, float
     return whole.left + across * (whole.right - whole.left), whole.top + down * (whole.bottom - whole.top)
 
 
-def seen_of(box: tuple[int, int, int, int], preprocessing: Preprocessing) -> Box:
+def seen_of(box: Rectangle, preprocessing: Preprocessing) -> Box:
     """What a network sees of a crop, in pixels of the photograph: its own preprocessing may crop once more."""
     left, top, right, bottom = box
     seen = Box(*preprocessing.geometry(bottom - top, right - left).box)

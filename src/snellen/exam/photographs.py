@@ -14,7 +14,7 @@ from snellen.attacks.config import RANDOM
 from snellen.data.draw import drawn_in_turn
 from snellen.data.images import expand, read_image
 from snellen.data.labels import Labels
-from snellen.data.photo_labels import photo_credits, photo_labels
+from snellen.data.photo_labels import Rectangle, photo_credits, photo_labels, photo_objects, rectangle_of
 from snellen.data.photographs import Photograph, bundled_photographs
 from snellen.errors import ImageError, InputError
 from snellen.exam.config import ExamConfig
@@ -34,6 +34,7 @@ class Chosen:
         classes: index of the class that each shows; None where nobody says.
         said_by: who says so of each, in a few words; empty where nobody does.
         credits: who took each and under what terms, as a text; empty where nobody says.
+        objects: rectangle in which the object of each lies, in its pixels; None where nobody says.
         rule: how they were chosen, in a sentence or two.
         unreadable: one line for each that could not be read.
     """
@@ -42,6 +43,7 @@ class Chosen:
     classes: tuple[int | None, ...]
     said_by: tuple[str, ...]
     credits: tuple[str, ...]
+    objects: tuple[Rectangle | None, ...]
     rule: str
     unreadable: tuple[str, ...]
 
@@ -54,14 +56,15 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
     name. Photographs whose class nobody says count as one class.
 
     Raises:
-        InputError: labels that fit no photograph or no class, credits that fit no photograph, no photograph that can be
-            read, or none that the model is ``sure`` of.
+        InputError: labels that fit no photograph or no class, credits or objects that fit none, an object that is not
+            within its photograph, no photograph that can be read, or none that the model is ``sure`` of.
     """
     sources = list(dict.fromkeys(_sources(config)))
     named = [number for number, source in enumerate(sources) if source in config.photographs]
     known = _known_classes(classifier.labels, sources, config.labels or None)
     classes = [shown for shown, _ in known]
     credited = _credits(sources, config.credits)
+    drawn_around = photo_objects(sources, config.objects)
     if config.sure and not any(one is not None for one in classes):
         raise InputError("sure: nobody says what the photographs show", "class folders, [labels], or a CSV of them")
     most = config.sample if isinstance(config.sample, int) else len(sources)
@@ -104,6 +107,10 @@ def choose_photographs(config: ExamConfig, classifier: Classifier) -> Chosen:
         tuple(classes[number] for number in found),
         tuple(known[number][1] for number in found),
         tuple(credited[number] for number in found),
+        tuple(
+            None if (edges := drawn_around[number]) is None else rectangle_of(sources[number], edges)
+            for number in found
+        ),
         _rule(config, f"{count}{by}", tried, len(unreadable)),
         tuple(unreadable),
     )

@@ -18,7 +18,7 @@ from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, 
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import at_most, counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 CLOSELY = 0.6
 """From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
@@ -195,7 +195,7 @@ def discuss_patches(
     if alike and by_chance < _BY_CHANCE:
         sentences.append(
             f"Of {counted(len(channels), 'channel')} and {counted(len(of_class), 'class', 'classes')} so many alike "
-            f"would be chance in {share(by_chance)} of such figures at most: such a channel may answer to something "
+            f"would be chance in {at_most(by_chance)} of such figures at most: such a channel may answer to something "
             "that its class has more of than the others."
         )
     elif alike:

@@ -15,21 +15,33 @@ from snellen.data.transforms import (
     TransformStrength,
     describe_transform,
 )
-from snellen.prose import counted, how_many, listed, sentence, share, share_range, signed, stem, word
+from snellen.prose import (
+    at_least,
+    at_most,
+    counted,
+    how_many,
+    listed,
+    rounded_down,
+    rounded_up,
+    sentence,
+    share,
+    share_range,
+    signed,
+    stem,
+    word,
+)
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity, shared_transforms
+from snellen.robustness.alignment import AS_IS, MILDEST_BLUR, MILDEST_SHIFT, NoiseGains
 from snellen.robustness.detail import (
     BLUR,
     Cause,
     Colour,
     DetailKept,
-    blurs,
     cause,
     compared,
-    fullest_step,
     kept,
     put_to,
-    standing_blurs,
-    undoing_blurs,
+    stands,
     whose_colour,
 )
 from snellen.robustness.spectrum import CUTOFF
@@ -54,14 +66,6 @@ _EFFECTS = {
     "grayscale": "takes its colour and leaves its brightness in place",
     OBJECT_CROP[0]: "shows the object larger, so that the noise is resampled",
 }
-_BESIDE_DETAIL = {
-    "mirror": "place and direction",
-    "crop": "place, size or what is cut away",
-    "rotation": "place and direction",
-    "grayscale": "the colour",
-    OBJECT_CROP[0]: "place, size or what is cut away",
-}
-"""What else each transform changes than how much fine detail the noise has."""
 _BORNE = {
     "mirror": "undoes no attack: this noise does its work the wrong way round, too",
     "grayscale": "undoes no attack: what lies in brightness is enough",
@@ -120,15 +124,27 @@ def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResul
     return [*told, _reason(cropped, OBJECT_CROP)] if cropped else told
 
 
-def discuss_causes(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[str]:
-    """What the cases together suggest, and the strengths that change the answer; see :func:`discuss`."""
+def discuss_causes(
+    photographs: Sequence[StressResult],
+    originals: Sequence[StressResult] = (),
+    gains: Sequence[NoiseGains] = (),
+) -> list[str]:
+    """What the cases together suggest, and the strengths that change the answer.
+
+    Args:
+        photographs: see :func:`discuss`.
+        originals: see there.
+        gains: what the noise of some of the attacks gains under transforms, by the originals' names.
+    """
     pairs = _pairs(photographs, originals)
     attacked = [pair for pair in pairs if pair[0].attacked]
     clean = [one for one in photographs if not one.attacked]
     paragraphs = []
     if attacked:
         fooled = _with_noise(pairs)
-        paragraphs += [_place_or_detail([one for one, _ in fooled]), _target_and_damage(fooled), _ordered(fooled)]
+        attacks = [one for one, _ in fooled]
+        paragraphs += [_aligned(gains), _place_or_detail(attacks), _colour(fooled, gains), _target_and_damage(fooled)]
+        paragraphs += [_ordered(fooled), _thirds(fooled, gains)]
     if clean:
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
@@ -280,26 +296,158 @@ def _reason(fooled: Sequence[StressPair], transform: TransformStrength) -> Reaso
         return Reason(_BY[name], effect, _BORNE.get(name, "undoes no attack, so that these attacks bear it"))
     told = [
         f"undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}",
-        *_about_detail([one for one, _ in undone], transform),
-        *(_about_colour([one for one, _ in undone]) if name == "grayscale" else []),
         *_damage(undone, transform),
     ]
     return Reason(_BY[name], effect, ". ".join(told))
 
 
-def _about_detail(undone: Sequence[StressResult], transform: TransformStrength) -> list[str]:
-    """Whether the loss of fine detail is why a transform undoes attacks; see :mod:`snellen.robustness.detail`."""
-    if not blurs(undone):
+def _aligned(gains: Sequence[NoiseGains]) -> str:
+    """Whether the noise lies along the gradient, as it is and under transforms, and what follows for a sum of signs."""
+    if not gains:
+        return ""
+    before = _times(gains, AS_IS)
+    as_it_is = f"{_between(before)} times what random signs as strong gain by chance"
+    if min(before) < _BY_CHANCE:
+        return (
+            "Why cannot be told from the gradient at the photograph: to first order the noise gains the target "
+            f"{as_it_is}, even without a transform."
+        )
+    text = (
+        "Why, measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of "
+        f"its values times the gradient's. As it is, {_agreeing(gains, [AS_IS])} of the noise's values have the "
+        f"gradient's sign, where chance gives 50%; so the sum is {as_it_is}, and in fact the lead rises by "
+        f"{_real(gains, AS_IS)}, where {_between([one.gain(AS_IS).lacking for one in gains])} is needed."
+    )
+    halved = [one for one in (*ASSIGNMENT.items(), MILDEST_SHIFT) if _halved(gains, one)]
+    if halved:
+        left = [f"{_left(gains, one)} {_after(one)}" for one in halved]
+        rises = [_real(gains, one) for one in halved]
+        short = all(gain.real < gain.lacking for one in gains for gain in map(one.gain, halved))
+        enough = ", less than is needed each time" if short else ""
+        text += (
+            f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by "
+            f"{listed(rises)}{enough}. No value of the noise need grow smaller for that: each moves the lead by next "
+            "to nothing, and which way depends on the gradient's sign at its place. Where the transform puts noise and "
+            f"gradient together otherwise than the attack did, {_agreeing(gains, halved)} of the signs are right, and "
+            "in the sum the wrong ones cancel most of them."
+        )
+    if not _halved(gains, MILDEST_BLUR) and halved:
+        text += (
+            f" The control is {describe_transform(MILDEST_BLUR)}, which moves nothing: {_left(gains, MILDEST_BLUR)} of "
+            f"the sum is left, and the lead rises by {_real(gains, MILDEST_BLUR)}."
+        )
+    return text
+
+
+_BY_CHANCE = 3
+"""Standard deviations of what random signs gain within which a gain may be theirs."""
+
+
+def _agreeing(gains: Sequence[NoiseGains], transforms: Sequence[TransformStrength]) -> str:
+    return share_range([one.gain(transform).agreeing for one in gains for transform in transforms])
+
+
+def _left(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
+    """What is left of each attack's gain to first order, in units of chance: ``19% to 31%``."""
+    shares = [after / before for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True)]
+    low, high = (f"{100 * end:.0f}%".replace("-", "\N{MINUS SIGN}") for end in (min(shares), max(shares)))
+    return low if low == high else f"{low} to {high}"
+
+
+def _after(transform: TransformStrength) -> str:
+    """``after mirroring``, ``in gray``, ``after shift by 2%``."""
+    return _AFTER.get(transform[0], f"after {describe_transform(transform)}")
+
+
+def _times(gains: Sequence[NoiseGains], transform: TransformStrength) -> list[float]:
+    return [one.gain(transform).times_chance for one in gains]
+
+
+def _halved(gains: Sequence[NoiseGains], transform: TransformStrength) -> bool:
+    """Whether each attack's gain to first order, in units of chance, is less than half of what it is as it is."""
+    return all(after < before / 2 for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True))
+
+
+def _real(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
+    return _between([one.gain(transform).real for one in gains])
+
+
+def _between(values: Sequence[float]) -> str:
+    """The least and the greatest of some numbers: ``12 to 40``, below 10 with a decimal and a true minus sign."""
+    digits = 0 if min(map(abs, values)) >= _WHOLE else 1
+    low, high = (f"{end:.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
+
+
+_WHOLE = 10
+"""From here on numbers have no decimals."""
+
+
+def _thirds(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
+    """Whether the third classes that win under a transform were among the clean photograph's first answers there."""
+    by_name = {one.image: one for one in gains}
+    known = [
+        (one, outcome, by_name[original.image].gain(transform).rank)
+        for one, original in fooled
+        if original is not None and original.image in by_name
+        for transform in _assignments([one])
+        if (outcome := one.outcome(*transform)).top.index not in (one.label, one.before.top.index)
+    ]
+    near = [case for case in known if case[2] <= _NEAR]
+    if not near:
+        return ""
+    cases = [
+        f"{outcome.top.label} on {stem(one.image)} {_AFTER[outcome.transform]} ({_place(rank)})"
+        for one, outcome, rank in near[:_FEW]
+    ]
+    every = "All third classes" if len(near) == len(known) > 1 else f"{sentence(word(len(near)))} of the third classes"
+    if len(known) == 1:
+        return f"The third class was among the clean photograph's first {word(_NEAR)} there: {cases[0]}."
+    return f"{every} were among the clean photograph's first {word(_NEAR)} under the same transform: {listed(cases)}."
+
+
+_NEAR = 5
+
+
+def _place(rank: int) -> str:
+    return ("first", "second", "third", "fourth", "fifth")[rank - 1]
+
+
+def _colour(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
+    """Whose loss of colour undoes attacks in gray, and whether the share of the noise in brightness tells why."""
+    transform = ("grayscale", ASSIGNMENT["grayscale"])
+    known = put_to([one for one, _ in fooled], transform)
+    undone = [one for one in known if not one.keeps(one.outcome(*transform))]
+    told = _about_colour(undone)
+    if not told:
+        return ""
+    halves = f"Of gray each half was taken alone. {'. '.join(told)}."
+    return " ".join([halves, *_brightness(undone, fooled, gains)])
+
+
+def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> list[str]:
+    """How much of the gain lies in the noise's brightness, and whether that tells which attacks gray noise undoes."""
+    originals = {one.image: original.image for one, original in fooled if original is not None}
+    by_name = {one.image: one for one in gains}
+    known = [(one, by_name[name]) for one in undone if (name := originals.get(one.image)) in by_name]
+    if not known or len(known) < len(undone):
         return []
-    by_cause = {one: [attack for attack in undone if cause(attack, transform) is one] for one in Cause}
-    words = {Cause.NOT_DETAIL: _not_detail, Cause.DETAIL: _detail_enough, Cause.UNKNOWN: _not_told}
-    told = []
-    for one, some in by_cause.items():
-        if some:
-            left = share(kept(some, transform).detail)
-            where = "" if len(some) == len(undone) else f"on {_names(some)}, with {left} of it left, "
-            told.append(sentence(f"{where}{words[one](some, transform)}"))
-    return told
+    energy, gain = (
+        share_range([getattr(gains_of, of) for _, gains_of in known]) for of in ("gray_energy", "gray_gain")
+    )
+    text = (
+        f"In gray the noise has {energy} of its energy and {gain} of its gain to first order on the photograph in "
+        "colour"
+    )
+    standing = [gains_of for one, gains_of in known if stands(one, GRAY_NOISE)]
+    falling = [gains_of for one, gains_of in known if not stands(one, GRAY_NOISE)]
+    if not standing or not falling:
+        alike = len({whose_colour(one) for one in undone}) == 1
+        return [f"{text}{'' if alike else '; why the photographs differ in whose colour counts is not explained'}."]
+    least, most = min(one.gray_gain for one in standing), max(one.gray_gain for one in falling)
+    if least >= most + _TELLING:
+        return [f"{text}; where gray noise still fools it keeps the most of its gain, at least {at_least(least)}."]
+    return [f"{text}; that does not tell where gray noise still fools, so why these differ is not explained."]
 
 
 def _about_colour(undone: Sequence[StressResult]) -> list[str]:
@@ -329,46 +477,6 @@ _WHOSE = {
 }
 
 
-def _not_detail(some: Sequence[StressResult], transform: TransformStrength) -> str:
-    common = [blur for blur in blurs(some) if all(blur in standing_blurs(one, transform) for one in some)]
-    if common:
-        control = _leaves(max((kept(some, blur) for blur in common), key=lambda row: row.detail), "no more of it")
-    else:
-        control = f"blurs that leave no more of it leave {_attacks(len(some), len(some))} standing"
-    return f"the loss of fine detail is not why: {control}. So it is something else: {_BESIDE_DETAIL[transform[0]]}"
-
-
-def _detail_enough(some: Sequence[StressResult], transform: TransformStrength) -> str:
-    common = [blur for blur in blurs(some) if all(blur in undoing_blurs(one, transform) for one in some)]
-    if common:
-        control = _leaves(min((kept(some, blur) for blur in common), key=lambda row: row.detail), "at least as much")
-    else:
-        control = f"blurs that leave at least as much leave {_attacks(0, len(some))} standing"
-    return f"the loss of fine detail is enough: {control}"
-
-
-def _not_told(some: Sequence[StressResult], transform: TransformStrength) -> str:
-    """That no blur tells, what the two nearest do, and whether another step of the transform tells more."""
-    here, rows = kept(some, transform).detail, [kept(some, blur) for blur in blurs(some)]
-    more = min((row for row in rows if row.detail >= here), key=lambda row: row.detail, default=None)
-    less = max((row for row in rows if row.detail < here), key=lambda row: row.detail, default=None)
-    nearest = [_leaves(row, how) for row, how in ((more, "more"), (less, "less")) if row is not None]
-    text = f"whether the loss of fine detail is enough cannot be told: {', '.join(nearest)}"
-    step = fullest_step(some, transform[0])
-    if step is None or step == transform or any(one.keeps(one.outcome(*step)) for one in some):
-        return text
-    if any(cause(one, step) is not Cause.NOT_DETAIL for one in some):
-        return text
-    where = f"There, on these {word(len(some))}," if len(some) > 1 else "There"
-    return f"{text}. {where} {_leaves(kept(some, step), '')}: {_BESIDE_DETAIL[transform[0]]} must be enough"
-
-
-def _leaves(row: DetailKept, how: str) -> str:
-    """What a transform leaves of the fine detail and of the attacks: ``blur of 0.1% leaves more (73%) and ...``."""
-    amount = f"{how} ({share(row.detail)})" if how else f"{share(row.detail)} of it"
-    return f"{describe_transform(row.transform)} leaves {amount} and {_attacks(row.survive, row.of)} standing"
-
-
 def _attacks(count: int, of: int) -> str:
     """``the attack``, ``both attacks``, ``all four attacks``, ``no attack``, ``one of four attacks``."""
     if not count:
@@ -384,8 +492,10 @@ def _damage(undone: Sequence[StressPair], transform: TransformStrength) -> list[
     if len(known) < len(undone):
         return []
     staying = [one for one in known if one.damaged]
-    if not staying:
+    if not staying and all(one.lost < _GONE for one in known):
         return [f"The damage goes, too: {_own(known)}"]
+    if not staying:
+        return [f"Of the damage {_lost(known)} points stay: {_own(known)}"]
     where = "" if len(staying) == len(known) else f" on {listed([one.name for one in staying])}"
     return [f"The target goes, the damage stays{where}: {_own(staying)}"]
 
@@ -403,6 +513,15 @@ class _OwnClass:
         """Whether less than half of what the clean photograph has is left."""
         return self.attacked < self.clean / 2
 
+    @property
+    def lost(self) -> float:
+        """How much of the clean photograph's probability is not there."""
+        return self.clean - self.attacked
+
+
+_GONE = 0.01
+"""Of the own class's probability: where less than that is lost, the damage is gone."""
+
 
 def _own_classes(pairs: Sequence[StressPair], transform: TransformStrength) -> list[_OwnClass]:
     """Of those whose original is known."""
@@ -415,6 +534,12 @@ def _own_classes(pairs: Sequence[StressPair], transform: TransformStrength) -> l
         for one, original in pairs
         if original is not None
     ]
+
+
+def _lost(some: Sequence[_OwnClass]) -> str:
+    """How many points of the own class's probability are lost: ``8 to 16``."""
+    low, high = (round(100 * max(0.0, one)) for one in (min(o.lost for o in some), max(o.lost for o in some)))
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _own(some: Sequence[_OwnClass]) -> str:
@@ -487,11 +612,16 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
     transforms = [one for one in _assignments([one for one, _ in fooled]) if _undone(fooled, one)] if fooled else []
     if not transforms or any(original is None for _, original in fooled):
         return ""
-    damaged = {one: [own for own in _own_classes(_undone(fooled, one), one) if own.damaged] for one in transforms}
-    both = [_BY[one[0]] for one in transforms if not damaged[one]]
-    told = []
-    if both:
-        told.append(f"{sentence(listed(both))} {'removes' if len(both) == 1 else 'remove'} the target and the damage.")
+    known = {one: _own_classes(_undone(fooled, one), one) for one in transforms}
+    damaged = {one: [own for own in known[one] if own.damaged] for one in transforms}
+    both = [one for one in transforms if all(own.lost < _GONE for own in known[one])]
+    partly = [one for one in transforms if one not in both and not damaged[one]]
+    told = [f"{_remove(both)} the target and the damage."] if both else []
+    if partly:
+        told.append(
+            f"{_remove(partly)} the target, but not all of the damage: the own class stays below what it has in the "
+            f"clean photograph, by {listed([_stays(_AFTER[one[0]], known[one]) for one in partly])}."
+        )
     for transform, some in damaged.items():
         if some:
             own = [f"{share(one.attacked)} on {one.name} (clean {share(one.clean)})" for one in some[:_FEW]]
@@ -500,6 +630,17 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
                 f"{listed(own)}.{_IN_GRAY if transform[0] == 'grayscale' else ''}"
             )
     return " ".join(told)
+
+
+def _remove(transforms: Sequence[TransformStrength]) -> str:
+    names = [_BY[name] for name, _ in transforms]
+    return f"{sentence(listed(names))} {'removes' if len(names) == 1 else 'remove'}"
+
+
+def _stays(after: str, known: Sequence[_OwnClass]) -> str:
+    """How much damage stays: ``8 to 16 points after mirroring (none on a)``."""
+    gone = [one.name for one in known if one.lost < _GONE][:_FEW]
+    return f"{_lost(known)} points {after}{f' (none on {listed(gone)})' if gone else ''}"
 
 
 _IN_GRAY = " What is left there of the noise, its brightness, costs the own class more than half of its probability."
@@ -580,8 +721,10 @@ def _ordered(fooled: Sequence[StressPair]) -> str:
         return ""
     (least, survivor), (most, victim) = min(left[True]), max(left[False])
     if least >= most + _TELLING:
-        which = "The one that survives keeps" if len(left[True]) == 1 else "Those that survive keep at least"
-        return f"{which} {share(least)} of the noise's fine detail, those undone at most {share(most)}."
+        kept = f"The one that survives keeps {share(least)}"
+        if len(left[True]) > 1:
+            kept = f"Those that survive keep at least {at_least(least)}"
+        return f"{kept} of the noise's fine detail, those undone at most {at_most(most)}."
     return (
         f"How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
         f"undone, {survivor} keeps {share(least)} and survives.{_by_lead(fooled, transform)}"
@@ -600,8 +743,9 @@ def _by_lead(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
             "which part the network answers to."
         )
     return (
-        f" One reading is that the lead before counts, which was at least {_points(least)} points where the attack "
-        f"survives and at most {_points(most)} where it is undone."
+        " One reading is that the lead before counts, which was at least "
+        f"{_points(rounded_down(least, 2))} points where the attack survives and at most "
+        f"{_points(rounded_up(most, 2))} where it is undone."
     )
 
 
@@ -649,14 +793,14 @@ def _limits(lines: Sequence[AcuityLine], what: str) -> str:
         return f"No transform takes its answer from half of the {what} photographs at any strength tried."
     if alone:
         return f"The mildest strengths that change the {what} photograph's answer: {listed(of_half)}."
-    never = ["JPEG" if line.transform == "jpeg" else line.transform for line in lines if _stays(line)]
+    never = ["JPEG" if line.transform == "jpeg" else line.transform for line in lines if _keeps_most(line)]
     return (
         f"The mildest strengths at which half or fewer of the {what} photographs keep their answer: {listed(of_half)}."
         + (f" At every strength tried more than half keep it under {listed(never)}." if never else "")
     )
 
 
-def _stays(line: AcuityLine) -> bool:
+def _keeps_most(line: AcuityLine) -> bool:
     """Whether more than half of the photographs keep their answer at every strength of a transform."""
     return all(rate.share > 0.5 for rate in line.kept)
 

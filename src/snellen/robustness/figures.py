@@ -102,6 +102,7 @@ class Cropped:
         image: the attacked file's crop.
         top: most probable class of the crop.
         colour: colour of the crop's title.
+        drawn: rectangle around the object, in the photograph's pixels; None where nobody drew one.
     """
 
     whole: Image.Image
@@ -109,10 +110,13 @@ class Cropped:
     image: Image.Image
     top: Prediction
     colour: str
+    drawn: tuple[int, int, int, int] | None = None
 
 
 def draw_crops(crops: Sequence[Cropped]) -> Figure:
-    """A column for each: the photograph with the rectangle of the crop, and below it the crop, with what is seen."""
+    """A column for each: the photograph with the crop's rectangle and, dashed, what was drawn around its object; below
+    it the crop, with what is seen.
+    """
     with styled():
         columns = max(4, len(crops))
         tallest = max(min(1.5, one.whole.height / one.whole.width) for one in crops)
@@ -125,13 +129,22 @@ def draw_crops(crops: Sequence[Cropped]) -> Figure:
             small = thumbnail(one.whole)
             above.imshow(small)
             scale = small.width / one.whole.width
-            left, top, right, bottom = (scale * edge for edge in one.box)
-            for colour, width in (("white", 2.4), (BLUE, 1.2)):
-                above.add_patch(
-                    Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width)
-                )
+            for box, style in ((one.drawn, "--"), (one.box, "-")):
+                if box is not None:
+                    _outline(above, [scale * edge for edge in box], style)
             _draw_seen(below, thumbnail(one.image), one.top, one.colour)
     return figure
+
+
+def _outline(axes: Axes, box: Sequence[float], style: str) -> None:
+    left, top, right, bottom = box
+    # White around the line, so that it is seen on any photograph.
+    for colour, width, line in (("white", 2.4, "-"), (BLUE, 1.2, style)):
+        axes.add_patch(
+            Rectangle(
+                (left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=width, linestyle=line
+            )
+        )
 
 
 def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> None:

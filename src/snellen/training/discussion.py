@@ -15,7 +15,7 @@ from snellen.data.datasets.leaks import describe_leaks
 from snellen.intervals import SIGNIFICANCE, Paired, Rate
 from snellen.models.create import create
 from snellen.models.scores import most_confused
-from snellen.prose import apart, counted, listed, plain, sentence, share, signed, word
+from snellen.prose import apart, counted, listed, plain, rounded_down, sentence, share, signed, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 from snellen.training.filters import ORIENTED, FilterStructure, Floats
@@ -347,7 +347,7 @@ def _what_limits(result: TrainingResult) -> str:
         return (
             f"In the last epoch {alone} right on {learned:.1%} of the training images, which are augmented and so "
             f"harder, and in the end it is right on {tested.share:.1%} of the test images: at least "
-            f"{100 * gap:.1f} points of its error are overfitting."
+            f"{rounded_down(100 * gap, 1):.1f} points of its error are overfitting."
         )
     both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
     falling = (losses[-2] - losses[-1]) / losses[-2]

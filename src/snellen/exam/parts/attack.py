@@ -42,6 +42,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
+from snellen.models.predictions import Prediction
 from snellen.prose import called, counted, four_places, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
@@ -95,6 +96,8 @@ _GRADIENTS_OF_THE_RULE = 40
 _USUAL_GRADIENTS_OF_THE_RULE = 20
 _GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 20, 15
 """The most, and the usual number, in which a smaller bound is tried on each of the first photographs."""
+_GRADIENTS_OF_A_CONTROL = 3
+"""Beside its draws: at the photograph, a step along that gradient, and the attacked file."""
 _SECONDS_OF_A_MEGAPIXEL = 0.08
 """Of one gradient through the resize and the crop, beside the network's; measured on two cores."""
 _SECONDS_OF_A_PHOTOGRAPH = 1.5
@@ -165,7 +168,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     def of_gradient(photographs: Sequence[str]) -> float:
         return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
 
-    once += (DRAWS + 3) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
+    once += (DRAWS + 3 * _GRADIENTS_OF_A_CONTROL) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
     return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
 
 
@@ -206,8 +209,8 @@ def run(context: Context) -> Answer:
     assert attacks[0].target is not None  # the exam's attack has one
     blocks: list[Block] = [
         Paragraph(
-            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} by "
-            f"{called(classifier.name)}. The noise moves the photograph's own pixels, "
+            f"{_each(len(context.photographs))} is to be seen as {with_article(attacks[0].target.label)} (class "
+            f"{attacks[0].target.index}) by {called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
             f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
@@ -233,7 +236,7 @@ def run(context: Context) -> Answer:
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
-        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
+        Discussion([*discuss_attacks(attacks, controls, least), *_about_visibility(visible, least)]),
         *_by_the_rule(context, pairs),
     ]
     successes = sum(one.attacked.success for one in attacks)
@@ -272,9 +275,9 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
         (
             names[one.name],
             "{:,} x {:,}".format(*seen.size),
-            one.original.label,
+            _numbered(one.original),
             four_places(one.original.probability),
-            one.attacked.top.label,
+            _numbered(one.attacked.top),
             four_places(one.attacked.top.probability),
         )
         for one, seen in zip(shown, visible, strict=True)
@@ -282,9 +285,15 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
     return Table(
         ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
         rows,
-        f"The most likely class before and after, as read from the files.{_first(len(shown), of)}",
+        "The most likely class before and after, with its number among the network's, as read from the files."
+        f"{_first(len(shown), of)}",
         "classes",
     )
+
+
+def _numbered(seen: Prediction) -> str:
+    """A class with its number: ``space shuttle (812)``."""
+    return f"{seen.label} ({seen.index})"
 
 
 def _noises(

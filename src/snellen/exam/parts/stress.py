@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from snellen.attacks.result import AttackResult
 from snellen.data.images import open_photo
+from snellen.data.photo_labels import Rectangle
 from snellen.data.transforms import (
     ASSIGNMENT,
     TRANSFORMS,
@@ -36,7 +38,9 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import four_places, how_many, sentence, share, share_range, stem, word
+from snellen.prose import four_places, how_many, listed, sentence, share, share_range, signed, stem, word
+from snellen.robustness.alignment import MEASURED, Gain, NoiseGains, noise_gains
+from snellen.robustness.detail import DetailKept
 from snellen.robustness.discussion import (
     FINE_DETAIL,
     compared_by_detail,
@@ -87,13 +91,15 @@ _SECONDS_OF_A_MEGAPIXEL = 0.042
 _PASSES_BESIDE_TRANSFORMS = 7
 """A heat map takes about three; the crops of the attacked file and of the original are seen once each, and either half
 of grayscale."""
+_PASSES_OF_GAINS = 5
+"""A gradient is as long as about three, and two answers are asked for."""
 _MOST_MEGAPIXELS = 3
 """Of a photograph; of larger ones only what a network can see is transformed."""
 
 
-def inputs(_: Context) -> object:
-    """Nothing but what decides the attack's answer."""
-    return ()
+def inputs(context: Context) -> object:
+    """Beside what decides the attack's answer, where the objects lie."""
+    return tuple(context.objects)
 
 
 def cover(folder: Path) -> Picture:
@@ -108,8 +114,9 @@ def cover(folder: Path) -> Picture:
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
     of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
-    passes = 2 * len(all_transforms()) + _PASSES_BESIDE_TRANSFORMS
-    return passes * len(context.photographs) * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
+    passes = (2 * len(all_transforms()) + _PASSES_BESIDE_TRANSFORMS) * len(context.photographs)
+    passes += _PASSES_OF_GAINS * len(MEASURED) * len(context.photographs[:_ROWS_OF_A_PICTURE])
+    return passes * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
 
 
 def run(context: Context) -> Answer:
@@ -121,11 +128,18 @@ def run(context: Context) -> Answer:
     result = stress_files(classifier, files, originals, labels=[a.label.index for a in attacks])
     write_results(result, folder, most_rows=_ROWS_OF_A_PICTURE)
     write_json(folder / "result.json", {"examination": result, "provenance": context.provenance})
-    crops = _object_crops(classifier, files[:_MOST_OF_A_TABLE], attacks[:_MOST_OF_A_TABLE])
+    drawn = dict(zip(context.photographs, context.objects, strict=False))
+    crops = _object_crops(classifier, files[:_MOST_OF_A_TABLE], attacks[:_MOST_OF_A_TABLE], drawn)
     labels, target = {a.name: a.label.index for a in attacks}, attacks[0].target
     assert target is not None  # the exam's attack has one
     write_json(folder / "object-crop.json", {"crops": crops, "provenance": context.provenance})
     with_crops = _with_crops(result, {one.name: one for one in crops})
+    gains = [
+        noise_gains(classifier, open_photo(file), open_photo(one.name), one.label.index, target.index)
+        for file, one in zip(files, attacks[:_ROWS_OF_A_PICTURE], strict=False)
+        if one.attacked.success
+    ]
+    write_json(folder / "gains.json", {"gains": gains, "provenance": context.provenance})
     blocks: list[Block] = [
         Paragraph(
             "The attacked files of the previous section, each transformed at its own size and classified again: "
@@ -145,8 +159,8 @@ def run(context: Context) -> Answer:
         _table(result, {one.name: one for one in crops}),
         Discussion(discuss_undone(result.photographs, result.originals)),
         Heading("Why the fooling survives or not"),
-        *_reasons(with_crops),
-        Discussion(discuss_causes(result.photographs, result.originals)),
+        *_reasons(with_crops, gains),
+        Discussion(discuss_causes(result.photographs, result.originals, gains)),
         Heading("The acuity chart"),
         Paragraph(
             "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
@@ -204,7 +218,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         rows,
         "The new most likely class of the attacked file and its probability, what became of its own class's and the "
         "target's; and the most likely class of the clean photograph under the same transform."
-        + (f" Object's crop: the network sees about {share(SHARE)} of the heat for the own class." if crops else "")
+        + (f" Object's crop: {_leaves(list(crops.values()))}." if crops else "")
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -229,9 +243,13 @@ def _with_crops(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Stress
     return dataclasses.replace(result, photographs=tuple(photographs), originals=tuple(originals))
 
 
-def _reasons(result: StressReport) -> list[Block]:
-    """What each transform does to the noise, what follows, and how much fine detail it leaves beside the attacks that
-    survive; none where no attack fooled.
+def _reasons(result: StressReport, gains: Sequence[NoiseGains] = ()) -> list[Block]:
+    """What each transform does to the noise and to attacks, what the noise still gains, and how much fine detail is
+    left beside the attacks that survive; none where no attack fooled.
+
+    Args:
+        result: the stress test.
+        gains: what the noise of the first attacks gains, as far as that was measured.
     """
     told = reasons(result.photographs, result.originals)
     compared = compared_by_detail(result.photographs)
@@ -246,24 +264,53 @@ def _reasons(result: StressReport) -> list[Block]:
         for row in compared
     ]
     caption = (
-        "What each transform leaves of the noise's fine detail (the mean over the attacked photographs) and of the "
+        f"What each transform leaves of the noise's fine detail, the mean over {_all(compared)}, and of the "
         "attacks, from most to least. Blur, which moves nothing, is the control: up to the first that undoes all. Of "
         "crops, rotations and shifts that which leaves most. Grayscale of the noise alone: on the photograph in "
         f"colour; of the photograph alone: under the noise in colour. {FINE_DETAIL}"
     )
     return [
         Paragraph(
-            "[[stress/reasons]] says of each transform what it does to the noise, [[stress/detail]] how much of the "
-            "noise's fine detail each leaves."
+            "[[stress/reasons]] says of each transform what it does to the noise, "
+            f"{'[[stress/gains]] whether the noise still lies along the gradient, ' if gains else ''}[[stress/detail]] "
+            "how much of its fine detail each leaves."
         ),
         Table(
-            ("transform", "what it does to the noise", "what became of the attacks, and what that tells"),
+            ("transform", "what it does to the noise", "what became of the attacks"),
             [(one.transform, one.effect, sentence(one.explains)) for one in told],
-            "Why each transform undoes attacks, or does not.",
+            "What each transform does to the noise, and to attacks and damage.",
             "reasons",
         ),
+        *([_gained(gains, len(result.photographs))] if gains else []),
         Table(("transform", "fine detail left", "attacks that survive"), rows, caption, "detail"),
     ]
+
+
+def _all(rows: Sequence[DetailKept]) -> str:
+    """The attacks that a table of the detail left is about: ``all four attacked photographs``."""
+    most = max(row.of for row in rows)
+    return "the attacked photograph" if most == 1 else f"all {word(most)} attacked photographs"
+
+
+def _gained(gains: Sequence[NoiseGains], of: int) -> Table:
+    """What the noise of each attack, one or more of so many, gains under the transforms."""
+    rows = [
+        (_title(describe_transform(transform)), *(_gain(one.gain(transform)) for one in gains))
+        for transform in MEASURED
+    ]
+    return Table(
+        ("transform", *(stem(one.image) for one in gains)),
+        rows,
+        "What the noise gains under each transform: the sum of its values times the gradient's, in units of what "
+        "random signs as strong gain by chance (one standard deviation); in parentheses what the target's lead, its "
+        "logit less the own class's, gains in fact. Gradient and noise are those of the network's input under the "
+        f"transform.{f' {sentence(word(len(gains)))} of {of} photographs.' if len(gains) < of else ''}",
+        "gains",
+    )
+
+
+def _gain(one: Gain) -> str:
+    return f"{signed(one.times_chance, 1)} ({signed(one.real, 1)})"
 
 
 def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
@@ -278,44 +325,75 @@ def _row(top: Prediction, label: float, target: float | None, clean: Prediction)
     )
 
 
-def _object_crops(classifier: Classifier, files: Sequence[str], attacks: Sequence[AttackResult]) -> list[ObjectCrop]:
-    """Each attacked file and its original cropped to about 80% of the object; empty where no heat says where it is."""
+def _object_crops(
+    classifier: Classifier,
+    files: Sequence[str],
+    attacks: Sequence[AttackResult],
+    drawn: Mapping[str, Rectangle | None],
+) -> list[ObjectCrop]:
+    """Each attacked file and its original cropped to about 80% of the object, where it is known where that is.
+
+    Args:
+        classifier: classifier under examination.
+        files: the attacked files.
+        attacks: what made them, in the same order.
+        drawn: rectangles that were drawn around objects, by the path of the original.
+    """
     crops = []
-    try:
-        for file, one in zip(files, attacks, strict=True):
-            assert one.target is not None  # the exam's attack has one
-            clean, attacked = open_photo(one.name), open_photo(file)
-            crop = object_crop(classifier, clean, attacked.image, one.label.index, one.target.index)
+    for file, one in zip(files, attacks, strict=True):
+        assert one.target is not None  # the exam's attack has one
+        clean, attacked, asked = open_photo(one.name), open_photo(file), (one.label.index, one.target.index)
+        # Some networks give no heat map.
+        with contextlib.suppress(ModelError):
+            crop = object_crop(classifier, clean, attacked.image, asked, drawn.get(one.name))
             crops += [] if crop is None else [crop]
-    except ModelError:
-        return []
     return crops
 
 
 def _about_crop(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: int) -> str:
-    """How much of the object a crop to 80% of it leaves, by its heat, and what becomes of attacks and photographs.
+    """How much of the object a crop to 80% of it leaves, and what becomes of attacks and photographs.
 
     Args:
-        crops: of the photographs whose heat is known.
+        crops: of the photographs whose object is known.
         labels: index of the class that each shows, by its path.
         target: index of the class that the attacks are to show.
     """
     if not crops:
         return f"The crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}."
-    heat, area = (_range([getattr(one, key) for one in crops]) for key in ("heat", "area"))
-    asked, found = share(SHARE), f"the rectangle is {area} of the area"
-    seen = sentence(found if heat == asked else f"it sees {heat}; {found}")
+    drawn, by_heat = ([one for one in crops if (one.drawn is None) is heat] for heat in (False, True))
+    where = [*([_by_hand(drawn)] if drawn else []), *([_by_heat(by_heat, beside=drawn)] if by_heat else [])]
     survive = sum(one.attacked.top.index == target for one in crops)
     back = sum(one.attacked.top.index == labels[one.name] for one in crops)
     kept = sum(one.clean.top.index == labels[one.name] for one in crops)
     return (
-        "The crop of this list is of the photograph. Each is cropped by its object as well ([[stress/object-crop]]), "
-        "which is taken to lie "
-        "where the heat for its own class does (Grad-CAM of the clean photograph): to the rectangle of the "
-        "photograph's proportions, its centre that of the heat as far as the photograph reaches, of which the network, "
-        f"whose preprocessing crops once more, sees about {asked} of the heat. {seen}. Heat is where the class is "
-        "supported, which need not be the whole object, nor the object alone. "
-        f"{_after_crop(len(crops), survive, back, kept)}"
+        "The crop of this list is of the photograph. Each is cropped by its object as well ([[stress/object-crop]]). "
+        f"{' '.join(where)} {_after_crop(len(crops), survive, back, kept)}"
+    )
+
+
+def _by_hand(crops: Sequence[ObjectCrop]) -> str:
+    """How photographs are cropped whose object somebody drew a rectangle around, one or more."""
+    kept, seen = (_range([getattr(one, key) for one in crops]) for key in ("kept", "seen"))
+    return (
+        "The student drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
+        f"so that {kept} of its area is left. The network's preprocessing crops once more: it sees {seen} of the drawn "
+        "rectangle."
+    )
+
+
+def _by_heat(crops: Sequence[ObjectCrop], beside: Sequence[ObjectCrop]) -> str:
+    """How photographs are cropped, one or more, whose object nobody drew a rectangle around, beside others."""
+    seen, area = (_range([getattr(one, key) for one in crops]) for key in ("seen", "area"))
+    asked, found = share(SHARE), f"the rectangle is {area} of the area"
+    saw = sentence(found if seen == asked else f"it sees {seen}; {found}")
+    where = (
+        f"Around {listed([stem(one.name) for one in crops])} nobody drew one: the object" if beside else "The object"
+    )
+    return (
+        f"{where} is taken to lie where the heat for its own class does (Grad-CAM of the clean photograph): the crop "
+        "is the rectangle of the photograph's proportions, its centre that of the heat as far as the photograph "
+        f"reaches, of which the network, whose preprocessing crops once more, sees about {asked} of the heat. {saw}. "
+        "Heat is where the class is supported, which need not be the whole object, nor the object alone."
     )
 
 
@@ -334,7 +412,20 @@ def _after_crop(crops: int, survive: int, back: int, kept: int) -> str:
     )
 
 
-_UNKNOWN_OBJECT = "how much of the object it leaves is not known, since this network gives no heat map of it"
+_UNKNOWN_OBJECT = (
+    "how much of the object it leaves is not known, since nobody drew a rectangle around it, and this network gives no "
+    "heat map of it"
+)
+
+
+def _leaves(crops: Sequence[ObjectCrop]) -> str:
+    """How much of the object crops leave, one or more, in a caption."""
+    told = {
+        True: f"the crop leaves about {share(SHARE)} of the rectangle that the student drew around the object",
+        False: f"the network sees about {share(SHARE)} of the heat for the own class",
+    }
+    kinds = {one.drawn is not None for one in crops}
+    return told[kinds.pop()] if len(kinds) == 1 else f"{told[True]}, or, where there is none, {told[False]}"
 
 
 def _range(shares: Sequence[float]) -> str:
@@ -357,6 +448,7 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
             one.image,
             one.attacked.top,
             {**colours, labels[one.name]: BLUE}.get(one.attacked.top.index, GREY),
+            one.drawn,
         )
         for one in shown
     ]
@@ -366,8 +458,8 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
         Picture(
             picture,
             "Above the originals with the rectangle that the crop by the object leaves, below the attacked photographs "
-            "cropped to it, with the new most likely class, coloured as in [[stress/transforms]]; the network sees "
-            f"about {share(SHARE)} of the heat for the own class.{first}",
+            f"cropped to it, with the new most likely class, coloured as in [[stress/transforms]]; {_leaves(shown)}."
+            f"{' Dashed: what was drawn.' if any(one.drawn for one in shown) else ''}{first}",
             1.0,
             name="object-crop",
         )
