@@ -5,7 +5,7 @@ from __future__ import annotations
 from snellen.evaluation.corrupted import CorruptionResult, evaluate_corruptions
 from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from snellen.evaluation.files import CORRUPTIONS_FIGURE, write_corruptions
-from snellen.exam.context import Context, data_set, scored_on, short_name
+from snellen.exam.context import ENGINES_SPEED, Context, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.prose import plain, share
@@ -19,8 +19,6 @@ REFERENCES = (
 )
 _SECONDS_OF_CORRUPTING = 0.015
 """Of one corruption of one photograph at the network's size, on the mean; measured on one core."""
-_ENGINES_SPEED = 3
-"""How much faster the engine classifies many than PyTorch one."""
 
 
 def inputs(context: Context) -> object:
@@ -34,7 +32,7 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     trials = 1 + len(CORRUPTIONS) * len(SEVERITIES)
     every = len(data_set(scored_on(context)[0]))
     count = min(context.corruptions or every, every)
-    return count * trials * (seconds_of_pass / _ENGINES_SPEED + _SECONDS_OF_CORRUPTING)
+    return count * trials * (seconds_of_pass / ENGINES_SPEED + _SECONDS_OF_CORRUPTING)
 
 
 def run(context: Context) -> Answer:

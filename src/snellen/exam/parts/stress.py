@@ -19,7 +19,7 @@ from snellen.data.transforms import (
     describe_transform,
 )
 from snellen.errors import ModelError
-from snellen.exam.context import Context, megapixels, names_of
+from snellen.exam.context import ENGINES_SPEED, Context, megapixels, names_of
 from snellen.exam.object_crop import SHARE, ObjectCrop, object_crop
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.parts.features import GRAD_CAM
@@ -114,7 +114,7 @@ def cover(folder: Path) -> Picture:
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: each attacked file and its original transformed, and a pass of each."""
     of_pixels = _SECONDS_OF_A_MEGAPIXEL * megapixels(context.photographs, _MOST_MEGAPIXELS)
-    passes = (2 * len(all_transforms()) + _PASSES_BESIDE_TRANSFORMS) * len(context.photographs)
+    passes = (2 * len(all_transforms()) / ENGINES_SPEED + _PASSES_BESIDE_TRANSFORMS) * len(context.photographs)
     passes += _PASSES_OF_GAINS * len(MEASURED) * len(context.photographs[:_ROWS_OF_A_PICTURE])
     return passes * seconds_of_pass + 2 * len(all_transforms()) * of_pixels
 
