@@ -24,6 +24,7 @@ from snellen.inference.embed_dataset import LocalWorkers, embed_dataset
 from snellen.inference.engines import TorchEngine
 from snellen.inference.features import EmbeddedExample, FeatureConfig, embed_each, width_of, with_size
 from snellen.inference.shards import DamagedShardError, Job, begin, discard, locked, merge, write_shard
+from snellen.runs.provenance import Provenance
 from transfer_toys import colours, encoded, toy_classifier, write_parquet
 
 COLOURS = colours(23)
@@ -128,7 +129,7 @@ def test_resuming_computes_only_what_is_missing(photographs: Path, tmp_path: Pat
     assert begin(path, job) == [0, 2, 3, 5]
     for shard in workers.shards(job, [0, 2, 3, 5]):
         write_shard(path, job, shard)
-    stored = merge(path, job, snellen.runs.provenance.Provenance.collect())
+    stored = merge(path, job, Provenance.collect())
     assert stored.rows == 23
     assert np.allclose(features_in(path), np.array(COLOURS) / 255, atol=1e-6)
     with locked(path):
@@ -200,7 +201,7 @@ def test_damaged_shards_are_made_again(photographs: Path, tmp_path: Path) -> Non
     bad[4:100] = bytes(96)
     files[2].write_bytes(bad)
     with pytest.raises(DamagedShardError, match=r"shard-000002.parquet: was damaged, and is made again"):
-        merge(path, job, snellen.runs.provenance.Provenance.collect())
+        merge(path, job, Provenance.collect())
     assert begin(path, job) == [2]
     assert not path.exists()
 

@@ -14,6 +14,7 @@ from torch import nn
 
 import forked
 import snellen
+from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, ModelError
 from snellen.models.resolve import resolve
 from snellen.runs.files import write_json
@@ -177,7 +178,7 @@ def test_names_that_no_font_has(tmp_path: Path, snellen_command) -> None:
     (tmp_path / "labels.txt").write_text(
         "\n".join(f"\x1b[31m\u72ac {number}" for number in range(1000)), encoding="utf-8"
     )
-    photograph = snellen.data.photographs.bundled_photographs()[0].path
+    photograph = bundled_photographs()[0].path
     figure = tmp_path / "a.png"
     done = snellen_command("classify", photograph, "--labels", tmp_path / "labels.txt", "--figure", figure)
     assert (done.returncode, done.stderr) == (0, "")

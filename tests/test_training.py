@@ -677,6 +677,24 @@ def test_same_seed_same_bits(digits, tmp_path: Path) -> None:
     assert runs["a"].result.test == runs["b"].result.test
 
 
+def test_with_and_without_normalisation_a_network_starts_from_the_same_weights(digits, tmp_path: Path) -> None:
+    def run(network: str, seed: int = 0, initialisation: str = "he") -> TrainingResult:
+        recipe = dataclasses.replace(TINY, network=network, epochs=1, initialisation=initialisation)
+        out = tmp_path / f"{network}-{seed}-{initialisation}"
+        return train(digits, recipe, out=out, seed=seed, device="cpu").result
+
+    plain, normalised, other = run("plain"), run("batchnorm"), run("plain", seed=1)
+    assert len(plain.first_weights) == 64
+    assert plain.first_weights == normalised.first_weights != other.first_weights
+    shared = "share every setting, the order of the images and the first weights"
+    assert shared in " ".join(compare([[plain], [normalised]]))
+    # The constructor of the one draws biases that the other has not, and a run of an earlier version does not say.
+    own = [run(network, initialisation="own") for network in ("plain", "batchnorm")]
+    assert own[0].first_weights != own[1].first_weights
+    for pair in (own, [dataclasses.replace(one, first_weights="") for one in (plain, normalised)]):
+        assert "the first weights are drawn anew for each" in " ".join(compare([[one] for one in pair]))
+
+
 def test_a_run_is_a_classifier(digits, tmp_path: Path) -> None:
     trained = train(digits, TINY, out=tmp_path, device="cpu", tta=True)
     loaded = snellen.load(str(tmp_path), device="cpu")
@@ -742,6 +760,7 @@ def test_resumed_anywhere_gives_the_same_bits(digits, tmp_path: Path, recipe: st
         again = train(digits, tiny, out=cut, device="cpu", holdout=0.2, resume=True)
         assert same(weights(tmp_path / "whole"), weights(cut))
         assert again.result.test == whole.result.test
+        assert again.result.first_weights == whole.result.first_weights
         assert [e.held_out_loss for e in again.result.history] == [e.held_out_loss for e in whole.result.history]
 
 

@@ -37,11 +37,13 @@ class Checkpoint:
         identity: settings and data of the run, as JSON knows them; a run goes on only with the same.
         history: metrics of each epoch.
         tensors: tensors of the network under ``network/``, of the optimisers under ``optimiser/``.
+        first_weights: digest of the weights that the run started from; empty where an earlier version began it.
     """
 
     identity: Mapping[str, Any]
     history: tuple[EpochMetrics, ...]
     tensors: Mapping[str, Tensor]
+    first_weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class _Facts:
 
     identity: Mapping[str, Any]
     history: tuple[EpochMetrics, ...]
+    first_weights: str = ""
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -59,7 +62,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         SnellenError: it cannot be written; the one before it is still there.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
-    facts = json.dumps(to_plain(_Facts(checkpoint.identity, checkpoint.history)))
+    facts = json.dumps(to_plain(_Facts(checkpoint.identity, checkpoint.history, checkpoint.first_weights)))
     save_tensors(path, tensors, {"kind": _KIND, "facts": facts, "digest": digest_of_tensors(tensors)})
 
 
@@ -112,7 +115,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any], network: nn.Module)
     tensors = read_safetensors(path)
     if digest_of_tensors(tensors) != digest:
         raise ModelError(f"{path}: a damaged checkpoint: its tensors do not match their digest", "begin again")
-    return Checkpoint(facts.identity, facts.history, tensors)
+    return Checkpoint(facts.identity, facts.history, tensors, facts.first_weights)
 
 
 def _expected(header: SafetensorsHeader, network: nn.Module) -> dict[str, Tensor]:

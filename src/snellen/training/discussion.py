@@ -760,6 +760,11 @@ def _changed(one: float, other: float) -> bool:
 def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
     """Whether two runs can be compared, apart from their networks."""
     settings = _settings_apart(one, other)
+    if not settings and one.first_weights and one.first_weights == other.first_weights:
+        return (
+            "Both runs share every setting, the order of the images and the first weights, so what differs is the "
+            "normalisation, and chance."
+        )
     if not settings:
         return (
             "Both runs share every setting and the order of the images; the first weights are drawn anew for each, so "

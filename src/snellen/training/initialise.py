@@ -12,6 +12,7 @@ from torch.nn import functional
 from snellen.errors import InputError
 from snellen.models.flip_equivariant import FlipEquivariantConv2d
 from snellen.models.networks import first_convolutions
+from snellen.models.safetensors import digest_of_tensors
 from snellen.training.recipe import Initialisation
 
 _PATCH_VARIANCE_FLOOR = 5e-4
@@ -54,6 +55,17 @@ def initialise(network: nn.Module, initialisation: Initialisation, images: Tenso
         _whitened(network, images)
     elif initialisation != "own":
         _independent(network, _WEIGHTS[initialisation])
+
+
+def digest_of_weights(network: nn.Module) -> str:
+    """Digest of the weights of all convolutions and linear layers, biases and normalisations aside.
+
+    Networks that differ by a normalisation alone have the same where they start from the same weights.
+    """
+    layers = network.named_modules()
+    return digest_of_tensors(
+        {name: layer.weight.detach().cpu() for name, layer in layers if isinstance(layer, nn.Conv2d | nn.Linear)}
+    )
 
 
 def _independent(network: nn.Module, draw: Callable[[Tensor], Tensor]) -> None:

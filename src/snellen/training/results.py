@@ -85,6 +85,8 @@ class TrainingResult(Result):
         provenance: what it takes to make it again.
         noise_like_filters: share of the first filters that are like noise, see
             :func:`snellen.training.filters.noise_like`; None where the network has none.
+        first_weights: digest of the weights that it started from, see
+            :func:`snellen.training.initialise.digest_of_weights`; empty where an earlier version began the run.
     """
 
     recipe: Recipe
@@ -99,6 +101,7 @@ class TrainingResult(Result):
     test_tta: Evaluation | None
     provenance: Provenance
     noise_like_filters: Rate | None = None
+    first_weights: str = ""
 
     @property
     def seconds(self) -> float:

@@ -32,7 +32,7 @@ from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load
 from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
 from snellen.training.filters import filters_image, noise_like
-from snellen.training.initialise import initialise
+from snellen.training.initialise import digest_of_weights, initialise
 from snellen.training.loop import Training, native_bfloat16, precision, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
@@ -205,7 +205,7 @@ class _Call:
         with torch.random.fork_rng([device] if device.type == "cuda" else []), _convolutions_tried():
             state = _State.begin(self, data, seed)
             if self.resume and (run.path / CHECKPOINT).exists():
-                state.load(run.path / CHECKPOINT)
+                state = state.resumed(run.path / CHECKPOINT)
             for number, metrics in enumerate(state.history, start=1):
                 _report(metrics, number, self.progress)
             while len(state.history) < self.recipe.epochs:
@@ -259,6 +259,7 @@ class _State:
     classifier: Classifier
     identity: Mapping[str, Any]
     first_filters: Tensor | None
+    first_weights: str
     history: list[EpochMetrics] = field(default_factory=list)
 
     @classmethod
@@ -275,7 +276,7 @@ class _State:
             name=recipe.network,
             device=str(processes.device),
         )
-        start = first_filters(classifier.network)
+        start, digest = first_filters(classifier.network), digest_of_weights(classifier.network)
         training = Training(
             recipe,
             seed,
@@ -296,23 +297,23 @@ class _State:
             "holdout": call.holdout,
             "processes": processes.num_processes,
         }
-        return cls(training, data, held_out, classifier, to_plain(identity), start)
+        return cls(training, data, held_out, classifier, to_plain(identity), start, digest)
 
     @property
     def network(self) -> nn.Module:
         """The network, not shared between processes."""
         return self.classifier.network
 
-    def load(self, path: Path) -> None:
-        """Take on the state in a checkpoint."""
+    def resumed(self, path: Path) -> _State:
+        """The state in a checkpoint."""
         checkpoint = load_checkpoint(path, self.identity, self.network)
         restore(self.network, self.training.optimisers, checkpoint.tensors)
-        self.history[:] = checkpoint.history
+        return dataclasses.replace(self, history=list(checkpoint.history), first_weights=checkpoint.first_weights)
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint that :meth:`load` reads."""
+        """Write the checkpoint that :meth:`resumed` reads."""
         tensors = tensors_of(self.network, self.training.optimisers)
-        save_checkpoint(path, Checkpoint(self.identity, tuple(self.history), tensors))
+        save_checkpoint(path, Checkpoint(self.identity, tuple(self.history), tensors, self.first_weights))
 
     def train_epoch(self, progress: Progress) -> None:
         """Learn for one epoch more, then evaluate on the images held out."""
@@ -358,12 +359,15 @@ class _State:
                 device=str(device),
             ),
             noise_like_filters=None if filters is None else noise_like(filters),
+            first_weights=self.first_weights,
         )
 
 
 def _fresh_network(recipe: Recipe, data: InMemoryDataset, split: InMemorySplit, seed: int) -> nn.Module:
     torch.manual_seed(seed_of(seed, "initialisation"))
     network = create(recipe.network, len(data.labels), recipe.network_options)
+    # A network's constructor draws for what its twin with a normalisation has not: both are to start alike.
+    torch.manual_seed(seed_of(seed, "initialisation"))
     count = min(len(split), _WHITENING_IMAGES)
     # From all over the set, since many are sorted by class.
     spread = torch.arange(count) * len(split) // count
