@@ -1115,10 +1115,10 @@ def test_the_linear_promise_stands_beside_what_was_needed_and_gained() -> None:
     assert said(control, LeastBound("a.png", 8, 2, 0.0)) == (
         "Were the network linear, 1.60 levels along the gradient would do. The search needed 2: no more than that, "
         "rounded up to the whole levels of a file. In fact that very step of 8/255 gains 9.0 of the 60.0 that the sum "
-        "promises: clipping to the range of 8 bits costs 10% of the sum, and what else is missing is lost because the "
-        "gradient turns along the way. At the attacked file the gradient's cosine with the photograph's is 0.40, where "
-        "1 is the same direction; so a search asks for it anew at every step, and its noise gains 14.0, of which the "
-        "photograph's own gradient promises 5.0."
+        "promises: clipping to the range of 8 bits costs at most 10% of the sum, and what else is missing is lost "
+        "because the gradient turns along the way. At the attacked file the gradient's cosine with the photograph's is "
+        "0.40, where 1 is the same direction; so a search asks for it anew at every step, and its noise gains 14.0, of "
+        "which the photograph's own gradient promises 5.0."
     )
     assert "The search needed 3: more than that, even rounded" in said(control, LeastBound("a.png", 8, 3, 0.0))
     assert "gains 55.0 of the 60.0 that the sum promises. At the attacked file" in said(

@@ -17,6 +17,7 @@ from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import (
     at_least,
+    at_most,
     called,
     counted,
     how_many,
@@ -25,7 +26,6 @@ from snellen.prose import (
     rounded_down,
     sentence,
     share,
-    share_range,
     stem,
     with_article,
     word,
@@ -241,10 +241,10 @@ def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], l
         f"very step of {some[0].epsilon}/255 gains {stepped} of the {promise} that the sum promises"
     )
     if all(one.stepped < one.within for one in some):
-        clipped = share_range([1 - min(one.within / one.most, 1) for one in some])
+        clipped = at_most(max(1 - min(one.within / one.most, 1) for one in some))
         text += (
-            f": clipping to the range of 8 bits costs {clipped} of the sum, and what else is missing is lost because "
-            "the gradient turns along the way"
+            f": clipping to the range of 8 bits costs at most {clipped} of the sum, and what else is missing is "
+            "lost because the gradient turns along the way"
         )
     return (
         f"{text}. At the attacked file the gradient's cosine with the photograph's is "
