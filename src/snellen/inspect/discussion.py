@@ -570,9 +570,9 @@ def _kind_of(shape: Shape) -> str:
     if not shape.regions:
         return "{0} the same everywhere"
     if shape.ground == "middle" and shape.lines:
-        return "{0} a relief{2}, an even middle level with thin lines"
+        return "{0} a relief{2} (an even middle level with thin lines)"
     if shape.ground == "middle":
-        return "{0} at a middle level{2}, from which a few places stand out"
+        return "{0} at a middle level, from which a few places stand out"
     if shape.area >= EVERYWHERE:
         return "{0} bright on most of the map"
     if shape.levels is not None:

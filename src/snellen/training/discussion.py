@@ -479,16 +479,15 @@ def discuss_filters(structure: FilterStructure, initialisation: Initialisation, 
     kinds_of = (structure.oriented, structure.coloured_blobs, structure.noise)
     directed, blobs, noise = (int(of_kind.sum()) for of_kind in kinds_of)
     rest = len(structure) - directed - blobs - noise
+    patches = _examples(structure.coloured_blobs, structure.smoothness)
     kinds = [
         f"{directed or 'none'} {_have(directed)} a direction (edges, bars, stripes{_clearly(structure)})",
-        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction",
+        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction{_in_brackets(patches)}",
         *([f"{noise} {_are(noise)} noise still"] if noise else []),
         *([f"{rest} {_have(rest)} neither"] if rest else []),
     ]
-    examples = _examples(np.flatnonzero(structure.coloured_blobs), structure.smoothness)
     sentences = [
-        f"Of the {len(structure)} filters {listed(kinds)}."
-        + (f" Such a patch of colour is {examples}." if examples else ""),
+        f"Of the {len(structure)} filters {listed(kinds)}.",
         *_directions(structure),
         *_colours(structure),
     ]
@@ -536,14 +535,13 @@ def _directions(structure: FilterStructure) -> list[str]:
         "oblique": oriented & (tilt > _TILT) & (tilt < 90 - _TILT),
     }
     told = [
-        f"{int(of.sum())} {_are(int(of.sum()))} {name} ({_examples(np.flatnonzero(of), structure.directed)})"
+        f"{int(of.sum())} {_are(int(of.sum()))} {name}{_in_brackets(_examples(of, structure.directed))}"
         for name, of in kinds.items()
         if of.any()
     ]
     return [
-        f"Of those with a direction {listed(told)}; in parentheses the clearest, counted from the top left, and "
-        f"oblique "
-        f"is more than {_TILT} degrees off both.",
+        f"Of those with a direction {listed(told)}: in parentheses row and column of the clearest, and oblique is more "
+        f"than {_TILT} degrees off both.",
         f"A direction means that at least {share(ORIENTED)} of what varies in a filter makes stripes or edges within "
         f"{SECTOR:g} degrees of it, where an even spread would have 25%; a clear one, at least {share(_CLEAR)}.",
     ]
@@ -560,11 +558,14 @@ def _clearly(structure: FilterStructure) -> str:
 _EXAMPLES = 3
 
 
-def _examples(numbers: npt.NDArray[np.intp], clarity: Floats) -> str:
-    """The clearest of some filters by their row and column in the picture; empty for none."""
-    clearest = sorted(numbers.tolist(), key=lambda number: -clarity[number])[:_EXAMPLES]
-    places = [f"row {number // COLUMNS + 1}, column {number % COLUMNS + 1}" for number in sorted(clearest)]
-    return "; ".join(places)
+def _examples(kind: npt.NDArray[np.bool_], clarity: Floats) -> str:
+    """The clearest filters of a kind by their row and column in the picture, from 1: ``2/8, 4/3``; empty for none."""
+    clearest = sorted(np.flatnonzero(kind).tolist(), key=lambda number: -clarity[number])[:_EXAMPLES]
+    return ", ".join(f"{number // COLUMNS + 1}/{number % COLUMNS + 1}" for number in sorted(clearest))
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def _colours(structure: FilterStructure) -> list[str]:
@@ -607,6 +608,11 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
     if not parts:
         return "By these measures the filters cannot be told from those without batch normalisation."
     found = f"Beside the filters without batch normalisation {listed(parts)}."
+    noise, others_noise = int(structure.noise.sum()), int(other.noise.sum())
+    if noise > others_noise and structure.smoothness.mean() > other.smoothness.mean():
+        found += (
+            f" That is the typical one: {noise} {_are(noise)} noise still, and {others_noise or 'none'} of the others."
+        )
     if not alike:
         return f"{found} The two trainings differ in more than the normalisation, so the difference may be theirs."
     return (
@@ -765,7 +771,7 @@ def at_each_rate(*recipes: Recipe, figure: str = "") -> str:
     if [recipe.network for recipe in recipes] != ["plain", "batchnorm"] or not all(map(_searched, recipes)):
         return ""
     rate, tried = recipes[0].optimiser.learning_rate, len(SEARCHED["plain"])
-    shown = f" and is shown in {figure}" if figure else ""
+    shown = f" ({figure})" if figure else ""
     return (
         f"What it buys is the choice of rate. That was measured apart on CIFAR-10, {HELD_OUT_IMAGES:,} of its training "
         f"images held out, with {word(len(COURSES['plain', rate]))} more seeds for each of {word(tried)} rates"
@@ -816,7 +822,7 @@ def _at_high_rates() -> str:
     without, with_it = FIRST_EPOCH["plain"], FIRST_EPOCH["batchnorm"]
     lost = [rate for rate in without if without[rate] >= GUESSING]
     return (
-        f"But at high rates it still trains where the network without it breaks: at {highest:g} it reaches "
+        f"But at high rates the network with it still trains where the one without breaks: at {highest:g} it reaches "
         f"{reached:.1%} and the one without {lower:.1%}, and in trainings of a single epoch (three seeds) the one "
         f"without does no better than guessing ({GUESSING:.2f}) from {min(lost):g} on, where with it the loss is "
         f"{with_it[min(lost)]:.2f}, and still {with_it[max(lost)]:.2f} at {max(lost):g}."

@@ -77,7 +77,9 @@ def training(context: Context) -> str:
     ]
     return "\n".join(
         [
-            "# The recipes are printed below.",
+            "# The recipes are printed below. Left out: snellen.data.datasets.cifar, which reads CIFAR-10's files;",
+            "# snellen.training.trainer, which calls train_epoch for each epoch and keeps a checkpoint after it;",
+            "# snellen.training.figures, which draws the curves.",
             "trained = [",
             *calls,
             "]",

@@ -36,7 +36,7 @@ from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.shape import describe_shape
 from snellen.inspect.top_patches import TopPatches, top_activating_patches
-from snellen.prose import listed, signed
+from snellen.prose import class_names, listed, signed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -128,7 +128,7 @@ def run(context: Context) -> Answer:
         ),
         Heading("What the maps show"),
         Table(
-            ("layer", "channel", "what excites it here", "r", "by chance", "what is seen", "at zero", "without it"),
+            ("layer", "channel", "what excites it here", "r", "by chance", "what is seen", "without it"),
             [
                 (
                     short_name(feature.layer, result),
@@ -137,7 +137,6 @@ def run(context: Context) -> Answer:
                     f"{feature.cue_correlation:.2f}",
                     f"{feature.cue_by_chance:.2f}",
                     describe_shape(feature.shape),
-                    percent(feature.zero_fraction, 0),
                     signed(100 * feature.importance, 1),
                 )
                 for feature in result.maps
@@ -147,8 +146,7 @@ def run(context: Context) -> Answer:
             f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
             "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
             "chance. What is seen: the forms above half way from the map's least to its greatest value; where most of "
-            "it lies at one level between, what stands out from that. At zero: share "
-            f"of values at zero or below. Without it: the change of the probability of {result.top.label}, in points, "
+            "it lies at one level between, what stands out from that. Without it: the change of the probability of {result.top.label}, in points, "
             "when the channel is set to zero.",
             "maps",
         ),
@@ -209,10 +207,11 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     picture = context.folder / "patches.png"
     write_figure(picture, draw_patches(found))
     seen = len(drawn) - len(failures)
-    named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
-             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
     labels = list(examples.labels or ())
-    groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
+    names = class_names(labels)
+    named = {str(number): None if label is None or not labels else names[label]
+             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
+    groups = dict(zip(names, map(species_of, labels), strict=True)) if labels and is_pets(labels) else {}
     local = {layer.name for layer in result.layers if max(layer.receptive_field) <= _LOCAL * min(result.input_size)}
     small = [one for one in found if one.layer in local]
     shows = {layer.name for layer in result.layers if min(layer.receptive_field) >= _SHOWS * min(result.input_size)}

@@ -209,8 +209,8 @@ def _blocks(
         _classes(result, known, f"classes-{number}"),
     ]
     if CONFUSED in files:
-        before = "First, to compare, one photograph to learn from of each class that they were taken for."
-        caption = f"{_pictured(result)} {before}"
+        compared = "First, to compare, one photograph to learn from of each class that they were taken for."
+        caption = f"{_pictured(result)} {compared}"
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
