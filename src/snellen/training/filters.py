@@ -175,7 +175,9 @@ def filter_structure(filters: npt.NDArray[np.float32]) -> FilterStructure:
     )
 
 
-def _direction(power: Floats, rows: Floats, columns: Floats) -> tuple[Floats, Floats]:
+def _direction(
+    power: Floats, rows: npt.NDArray[np.floating], columns: npt.NDArray[np.floating]
+) -> tuple[Floats, Floats]:
     """Of spectra (F, h, w) the share of the energy (F,) around the direction with most of it, and that direction."""
     # A wave runs across the stripes that it makes, and down is positive: stripes that rise to the right have waves that
     # run to the lower right.

@@ -146,7 +146,8 @@ def run(context: Context) -> Answer:
             f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
             "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
             "chance. What is seen: the forms above half way from the map's least to its greatest value; where most of "
-            "it lies at one level between, what stands out from that. Without it: the change of the probability of {result.top.label}, in points, "
+            "it lies at one level between, what stands out from that. Without it: the change of the probability of "
+            f"{result.top.label}, in points, "
             "when the channel is set to zero.",
             "maps",
         ),
