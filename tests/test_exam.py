@@ -598,7 +598,7 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
-    assert "The sentences of this report are Snellen's: numbers and verdicts are computed" in plain
+    assert "Snellen composed the sentences of this report; numbers and verdicts are computed" in plain
     assert "before computed h computed too" in plain
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
