@@ -1,9 +1,11 @@
 """The exam runs, fails in parts, and ends in a PDF that says what it was made of."""
 
+import ast
 import base64
 import dataclasses
 import glob
 import importlib.util
+import inspect
 import json
 import re
 import tomllib
@@ -19,17 +21,19 @@ import typst
 from PIL import Image
 
 import forked
+import snellen
 from blank_bands import blank_bands
 from conftest import ROOT
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, save_cached
 from snellen.exam.compare import compare_exams, read_exam
-from snellen.exam.compose import FinishedPart, checklist, compose
+from snellen.exam.compose import RAN, FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.own_words import notes_on_own_words
 from snellen.exam.parts import PARTS, Part, training
+from snellen.exam.parts.drivers import setup
 from snellen.exam.photographs import choose_photographs
 from snellen.exam.report.code import method_listing, settings_listing
 from snellen.exam.report.document import (
@@ -613,7 +617,7 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
-    assert "The sentences of this report are Snellen's: numbers and verdicts are computed" in plain
+    assert "Snellen composed the sentences of this report; numbers and verdicts are computed" in plain
     assert "before computed h computed too" in plain
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
@@ -717,6 +721,10 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
     transforms = next(listing for listing in methods if listing.name == "snellen.data.transforms")
     assert transforms.text.startswith("_LUMA = (0.299, 0.587, 0.114)\n\ndef _mirror(")
     assert "import" not in transforms.text
+    ran = next(listing for listing in methods if listing.name == RAN)
+    assert methods.index(ran) == 0
+    assert ran.text.startswith("import snellen\n\nclassifier = snellen.load('toy')\nphotographs = [")
+    assert "snellen.stress(classifier, one.saved, one.source, label=one.label.index)" in ran.text
     assert next(one for one in full if one.name == transforms.name).text.startswith('"""')
     every = [names for part in PARTS.values() for names in part.methods]
     lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
@@ -742,10 +750,37 @@ def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -
     assert "\n\nclass LinearProbe:\n    ...\n\n    def predict(self" in text
     assert text.count("class LinearProbe:") == 1
     networks = method_listing("snellen.models.networks:deep, _deep_member").text
-    assert networks.splitlines()[-1] == (
+    assert networks.splitlines()[-2] == (
         "# From snellen.models.flip_equivariant: FlipEquivariantBatchNorm2d, FlipEquivariantConv2d, PairedMaxPool2d."
     )
     assert "# Left out" not in method_listing("snellen.models.predictions:softmax").text
+    # What a constant names is left out as well, what stands for a class's function is none; other packages are named.
+    resize = method_listing("snellen.data.preprocessing:resize_matrix, _triangle, Preprocessing._filtered").text
+    assert "_resize_axis: Callable[[Tensor, Tensor, Tensor], Tensor] = _ResizeAxis.apply" in resize
+    assert "# Left out: _cubic, _lanczos, " in resize
+    assert resize.splitlines()[-1].startswith("# With ")
+    assert "numpy as np" in resize.splitlines()[-1]
+
+
+def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> None:
+    """Each part's calls parse, after those before them, and name functions and parameters that there are."""
+    context = context_of(tmp_path, classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3))
+    runs = [str(ROOT / "results" / "cifar10" / name) for name in ("plain", "deep")]
+    context = dataclasses.replace(context, training_runs=runs, datasets=["/somewhere/pets7"])
+    texts = [setup(context), *(part.driver(context) for part in PARTS.values() if part.driver is not None)]
+    assert len(texts) == 1 + sum(part.assignment != "" for part in PARTS.values())
+    tree = ast.parse("\n".join(texts))
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "snellen":
+            function = getattr(snellen, call.func.attr)
+            inspect.signature(function).bind(*call.args, **{one.arg: one.value for one in call.keywords})
+    whole = "\n".join(texts)
+    assert "snellen.train_seeds('cifar10', 'deep.toml', out='deep', seeds=[0, 1, 2], tta=True)," in whole
+    assert "for dataset in ['pets7']:" in whole
+    assert "/somewhere" not in whole
+    exec("\n".join([texts[1].replace("results[0].plot()", "")]), {
+        "snellen": snellen, "classifier": context.classifier, "photographs": context.photographs,
+    })  # fmt: skip
 
 
 def test_no_line_of_code_leaves_its_column(tmp_path: Path) -> None:

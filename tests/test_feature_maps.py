@@ -42,6 +42,7 @@ from snellen.inspect.feature_maps import (
 from snellen.inspect.figures import draw_layer, draw_overlays, on_photograph, scaled
 from snellen.inspect.shape import describe_shape, number_of_regions, shape_of
 from snellen.inspect.top_patches import Patch, TopPatches
+from snellen.prose import listed
 from toys import MeanColours, classifier_of
 
 CAT = Path(skimage.__file__).parent / "data" / "chelsea.png"
@@ -189,24 +190,36 @@ def drawn(*rows: str) -> np.ndarray:
     [
         (np.zeros((4, 4)), "the same everywhere"),
         (drawn(".....", ".....", ".....", "...##", "...##"), "a blob at the bottom right"),
-        (drawn(*["......."] * 3, "#######", *["......."] * 3), "a lying band in the middle"),
-        (drawn(*["#......"] * 6, "......."), "a standing band along the left margin"),
+        (drawn(*["......."] * 3, "#######", *["......."] * 3), "a horizontal band in the middle"),
+        (drawn(*["#......"] * 6, "......."), "a vertical band along the left margin"),
         (drawn("......", "....#.", "...#..", "..#...", "......", "......"), "a rising streak in the middle"),
         (drawn("......", ".#....", "..#...", "...#..", "......", "......"), "a falling streak in the middle"),
         (drawn("##.....", "##.....", *["......."] * 3, ".....##", ".....##"),
          "a blob at the top left and a blob at the bottom right"),
         (drawn("###....", "###....", "......#", *["......."] * 4), "a blob at the top left and one spot"),
-        (drawn("#.#.#.#.", "........", "#.#.#.#.", *["........"] * 5), "eight spots over 12% of it"),
-        (drawn("#.#.#.#.", "#.#.#.#.", *["........"] * 6, "#.#.#.#.", "#.#.#.#.", *["........"] * 3),
-         "eight spots over 15% of it"),
-        (drawn(*["#..#..#..#.."] * 4, *["............"] * 8), "four standing streaks over 11% of it"),
-        (drawn("##########", *["#........."] * 9), "one region across the whole map (19% of it)"),
+        (drawn("#.#.#.#.", "........", "#.#.#.#.", *["........"] * 5),
+         "several spots, the largest at the top left, at the top and at the top right"),
+        (drawn(*["#..#..#..#.."] * 4, *["............"] * 8),
+         "a vertical streak along the left margin, a vertical streak at the top left, a vertical streak at the top "
+         "and a vertical streak at the top right"),
+        (drawn(*["#..#..#..#..#"] * 4, *["............."] * 8),
+         "several vertical streaks, the largest along the left margin, at the top left and at the top"),
+        (np.tile(drawn("#..", "...", "..."), (4, 5)), "dark with many small bright patches all over"),
+        (np.tile(drawn("#..", "...", "..."), (4, 5)) * np.repeat([1, 1, 0, 0], 3)[:, None],
+         "several spots, the largest at the top left, at the top and at the top right"),
+        # Bent as no ellipse is.
+        (drawn("##########", *["#........."] * 9), "a bent band from the top right to the bottom left"),
         (drawn(*["#######"] * 5, "......#", "......#") + np.linspace(0, 0.9, 7),
-         "bright on 76% of it"),
-        (drawn("#.#.", ".#.#", "#.#.", ".#.#") * 3 + 1,
-         "two values, 1.0 and 4.0: one region across the whole map (50% of it)"),
+         "bright but for dark places at the bottom"),
+        (np.tile(drawn("#.#.#.#.#.#.", ".#.#.#.#.#.#"), (6, 1)) * 3 + 1,
+         "bright or dark with little between: joined patches across the whole map"),
+        # A ground in the middle: a relief of lines, and a blob.
+        (0.5 + (np.arange(30) == 9) * np.ones((30, 1)) * 0.5 - (np.arange(30) == 20) * np.ones((30, 1)) * 0.5,
+         "an even middle level with thin bright and dark lines all over"),
+        (0.5 + drawn(".......", ".....##", ".....##", *["......."] * 4) / 2 - drawn(*["......."] * 6, "#......") / 2,
+         "an even middle level with a blob at the top right"),
         # Touches no margin, though it lies near the right one; and one or two values have no form.
-        (drawn(*["......."] * 2, *[".....#."] * 3, *["......."] * 2), "a standing streak at the right"),
+        (drawn(*["......."] * 2, *[".....#."] * 3, *["......."] * 2), "a vertical streak at the right"),
         (drawn(".......", ".....##", *["......."] * 5), "a spot at the top right"),
         (drawn("......#", *["......."] * 6), "a spot at the top right"),
     ],
@@ -346,14 +359,22 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
     assert f"{strongest.channel} of {strongest.layer} matters most" in text
     before, change = round(100 * result.top.probability, 1), round(100 * strongest.importance, 1)
     assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
-    counts = [sum(m.cue_correlation > m.cue_by_chance for m in result.maps[start : start + 5]) for start in (0, 5, 10)]
-    early, middle, end = counts
+    told = []
+    for start, where in ((0, "early"), (5, "in the middle"), (10, "at the end")):
+        above = [m.cue_correlation for m in result.maps[start : start + 5] if m.cue_correlation > m.cue_by_chance]
+        closely = sum(round(r, 2) >= CLOSELY for r in above)
+        told.append((closely, len(above) - closely, where))
     surely = tuple(dataclasses.replace(layer, following=SEARCHED) for layer in result.layers)
     assert headline_of_maps(dataclasses.replace(result, layers=surely)) == (
-        "Maps that follow one simple cue of pixels 0 more closely than chance: "
-        f"{early} of 5 early, {middle} of 5 in the middle and {end} of 5 at the end"
+        "Maps that follow one simple cue of pixels 0, such as a colour or an edge: "
+        + listed(
+            [
+                f"{closely or 'none'} of 5 {where}{f' ({part} more in part)' if part else ''}"
+                for closely, part, where in told
+            ]
+        )
     )
-    assert "{}, {} and {} follow a simple cue".format(*(layer.following for layer in result.layers)) in text
+    assert "{}, {} and {} correlate with a simple cue".format(*(layer.following for layer in result.layers)) in text
     assert "by chance one would" in text
     assert "chosen for being readable" in text
     assert (
@@ -457,17 +478,20 @@ def test_edges_of_small_patches_are_counted() -> None:
 
 
 def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() -> None:
-    classes = {"0": "Maine_Coon", "1": "Bengal", "2": "Maine_Coon", "3": "pug", "4": None}
+    breeds = ["Maine_Coon"] * 5 + ["Bengal"] * 5 + ["pug"] * 10
+    classes = {**{f"{number}": breed for number, breed in enumerate(breeds)}, "20": None}
     kinds = {"Maine_Coon": "cat", "Bengal": "cat", "pug": "dog"}
-    cats, mixed = patches_of("late", 7, GREY, GREY, GREY), patches_of("late", 8, GREY, GREY, GREY, GREY)
-    (told,) = discuss_patches([cats, mixed] * 3, classes, kinds)
-    # Three of four photographs, drawn without putting any back, are cats with probability 1/4: 0.75 of the six.
-    assert told.startswith(
-        "By the data set's classes all patches show cats in channels 7, 7 and 7 of late. By chance one of the "
-        "six channels with patches large enough to show that would be so: the photographs that were searched show "
-        "3 cats and 1 dog. "
+    cats, few = patches_of("late", 7, *[GREY] * 10), patches_of("late", 8, *[GREY] * 2)
+    (told,) = discuss_patches([cats, few], classes, kinds)
+    # Ten cats of ten, where half of twenty are: once in C(20, 10) = 184,756; two of two in nine of 38.
+    assert (
+        ": channel 7 of late may answer to cats (10 of 10 photographs, where 50% of all that were searched are). "
+        in (told)
     )
-    assert "By the data set" not in discuss_patches([mixed], classes, kinds)[0] + discuss_patches([cats], classes)[0]
+    assert "channel 8" not in told
+    assert "may answer to" not in discuss_patches([few], classes, kinds)[0]
+    maine = dataclasses.replace(cats, patches=cats.patches[:5])
+    assert "may answer to Maine Coon (5 of 5 photographs, where 25% of" in discuss_patches([maine], classes, kinds)[0]
 
 
 def test_a_correlation_is_judged_by_chance_and_as_the_table_shows_it(maps_of_cat: FeatureMaps) -> None:
@@ -491,7 +515,7 @@ def test_what_excites_a_channel_is_the_cue_it_follows() -> None:
     assert (red.cue, describe_shape(red.shape)) == ("red", "a blob at the top right")
     assert red.cue_correlation > 0.9 > red.cue_by_chance
     assert excites(red, result.layers[0]) == "red"
-    assert describe_shape(green.shape).startswith("two values, 0.3 and 0.5: a standing band at the left, ")
+    assert describe_shape(green.shape).startswith("bright or dark with little between: a vertical band ")
     dark = feature_maps(classifier, torch.zeros(1, 3, 16, 16), layers=["act"], channels=[0])
     (flat,) = dark.maps
     assert (excites(flat, dark.layers[0]), describe_shape(flat.shape)) == ("nothing", "the same everywhere")
@@ -513,14 +537,14 @@ def test_where_no_more_maps_exceed_chance_than_may_by_chance_none_is_said_to_fol
 
     above, within = told(4), told(3)
     nearest = maps[0].channel
-    assert headline_of_maps(above).endswith("and 2 of 5 at the end")
+    assert headline_of_maps(above).endswith("and 1 of 5 at the end (1 more in part)")
     assert f"Edges of colour excite channel {nearest}; channel {maps[1].channel} follows red in part;" in (
         above.discussion()
     )
-    assert headline_of_maps(within).endswith("and 2 of 5 at the end (no more than chance gives among 20 searched)")
+    assert headline_of_maps(within).endswith("and none of 5 at the end")
     text = within.discussion()
     assert "by chance one would, and rarely more than three. Chance is" in text
-    assert "The three at the end may thus be chance, so no map there is said to follow a cue." in text
+    assert "The three at the end may thus be chance, so of no map there it is said what it follows." in text
     assert (
         "No map shown is said to follow a cue, since no more exceed chance than may by chance: the farthest above it, "
         f"channel {nearest}, has r = 0.70 with edges with the red at the top, and shifted around up to 0.40" in text

@@ -225,17 +225,24 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     ]  # fmt: skip
     assert [text.get_text() for axes in figure.axes for text in axes.texts] == ["never above zero"]
     (said,) = discuss_patches([cats, mixed, silent], classes)
-    # Of 40 photographs eight are of each class: 3 x 4 x C(8, 4) / C(40, 4).
+    # Of 32 photographs with a class eight are of each: C(8, 4) / C(32, 4), times two channels and four classes.
     assert said.startswith(
-        "All four patches of channel 1 of early show cat. Of three channels and four classes so many alike would be "
-        "chance in 0.9% of such figures at most: "
+        "A try at reading the channels that see enough to show an animal or a thing, by the four photographs that "
+        "excite each most: channel 1 of early may answer to cat (4 of 4 photographs, where 25% of all that were "
+        "searched are). Chance would hardly give as many (hypergeometric distribution, 8 comparisons); what of these "
+        "it is that excites a channel, the photographs alone do not tell. Of the other one nothing beyond chance can "
+        "be said."
     )
     assert "Nothing in these photographs excites channel 3 of late." in said
     # Of two classes, four patches of fifteen channels may well be of one by chance; and what nobody named says nothing.
     two = {name: "cat" if label in ("cat", "hen", None) else "dog" for name, label in classes.items()}
-    assert "All four" not in discuss_patches([cats] * 15, two)[0]
+    (said,) = discuss_patches([cats] * 15, two)
+    assert said.startswith(
+        "Of the four photographs that excite each most no class is so frequent that chance would not give as many "
+        "(hypergeometric distribution, 30 comparisons), so no reading of these channels is offered."
+    )
     (said,) = discuss_patches([patches("late", 2, "4", "9", "14", "19")], classes)
-    assert "All four" not in said
+    assert "may answer" not in said
     assert said.endswith("and do not show what a channel answers to moderately.")
 
 

@@ -31,7 +31,14 @@ from snellen.prose import class_names
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
-from snellen.transfer.discussion import compare_kinds, compare_known, compare_sentence, discuss, headline
+from snellen.transfer.discussion import (
+    compare_kinds,
+    compare_known,
+    compare_sentence,
+    discuss,
+    explain_confusions,
+    headline,
+)
 from snellen.transfer.few import draw_shots, few_shot
 from snellen.transfer.figures import draw_comparison, draw_confused
 from snellen.transfer.files import describe_probe, load_probe, save_probe
@@ -48,7 +55,7 @@ from snellen.transfer.linear import (
     train_probe,
 )
 from snellen.transfer.network import ProbeNetwork
-from snellen.transfer.probe import RESPLITS, Confidence, ConfusedPair, Resplits, Simplest, probe
+from snellen.transfer.probe import RESPLITS, Confidence, ConfusedPair, Resplits, probe
 from snellen.transfer.published import PETS_BASELINES
 from snellen.transfer.splits import embed_splits
 from toys import MeanColours, classifier_of
@@ -258,8 +265,9 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
         "Two of the five classes are classes that the network was trained to name (a and b), so for these it is no "
         "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (67.6% "
         "to 100%, n = 8) are right, of those of the two that it has no class for 25.0% (7.1% to 59.1%, n = 8). It "
-        "misses none of its own and six of the others (two of d and four of e). Exchanging the classes gives as large "
-        "a difference, either way, with p = 0.33: with only six choices of as many classes no difference could be told "
+        "misses none of its own and six of the others (two of d and four of e). The difference may be chance: were the "
+        "two classes that it knows drawn at random, the difference would be as large, in one direction or the other, "
+        "in 33% of the draws (permutation test, p = 0.33); with only six ways to draw them no difference could be told "
         "from chance."
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
@@ -268,10 +276,40 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     assert alike.endswith(" B, d and e are in neither group: the names do not tell.")
     many = missing(colour_probe, [4, 4, 4, 4, 1, 0, 1, 0], [])
     (apart,) = compare_known(many, [True] * 4 + [False] * 4)
-    assert "is more than the choice of classes makes by chance (exchanging the classes: p = 0.029); but they" in apart
+    assert "The difference is unlikely to be chance: were the four classes that it knows drawn at random" in apart
+    assert "in 3% of the draws (permutation test, p = 0.029). But the two groups differ in more" in apart
     (mixed,) = compare_known(many, [True, False] * 4)
-    assert mixed.endswith(": too few classes to tell, or no difference.")
+    assert "The difference may be chance: " in mixed
+    assert "no difference could be told" not in mixed
+    # B is taken for e once: of the two the network knows b.
+    assert "Every mistake" not in told + apart
+    between = missing(colour_probe, [4, 4, 3, 2], [("c", "d", 1), ("d", "c", 2)])
+    assert (
+        "(one of c and two of d). Every mistake is thus between two classes that the network has no class for."
+        in (compare_known(between, [True, True, False, False])[0])
+    )
     assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
+
+
+def test_what_the_network_itself_calls_confused_classes_is_told(colour_probe) -> None:
+    probed = missing(colour_probe, [4, 4, 3, 2], [("a", "b", 2), ("b", "a", 3), ("c", "d", 2)])
+    cats = {"a": {"tabby": 6, "tiger cat": 4}, "b": {"tabby": 8, "lynx": 2}}
+    others = {"c": {"pug": 9, "boxer": 1}, "d": {"boxer": 10}}
+    (told,) = explain_confusions(probed, [False, False, False, True], {**cats, **others})
+    # 6 of 10 and 8 of 10 are tabbies: they overlap by 60%. Of c and d one in ten is a boxer.
+    assert told == (
+        "What the network itself calls test photographs of these classes (at most 10 of each) tells why some are "
+        "confused. It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
+        "overlap by 60%, and as it has no class for either, its features were never taught to tell them apart. It "
+        "calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the two overlap by 10% only, so they are "
+        "not one thing to it."
+    )
+    (apart,) = explain_confusions(probed, [False] * 4, others)
+    assert apart.startswith("What the network itself calls test photographs of these classes (at most 10 of each) does")
+    (known,) = explain_confusions(probed, [True, False, None, None], cats)
+    assert known.endswith("overlap by 60%, though it has a class of its own for one or both.")
+    assert explain_confusions(probed, [False] * 4, {"a": {"tabby": 9}, "b": {"tabby": 9}}) == []
+    assert explain_confusions(missing(colour_probe, [3, 4], [("a", "b", 1)]), [False] * 2, cats) == []
 
 
 def test_classes_are_exchanged_by_hand() -> None:
@@ -342,7 +380,7 @@ def test_names_of_classes_are_written_as_people_write_them(colour_probe) -> None
 def with_scores(probe, means: list[float], deviation: float, c: float):
     """The probe as if five folds had given these means for the values of C."""
     scores = tuple(CVScore(one, mean, deviation) for one, mean in zip(GRID, means, strict=True))
-    return dataclasses.replace(probe, c=c, simplest=None, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
+    return dataclasses.replace(probe, c=c, cross_validation=CrossValidation(5, scores, 0.0, 0.0))
 
 
 def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
@@ -351,17 +389,20 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert "Each class has four test photographs" in missing(colour_probe, [4, 4, 3], [("c", "a", 1)]).discussion()
     told = with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0).discussion()
     assert (
-        "(5 folds). The best, C = 100, has 74.0% with a standard error of 2.0 points. All C around it within one "
-        "standard error of that count as equal: C = 10 to 1,000, of which the middle one, 100, is taken: it lies "
-        "farthest from both ends. It matters: C = 0.1 is 24 points below C = 100."
+        "(5 folds). The best, C = 100, has 74.0% with a standard error of 2.0 points. C = 10 to 1,000 lie within one "
+        "standard error of that, so cross-validation does not tell them apart. The middle one, 100, is taken because "
+        "it is the least sensitive choice: ten times less or more would still be among them. (Breiman et al. would "
+        "take the simplest, the smallest C, 10.) It matters: C = 0.1 is 24 points below C = 100."
     ) in told
-    simpler = dataclasses.replace(colour_probe, simplest=Simplest(10.0, 0.98)).discussion()
-    assert (
-        " Breiman et al. take the simplest, the smallest C: C = 10 has 98.0% on the test photographs, the one taken "
-        "100.0%."
-    ) in simpler
     told = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0).discussion()
-    assert "C = 10 to 10,000, of which the lower of the two middle ones, 100, is taken: it" in told
+    assert "C = 10 to 10,000 lie within" in told
+    assert "The lower of the two middle ones, 100, is taken because it is the least sensitive choice" in told
+    told = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.70, 0.70], 0.04, c=10.0).discussion()
+    assert (
+        "C = 10 and 100 lie within one standard error of that, so cross-validation does not tell them apart; the "
+        in (told)
+    )
+    assert "smaller, 10, is taken, as the one with the larger penalty." in told
     told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
     assert (
         "No other C next to it is within one standard error of that, so it is taken. "
@@ -387,11 +428,17 @@ def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs
     """Of nine photographs the first is right on all, the other misses six: 2 / 2^6 that such is chance."""
     other = dataclasses.replace(colour_probe, kind="ridge", right=np.arange(9) < 3)
     told = compare_kinds(colour_probe, other)
-    assert "same 9 photographs: six only the first gets right, none only the other; that is too uneven for" in told
+    assert (
+        "same 9 photographs: six are right only with logistic regression, none are right only with ridge regression; "
+        "two equally good classifiers would rarely differ by so much (exact" in told
+    )
     assert told.endswith("(exact McNemar test, p = 0.031).")
     four = dataclasses.replace(colour_probe, right=np.arange(9) < 5, mean_per_class_accuracy=Estimate(0.5, 0.3, 0.7))
-    assert compare_kinds(colour_probe, four).endswith("may be (exact McNemar test, p = 0.12).")
-    assert "four only the former gets right, none only the latter; that may be chance" in (
+    assert compare_kinds(colour_probe, four).endswith(
+        "two equally good classifiers may well differ by that (exact McNemar test, p = 0.12)."
+    )
+    name = colour_probe.model
+    assert f"four are right with {name} alone and none are right with {name} alone; that may be chance" in (
         compare_sentence([four, colour_probe])
     )
 

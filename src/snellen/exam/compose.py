@@ -14,6 +14,7 @@ from snellen.exam.config import SAMPLE, ExamConfig, discussed_part
 from snellen.exam.context import Context, photograph_names
 from snellen.exam.own_words import own_blocks
 from snellen.exam.parts import Part
+from snellen.exam.parts.drivers import setup
 from snellen.exam.report.code import method_listing, module_listing
 from snellen.exam.report.document import (
     Block,
@@ -38,6 +39,8 @@ from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json
 
+RAN = "What this exam ran"
+"""Heading, in the appendix, of the calls that a part amounts to."""
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
 _HIGHLIGHTS = 4
@@ -129,7 +132,7 @@ def compose(
         sections=[_section(one, config) for one in finished],
         references=(),
         words=_words(config, finished),
-        listings=_listings(config, finished),
+        listings=_listings(config, context, finished),
         provenance=[
             *provenance_facts(context.provenance),
             *_credited(context),
@@ -291,8 +294,11 @@ def _times(finished: Sequence[FinishedPart], config: ExamConfig) -> list[Fact]:
     ]
 
 
-def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[Listing]:
-    """The code of the appendix: each module once in the full one, under the first section that it belongs to."""
+def _listings(config: ExamConfig, context: Context, finished: Sequence[FinishedPart]) -> list[Listing]:
+    """The code of the appendix: each module once in the full one, under the first section that it belongs to.
+
+    Before a part's methods stand the calls that it amounts to with this exam's values.
+    """
     if config.appendix == "none":
         return []
     sections: dict[str, str] = {}
@@ -300,8 +306,13 @@ def _listings(config: ExamConfig, finished: Sequence[FinishedPart]) -> list[List
         for module in one.part.sources:
             sections.setdefault(module, _title(one, config))
     listings: list[Listing] = []
+    begun = ""
     for one in finished:
         title = _title(one, config)
+        if one.part.driver is not None and one.failure is None:
+            calls = one.part.driver(context)
+            listings.append(Listing(RAN, calls if begun else f"{setup(context)}\n\n{calls}", title))
+            begun = title
         code = (
             [method_listing(names) for names in one.part.methods]
             if config.appendix == "methods"
@@ -377,12 +388,9 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     own = dict.fromkeys(titles[part] for key in config.discussion if (part := discussed_part(key)[0]) in titles)
     some = any(discussed_part(key)[1] for key in config.discussion)
     if not own:
-        return (
-            "The sentences of this report are Snellen's: numbers and verdicts are computed from this run, explanations "
-            "are fixed text."
-        )
+        return "Snellen composed the sentences of this report; numbers and verdicts are computed from this run."
     sections = listed([f"“{title}”" for title in own])
     return (
-        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person; the other "
-        "sentences by Snellen: numbers and verdicts are computed from this run, explanations are fixed text."
+        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person. Snellen composed "
+        "the other sentences; numbers and verdicts are computed from this run."
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import hypergeom
 from skimage.color import rgb2lab
 from skimage.filters import threshold_otsu
 
@@ -18,15 +19,17 @@ from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, 
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import at_most, counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
 
 CLOSELY = 0.6
 """From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
 _BY_SHIFTS = 0.05
 """How many of the maps that follow no cue stand above what chance gives: the share of the shifts left above it."""
 _SURE, _CLOSE = 0.9, 0.8
-_BY_CHANCE = 0.05
-"""How many channels' patches may be of one class by chance, where it is said of one."""
+_SIGNIFICANT = 0.05
+"""Probability of a class among a channel's photographs by chance, over all comparisons, below which it is named."""
+_HEAT = 0.6
+"""Share of a heat map's most from which on its forms are told."""
 
 
 def discuss_classification(result: Classification) -> str:
@@ -57,17 +60,14 @@ def headline_of_classifications(results: Sequence[Classification]) -> str:
 
 def headline_of_maps(result: FeatureMaps) -> str:
     """How many of the maps shown follow a cue, in one sentence."""
-    counts = [
-        f"{sum(one.follows for one in maps)} of {len(maps)} {_where(layer, result)}{_no_more_than_chance(layer)}"
-        for layer, maps in _by_layer(result)
-    ]
-    return f"Maps that follow one simple cue of {stem(result.image)} more closely than chance: {listed(counts)}"
+    counts = [_how_many_follow(layer, maps, result) for layer, maps in _by_layer(result)]
+    return f"Maps that follow one simple cue of {stem(result.image)}, such as a colour or an edge: {listed(counts)}"
 
 
-def _no_more_than_chance(layer: LayerSummary) -> str:
-    if layer.above_chance or not layer.following:
-        return ""
-    return f" (no more than chance gives among {layer.searched} searched)"
+def _how_many_follow(layer: LayerSummary, maps: Sequence[FeatureMap], result: FeatureMaps) -> str:
+    how = Counter(follows(one, layer) for one in maps)
+    more = f" ({how['in part']} more in part)" if how["in part"] else ""
+    return f"{how['closely'] or 'none'} of {len(maps)} {_where(layer, result)}{more}"
 
 
 def _by_layer(result: FeatureMaps) -> list[tuple[LayerSummary, list[FeatureMap]]]:
@@ -148,8 +148,9 @@ def discuss_heatmap(result: Heatmap) -> str:
     height, width = result.values.shape
     return (
         f"Half of the support for {result.label} (probability {result.probability:.3f}) lies on "
-        f"{share(result.area_of_half)} of the network's input, where an even spread would take 50%. Above half of its "
-        f"most it forms {describe_regions(shape_of(result.values))}. A place's support is, by Grad-CAM, the sum of the "
+        f"{share(result.area_of_half)} of the network's input, where an even spread would take 50%. Where it has "
+        f"{_HEAT:.0%} of its most or more, it forms {describe_regions(shape_of(result.values, _HEAT))}. A place's "
+        f"support is, by Grad-CAM, the sum of the "
         f"maps of {result.layer} there, each weighed by its mean gradient of the class's logit, where that is "
         f"above zero: a first-order estimate. Its {height} x {width} values say roughly where, not what, and each may "
         "depend on more of the photograph than it covers."
@@ -172,74 +173,72 @@ def discuss_top_patches(result: TopPatches) -> str:
 def discuss_patches(
     channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str] | None = None
 ) -> list[str]:
-    """What the top patches of several channels have in common, as far as the photographs' classes tell.
+    """What the photographs that excite several channels most show, as far as their classes tell: a try at reading them.
+
+    A class, or a group of classes, is named where so many of a channel's photographs show it that chance would hardly
+    give them, whichever channel and class were looked at: the hypergeometric distribution's tail, times the number of
+    comparisons (Bonferroni).
 
     Args:
-        channels: channels with as many patches each, where they have so many, and so large that they may show a class.
+        channels: channels with their patches, one a photograph, so large that they may show a class.
         classes: name of the class of each photograph that a patch may come from; None where nobody says.
         groups: for a class what it is a kind of, such as ``cat``, where that is known.
+
+    Returns:
+        A paragraph.
     """
-    silent = [one for one in channels if not one.patches]
-    count = max((len(one.patches) for one in channels), default=0)
-    alike = dict[str, list[str]]()
-    for one in channels:
-        shown = {classes.get(patch.image) for patch in one.patches}
-        if len(one.patches) == count and len(shown) == 1 and (only := shown.pop()) is not None:
-            alike.setdefault(only, []).append(f"{one.channel} of {one.layer}")
-    of_class = Counter(label for label in classes.values() if label is not None)
-    by_chance = len(channels) * sum(_all_of_one(n, len(classes), count) for n in of_class.values())
-    sentences = []
-    for name, named in alike.items():
-        these = "channel" if len(named) == 1 else "each of the channels"
-        sentences.append(f"All {word(count)} patches of {these} {listed(named)} show {plain(name)}.")
-    if alike and by_chance < _BY_CHANCE:
-        sentences.append(
-            f"Of {counted(len(channels), 'channel')} and {counted(len(of_class), 'class', 'classes')} so many alike "
-            f"would be chance in {at_most(by_chance)} of such figures at most: such a channel may answer to something "
-            "that its class has more of than the others."
-        )
-    elif alike:
-        sentences = []
+    silent = [f"{one.channel} of {one.layer}" for one in channels if not one.patches]
+    sentences = _read_by_classes([one for one in channels if one.patches], classes, groups or {})
     if silent:
-        names = listed([f"{one.channel} of {one.layer}" for one in silent])
-        sentences.append(f"Nothing in these photographs excites channel {names}.")
+        sentences.append(f"Nothing in these photographs excites channel {listed(silent)}.")
     sentences.append(
         "The patches are extremes of one collection, and do not show what a channel answers to moderately."
     )
-    return [" ".join([*_of_one_kind(channels, classes, groups or {}), *sentences])]
+    return [" ".join(sentences)]
 
 
-def _all_of_one(members: int, photographs: int, patches: int) -> float:
-    """The probability that patches, of as many photographs drawn at random, are all of one group's ``members``."""
-    return math.comb(members, patches) / math.comb(photographs, patches) if photographs >= patches else 0.0
-
-
-def _of_one_kind(
+def _read_by_classes(
     channels: Sequence[TopPatches], classes: Mapping[str, str | None], groups: Mapping[str, str]
 ) -> list[str]:
-    """Of which channels all patches show one group of classes, beside how many would by chance."""
-    kinds = {image: groups[label] for image, label in classes.items() if label is not None and label in groups}
-    alike: dict[str, dict[str, list[str]]] = {}
-    for one in channels:
-        shown = {kinds.get(patch.image) for patch in one.patches}
-        if len(one.patches) > 1 and len(shown) == 1 and (kind := shown.pop()) is not None:
-            alike.setdefault(kind, {}).setdefault(one.layer, []).append(str(one.channel))
-    if not alike:
+    """Which channels may answer to which class or group, and of how many others none can be said."""
+    known = {image: label for image, label in classes.items() if label is not None}
+    names: dict[str, set[str]] = {}
+    for image, label in known.items():
+        names.setdefault(plain(label), set()).add(image)
+        if label in groups:
+            names.setdefault(f"{groups[label]}s", set()).add(image)
+    names = {name: images for name, images in names.items() if len(images) < len(known)}
+    if not names or not channels:
         return []
-    told = [
-        f"{kind}s in {listed([f'{_numbered(named)} of {layer}' for layer, named in layers.items()])}"
-        for kind, layers in alike.items()
-    ]
-    searched = Counter(kinds.values())
-    chance = sum(
-        _all_of_one(n, searched.total(), len(one.patches)) for one in channels if one.patches for n in searched.values()
-    )
-    of = listed([f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in searched.most_common()])
+    told = []
+    for one in channels:
+        shown = {patch.image for patch in one.patches} & known.keys()
+        best = min(names, key=lambda name: _by_chance(shown, names[name], len(known)))
+        if _by_chance(shown, names[best], len(known)) * len(channels) * len(names) < _SIGNIFICANT:
+            told.append(
+                f"channel {one.channel} of {one.layer} may answer to {best} ({len(shown & names[best])} of "
+                f"{len(shown)} photographs, where {share(len(names[best]) / len(known))} of all that were searched are)"
+            )
+    most = max(len(one.patches) for one in channels)
+    of = f"the {counted(most, 'photograph')} that excite each most"
+    tried = f"{len(channels) * len(names)} comparisons"
+    if not told:
+        return [
+            f"Of {of} no class{' or kind' if groups else ''} is so frequent that chance would not give as many "
+            f"(hypergeometric distribution, {tried}), so no reading of these channels is offered."
+        ]
+    left = len(channels) - len(told)
+    others = f" Of the other {word(left)} nothing beyond chance can be said." if left else ""
     return [
-        f"By the data set's classes all patches show {'; '.join(told)}. By chance {how_many(round(chance))} of "
-        f"the {counted(len(channels), 'channel')} with patches large enough to show that would be so: the photographs "
-        f"that were searched show {of}."
+        f"A try at reading the channels that see enough to show an animal or a thing, by {of}: {'; '.join(told)}. "
+        f"Chance would hardly give as many (hypergeometric distribution, {tried}); what of these it is that excites a "
+        f"channel, the photographs alone do not tell.{others}"
     ]
+
+
+def _by_chance(shown: Set[str], having: Set[str], photographs: int) -> float:
+    """The probability that of as many photographs drawn from all as many or more are of those ``having`` something."""
+    return float(hypergeom.sf(len(shown & having) - 1, photographs, len(having), len(shown)))
 
 
 def describe_patches(channels: Sequence[TopPatches]) -> list[str]:
@@ -294,7 +293,7 @@ def edge_direction(pixels: npt.NDArray[np.uint8]) -> str:
 
 
 def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list[str]:
-    """Where patches contradict the colour that a channel follows on the photograph.
+    """How patches go with the colour, or the light or dark areas, that a channel follows on the photograph.
 
     Args:
         channels: channels with their patches.
@@ -303,11 +302,48 @@ def qualify_patches(channels: Sequence[TopPatches], result: FeatureMaps) -> list
     Returns:
         A paragraph; none where they do not.
     """
-    telling = {layer.name for layer in result.layers if layer.above_chance}
-    cues = {(one.layer, one.channel): one.cue for one in result.maps if one.layer in telling and _closely(one)}
+    cues = {
+        (one.layer, one.channel): one.cue
+        for layer, maps in _by_layer(result)
+        for one in maps
+        if follows(one, layer) == "closely"
+    }
     named = ((one, cues.get((one.layer, one.channel), "")) for one in channels if one.patches)
-    sentences = [text for one, cue in named if cue in _COLOURS and (text := _other_colours(one, cue))]
+    sentences = [
+        text
+        for one, cue in named
+        if (text := _other_colours(one, cue) if cue in _COLOURS else _edged(one, cue) if cue in _SHADES else "")
+    ]
     return [" ".join(sentences)] if sentences else []
+
+
+_SHADES = {"dark areas": "dark", "light areas": "light"}
+"""Cues that are an end of CIELAB's lightness."""
+_MIDDLE_GRAY = 50.0
+"""Of CIELAB's lightness."""
+
+
+def _edged(channel: TopPatches, cue: str) -> str:
+    """That patches of what follows light or dark areas have an edge, and whether the light or dark is there too."""
+    edges = sum(bool(edge_direction(patch.pixels)) for patch in channel.patches)
+    if 2 * edges <= len(channel.patches):
+        return ""
+    shade = _SHADES[cue]
+    having = sum(
+        any((colour[0] < _MIDDLE_GRAY) == (shade == "dark") for colour in main_colours(patch.pixels))
+        for patch in channel.patches
+    )
+    count = len(channel.patches)
+    both = (
+        f"as all have a {shade} part too, it is a {shade} place with a border that excites it most"
+        if having == count
+        else f"{how_many(having)} of them {'has' if having == 1 else 'have'} a {shade} part, so it is not the {shade} "
+        "alone that excites it"
+    )
+    return (
+        f"Channel {channel.channel} of {channel.layer} follows {cue} on the photograph above, and {how_many(edges)} of "
+        f"its {counted(count, 'patch', 'patches')} here {'has' if edges == 1 else 'have'} an edge: {both}."
+    )
 
 
 _COLOURS = {"red": (1, 1), "green": (1, -1), "yellow": (2, 1), "blue": (2, -1)}
@@ -349,9 +385,8 @@ def excites(feature: FeatureMap, layer: LayerSummary) -> str:
     """What excites a channel of a layer on this photograph, as far as a single cue tells; a dash where none does."""
     if feature.high <= feature.low:
         return "nothing"
-    if not (feature.follows and layer.above_chance):
-        return "\N{EN DASH}"
-    return feature.cue if _closely(feature) else f"partly {feature.cue}"
+    how = follows(feature, layer)
+    return {"closely": feature.cue, "in part": f"partly {feature.cue}"}.get(how, "\N{EN DASH}")
 
 
 def discuss_feature_maps(result: FeatureMaps) -> list[str]:
@@ -365,16 +400,25 @@ def discuss_feature_maps(result: FeatureMaps) -> list[str]:
     ]
 
 
-def _closely(feature: FeatureMap) -> bool:
-    """Whether a map follows its cue closely, by the correlation as a table shows it."""
-    return feature.follows and round(feature.cue_correlation, 2) >= CLOSELY
+def follows(feature: FeatureMap, layer: LayerSummary) -> Literal["closely", "in part", ""]:
+    """How a map of a layer follows its cue: what every sentence, table and headline says of it rests on this.
+
+    Not at all where its correlation does not exceed chance, or where no more of the layer's maps do than may by chance;
+    else closely or in part, by the correlation as a table shows it.
+    """
+    if not (feature.follows and layer.above_chance):
+        return ""
+    return "closely" if round(feature.cue_correlation, 2) >= CLOSELY else "in part"
 
 
 def _overview(result: FeatureMaps) -> str:
     """How many of the maps searched follow a cue, and into how many regions they fall, layer by layer."""
     layers = result.layers
     following, searched = [one.following for one in layers], [one.searched for one in layers]
-    cue = "follow a simple cue of the photograph, such as a colour or an edge, more closely than chance would have it"
+    cue = (
+        "correlate with a simple cue of the photograph, such as a colour or an edge, more closely than chance would "
+        "have it"
+    )
     chance = _BY_SHIFTS * sum(searched) / len(searched)
     by_chance = (
         f"by chance {how_many(round(chance))} would, and rarely more than {word(most_by_chance(max(searched)))}"
@@ -416,7 +460,7 @@ def _may_be_chance(result: FeatureMaps) -> str:
     ]
     if not told:
         return ""
-    return f" The {listed(told)} may thus be chance, so no map there is said to follow a cue."
+    return f" The {listed(told)} may thus be chance, so of no map there it is said what it follows."
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
@@ -459,9 +503,7 @@ def _at_the_cap(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
 
 def _what_they_follow(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
     """Which of a layer's maps follow edges, light or colour, and which nothing that was tried."""
-    if not layer.above_chance:
-        return _nearest_to_a_cue(maps)
-    closely = [one for one in maps if _closely(one)]
+    closely = [one for one in maps if follows(one, layer) == "closely"]
     kinds = {
         "edges": [one for one in closely if _is_edge(one.cue)],
         "edges of colour": [one for one in closely if _is_edge_of_colour(one.cue)],
@@ -475,9 +517,9 @@ def _what_they_follow(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
         for kind, group in kinds.items()
         if group
     ]
-    partly = [one for one in maps if one.follows and not _closely(one)]
+    partly = [one for one in maps if follows(one, layer) == "in part"]
     parts += [f"channel {one.channel} follows {one.cue} in part" for one in partly]
-    left = [one for one in maps if not one.follows]
+    left = [one for one in maps if not follows(one, layer)]
     if not parts:
         return _nearest_to_a_cue(maps)
     rest = f"; {_channels(left)} {'fits' if len(left) == 1 else 'fit'} no cue that was tried" if left else ""
@@ -514,10 +556,10 @@ def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str
     example = (
         f" Farthest above chance is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
         f"{describe_shape(clearest.shape)}."
-        if clearest.follows and layer.above_chance
+        if follows(clearest, layer)
         else ""
     )
-    return f"Above half, {told}.{example}"
+    return f"To the eye {told}.{example}"
 
 
 _ARE = (("is", "has", ""), ("are", "have", " each"))
@@ -527,15 +569,19 @@ def _kind_of(shape: Shape) -> str:
     """What a shape is, with places for a verb in the singular or plural and for ``each``."""
     if not shape.regions:
         return "{0} the same everywhere"
-    if shape.levels is not None:
-        return "{1} two values and little between"
+    if shape.ground == "middle" and shape.lines:
+        return "{0} a relief{2} (an even middle level with thin lines)"
+    if shape.ground == "middle":
+        return "{0} at a middle level, from which a few places stand out"
     if shape.area >= EVERYWHERE:
         return "{0} bright on most of the map"
-    if any(one.all_over for one in shape.largest):
-        return "{0} one region across the whole map{2}"
+    if shape.levels is not None:
+        return "{0} bright or dark with little between"
     if shape.regions == 1:
-        return "{0} one region{2}"
-    return "{0} a few regions" if shape.regions <= FEW else "{0} many small regions"
+        return "{1} one bright region{2}"
+    if shape.regions <= FEW:
+        return "{1} a few bright regions"
+    return "{1} many thin bright lines" if shape.lines else "{1} many bright patches"
 
 
 def _is_edge(cue: str) -> bool:

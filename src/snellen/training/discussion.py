@@ -6,19 +6,22 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import pearsonr
 from torch import nn
 
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.intervals import SIGNIFICANCE, Paired, Rate
 from snellen.models.create import create
+from snellen.models.networks import first_convolutions
 from snellen.models.scores import most_confused
 from snellen.prose import apart, counted, listed, plain, rounded_down, sentence, share, signed, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
-from snellen.training.filters import ORIENTED, FilterStructure, Floats
+from snellen.training.filters import COLUMNS, ORIENTED, SECTOR, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
 from snellen.training.normalisation import COURSES, FIRST_EPOCH, GUESSING, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
@@ -35,8 +38,9 @@ _ABOUT_NETWORKS = {
         "places: after the first and after the second convolution, before the ReLU, where Ioffe and Szegedy put it."
     ),
     "deep": (
-        "The network has a first layer of 2 x 2 filters; three groups of two 3 x 3 convolutions{widths}, with 3 x 3 "
-        "max pooling of stride 2 after the first of each, batch normalisation without a scale, and GELU; the maximum "
+        "The network follows Jordan's airbench networks. It has a first layer of 2 x 2 filters; three groups of two "
+        "3 x 3 convolutions{widths}, with 3 x 3 max pooling of stride 2 after the first of each, batch normalisation "
+        "without a scale, and GELU; the maximum "
         "of each channel over the map; a linear layer and softmax. Everywhere half of the filters are the mirror "
         "images of the other half, and the head adds the two of each pair, so a mirrored image gets the same answer."
     ),
@@ -48,8 +52,8 @@ def describe_network(recipe: Recipe) -> str:
     """The architecture in a few sentences; empty for a network of the user's own."""
     members = _members(recipe)
     together = (
-        f" The recipe trains {members} such networks independently, side by side, each from its own loss, and "
-        "averages their logits."
+        f" {sentence(word(members))} such networks are trained independently, side by side, each from its own loss, "
+        "and their logits are averaged."
         if members > 1
         else ""
     )
@@ -63,7 +67,17 @@ def _members(recipe: Recipe) -> int:
 
 
 def describe_recipe(recipe: Recipe, before: Sequence[Recipe] = ()) -> str:
-    """The hyper-parameters in a few sentences; an initialisation that is one's ``before`` too is not told again."""
+    """The hyper-parameters in a few sentences; of one ``before`` that they are those of it, or what alone differs."""
+    for other in before:
+        apart_in = {path for path, _, _ in differences(to_plain(recipe), to_plain(other))} - {_NETWORK}
+        name = other.network.rpartition("/")[2]
+        if not apart_in:
+            return f"It learned as {name} did: with the same hyper-parameters, augmentation and initialisation."
+        if apart_in == {_RATE}:
+            return (
+                f"It learned as {name} did, but for the peak of the learning rate, which is "
+                f"{recipe.optimiser.learning_rate:g} in place of {other.optimiser.learning_rate:g}."
+            )
     optimiser, augmentation, resizing = recipe.optimiser, recipe.augmentation, recipe.progressive_resizing
     method = {
         "sgd": f"SGD with Nesterov momentum {optimiser.momentum:g}",
@@ -105,13 +119,9 @@ def _hardened(adversarial: Adversarial) -> str:
     )
 
 
-def explain_recipe(recipe: Recipe, images: int) -> list[str]:
-    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences.
-
-    Args:
-        recipe: how the network was trained.
-        images: number of images that it learned from.
-    """
+def explain_recipe(result: TrainingResult) -> list[str]:
+    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences."""
+    recipe, images = result.recipe, result.data.train_images
     reasons = []
     if recipe.schedule.warmup:
         reasons.append(
@@ -121,7 +131,15 @@ def explain_recipe(recipe: Recipe, images: int) -> list[str]:
     else:
         reasons.append("the rate falls to zero so that the last steps settle")
     if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
-        reasons.append("images that differ each time they are shown are meant to make memorising them harder")
+        needless = (
+            " (but as memorising is not what holds this network back, so few epochs may not need that; it was not "
+            "trained without)"
+            if _limit_of(result) in ("schedule", "capacity")
+            else ""
+        )
+        reasons.append(
+            f"images that differ each time they are shown are meant to make memorising them harder{needless}"
+        )
     if recipe.optimiser.name == "adamw":
         reasons.append(
             "AdamW scales each weight's step by its own gradients, so one rate serves weights of small gradients and "
@@ -184,7 +202,7 @@ def discuss_network(result: TrainingResult) -> str:
     Empty of other networks, and of images smaller than a filter.
     """
     if result.recipe.network == "deep":
-        return _DESIGN_OF_DEEP
+        return f"{_DESIGN_OF_DEEP}{_trained_of(result)}"
     if result.recipe.network not in _OF_THREE_CONVOLUTIONS:
         return ""
     network = create(result.recipe.network, len(result.data.labels))
@@ -214,7 +232,7 @@ def discuss_network(result: TrainingResult) -> str:
 
 
 _DESIGN_OF_DEEP = (
-    "The design follows Jordan's airbench networks. The 2 x 2 filters of the first layer need not learn: they "
+    "Why it is designed so. The 2 x 2 filters of the first layer need not learn: they "
     "decorrelate the patches of the training images, so the next layers begin with sums and differences of pixels that "
     "are all of one size. Two 3 x 3 filters behind each other see 5 x 5 pixels with 18 weights a channel in place of "
     "25, and with a nonlinearity between; three poolings let the last of them see most of the image. The maximum over "
@@ -225,6 +243,27 @@ _DESIGN_OF_DEEP = (
 _OF_THREE_CONVOLUTIONS = ("plain", "batchnorm")
 
 
+def _trained_of(result: TrainingResult) -> str:
+    """How many of the parameters of ``deep`` are trained, where not all are; else empty."""
+    frozen = frozen_parameters(result)
+    if not frozen:
+        return ""
+    return (
+        f" Of its {result.parameters:,} parameters {result.parameters - frozen:,} are trained; the other {frozen:,} "
+        f"are "
+        "the first layer's filters."
+    )
+
+
+def frozen_parameters(result: TrainingResult) -> int:
+    """How many of a network's parameters are fixed from the start: the first filters of one of ours that whitens."""
+    recipe = result.recipe
+    if recipe.initialisation != "whitened" or recipe.network not in ASSIGNMENT:
+        return 0
+    network = create(recipe.network, len(result.data.labels), recipe.network_options)
+    return sum(one.weight.numel() for one in first_convolutions(network))
+
+
 def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> list[str]:
     """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes.
 
@@ -233,8 +272,8 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
         before: runs that were discussed just before it; how all were tested is not told again.
     """
     paragraphs = [
-        _found(result, "" if before else _TESTED_ONCE),
-        f"{_course(result)} {_what_limits(result)}".strip(),
+        _found(result, before),
+        f"{_course(result, before)} {_what_limits(result, before)}".strip(),
         _mistakes(result),
     ]
     if result.data.leaks:
@@ -254,13 +293,13 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
     return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
 
 
-def _found(result: TrainingResult, tested_how: str) -> str:
+def _found(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     test = result.test.accuracy
-    text = (
-        f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}); guessing would give "
-        f"{share(1 / len(result.data.labels))}."
+    guessing = (
+        f"; guessing would give {share(1 / len(result.data.labels))}" if _first_of_so_many(result, before) else ""
     )
-    text = " ".join(filter(None, (text, tested_how, _tested_before(result))))
+    text = f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}){guessing}."
+    text = " ".join(filter(None, (text, "" if before else _TESTED_ONCE, _tested_before(result))))
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
@@ -317,7 +356,12 @@ def note_on_images(result: TrainingResult) -> str:
     return " ".join(filter(None, (result.data.note, _COPIES.get(result.provenance.data))))
 
 
-def _course(result: TrainingResult) -> str:
+def _first_of_so_many(result: TrainingResult, before: Sequence[TrainingResult]) -> bool:
+    """Whether none ``before`` had as many classes, so that what guessing gives was not told."""
+    return all(len(one.data.labels) != len(result.data.labels) for one in before)
+
+
+def _course(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     """How the training loss went."""
     losses = [epoch.loss for epoch in result.history]
     first, last = losses[0], losses[-1]
@@ -327,40 +371,68 @@ def _course(result: TrainingResult) -> str:
     if last >= first:
         return f"The training loss does not fall: {first:.2f} in the first epoch, {last:.2f} in epoch {len(losses)}."
     halfway = next(number for number, loss in enumerate(losses, 1) if loss <= (first + last) / 2)
+    told = f" (guessing: {guessing:.2f})" if _first_of_so_many(result, before) else ""
     return (
-        f"The training loss falls from {first:.2f} in the first epoch to {last:.2f} in epoch {len(losses)} (guessing: "
-        f"{guessing:.2f}), half of the way within {counted(halfway, 'epoch')}."
+        f"The training loss falls from {first:.2f} in the first epoch to {last:.2f} in epoch {len(losses)}{told}, half "
+        f"of the way within {counted(halfway, 'epoch')}."
     )
 
 
-def _what_limits(result: TrainingResult) -> str:
-    """Whether time, capacity or generalisation is short, as far as the last epochs tell."""
-    losses = [epoch.loss for epoch in result.history]
+def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "schedule", "capacity"]:
+    """Whether time, capacity or generalisation is short, as far as the last epochs tell; empty without a mistake."""
     learned, tested = result.history[-1].accuracy, result.test.accuracy
     gap = learned - tested.share
     if tested.share == 1:
         return ""
-    if len(losses) < _FEWEST_EPOCHS:
-        return "After so few epochs nothing can be said of what limits it."
+    if len(result.history) < _FEWEST_EPOCHS:
+        return "unknown"
     if learned > tested.high and (gap > _GAP or 1 - tested.share > _MANY_TIMES * (1 - learned)):
+        return "overfitting"
+    return "schedule" if _last_fall(result) > _STILL_FALLING else "capacity"
+
+
+def _last_fall(result: TrainingResult) -> float:
+    """By which share of it the loss fell in the last epoch."""
+    before, last = (epoch.loss for epoch in result.history[-2:])
+    return (before - last) / before
+
+
+def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
+    """What :func:`_limit_of` finds, with its numbers; of what was found of one ``before`` too only these."""
+    limit, learned, tested = _limit_of(result), result.history[-1].accuracy, result.test.accuracy
+    again = next((one.network_name for one in before if _limit_of(one) == limit), "")
+    both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
+    if limit == "unknown":
+        return "After so few epochs nothing can be said of what limits it."
+    if limit == "overfitting":
         alone = "each of its networks alone is" if _members(result.recipe) > 1 else "it is"
         return (
             f"In the last epoch {alone} right on {learned:.1%} of the training images, which are augmented and so "
             f"harder, and in the end it is right on {tested.share:.1%} of the test images: at least "
-            f"{rounded_down(100 * gap, 1):.1f} points of its error are overfitting."
+            f"{rounded_down(100 * (learned - tested.share), 1):.1f} points of its error are overfitting."
         )
-    both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
-    falling = (losses[-2] - losses[-1]) / losses[-2]
-    if falling > _STILL_FALLING:
+    if limit == "schedule" and again:
         return (
-            f"In the last epoch, at the smallest rates, the loss still fell by {share(falling)}: the schedule ended "
-            f"the training, not convergence. The network was right on {both}, so memorising is not what holds it back; "
-            "what more epochs or a larger network would add was not measured."
+            f"As with {again}, the schedule ended the training while the loss still fell (by "
+            f"{share(_last_fall(result))} "
+            f"in the last epoch), and memorising is not what holds the network back: it was right on {both}."
         )
-    return (
-        f"It is right on {both}, and the loss had all but stopped falling: this network, at these settings, is held "
-        "back by what it can fit and not by memorising."
-    )
+    if limit == "schedule":
+        return (
+            f"In the last epoch, at the smallest rates, the loss still fell by {share(_last_fall(result))}: the "
+            f"schedule "
+            f"ended the training, not convergence. The network was right on {both}, so memorising is not what holds it "
+            "back; what more epochs or a larger network would add was not measured."
+        )
+    if limit == "capacity" and again:
+        return f"As {again} it is held back by what it can fit and not by memorising: it is right on {both}."
+    if limit == "capacity":
+        return (
+            f"It is right on {both}, and the loss had all but stopped falling: this network, at these settings, is "
+            f"held "
+            "back by what it can fit and not by memorising."
+        )
+    return ""
 
 
 def _mistakes(result: TrainingResult) -> str:
@@ -407,9 +479,10 @@ def discuss_filters(structure: FilterStructure, initialisation: Initialisation, 
     kinds_of = (structure.oriented, structure.coloured_blobs, structure.noise)
     directed, blobs, noise = (int(of_kind.sum()) for of_kind in kinds_of)
     rest = len(structure) - directed - blobs - noise
+    patches = _examples(structure.coloured_blobs, structure.smoothness)
     kinds = [
-        f"{directed or 'none'} {_have(directed)} a direction (edges, bars, gratings)",
-        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction",
+        f"{directed or 'none'} {_have(directed)} a direction (edges, bars, stripes{_clearly(structure)})",
+        f"{blobs or 'none'} {'shows' if blobs == 1 else 'show'} colour and no direction{_in_brackets(patches)}",
         *([f"{noise} {_are(noise)} noise still"] if noise else []),
         *([f"{rest} {_have(rest)} neither"] if rest else []),
     ]
@@ -439,7 +512,7 @@ _TELLING_SIDE = 5
 """Side of the filters from which on a shape can be told from noise."""
 _SMOOTH = 0.6
 _DRAWN: tuple[Initialisation, ...] = ("he", "xavier", "small")
-_FEWEST_DIRECTED, _TILT, _TELLING_CORRELATION = 8, 22.5, 0.35
+_FEWEST_DIRECTED, _TILT, _CLEAR, _TELLING_CORRELATION = 8, 15, 0.5, 0.35
 
 
 def _have(count: int) -> str:
@@ -452,21 +525,47 @@ def _are(count: int) -> str:
 
 def _directions(structure: FilterStructure) -> list[str]:
     """How the filters that have a direction lie."""
-    angles = structure.angle[structure.oriented].tolist()
-    if not angles:
+    oriented = structure.oriented
+    if not oriented.any():
         return []
-    flat = sum(min(angle, 180 - angle) < _TILT for angle in angles)
-    upright = sum(abs(angle - 90) < _TILT for angle in angles)
-    oblique = len(angles) - flat - upright
-    lie = f"{flat or 'none'} {'lies' if flat == 1 else 'lie'} flat, {upright or 'none'} "
-    lie += f"{'stands' if upright == 1 else 'stand'} upright, {oblique or 'none'} {_are(oblique)} oblique"
-    lower = round(ORIENTED - 0.1, 1)
-    more = int((~structure.noise & (structure.coherence >= lower)).sum()) - len(angles)
-    return [
-        f"Of those with a direction {lie}.",
-        f"A direction is a coherence of at least {ORIENTED:g} of 1; from {lower:g} on {more or 'no'} more would have "
-        "one.",
+    tilt = np.minimum(structure.angle, 180 - structure.angle)
+    kinds = {
+        "horizontal": oriented & (tilt <= _TILT),
+        "vertical": oriented & (tilt >= 90 - _TILT),
+        "oblique": oriented & (tilt > _TILT) & (tilt < 90 - _TILT),
+    }
+    told = [
+        f"{int(of.sum())} {_are(int(of.sum()))} {name}{_in_brackets(_examples(of, structure.directed))}"
+        for name, of in kinds.items()
+        if of.any()
     ]
+    return [
+        f"Of those with a direction {listed(told)}: in parentheses row and column of the clearest, and oblique is more "
+        f"than {_TILT} degrees off both.",
+        f"A direction means that at least {share(ORIENTED)} of what varies in a filter makes stripes or edges within "
+        f"{SECTOR:g} degrees of it, where an even spread would have 25%; a clear one, at least {share(_CLEAR)}.",
+    ]
+
+
+def _clearly(structure: FilterStructure) -> str:
+    """How many of the filters with a direction have a clear one."""
+    directed, clear = (int((structure.oriented & (structure.directed >= least)).sum()) for least in (ORIENTED, _CLEAR))
+    if not directed:
+        return ""
+    return f"; {'all' if clear == directed else clear or 'none'} of them a clear one"
+
+
+_EXAMPLES = 3
+
+
+def _examples(kind: npt.NDArray[np.bool_], clarity: Floats) -> str:
+    """The clearest filters of a kind by their row and column in the picture, from 1: ``2/8, 4/3``; empty for none."""
+    clearest = sorted(np.flatnonzero(kind).tolist(), key=lambda number: -clarity[number])[:_EXAMPLES]
+    return ", ".join(f"{number // COLUMNS + 1}/{number % COLUMNS + 1}" for number in sorted(clearest))
+
+
+def _in_brackets(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 def _colours(structure: FilterStructure) -> list[str]:
@@ -479,8 +578,8 @@ def _colours(structure: FilterStructure) -> list[str]:
         return []
     return [
         f"The more colourful filters tend to be the coarser ones (r = {signed(correlation, 2)} between the share of "
-        f"colour and the spatial frequency of these {len(colour)}; they come from one training, so r has no interval). "
-        "Fine detail is read in black and white."
+        f"colour and the spatial frequency of these {len(colour)}; they come from one training, so r has no interval): "
+        "fine detail tends to be read in black and white."
     ]
 
 
@@ -509,14 +608,15 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
     if not parts:
         return "By these measures the filters cannot be told from those without batch normalisation."
     found = f"Beside the filters without batch normalisation {listed(parts)}."
-    rises = structure.smoothness.mean() - other.smoothness.mean()
+    noise, others_noise = int(structure.noise.sum()), int(other.noise.sum())
+    if noise > others_noise and structure.smoothness.mean() > other.smoothness.mean():
+        found += (
+            f" That is the typical one: {noise} {_are(noise)} noise still, and {others_noise or 'none'} of the others."
+        )
     if not alike:
         return f"{found} The two trainings differ in more than the normalisation, so the difference may be theirs."
-    if not _tell_apart(structure.smoothness, other.smoothness):
-        return found
     return (
-        f"{found} Both began as noise of one kind and saw the same images as often: in as many steps normalisation has "
-        f"brought the first layer {'further' if rises > 0 else 'less far'} away from that noise."
+        f"{found} That is of one training each, so it need not be the normalisation's: another seed was not looked at."
     )
 
 
@@ -531,12 +631,13 @@ def _tell_apart(some: Floats, others: Floats) -> bool:
     return bool(abs(some.mean() - others.mean()) > 1.96 * error)
 
 
-def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
+def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "") -> list[str]:
     """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other, and runs of one network.
 
     Args:
         runs: results of each run, which differ in their seeds; of several runs of one network the first counts, and the
             others are laid beside it; ``batchnorm`` at another rate than the first is laid beside ``plain``.
+        rates: what names a figure of the two at each learning rate; empty where there is none.
     """
     at_other_rates = [results for results, main in zip(runs, with_main_runs(runs), strict=True) if main is not results]
     by_network: dict[str, Sequence[TrainingResult]] = {}
@@ -550,7 +651,7 @@ def compare(runs: Sequence[Sequence[TrainingResult]]) -> list[str]:
     sentences: list[str] = []
     if "plain" in by_network and "batchnorm" in by_network:
         sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
-        sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0])
+        sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0], rates)
         sentences += [_at_another_rate(results, by_network["plain"]) for results in at_other_rates]
     if "deep" in by_network:
         others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
@@ -609,7 +710,7 @@ def _at_another_rate(results: Sequence[TrainingResult], plain_runs: Sequence[Tra
     )
 
 
-def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult) -> list[str]:
+def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult, rates: str) -> list[str]:
     losses, plain_losses = ([epoch.loss for epoch in run.history] for run in (normalised, plain_run))
     first = _changed(plain_losses[0], losses[0])
     reached = next((number for number, loss in enumerate(losses, start=1) if loss <= plain_losses[-1]), None)
@@ -656,14 +757,26 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             "measured."
         )
     shown = f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}"
-    return [shown, *at_each_rate(plain_run.recipe, normalised.recipe)]
+    at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
+    return [shown, *([at_each] if at_each else [])]
 
 
-def at_each_rate(*recipes: Recipe) -> list[str]:
-    """What ``plain`` and ``batchnorm`` reach at each of the rates that were tried; none of other recipes."""
+def at_each_rate(*recipes: Recipe, figure: str = "") -> str:
+    """What ``plain`` and ``batchnorm`` reach at each of the rates that were tried; empty of other recipes.
+
+    Args:
+        recipes: of the one, then of the other.
+        figure: what names a figure of it; empty where there is none.
+    """
     if [recipe.network for recipe in recipes] != ["plain", "batchnorm"] or not all(map(_searched, recipes)):
-        return []
-    return [_at_one_rate(recipes[0].optimiser.learning_rate), _at_the_best_rates(), _at_high_rates()]
+        return ""
+    rate, tried = recipes[0].optimiser.learning_rate, len(SEARCHED["plain"])
+    shown = f" ({figure})" if figure else ""
+    return (
+        f"What it buys is the choice of rate. That was measured apart on CIFAR-10, {HELD_OUT_IMAGES:,} of its training "
+        f"images held out, with {word(len(COURSES['plain', rate]))} more seeds for each of {word(tried)} rates"
+        f"{shown}. {_at_one_rate(rate)} {_at_the_best_rates()} {_chance_or_not(rate)} {_at_high_rates()}"
+    )
 
 
 def _at_one_rate(rate: float) -> str:
@@ -677,25 +790,29 @@ def _at_one_rate(rate: float) -> str:
     ends = "ends lower" if last[0] < last[1] else "ends higher"
     accuracies = [SEARCHED[name][rate] for name in ("batchnorm", "plain")]
     return (
-        f"The same was measured apart on CIFAR-10 with {word(len(with_it))} more seeds, {HELD_OUT_IMAGES:,} of its "
-        f"training images held out, every setting alike, the rate ({rate:g}) too: the loss with batch normalisation is "
-        f"{first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for "
-        f"{counted(leads, 'epoch')} and {ends}, "
-        f"at {last[0]:.2f} against {last[1]:.2f}. Of the images held out it gets {accuracies[0]:.1%} right against "
-        f"{accuracies[1]:.1%}, {_chance_or_not(*accuracies)}."
+        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: the loss with "
+        f"batch "
+        f"normalisation is {first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for "
+        f"{counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}, and of the images held out it "
+        f"gets {accuracies[0]:.1%} right against {accuracies[1]:.1%}."
     )
 
 
 def _at_the_best_rates() -> str:
-    best = {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
+    """The same where each network has the best of the rates tried."""
+    best = _best_tried()
     reached = [SEARCHED[name][rate] for name, rate in best.items()]
     losses = [statistics.mean(course[-1] for course in COURSES[one]) for one in best.items()]
     highest = ", the highest, so the best may lie higher" if best["batchnorm"] == max(SEARCHED["batchnorm"]) else ""
     return (
-        f"Each at the best of the {word(len(SEARCHED['plain']))} rates tried ({best['batchnorm']:g} with it{highest}; "
-        f"{best['plain']:g} without), it ends at {losses[0]:.2f} against {losses[1]:.2f}, and {reached[0]:.1%} against "
-        f"{reached[1]:.1%} of the images held out, {_chance_or_not(*reached)}."
+        f"With each at its best rate ({best['batchnorm']:g} with it{highest}; {best['plain']:g} without), the loss "
+        f"ends "
+        f"at {losses[0]:.2f} against {losses[1]:.2f}, and {reached[0]:.1%} are right against {reached[1]:.1%}."
     )
+
+
+def _best_tried() -> dict[str, float]:
+    return {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
 
 
 def _at_high_rates() -> str:
@@ -705,21 +822,28 @@ def _at_high_rates() -> str:
     without, with_it = FIRST_EPOCH["plain"], FIRST_EPOCH["batchnorm"]
     lost = [rate for rate in without if without[rate] >= GUESSING]
     return (
-        f"What it buys is the choice of rate: at {highest:g} the network with it reaches {reached:.1%} and the one "
-        f"without {lower:.1%}, and in trainings of a single epoch (three seeds) the one without does no better than "
-        f"guessing ({GUESSING:.2f}) from {min(lost):g} on, where with it the loss is {with_it[min(lost)]:.2f}, and "
-        f"still {with_it[max(lost)]:.2f} at {max(lost):g}."
+        f"But at high rates the network with it still trains where the one without breaks: at {highest:g} it reaches "
+        f"{reached:.1%} and the one without {lower:.1%}, and in trainings of a single epoch (three seeds) the one "
+        f"without does no better than guessing ({GUESSING:.2f}) from {min(lost):g} on, where with it the loss is "
+        f"{with_it[min(lost)]:.2f}, and still {with_it[max(lost)]:.2f} at {max(lost):g}."
     )
 
 
-def _chance_or_not(one: float, other: float) -> str:
-    """Whether two shares of the images held out differ by more than chance."""
-    margin = 100 * (_held_out(other).high - other)
-    if apart(_held_out(one), _held_out(other)):
-        return "whose 95% intervals lie apart"
+def _chance_or_not(rate: float) -> str:
+    """Whether the networks' shares of the images held out differ by more than chance, at one rate and at the best."""
+    pairs = [
+        (_held_out(SEARCHED["batchnorm"][with_it]), _held_out(SEARCHED["plain"][without]))
+        for with_it, without in ((rate, rate), tuple(_best_tried().values()))
+    ]
+    margin = max(100 * (one.high - one.share) for pair in pairs for one in pair)
+    lie = [apart(*pair) for pair in pairs]
+    if all(lie):
+        return "In both cases the 95% intervals lie apart."
+    if any(lie):
+        return f"Only {'at the same rate' if lie[0] else 'at the best rates'} do the 95% intervals lie apart."
     return (
-        f"whose 95% intervals (± {margin:.1f} points) overlap: as both answered the same images, that does not tell "
-        "chance from difference"
+        f"In both cases the 95% intervals (± {margin:.1f} points) overlap; as all answered the same images, that does "
+        "not tell chance from difference."
     )
 
 
@@ -886,16 +1010,21 @@ def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
     )
 
 
-def discuss_ablations() -> str:
-    """Which of the choices of ``deep`` bought what, as it was measured once on images held out."""
+def discuss_ablations(table: str = "") -> str:
+    """Which of the choices of ``deep`` bought what, as it was measured once on images held out.
+
+    Args:
+        table: what names a table of them; empty where there is none.
+    """
     noise = _chance(HELD_OUT_IMAGES)
     worth = sorted(((BASE - one.accuracy, one.undone) for one in ABLATIONS), reverse=True)
     bought = [f"{undone} costs {100 * cost:.1f} points" for cost, undone in worth if cost > noise]
     better = [f"{undone} ({-100 * cost:.1f} points)" for cost, undone in reversed(worth) if cost < -noise]
     two = "better than" if noise < TWO_NARROW - BASE else "no better than"
     return (
-        f"Which choice bought what was measured on {HELD_OUT_IMAGES:,} images held out of training (of a copy of "
-        "CIFAR-10 in JPEG), with one narrower network of 48, 256 and 256 filters, 4 epochs and one seed "
+        f"Which choice bought what{f' ({table})' if table else ''} was measured on {HELD_OUT_IMAGES:,} images held out "
+        "of training (of a copy of CIFAR-10 in JPEG), with one narrower network of 48, 256 and 256 filters, 4 epochs "
+        "and one seed "
         f"({BASE:.1%}); the recipe's two networks reach {WHOLE:.1%} in as many epochs. "
         f"With one choice undone: {'; '.join(bought)}. In so short a run undoing some gains: {listed(better)}. Both "
         "are kept because they are meant for a longer one, where memorising and time count; that they pay there was "

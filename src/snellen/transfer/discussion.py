@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import PETS, is_pets, species_of
 from snellen.intervals import SIGNIFICANCE, Paired, Rate
-from snellen.prose import counted, estimated, how_many, listed, sentence, share, with_decimal, word
+from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, with_decimal, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
@@ -263,16 +263,24 @@ def _chosen_c(result: ProbeResult) -> str:
     """Which C was the best in cross-validation, which was taken and why, and how much it matters."""
     found = result.cross_validation
     best, plateau = found.best, found.plateau
-    middle = "the middle one" if len(plateau) % 2 else "the lower of the two middle ones"
-    alike = (
-        f"All C around it within one standard error of that count as equal: C = {plateau[0].c:,g} to "
-        f"{plateau[-1].c:,g}, of which {middle}, {result.c:,g}, is taken: it lies farthest from both ends"
-        if len(plateau) > 1
-        else "No other C next to it is within one standard error of that, so it is taken"
-    )
+    if len(plateau) == 1:
+        alike = "No other C next to it is within one standard error of that, so it is taken."
+    elif len(plateau) == 2:
+        alike = (
+            f"C = {plateau[0].c:,g} and {plateau[1].c:,g} lie within one standard error of that, so cross-validation "
+            f"does not tell them apart; the smaller, {result.c:,g}, is taken, as the one with the larger penalty."
+        )
+    else:
+        middle = "middle one" if len(plateau) % 2 else "lower of the two middle ones"
+        alike = (
+            f"C = {plateau[0].c:,g} to {plateau[-1].c:,g} lie within one standard error of that, so cross-validation "
+            f"does not tell them apart. The {middle}, {result.c:,g}, is taken because it is the least sensitive "
+            "choice: ten times less or more would still be among them. (Breiman et al. would take the simplest, the "
+            f"smallest C, {plateau[0].c:,g}.)"
+        )
     return (
         f"The best, C = {best.c:,g}, has {with_decimal(best.mean)} with a standard error of "
-        f"{100 * found.standard_error:.1f} points. {alike}.{_of_the_simplest(result)} {_how_much_it_matters(result)}"
+        f"{100 * found.standard_error:.1f} points. {alike} {_how_much_it_matters(result)}"
     )
 
 
@@ -282,8 +290,7 @@ def _chosen_again(result: ProbeResult) -> str:
     return (
         f"C is chosen as before: the best, C = {found.best.c:,g}, has {with_decimal(found.best.mean)} with a standard "
         f"error of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
-        f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken.{_of_the_simplest(result)} "
-        f"{_how_much_it_matters(result)}"
+        f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken. {_how_much_it_matters(result)}"
     )
 
 
@@ -304,17 +311,6 @@ def _how_much_it_matters(result: ProbeResult) -> str:
     if result.c in (GRID[0], GRID[-1]):
         text += " It lies at the end of the values tried: a value beyond might do as well."
     return text
-
-
-def _of_the_simplest(result: ProbeResult) -> str:
-    """What the rule of Breiman et al. would have taken, and what it does on the test photographs."""
-    if result.simplest is None:
-        return ""
-    return (
-        f" Breiman et al. take the simplest, the smallest C: C = {result.simplest.c:,g} has "
-        f"{100 * result.simplest.mean_per_class_accuracy:.1f}% on the test photographs, the one taken "
-        f"{100 * result.mean_per_class_accuracy.value:.1f}%."
-    )
 
 
 def _points(difference: float) -> str:
@@ -444,28 +440,115 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
         f"{f' ({named})' if named else ''}, so for these it is no transfer to something new; whether it has seen "
         f"these very photographs is not known. Of them {estimated(own, after=f', n = {own.n:,}')} are right, "
         f"of those of the {word(len(groups[False]))} that it has no class for "
-        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}. {_by_exchange(groups)}"
+        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}.{_among_unknown(result, known)} "
+        f"{_by_exchange(groups)}"
         + (f" {sentence(neither)} {'is' if len(unsure) == 1 else 'are'} in neither group: the names do not tell."
            if unsure else "")
     ]  # fmt: skip
+
+
+_ENOUGH, _PAIRS = 10, 3
+"""Photographs of either class from which on it is told what the network calls them, and the most pairs of classes."""
+_ALIKE = 0.5
+"""Overlap of the network's own answers to two classes, from which on they are much the same to it."""
+
+
+def explain_confusions(
+    result: ProbeResult, known: Sequence[bool | None], answers: Mapping[str, Mapping[str, int]]
+) -> list[str]:
+    """What the network's own classes say of the pairs of classes that are confused most often.
+
+    Args:
+        result: the probe.
+        known: for each of its classes whether it is one of the network's own; None where that is not certain.
+        answers: for some of its classes how often the network itself calls test photographs of it what.
+
+    Returns:
+        A paragraph; none where no pair is confused more than once, or too few photographs were asked for.
+    """
+    pairs = list(dict.fromkeys(tuple(sorted((one.true, one.predicted))) for one in result.confused if one.count > 1))
+    asked = {label: sum(of.values()) for label, of in answers.items()}
+    pairs = [pair for pair in pairs if min(asked.get(label, 0) for label in pair) >= _ENOUGH][:_PAIRS]
+    if not pairs:
+        return []
+    own = dict(zip(result.labels, known, strict=True))
+    shares = {label: {name: count / asked[label] for name, count in of.items()} for label, of in answers.items()}
+    overlaps = [sum(min(part, shares[b].get(name, 0.0)) for name, part in shares[a].items()) for a, b in pairs]
+    alike = sum(overlap >= _ALIKE for overlap in overlaps)
+    tells = (
+        "does not explain why they are confused"
+        if not alike
+        else f"tells why {'they' if alike == len(pairs) else 'some'} are confused"
+    )
+    sentences = [
+        _called_by_the_network(pair, overlap, result, own, shares)
+        for pair, overlap in zip(pairs, overlaps, strict=True)
+    ]
+    return [
+        f"What the network itself calls test photographs of these classes (at most {max(asked.values())} of each) "
+        f"{tells}. {' '.join(sentences)}"
+    ]
+
+
+def _called_by_the_network(
+    pair: tuple[str, ...],
+    overlap: float,
+    result: ProbeResult,
+    known: Mapping[str, bool | None],
+    shares: Mapping[str, Mapping[str, float]],
+) -> str:
+    """What the network itself calls two classes, and whether they are the same to it."""
+    one, other = pair
+    told = []
+    for label in pair:
+        ranked = sorted(shares[label].items(), key=lambda named: (-named[1], named[0]))[:2]
+        told.append(f"{result.names[label]} {' and '.join(f'{plain(name)} ({share(part)})' for name, part in ranked)}")
+    found = f"It calls {told[0]}, {told[1]}: "
+    if overlap < _ALIKE:
+        return f"{found}its answers to the two overlap by {share(overlap)} only, so they are not one thing to it."
+    taught = (
+        "and as it has no class for either, its features were never taught to tell them apart"
+        if known[one] is False and known[other] is False
+        else "though it has a class of its own for one or both"
+        if known[one] or known[other]
+        else "so its features need not tell them apart"
+    )
+    return f"{found}its answers to the two overlap by {share(overlap)}, {taught}."
 
 
 def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
     """Whether the difference between the two groups is more than the choice of classes makes."""
     rates = [(rate.share, own) for own, group in groups.items() for _, rate in group]
     test = permute_classes([one for one, _ in rates], [own for _, own in rates])
+    drawn = (
+        f"were the {counted(sum(own for _, own in rates), 'class', 'classes')} that it knows drawn at random, the "
+        f"difference would be as large, in one direction or the other, in {share(test.p_value)} of the draws "
+        f"(permutation test, p = {test.p_value:.2g})"
+    )
     if test.p_value < SIGNIFICANCE:
         return (
-            f"The difference is more than the choice of classes makes by chance (exchanging the classes: "
-            f"p = {test.p_value:.2g}); but they differ in more than whether the network knows them, so it need not "
-            "come from that."
+            f"The difference is unlikely to be chance: {drawn}. But the two groups differ in more than whether the "
+            "network knows them, so it need not come from that."
         )
-    why = (
-        f"with only {counted(test.choices, 'choice')} of as many classes no difference could be told from chance"
+    few = (
+        f"; with only {counted(test.choices, 'way', 'ways')} to draw them no difference could be told from chance"
         if test.least >= SIGNIFICANCE
-        else "too few classes to tell, or no difference"
+        else ""
     )
-    return f"Exchanging the classes gives as large a difference, either way, with p = {test.p_value:.2g}: {why}."
+    return f"The difference may be chance: {drawn}{few}."
+
+
+def _among_unknown(result: ProbeResult, known: Sequence[bool | None]) -> str:
+    """That every mistake takes a class that the network has none for, for another such, if so."""
+    mistakes = [
+        (true, predicted)
+        for true, row in enumerate(result.confusion)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    if not mistakes or not all(known[true] is known[predicted] is False for true, predicted in mistakes):
+        return ""
+    return " Every mistake is thus between two classes that the network has no class for."
 
 
 def _missed(group: Sequence[tuple[str, Rate]], those: str) -> str:
@@ -483,16 +566,20 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
     names = {"logistic": "logistic regression", "svm": "a linear support vector machine", "ridge": "ridge regression"}
     paired = Paired.of(result.right, other.right)
     verdict = (
-        "too uneven for two equally good classifiers"
+        "two equally good classifiers would rarely differ by so much"
         if paired.p_value < SIGNIFICANCE
-        else "no more uneven than two equally good classifiers may be"
+        else "two equally good classifiers may well differ by that"
     )
     return (
         f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}, chosen in the same way) reaches "
         f"{estimated(other.mean_per_class_accuracy)}. Both answered the same {result.n:,} photographs: "
-        f"{how_many(paired.only_first)} only the first gets right, {how_many(paired.only_second)} only the other; that "
-        f"is {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
+        f"{_are_right(paired.only_first)} only with {names[result.kind]}, {_are_right(paired.only_second)} "
+        f"only with {names[other.kind]}; {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
     )
+
+
+def _are_right(count: int) -> str:
+    return f"{how_many(count)} {'is' if count == 1 else 'are'} right"
 
 
 def compare_sentence(results: Sequence[ProbeResult]) -> str:
@@ -504,8 +591,8 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     return (
         f"{f'{best.model} is best with' if lead else f'{best.model} and {second.model} are equal with'} "
         f"{best.mean_per_class_accuracy.value:.3f}{f', {lead:.3f} above {second.model}' if lead else ''}. Of the same "
-        f"{best.n:,} photographs {how_many(paired.only_first)} only the former gets right, "
-        f"{how_many(paired.only_second)} only the latter; that "
+        f"{best.n:,} photographs {_are_right(paired.only_first)} with {best.model} alone and "
+        f"{_are_right(paired.only_second)} with {second.model} alone; that "
         f"{'is no' if paired.p_value < SIGNIFICANCE else 'may be'} chance "
         f"(exact McNemar test, p = {paired.p_value:.2g})."
     )

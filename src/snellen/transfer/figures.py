@@ -18,7 +18,9 @@ from snellen.transfer.probe import ProbeResult
 
 NUMBERS_UP_TO = 20
 """Classes up to which a confusion matrix has its percents written into it."""
-_PHOTOGRAPHS_A_PAIR, _ABREAST = 3, 5
+PHOTOGRAPHS_A_PAIR = 3
+"""The most photographs of a pair of classes that a figure of mistakes shows."""
+_ABREAST = 5
 
 
 def draw_confusion(result: ProbeResult) -> Figure:
@@ -72,7 +74,7 @@ def draw_confused(result: ProbeResult) -> Figure | None:
             "black",
         )
         for pair in pairs
-        for image in pair.images[:_PHOTOGRAPHS_A_PAIR]
+        for image in pair.images[:PHOTOGRAPHS_A_PAIR]
     ]
     columns = min(_ABREAST, len(panels))
     rows = -(-len(panels) // columns)
@@ -140,7 +142,7 @@ def _example_key(label: str) -> str:
 
 def _photographs(result: ProbeResult) -> Mapping[str, Image.Image]:
     """The photographs to draw: by image id, and the first of each predicted class by its label."""
-    names = {name for pair in result.confused for name in pair.images[:_PHOTOGRAPHS_A_PAIR]}
+    names = {name for pair in result.confused for name in pair.images[:PHOTOGRAPHS_A_PAIR]}
     classes = {pair.predicted for pair in result.confused}
     found: dict[str, Image.Image] = {}
     for example in result.data.test.read():

@@ -51,19 +51,6 @@ class ConfusedPair:
 
 
 @dataclass(frozen=True)
-class Simplest:
-    """What the smallest C would do that cross-validation cannot tell from the best.
-
-    Attributes:
-        c: that C.
-        mean_per_class_accuracy: on the test split, in [0, 1].
-    """
-
-    c: float
-    mean_per_class_accuracy: float
-
-
-@dataclass(frozen=True)
 class Confidence:
     """The mean probability of the first answer, in [0, 1].
 
@@ -122,7 +109,6 @@ class ProbeResult(Result):
         failures: images that could not be read; they are in no number.
         leaks: test images that are training images too, pixel for pixel.
         without_leaks: mean-per-class accuracy on the other test images; None where all are others, or none is.
-        simplest: what the smallest C of the plateau would do; None where it is the one that was chosen.
         confidence: how probable right and wrong answers are; None of another kind than ``logistic``, or where there are
             not both.
         resplits: other divisions of the same images, with the same C; None where images belong together, where some are
@@ -160,7 +146,6 @@ class ProbeResult(Result):
     failures: tuple[Failure, ...]
     leaks: tuple[Leak, ...]
     without_leaks: Estimate | None
-    simplest: Simplest | None
     confidence: Confidence | None
     resplits: Resplits | None
     reading: tuple[str, ...]
@@ -293,7 +278,6 @@ def _probe(
         failures=(*train.failures, *test.failures),
         leaks=splits.leaks,
         without_leaks=_without_leaks(splits, predicted),
-        simplest=_simplest(splits, trained, cross_validation, seed),
         confidence=_confidence(splits, trained),
         resplits=_resplits(splits, trained, seed),
         reading=splits.reading,
@@ -316,15 +300,6 @@ def _without_leaks(splits: EmbeddedSplits, predicted: Targets) -> Estimate | Non
 
 def _accuracy_of(probe: LinearProbe, features: Matrix, targets: Targets) -> float:
     return float(balanced_accuracy_score(targets, probe.predict(features)))
-
-
-def _simplest(splits: EmbeddedSplits, trained: LinearProbe, found: CrossValidation, seed: int) -> Simplest | None:
-    """The smallest C of the plateau, on the test split; nothing is chosen by it."""
-    c = found.plateau[0].c
-    if c == trained.c:
-        return None
-    other = fit_linear(splits.train.features, splits.train.targets, trained.kind, c, seed)
-    return Simplest(c, _accuracy_of(other, splits.test.features, splits.test.targets))
 
 
 def _confidence(splits: EmbeddedSplits, trained: LinearProbe) -> Confidence | None:

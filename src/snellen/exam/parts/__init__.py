@@ -11,6 +11,7 @@ from snellen.exam.parts import (
     attack,
     categories,
     corruptions,
+    drivers,
     evaluation,
     features,
     probe,
@@ -53,6 +54,8 @@ class Part:
             report's notebook, where ``snellen``, ``classifier`` and the list ``photographs`` are bound, and so is what
             cells before it bind; empty shows the file, and so does None. It is never read from a folder, which may be a
             stranger's.
+        driver: function that gives, from the context, the public calls that the part amounts to, for the code appendix;
+            None where there are none to show.
     """
 
     title: str
@@ -70,6 +73,7 @@ class Part:
     wanted_by: str = ""
     compare: Callable[[Path, Path, tuple[str, str], Path, Sequence[Path]], list[Block]] | None = None
     code: Callable[[Context, str], str] | None = None
+    driver: Callable[[Context], str] | None = None
     topic: str = ""
 
     def titles(self, homework: bool) -> tuple[str, str]:
@@ -97,9 +101,11 @@ PARTS: Mapping[str, Part] = {
             " _start_of_crop, Preprocessing.normalise",
             "snellen.models.classifier:Classifier.logits_from_inputs",
             "snellen.models.predictions:softmax, top_predictions",
+            "snellen.inspect.categories:_runner",
         ),
         references=categories.REFERENCES,
         code=categories.code,
+        driver=drivers.categories,
     ),
     "evaluation": Part(
         title="How well it does its job",
@@ -174,6 +180,7 @@ PARTS: Mapping[str, Part] = {
         ),
         references=features.REFERENCES,
         code=features.code,
+        driver=drivers.features,
     ),
     "probe": Part(
         title="What it can learn from few",
@@ -193,6 +200,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.intervals:Estimate.of_classes",
         ),
         references=probe.REFERENCES,
+        driver=drivers.probe,
         long=True,
     ),
     "training": Part(
@@ -212,21 +220,22 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.filters",
         ),
         methods=(
-            "snellen.models.networks:plain, batchnorm, deep, _deep_member",
+            "snellen.models.networks:plain, batchnorm, deep, _deep_member, first_convolutions",
             "snellen.models.flip_equivariant:FlipEquivariantConv2d, FlipEquivariantBatchNorm2d, PairedMaxPool2d",
             "snellen.models.ensemble:Ensemble",
             "snellen.training.initialise:_independent, _he, _whitened, _whiten, flip_equivariant_whitening_filters, "
             "_covariance, _whitening",
-            "snellen.training.optimise:orthogonalised, Muon.step, make_optimisers, learning_rate_factor",
+            "snellen.training.optimise:orthogonalised, Muon.step, make_optimisers, learning_rate_factor, "
+            "make_schedulers",
             "snellen.training.augment:alternating_flips, augment, _shifted, _cut, resized",
             "snellen.training.loop:batches, train_epoch",
-            "snellen.training.evaluate:evaluate, tta_logits",
-            "snellen.training.figures:draw_curves, _draw_run",
+            "snellen.training.evaluate:evaluate",
             "snellen.training.filters:stretched, mosaic, _extent, _places, FilterStructure.oriented, "
             "FilterStructure.coloured_blobs, filter_structure, _over",
         ),
         references=training.REFERENCES,
         code=training.code,
+        driver=drivers.training,
         long=True,
     ),
     "attack": Part(
@@ -248,8 +257,8 @@ PARTS: Mapping[str, Part] = {
         ),
         methods=(
             "snellen.data.preprocessing:Preprocessing.preprocess, Preprocessing.window, "
-            "Preprocessing.preprocess_window, Preprocessing._filtered, resize_matrix, _apply_to_rows, "
-            "_ResizeAxis",
+            "Preprocessing.preprocess_window, Preprocessing._filtered, _triangle, _cubic, resize_matrix, "
+            "_apply_to_rows, _ResizeAxis",
             "snellen.attacks.search:Ball, Criterion.confidence, Criterion.is_met, probability, "
             "log_probability_or_margin",
             "snellen.attacks.gradient_ascent:gradient_ascent, searched_gradient_ascent",
@@ -260,6 +269,7 @@ PARTS: Mapping[str, Part] = {
         ),
         references=attack.REFERENCES,
         code=attack.code,
+        driver=drivers.attack,
     ),
     "stress": Part(
         title="A turn of the head",
@@ -287,6 +297,7 @@ PARTS: Mapping[str, Part] = {
         ),
         references=stress.REFERENCES,
         code=stress.code,
+        driver=drivers.stress,
         cover=stress.cover,
         needs=("attack",),
     ),

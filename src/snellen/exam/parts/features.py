@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +36,7 @@ from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.shape import describe_shape
 from snellen.inspect.top_patches import TopPatches, top_activating_patches
-from snellen.prose import listed, signed
+from snellen.prose import class_names, listed, signed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -61,8 +62,8 @@ _LEGEND = (
     "and nothing is smoothed."
 )
 _SECONDS_OF_FIGURES = 8.0
-_EXAMPLES, _PATCHES = 128, 4
-"""Photographs of a data set that patches are looked for in, and patches that are shown of each channel."""
+_EXAMPLES, _RANKED, _PATCHES = 128, 16, 4
+"""Photographs of a data set that patches are looked for in, and of each channel those that are ranked, and shown."""
 _LOCAL = 0.1
 """Share of the input's side up to which what a value sees is told by its colour and its edge."""
 _SHOWS = 0.25
@@ -112,7 +113,8 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{result.top.probability:.3f}. {_which(context)} {_shown_in(len(pictures))}"
+            f"{result.top.probability:.3f}. {_which(context)} {_shown_in(len(pictures))} [[features/maps]] lists what "
+            "excites each and what the answer loses without it."
         ),
         *(
             Picture(
@@ -125,11 +127,8 @@ def run(context: Context) -> Answer:
             for number, (layer, path) in enumerate(pictures, 1)
         ),
         Heading("What the maps show"),
-        Paragraph(
-            "[[features/maps]] lists the maps, with what excites each most and what the answer loses without it."
-        ),
         Table(
-            ("layer", "channel", "what excites it here", "r", "by chance", "above half", "at zero", "without it"),
+            ("layer", "channel", "what excites it here", "r", "by chance", "what is seen", "without it"),
             [
                 (
                     short_name(feature.layer, result),
@@ -138,7 +137,6 @@ def run(context: Context) -> Answer:
                     f"{feature.cue_correlation:.2f}",
                     f"{feature.cue_by_chance:.2f}",
                     describe_shape(feature.shape),
-                    percent(feature.zero_fraction, 0),
                     signed(100 * feature.importance, 1),
                 )
                 for feature in result.maps
@@ -147,15 +145,16 @@ def run(context: Context) -> Answer:
             "directions, and edges of colour (red against green, yellow against blue); r: the map's correlation with "
             f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
             "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
-            "chance. Above half: what lies above half way from the map's least to its greatest value. At zero: share "
-            f"of values at zero or below. Without it: the change of the probability of {result.top.label}, in points, "
+            "chance. What is seen: the forms above half way from the map's least to its greatest value; where most of "
+            "it lies at one level between, what stands out from that. Without it: the change of the probability of "
+            f"{result.top.label}, in points, "
             "when the channel is set to zero.",
             "maps",
         ),
         Discussion(discuss_feature_maps(result)),
         *_patches(context, result),
         Heading("Which part of the photograph supports the answer"),
-        Paragraph(f"[[features/heatmap]] shows where the support is. {discuss_heatmap(heat)}"),
+        Paragraph(f"{discuss_heatmap(heat)} [[features/heatmap]] shows it."),
         Picture(
             context.folder / "heatmap.png",
             f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
@@ -204,35 +203,40 @@ def _patches(context: Context, result: FeatureMaps) -> list[Block]:
     photographs = (
         (f"{number}", example.source) for number, (_, example) in enumerate(examples.read()) if number in drawn
     )
-    found, failures = top_activating_patches(context.classifier, photographs, channels, _PATCHES)
+    ranked, failures = top_activating_patches(context.classifier, photographs, channels, _RANKED)
+    found = [dataclasses.replace(one, patches=one.patches[:_PATCHES]) for one in ranked]
     picture = context.folder / "patches.png"
     write_figure(picture, draw_patches(found))
     seen = len(drawn) - len(failures)
-    named = {str(number): None if label is None or examples.labels is None else examples.labels[label]
-             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
     labels = list(examples.labels or ())
-    groups = {label: species_of(label) for label in labels} if labels and is_pets(labels) else {}
+    names = class_names(labels)
+    named = {str(number): None if label is None or not labels else names[label]
+             for number, label in enumerate(classes) if number in drawn}  # fmt: skip
+    groups = dict(zip(names, map(species_of, labels), strict=True)) if labels and is_pets(labels) else {}
     local = {layer.name for layer in result.layers if max(layer.receptive_field) <= _LOCAL * min(result.input_size)}
     small = [one for one in found if one.layer in local]
     shows = {layer.name for layer in result.layers if min(layer.receptive_field) >= _SHOWS * min(result.input_size)}
-    large = [one for one in found if one.layer in shows or not one.patches]
+    large = [one for one in ranked if one.layer in shows or not one.patches]
     capped = {layer.kind for layer in result.layers} & CAPS.keys()
-    ranked = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
+    by = f" They are ranked by the value that {listed(sorted(capped))} is given, before it cuts." if capped else ""
+    first, *others = [
+        *describe_patches(small),
+        *qualify_patches(found, result),
+        *discuss_patches(large, named, groups),
+    ]
+    name = name_of_set(examples.name)
+    shown = f"[[features/patches]] shows what excites the same channels most on photographs of {name}."
     return [
         Heading("What excites them elsewhere"),
-        Paragraph(
-            "[[features/patches]] shows what excites the same channels most on photographs of "
-            f"{name_of_set(examples.name)}."
-        ),
         Picture(
             picture,
             f"For each map of [[features/maps]], the {_PATCHES} patches on which its channel is most active, of {seen} "
             f"photographs of {name_of_set(examples.name)}, drawn evenly over its classes, one patch a photograph at "
-            f"most. A patch is as large as what one value sees{_cut_off(found)}.{ranked}",
+            f"most. A patch is as large as what one value sees{_cut_off(found)}.{by}",
             1.0,
             name="patches",
         ),
-        Discussion([*describe_patches(small), *qualify_patches(found, result), *discuss_patches(large, named, groups)]),
+        Discussion([f"{shown} {first}", *others]),
     ]
 
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
+from snellen.data.images import Source
 from snellen.evaluation.matching import known_classes
 from snellen.exam.context import Context, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.inspect.activations import read_activations
+from snellen.inspect.categories import Classification, classify_each
 from snellen.models.classifier import Classifier
-from snellen.prose import called, counted, word
+from snellen.prose import called, counted, sentence, word
 from snellen.runs.files import Run
-from snellen.transfer.discussion import compare_kinds, compare_known, discuss_findings, discuss_method, headline
-from snellen.transfer.figures import NUMBERS_UP_TO
+from snellen.transfer.discussion import (
+    compare_kinds,
+    compare_known,
+    discuss_findings,
+    discuss_method,
+    explain_confusions,
+    headline,
+)
+from snellen.transfer.figures import NUMBERS_UP_TO, PHOTOGRAPHS_A_PAIR
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind
 from snellen.transfer.probe import ProbeResult, probe_kinds
@@ -67,6 +77,8 @@ REFERENCES = (
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
+_ASKED_OF_A_CLASS = 50
+"""Test photographs of a confused class that the network's own classes are asked for, at most."""
 _PUBLISHED = "[[probe/published]]"
 
 
@@ -113,7 +125,8 @@ def run(context: Context) -> Answer:
         origin = features_origin(context.classifier)
         origin_of_set = context.origins.get(name, "")
         blocks += [Paragraph(f"{name}: {origin_of_set}")] if origin_of_set else []
-        blocks += _blocks(result, other, name, folder, files, results, known, origin)
+        own = _own_answers(context.classifier, result)
+        blocks += _blocks(result, other, name, folder, files, results, known, origin, own)
         results.append(result)
         shortfalls += _shortfalls(result, name)
         read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
@@ -156,10 +169,11 @@ def _blocks(
     before: Sequence[ProbeResult],
     known: Sequence[bool | None],
     origin: str,
+    own: Mapping[str, Counter[str]],
 ) -> list[Block]:
     """What there is to say and to show of one probe, ``before`` which others were told of.
 
-    ``origin`` says where in the network the features come from.
+    ``origin`` says where in the network the features come from, ``own`` what its own classes say.
     """
     number = len(before) + 1
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
@@ -173,7 +187,8 @@ def _blocks(
             f"{features} A linear classifier learns the {len(result.labels)} classes of {name} from them. "
             f"{result.split} [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]] and "
             f"[[probe/classes-{number}]] that of single classes"
-            + (f", [[probe/confused-{number}]] mistakes." if CONFUSED in files else ".")
+            + (f", [[probe/confused-{number}]] mistakes" if CONFUSED in files else "")
+            + f", and [[probe/choice-{number}]] what cross-validation found for each C."
         ),
         Table(
             ("measure", "value", "95% interval", "n"),
@@ -194,27 +209,61 @@ def _blocks(
         _classes(result, known, f"classes-{number}"),
     ]
     if CONFUSED in files:
-        mistakes = result.n - result.accuracy.count
-        shown = len(result.confused)
-        which = (
-            f"The pairs of classes confused most often among the {mistakes} mistakes on the test split"
-            if result.confused[0].count > 1
-            else f"Of the {mistakes} mistakes on the test split, all of different pairs, "
-            f"{'those' if shown == mistakes else f'the first {word(shown)}'}: classes confused both ways come first, "
-            "then the order of the classes"
-        )
-        caption = f"{which}. First, to compare, one photograph to learn from of each class that they were taken for."
+        compared = "First, to compare, one photograph to learn from of each class that they were taken for."
+        caption = f"{_pictured(result)} {compared}"
         blocks.append(Picture(folder / CONFUSED, caption, 0.8, name=f"confused-{number}"))
     return [
         *blocks,
-        Discussion([*discuss_findings(result, before, _PUBLISHED), *compare_known(result, known)]),
+        Discussion(
+            [
+                *discuss_findings(result, before, _PUBLISHED),
+                *explain_confusions(result, known, own),
+                *compare_known(result, known),
+            ]
+        ),
         *(_published() if is_pets(result.labels) and not any(is_pets(one.labels) for one in before) else []),
         # Its paragraphs say of a further one what differs.
         Heading(f"The classifier of {name}") if before else Heading("The classifier"),
-        Paragraph(f"[[probe/choice-{number}]] gives what cross-validation found for each C."),
         _choice_of_c(result, f"choice-{number}"),
         Discussion([*discuss_method(result, before), compare_kinds(result, other)]),
     ]
+
+
+def _own_answers(classifier: Classifier, result: ProbeResult) -> dict[str, Counter[str]]:
+    """For each class that is confused more than once what the network itself calls test photographs of it."""
+    wanted = {label for pair in result.confused if pair.count > 1 for label in (pair.true, pair.predicted)}
+    if len(classifier.labels) < 2:
+        return {}
+    sources: list[tuple[str, Source]] = []
+    taken = Counter[str]()
+    for example in result.data.test.read() if wanted else ():
+        label = "" if example.label is None else result.labels[example.label]
+        if label in wanted and taken[label] < _ASKED_OF_A_CLASS:
+            sources.append((label, example.source))
+            taken[label] += 1
+    answers: dict[str, Counter[str]] = {}
+    found = classify_each(classifier, [source for _, source in sources], k=1)
+    for (label, _), one in zip(sources, found, strict=True):
+        if isinstance(one, Classification):
+            answers.setdefault(label, Counter())[one.top.label] += 1
+    return answers
+
+
+def _pictured(result: ProbeResult) -> str:
+    """Which mistakes on the test split are pictured, and of how many."""
+    mistakes, pairs = result.n - result.accuracy.count, result.confused
+    shown = sum(min(len(pair.images), PHOTOGRAPHS_A_PAIR) for pair in pairs)
+    of = f"{word(shown)} of the {counted(mistakes, 'mistake')} on the test split"
+    if sum(pair.count for pair in pairs) == mistakes:
+        which = "All pairs of classes that are confused"
+    elif pairs[0].count > 1:
+        which = f"The {word(len(pairs))} pairs of classes that are confused most often"
+    else:
+        return (
+            f"{sentence(of)}, no two of one pair of classes: first those of classes that are confused both ways, then "
+            "in the order of the classes."
+        )
+    return f"{which}; {of} {'is' if shown == 1 else 'are'} pictured."
 
 
 def features_origin(classifier: Classifier) -> str:
@@ -294,7 +343,6 @@ def _taken_for(result: ProbeResult, label: str) -> str:
 def _published() -> list[Block]:
     """What others report on the pets."""
     return [
-        Paragraph(f"{_PUBLISHED} lists what linear classifiers on other networks' features reach."),
         Table(
             ("published", "accuracy", "source and protocol"),
             [

@@ -45,6 +45,7 @@ from snellen.training.discussion import (
     discuss_filters,
     discuss_network,
     explain_recipe,
+    frozen_parameters,
     headline,
     is_copy,
     note_on_images,
@@ -89,7 +90,7 @@ REFERENCES = (
     ),
     Reference(
         "Keller Jordan. 94% on CIFAR-10 in 3.29 Seconds on a Single GPU. 2024. arXiv 2404.00498.",
-        r"each with its negative|airbench",
+        r"airbench( networks)?",
     ),
     Reference(
         "Keller Jordan et al. Muon: An optimizer for hidden layers in neural networks. 2024. kellerjordan.github.io.",
@@ -126,6 +127,7 @@ _ABOUT = {
 }
 """What the networks of the assignment are."""
 RATES = "rates.png"
+_RATES = "[[training/rates]]"
 _RATES_CAPTION = (
     "The assignment's network without and with batch normalisation, every setting but the named rate alike, on the "
     "published images of CIFAR-10, of which 5,000 were held out of training. Left: training loss against epochs, a "
@@ -139,7 +141,10 @@ _CIFAR10 = (50_000, 10_000)
 # an epoch, and a mirrored digit is no digit.
 _EPOCHS_OF_DIGITS, _BATCH_OF_DIGITS, _SIZE_OF_DIGITS = 8, 32, 16
 _AUGMENTATION_OF_DIGITS = Augmentation(translate=1)
-_BESIDE = ", beside the networks before it; the diamonds are set apart, and rates that coincide are dashed in turn"
+_BESIDE = (
+    ", beside the networks before it. Diamonds stand next to each other so that none hides another, and where two "
+    "networks have the same rate its line has dashes of both colours"
+)
 _Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
 _Sections = Sequence[_Runs]
 """Of each section its run, and those that are further comparisons to it and have no section of their own."""
@@ -176,8 +181,8 @@ def run(context: Context) -> Answer:
         blocks += _one(sections[: number + 1], context.folder)
     blocks += [
         Heading("Side by side"),
-        Paragraph("[[training/networks]] holds the networks side by side."),
-        Table(columns, rows, f"Test accuracy{deviation}. {where(results)}", "networks"),
+        Paragraph(_in_order([of_run for _, of_run in shown])),
+        Table(columns, rows, f"Test accuracy{deviation}.{_frozen(results)} {where(results)}", "networks"),
     ]
     names = names_of([of_run[0] for _, of_run in shown])
     facts = [Fact(name, seeds_sentence(of_run)) for name, (_, of_run) in zip(names, shown, strict=True)]
@@ -193,6 +198,23 @@ def run(context: Context) -> Answer:
         _shortfalls([of_run for _, of_run in runs]),
         [_recipe_listing(of_run[0]) for _, of_run in runs],
     )
+
+
+def _in_order(runs: Sequence[Sequence[TrainingResult]]) -> str:
+    """The networks in the order of their test accuracy, where they were tested on the same images."""
+    if len(runs) < 2 or not all(same_images(of_run[0], runs[0][0]) for of_run in runs):
+        return "[[training/networks]] has the networks' sizes, accuracies and times."
+    names = names_of([of_run[0] for of_run in runs])
+    reached = [statistics.mean(one.test.accuracy.share for one in of_run) for of_run in runs]
+    order = sorted(zip(names, reached, strict=True), key=lambda one: -one[1])
+    best, *others = [f"{name} ({accuracy:.2%})" for name, accuracy in order]
+    return f"Best on the test images is {best}, then {listed(others)}; [[training/networks]] has their sizes and times."
+
+
+def _frozen(results: Sequence[TrainingResult]) -> str:
+    """Of which networks the parameters counted are not all trained."""
+    frozen = {one.network_name: (one.parameters - count) for one in results if (count := frozen_parameters(one))}
+    return "".join(f" Of the parameters of {name} {trained:,} are trained." for name, trained in frozen.items())
 
 
 def _given(context: Context) -> _Runs:
@@ -345,9 +367,9 @@ def _one(sections: _Sections, out: Path) -> list[Block]:
         Heading(name, _ABOUT.get(name, "")),
         Paragraph(f"{_described(runs)} {_shown_in(runs)}"),
         *_curves(sections, out),
+        *_rates(sections, out),
         *_findings(sections),
         Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
-        *_rates(sections, out),
         *_choices(runs),
         *_filters(runs),
     ]
@@ -372,7 +394,9 @@ def _learned(pictured: Path) -> bool:
 def _findings(sections: _Sections) -> list[Block]:
     """What the last section's runs show beside those before them."""
     *before, (_, of_run) = (section[0] for section in sections)
-    said, now = (compare([results for section in of for _, results in section]) for of in (sections[:-1], sections))
+    said, now = (
+        compare([results for section in of for _, results in section], rates=_RATES) for of in (sections[:-1], sections)
+    )
     compared = [sentence for sentence in now if sentence not in said]
     found, *more = discuss(of_run[0], [of_one[0] for _, of_one in before])
     if len(of_run) == 1:
@@ -390,14 +414,11 @@ def _curves(sections: _Sections, out: Path) -> list[Block]:
 
 
 def _rates(sections: _Sections, out: Path) -> list[Block]:
-    """What is known of the last two sections' networks at other learning rates."""
+    """A figure of what is known of the last two sections' networks at other learning rates."""
     if not at_each_rate(*(section[0][1][0].recipe for section in sections[-2:])):
         return []
     write_figure(out / RATES, draw_rates())
-    return [
-        Paragraph("[[training/rates]] shows what is known of the two at other learning rates."),
-        Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates"),
-    ]
+    return [Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates")]
 
 
 def _choices(runs: _Runs) -> list[Block]:
@@ -405,8 +426,7 @@ def _choices(runs: _Runs) -> list[Block]:
     result = runs[-1][1][0]
     why = list(filter(None, (discuss_network(result), _reasons(runs))))
     if _is_own_deep(result.recipe):
-        lists = Paragraph("[[training/ablations]] lists what each choice was worth.")
-        return [lists, _ablations(), Discussion([*why, discuss_ablations()])]
+        return [_ablations(), Discussion([*why, discuss_ablations("[[training/ablations]]")])]
     return [Discussion(why)] if why else []
 
 
@@ -418,7 +438,7 @@ def _described(runs: _Runs) -> str:
 
 def _reasons(runs: _Runs) -> str:
     """The last run's reasons, without those that were given for an earlier one."""
-    of_each = [explain_recipe(of_run[0].recipe, of_run[0].data.train_images) for _, of_run in runs]
+    of_each = [explain_recipe(of_run[0]) for _, of_run in runs]
     given = {reason for reasons in of_each[:-1] for reason in reasons}
     return " ".join(reason for reason in of_each[-1] if reason not in given)
 
@@ -437,8 +457,9 @@ def _ablations() -> Table:
     return Table(
         ("one choice undone", "held out", "points"),
         [*rows, ("none", f"{BASE:.2%}", "")],
-        f"What each choice of deep is worth to one narrower network: accuracy on {HELD_OUT_IMAGES:,} images held out "
-        "of training, after 4 epochs, one seed.",
+        "What each choice of deep is worth to a single, narrower network of its kind (48, 256 and 256 filters): "
+        f"accuracy on {HELD_OUT_IMAGES:,} training images that were held out, of a copy of CIFAR-10 in JPEG, after 4 "
+        "epochs, one seed.",
         "ablations",
     )
 

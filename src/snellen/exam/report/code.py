@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import sys
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,8 +29,8 @@ def method_listing(names: str) -> Listing:
     """Functions, methods and classes of one module, each with the first paragraph of its docstring.
 
     Before them stand the module's constants that they name; a method stands below the name of its class. Checks that
-    do nothing but raise an error are cut. Of what they use of the module and of Snellen's others the names are given
-    that are not shown.
+    do nothing but raise an error are cut. Of what they use of the module, of Snellen's others and of other packages the
+    names are given that are not shown.
 
     Args:
         names: the module, a colon, and its members with commas between them, such as
@@ -52,6 +53,8 @@ def method_listing(names: str) -> Listing:
     hidden = [name for name in _left_out(tree, found) if name not in owners]
     notes = [f"# Left out: {', '.join(hidden)}."] if hidden else []
     notes += [f"# From {other}: {', '.join(used)}." for other, used in _imported(tree, found)]
+    outside = _outside(tree, found)
+    notes += [f"# With {', '.join(outside)}."] if outside else []
     return Listing(module, "\n\n".join([*constants, *texts, *(["\n".join(notes)] if notes else [])]))
 
 
@@ -108,26 +111,28 @@ def _member(tree: ast.Module, name: str, module: str) -> _Definition:
 
 def _constants(tree: ast.Module, shown: Sequence[_Definition], lines: Sequence[str]) -> list[str]:
     """The module's constants that the definitions shown name, in one text; none where they name none."""
-    used = {node.id for node in _walked(*shown) if isinstance(node, ast.Name)}
-    texts = [
-        "\n".join(lines[node.lineno - 1 : node.end_lineno])
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign) and used & set(_constant_names(node))
-    ]
+    texts = ["\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in _assignments(tree, shown)]
     return ["\n".join(texts)] if texts else []
 
 
+def _assignments(tree: ast.Module, shown: Sequence[_Definition]) -> list[ast.Assign | ast.AnnAssign]:
+    """Where a module binds the constants that the definitions shown name."""
+    used = {node.id for node in _walked(*shown) if isinstance(node, ast.Name)}
+    assignments = (node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign))
+    return [node for node in assignments if used & set(_constant_names(node))]
+
+
 def _constant_names(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
-    """The names that an assignment binds, of those that are written as constants."""
+    """The names that an assignment binds, of those that are written as constants or stand for a class's function."""
     for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         for name in ast.walk(target):
-            if isinstance(name, ast.Name) and name.id.isupper():
+            if isinstance(name, ast.Name) and (name.id.isupper() or isinstance(node.value, ast.Attribute)):
                 yield name.id
 
 
 def _left_out(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
     """The functions, classes and methods of a module that the definitions shown use and that are not among these."""
-    nodes = list(_walked(*shown))
+    nodes = list(_walked(*shown, *_assignments(tree, shown)))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     of_self = {
         node.attr
@@ -150,6 +155,24 @@ def _imported(tree: ast.Module, shown: Sequence[_Definition]) -> list[tuple[str,
     by_module = [(node.module or "", [one.name for one in node.names if one.name in used]) for node in imports]
     ours = [(module, names) for module, names in by_module if module.startswith("snellen.") and names]
     return [(module, names) for module, names in ours if module != "snellen.errors"]
+
+
+def _outside(tree: ast.Module, shown: Sequence[_Definition]) -> list[str]:
+    """What the definitions shown use of other packages than Snellen and the standard library, as it is imported."""
+    used = {node.id for node in _walked(*shown, *_assignments(tree, shown)) if isinstance(node, ast.Name)}
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            bound = [(one.name, one.asname or one.name) for one in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            bound = [(f"{node.module}.{one.name}", one.asname or one.name) for one in node.names]
+        else:
+            continue
+        for name, called in bound:
+            package = name.partition(".")[0]
+            if package != "snellen" and package not in sys.stdlib_module_names and called.partition(".")[0] in used:
+                found.append(name if name.endswith(called) else f"{name} as {called}")
+    return found
 
 
 def _text(definition: _Definition, lines: Sequence[str]) -> str:
