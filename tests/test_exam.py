@@ -743,7 +743,7 @@ def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -
         listing.text.replace(" =", "").split()
     )
     text = method_listing("snellen.transfer.linear:middle_of_plateau, LinearProbe.predict").text
-    assert "# Left out: _standard_error, _plateau, decision_function." in text
+    assert "# Left out: standard_error, _plateau, decision_function." in text
     constants = method_listing("snellen.attacks.gradient_ascent:searched_gradient_ascent").text
     assert constants.startswith("FIRST_SHARE, GROWTH, SHRINKAGE = 1.0, 1.2, 0.5\n\n")
     assert "raise" not in method_listing("snellen.transfer.linear:train_probe, linear_classifier").text

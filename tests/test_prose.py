@@ -136,3 +136,5 @@ def test_one_way_to_write_a_share_a_size_and_a_colour() -> None:
     assert found == []
     assert prose.signed(-1.94, 1) == "\N{MINUS SIGN}1.9"
     assert prose.signed(0.5, 2) == "+0.50"
+    assert prose.signed(-0.04, 1) == "+0.0"
+    assert [prose.decimal(one, 1) for one in (-1.94, -0.04, 0.04, 12.0)] == ["\N{MINUS SIGN}1.9", "0.0", "0.0", "12.0"]

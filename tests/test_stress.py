@@ -408,6 +408,10 @@ def test_what_decides_is_said_from_all_transforms_that_move_the_noise() -> None:
         "Detail is enough: blur of 0.2%, which moves nothing, leaves 60% of the noise's fine detail and undoes the "
         "attack; rotation by 30° leaves 50%. Whether place counts as well cannot be told."
     )
+    # An attack that even the mildest blur undoes tells nothing, and hides nothing.
+    frail = dataclasses.replace(blurred(0.8, (0.7, False), (0.3, False)), image="frail.png")
+    assert said(place, place, frail).startswith("Place is enough: blur of 0.1% leaves 70% of the noise's fine detail")
+    assert said(place, place, frail).endswith("; on frail even the mildest blur undoes the attack.")
     assert said(blurred(0.5, (0.9, True), (0.3, False))).startswith("Whether place or detail decides cannot be told")
     assert headline([place]).endswith("wants: none after rotation")
 

@@ -28,7 +28,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError, SnellenError
 from snellen.intervals import Rate
 from snellen.models.create import create
-from snellen.models.networks import first_filters, parameter_count
+from snellen.models.networks import _deep_member, first_filters, parameter_count
 from snellen.models.safetensors import read_header
 from snellen.runs.progress import Progress
 from snellen.training.adversarial import adversarial_examples, random_start
@@ -1357,7 +1357,12 @@ def test_what_the_assignment_s_networks_are_made_of_is_counted() -> None:
     )
     (run,) = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
     assert discuss_network(dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, size=8))) == ""
-    assert "Two 3 x 3 filters behind each other see 5 x 5 pixels" in deep
+    reach, apart = 1, 1
+    for layer in _deep_member((8, 8, 8), 2, torch.nn.GELU).modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.MaxPool2d):
+            sides = [one if isinstance(one, int) else one[0] for one in (layer.kernel_size, layer.stride)]
+            reach, apart = reach + (sides[0] - 1) * apart, apart * sides[1]
+    assert f"each value of the last map depends on {reach} x {reach} pixels, more than an image has" in deep
     # Of each of the two members 12 filters of 3 x 2 x 2 and their mirror images, which are not stored.
     assert deep.endswith(
         " Of its 3,760,248 parameters 3,759,960 are trained; the other 288 are the first layer's filters."

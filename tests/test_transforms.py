@@ -149,8 +149,8 @@ def test_scale_shrinks_as_pillow_does_onto_plain_gray() -> None:
     theirs = np.asarray(to_image(pixels).resize((10, 5), Image.Resampling.BILINEAR), dtype=np.float32) / 255
     middle = (slice(7, 12), slice(15, 25))
     assert np.abs(shrunk[0].permute(1, 2, 0).numpy()[middle] - theirs).max() <= 1.01 / 255
-    shrunk[..., *middle] = 0.5
-    assert torch.equal(shrunk, torch.full_like(pixels, 0.5))
+    shrunk[..., *middle] = 128 / 255
+    assert torch.equal(shrunk, torch.full_like(pixels, 128 / 255))
 
 
 def test_resolution_loses_detail_alone() -> None:
@@ -196,5 +196,6 @@ def test_brightness_contrast_occlusion() -> None:
     assert TRANSFORMS["brightness"](pixels, 3.0).unique().tolist() == pytest.approx([0.8, 1.0])
     assert TRANSFORMS["contrast"](pixels, 0.5).unique().tolist() == pytest.approx([0.25, 0.35])
     hidden = TRANSFORMS["occlusion"](pixels, 0.25)
-    assert (hidden[0, 0] == 0.5).sum() == 100
-    assert torch.equal(hidden[..., 5:15, 5:15], torch.full((1, 3, 10, 10), 0.5))
+    gray = torch.full((1, 3, 10, 10), 128 / 255)
+    assert (hidden[0, 0] == gray[0, 0, 0, 0]).sum() == 100
+    assert torch.equal(hidden[..., 5:15, 5:15], gray)

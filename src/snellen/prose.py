@@ -107,9 +107,14 @@ def word(count: int) -> str:
     return _WORDS[count] if 0 <= count < len(_WORDS) else f"{count:,}"
 
 
+def decimal(value: float, digits: int) -> str:
+    """A number as people write it: with a true minus sign, which nothing that is rounded to zero has."""
+    return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
 def signed(value: float, digits: int) -> str:
-    """A difference as people write it: ``+1.9``, with a true minus sign."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    """A difference as people write it: ``+1.9``, with a true minus sign, which no zero has."""
+    return f"{value:+z.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def how_many(count: int) -> str:

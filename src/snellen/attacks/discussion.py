@@ -20,6 +20,7 @@ from snellen.prose import (
     at_most,
     called,
     counted,
+    decimal,
     how_many,
     listed,
     plain,
@@ -359,12 +360,12 @@ def _decimal(number: float) -> str:
 
 
 def _hundredth(number: float) -> str:
-    return f"{number:.2f}".replace("-", "\N{MINUS SIGN}")
+    return decimal(number, 2)
 
 
 def _signed_decimal(number: float) -> str:
     """A number with one decimal and a true minus sign where it has one."""
-    return _decimal(number).replace("-", "\N{MINUS SIGN}")
+    return decimal(number, 1)
 
 
 def _whole(number: float) -> str:
@@ -477,6 +478,7 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         least = f" with at least {at_least(min(reached))}" if len(hit) > 1 else f" with {share(reached[0])}"
         found.append(
             f"It works on {which},{least}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}."
+            f"{_ahead(pairs)}"
         )
     if missed:
         names = listed([stem(one.name) for one in missed])
@@ -488,6 +490,19 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
     """What the strong attack takes where the update works."""
     both = [strong for strong, rule in pairs if rule.attacked.success and strong.attacked.success]
     return f", where the attack above takes {_range([len(one.curve) for one in both])}" if both else ""
+
+
+def _ahead(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
+    """Where the update had brought the target further than the strong attack had by as many gradients, if anywhere."""
+    told = []
+    for strong, rule in pairs:
+        count = min(len(rule.curve), len(strong.curve))
+        if not rule.attacked.success or count == 0:
+            continue
+        ours, theirs = (max(point.probability for point in one.curve[:count]) for one in (rule, strong))
+        if rounded_down(ours, 2) > rounded_down(theirs, 2):
+            told.append(f"on {stem(rule.name)} {share(ours)} in place of {share(theirs)} by {word(count)} gradients")
+    return f" By as many gradients the update is ahead {listed(told)}." if told else ""
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -4,8 +4,8 @@ A small photograph is transformed pixel by pixel, exactly as :mod:`snellen.data.
 side is eight times what the network's resize leaves of it or more, that would cost minutes for details that no network
 of that input size can see. There, what changes each pixel by itself, or resamples the whole (scale, resolution), is
 computed on bytes, and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, shift,
-blur), or has a gray between two bytes (occlusion), is computed on the means of squares of so many pixels that at least
-four times the resized side is left. ``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
+blur) is computed on the means of squares of so many pixels that at least four times the resized side is left.
+``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from torch import Tensor
 
 from snellen.data.images import Photo, pixels_from_bytes, to_pixels
 from snellen.data.preprocessing import Preprocessing
-from snellen.data.transforms import TransformStrength, crop_window, fewer_pixels, find_transform
+from snellen.data.transforms import GRAY, TransformStrength, crop_window, fewer_pixels, find_transform, occluded_window
 
 _OVERSAMPLED = 4
-_ON_REDUCED = ("rotation", "shift", "blur", "occlusion")
-"""The transforms that sample between pixels, or whose gray lies between two bytes."""
+_ON_REDUCED = ("rotation", "shift", "blur")
+"""The transforms that sample between pixels."""
 _STRIP = 32
 """Rows that are changed at a time: as floats they fit into a core's own memory."""
 
@@ -89,6 +89,10 @@ class SeenPhotograph:
                 return np.array(decoded)
         if name == "crop":
             return np.ascontiguousarray(self._bytes[crop_window(self._height, self._width, strength, generator)])
+        if name == "occlusion":
+            occluded = self._bytes.copy()
+            occluded[occluded_window(self._height, self._width, strength, generator)] = GRAY
+            return occluded
         if name == "noise":
             noise = self._noise if generator is None else torch.randn(self._shape, generator=generator)
             return self._by_strips(lambda pixels, *at: pixels.add_(noise[:, *at], alpha=strength / 255).clamp_(0, 1))
@@ -106,7 +110,7 @@ class SeenPhotograph:
         fewer = self._photo.image.resize((columns, rows), Image.Resampling.BILINEAR)
         if name == "resolution":
             return np.array(fewer.resize((self._width, self._height), Image.Resampling.BILINEAR))
-        framed = np.full((self._height, self._width, 3), 128, np.uint8)
+        framed = np.full((self._height, self._width, 3), GRAY, np.uint8)
         top, left = (self._height - rows) // 2, (self._width - columns) // 2
         framed[top : top + rows, left : left + columns] = np.asarray(fewer)
         return framed

@@ -26,6 +26,8 @@ from snellen.errors import InputError, did_you_mean
 
 # ITU-R BT.601, as Pillow's conversion to "L".
 _LUMA = (0.299, 0.587, 0.114)
+GRAY = 128
+"""What hides or frames a photograph, in bytes. Half of 255 is none: a processor's last bit would choose 127 or 128."""
 
 _Apply = Callable[[Tensor, float, torch.Generator | None], Tensor]
 
@@ -137,6 +139,14 @@ def crop_window(
     return _placed(height, width, max(1, round(height * side)), max(1, round(width * side)), generator)
 
 
+def occluded_window(
+    height: int, width: int, strength: float, generator: torch.Generator | None = None
+) -> tuple[slice, slice]:
+    """The rows and columns that an occlusion hides of a photograph of ``height`` x ``width`` pixels."""
+    side = math.sqrt(strength)
+    return _placed(height, width, round(height * side), round(width * side), generator)
+
+
 def _placed(height: int, width: int, rows: int, columns: int, generator: torch.Generator | None) -> tuple[slice, slice]:
     """A rectangle of so many rows and columns, in the centre or a drawn place."""
     top = round((height - rows) * (1 + _uniform(generator, 0.0)) / 2)
@@ -180,7 +190,7 @@ def _scale(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor
     rows, columns = fewer_pixels(height, width, strength)
     top, left = (height - rows) // 2, (width - columns) // 2
     border = (left, width - columns - left, top, height - rows - top)
-    return F.pad(_resized(pixels, rows, columns), border, value=0.5)
+    return F.pad(_resized(pixels, rows, columns), border, value=GRAY / 255)
 
 
 def fewer_pixels(height: int, width: int, strength: float) -> tuple[int, int]:
@@ -248,10 +258,9 @@ def _contrast(pixels: Tensor, strength: float, _: torch.Generator | None) -> Ten
 
 def _occlusion(pixels: Tensor, strength: float, generator: torch.Generator | None) -> Tensor:
     height, width = pixels.shape[2:]
-    side = math.sqrt(strength)
     seen = torch.ones(height, width, dtype=pixels.dtype, device=pixels.device)
-    seen[_placed(height, width, round(height * side), round(width * side), generator)] = 0
-    return pixels * seen + 0.5 * (1 - seen)
+    seen[occluded_window(height, width, strength, generator)] = 0
+    return pixels * seen + GRAY / 255 * (1 - seen)
 
 
 _ALL = (
@@ -300,7 +309,7 @@ _ALL = (
     Transform(
         "scale",
         "The photograph shrinks by the share s of its sides, to whole pixels, bilinear and antialiased, into the "
-        "middle of a mid-gray frame of its old size.",
+        "middle of a mid-gray frame (128 of 255) of its old size.",
         "shrunk by {s:.0%}",
         "of the sides",
         0.0,
@@ -382,8 +391,8 @@ _ALL = (
     ),
     Transform(
         "occlusion",
-        "A mid-gray rectangle of the photograph's proportions hides the share s of the area, the centre or a drawn "
-        "place.",
+        "A mid-gray rectangle (128 of 255) of the photograph's proportions hides the share s of the area, the centre "
+        "or a drawn place.",
         "{s:.0%} hidden",
         "of the area",
         0.0,

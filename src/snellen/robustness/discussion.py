@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import mean
@@ -19,6 +19,7 @@ from snellen.prose import (
     at_least,
     at_most,
     counted,
+    decimal,
     how_many,
     listed,
     rounded_down,
@@ -37,6 +38,7 @@ from snellen.robustness.detail import (
     Cause,
     Colour,
     DetailKept,
+    blurs,
     cause,
     compared,
     kept,
@@ -350,7 +352,7 @@ def _agreeing(gains: Sequence[NoiseGains], transforms: Sequence[TransformStrengt
 def _left(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
     """What is left of each attack's gain to first order, in units of chance: ``19% to 31%``."""
     shares = [after / before for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True)]
-    low, high = (f"{100 * end:.0f}%".replace("-", "\N{MINUS SIGN}") for end in (min(shares), max(shares)))
+    low, high = (f"{decimal(100 * end, 0)}%" for end in (min(shares), max(shares)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -375,7 +377,7 @@ def _real(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
 def _between(values: Sequence[float]) -> str:
     """The least and the greatest of some numbers: ``12 to 40``, below 10 with a decimal and a true minus sign."""
     digits = 0 if min(map(abs, values)) >= _WHOLE else 1
-    low, high = (f"{end:.{digits}f}".replace("-", "\N{MINUS SIGN}") for end in (min(values), max(values)))
+    low, high = (decimal(end, digits) for end in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -559,7 +561,23 @@ def _percent_left(left: float) -> str:
 
 
 def _place_or_detail(fooled: Sequence[StressResult]) -> str:
-    """What decides, by all transforms that move the noise and by the blurs, which do not."""
+    """What decides, by all transforms that move the noise and by the blurs, which do not.
+
+    An attack that no blur leaves cannot tell: it is named apart.
+    """
+    stand = [one for one in fooled if any(stands(one, blur) for blur in blurs([one]))]
+    if not stand or len(stand) == len(fooled):
+        return _decides(fooled)
+    names = listed([stem(one.image) for one in stand])
+    others = listed([stem(one.image) for one in fooled if one not in stand])
+    said = _decides(stand)
+    if not said or said == _UNTOLD:
+        return said
+    return f"{said} That is told by {names}; on {others} even the mildest blur undoes the attack."
+
+
+def _decides(fooled: Sequence[StressResult]) -> str:
+    """What decides of some attacks, all together."""
     rows = compared(fooled) if fooled else []
     blurred = [row for row in rows if row.transform[0] == BLUR]
     moved = [row for row in rows if row.transform[0] in _MOVING and not row.survive]
@@ -594,7 +612,10 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
             f"{share(first.detail)} of the noise's fine detail and undoes {alone}; {_more(moved)}. Whether place "
             "counts as well cannot be told."
         )
-    return "Whether place or detail decides cannot be told from the steps that were tried."
+    return _UNTOLD
+
+
+_UNTOLD = "Whether place or detail decides cannot be told from the steps that were tried."
 
 
 def _more(rows: Sequence[DetailKept]) -> str:
@@ -604,6 +625,8 @@ def _more(rows: Sequence[DetailKept]) -> str:
 
 
 _MOVING = ("mirror", "crop", "rotation", "shift")
+_MOVED = (*_MOVING, "scale")
+"""The transforms that take the noise to other places, or to another size."""
 """Transforms that leave the noise as it is but for its place, size or direction, and for what resampling takes."""
 
 
@@ -663,8 +686,23 @@ def _mildest(attacked: Sequence[StressPair]) -> str:
         f"{_these(count, len(attacked))}"
         for count, steps in sorted(by_count.items(), reverse=True)
     ]
-    cost = _cost([original for _, original in attacked], [step for steps in by_count.values() for step in steps])
-    return f"Little is needed: of the mildest steps tried, {listed(parts)}.{cost}"
+    steps = [step for steps in by_count.values() for step in steps]
+    cost = _cost([original for _, original in attacked], steps)
+    return f"Little is needed: of the mildest steps tried, {listed(parts)}.{cost}{_in_place(chart, by_count)}"
+
+
+def _in_place(chart: AcuityChart, by_count: Mapping[int, Sequence[TransformStrength]]) -> str:
+    """Which mildest steps undo no attack, where those change values alone and each that undoes all moves the noise."""
+    harmless = [line for line in chart.attacked if len(line.strengths) > 1 and line.kept[0].share == 1]
+    undoing = by_count.get(max(by_count), ())
+    if not harmless or not all(name in _MOVED for name, _ in undoing):
+        return ""
+    if any(line.transform in _MOVED for line in harmless):
+        return ""
+    steps = [describe_transform((line.transform, line.strengths[0])) for line in harmless]
+    verb, they = ("undo", "they change") if len(steps) > 1 else ("undoes", "it changes")
+    leaves = "leave" if len(steps) > 1 else "leaves"
+    return f" {sentence(listed(steps))} {verb} none: {they} values and {leaves} the noise in its place."
 
 
 def _cost(originals: Sequence[StressResult | None], steps: Sequence[TransformStrength]) -> str:

@@ -119,14 +119,18 @@ def _hardened(adversarial: Adversarial) -> str:
     )
 
 
+_AVERAGES = {"adamw": ", and AdamW's averages of them rest on few"}
+"""Why an optimiser's first steps are not to be trusted, beside that."""
+
+
 def explain_recipe(result: TrainingResult) -> list[str]:
     """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences."""
     recipe, images = result.recipe, result.data.train_images
     reasons = []
     if recipe.schedule.warmup:
         reasons.append(
-            "the rate starts low because the first gradients, from random weights, are large and point anywhere, and "
-            "ends at zero so that the last steps settle"
+            "the rate starts low because the first gradients, from random weights, point anywhere"
+            f"{_AVERAGES.get(recipe.optimiser.name, '')}, and ends at zero so that the last steps settle"
         )
     else:
         reasons.append("the rate falls to zero so that the last steps settle")
@@ -234,9 +238,10 @@ def discuss_network(result: TrainingResult) -> str:
 _DESIGN_OF_DEEP = (
     "Why it is designed so. The 2 x 2 filters of the first layer need not learn: they "
     "decorrelate the patches of the training images, so the next layers begin with sums and differences of pixels that "
-    "are all of one size. Two 3 x 3 filters behind each other see 5 x 5 pixels with 18 weights a channel in place of "
-    "25, and with a nonlinearity between; three poolings let the last of them see most of the image. The maximum over "
-    "the map asks whether a shape is there at all, where an average would dilute it. A normalisation without a scale "
+    "are all of one size. A 3 x 3 filter has 9 weights a channel where the assignment's first ones have 121, and six "
+    "behind each other, each with a nonlinearity and every two with a pooling between, see as far: each value of the "
+    "last map depends on 58 x 58 pixels, more than an image has. The maximum over the map asks whether a shape is there "
+    "at all, where an average would dilute it. A normalisation without a scale "
     "leaves the size of each channel to the filters that read it. The mirror image of a frog is a frog, so half of the "
     "filters are given away for the certainty that both get one answer."
 )
@@ -611,7 +616,8 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
     noise, others_noise = int(structure.noise.sum()), int(other.noise.sum())
     if noise > others_noise and structure.smoothness.mean() > other.smoothness.mean():
         found += (
-            f" That is the typical one: {noise} {_are(noise)} noise still, and {others_noise or 'none'} of the others."
+            f" Not every one: {noise} of the filters with it {_are(noise)} noise still, of those without "
+            f"{others_noise or 'none'}."
         )
     if not alike:
         return f"{found} The two trainings differ in more than the normalisation, so the difference may be theirs."
@@ -822,8 +828,8 @@ def _at_high_rates() -> str:
     without, with_it = FIRST_EPOCH["plain"], FIRST_EPOCH["batchnorm"]
     lost = [rate for rate in without if without[rate] >= GUESSING]
     return (
-        f"But at high rates the network with it still trains where the one without breaks: at {highest:g} it reaches "
-        f"{reached:.1%} and the one without {lower:.1%}, and in trainings of a single epoch (three seeds) the one "
+        f"But at high rates the network with it trains better: at {highest:g} it reaches {reached:.1%} and the one "
+        f"without {lower:.1%}, and in trainings of a single epoch (three seeds) the one "
         f"without does no better than guessing ({GUESSING:.2f}) from {min(lost):g} on, where with it the loss is "
         f"{with_it[min(lost)]:.2f}, and still {with_it[max(lost)]:.2f} at {max(lost):g}."
     )

@@ -24,7 +24,7 @@ ABOUT = {
     "own": "as the network's own constructor leaves them",
     "he": (
         "weights from a normal distribution with variance 2 / fan-in (He et al. 2015), biases zero: a ReLU throws "
-        "away half of the variance, and the factor two gives it back"
+        "away half of the mean square, and the factor two gives it back"
     ),
     "xavier": (
         "weights from a normal distribution of variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010), biases zero: "

@@ -74,7 +74,7 @@ class CrossValidation:
     @property
     def standard_error(self) -> float:
         """Of the mean over the folds at the best value of C."""
-        return _standard_error(self.best.std, self.folds)
+        return standard_error(self.best.std, self.folds)
 
     @property
     def plateau(self) -> tuple[CVScore, ...]:
@@ -203,11 +203,11 @@ def middle_of_plateau(cv_results: Mapping[str, Any]) -> int:
     """
     folds = sum(key.startswith("split") for key in cv_results)
     means = cv_results["mean_test_score"]
-    around = _plateau(means, _standard_error(cv_results["std_test_score"][int(np.argmax(means))], folds))
+    around = _plateau(means, standard_error(cv_results["std_test_score"][int(np.argmax(means))], folds))
     return around[(len(around) - 1) // 2]
 
 
-def _standard_error(deviation: float, folds: int) -> float:
+def standard_error(deviation: float, folds: int) -> float:
     """Of a mean over folds. Their deviation is over their number; that of the mean divides by one less."""
     return deviation / math.sqrt(folds - 1)
 

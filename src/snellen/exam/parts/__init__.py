@@ -172,9 +172,8 @@ PARTS: Mapping[str, Part] = {
             "snellen.models.layers:hooked, _nth_call",
             "snellen.inspect.activations:read_activations",
             "snellen.inspect.feature_maps:_choose, _readable, _deviation_and_autocorrelation, _relative_variance, "
-            "ablate, _ablation, channel_contributions, _explained, most_by_chance",
-            "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, line_energy, _gabor_pairs, standardised",
-            "snellen.inspect.shape:shape_of",
+            "ablate, _ablation, channel_contributions",
+            "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, standardised",
             "snellen.inspect.figures:scaled, draw_layer",
             "snellen.inspect.heatmap:grad_cam",
         ),
@@ -194,7 +193,7 @@ PARTS: Mapping[str, Part] = {
         methods=(
             "snellen.models.classifier:penultimate, _vector",
             "snellen.inference.features:embed_each, embed_rows",
-            "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, _standard_error, _plateau, "
+            "snellen.transfer.linear:linear_classifier, train_probe, middle_of_plateau, standard_error, _plateau, "
             "_alpha, _rotated, _coefficients, LinearProbe.decision_function",
             "snellen.models.scores:score, scores_of",
             "snellen.intervals:Estimate.of_classes",
@@ -230,8 +229,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.training.augment:alternating_flips, augment, _shifted, _cut, resized",
             "snellen.training.loop:batches, train_epoch",
             "snellen.training.evaluate:evaluate",
-            "snellen.training.filters:stretched, mosaic, _extent, _places, FilterStructure.oriented, "
-            "FilterStructure.coloured_blobs, filter_structure, _over",
+            "snellen.training.filters:stretched, mosaic, _extent, _places",
         ),
         references=training.REFERENCES,
         code=training.code,
@@ -292,8 +290,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.robustness.stress:_inputs, _kept",
             "snellen.robustness.spectrum:high_frequency_energy",
             "snellen.robustness.alignment:noise_gains, _logits_and_gradient",
-            "snellen.robustness.detail:standing_blurs, undoing_blurs, cause",
-            "snellen.exam.object_crop:shrunk, box_with, centre_of, seen_of, share_within",
+            "snellen.exam.object_crop:shrunk, box_with",
         ),
         references=stress.REFERENCES,
         code=stress.code,

@@ -437,8 +437,8 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
         Heading("The assignment's own update"),
         Paragraph(
             "[[attack/rule]] holds the assignment's update against the search, "
-            f"{'[[attack/rule-rows]] shows its files, and ' if reached else ''}[[attack/rule-curves]] shows the way of "
-            "both."
+            f"{'[[attack/rule-rows]] shows its files, ' if reached else ''}and [[attack/rule-curves]] shows how the "
+            "target's probability rises in both."
         ),
         *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         _beside(pairs),

@@ -29,7 +29,7 @@ from snellen.transfer.discussion import (
 )
 from snellen.transfer.figures import NUMBERS_UP_TO, PHOTOGRAPHS_A_PAIR
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
-from snellen.transfer.linear import ClassifierKind
+from snellen.transfer.linear import ClassifierKind, standard_error
 from snellen.transfer.probe import ProbeResult, probe_kinds
 from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, Baseline
 
@@ -292,9 +292,9 @@ def _choice_of_c(result: ProbeResult, name: str) -> Table:
         ("C", *(f"{score.c:,g}" for score in found.scores)),
         [
             ("mean", *(f"{score.mean:.3f}" for score in found.scores)),
-            ("deviation", *(f"{score.std:.3f}" for score in found.scores)),
+            ("standard error", *(f"{standard_error(score.std, found.folds):.3f}" for score in found.scores)),
         ],
-        f"Cross-validation of C inside the training split: mean and standard deviation, over the {found.folds} folds, "
+        f"Cross-validation of C inside the training split: mean over the {found.folds} folds and its standard error, "
         f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
         name,
     )
