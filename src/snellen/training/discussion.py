@@ -240,8 +240,8 @@ _DESIGN_OF_DEEP = (
     "decorrelate the patches of the training images, so the next layers begin with sums and differences of pixels that "
     "are all of one size. A 3 x 3 filter has 9 weights a channel where the assignment's first ones have 121, and six "
     "behind each other, each with a nonlinearity and every two with a pooling between, see as far: each value of the "
-    "last map depends on 58 x 58 pixels, more than an image has. The maximum over the map asks whether a shape is there "
-    "at all, where an average would dilute it. A normalisation without a scale "
+    "last map depends on 58 x 58 pixels, more than an image has. The maximum over the map asks whether a shape is "
+    "there at all, where an average would dilute it. A normalisation without a scale "
     "leaves the size of each channel to the filters that read it. The mirror image of a frog is a frog, so half of the "
     "filters are given away for the certainty that both get one answer."
 )
