@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -153,12 +154,18 @@ def large(arguments: argparse.Namespace) -> None:
         with torch.inference_mode():
             return softmax(classifier.logits_from_inputs(inputs))[0]
 
-    furthest, tops = Furthest("", 0.0, 0.0), list[bool]()
+    furthest, tops, exact_seconds = Furthest("", 0.0, 0.0), list[bool](), 0.0
+    seconds_of: dict[str, float] = defaultdict(float)
     for transform in all_transforms()[:: arguments.every]:
         with torch.no_grad():
+            start = time.process_time()
             exact = classifier.preprocessing.preprocess(apply_transform(photo.pixels, transform))
+            other = probabilities(exact)
+            exact_seconds += time.process_time() - start
+            start = time.process_time()
             fast = seen.under(transform)
-        one, other = probabilities(fast), probabilities(exact)
+            seconds_of[transform[0]] += time.process_time() - start
+        one = probabilities(fast)
         levels = float((fast - exact).abs().mean()) * 255
         apart = Furthest(describe_transform(transform), float((one - other).abs().max()), levels)
         furthest = max(furthest, apart, key=lambda one: one.probability)
@@ -175,6 +182,7 @@ def large(arguments: argparse.Namespace) -> None:
     write(
         "large",
         {"rounds": arguments.rounds, "seconds": seconds, "classify_over_decode": ratio, "furthest": furthest._asdict(),
+         "exact_processor_seconds": exact_seconds, "seconds_of_transforms": seconds_of,
          "same_tops": all(tops), "tolerance": TOLERANCE, "transforms": names},
     )  # fmt: skip
     print(f"{seconds}; classify over decode {ratio:.1f}; furthest from exact {furthest}; same tops: {all(tops)}")

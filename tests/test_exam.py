@@ -265,7 +265,7 @@ def test_exam_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     result = json.loads((out / "categories" / "result.json").read_text(encoding="utf-8"))
     (entry,) = result["results"]
     assert len(entry["predictions"]) == 3
-    assert f"{entry['predictions'][0]['probability']:.4f}" in text
+    assert f"{entry['predictions'][0]['probability']:.1%}" in text
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["provenance"]["weights"] == result["provenance"]["weights"]
 

@@ -1258,7 +1258,7 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     made = tmp_path / "made" / "exam" / "report.ipynb"
     text = made.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
-    assert len(text) < 40_000
+    assert len(text) < 50_000
     nbformat.validate(nbformat.read(made, as_version=4))
     shutil.rmtree(pool)
     moved = (tmp_path / "made").rename(tmp_path / "moved") / "exam"

@@ -1131,7 +1131,7 @@ def test_two_runs_of_one_seed_are_compared_image_by_image(digits, tmp_path: Path
     ):  # fmt: skip
         found, *_ = compare([run("plain", range(300)), run("batchnorm", mistakes)])
         assert found.startswith(said)
-        assert found.endswith("That is of one training each: how far another seed's would lie, two cannot tell.")
+        assert found.endswith("That is of one training each, which does not tell how far off another seed would be.")
 
 
 def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_one() -> None:

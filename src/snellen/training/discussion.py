@@ -758,9 +758,8 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
     if not _changed(plain_losses[-1], losses[-1]) and not sooner and _starts_well(plain_run.recipe):
         why = (
             " That so little of a difference is left may be because there is little to repair: He initialisation is "
-            "made for a signal that "
-            "keeps its size through layers of ReLU, here are but three, and the rate rises slowly. That was not "
-            "measured."
+            "made for a signal that keeps its size through layers of ReLU, of which there are only three here, and the "
+            "rate rises slowly. That was not measured."
         )
     shown = f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}"
     at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
@@ -973,7 +972,7 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     return f"{lies} {name} on the test images; their 95% intervals {verdict}"
 
 
-_OF_ONE_TRAINING = ". That is of one training each: how far another seed's would lie, two cannot tell"
+_OF_ONE_TRAINING = ". That is of one training each, which does not tell how far off another seed would be"
 
 
 def _paired(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> Paired | None:
