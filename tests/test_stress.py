@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import importlib.util
 import io
 import itertools
 import json
@@ -802,6 +803,10 @@ def test_stress_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     assert "rotation by 30°" in done.stdout
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     assert set(manifest["files"]) == FILES
+    # A photograph under all transforms is worth another engine, where there is one, and both files say which it was.
+    engine = "openvino float32" if importlib.util.find_spec("openvino") else "torch float32"
+    assert manifest["provenance"]["engine"] == engine
+    assert json.loads((out / "stress.json").read_text(encoding="utf-8"))["engine"] == engine
     wrong = snellen_command("stress", photo, "--original", photo, "--original", photo, "--out", out)
     assert wrong.returncode == 2
     assert "1 photographs, 2 originals" in wrong.stderr

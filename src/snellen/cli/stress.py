@@ -56,7 +56,7 @@ def stress(
         with output.progress_bar() as progress:
             report = stress_files(classifier, sources, originals, labels=labels, progress=progress)
         write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
-        run.write_manifest(classifier.provenance(report.data))
+        run.write_manifest(classifier.provenance(report.data, engine=report.engine))
     if json:
         output.write(to_json(report))
     elif csv:

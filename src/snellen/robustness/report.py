@@ -25,6 +25,7 @@ class StressReport(Result):
         acuity: their acuity chart.
         failures: photographs that could not be read, or not together with their originals.
         data: fingerprint of the photographs.
+        engine: who answered, and in which precision; see :mod:`snellen.inference.engines`.
     """
 
     photographs: tuple[StressResult, ...]
@@ -32,6 +33,7 @@ class StressReport(Result):
     acuity: AcuityChart
     failures: tuple[Failure, ...]
     data: str
+    engine: str = ""
 
     def plot(self) -> Figure:
         """The acuity chart."""
@@ -44,8 +46,10 @@ class StressReport(Result):
         return discuss(self.photographs, self.originals) if self.photographs else ""
 
 
-def stress_report(pairs: Sequence[StressPair], failures: Sequence[Failure], data: str) -> StressReport:
-    """The report of photographs, each with its original where it has one."""
+def stress_report(
+    pairs: Sequence[StressPair], failures: Sequence[Failure], data: str, engine: str = ""
+) -> StressReport:
+    """The report of photographs, each with its original where it has one; see :class:`StressReport`."""
     photographs = tuple(photograph for photograph, _ in pairs)
     originals = tuple(original for _, original in pairs if original is not None)
-    return StressReport(photographs, originals, acuity((*photographs, *originals)), tuple(failures), data)
+    return StressReport(photographs, originals, acuity((*photographs, *originals)), tuple(failures), data, engine)

@@ -80,7 +80,8 @@ def _work(asked: Asked, original: Photograph | None) -> Work:
             done += 1
             yield StageProgress(transform.name.capitalize(), done, total, _blocks(asked, pairs))
     yield StageProgress("Drawing the figures to keep", done, total, _blocks(asked, pairs))
-    yield _result(asked, image, _merged(pairs), classifier_blocks=_blocks(asked, pairs))
+    who = f"{engine.name} {engine.precision}"
+    yield _result(asked, image, _merged(pairs), who, classifier_blocks=_blocks(asked, pairs))
 
 
 def _merged(pairs: Sequence[StressPair]) -> StressPair:
@@ -117,12 +118,14 @@ def _chart(title: str, photograph: Photograph, stressed: StressResult) -> Acuity
     return Acuity(title, photograph.number, lines)
 
 
-def _result(asked: Asked, image: Image.Image, pair: StressPair, classifier_blocks: Sequence[Block]) -> TabResult:
+def _result(
+    asked: Asked, image: Image.Image, pair: StressPair, engine: str, classifier_blocks: Sequence[Block]
+) -> TabResult:
     folder, classifier, (stressed, original) = asked.folder, asked.classifier, pair
     arguments = [] if original is None else ["--original", original.image]
     command = command_of("stress", asked, *arguments, "--out", "stress")
     made = provenance(classifier, image, command)
-    report = stress_report([pair], [], made.data)
+    report = stress_report([pair], [], made.data, engine)
     write_json(folder / "result.json", {"examination": report, "provenance": made})
     write_text(folder / "stress.csv", to_csv(report))
     write_figure(folder / "stress.png", stressed.plot())
