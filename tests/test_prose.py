@@ -137,4 +137,6 @@ def test_one_way_to_write_a_share_a_size_and_a_colour() -> None:
     assert prose.signed(-1.94, 1) == "\N{MINUS SIGN}1.9"
     assert prose.signed(0.5, 2) == "+0.50"
     assert prose.signed(-0.04, 1) == "+0.0"
+    assert prose.between([3.04, -0.04, 2.0], 1) == "0.0 to 3.0"
+    assert prose.between([3.04, 2.96], 1) == "3.0"
     assert [prose.decimal(one, 1) for one in (-1.94, -0.04, 0.04, 12.0)] == ["\N{MINUS SIGN}1.9", "0.0", "0.0", "12.0"]

@@ -71,8 +71,7 @@ _EXACT = 9
 def share_range(shares: Sequence[float]) -> str:
     """The least and the greatest of some shares, both with a decimal where one needs it; one where they read alike."""
     ends = (min(shares), max(shares))
-    low, high = map(with_decimal if any(map(_needs_decimal, ends)) else share, ends)
-    return low if low == high else f"{low} to {high}"
+    return from_to(*map(with_decimal if any(map(_needs_decimal, ends)) else share, ends))
 
 
 def four_places(probability: float) -> str:
@@ -110,6 +109,16 @@ def word(count: int) -> str:
 def decimal(value: float, digits: int) -> str:
     """A number as people write it: with a true minus sign, which nothing that is rounded to zero has."""
     return f"{value:z.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def between(values: Sequence[float], digits: int) -> str:
+    """The least and the greatest of some numbers, each as :func:`decimal` writes it: ``12.0 to 40.5``."""
+    return from_to(decimal(min(values), digits), decimal(max(values), digits))
+
+
+def from_to(low: str, high: str) -> str:
+    """``3 to 40``, or the one where both read alike."""
+    return low if low == high else f"{low} to {high}"
 
 
 def signed(value: float, digits: int) -> str:

@@ -18,9 +18,10 @@ from snellen.models.predictions import Prediction
 from snellen.prose import (
     at_least,
     at_most,
+    between,
     called,
     counted,
-    decimal,
+    from_to,
     how_many,
     listed,
     plain,
@@ -142,7 +143,7 @@ def _first(photographs: int) -> str:
 def _control(controls: Sequence[RandomSigns], some: str) -> str:
     """What random noise of the same size does: how often what the attack does, and which other answers it changes."""
     rate = Rate.of_count(sum(one.hits for one in controls), sum(one.draws for one in controls))
-    noise, attacks = (_between([getattr(one, of) for one in controls], _decimal) for of in _STRENGTHS)
+    noise, attacks = (between([getattr(one, of) for one in controls], 1) for of in _STRENGTHS)
     moved = [
         f"{stem(one.name)} ({counted(one.changed, 'draw')}, most often {_seen(one.instead)})"
         for one in controls
@@ -200,12 +201,10 @@ def _why(controls: Sequence[RandomSigns]) -> str:
     if not controls:
         return ""
     height, width = controls[0].size
-    gaps, most, chance = (
-        _between([getattr(one, of) for one in controls], _decimal) for of in ("gap", "most", "by_chance")
-    )
+    gaps, most, chance = (between([getattr(one, of) for one in controls], 1) for of in ("gap", "most", "by_chance"))
     short = [one for one in controls if one.most < one.gap]
     if not short:
-        verdict = f"That is {_between([one.most / one.gap for one in controls], _decimal)} times what is needed"
+        verdict = f"That is {between([one.most / one.gap for one in controls], 1)} times what is needed"
     elif len(short) == len(controls):
         verdict = "That is less than is needed, so that the gradient must grow on the way"
     else:
@@ -232,11 +231,11 @@ def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], l
     if not some:
         return ""
     needed = {one.name: one.epsilon * one.gap / one.most for one in some}
-    levels = _between(list(needed.values()), _hundredth)
+    levels = between(list(needed.values()), 2)
     stepped, promised, gained = (
-        _between([getattr(one, of) for one in some], _signed_decimal) for of in ("stepped", "promised", "gained")
+        between([getattr(one, of) for one in some], 1) for of in ("stepped", "promised", "gained")
     )
-    promise = _between([one.most for one in some], _decimal)
+    promise = between([one.most for one in some], 1)
     text = (
         f"Were the network linear, {levels} levels along the gradient would do.{_beyond(needed, least)} In fact that "
         f"very step of {some[0].epsilon}/255 gains {stepped} of the {promise} that the sum promises"
@@ -249,7 +248,7 @@ def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], l
         )
     return (
         f"{text}. At the attacked file the gradient's cosine with the photograph's is "
-        f"{_between([one.cosine for one in some], _hundredth)}, where 1 is the same direction; so a search asks for it "
+        f"{between([one.cosine for one in some], 2)}, where 1 is the same direction; so a search asks for it "
         f"anew at every step, and its noise gains {gained}, of which the photograph's own gradient promises {promised}."
     )
 
@@ -259,7 +258,7 @@ def _beyond(needed: Mapping[str, float], least: Sequence[LeastBound]) -> str:
     known = [one for one in least if one.name in needed]
     if not known:
         return ""
-    found = _between([one.steps for one in known], _whole)
+    found = between([one.steps for one in known], 0)
     more = [one for one in known if one.steps > math.ceil(needed[one.name])]
     if not more:
         return f" The search needed {found}: no more than that, rounded up to the whole levels of a file."
@@ -283,9 +282,9 @@ def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBoun
     which = {1: "it", 2: "both"}.get(milder, f"all {word(milder)}")
     more = which if milder == len(changed) else f"{how_many(milder)} of {word(len(changed))}"
     return (
-        f"How visible it is: where the noise lies the PSNR is {_between(files, _decimal)} dB, a root mean square of "
-        f"{_between(levels, _decimal)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
-        f"Pillow's default, changes {more} more there ({_between(ordinary, _decimal)} dB). Such a mean says nothing of "
+        f"How visible it is: where the noise lies the PSNR is {between(files, 1)} dB, a root mean square of "
+        f"{between(levels, 1)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
+        f"Pillow's default, changes {more} more there ({between(ordinary, 1)} dB). Such a mean says nothing of "
         f"where the change lies, and smooth regions hide none. {_standing_out(changed, least)}"
     )
 
@@ -352,24 +351,7 @@ def _contrast(one: Visibility) -> str:
 
 def _side(some: Sequence[Visibility]) -> str:
     """How large the flattest cells of the first few are, in pixels of the photograph: ``16 to 58``."""
-    return _between([one.flattest.window[0].stop - one.flattest.window[0].start for one in some[:_MOST_NAMED]], _whole)
-
-
-def _decimal(number: float) -> str:
-    return f"{number:.1f}"
-
-
-def _hundredth(number: float) -> str:
-    return decimal(number, 2)
-
-
-def _signed_decimal(number: float) -> str:
-    """A number with one decimal and a true minus sign where it has one."""
-    return decimal(number, 1)
-
-
-def _whole(number: float) -> str:
-    return f"{number:.0f}"
+    return between([one.flattest.window[0].stop - one.flattest.window[0].start for one in some[:_MOST_NAMED]], 0)
 
 
 def discuss(summary: AttackSummary) -> str:
@@ -507,7 +489,7 @@ def _ahead(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
 
 def _range(counts: Sequence[int]) -> str:
     low, high = (word(one) if max(counts) < _IN_DIGITS else f"{one:,}" for one in (min(counts), max(counts)))
-    return low if low == high else f"{low} to {high}"
+    return from_to(low, high)
 
 
 _IN_DIGITS = 13
@@ -585,9 +567,8 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _between(numbers: Sequence[float], written: Callable[[float], str]) -> str:
-    """``3 to 40``, or the one number where all are written alike."""
-    low, high = written(min(numbers)), written(max(numbers))
-    return low if low == high else f"{low} to {high}"
+    """``3 to 40``, each end as ``written``."""
+    return from_to(written(min(numbers)), written(max(numbers)))
 
 
 def _power(number: float) -> str:

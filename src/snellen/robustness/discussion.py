@@ -18,8 +18,10 @@ from snellen.data.transforms import (
 from snellen.prose import (
     at_least,
     at_most,
+    between,
     counted,
     decimal,
+    from_to,
     how_many,
     listed,
     rounded_down,
@@ -352,8 +354,7 @@ def _agreeing(gains: Sequence[NoiseGains], transforms: Sequence[TransformStrengt
 def _left(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
     """What is left of each attack's gain to first order, in units of chance: ``19% to 31%``."""
     shares = [after / before for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True)]
-    low, high = (f"{decimal(100 * end, 0)}%" for end in (min(shares), max(shares)))
-    return low if low == high else f"{low} to {high}"
+    return from_to(*(f"{decimal(100 * end, 0)}%" for end in (min(shares), max(shares))))
 
 
 def _after(transform: TransformStrength) -> str:
@@ -376,9 +377,7 @@ def _real(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
 
 def _between(values: Sequence[float]) -> str:
     """The least and the greatest of some numbers: ``12 to 40``, below 10 with a decimal and a true minus sign."""
-    digits = 0 if min(map(abs, values)) >= _WHOLE else 1
-    low, high = (decimal(end, digits) for end in (min(values), max(values)))
-    return low if low == high else f"{low} to {high}"
+    return between(values, 0 if min(map(abs, values)) >= _WHOLE else 1)
 
 
 _WHOLE = 10
@@ -540,8 +539,7 @@ def _own_classes(pairs: Sequence[StressPair], transform: TransformStrength) -> l
 
 def _lost(some: Sequence[_OwnClass]) -> str:
     """How many points of the own class's probability are lost: ``8 to 16``."""
-    low, high = (round(100 * max(0.0, one)) for one in (min(o.lost for o in some), max(o.lost for o in some)))
-    return f"{low}" if low == high else f"{low} to {high}"
+    return between([100 * max(0.0, one.lost) for one in some], 0)
 
 
 def _own(some: Sequence[_OwnClass]) -> str:

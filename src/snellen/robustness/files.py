@@ -56,7 +56,7 @@ def stress_files(
         except InputError as error:
             failures.append(Failure(source, str(error)))
         progress.advance()
-    return stress_report(pairs, failures, fingerprint("".join(contents)), f"{engine.name} {engine.precision}")
+    return stress_report(pairs, failures, fingerprint("".join(contents)), engine)
 
 
 def write_results(report: StressReport, out: Path, *, most_rows: int = 8) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from snellen.data.images import Failure
+from snellen.inference.engines import Engine
 from snellen.robustness.acuity import AcuityChart, acuity
 from snellen.robustness.stress import StressPair, StressResult
 from snellen.runs.result import Result
@@ -47,9 +48,10 @@ class StressReport(Result):
 
 
 def stress_report(
-    pairs: Sequence[StressPair], failures: Sequence[Failure], data: str, engine: str = ""
+    pairs: Sequence[StressPair], failures: Sequence[Failure], data: str, engine: Engine | None = None
 ) -> StressReport:
     """The report of photographs, each with its original where it has one; see :class:`StressReport`."""
+    who = "" if engine is None else f"{engine.name} {engine.precision}"
     photographs = tuple(photograph for photograph, _ in pairs)
     originals = tuple(original for _, original in pairs if original is not None)
-    return StressReport(photographs, originals, acuity((*photographs, *originals)), tuple(failures), data, engine)
+    return StressReport(photographs, originals, acuity((*photographs, *originals)), tuple(failures), data, who)

@@ -10,6 +10,7 @@ from PIL import Image
 from snellen.data.images import Photo
 from snellen.data.transforms import TRANSFORMS, all_transforms, assignment_transforms
 from snellen.errors import ImageError
+from snellen.inference.engines import Engine
 from snellen.robustness.files import to_csv
 from snellen.robustness.report import stress_report
 from snellen.robustness.stress import StressPair, StressResult, stress_engine, stress_steps
@@ -80,8 +81,7 @@ def _work(asked: Asked, original: Photograph | None) -> Work:
             done += 1
             yield StageProgress(transform.name.capitalize(), done, total, _blocks(asked, pairs))
     yield StageProgress("Drawing the figures to keep", done, total, _blocks(asked, pairs))
-    who = f"{engine.name} {engine.precision}"
-    yield _result(asked, image, _merged(pairs), who, classifier_blocks=_blocks(asked, pairs))
+    yield _result(asked, image, _merged(pairs), engine, classifier_blocks=_blocks(asked, pairs))
 
 
 def _merged(pairs: Sequence[StressPair]) -> StressPair:
@@ -119,7 +119,7 @@ def _chart(title: str, photograph: Photograph, stressed: StressResult) -> Acuity
 
 
 def _result(
-    asked: Asked, image: Image.Image, pair: StressPair, engine: str, classifier_blocks: Sequence[Block]
+    asked: Asked, image: Image.Image, pair: StressPair, engine: Engine, classifier_blocks: Sequence[Block]
 ) -> TabResult:
     folder, classifier, (stressed, original) = asked.folder, asked.classifier, pair
     arguments = [] if original is None else ["--original", original.image]
