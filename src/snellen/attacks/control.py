@@ -18,7 +18,7 @@ from snellen.attacks.result import AttackResult
 from snellen.attacks.verify import Bytes, prediction
 from snellen.data.images import open_photo, pixels_from_bytes
 from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction, softmax
+from snellen.models.predictions import Prediction, logits_and_gradient, softmax
 from snellen.runs.provenance import fingerprint
 
 DRAWS = 20
@@ -87,11 +87,13 @@ def random_signs(classifier: Classifier, attack: AttackResult, seed: int, draws:
     probabilities = _probabilities(classifier, noisy)
     answers = probabilities.argmax(dim=1)
     changed = [row for row, top in zip(probabilities, answers.tolist(), strict=True) if top not in (target, seen)]
-    gap, gradient = _gap_and_gradient(classifier, before, target, seen)
-    left, after_gradient = _gap_and_gradient(classifier, after, target, seen)
-    stepped = _moved(before, attack.epsilon * gradient[0].sign().permute(1, 2, 0).short().cpu().numpy())
-    rest, _ = _gap_and_gradient(classifier, stepped, target, seen)
-    step, noise = ((pixels_from_bytes(one) - pixels_from_bytes(before)).to(gradient) for one in (stepped, after))
+    logits, gradient = logits_and_gradient(classifier, pixels_from_bytes(before), target, seen)
+    after_logits, after_gradient = logits_and_gradient(classifier, pixels_from_bytes(after), target, seen)
+    stepped = _moved(before, attack.epsilon * gradient[0].sign().permute(1, 2, 0).short().numpy())
+    with torch.inference_mode():
+        stepped_logits = classifier.logits_from_inputs(pixels_from_bytes(stepped))[0].cpu()
+    gap, left, rest = (float(one[seen] - one[target]) for one in (logits, after_logits, stepped_logits))
+    step, noise = (pixels_from_bytes(one) - pixels_from_bytes(before) for one in (stepped, after))
     return RandomSigns(
         name=attack.name,
         epsilon=attack.epsilon,
@@ -134,16 +136,6 @@ def _probabilities(classifier: Classifier, inputs: Bytes) -> Tensor:
     with torch.inference_mode():
         batches = torch.cat([pixels_from_bytes(one) for one in inputs]).split(_BATCH)
         return torch.cat([softmax(classifier.logits_from_inputs(some)) for some in batches])
-
-
-def _gap_and_gradient(classifier: Classifier, inputs: Bytes, target: int, seen: int) -> tuple[float, Tensor]:
-    """By how much the logit of ``seen`` is above that of ``target``, and the gradient (1, 3, h, w) of the opposite."""
-    pixels = pixels_from_bytes(inputs).to(classifier.device).requires_grad_()
-    with torch.enable_grad():
-        logits = classifier.logits_from_inputs(pixels)[0]
-        gain = logits[target] - logits[seen]
-        (gradient,) = torch.autograd.grad(gain, pixels)
-    return -float(gain.detach()), gradient
 
 
 def _commonest(classifier: Classifier, rows: list[Tensor]) -> Prediction | None:

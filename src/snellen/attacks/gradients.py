@@ -11,6 +11,7 @@ well apart.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
 from collections import deque
@@ -30,7 +31,7 @@ from snellen.attacks.fused import Precision, fastest_precision, folded_copy, fus
 from snellen.attacks.search import Criterion, Objective, probability
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import SnellenError
-from snellen.inference.conversions import converted
+from snellen.inference.conversions import compiled
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import probabilities_of_inputs, softmax
 from snellen.runs.progress import SILENT, Progress
@@ -184,12 +185,14 @@ class OpenVINOGradients:
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
-        model = converted(classifier, "gradients", lambda: _convert(classifier))
-        core = openvino.Core()
+        model = functools.cache(lambda: _convert(classifier))
+
+        def forward() -> Any:
+            return openvino.Model([model().output(0)], model().get_parameters()[:1])
+
         try:
-            self._both = core.compile_model(model, "CPU", options)
-            forward = openvino.Model([model.output(0)], model.get_parameters()[:1])
-            self._forward = core.compile_model(forward, "CPU", options)
+            self._both = compiled(classifier, "gradients", options, model)
+            self._forward = compiled(classifier, "the gradients' logits", options, forward)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}") from error

@@ -1,8 +1,9 @@
-"""Networks that OpenVINO has converted, kept on disk: converting takes seconds that reading does not.
+"""Networks that OpenVINO has converted and compiled, kept on disk: both take seconds that reading does not.
 
-A conversion is found again by all that decides it: the weights and the preprocessing, the structure of the network, and
-the versions of the libraries whose code it is. A network that is somebody's own program is not kept: nothing here would
-notice that the program changed. They lie in ``~/.cache/snellen/openvino``, or below ``SNELLEN_CACHE``.
+One is found again by all that decides it: the weights and the preprocessing, the structure of the network, the versions
+of the libraries whose code it is, and the kind of processor. A network that is somebody's own program is not kept:
+nothing here would notice that the program changed. They lie in ``~/.cache/snellen/openvino``, or below
+``SNELLEN_CACHE``.
 """
 
 from __future__ import annotations
@@ -10,67 +11,87 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.metadata
+import io
 import os
 import sys
-import tempfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
+from snellen.errors import SnellenError
 from snellen.models.classifier import Classifier
+from snellen.runs.files import write_bytes
 from snellen.runs.provenance import fingerprint
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is converted; another where our own code makes other features of a network."""
 # A network of transformers keeps its settings in an object of its own, which is not looked at here.
 _LIBRARIES = ("torch", "timm", "torchvision")
 _OWN = "snellen.models.networks", "snellen.models.ensemble", "snellen.models.flip_equivariant"
-_MOST, _MOST_BYTES = 16, 4 << 30
+_MOST, _MOST_BYTES = 32, 4 << 30
+_CHECKSUM_BYTES = 4
 
 # To import OpenVINO reports that it was imported, from a process of its own, where this package can be imported.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
-def converted(classifier: Classifier, output: str, convert: Callable[[], Any]) -> Any:
-    """The converted network, read where it is kept, else converted, and kept where that is safe.
+def compiled(classifier: Classifier, output: str, options: Mapping[str, object], convert: Callable[[], Any]) -> Any:
+    """The network compiled for this processor: as it is kept, else converted, compiled, and kept where that is safe.
+
+    A kept one computes the same to the last bit, on as many threads as ``options`` say.
 
     Args:
         classifier: classifier whose output it computes.
         output: which output that is.
+        options: OpenVINO's, by name.
         convert: converts it.
+
+    Raises:
+        RuntimeError: OpenVINO cannot compile it.
     """
     import openvino
 
-    key = _key(classifier, output)
-    if key is None:
-        return convert()
-    path = _folder() / f"{key}.xml"
-    if path.is_file():
-        # What a crash or another version left unreadable is made again.
+    core = openvino.Core()
+    path = _path(classifier, core, output, options)
+    if path is not None:
+        # What a crash, damage or another version left unreadable is made again.
         with contextlib.suppress(RuntimeError, OSError):
-            model = openvino.Core().read_model(path)
+            kept = core.import_model(io.BytesIO(_read(path)), "CPU", options)
             path.touch()
-            return model
-    model = convert()
-    # A full disk, or one that cannot be written, costs only the next start its seconds.
-    with contextlib.suppress(RuntimeError, OSError):
-        _keep(model, path)
-        # To the last bit what the next start will compute with.
-        return openvino.Core().read_model(path)
-    return model
+            return kept
+    made = core.compile_model(convert(), "CPU", options)
+    if path is not None:
+        # A full disk, or one that cannot be written, costs only the next start its seconds.
+        with contextlib.suppress(RuntimeError, OSError, SnellenError):
+            _keep(made.export_model().getvalue(), path)
+    return made
 
 
-def _key(classifier: Classifier, output: str) -> str | None:
-    """A fingerprint of all that decides a conversion; None where the network's code may change unnoticed."""
+def _path(classifier: Classifier, core: Any, output: str, options: Mapping[str, object]) -> Path | None:
+    """Where it is kept, by all that decides it; None where the network's code may change unnoticed."""
+    key = _key(classifier)
+    if key is None:
+        return None
+    processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
+    # PyTorch tells which vector instructions there are; how many threads share the work decides nothing.
+    processor.append(torch.backends.cpu.get_cpu_capability())
+    decides = {name: value for name, value in options.items() if name != "INFERENCE_NUM_THREADS"}
+    return _folder() / f"{fingerprint(repr((key, output, decides, processor)))}.blob"
+
+
+def _key(classifier: Classifier) -> str | None:
+    """A fingerprint of the network and of the libraries whose code it is; None where its code may change unnoticed."""
     for module in classifier.network.modules():
         home = type(module).__module__
         if home.partition(".")[0] not in _LIBRARIES and home not in _OWN:
             return None
         if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
             return None
-    return fingerprint(repr((_FORMAT, output, classifier.cache_key(), _structure(classifier.network), _versions())))
+    return fingerprint(repr((_FORMAT, classifier.cache_key(), _structure(classifier.network), _versions())))
 
 
 def _structure(network: nn.Module) -> str:
@@ -105,18 +126,28 @@ def _folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache" / "snellen") / "openvino"
 
 
-def _keep(model: Any, path: Path) -> None:
-    """Write both files of a converted network, the one that is looked for last; forget the longest unused."""
-    import openvino
+def _read(path: Path) -> bytes:
+    """The compiled network that was kept.
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
-        openvino.save_model(model, Path(folder) / path.name, compress_to_fp16=False)
-        for one in (path.with_suffix(".bin"), path):
-            (Path(folder) / one.name).replace(one)
-    kept, total = sorted(path.parent.glob("*.xml"), key=lambda one: -one.stat().st_mtime), 0
+    Raises:
+        OSError: none was, or it is damaged: what OpenVINO would not always notice.
+    """
+    content = path.read_bytes()
+    blob = content[_CHECKSUM_BYTES:]
+    if content[:_CHECKSUM_BYTES] != _checksum(blob):
+        raise OSError(f"{path}: damaged")
+    return blob
+
+
+def _checksum(blob: bytes) -> bytes:
+    return zlib.crc32(blob).to_bytes(_CHECKSUM_BYTES, "big")
+
+
+def _keep(blob: bytes, path: Path) -> None:
+    """Write a compiled network behind its checksum; forget the longest unused."""
+    write_bytes(path, _checksum(blob) + blob)
+    kept, total = sorted(path.parent.iterdir(), key=lambda one: -one.stat().st_mtime), 0
     for number, one in enumerate(kept):
-        total += one.with_suffix(".bin").stat().st_size
+        total += one.stat().st_size
         if number >= _MOST or total > _MOST_BYTES:
             one.unlink()
-            one.with_suffix(".bin").unlink()

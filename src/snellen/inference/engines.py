@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError, SnellenError
-from snellen.inference.conversions import converted
+from snellen.inference.conversions import compiled
 from snellen.models.classifier import Classifier
 from snellen.models.frozen import frozen
 from snellen.runs.progress import SILENT, Progress
@@ -149,16 +149,13 @@ class OpenVINOEngine:
     name = "openvino"
 
     def __init__(self, classifier: Classifier, precision: Precision = "float32", output: Output = "features") -> None:
-        import openvino
-
         self.precision = precision
         options = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
-        model = converted(classifier, output, lambda: _convert(classifier, output))
         try:
-            self._compiled = openvino.Core().compile_model(model, "CPU", options)
+            self._compiled = compiled(classifier, output, options, lambda: _convert(classifier, output))
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}", "`engine` torch") from error

@@ -62,3 +62,22 @@ def probabilities_of_inputs(classifier: Classifier, inputs: npt.NDArray[np.uint8
     """Softmax probabilities (K,), float64, of the bytes (h, w, 3) of one photograph at the network's input size."""
     with torch.inference_mode():
         return softmax(classifier.logits_from_inputs(pixels_from_bytes(inputs)))[0]
+
+
+def logits_and_gradient(classifier: Classifier, inputs: Tensor, target: int, other: int) -> tuple[Tensor, Tensor]:
+    """What a small change of one input does to the lead of one class over another.
+
+    Args:
+        classifier: the classifier.
+        inputs: one input (1, 3, h, w), pixels in [0, 1]; left as it is.
+        target: index of the class whose lead is asked.
+        other: index of the class that it is ahead of, or behind.
+
+    Returns:
+        Logits (K,), and the gradient (1, 3, h, w) in the input of the target's logit less the other's; on the CPU.
+    """
+    pixels = inputs.detach().to(classifier.device).requires_grad_()
+    with torch.enable_grad():
+        logits = classifier.logits_from_inputs(pixels)[0]
+        (gradient,) = torch.autograd.grad(logits[target] - logits[other], pixels)
+    return logits.detach().cpu(), gradient.cpu()

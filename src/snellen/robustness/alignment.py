@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from snellen.data.images import Photo
 from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, TransformStrength, apply_transform
 from snellen.models.classifier import Classifier
+from snellen.models.predictions import logits_and_gradient
 
 AS_IS: TransformStrength = ("", 0.0)
 MILDEST_SHIFT, MILDEST_BLUR = (
@@ -97,7 +97,7 @@ def noise_gains(classifier: Classifier, attacked: Photo, original: Photo, label:
         with torch.no_grad():
             clean, moved = clean_seen.under(transform), seen.under(transform)
         noise = moved - clean
-        logits, gradient = _logits_and_gradient(classifier, clean, label, target)
+        logits, gradient = logits_and_gradient(classifier, clean, target, label)
         with torch.inference_mode():
             after = classifier.logits_from_inputs(moved)[0].cpu()
         products = (gradient * noise).double()
@@ -121,12 +121,3 @@ def noise_gains(classifier: Classifier, attacked: Photo, original: Photo, label:
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
-
-
-def _logits_and_gradient(classifier: Classifier, inputs: Tensor, label: int, target: int) -> tuple[Tensor, Tensor]:
-    """Logits (K,) of inputs (1, 3, h, w), and the gradient (1, 3, h, w) of the target's less the label's in them."""
-    pixels = inputs.to(classifier.device).requires_grad_()
-    with torch.enable_grad():
-        logits = classifier.logits_from_inputs(pixels)[0]
-        (gradient,) = torch.autograd.grad(logits[target] - logits[label], pixels)
-    return logits.detach().cpu(), gradient.cpu()
