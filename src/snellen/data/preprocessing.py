@@ -135,7 +135,7 @@ class _ResizeAxis(torch.autograd.Function):
         filtered = _apply_to_rows(matrix, values)
         ctx.transposed = transposed
         ctx.save_for_backward((filtered >= 0) & (filtered <= 255))
-        return filtered.clamp(0, 255).add(0.5).floor()
+        return filtered.clamp_(0, 255).add_(0.5).floor_()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
