@@ -243,9 +243,9 @@ def _transfer(result: Result) -> Rows:
     for bound, of_bound in result["rates"].items():
         for who, one in of_bound.items():
             fooled = [share(one["fooled"][model]) for model in models]
-            rows.append([bound, who, *fooled, f"{one['seconds_a_photograph']:.1f}"])
+            rows.append([bound, who, str(one["photographs"]), *fooled, f"{one['seconds_a_photograph']:.1f}"])
     names = [f"{model}{', a source' if model in result['sources'] else ''}" for model in models]
-    return [["bound", "attack", *names, "processor seconds a photograph"], *rows]
+    return [["bound", "attack", "photographs", *names, "processor seconds a photograph"], *rows]
 
 
 def _gpu(result: Result) -> Rows:
@@ -684,7 +684,7 @@ BENCHMARKS = (
         "One file made on two networks fools others, beside the peers' transfer attacks as saved files.",
         "benchmarks/transfer.py",
         170,
-        lambda result: f"{result['images']} photographs, {result['steps']} gradients of each source; untargeted",
+        lambda result: f"{result['steps']} gradients of each source; untargeted; those that were correct counted",
         _transfer,
         peers=ATTACK_PEERS,
     ),

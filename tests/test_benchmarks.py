@@ -253,9 +253,22 @@ def test_what_carries_over_is_counted_among_what_was_right(bench, monkeypatch: p
     assert [(rate["count"], rate["n"]) for rate in found["fooled"].values()] == [(1, 2), (3, 3)]
     table = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "transfer").table
     head, row = table({"rates": rates, "held_out": ["held"], "sources": ["source"]})
-    assert head == ["bound", "attack", "held", "source, a source", "processor seconds a photograph"]
-    assert row[:2] == ["8/255", "snellen"]
-    assert row[3].startswith("3 of 3 (")
+    assert head == ["bound", "attack", "photographs", "held", "source, a source", "processor seconds a photograph"]
+    assert row[:3] == ["8/255", "snellen", "3"]
+    assert row[4].startswith("3 of 3 (")
+
+
+def test_an_attack_that_was_made_before_is_not_made_again_for_another_peer(
+    lite0, imagenet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    transfer = runpy.run_path(str(ROOT / "benchmarks" / "transfer.py"), run_name="transfer")
+    network = {transfer["SOURCES"][0]: lite0}
+    attackers = {"before": None, "now": lambda files, *_: files}
+    before = {"processor_seconds": 5.0, "after": {}}
+    found = transfer["ten"](attackers, network, [str(imagenet[0])], 8, {"before": before})
+    assert found["attacks"]["before"] == before
+    assert found["attacks"]["now"]["after"] == found["before"]
 
 
 def test_each_kind_of_piece_has_its_row(bench) -> None:
