@@ -229,7 +229,7 @@ def test_every_file_of_the_assignments_update_that_fools_is_kept_and_drawn(tmp_p
     for file in ("rule-attacked.png", "rule-attacked-2.png"):
         assert np.array_equal(np.asarray(Image.open(tmp_path / file)), np.asarray(found.image))
     (table,) = (block for block in blocks if isinstance(block, Table))
-    assert [row[:3] for row in table.rows] == [(name, "0.9000", "2") for name in ("a.png", "b.png", "c.png")]
+    assert [row[:3] for row in table.rows] == [(name, "90.0%", "2") for name in ("a.png", "b.png", "c.png")]
     (said,) = (block for block in blocks if isinstance(block, Discussion))
     assert "It does not get there on b." in said.paragraphs[0]
     assert table.columns[3] == "λ, first to last"

@@ -744,12 +744,12 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=(str(tmp_path / "d"),)))
     blocks = answer.blocks
-    assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 0.510 to 1.000, n = 4"]
+    assert [fact.value for fact in answer.facts] == ["100%, 95% interval 51.0% to 100%, n = 4"]
     assert answer.data == "d (8 to learn from, 4 to test)"
     assert all(block.path.is_file() for block in blocks if isinstance(block, Picture))
     assert blocks[0].text.startswith("The features are the 3 inputs of the linear layer that makes the logits of toy, ")
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "0.510 to 1.000", "4")
+    assert tables[0].rows[0] == ("mean-per-class accuracy", "100%", "51.0% to 100%", "4")
     named = {table.name.partition("-")[0]: table for table in tables}
     assert len(named["published"].rows) == len(PETS_BASELINES)
     assert [len(row) for row in named["choice"].rows] == [1 + len(GRID)] * 2
@@ -775,7 +775,7 @@ def test_of_many_classes_all_with_a_mistake_are_listed_with_what_they_are_taken_
         confusion=tuple(map(tuple, confusion.tolist())),
     )
     table = _classes(probed, [None] * 12, "classes-1")
-    assert table.rows == [("j", "0.500", "4", "a (2)"), ("k", "0.750", "4", "j")]
+    assert table.rows == [("j", "50.0%", "4", "a (2)"), ("k", "75.0%", "4", "j")]
     assert table.caption.startswith("The two classes with a mistake; the other ten have none. Taken for: ")
     assert "result.json" not in table.caption
 

@@ -522,7 +522,7 @@ def test_the_reports_table_holds_the_clean_photograph_beside_the_attacked_file()
     crop = ObjectCrop("tom.png", (0, 0, 1, 1), 0.5, None, 0.8, 0.8, seen, seen, *[Image.new("RGB", (1, 1))] * 2)
     table = _table(stress_report([(attacked, clean)], [], ""), {"tom.png": crop})
     assert table.columns[-2:] == ("clean file", "probability")
-    assert table.rows[0] == ("tom", "as it is", "shuttle", "0.9000", "0.2500", "<0.0001", "cat", "0.9000")
+    assert table.rows[0] == ("tom", "as it is", "shuttle", "90.0%", "25.0%", "<0.01%", "cat", "90.0%")
     assert [(row[0], row[2], row[6]) for row in table.rows[1:]] == [
         ("", "cat", "cat"), ("", "cat", "cat"), ("", "lynx", "lynx"), ("", "shuttle", "cat"), ("", "lynx", "lynx"),
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, 
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, in_percent, listed, plain, sentence, share, stem, with_article, word
 
 CLOSELY = 0.6
 """From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
@@ -144,10 +144,10 @@ _WHAT_A_PROBABILITY_IS = (
 def discuss_heatmap(result: Heatmap) -> str:
     """How much of the input holds half of the support, and what Grad-CAM does not prove."""
     if result.peak == 0:
-        return f"Nothing in {result.layer} supports {result.label} (probability {result.probability:.3f})."
+        return f"Nothing in {result.layer} supports {result.label} (probability {in_percent(result.probability)})."
     height, width = result.values.shape
     return (
-        f"Half of the support for {result.label} (probability {result.probability:.3f}) lies on "
+        f"Half of the support for {result.label} (probability {in_percent(result.probability)}) lies on "
         f"{share(result.area_of_half)} of the network's input, where an even spread would take 50%. Where it has "
         f"{_HEAT:.0%} of its most or more, it forms {describe_regions(shape_of(result.values, _HEAT))}. A place's "
         f"support is, by Grad-CAM, the sum of the "

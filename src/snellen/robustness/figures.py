@@ -15,9 +15,10 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, styled, thumbnail
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
+from snellen.prose import in_percent
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
 
@@ -156,7 +157,7 @@ def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> 
 
 
 def _title(top: Prediction) -> str:
-    return f"{textwrap.fill(top.label, _LETTERS)}\n{percent(top.probability)}"
+    return f"{textwrap.fill(top.label, _LETTERS)}\n{in_percent(top.probability)}"
 
 
 _LETTERS = 17

@@ -17,7 +17,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Headin
 from snellen.inspect.activations import read_activations
 from snellen.inspect.categories import Classification, classify_each
 from snellen.models.classifier import Classifier
-from snellen.prose import called, counted, sentence, word
+from snellen.prose import called, counted, in_percent, sentence, word
 from snellen.runs.files import Run
 from snellen.transfer.discussion import (
     compare_kinds,
@@ -131,8 +131,9 @@ def run(context: Context) -> Answer:
         shortfalls += _shortfalls(result, name)
         read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
         accuracy = result.mean_per_class_accuracy
-        value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
-        facts.append(Fact(f"mean-per-class accuracy on {name}", value))
+        value, low, high = map(in_percent, (accuracy.value, accuracy.low, accuracy.high))
+        reached = f"{value}, 95% interval {low} to {high}, n = {result.n}"
+        facts.append(Fact(f"mean-per-class accuracy on {name}", reached))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     return Answer(
         ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
@@ -288,11 +289,12 @@ def features_origin(classifier: Classifier) -> str:
 def _choice_of_c(result: ProbeResult, name: str) -> Table:
     """All values of C that were tried, with what cross-validation makes of them."""
     found = result.cross_validation
+    errors = [100 * standard_error(score.std, found.folds) for score in found.scores]
     return Table(
         ("C", *(f"{score.c:,g}" for score in found.scores)),
         [
-            ("mean", *(f"{score.mean:.3f}" for score in found.scores)),
-            ("standard error", *(f"{standard_error(score.std, found.folds):.3f}" for score in found.scores)),
+            ("mean", *(in_percent(score.mean) for score in found.scores)),
+            ("standard error (points)", *(f"{error:.1f}" for error in errors)),
         ],
         f"Cross-validation of C inside the training split: mean over the {found.folds} folds and its standard error, "
         f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
@@ -320,7 +322,7 @@ def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Ta
         [
             (
                 result.names[label],
-                f"{rate.share:.3f}",
+                in_percent(rate.share),
                 str(rate.n),
                 _taken_for(result, label),
                 *([own[label]] if told else []),
@@ -348,7 +350,7 @@ def _published() -> list[Block]:
             [
                 (
                     one.model,
-                    f"{one.accuracy:.3f}",
+                    in_percent(one.accuracy),
                     "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
                 )
                 for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
@@ -364,4 +366,4 @@ def _alike(before: Baseline | None, one: Baseline) -> bool:
 
 
 def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:
-    return measure, f"{value:.3f}", f"{low:.3f} to {high:.3f}", str(n)
+    return measure, in_percent(value), f"{in_percent(low)} to {in_percent(high)}", str(n)
