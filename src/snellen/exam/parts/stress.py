@@ -106,8 +106,9 @@ def cover(folder: Path) -> Picture:
     """The acuity chart that :func:`run` drew into ``folder``."""
     return Picture(
         folder / COVER,
-        "The acuity chart: a line for each transform of the photographs, mild to strong. The bluer a letter, the more "
-        "of the photographs keep their class on the left, and the attack's class on the right.",
+        "The acuity chart: a line for each transform of the photographs, from its mildest strength to its strongest, "
+        "both named. The bluer a letter, the more of the photographs keep their class on the left, and the attack's "
+        "class on the right.",
     )
 
 
