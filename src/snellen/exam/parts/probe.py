@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from snellen.runs.files import Run
 from snellen.transfer.discussion import (
     compare_kinds,
     compare_known,
+    confused_pairs,
     discuss_findings,
     discuss_method,
     explain_confusions,
@@ -78,7 +80,7 @@ _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
 _ASKED_OF_A_CLASS = 50
-"""Test photographs of a confused class that the network's own classes are asked for, at most."""
+"""Photographs of a confused class that the network's own classes are asked for, at most."""
 _PUBLISHED = "[[probe/published]]"
 
 
@@ -231,17 +233,22 @@ def _blocks(
 
 
 def _own_answers(classifier: Classifier, result: ProbeResult) -> dict[str, Counter[str]]:
-    """For each class that is confused more than once what the network itself calls test photographs of it."""
-    wanted = {label for pair in result.confused if pair.count > 1 for label in (pair.true, pair.predicted)}
-    if len(classifier.labels) < 2:
+    """For the classes of the pairs that are confused most what the network itself calls photographs of them.
+
+    They are test photographs, and where those are few some to learn from too: the network has learned from neither.
+    """
+    wanted = {label for pair in confused_pairs(result) for label in pair}
+    if len(classifier.labels) < 2 or not wanted:
         return {}
     sources: list[tuple[str, Source]] = []
     taken = Counter[str]()
-    for example in result.data.test.read() if wanted else ():
+    for example in itertools.chain(result.data.test.read(), result.data.train.read()):
         label = "" if example.label is None else result.labels[example.label]
         if label in wanted and taken[label] < _ASKED_OF_A_CLASS:
             sources.append((label, example.source))
             taken[label] += 1
+            if taken.total() == len(wanted) * _ASKED_OF_A_CLASS:
+                break
     answers: dict[str, Counter[str]] = {}
     found = classify_each(classifier, [source for _, source in sources], k=1)
     for (label, _), one in zip(sources, found, strict=True):
