@@ -732,11 +732,17 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert discuss_visibility([dataclasses.replace(a, psnr=math.inf)]) == ""
     least = [LeastBound("a.png", 3, 1, 0.01), LeastBound("b.png", 3, 2, 0.0), LeastBound("c.png", 3, 3, 0.26)]
     assert (
-        "enlarges the file. Less would have been enough: 1/255 on a, where noise of that bound stands out in 1.0%. The "
-        "same search found nothing below 3/255 on c. Noise against detail in the flattest cell"
+        "enlarges the file. Less would have been enough: 1/255 on a (where noise of that bound stands out in 1.0%) and "
+        "2/255 on b; so the noise of these two files is larger than it need be. The same search found nothing below "
+        "3/255 on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
     )
-    assert "enough" not in discuss_visibility([b], least)
+    assert (
+        "own detail. Less would have been enough: 2/255 on b; so the noise of that file is larger than it need be. "
+        "Noise against" in discuss_visibility([b], least)
+    )
+    both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1), LeastBound("b.png", 2, 2, 0.0)])
+    assert "enlarges the file. The same search found nothing below 2/255 on a and b. Noise against" in both
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -17,7 +17,7 @@ from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, most_by_chance, stage_of
 from snellen.inspect.heatmap import Heatmap
-from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
+from snellen.inspect.shape import EVERYWHERE, FEW, FINE, Shape, describe_regions, direction_of, shape_of
 from snellen.inspect.top_patches import TopPatches
 from snellen.prose import counted, how_many, in_percent, listed, plain, sentence, share, stem, with_article, word
 
@@ -541,7 +541,9 @@ def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
 
 
 def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
-    """Which of a layer's maps are one region, several, or hardly any; and what the clearest of them looks like."""
+    """Which of a layer's maps are one region, several, or hardly any; which is the clearest; where the form is not the
+    cue's.
+    """
     kinds: dict[str, list[FeatureMap]] = {}
     for one in maps:
         kinds.setdefault(_kind_of(one.shape), []).append(one)
@@ -554,12 +556,42 @@ def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str
     )
     clearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     example = (
-        f" Farthest above chance is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
-        f"{describe_shape(clearest.shape)}."
+        f" Farthest above chance is channel {clearest.channel} (r = {clearest.cue_correlation:.2f}, by chance "
+        f"{clearest.cue_by_chance:.2f})."
         if follows(clearest, layer)
         else ""
     )
-    return f"To the eye {told}.{example}"
+    return f"In form {told}.{example}{_not_by_form(layer, maps)}"
+
+
+def _not_by_form(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """Which maps follow edges or lines and show none, or areas and are thin lines: their form speaks against it."""
+    following = [one for one in maps if follows(one, layer)]
+    blobs = [one for one in following if _is_thin(one.cue) and not _shows_lines(one.shape)]
+    lines = [one for one in following if not _is_thin(one.cue) and one.shape.lines]
+    told = ""
+    if blobs:
+        follow, their, they = ("follow", "their", "they show") if len(blobs) > 1 else ("follows", "its", "it shows")
+        coarse = (
+            f", which a map of {layer.height} x {layer.width} values hardly can"
+            if min(layer.height, layer.width) < FINE
+            else ""
+        )
+        told += f" {sentence(_channels(blobs))} {follow} edges by {their} correlation alone: {they} no line{coarse}."
+    if lines:
+        follow, their, they = ("follow", "their", "they are") if len(lines) > 1 else ("follows", "its", "it is")
+        told += f" {sentence(_channels(lines))} {follow} areas by {their} correlation alone: {they} thin lines."
+    return told
+
+
+def _is_thin(cue: str) -> bool:
+    """Whether a cue is of edges or lines, and not of areas."""
+    return _is_edge(cue) or _is_edge_of_colour(cue) or "lines" in cue
+
+
+def _shows_lines(shape: Shape) -> bool:
+    """Whether what stands out of a map is thin lines, or regions that run one way."""
+    return shape.lines or bool(direction_of(shape.largest))
 
 
 _ARE = (("is", "has", ""), ("are", "have", " each"))
@@ -581,7 +613,9 @@ def _kind_of(shape: Shape) -> str:
         return "{1} one bright region{2}"
     if shape.regions <= FEW:
         return "{1} a few bright regions"
-    return "{1} many thin bright lines" if shape.lines else "{1} many bright patches"
+    if shape.lines:
+        return "{1} many thin bright lines"
+    return "{1} many bright streaks" if direction_of(shape.largest) else "{1} many bright patches"
 
 
 def _is_edge(cue: str) -> bool:
