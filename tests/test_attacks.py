@@ -168,10 +168,10 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     hits = [met("a", 1e-6, 0.1, 0.949, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
     assert "It works on both, with at least 91%, in three to four gradients, where the attack above takes two." in said
-    assert "By as many gradients the update is ahead on b 20% in place of" not in said
+    assert "update is ahead: on b it has 20%" not in said
     behind = met("b", 1e-6, 0.05, 0.08, 0.1, 0.3, 0.95, success=True)
     ahead, _ = discuss_rule([(above, hits[0]), (behind, hits[1])], 40, 1.0)
-    assert ahead.count("By as many gradients the update is ahead on b 91% in place of 10% by four gradients.") == 1
+    assert ahead.count("By as many gradients the update is ahead: on b it has 91% and the attack 10% after four.") == 1
     # Of the update's own curves, 1e-6 to 0.949 and 1e-5 to 0.91, not of the attack's above, 1e-6 to 0.9.
     assert "P begins at 1\u00a0·\u00a010⁻⁶ to 1\u00a0·\u00a010⁻⁵. Where the gradient is steepest on the update's" in why
     assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one λ" in why

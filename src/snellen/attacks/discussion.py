@@ -496,8 +496,8 @@ def _ahead(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
             continue
         ours, theirs = (max(point.probability for point in one.curve[:count]) for one in (rule, strong))
         if rounded_down(ours, 2) > rounded_down(theirs, 2):
-            told.append(f"on {stem(rule.name)} {share(ours)} in place of {share(theirs)} by {word(count)} gradients")
-    return f" By as many gradients the update is ahead {listed(told)}." if told else ""
+            told.append(f"on {stem(rule.name)} it has {share(ours)} and the attack {share(theirs)} after {word(count)}")
+    return f" By as many gradients the update is ahead: {listed(told)}." if told else ""
 
 
 def _range(counts: Sequence[int]) -> str:

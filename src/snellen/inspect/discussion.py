@@ -53,7 +53,7 @@ def discuss_classifications(results: Sequence[Classification], labels: Sequence[
 
 def headline_of_classifications(results: Sequence[Classification]) -> str:
     """The first answers to at least one photograph, in one sentence."""
-    named = [f"{stem(one.image)} as {plain(one.top.label)} ({share(one.top.probability)})" for one in results[:4]]
+    named = [f"{stem(one.image)} as {plain(one.top.label)} ({in_percent(one.top.probability)})" for one in results[:4]]
     more = f" and {len(results) - 4} more" if len(results) > 4 else ""
     return f"It sees {listed(named) if not more else ', '.join(named)}{more}"
 
@@ -107,10 +107,12 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
         text = f"{recognised}: {mistakes}{more}. "
     if len(results) == 1:
         first = results[0].top
-        return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {share(first.probability)}."
+        return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {in_percent(first.probability)}."
     if len(sure) == len(results):
         least = min(results, key=lambda result: result.top.probability).top.probability
-        return f"{text}The network is sure of every one: the least probable of its first answers has {share(least)}."
+        return (
+            f"{text}The network is sure of every one: the least probable of its first answers has {in_percent(least)}."
+        )
     answers = sentence(counted(len(sure), "answer")) if sure else "No answer"
     verb = "is" if len(sure) < 2 else "are"
     return f"{text}{answers} of {word(len(results))} {verb} above {share(_SURE)}."
@@ -130,8 +132,8 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
         else "most of the rest goes to that one class"
     )
     return [
-        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {share(first.probability)}, then "
-        f"{plain(second.label)} with {share(second.probability)}; {torn}."
+        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {in_percent(first.probability)}, then "
+        f"{plain(second.label)} with {in_percent(second.probability)}; {torn}."
     ]
 
 
@@ -686,7 +688,7 @@ def _ablated(result: FeatureMaps) -> str:
     if abs(strongest.importance) < 0.005:
         return (
             "None of these channels matters much alone: with any one set to zero, the probability of "
-            f"{plain(top.label)} stays within half a point of {share(top.probability)}. The network holds what they "
+            f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what they "
             "say more than once."
         )
     # Rounded as a table rounds them, so that the difference of the two is the table's.

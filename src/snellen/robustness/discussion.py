@@ -336,12 +336,11 @@ def _aligned(gains: Sequence[NoiseGains]) -> str:
     halved = [one for one in (*ASSIGNMENT.items(), MILDEST_SHIFT) if _halved(gains, one)]
     if halved:
         left = [f"{_left(gains, one)} {_after(one)}" for one in halved]
-        rises = [_real(gains, one) for one in halved]
         short = all(gain.real < gain.lacking for one in gains for gain in map(one.gain, halved))
-        enough = ", less than is needed each time" if short else ""
+        rises = "less than is needed each time" if short else listed([_real(gains, one) for one in halved])
         text += (
             f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by "
-            f"{listed(rises)}{enough}. No value of the noise need grow smaller for that: each moves the lead by next "
+            f"{rises}. No value of the noise need grow smaller for that: each moves the lead by next "
             "to nothing, and which way depends on the gradient's sign at its place. Where the transform puts noise and "
             f"gradient together otherwise than the attack did, {_agreeing(gains, halved)} of the signs are right, and "
             "in the sum the wrong ones cancel most of them."
@@ -634,12 +633,12 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
     stand = [one for one in fooled if any(stands(one, blur) for blur in blurs([one]))]
     if not stand or len(stand) == len(fooled):
         return _decides(fooled)
-    names = listed([stem(one.image) for one in stand])
-    others = listed([stem(one.image) for one in fooled if one not in stand])
     said = _decides(stand)
     if not said or said == _UNTOLD:
         return said
-    return f"{said} That is told by {names}; on {others} even the mildest blur undoes the attack."
+    frail = listed([stem(one.image) for one in fooled if one not in stand])
+    names = listed([stem(one.image) for one in stand])
+    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names} {said[0].lower()}{said[1:]}"
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:
@@ -706,30 +705,18 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
     both = [one for one in transforms if all(own.lost < _GONE for own in known[one])]
     partly = [one for one in transforms if one not in both and not damaged[one]]
     told = [f"{_remove(both)} the target and the damage."] if both else []
-    if partly:
-        told.append(
-            f"{_remove(partly)} the target, but not all of the damage: the own class stays below what it has in the "
-            f"clean photograph, by {listed([_stays(_AFTER[one[0]], known[one]) for one in partly])}."
-        )
+    told += [f"{_remove(partly)} the target, but not all of the damage."] if partly else []
     for transform, some in damaged.items():
         if some:
-            own = [f"{share(one.attacked)} on {one.name} (clean {share(one.clean)})" for one in some[:_FEW]]
-            told.append(
-                f"{sentence(_BY[transform[0]])} removes the target, not the damage: the own class has "
-                f"{listed(own)}.{_IN_GRAY if transform[0] == 'grayscale' else ''}"
-            )
+            where = "" if len(some) == len(known[transform]) else f" on {listed([one.name for one in some[:_FEW]])}"
+            in_gray = _IN_GRAY if transform[0] == "grayscale" else ""
+            told.append(f"{_remove([transform])} the target, not the damage{where}.{in_gray}")
     return " ".join(told)
 
 
 def _remove(transforms: Sequence[TransformStrength]) -> str:
     names = [_BY[name] for name, _ in transforms]
     return f"{sentence(listed(names))} {'removes' if len(names) == 1 else 'remove'}"
-
-
-def _stays(after: str, known: Sequence[_OwnClass]) -> str:
-    """How much damage stays: ``8 to 16 points after mirroring (none on a)``."""
-    gone = [one.name for one in known if one.lost < _GONE][:_FEW]
-    return f"{_lost(known)} points {after}{f' (none on {listed(gone)})' if gone else ''}"
 
 
 _IN_GRAY = " What is left there of the noise, its brightness, costs the own class more than half of its probability."
