@@ -132,8 +132,8 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
         else "most of the rest goes to that one class"
     )
     return [
-        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {in_percent(first.probability)}, then "
-        f"{plain(second.label)} with {in_percent(second.probability)}; {torn}."
+        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {in_percent(first.probability)}, "
+        f"then {plain(second.label)} with {in_percent(second.probability)}; {torn}."
     ]
 
 
@@ -688,8 +688,8 @@ def _ablated(result: FeatureMaps) -> str:
     if abs(strongest.importance) < 0.005:
         return (
             "None of these channels matters much alone: with any one set to zero, the probability of "
-            f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what they "
-            "say more than once."
+            f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what "
+            "they say more than once."
         )
     # Rounded as a table rounds them, so that the difference of the two is the table's.
     before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
