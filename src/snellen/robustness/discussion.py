@@ -638,7 +638,8 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
         return said
     frail = listed([stem(one.image) for one in fooled if one not in stand])
     names = listed([stem(one.image) for one in stand])
-    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names} {said[0].lower()}{said[1:]}"
+    found = f"{said[0].lower()}{said[1:]}"
+    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names} {found}"
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:
