@@ -419,8 +419,8 @@ def test_what_decides_is_said_from_all_transforms_that_move_the_noise() -> None:
     # An attack that even the mildest blur undoes tells nothing, and hides nothing.
     frail = dataclasses.replace(blurred(0.8, (0.7, False), (0.3, False)), image="frail.png")
     assert said(place, place, frail).startswith(
-        "On frail even the mildest blur undoes the attack, which tells nothing. On tom and tom place is enough: blur of "
-        "0.1% leaves 70% of the noise's fine detail"
+        "On frail even the mildest blur undoes the attack, which tells nothing. On tom and tom place is enough: blur "
+        "of 0.1% leaves 70% of the noise's fine detail"
     )
     assert said(blurred(0.5, (0.9, True), (0.3, False))).startswith("Whether place or detail decides cannot be told")
     assert headline([place]).endswith("wants: none after rotation by 30°")
