@@ -168,10 +168,10 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     hits = [met("a", 1e-6, 0.1, 0.949, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
     assert "It works on both, with at least 91%, in three to four gradients, where the attack above takes two." in said
-    assert "By as many gradients the update is ahead on b 20% in place of" not in said
+    assert "update is ahead: on b it has 20%" not in said
     behind = met("b", 1e-6, 0.05, 0.08, 0.1, 0.3, 0.95, success=True)
     ahead, _ = discuss_rule([(above, hits[0]), (behind, hits[1])], 40, 1.0)
-    assert ahead.count("By as many gradients the update is ahead on b 91% in place of 10% by four gradients.") == 1
+    assert ahead.count("By as many gradients the update is ahead: on b it has 91% and the attack 10% after four.") == 1
     # Of the update's own curves, 1e-6 to 0.949 and 1e-5 to 0.91, not of the attack's above, 1e-6 to 0.9.
     assert "P begins at 1\u00a0·\u00a010⁻⁶ to 1\u00a0·\u00a010⁻⁵. Where the gradient is steepest on the update's" in why
     assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one λ" in why
@@ -229,7 +229,7 @@ def test_every_file_of_the_assignments_update_that_fools_is_kept_and_drawn(tmp_p
     for file in ("rule-attacked.png", "rule-attacked-2.png"):
         assert np.array_equal(np.asarray(Image.open(tmp_path / file)), np.asarray(found.image))
     (table,) = (block for block in blocks if isinstance(block, Table))
-    assert [row[:3] for row in table.rows] == [(name, "0.9000", "2") for name in ("a.png", "b.png", "c.png")]
+    assert [row[:3] for row in table.rows] == [(name, "90.0%", "2") for name in ("a.png", "b.png", "c.png")]
     (said,) = (block for block in blocks if isinstance(block, Discussion))
     assert "It does not get there on b." in said.paragraphs[0]
     assert table.columns[3] == "λ, first to last"
@@ -732,11 +732,17 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert discuss_visibility([dataclasses.replace(a, psnr=math.inf)]) == ""
     least = [LeastBound("a.png", 3, 1, 0.01), LeastBound("b.png", 3, 2, 0.0), LeastBound("c.png", 3, 3, 0.26)]
     assert (
-        "enlarges the file. Less would have been enough: 1/255 on a, where noise of that bound stands out in 1.0%. The "
-        "same search found nothing below 3/255 on c. Noise against detail in the flattest cell"
+        "enlarges the file. Less would have been enough: 1/255 on a (where noise of that bound stands out in 1.0%) and "
+        "2/255 on b; so the noise of these two files is larger than it need be. The same search found nothing below "
+        "3/255 on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
     )
-    assert "enough" not in discuss_visibility([b], least)
+    assert (
+        "own detail. Less would have been enough: 2/255 on b; so the noise of that file is larger than it need be. "
+        "Noise against" in discuss_visibility([b], least)
+    )
+    both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1), LeastBound("b.png", 2, 2, 0.0)])
+    assert "enlarges the file. The same search found nothing below 2/255 on a and b. Noise against" in both
 
 
 @pytest.mark.parametrize("seed", range(4))

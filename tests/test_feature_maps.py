@@ -224,7 +224,7 @@ def drawn(*rows: str) -> np.ndarray:
         (drawn("......#", *["......."] * 6), "a spot at the top right"),
     ],
 )  # fmt: skip
-def test_the_shape_of_a_map_is_told_as_the_eye_sees_it(values: np.ndarray, seen: str) -> None:
+def test_the_shape_of_a_map_is_told_by_its_forms(values: np.ndarray, seen: str) -> None:
     shape = shape_of(values)
     assert describe_shape(shape) == seen
     if shape.levels is None:
@@ -627,6 +627,38 @@ def test_the_layers_discussion_names_lines_edges_of_colour_and_what_fits_in_part
         f"Edges of colour excite channel {first}; lines excite channel {second}; colour excites channel {third}; "
         f"channel {fourth} follows blue in part; channel {fifth} fits no cue that was tried."
     ) in text
+
+
+def test_where_a_map_s_form_speaks_against_its_cue_it_is_said(maps_of_cat: FeatureMaps) -> None:
+    """Of an early layer, whose maps are large enough to show lines, and of a late one, whose maps are not."""
+    blob, streak = drawn("#......", *["......."] * 6), drawn(*["#......"] * 6, ".......")
+    lines = 0.5 + (np.arange(30) == 9) * np.ones((30, 1)) * 0.5
+
+    def told(number: int, *cues: tuple[str, np.ndarray]) -> str:
+        layer = dataclasses.replace(maps_of_cat.layers[number], following=SEARCHED)
+        maps = [
+            dataclasses.replace(
+                one, channel=channel, cue=cue, cue_correlation=0.7, cue_by_chance=0.1, shape=shape_of(as_seen)
+            )
+            for channel, (one, (cue, as_seen)) in enumerate(
+                zip((one for one in maps_of_cat.maps if one.layer == layer.name), cues, strict=False)
+            )
+        ]
+        text = dataclasses.replace(maps_of_cat, layers=(layer,), maps=tuple(maps)).discussion()
+        return text[text.index("In form") :].partition(" Of all the layer's values")[0]
+
+    edges, last = "edges with the light at the left", maps_of_cat.layers[-1]
+    assert told(-1, (edges, blob), ("vertical lines", blob)) == (
+        "In form all of these have one bright region each. Farthest above chance is channel 0 (r = 0.70, by chance "
+        "0.10). Channels 0 and 1 follow edges by their correlation alone: they show no line, which a map of "
+        f"{last.height} x {last.width} values hardly can."
+    )
+    assert told(0, (edges, blob)).endswith(" Channel 0 follows edges by its correlation alone: it shows no line.")
+    assert told(0, ("red", lines)).endswith(" Channel 0 follows areas by its correlation alone: it is thin lines.")
+    for cue, form in ((edges, streak), (edges, lines), ("red", blob)):
+        assert "alone" not in told(0, (cue, form))
+    streaks = drawn(*["##..." * 13] * 8, *["." * 65] * 12)
+    assert told(0, (edges, streaks)).startswith("In form channel 0 has many bright streaks.")
 
 
 def test_the_middle_is_in_the_middle_and_titles_say_where_a_layer_lies(lite0, maps_of_cat: FeatureMaps) -> None:

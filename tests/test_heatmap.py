@@ -118,7 +118,7 @@ def test_one_photograph_or_several(lite0, peppers) -> None:
     assert set(alone.to_dict()) == {"image", "layer", "label", "index", "probability", "peak", "area_of_half"}
     assert [axes.get_title() for axes in alone.plot().axes][1] == "supports bell pepper (bn2.act)"
     area = f"{100 * alone.area_of_half:.0f}%"
-    assert f"Half of the support for bell pepper (probability 0.769) lies on {area} of the" in alone.discussion()
+    assert f"Half of the support for bell pepper (probability 76.9%) lies on {area} of the" in alone.discussion()
 
 
 def test_wrong_names(lite0) -> None:

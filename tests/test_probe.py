@@ -23,7 +23,7 @@ from snellen.data.datasets.pets import PETS, is_pets
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.context import Context, distinct_names
 from snellen.exam.parts import PARTS
-from snellen.exam.parts.probe import _classes, features_origin
+from snellen.exam.parts.probe import _classes, _own_answers, features_origin
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
@@ -35,6 +35,7 @@ from snellen.transfer.discussion import (
     compare_kinds,
     compare_known,
     compare_sentence,
+    confused_pairs,
     discuss,
     explain_confusions,
     headline,
@@ -298,18 +299,41 @@ def test_what_the_network_itself_calls_confused_classes_is_told(colour_probe) ->
     (told,) = explain_confusions(probed, [False, False, False, True], {**cats, **others})
     # 6 of 10 and 8 of 10 are tabbies: they overlap by 60%. Of c and d one in ten is a boxer.
     assert told == (
-        "What the network itself calls test photographs of these classes (at most 10 of each) tells why some are "
-        "confused. It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
+        "What the network itself calls photographs of a, b, c and d (at most 10 of each) tells why some are confused. "
+        "It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
         "overlap by 60%, and as it has no class for either, its features were never taught to tell them apart. It "
-        "calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the two overlap by 10% only, so they are "
-        "not one thing to it."
+        "calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the two overlap by 10% only, which does "
+        "not explain it."
     )
     (apart,) = explain_confusions(probed, [False] * 4, others)
-    assert apart.startswith("What the network itself calls test photographs of these classes (at most 10 of each) does")
+    assert apart.startswith("What the network itself calls photographs of c and d (at most 10 of each) does not")
     (known,) = explain_confusions(probed, [True, False, None, None], cats)
     assert known.endswith("overlap by 60%, though it has a class of its own for one or both.")
     assert explain_confusions(probed, [False] * 4, {"a": {"tabby": 9}, "b": {"tabby": 9}}) == []
     assert explain_confusions(missing(colour_probe, [3, 4], [("a", "b", 1)]), [False] * 2, cats) == []
+    # One mistake each way makes two of the pair; what is confused once stays unexplained.
+    both_ways = [("a", "b", 1), ("b", "a", 1), ("c", "d", 1), ("c", "a", 1)]
+    probed = missing(colour_probe, [3, 3, 2, 4], both_ways)
+    assert confused_pairs(probed) == [("a", "b")]
+    (told,) = explain_confusions(probed, [False] * 4, cats)
+    assert told.startswith("What the network itself calls photographs of a and b (at most 10 of each) tells why they")
+    assert told.endswith("The other two mistakes are one a pair of classes: too little to tell why they are made.")
+    (told,) = explain_confusions(missing(colour_probe, [3, 3, 3], [*both_ways[:2], ("c", "a", 1)]), [False] * 3, cats)
+    assert told.endswith("The one other mistake is too little to tell why it is made.")
+    (told,) = explain_confusions(missing(colour_probe, [3, 3], both_ways[:2]), [False] * 2, cats)
+    assert told.endswith("never taught to tell them apart.")
+
+
+def test_of_few_test_photographs_those_to_learn_from_are_asked_for_as_well(colour_probe) -> None:
+    """Of the toy's nine test and 27 other photographs the network is asked for all of the two classes."""
+    labels = colour_probe.labels
+    counts = np.diag([rate.count for rate in colour_probe.per_class])
+    counts[0, 1] = counts[1, 0] = 1
+    probed = dataclasses.replace(colour_probe, confusion=tuple(tuple(map(int, row)) for row in counts))
+    own = _own_answers(toy_classifier(), probed)
+    assert set(own) == set(labels[:2])
+    both = [rate.n + count for rate, count in zip(probed.per_class, probed.train_counts, strict=True)]
+    assert [own[label].total() for label in labels[:2]] == both[:2]
 
 
 def test_classes_are_exchanged_by_hand() -> None:
@@ -419,9 +443,18 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     assert learned.startswith("It learned from 27 photographs, 6 to 12 of each class, and gets all of them right; ")
     other = dataclasses.replace(with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0))
     assert discuss(other, [colour_probe])[3].startswith(
-        "C is chosen as before: the best, C = 100, has 74.0% with a standard error of 2.0 points; as good are C = 10 "
-        "to 1,000, and 100 is taken. It matters: C = 0.1 is 24 points"
+        "C is chosen as before: the best, C = 100, has 74.0% with a standard error of 2.0 points; within that lie "
+        "C = 10 to 1,000, and 100, the middle one, is taken. It matters: C = 0.1 is 24 points"
     )
+    four = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0)
+    assert (
+        "within that lie C = 10 to 10,000, and 100, the lower of the two middle ones, is taken."
+        in discuss(four, [colour_probe])[3]
+    )
+    two = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.70, 0.70], 0.04, c=10.0)
+    assert "points; within that lie C = 10 and 100, and 10, the smaller, is taken." in discuss(two, [colour_probe])[3]
+    one = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0)
+    assert "points, and is taken, as no other next to it is within that." in discuss(one, [colour_probe])[3]
 
 
 def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs(colour_probe) -> None:
@@ -744,12 +777,12 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
     class_folders(tmp_path / "d", {"Abyssinian": 6, "beagle": 6})
     answer = PARTS["probe"].run(dataclasses.replace(context, datasets=(str(tmp_path / "d"),)))
     blocks = answer.blocks
-    assert [fact.value for fact in answer.facts] == ["1.000, 95% interval 0.510 to 1.000, n = 4"]
+    assert [fact.value for fact in answer.facts] == ["100%, 95% interval 51.0% to 100%, n = 4"]
     assert answer.data == "d (8 to learn from, 4 to test)"
     assert all(block.path.is_file() for block in blocks if isinstance(block, Picture))
     assert blocks[0].text.startswith("The features are the 3 inputs of the linear layer that makes the logits of toy, ")
     tables = [block for block in blocks if isinstance(block, Table)]
-    assert tables[0].rows[0] == ("mean-per-class accuracy", "1.000", "0.510 to 1.000", "4")
+    assert tables[0].rows[0] == ("mean-per-class accuracy", "100%", "51.0% to 100%", "4")
     named = {table.name.partition("-")[0]: table for table in tables}
     assert len(named["published"].rows) == len(PETS_BASELINES)
     assert [len(row) for row in named["choice"].rows] == [1 + len(GRID)] * 2
@@ -775,7 +808,7 @@ def test_of_many_classes_all_with_a_mistake_are_listed_with_what_they_are_taken_
         confusion=tuple(map(tuple, confusion.tolist())),
     )
     table = _classes(probed, [None] * 12, "classes-1")
-    assert table.rows == [("j", "0.500", "4", "a (2)"), ("k", "0.750", "4", "j")]
+    assert table.rows == [("j", "50.0%", "4", "a (2)"), ("k", "75.0%", "4", "j")]
     assert table.caption.startswith("The two classes with a mistake; the other ten have none. Taken for: ")
     assert "result.json" not in table.caption
 

@@ -46,8 +46,9 @@ def test_rounding_down_and_up_encloses(value: float, digits: int) -> None:
 
 
 def test_no_probability_of_a_table_rounds_to_none_or_all() -> None:
-    said = [prose.four_places(one) for one in (0, 0.00004, 0.00006, 0.9016, 0.99994, 0.99996, 1)]
-    assert said == ["0.0000", "<0.0001", "0.0001", "0.9016", "0.9999", ">0.9999", "1.0000"]
+    said = [prose.in_percent(one) for one in (0, 0.00004, 0.00006, 0.0004, 0.0006, 0.9016, 0.9994)]
+    assert said == ["0%", "<0.01%", "0.01%", "0.04%", "0.1%", "90.2%", "99.9%"]
+    assert [prose.in_percent(one) for one in (0.9997, 0.99994, 0.99996, 1)] == ["99.97%", "99.99%", ">99.99%", "100%"]
 
 
 @pytest.mark.parametrize(

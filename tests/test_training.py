@@ -1273,7 +1273,7 @@ def test_the_reasons_name_the_batch_only_where_it_is_our_own() -> None:
 
 
 def test_what_is_meant_against_memorising_is_told_beside_whether_memorising_is_the_trouble() -> None:
-    """The plain run's schedule ended it; the same with a higher training accuracy overfits."""
+    """The plain run does not overfit; the same with a higher training accuracy does."""
     needless = "harder (but as memorising is not what holds this network back, so few epochs may not need that; it was"
     run = with_recipe(read_recipe("plain"))
     assert needless in explain_recipe(run)[0]
@@ -1290,10 +1290,18 @@ def test_of_a_second_network_only_what_differs_is_told() -> None:
     assert found == "Test accuracy is 74.92% on 10,000 images (95% interval 74.06% to 75.76%)."
     assert course == (
         "The training loss falls from 1.69 in the first epoch to 0.70 in epoch 10, half of the way within three "
-        "epochs. As with plain, the schedule ended the training while the loss still fell (by 6% in the last epoch), "
-        "and memorising is not what holds the network back: it was right on 75.7% of the training images, as "
-        "augmented, and 74.9% of the test images."
+        "epochs. As with plain, memorising is not what holds the network back: it was right on 75.7% of the training "
+        "images, as augmented, and 74.9% of the test images. In the last epoch, while the rate fell to zero, the loss "
+        "fell by 6%."
     )
+    assert discuss(plain)[1].endswith(
+        "The network was right on 76.7% of the training images, as augmented, and 75.1% of the test images, so "
+        "memorising is not what holds it back. In the last epoch, while the rate fell to zero, the loss fell by 8%: "
+        "one run does not tell how much of that the rate made, nor what more epochs or a larger network would add."
+    )
+    *before, last = plain.history
+    level = dataclasses.replace(plain, history=(*before, dataclasses.replace(last, loss=before[-1].loss)))
+    assert "while the rate fell to zero, the loss did not fall: one run" in discuss(level)[1]
     assert "(guessing: 2.30)" in discuss(normalised)[1]
     assert describe_recipe(normalised.recipe, [plain.recipe]) == (
         "It learned as plain did: with the same hyper-parameters, augmentation and initialisation."
@@ -1303,6 +1311,36 @@ def test_of_a_second_network_only_what_differs_is_told() -> None:
         "It learned as plain did, but for the peak of the learning rate, which is 0.02 in place of 0.005."
     )
     assert "ten epochs in batches of 128" in describe_recipe(plain.recipe, [read_recipe("deep")])
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([1.0, 0.9, 0.8, 0.7], "The curves do not cross: with it the loss is lower in every epoch."),
+        ([2.1, 1.2, 1.1, 1.0], "The curves do not cross: with it the loss is higher in every epoch."),
+        ([1.0, 0.9, 1.1, 1.0], "The curves cross once: with it the loss is lower up to epoch 2 and higher from epoch 3 "
+         "on."),
+        ([2.1, 0.9, 0.9, 0.8], "The curves cross once: with it the loss is higher up to epoch 1 and lower from epoch 2 "
+         "on."),
+        ([1.0, 1.2, 0.9, 1.0], "The curves cross three times: with it the loss is lower in two of four epochs."),
+        ([1.0, 1.1, 0.9, 0.8], ""),  # a tie in the second
+        ([1.0, 0.9], ""),
+    ],
+)  # fmt: skip
+def test_whether_two_curves_cross_is_told_of_those_that_are_shown(losses: list[float], said: str) -> None:
+    """Without batch normalisation the losses are 2, 1.1, 1 and 0.9."""
+    run = with_recipe(read_recipe("plain"))
+    plain, normalised = (
+        dataclasses.replace(
+            run,
+            recipe=read_recipe(name),
+            history=tuple(dataclasses.replace(run.history[0], loss=loss) for loss in of_run),
+        )
+        for name, of_run in (("plain", [2.0, 1.1, 1.0, 0.9]), ("batchnorm", losses))
+    )
+    text = " ".join(compare([[plain], [normalised]]))
+    assert said in text
+    assert ("The curves" in text) == bool(said)
 
 
 def with_recipe(recipe: Recipe) -> TrainingResult:

@@ -74,11 +74,18 @@ def share_range(shares: Sequence[float]) -> str:
     return from_to(*map(with_decimal if any(map(_needs_decimal, ends)) else share, ends))
 
 
-def four_places(probability: float) -> str:
-    """A probability as a table writes it: ``0.9016``; ``<0.0001`` and ``>0.9999`` where four places would say all."""
-    if 0 < probability < 0.00005:
-        return "<0.0001"
-    return ">0.9999" if 0.99995 <= probability < 1 else f"{probability:.4f}"
+def in_percent(value: float) -> str:
+    """A share as tables and titles of figures write it: ``90.2%``; with a second decimal near 0 and 1: ``99.98%``.
+
+    Never a rounded 0% or 100%: ``<0.01%`` and ``>99.99%``.
+    """
+    if value in (0, 1):
+        return f"{value:.0%}"
+    if value < 0.00005:
+        return "<0.01%"
+    if value > 0.99995:
+        return ">99.99%"
+    return f"{100 * value:.{1 if 0.0005 <= value < 0.9995 else 2}f}%"
 
 
 def estimated(value: Rate | Estimate, before: str = "", after: str = "") -> str:

@@ -301,29 +301,42 @@ def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) ->
     if not seen:
         return (
             f"Compared {measured}, even where the photograph is smoothest the noise is weaker than the photograph's "
-            f"own detail. {contrasts}"
+            f"own detail.{_enough(changed, least)} {contrasts}"
         )
     nowhere = f"; on {_some(hidden)} nowhere" if hidden else ""
     areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")
     return (
         f"Compared {measured}, the noise is stronger than the photograph's own detail in this much: {areas}{nowhere}. "
-        f"There it stands out, and can be seen by whoever enlarges the file.{_enough(seen, least)} "
+        f"There it stands out, and can be seen by whoever enlarges the file.{_enough(changed, least)} "
         f"{contrasts}"
     )
 
 
-def _enough(seen: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
-    """What would have been enough on photographs on which noise stands out; empty where that is not known."""
-    names = [one.name for one in seen]
+def _enough(changed: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
+    """On which photographs less noise would have been enough, and on which not; empty where that is not known."""
+    names = [one.name for one in changed]
     known = [one for one in least if one.name in names][:_MOST_NAMED]
-    less = [
-        f"{one.steps}/255 on {stem(one.name)}, where noise of that bound stands out in {share(one.standing_out)}"
-        for one in known
-        if one.steps < one.norm
-    ]
-    needed = [f"{one.norm}/255 on {stem(one.name)}" for one in known if one.steps == one.norm]
-    told = f" Less would have been enough: {listed(less)}." if less else ""
-    return f"{told} The same search found nothing below {listed(needed)}." if needed else told
+    smaller = [one for one in known if one.steps < one.norm]
+    needed: dict[int, list[str]] = {}
+    for one in known:
+        if one.steps == one.norm:
+            needed.setdefault(one.norm, []).append(stem(one.name))
+    told = ""
+    if smaller:
+        less = listed([f"{one.steps}/255 on {stem(one.name)}{_stands_out_then(one, changed)}" for one in smaller])
+        which = "that file" if len(smaller) == 1 else f"these {word(len(smaller))} files"
+        told = f" Less would have been enough: {less}; so the noise of {which} is larger than it need be."
+    if needed:
+        bounds = listed([f"{norm}/255 on {listed(some)}" for norm, some in sorted(needed.items())])
+        told += f" The same search found nothing below {bounds}."
+    return told
+
+
+def _stands_out_then(least: LeastBound, changed: Sequence[Visibility]) -> str:
+    """In how much of a photograph noise of its least bound stands out, where that of its attacked file does."""
+    if not any(one.name == least.name and one.flattest.standing_out for one in changed):
+        return ""
+    return f" (where noise of that bound stands out in {share(least.standing_out)})"
 
 
 def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
@@ -483,8 +496,8 @@ def _ahead(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
             continue
         ours, theirs = (max(point.probability for point in one.curve[:count]) for one in (rule, strong))
         if rounded_down(ours, 2) > rounded_down(theirs, 2):
-            told.append(f"on {stem(rule.name)} {share(ours)} in place of {share(theirs)} by {word(count)} gradients")
-    return f" By as many gradients the update is ahead {listed(told)}." if told else ""
+            told.append(f"on {stem(rule.name)} it has {share(ours)} and the attack {share(theirs)} after {word(count)}")
+    return f" By as many gradients the update is ahead: {listed(told)}." if told else ""
 
 
 def _range(counts: Sequence[int]) -> str:

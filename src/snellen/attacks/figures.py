@@ -20,9 +20,9 @@ from snellen.attacks.success_rates import AttackSummary
 from snellen.attacks.verify import Bytes
 from snellen.attacks.visibility import Visibility
 from snellen.data.images import open_photo
-from snellen.figures import BLUE, GREY, VERMILION, new_figure, percent, shortened, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, new_figure, shortened, styled, thumbnail
 from snellen.models.predictions import Prediction
-from snellen.prose import stem
+from snellen.prose import in_percent, stem
 
 _SIDE = 480
 """The longest side of a drawn photograph, in pixels."""
@@ -163,7 +163,7 @@ def draw_security_curve(summary: AttackSummary) -> Figure:
 
 
 def _title(prediction: Prediction) -> str:
-    return textwrap.fill(f"{prediction.label}, {percent(prediction.probability)}", _LETTERS_OF_A_TITLE)
+    return textwrap.fill(f"{prediction.label}, {in_percent(prediction.probability)}", _LETTERS_OF_A_TITLE)
 
 
 def draw_robust_accuracy(result: RobustnessResult) -> Figure:

@@ -17,9 +17,9 @@ from snellen.inspect.activations import CAPS
 from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, most_by_chance, stage_of
 from snellen.inspect.heatmap import Heatmap
-from snellen.inspect.shape import EVERYWHERE, FEW, Shape, describe_regions, describe_shape, shape_of
+from snellen.inspect.shape import EVERYWHERE, FEW, FINE, Shape, describe_regions, direction_of, shape_of
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import counted, how_many, listed, plain, sentence, share, stem, with_article, word
+from snellen.prose import counted, how_many, in_percent, listed, plain, sentence, share, stem, with_article, word
 
 CLOSELY = 0.6
 """From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
@@ -53,7 +53,7 @@ def discuss_classifications(results: Sequence[Classification], labels: Sequence[
 
 def headline_of_classifications(results: Sequence[Classification]) -> str:
     """The first answers to at least one photograph, in one sentence."""
-    named = [f"{stem(one.image)} as {plain(one.top.label)} ({share(one.top.probability)})" for one in results[:4]]
+    named = [f"{stem(one.image)} as {plain(one.top.label)} ({in_percent(one.top.probability)})" for one in results[:4]]
     more = f" and {len(results) - 4} more" if len(results) > 4 else ""
     return f"It sees {listed(named) if not more else ', '.join(named)}{more}"
 
@@ -107,10 +107,12 @@ def _answers(results: Sequence[Classification], labels: Sequence[str | None]) ->
         text = f"{recognised}: {mistakes}{more}. "
     if len(results) == 1:
         first = results[0].top
-        return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {share(first.probability)}."
+        return f"{text}{sentence(stem(results[0].image))} is {plain(first.label)} with {in_percent(first.probability)}."
     if len(sure) == len(results):
         least = min(results, key=lambda result: result.top.probability).top.probability
-        return f"{text}The network is sure of every one: the least probable of its first answers has {share(least)}."
+        return (
+            f"{text}The network is sure of every one: the least probable of its first answers has {in_percent(least)}."
+        )
     answers = sentence(counted(len(sure), "answer")) if sure else "No answer"
     verb = "is" if len(sure) < 2 else "are"
     return f"{text}{answers} of {word(len(results))} {verb} above {share(_SURE)}."
@@ -130,8 +132,8 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
         else "most of the rest goes to that one class"
     )
     return [
-        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {share(first.probability)}, then "
-        f"{plain(second.label)} with {share(second.probability)}; {torn}."
+        f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {in_percent(first.probability)}, "
+        f"then {plain(second.label)} with {in_percent(second.probability)}; {torn}."
     ]
 
 
@@ -144,10 +146,10 @@ _WHAT_A_PROBABILITY_IS = (
 def discuss_heatmap(result: Heatmap) -> str:
     """How much of the input holds half of the support, and what Grad-CAM does not prove."""
     if result.peak == 0:
-        return f"Nothing in {result.layer} supports {result.label} (probability {result.probability:.3f})."
+        return f"Nothing in {result.layer} supports {result.label} (probability {in_percent(result.probability)})."
     height, width = result.values.shape
     return (
-        f"Half of the support for {result.label} (probability {result.probability:.3f}) lies on "
+        f"Half of the support for {result.label} (probability {in_percent(result.probability)}) lies on "
         f"{share(result.area_of_half)} of the network's input, where an even spread would take 50%. Where it has "
         f"{_HEAT:.0%} of its most or more, it forms {describe_regions(shape_of(result.values, _HEAT))}. A place's "
         f"support is, by Grad-CAM, the sum of the "
@@ -541,7 +543,9 @@ def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
 
 
 def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
-    """Which of a layer's maps are one region, several, or hardly any; and what the clearest of them looks like."""
+    """Which of a layer's maps are one region, several, or hardly any; which is the clearest; where the form is not the
+    cue's.
+    """
     kinds: dict[str, list[FeatureMap]] = {}
     for one in maps:
         kinds.setdefault(_kind_of(one.shape), []).append(one)
@@ -554,12 +558,42 @@ def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str
     )
     clearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     example = (
-        f" Farthest above chance is channel {clearest.channel}, {clearest.cue} (r = {clearest.cue_correlation:.2f}): "
-        f"{describe_shape(clearest.shape)}."
+        f" Farthest above chance is channel {clearest.channel} (r = {clearest.cue_correlation:.2f}, by chance "
+        f"{clearest.cue_by_chance:.2f})."
         if follows(clearest, layer)
         else ""
     )
-    return f"To the eye {told}.{example}"
+    return f"In form {told}.{example}{_not_by_form(layer, maps)}"
+
+
+def _not_by_form(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """Which maps follow edges or lines and show none, or areas and are thin lines: their form speaks against it."""
+    following = [one for one in maps if follows(one, layer)]
+    blobs = [one for one in following if _is_thin(one.cue) and not _shows_lines(one.shape)]
+    lines = [one for one in following if not _is_thin(one.cue) and one.shape.lines]
+    told = ""
+    if blobs:
+        follow, their, they = ("follow", "their", "they show") if len(blobs) > 1 else ("follows", "its", "it shows")
+        coarse = (
+            f", which a map of {layer.height} x {layer.width} values hardly can"
+            if min(layer.height, layer.width) < FINE
+            else ""
+        )
+        told += f" {sentence(_channels(blobs))} {follow} edges by {their} correlation alone: {they} no line{coarse}."
+    if lines:
+        follow, their, they = ("follow", "their", "they are") if len(lines) > 1 else ("follows", "its", "it is")
+        told += f" {sentence(_channels(lines))} {follow} areas by {their} correlation alone: {they} thin lines."
+    return told
+
+
+def _is_thin(cue: str) -> bool:
+    """Whether a cue is of edges or lines, and not of areas."""
+    return _is_edge(cue) or _is_edge_of_colour(cue) or "lines" in cue
+
+
+def _shows_lines(shape: Shape) -> bool:
+    """Whether what stands out of a map is thin lines, or regions that run one way."""
+    return shape.lines or bool(direction_of(shape.largest))
 
 
 _ARE = (("is", "has", ""), ("are", "have", " each"))
@@ -581,7 +615,9 @@ def _kind_of(shape: Shape) -> str:
         return "{1} one bright region{2}"
     if shape.regions <= FEW:
         return "{1} a few bright regions"
-    return "{1} many thin bright lines" if shape.lines else "{1} many bright patches"
+    if shape.lines:
+        return "{1} many thin bright lines"
+    return "{1} many bright streaks" if direction_of(shape.largest) else "{1} many bright patches"
 
 
 def _is_edge(cue: str) -> bool:
@@ -652,8 +688,8 @@ def _ablated(result: FeatureMaps) -> str:
     if abs(strongest.importance) < 0.005:
         return (
             "None of these channels matters much alone: with any one set to zero, the probability of "
-            f"{plain(top.label)} stays within half a point of {share(top.probability)}. The network holds what they "
-            "say more than once."
+            f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what "
+            "they say more than once."
         )
     # Rounded as a table rounds them, so that the difference of the two is the table's.
     before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)

@@ -20,7 +20,7 @@ from snellen.inspect.categories import Classification
 from snellen.inspect.feature_maps import FeatureMap, FeatureMaps, LayerSummary, stage_of
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
-from snellen.prose import sentence, signed
+from snellen.prose import in_percent, sentence, signed
 
 Array = npt.NDArray[np.float32]
 
@@ -50,7 +50,7 @@ def draw_classifications(results: Sequence[Classification]) -> Figure:
             rows = range(len(result.predictions))
             colours = [BLUE if row == 0 else GREY for row in rows]
             drawn = bars.barh(rows, [p.probability for p in result.predictions], color=colours, height=0.62)
-            bars.bar_label(drawn, [percent(p.probability) for p in result.predictions], padding=3, fontsize=8)
+            bars.bar_label(drawn, [in_percent(p.probability) for p in result.predictions], padding=3, fontsize=8)
             bars.set_yticks(rows, [p.label for p in result.predictions])
             bars.set_xlim(0, 1.15)
             bars.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
@@ -109,7 +109,7 @@ def draw_heatmap(result: Heatmap) -> Figure:
         right.imshow(blend(image, on_photograph(result.values, result.preprocessing, height, width)))
         for axes in (left, right):
             axes.set_axis_off()
-        left.set_title(f"{result.label}: {percent(result.probability)}")
+        left.set_title(f"{result.label}: {in_percent(result.probability)}")
         right.set_title(f"supports {result.label} ({result.layer})")
     return figure
 

@@ -40,7 +40,7 @@ _SPOT = 2
 """Values of a map up to which a region has no form."""
 FEW = 12
 """Regions of a map up to which the largest are told one by one."""
-_FINE, _THIN = 28, 0.3
+FINE, _THIN = 28, 0.3
 """Side of a map from which on lines can be told from spots; and the share of what stands out that a square of 3 x 3
 values fits into, up to which it is lines."""
 _MOST_OF_A_BAND = 4
@@ -153,7 +153,7 @@ def _ground(scaled: npt.NDArray[np.floating]) -> tuple[Literal["", "dark", "midd
 
 def _are_lines(out: npt.NDArray[np.bool_]) -> bool:
     """Whether what stands out of a map (H, W) is nowhere three values wide, or hardly anywhere."""
-    if min(out.shape) < _FINE or not out.any():
+    if min(out.shape) < FINE or not out.any():
         return False
     wide = binary_opening(out, np.ones((3, 3)))
     return float(wide.sum()) <= _THIN * float(out.sum())
@@ -268,7 +268,7 @@ def describe_regions(shape: Shape) -> str:
     if len(shape.largest) > _NAMED:
         places = list(dict.fromkeys(one.place for one in shape.largest))[:_LARGEST]
         noun = "spots" if all(one.spot for one in shape.largest) else "blobs"
-        direction = _direction(shape.largest)
+        direction = direction_of(shape.largest)
         return f"several {f'{direction} streaks' if direction else noun}, the largest {listed(places)}"
     spots = {0: [], 1: ["one spot"]}.get(more, ["a few spots"])
     return listed([*map(str, shape.largest), *spots])
@@ -276,7 +276,7 @@ def describe_regions(shape: Shape) -> str:
 
 def _texture(shape: Shape) -> str:
     """What many regions are: lines or patches, of a direction where most have one."""
-    direction = _direction(shape.largest)
+    direction = direction_of(shape.largest)
     if shape.lines:
         return f"many thin bright {f'{direction} ' if direction else ''}lines"
     if any(one.all_over for one in shape.largest):
@@ -284,7 +284,7 @@ def _texture(shape: Shape) -> str:
     return f"many bright {direction} streaks" if direction else "many small bright patches"
 
 
-def _direction(regions: Sequence[Region]) -> str:
+def direction_of(regions: Sequence[Region]) -> str:
     """The direction that has more than half of the area of some regions; empty where none has."""
     area = sum(one.area for one in regions)
     of_each = {way: sum(one.area for one in regions if one.direction == way) for way in _DIRECTIONS}

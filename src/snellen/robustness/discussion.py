@@ -43,6 +43,7 @@ from snellen.robustness.detail import (
     blurs,
     cause,
     compared,
+    detail_left,
     kept,
     put_to,
     stands,
@@ -105,7 +106,7 @@ def discuss(photographs: Sequence[StressResult], originals: Sequence[StressResul
 
 
 def discuss_undone(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[str]:
-    """What undid how many attacks, by how much, and how many photographs it mended; see :func:`discuss`."""
+    """What undid how many attacks, by how much, and how often the own class came back; see :func:`discuss`."""
     made = [pair for pair in _pairs(photographs, originals) if pair[0].attacked]
     return [text for text in [_what_undid(made)] if text] if made else []
 
@@ -169,8 +170,14 @@ def _pairs(photographs: Sequence[StressResult], originals: Sequence[StressResult
 
 def headline(attacked: Sequence[StressResult]) -> str:
     """How many attacks survive each of the assignment's transforms, in one sentence."""
-    counts = [f"{how_many(_survivors(attacked, one))} {_AFTER[one[0]]}" for one in _assignments(attacked)]
+    counts = [f"{how_many(_survivors(attacked, one))} {_after_exactly(one)}" for one in _assignments(attacked)]
     return f"Of {counted(len(attacked), 'attacked photograph')}, still seen as the attack wants: {', '.join(counts)}"
+
+
+def _after_exactly(transform: TransformStrength) -> str:
+    """One of the assignment's transforms with its strength: ``after the crop to 80%``, ``after rotation by 30°``."""
+    described = describe_transform(transform).removesuffix(" of the area")
+    return {"crop": f"after the {described}", "rotation": f"after {described}"}.get(transform[0], _AFTER[transform[0]])
 
 
 def discuss_acuity(chart: AcuityChart) -> str:
@@ -203,7 +210,7 @@ def _by_number_kept(group: Sequence[StressResult], transforms: Sequence[Transfor
 
 
 def _what_undid(pairs: Sequence[StressPair]) -> str:
-    """Which transform undoes how many attacks, by how much, and whether what is undone is mended."""
+    """Which transform undoes how many attacks, by how much, and whether the own class comes back."""
     fooled = [pair for pair in pairs if _fooled([pair[0]])]
     spared = [one for one, _ in pairs if not _fooled([one])]
     apart = f"The attack did not fool {_names(spared)}, so that there is nothing to undo there. " if spared else ""
@@ -225,7 +232,7 @@ def _what_undid(pairs: Sequence[StressPair]) -> str:
             for count, names in sorted(by_count.items())
         ]
         found = f"Of the {word(len(fooled))} attacks {listed(parts)}."
-    return f"{apart}{found} {_leads(attacked, transforms)} {_mended(fooled, transforms)}".strip()
+    return f"{apart}{found} {_leads(attacked, transforms)} {_own_class_back(fooled, transforms)}".strip()
 
 
 def _leads(attacked: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> str:
@@ -244,7 +251,7 @@ def _of(count: int, whole: int) -> str:
     return f"{how_many(count)} of {word(whole)}"
 
 
-def _mended(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength]) -> str:
+def _own_class_back(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength]) -> str:
     """How many of the cases in which the attack's class is lost get their own back, and how many another."""
     cases = [(one, original, one.outcome(*transform)) for one, original in fooled for transform in transforms]
     undone = [case for case in cases if not case[0].keeps(case[2])]
@@ -252,13 +259,17 @@ def _mended(fooled: Sequence[StressPair], transforms: Sequence[TransformStrength
     mended, anyway = len(undone) - len(third), sum(_without_attack(original, outcome) for _, original, outcome in third)
     if not undone:
         return ""
+    lost = counted(len(undone), "case")
     if mended == len(undone):
-        return "Whatever is undone gets its own class back."
+        return f"Wherever the attack's class is lost ({lost}) the photograph's own class wins again."
     if not mended:
-        return f"To undo is not to mend: a third class wins each time{_anyway(anyway, len(third))}."
+        return (
+            f"Where the attack's class is lost ({lost}) the photograph's own does not come back: a third class wins"
+            f"{_anyway(anyway, len(third))}."
+        )
     return (
-        f"To undo is not to mend: in {word(mended)} of the {word(len(undone))} cases in which the attack's class is "
-        f"lost the photograph gets its own back, in {word(len(third))} a third wins{_anyway(anyway, len(third))}."
+        f"Where the attack's class is lost ({lost}) the photograph's own does not always come back: it wins in "
+        f"{word(mended)}, a third class in {word(len(third))}{_anyway(anyway, len(third))}."
     )
 
 
@@ -325,12 +336,11 @@ def _aligned(gains: Sequence[NoiseGains]) -> str:
     halved = [one for one in (*ASSIGNMENT.items(), MILDEST_SHIFT) if _halved(gains, one)]
     if halved:
         left = [f"{_left(gains, one)} {_after(one)}" for one in halved]
-        rises = [_real(gains, one) for one in halved]
         short = all(gain.real < gain.lacking for one in gains for gain in map(one.gain, halved))
-        enough = ", less than is needed each time" if short else ""
+        rises = "less than is needed each time" if short else listed([_real(gains, one) for one in halved])
         text += (
             f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by "
-            f"{listed(rises)}{enough}. No value of the noise need grow smaller for that: each moves the lead by next "
+            f"{rises}. No value of the noise need grow smaller for that: each moves the lead by next "
             "to nothing, and which way depends on the gradient's sign at its place. Where the transform puts noise and "
             f"gradient together otherwise than the attack did, {_agreeing(gains, halved)} of the signs are right, and "
             "in the sum the wrong ones cancel most of them."
@@ -353,7 +363,13 @@ def _agreeing(gains: Sequence[NoiseGains], transforms: Sequence[TransformStrengt
 
 def _left(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
     """What is left of each attack's gain to first order, in units of chance: ``19% to 31%``."""
-    shares = [after / before for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True)]
+    return _percents(
+        [after / before for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True)]
+    )
+
+
+def _percents(shares: Sequence[float]) -> str:
+    """The least and the greatest of some shares, of which some may be below zero: ``19% to 31%``."""
     return from_to(*(f"{decimal(100 * end, 0)}%" for end in (min(shares), max(shares))))
 
 
@@ -415,10 +431,9 @@ def _place(rank: int) -> str:
 
 
 def _colour(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
-    """Whose loss of colour undoes attacks in gray, and whether the share of the noise in brightness tells why."""
-    transform = ("grayscale", ASSIGNMENT["grayscale"])
-    known = put_to([one for one, _ in fooled], transform)
-    undone = [one for one in known if not one.keeps(one.outcome(*transform))]
+    """Whose loss of colour undoes attacks in gray, and whether what gray leaves of the noise's gain tells why."""
+    known = put_to([one for one, _ in fooled], _GRAY)
+    undone = [one for one in known if not stands(one, _GRAY)]
     told = _about_colour(undone)
     if not told:
         return ""
@@ -427,28 +442,80 @@ def _colour(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
 
 
 def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> list[str]:
-    """How much of the gain lies in the noise's brightness, and whether that tells which attacks gray noise undoes."""
+    """What gray leaves of the noise and of its gain to first order, step by step, and what that leaves open.
+
+    The gain of the noise in gray is taken on the photograph in colour, then on that in gray, whose gradient is another:
+    so the two losses add up to the whole.
+    """
     originals = {one.image: original.image for one, original in fooled if original is not None}
     by_name = {one.image: one for one in gains}
     known = [(one, by_name[name]) for one in undone if (name := originals.get(one.image)) in by_name]
-    if not known or len(known) < len(undone):
+    if not known or len(known) < len(undone) or min(of.gain(AS_IS).times_chance for _, of in known) < _BY_CHANCE:
         return []
-    energy, gain = (
-        share_range([getattr(gains_of, of) for _, gains_of in known]) for of in ("gray_energy", "gray_gain")
+    detail = share_range([detail_left(one, _GRAY) for one, _ in known])
+    energy = share_range([of.gray_energy for _, of in known])
+    in_colour, in_gray = (_percents([left(of) for _, of in known]) for left in (_left_in_colour, _left_in_gray))
+    return [
+        f"Of the noise gray leaves {energy} of the energy and {detail} of the fine detail; of its gain to first order "
+        f"{in_colour} on the photograph in colour, and {in_gray} on that in gray, whose gradient is another "
+        f"({_left([of for _, of in known], _GRAY)} in units of chance)."
+        f"{_greater_loss(known)}{_open_in_gray(known)}"
+    ]
+
+
+_GRAY = ("grayscale", ASSIGNMENT["grayscale"])
+
+
+def _left_in_colour(gains: NoiseGains) -> float:
+    return gains.gray_gain
+
+
+def _left_in_gray(gains: NoiseGains) -> float:
+    return gains.gain(_GRAY).first_order / gains.gain(AS_IS).first_order
+
+
+def _noise_loses_more(gains: NoiseGains) -> bool:
+    """Whether of the gain that is lost in gray the noise's colour costs the larger part, and not the photograph's."""
+    return 1 - _left_in_colour(gains) > _left_in_colour(gains) - _left_in_gray(gains)
+
+
+def _greater_loss(known: Sequence[tuple[StressResult, NoiseGains]]) -> str:
+    """Whose loss of colour costs more of the gain to first order, of the attacks that lose any."""
+    losing = [(stem(one.image), gains) for one, gains in known if _left_in_gray(gains) < 1]
+    by_noise = [name for name, gains in losing if _noise_loses_more(gains)]
+    by_photograph = [name for name, gains in losing if not _noise_loses_more(gains)]
+    if not losing:
+        return ""
+    if not by_noise or not by_photograph:
+        where = "" if len(losing) == len(known) else f" on {listed([name for name, _ in losing])}"
+        whose = "noise's" if by_noise else "photograph's"
+        return f" So of what is lost the {whose} colour costs the larger part{where}."
+    return (
+        f" So of what is lost the noise's colour costs the larger part on {listed(by_noise)}, the photograph's on "
+        f"{listed(by_photograph)}."
     )
-    text = (
-        f"In gray the noise has {energy} of its energy and {gain} of its gain to first order on the photograph in "
-        "colour"
-    )
-    standing = [gains_of for one, gains_of in known if stands(one, GRAY_NOISE)]
-    falling = [gains_of for one, gains_of in known if not stands(one, GRAY_NOISE)]
+
+
+def _open_in_gray(known: Sequence[tuple[StressResult, NoiseGains]]) -> str:
+    """What the gain to first order does not tell: where another half of gray is enough than the one that costs more."""
+    otherwise = [
+        stem(one.image)
+        for one, gains in known
+        if _left_in_gray(gains) < 1
+        and whose_colour(one) is (Colour.PHOTOGRAPH if _noise_loses_more(gains) else Colour.NOISE)
+    ]
+    if otherwise:
+        return (
+            f" On {listed(otherwise)}, though, it is the other half whose loss alone is enough: why is open, as these "
+            "are gains to first order."
+        )
+    standing = [gains.gray_gain for one, gains in known if stands(one, GRAY_NOISE)]
+    falling = [gains.gray_gain for one, gains in known if not stands(one, GRAY_NOISE)]
     if not standing or not falling:
-        alike = len({whose_colour(one) for one in undone}) == 1
-        return [f"{text}{'' if alike else '; why the photographs differ in whose colour counts is not explained'}."]
-    least, most = min(one.gray_gain for one in standing), max(one.gray_gain for one in falling)
-    if least >= most + _TELLING:
-        return [f"{text}; where gray noise still fools it keeps the most of its gain, at least {at_least(least)}."]
-    return [f"{text}; that does not tell where gray noise still fools, so why these differ is not explained."]
+        return ""
+    if min(standing) >= max(falling) + _TELLING:
+        return f" Where gray noise still fools it keeps the most of its gain, at least {at_least(min(standing))}."
+    return " Where gray noise still fools it keeps no more of its gain than elsewhere: why it does is open."
 
 
 def _about_colour(undone: Sequence[StressResult]) -> list[str]:
@@ -566,12 +633,13 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
     stand = [one for one in fooled if any(stands(one, blur) for blur in blurs([one]))]
     if not stand or len(stand) == len(fooled):
         return _decides(fooled)
-    names = listed([stem(one.image) for one in stand])
-    others = listed([stem(one.image) for one in fooled if one not in stand])
     said = _decides(stand)
     if not said or said == _UNTOLD:
         return said
-    return f"{said} That is told by {names}; on {others} even the mildest blur undoes the attack."
+    frail = listed([stem(one.image) for one in fooled if one not in stand])
+    names = listed([stem(one.image) for one in stand])
+    found = f"{said[0].lower()}{said[1:]}"
+    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names} {found}"
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:
@@ -638,30 +706,18 @@ def _target_and_damage(fooled: Sequence[StressPair]) -> str:
     both = [one for one in transforms if all(own.lost < _GONE for own in known[one])]
     partly = [one for one in transforms if one not in both and not damaged[one]]
     told = [f"{_remove(both)} the target and the damage."] if both else []
-    if partly:
-        told.append(
-            f"{_remove(partly)} the target, but not all of the damage: the own class stays below what it has in the "
-            f"clean photograph, by {listed([_stays(_AFTER[one[0]], known[one]) for one in partly])}."
-        )
+    told += [f"{_remove(partly)} the target, but not all of the damage."] if partly else []
     for transform, some in damaged.items():
         if some:
-            own = [f"{share(one.attacked)} on {one.name} (clean {share(one.clean)})" for one in some[:_FEW]]
-            told.append(
-                f"{sentence(_BY[transform[0]])} removes the target, not the damage: the own class has "
-                f"{listed(own)}.{_IN_GRAY if transform[0] == 'grayscale' else ''}"
-            )
+            where = "" if len(some) == len(known[transform]) else f" on {listed([one.name for one in some[:_FEW]])}"
+            in_gray = _IN_GRAY if transform[0] == "grayscale" else ""
+            told.append(f"{_remove([transform])} the target, not the damage{where}.{in_gray}")
     return " ".join(told)
 
 
 def _remove(transforms: Sequence[TransformStrength]) -> str:
     names = [_BY[name] for name, _ in transforms]
     return f"{sentence(listed(names))} {'removes' if len(names) == 1 else 'remove'}"
-
-
-def _stays(after: str, known: Sequence[_OwnClass]) -> str:
-    """How much damage stays: ``8 to 16 points after mirroring (none on a)``."""
-    gone = [one.name for one in known if one.lost < _GONE][:_FEW]
-    return f"{_lost(known)} points {after}{f' (none on {listed(gone)})' if gone else ''}"
 
 
 _IN_GRAY = " What is left there of the noise, its brightness, costs the own class more than half of its probability."
@@ -746,13 +802,11 @@ def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> 
 
 def _ordered(fooled: Sequence[StressPair]) -> str:
     """Whether the attacks that survive grayscale are those whose noise it leaves most of, or that they are not."""
-    transform = ("grayscale", ASSIGNMENT["grayscale"])
-    if not fooled or transform not in shared_transforms([one for one, _ in fooled]):
+    if not fooled or _GRAY not in shared_transforms([one for one, _ in fooled]):
         return ""
     left = {True: list[tuple[float, str]](), False: list[tuple[float, str]]()}
     for one, _ in fooled:
-        outcome = one.outcome(*transform)
-        left[one.keeps(outcome)].append((outcome.high_frequency_kept or 0.0, stem(one.image)))
+        left[stands(one, _GRAY)].append((detail_left(one, _GRAY), stem(one.image)))
     if not left[True] or not left[False]:
         return ""
     (least, survivor), (most, victim) = min(left[True]), max(left[False])
@@ -763,7 +817,7 @@ def _ordered(fooled: Sequence[StressPair]) -> str:
         return f"{kept} of the noise's fine detail, those undone at most {at_most(most)}."
     return (
         f"How much fine detail is left does not tell the cases apart: {victim} keeps {share(most)} of it and is "
-        f"undone, {survivor} keeps {share(least)} and survives.{_by_lead(fooled, transform)}"
+        f"undone, {survivor} keeps {share(least)} and survives.{_by_lead(fooled, _GRAY)}"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -15,9 +15,10 @@ from PIL import Image
 from snellen.data.images import to_image, to_pixels
 from snellen.data.transforms import ASSIGNMENT, TRANSFORMS, Transform, apply_transform, describe_transform
 from snellen.errors import InputError
-from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, percent, styled, thumbnail
+from snellen.figures import BLUE, GREY, VERMILION, eye_chart, new_figure, styled, thumbnail
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
+from snellen.prose import in_percent
 from snellen.robustness.acuity import AcuityChart, AcuityLine, shared_transforms
 from snellen.robustness.stress import Outcome, StressResult
 
@@ -30,21 +31,27 @@ def draw_acuity(chart: AcuityChart) -> Figure:
 
     A line for each transform, and on it a letter for each strength; see :func:`snellen.figures.eye_chart`.
     """
-    return eye_chart(_lines(chart))
+    return eye_chart(_lines(chart, _caption))
 
 
 def draw_cover(chart: AcuityChart) -> Figure:
-    """The chart's letters alone, which can be read at a third of a page."""
-    return eye_chart(_lines(chart), below=lambda *_: "")
+    """The chart's letters alone, which can be read at a third of a page; a line's caption has its two end strengths."""
+    return eye_chart(_lines(chart, _caption_with_ends), below=lambda *_: "")
 
 
-def _lines(chart: AcuityChart) -> dict[str, dict[str, list[tuple[str, Rate]]]]:
-    """By panel and by the transform's caption, the strengths of a line with their shares."""
-    return {title: {_caption(line): _letters(line) for line in lines} for title, lines in _panels(chart)}
+def _lines(chart: AcuityChart, caption: Callable[[AcuityLine], str]) -> dict[str, dict[str, list[tuple[str, Rate]]]]:
+    """By panel and by the line's caption, the strengths of a line with their shares."""
+    return {title: {caption(line): _letters(line) for line in lines} for title, lines in _panels(chart)}
 
 
 def _caption(line: AcuityLine) -> str:
     return TRANSFORMS[line.transform].caption
+
+
+def _caption_with_ends(line: AcuityLine) -> str:
+    """A line's caption with its mildest and its strongest strength: ``rotation by 2…90°``."""
+    ends = dict.fromkeys(strength for strength, _ in (_letters(line)[0], _letters(line)[-1]))
+    return _caption(line).removesuffix(" of the area").replace("…", "…".join(ends))
 
 
 def _letters(line: AcuityLine) -> list[tuple[str, Rate]]:
@@ -156,7 +163,7 @@ def _draw_seen(axes: Axes, image: Image.Image, top: Prediction, colour: str) -> 
 
 
 def _title(top: Prediction) -> str:
-    return f"{textwrap.fill(top.label, _LETTERS)}\n{percent(top.probability)}"
+    return f"{textwrap.fill(top.label, _LETTERS)}\n{in_percent(top.probability)}"
 
 
 _LETTERS = 17

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -138,7 +139,7 @@ def explain_recipe(result: TrainingResult) -> list[str]:
         needless = (
             " (but as memorising is not what holds this network back, so few epochs may not need that; it was not "
             "trained without)"
-            if _limit_of(result) in ("schedule", "capacity")
+            if _limit_of(result) == "not overfitting"
             else ""
         )
         reasons.append(
@@ -383,8 +384,8 @@ def _course(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     )
 
 
-def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "schedule", "capacity"]:
-    """Whether time, capacity or generalisation is short, as far as the last epochs tell; empty without a mistake."""
+def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "not overfitting"]:
+    """Whether generalisation is short, as far as the last epoch tells; empty without a mistake."""
     learned, tested = result.history[-1].accuracy, result.test.accuracy
     gap = learned - tested.share
     if tested.share == 1:
@@ -393,7 +394,7 @@ def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "
         return "unknown"
     if learned > tested.high and (gap > _GAP or 1 - tested.share > _MANY_TIMES * (1 - learned)):
         return "overfitting"
-    return "schedule" if _last_fall(result) > _STILL_FALLING else "capacity"
+    return "not overfitting"
 
 
 def _last_fall(result: TrainingResult) -> float:
@@ -416,28 +417,24 @@ def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> st
             f"harder, and in the end it is right on {tested.share:.1%} of the test images: at least "
             f"{rounded_down(100 * (learned - tested.share), 1):.1f} points of its error are overfitting."
         )
-    if limit == "schedule" and again:
+    if limit == "not overfitting" and again:
         return (
-            f"As with {again}, the schedule ended the training while the loss still fell (by "
-            f"{share(_last_fall(result))} "
-            f"in the last epoch), and memorising is not what holds the network back: it was right on {both}."
+            f"As with {again}, memorising is not what holds the network back: it was right on {both}. In the last "
+            f"epoch, while the rate fell to zero, the loss {_last_epoch(result)}."
         )
-    if limit == "schedule":
+    if limit == "not overfitting":
         return (
-            f"In the last epoch, at the smallest rates, the loss still fell by {share(_last_fall(result))}: the "
-            f"schedule "
-            f"ended the training, not convergence. The network was right on {both}, so memorising is not what holds it "
-            "back; what more epochs or a larger network would add was not measured."
-        )
-    if limit == "capacity" and again:
-        return f"As {again} it is held back by what it can fit and not by memorising: it is right on {both}."
-    if limit == "capacity":
-        return (
-            f"It is right on {both}, and the loss had all but stopped falling: this network, at these settings, is "
-            f"held "
-            "back by what it can fit and not by memorising."
+            f"The network was right on {both}, so memorising is not what holds it back. In the last epoch, while the "
+            f"rate fell to zero, the loss {_last_epoch(result)}: one run does not tell how much of that the rate made, "
+            "nor what more epochs or a larger network would add."
         )
     return ""
+
+
+def _last_epoch(result: TrainingResult) -> str:
+    """What the loss did in the last epoch: ``fell by 8%``."""
+    fall = _last_fall(result)
+    return f"fell by {share(fall)}" if fall > 0 else "did not fall"
 
 
 def _mistakes(result: TrainingResult) -> str:
@@ -464,9 +461,9 @@ def _mistakes(result: TrainingResult) -> str:
 
 
 _FEWEST_EPOCHS = 3
-_GAP, _MANY_TIMES, _STILL_FALLING = 0.03, 1.5, 0.02
+_GAP, _MANY_TIMES = 0.03, 1.5
 """What lies between training and test accuracy, or times the training images' error, from which on it is
-overfitting; the share by which the last epoch's loss falls below the one before, from which on it still falls."""
+overfitting."""
 
 
 def discuss_filters(structure: FilterStructure, initialisation: Initialisation, side: int) -> list[str]:
@@ -761,9 +758,30 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             "made for a signal that keeps its size through layers of ReLU, of which there are only three here, and the "
             "rate rises slowly. That was not measured."
         )
-    shown = f"{found} {start} {_what_else_differs(plain_run, normalised)}{why}"
+    shown = f"{found} {start}{_crossings(losses, plain_losses)} {_what_else_differs(plain_run, normalised)}{why}"
     at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
     return [shown, *([at_each] if at_each else [])]
+
+
+def _crossings(losses: Sequence[float], others: Sequence[float]) -> str:
+    """In which epochs the loss with batch normalisation is the lower one; of what both trained for, and no ties."""
+    lower = [ours < theirs for ours, theirs in zip(losses, others, strict=False) if ours != theirs]
+    epochs = min(len(losses), len(others))
+    if epochs < _FEWEST_EPOCHS or len(lower) < epochs:
+        return ""
+    if len(set(lower)) == 1:
+        return f" The curves do not cross: with it the loss is {'lower' if lower[0] else 'higher'} in every epoch."
+    crossings = [epoch for epoch, (before, now) in enumerate(itertools.pairwise(lower), 2) if before != now]
+    if len(crossings) == 1:
+        first, then = ("lower", "higher") if lower[0] else ("higher", "lower")
+        return (
+            f" The curves cross once: with it the loss is {first} up to epoch {crossings[0] - 1} and {then} from epoch "
+            f"{crossings[0]} on."
+        )
+    return (
+        f" The curves cross {word(len(crossings))} times: with it the loss is lower in {word(sum(lower))} of "
+        f"{counted(epochs, 'epoch')}."
+    )
 
 
 def at_each_rate(*recipes: Recipe, figure: str = "") -> str:

@@ -271,12 +271,11 @@ def _chosen_c(result: ProbeResult) -> str:
             f"does not tell them apart; the smaller, {result.c:,g}, is taken, as the one with the larger penalty."
         )
     else:
-        middle = "middle one" if len(plateau) % 2 else "lower of the two middle ones"
         alike = (
             f"C = {plateau[0].c:,g} to {plateau[-1].c:,g} lie within one standard error of that, so cross-validation "
-            f"does not tell them apart. The {middle}, {result.c:,g}, is taken because it is the least sensitive "
-            "choice: ten times less or more would still be among them. (Breiman et al. would take the simplest, the "
-            f"smallest C, {plateau[0].c:,g}.)"
+            f"does not tell them apart. The {_which_of(len(plateau))}, {result.c:,g}, is taken because it is the least "
+            "sensitive choice: ten times less or more would still be among them. (Breiman et al. would take the "
+            f"simplest, the smallest C, {plateau[0].c:,g}.)"
         )
     return (
         f"The best, C = {best.c:,g}, has {with_decimal(best.mean)} with a standard error of "
@@ -289,9 +288,28 @@ def _chosen_again(result: ProbeResult) -> str:
     found = result.cross_validation
     return (
         f"C is chosen as before: the best, C = {found.best.c:,g}, has {with_decimal(found.best.mean)} with a standard "
-        f"error of {100 * found.standard_error:.1f} points; as good are C = {found.plateau[0].c:,g} to "
-        f"{found.plateau[-1].c:,g}, and {result.c:,g} is taken. {_how_much_it_matters(result)}"
+        f"error of {100 * found.standard_error:.1f} points{_taken_again(result)}. {_how_much_it_matters(result)}"
     )
+
+
+def _taken_again(result: ProbeResult) -> str:
+    """Which of the C within one standard error of the best is taken, by the rule that the first probe's text tells."""
+    plateau = result.cross_validation.plateau
+    if len(plateau) == 1:
+        return ", and is taken, as no other next to it is within that"
+    ends = (
+        " and ".join(f"{score.c:,g}" for score in plateau)
+        if len(plateau) == 2
+        else (f"{plateau[0].c:,g} to {plateau[-1].c:,g}")
+    )
+    return f"; within that lie C = {ends}, and {result.c:,g}, the {_which_of(len(plateau))}, is taken"
+
+
+def _which_of(plateau: int) -> str:
+    """Which of so many values of C, two or more, that cannot be told apart is taken."""
+    if plateau == 2:
+        return "smaller"
+    return "middle one" if plateau % 2 else "lower of the two middle ones"
 
 
 def _how_much_it_matters(result: ProbeResult) -> str:
@@ -453,6 +471,24 @@ _ALIKE = 0.5
 """Overlap of the network's own answers to two classes, from which on they are much the same to it."""
 
 
+def confused_pairs(result: ProbeResult, most: int = 5) -> list[tuple[str, str]]:
+    """The pairs of classes with more than one mistake between them, either way, those with most first."""
+    between = _mistakes_between(result)
+    ranked = sorted((pair for pair, count in between.items() if count > 1), key=lambda pair: -between[pair])
+    return ranked[:most]
+
+
+def _mistakes_between(result: ProbeResult) -> dict[tuple[str, str], int]:
+    """How many mistakes take one of two classes for the other, for each pair, its labels in order, that has any."""
+    labels, counts = result.labels, result.confusion
+    places = itertools.combinations(sorted(range(len(labels)), key=lambda place: labels[place]), 2)
+    return {
+        (labels[one], labels[other]): count
+        for one, other in places
+        if (count := counts[one][other] + counts[other][one])
+    }
+
+
 def explain_confusions(
     result: ProbeResult, known: Sequence[bool | None], answers: Mapping[str, Mapping[str, int]]
 ) -> list[str]:
@@ -461,14 +497,14 @@ def explain_confusions(
     Args:
         result: the probe.
         known: for each of its classes whether it is one of the network's own; None where that is not certain.
-        answers: for some of its classes how often the network itself calls test photographs of it what.
+        answers: for some of its classes how often the network itself calls photographs of it what.
 
     Returns:
-        A paragraph; none where no pair is confused more than once, or too few photographs were asked for.
+        A paragraph; none where no pair has more than one mistake, or too few photographs were asked for.
     """
-    pairs = list(dict.fromkeys(tuple(sorted((one.true, one.predicted))) for one in result.confused if one.count > 1))
     asked = {label: sum(of.values()) for label, of in answers.items()}
-    pairs = [pair for pair in pairs if min(asked.get(label, 0) for label in pair) >= _ENOUGH][:_PAIRS]
+    enough = [pair for pair in confused_pairs(result) if min(asked.get(label, 0) for label in pair) >= _ENOUGH]
+    pairs = enough[:_PAIRS]
     if not pairs:
         return []
     own = dict(zip(result.labels, known, strict=True))
@@ -484,10 +520,21 @@ def explain_confusions(
         _called_by_the_network(pair, overlap, result, own, shares)
         for pair, overlap in zip(pairs, overlaps, strict=True)
     ]
+    labels = dict.fromkeys(label for pair in pairs for label in pair)
     return [
-        f"What the network itself calls test photographs of these classes (at most {max(asked.values())} of each) "
-        f"{tells}. {' '.join(sentences)}"
+        f"What the network itself calls photographs of {listed([result.names[label] for label in labels])} (at most "
+        f"{max(asked[label] for label in labels)} of each) {tells}. {' '.join(sentences)}{_unexplained(result, pairs)}"
     ]
+
+
+def _unexplained(result: ProbeResult, pairs: Sequence[tuple[str, str]]) -> str:
+    """That all mistakes but those between some pairs are single ones, if so."""
+    others = [count for pair, count in _mistakes_between(result).items() if pair not in pairs]
+    if not others or max(others) > 1:
+        return ""
+    if len(others) == 1:
+        return " The one other mistake is too little to tell why it is made."
+    return f" The other {word(len(others))} mistakes are one a pair of classes: too little to tell why they are made."
 
 
 def _called_by_the_network(
@@ -505,7 +552,7 @@ def _called_by_the_network(
         told.append(f"{result.names[label]} {' and '.join(f'{plain(name)} ({share(part)})' for name, part in ranked)}")
     found = f"It calls {told[0]}, {told[1]}: "
     if overlap < _ALIKE:
-        return f"{found}its answers to the two overlap by {share(overlap)} only, so they are not one thing to it."
+        return f"{found}its answers to the two overlap by {share(overlap)} only, which does not explain it."
     taught = (
         "and as it has no class for either, its features were never taught to tell them apart"
         if known[one] is False and known[other] is False

@@ -43,7 +43,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.models.predictions import Prediction
-from snellen.prose import called, counted, four_places, listed, share, with_article, word
+from snellen.prose import called, counted, in_percent, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
 
@@ -276,9 +276,9 @@ def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: i
             names[one.name],
             "{:,} x {:,}".format(*seen.size),
             _numbered(one.original),
-            four_places(one.original.probability),
+            in_percent(one.original.probability),
             _numbered(one.attacked.top),
-            four_places(one.attacked.top.probability),
+            in_percent(one.attacked.top.probability),
         )
         for one, seen in zip(shown, visible, strict=True)
     ]
@@ -485,7 +485,7 @@ def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> Table:
 
 
 def _reached(one: AttackResult) -> tuple[str, str]:
-    return "" if one.attacked.target is None else four_places(one.attacked.target), str(one.gradients)
+    return "" if one.attacked.target is None else in_percent(one.attacked.target), str(one.gradients)
 
 
 def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:

@@ -11,7 +11,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragr
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
-from snellen.prose import called, with_decimal, word
+from snellen.prose import called, in_percent, word
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
@@ -68,7 +68,7 @@ def run(context: Context) -> Answer:
         _table(context, shown, names, some),
         Discussion(discuss_classifications(results, context.expected)),
     )
-    facts = [Fact(names[r.image], f"{r.top.label}, {with_decimal(r.top.probability)}") for r in results[:_FACTS]]
+    facts = [Fact(names[r.image], f"{r.top.label}, {in_percent(r.top.probability)}") for r in results[:_FACTS]]
     right = [label == one.top.label for label, one in zip(context.expected, results, strict=True) if label is not None]
     if right:
         facts.append(Fact("right, of those whose class is told", f"{sum(right)} of {len(right)}"))
@@ -89,7 +89,7 @@ def _table(context: Context, results: Sequence[Classification], names: Mapping[s
     for result, label, by in zip(results, context.expected, said_by, strict=False):
         for rank, one in enumerate(result.predictions):
             first = (names[result.image], label or "", by) if rank == 0 else ("", "", "")
-            row = (first[0], one.label, str(one.index), with_decimal(one.probability))
+            row = (first[0], one.label, str(one.index), in_percent(one.probability))
             rows.append((*row, *first[1:]) if known else row)
     expected = " True label: the class given to the photograph before it was examined." if known else ""
     return Table(

@@ -36,7 +36,7 @@ from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.shape import describe_shape
 from snellen.inspect.top_patches import TopPatches, top_activating_patches
-from snellen.prose import class_names, listed, signed
+from snellen.prose import class_names, in_percent, listed, signed
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -113,8 +113,8 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{result.top.probability:.3f}. {_which(context)} {_shown_in(len(pictures))} [[features/maps]] lists what "
-            "excites each and what the answer loses without it."
+            f"{in_percent(result.top.probability)}. {_which(context)} {_shown_in(len(pictures))} [[features/maps]] "
+            "lists what excites each and what the answer loses without it."
         ),
         *(
             Picture(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,11 +18,12 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Headin
 from snellen.inspect.activations import read_activations
 from snellen.inspect.categories import Classification, classify_each
 from snellen.models.classifier import Classifier
-from snellen.prose import called, counted, sentence, word
+from snellen.prose import called, counted, in_percent, sentence, word
 from snellen.runs.files import Run
 from snellen.transfer.discussion import (
     compare_kinds,
     compare_known,
+    confused_pairs,
     discuss_findings,
     discuss_method,
     explain_confusions,
@@ -78,7 +80,7 @@ _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
 _ASKED_OF_A_CLASS = 50
-"""Test photographs of a confused class that the network's own classes are asked for, at most."""
+"""Photographs of a confused class that the network's own classes are asked for, at most."""
 _PUBLISHED = "[[probe/published]]"
 
 
@@ -131,8 +133,9 @@ def run(context: Context) -> Answer:
         shortfalls += _shortfalls(result, name)
         read += [Fact(f"Photographs of {name}", " ".join(result.reading))] if result.reading else []
         accuracy = result.mean_per_class_accuracy
-        value = f"{accuracy.value:.3f}, 95% interval {accuracy.low:.3f} to {accuracy.high:.3f}, n = {result.n}"
-        facts.append(Fact(f"mean-per-class accuracy on {name}", value))
+        value, low, high = map(in_percent, (accuracy.value, accuracy.low, accuracy.high))
+        reached = f"{value}, 95% interval {low} to {high}, n = {result.n}"
+        facts.append(Fact(f"mean-per-class accuracy on {name}", reached))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     return Answer(
         ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
@@ -230,17 +233,22 @@ def _blocks(
 
 
 def _own_answers(classifier: Classifier, result: ProbeResult) -> dict[str, Counter[str]]:
-    """For each class that is confused more than once what the network itself calls test photographs of it."""
-    wanted = {label for pair in result.confused if pair.count > 1 for label in (pair.true, pair.predicted)}
-    if len(classifier.labels) < 2:
+    """For the classes of the pairs that are confused most what the network itself calls photographs of them.
+
+    They are test photographs, and where those are few some to learn from too: the network has learned from neither.
+    """
+    wanted = {label for pair in confused_pairs(result) for label in pair}
+    if len(classifier.labels) < 2 or not wanted:
         return {}
     sources: list[tuple[str, Source]] = []
     taken = Counter[str]()
-    for example in result.data.test.read() if wanted else ():
+    for example in itertools.chain(result.data.test.read(), result.data.train.read()):
         label = "" if example.label is None else result.labels[example.label]
         if label in wanted and taken[label] < _ASKED_OF_A_CLASS:
             sources.append((label, example.source))
             taken[label] += 1
+            if taken.total() == len(wanted) * _ASKED_OF_A_CLASS:
+                break
     answers: dict[str, Counter[str]] = {}
     found = classify_each(classifier, [source for _, source in sources], k=1)
     for (label, _), one in zip(sources, found, strict=True):
@@ -288,11 +296,12 @@ def features_origin(classifier: Classifier) -> str:
 def _choice_of_c(result: ProbeResult, name: str) -> Table:
     """All values of C that were tried, with what cross-validation makes of them."""
     found = result.cross_validation
+    errors = [100 * standard_error(score.std, found.folds) for score in found.scores]
     return Table(
         ("C", *(f"{score.c:,g}" for score in found.scores)),
         [
-            ("mean", *(f"{score.mean:.3f}" for score in found.scores)),
-            ("standard error", *(f"{standard_error(score.std, found.folds):.3f}" for score in found.scores)),
+            ("mean", *(in_percent(score.mean) for score in found.scores)),
+            ("standard error (points)", *(f"{error:.1f}" for error in errors)),
         ],
         f"Cross-validation of C inside the training split: mean over the {found.folds} folds and its standard error, "
         f"of mean-per-class accuracy. Chosen: {result.c:,g}.",
@@ -320,7 +329,7 @@ def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Ta
         [
             (
                 result.names[label],
-                f"{rate.share:.3f}",
+                in_percent(rate.share),
                 str(rate.n),
                 _taken_for(result, label),
                 *([own[label]] if told else []),
@@ -348,7 +357,7 @@ def _published() -> list[Block]:
             [
                 (
                     one.model,
-                    f"{one.accuracy:.3f}",
+                    in_percent(one.accuracy),
                     "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
                 )
                 for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
@@ -364,4 +373,4 @@ def _alike(before: Baseline | None, one: Baseline) -> bool:
 
 
 def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:
-    return measure, f"{value:.3f}", f"{low:.3f} to {high:.3f}", str(n)
+    return measure, in_percent(value), f"{in_percent(low)} to {in_percent(high)}", str(n)

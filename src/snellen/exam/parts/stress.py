@@ -38,7 +38,7 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import four_places, how_many, listed, sentence, share, share_range, signed, stem, word
+from snellen.prose import how_many, in_percent, listed, sentence, share, share_range, signed, stem, word
 from snellen.robustness.alignment import MEASURED, Gain, NoiseGains, noise_gains
 from snellen.robustness.detail import DetailKept
 from snellen.robustness.discussion import (
@@ -106,8 +106,9 @@ def cover(folder: Path) -> Picture:
     """The acuity chart that :func:`run` drew into ``folder``."""
     return Picture(
         folder / COVER,
-        "The acuity chart: a line for each transform of the photographs, mild to strong. The bluer a letter, the more "
-        "of the photographs keep their class on the left, and the attack's class on the right.",
+        "The acuity chart: a line for each transform of the photographs, from its mildest strength to its strongest, "
+        "both named. The bluer a letter, the more of the photographs keep their class on the left, and the attack's "
+        "class on the right.",
     )
 
 
@@ -317,11 +318,11 @@ def _row(top: Prediction, label: float, target: float | None, clean: Prediction)
     """The cells of one attacked file and of its original under one transform."""
     return (
         top.label,
-        four_places(top.probability),
-        four_places(label),
-        "" if target is None else four_places(target),
+        in_percent(top.probability),
+        in_percent(label),
+        "" if target is None else in_percent(target),
         clean.label,
-        four_places(clean.probability),
+        in_percent(clean.probability),
     )
 
 
