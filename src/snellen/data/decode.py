@@ -334,21 +334,21 @@ def _by_tifffile(data: bytes, name: str) -> Image.Image:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
-        read = page.dtype is not None and (page.dtype.kind == "f" or page.dtype == np.uint16)
-        if not read or page.photometric != tifffile.PHOTOMETRIC.RGB or page.samplesperpixel != 3 or page.ndim != 3:
+        floats = page.dtype is not None and page.dtype.kind == "f"
+        if not (floats or page.dtype == np.uint16) or page.photometric != tifffile.PHOTOMETRIC.RGB or page.samplesperpixel != 3 or page.ndim != 3:
             raise ImageError(f"{name}: a TIFF of a kind that is not read", _TIFF_ACCEPTED)
-        most = WHOLE_PIXELS // (4 if page.dtype.kind == "f" else 2)
+        most = WHOLE_PIXELS // (4 if floats else 2)
         if page.imagewidth * page.imagelength > most:
             seen = f"{name}: {page.imagewidth} x {page.imagelength} pixels of {page.dtype}"
             raise ImageError(seen, f"at most {most // 1_000_000} million")
         values = page.asarray()
         orientation, profile = page.tags.valueof(int(ExifTags.Base.Orientation), 1), page.tags.valueof(_PROFILE)
     values = np.moveaxis(values, 0, 2) if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else values
-    if values.dtype == np.uint16:
+    if not floats:
         _check_range(int(values.max()), name, "samples scaled to 65535")
-        image = Image.fromarray(np.ascontiguousarray(values >> 8).astype(np.uint8))  # as Pillow does
-    else:
-        image = Image.fromarray(np.ascontiguousarray(_from_unit(values, name)))
+    # Of 16 bits the upper ones, as Pillow takes them.
+    levels = _from_unit(values, name) if floats else (values >> 8).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(levels))
     image.info["icc_profile"] = profile
     image.getexif()[ExifTags.Base.Orientation] = orientation
     return image
