@@ -237,6 +237,8 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             open_dataset(str(tmp_path / name))
+    with pytest.raises(InputError, match=r"images\.zip: an address, from which nothing is fetched \(save it as a file"):
+        open_dataset("https://a.org/images.zip")
     assert open_dataset(str(tmp_path / "unlabelled.parquet")).labels is None
 
 

@@ -335,7 +335,8 @@ def _by_tifffile(data: bytes, name: str) -> Image.Image:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
         floats = page.dtype is not None and page.dtype.kind == "f"
-        if not (floats or page.dtype == np.uint16) or page.photometric != tifffile.PHOTOMETRIC.RGB or page.samplesperpixel != 3 or page.ndim != 3:
+        rgb = page.photometric == tifffile.PHOTOMETRIC.RGB and page.samplesperpixel == 3 and page.ndim == 3
+        if not rgb or not (floats or page.dtype == np.uint16):
             raise ImageError(f"{name}: a TIFF of a kind that is not read", _TIFF_ACCEPTED)
         most = WHOLE_PIXELS // (4 if floats else 2)
         if page.imagewidth * page.imagelength > most:

@@ -35,7 +35,7 @@ from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, fi
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
-from snellen.runs.text import as_on_disk, exists
+from snellen.runs.text import as_on_disk, check_no_address, exists
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -453,6 +453,7 @@ def _read_bytes(source: Source) -> bytes:
             if path.is_dir():
                 raise ImageError(f"{name}: a folder without images", f"extensions: {', '.join(EXTENSIONS)}")
             if not path.is_file():
+                check_no_address(str(source), ImageError)
                 raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a regular file")
             with path.open("rb") as file:
                 # Told its length, Python reserves no more than the file needs.

@@ -17,6 +17,7 @@ from snellen.data.datasets.tables import from_tables, tables_of
 from snellen.data.datasets.tree import Tree, folder_tree
 from snellen.data.datasets.webdataset import from_shards, is_shard
 from snellen.errors import InputError, shown_names
+from snellen.runs.text import check_no_address
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _ACCEPTED = f"a folder, an archive ({', '.join(ENDINGS)}), a .parquet file or a hub id such as owner/name"
@@ -49,6 +50,7 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
     elif name == DIGITS:
         found = digits()
     elif path.suffix == ".parquet" or is_archive(name) or not _HUB_ID.fullmatch(name):
+        check_no_address(name, InputError, "save it as a file, and give that; what the hub has is owner/name")
         raise InputError(f"{name}: no such file or folder", _ACCEPTED)
     else:
         found = from_hub(name, label)
