@@ -63,6 +63,34 @@ def test_gradient_reaches_the_pixels_by_hand() -> None:
     torch.testing.assert_close(pixels.grad, expected)
 
 
+@pytest.mark.parametrize("given", ["tf_efficientnet_lite0", Toy(), None])
+def test_what_is_no_classifier_is_refused_in_one_line(given, tmp_path) -> None:
+    photo = torch.zeros(1, 3, 8, 8)
+    for use in (
+        lambda: snellen.classify(given, photo),
+        lambda: snellen.heatmap(given, photo),
+        lambda: snellen.feature_maps(given, photo),
+        lambda: snellen.attack(given, photo, 0),
+        lambda: snellen.stress(given, photo),
+        lambda: snellen.evaluate(given, "digits"),
+        lambda: snellen.probe(given, "digits"),
+        lambda: snellen.embed_dataset(given, "digits", tmp_path / "a.parquet"),
+        lambda: snellen.robust_accuracy(given, []),
+    ):
+        with pytest.raises(InputError, match=rf"got {type(given).__name__} for a classifier .*`snellen\.load`"):
+            use()
+
+
+def test_a_classifier_is_made_of_a_network_a_preprocessing_and_names() -> None:
+    assert Classifier(Toy(), PLAIN, ["cat", "dog"], name="toy", device="cpu").labels == Labels(("cat", "dog"))
+    with pytest.raises(ModelError, match=r"network: got str"):
+        Classifier("resnet18", PLAIN, ["cat", "dog"], name="toy")
+    with pytest.raises(ModelError, match=r"preprocessing: got function \(a snellen.Preprocessing"):
+        Classifier(Toy(), lambda image: image, ["cat", "dog"], name="toy")
+    with pytest.raises(InputError, match=r"labels: its labels are not a list of texts"):
+        Classifier(Toy(), PLAIN, {0: "cat"}, name="toy")
+
+
 def test_embed_of_a_real_network_feeds_its_classifier(lite0) -> None:
     pixels = torch.rand(2, 3, 200, 260, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

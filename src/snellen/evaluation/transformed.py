@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure, pixels_from_bytes, read_array, to_image
 from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, find_transform
@@ -92,7 +92,7 @@ class TransformResult(Result):
 
 def evaluate_transforms(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     *,
     transforms: Sequence[TransformStrength] = (),
     most: int | None = None,
@@ -129,7 +129,7 @@ def evaluate_transforms(
     trials = [("", 0.0), *(transforms or all_transforms())]
     for name, strength in trials[1:]:
         find_transform(name).check(strength)
-    images = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    images = as_dataset(dataset)
     chosen = labelled_photographs(
         classifier, images, split=split, match_by=match_by, mapping=mapping, most=most, seed=seed
     )

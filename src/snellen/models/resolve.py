@@ -97,9 +97,7 @@ def named_on_the_hub(name: str) -> bool:
 
 
 def _find(name: str, options: LoadOptions) -> Found:
-    check_no_address(
-        name, ModelError, "save its weights as a file, and give that; what the hub has is hf-hub:owner/name"
-    )
+    check_no_address(name, ModelError, "save its weights as a file, and give that; of the hub, hf-hub:owner/name")
     for endings, (reason, way) in _REFUSED.items():
         if name.lower().endswith(endings):
             raise ModelError(f"{name}: {reason}", f"{way}; then model.safetensors with its `architecture`")

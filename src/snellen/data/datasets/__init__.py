@@ -23,7 +23,7 @@ _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _ACCEPTED = f"a folder, an archive ({', '.join(ENDINGS)}), a .parquet file or a hub id such as owner/name"
 
 
-def open_dataset(name: str, *, label: str | None = None, group: str | None = None) -> ImageSet:
+def open_dataset(name: str | Path, *, label: str | None = None, group: str | None = None) -> ImageSet:
     """The data set that ``name`` stands for; no image is read.
 
     Args:
@@ -38,7 +38,7 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
     Raises:
         InputError: there is no such set, it holds no images, or the hub cannot be reached.
     """
-    path = Path(name)
+    path, name = Path(name), str(name)
     if path.is_dir():
         found = _from_folder(path, label)
     elif path.suffix == ".parquet" and path.is_file():
@@ -58,6 +58,19 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
         have = f"its columns are {shown_names(found.columns)}" if found.columns else "its labels are in no table"
         raise InputError(f"{name}: no column {label!r} for `label`", have)
     return dataclasses.replace(found, name=name, group=group)
+
+
+def as_dataset(dataset: ImageSet | str | Path) -> ImageSet:
+    """A data set as it is, or the one that a name stands for; see :func:`open_dataset`.
+
+    Raises:
+        InputError: neither.
+    """
+    if isinstance(dataset, ImageSet):
+        return dataset
+    if not isinstance(dataset, str | Path):
+        raise InputError(f"a data set: got {type(dataset).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives")
+    return open_dataset(dataset)
 
 
 def _from_folder(path: Path, label: str | None) -> ImageSet:
