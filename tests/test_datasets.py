@@ -263,7 +263,7 @@ def test_what_is_no_data_set_in_python(given, tmp_path: Path) -> None:
 
 
 def test_a_data_set_is_named_by_a_path_as_by_a_text(tmp_path: Path) -> None:
-    write_parquet(tmp_path / "a.parquet", IMAGES[:4], [0, 0, 1, 1])
+    write_parquet(tmp_path / "a.parquet", IMAGES[:6], [0, 0, 0, 1, 1, 1])
     assert open_dataset(tmp_path / "a.parquet").name == str(tmp_path / "a.parquet")
     assert load_data(tmp_path / "a.parquet", 8).name == str(tmp_path / "a.parquet")
 

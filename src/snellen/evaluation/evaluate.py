@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, ImageSet, with_splits
@@ -37,7 +38,7 @@ from snellen.inference.features import FeatureConfig
 from snellen.inference.shards import RowBatch, read_batches
 from snellen.intervals import Estimate, Rate
 from snellen.models.classifier import Classifier, check_classifier
-from snellen.models.predictions import Prediction
+from snellen.models.predictions import Prediction, check_logits
 from snellen.models.scores import most_confused, score
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -287,6 +288,7 @@ class _Rows:
     def batches(self) -> Iterator[tuple[RowBatch, npt.NDArray[np.int64]]]:
         """Some rows with their true classes, in order."""
         for batch in read_batches(self._path):
+            check_logits(torch.tensor(batch.values))
             found = [None if label is None else self._index_of.get(label) for label in batch.labels]
             kept = [row for row, index in enumerate(found) if index is not None]
             if kept:

@@ -71,6 +71,16 @@ def check_classifier(given: Any, operation: str) -> None:
         )
 
 
+def check_gradients(operation: str) -> None:
+    """Refuse what needs gradients where PyTorch gives none.
+
+    Raises:
+        InputError: ``operation`` begins its message.
+    """
+    if torch.is_inference_mode_enabled():
+        raise InputError(f"{operation}: within torch.inference_mode, which allows no gradients", "a call outside of it")
+
+
 class Classifier:
     """A network with its preprocessing and its class names. Nothing outside it normalises.
 
@@ -102,6 +112,8 @@ class Classifier:
     ) -> None:
         if not isinstance(network, nn.Module):
             raise ModelError(f"network: got {type(network).__name__}", "a torch.nn.Module; of a name, `snellen.load`")
+        if isinstance(network, torch.jit.ScriptModule):
+            raise ModelError("network: got TorchScript", "the network it was made from, with its state_dict loaded")
         if not isinstance(preprocessing, Preprocessing):
             raise ModelError(f"preprocessing: got {type(preprocessing).__name__}", "a snellen.Preprocessing")
         self.device = choose_device(device)

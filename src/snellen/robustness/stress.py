@@ -22,6 +22,7 @@ from snellen.data.transforms import (
     TransformStrength,
     all_transforms,
     apply_transform,
+    check_strengths,
     describe_transform,
 )
 from snellen.errors import ImageError, InputError
@@ -178,6 +179,7 @@ def stress(
             range; something that is no photograph.
     """
     check_classifier(classifier, "stress")
+    check_strengths(transforms or ())
     photographs, single = one_or_many(images, "stress")
     originals = [None] * len(photographs) if original is None else one_or_many(original, "stress")[0]
     check_originals(len(photographs), len(originals))
