@@ -354,6 +354,7 @@ def test_every_step_is_itself(steps) -> None:
     ("values", "message"),
     [
         ({"epsilon": "4"}, r"epsilon is 4 \(did you mean 4/255\?"),
+        ({"epsilon": "300/255"}, r"epsilon is 300/255 \(such as 4/255"),
         ({"epsilon": "four"}, "epsilon 'four' is not a number"),
         ({"epsilon": "0.5/256/2"}, "epsilon '0.5/256/2' is not a number"),
         ({"epsilon": "1/0"}, "epsilon '1/0' is not a number"),

@@ -227,6 +227,7 @@ def test_csv_on_the_command_line(snellen_command, mixed_folder) -> None:
     ("arguments", "status", "message"),
     [
         (["classify", "gone.jpg"], 2, "gone.jpg: no such file"),
+        (["classify", "https://a.org/cat.jpg"], 2, "an address, from which nothing is fetched (save it as a file"),
         (["classify", "."], 2, "a folder without images"),
         (["classify"], 2, "Missing argument"),
         (["classify", "x.png", "--json", "--csv"], 2, "--json and --csv cannot go together"),

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import snellen
+from snellen.data.images import to_image
 from snellen.data.labels import Labels, numbered_labels
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, ModelError
@@ -61,6 +62,89 @@ def test_gradient_reaches_the_pixels_by_hand() -> None:
     scale = 1 / math.sqrt(1 + 1e-5)
     expected = pixels_of(1.0, 2.0, 3.0) * scale / 16
     torch.testing.assert_close(pixels.grad, expected)
+
+
+@pytest.mark.parametrize("given", ["tf_efficientnet_lite0", Toy(), None])
+def test_what_is_no_classifier_is_refused_in_one_line(given, tmp_path) -> None:
+    photo = torch.zeros(1, 3, 8, 8)
+    for use in (
+        lambda: snellen.classify(given, photo),
+        lambda: snellen.heatmap(given, photo),
+        lambda: snellen.feature_maps(given, photo),
+        lambda: snellen.attack(given, photo, 0),
+        lambda: snellen.stress(given, photo),
+        lambda: snellen.evaluate(given, "digits"),
+        lambda: snellen.probe(given, "digits"),
+        lambda: snellen.embed_dataset(given, "digits", tmp_path / "a.parquet"),
+        lambda: snellen.robust_accuracy(given, []),
+    ):
+        with pytest.raises(InputError, match=rf"got {type(given).__name__} for a classifier .*`snellen\.load`"):
+            use()
+
+
+def test_a_classifier_is_made_of_a_network_a_preprocessing_and_names() -> None:
+    assert Classifier(Toy(), PLAIN, ["cat", "dog"], name="toy", device="cpu").labels == Labels(("cat", "dog"))
+    with pytest.raises(ModelError, match=r"network: got str"):
+        Classifier("resnet18", PLAIN, ["cat", "dog"], name="toy")
+    with pytest.raises(ModelError, match=r"preprocessing: got function \(a snellen.Preprocessing"):
+        Classifier(Toy(), lambda image: image, ["cat", "dog"], name="toy")
+    with pytest.raises(InputError, match=r"labels: its labels are not a list of texts"):
+        Classifier(Toy(), PLAIN, {0: "cat"}, name="toy")
+
+
+class Fixed(nn.Module):
+    """Gives the same outputs for every photograph."""
+
+    def __init__(self, *values: float) -> None:
+        super().__init__()
+        self.values = torch.tensor([values])
+
+    def forward(self, x):
+        return self.values.expand(len(x), -1)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0.25, 0.75), r"the network gave probabilities, which sum to 1 \(logits: take the softmax off"),
+        ((math.nan, 0.0), "the network gave NaN or infinite logits"),
+        ((math.inf, 0.0), "the network gave NaN or infinite logits"),
+    ],
+)
+def test_what_is_no_logits_has_no_probabilities(values, message: str, tmp_path) -> None:
+    classifier = Classifier(Fixed(*values), PLAIN, ["cat", "dog"], name="fixed", device="cpu")
+    for name in classifier.labels:
+        (tmp_path / name).mkdir()
+        to_image(torch.zeros(1, 3, 8, 8)).save(tmp_path / name / "a.png")
+    for use in (
+        lambda: snellen.classify(classifier, torch.zeros(1, 3, 8, 8)),
+        lambda: snellen.attack(classifier, torch.zeros(1, 3, 8, 8), 0),
+        lambda: snellen.evaluate(classifier, tmp_path),
+    ):
+        with pytest.raises(ModelError, match=message):
+            use()
+
+
+def test_logits_may_leave_classes_out_or_be_of_one_class() -> None:
+    for values, expected in (((-math.inf, 0.0), [1.0, 0.0]), ((1.0,), [1.0]), ((-0.5, 1.5), [0.8808, 0.1192])):
+        names = [f"class {index}" for index in range(len(values))]
+        classifier = Classifier(Fixed(*values), PLAIN, names, name="fixed", device="cpu")
+        found = snellen.classify(classifier, torch.zeros(1, 3, 8, 8)).predictions
+        assert [round(each.probability, 4) for each in found] == expected
+
+
+def test_what_needs_gradients_within_inference_mode() -> None:
+    with torch.inference_mode():
+        for use in (snellen.attack, snellen.heatmap):
+            with pytest.raises(InputError, match=r"within torch.inference_mode, .*a call outside of it"):
+                use(toy(), torch.zeros(1, 3, 8, 8), 1)
+        assert snellen.classify(toy(), torch.zeros(1, 3, 8, 8)).top.label == "class 0"
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_torchscript_is_refused() -> None:
+    with pytest.raises(ModelError, match="got TorchScript"):
+        Classifier(torch.jit.trace(Toy().eval(), torch.zeros(1, 3, 4, 4)), PLAIN, ["cat", "dog"], name="toy")
 
 
 def test_embed_of_a_real_network_feeds_its_classifier(lite0) -> None:

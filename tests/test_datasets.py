@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+import snellen
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS_PER_CLASS
@@ -15,7 +17,9 @@ from snellen.data.datasets.hub import from_dataset_dict
 from snellen.data.datasets.tree import folder_tree
 from snellen.data.images import expand, read_image
 from snellen.data.labels import numbered_labels
+from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
+from snellen.training.data import load_data
 from transfer_toys import class_folders, colours, encoded, write_parquet
 
 IMAGES = [encoded(colour) for colour in colours(11)]
@@ -237,7 +241,31 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             open_dataset(str(tmp_path / name))
+    with pytest.raises(InputError, match=r"images\.zip: an address, from which nothing is fetched \(save it as a file"):
+        open_dataset("https://a.org/images.zip")
     assert open_dataset(str(tmp_path / "unlabelled.parquet")).labels is None
+
+
+@pytest.mark.parametrize("given", [["a.png"], None, [(np.zeros((2, 2, 3)), 1)]])
+def test_what_is_no_data_set_in_python(given, tmp_path: Path) -> None:
+    """Whatever takes one says the same: here an evaluation, what learns, and what embeds."""
+    plain = Preprocessing((4, 4), 1.0, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    toy = snellen.Classifier(nn.Flatten(), plain, ["cat", "dog"], name="toy", device="cpu")
+    for use in (
+        lambda: snellen.evaluate(toy, given),
+        lambda: snellen.evaluate_transforms(toy, given),
+        lambda: snellen.probe(toy, given),
+        lambda: snellen.few_shot(toy, given, shots=[1]),
+        lambda: snellen.train(given, out=tmp_path),
+    ):
+        with pytest.raises(InputError, match=r"a data set: got (list|NoneType) \(a folder, an archive"):
+            use()
+
+
+def test_a_data_set_is_named_by_a_path_as_by_a_text(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "a.parquet", IMAGES[:6], [0, 0, 0, 1, 1, 1])
+    assert open_dataset(tmp_path / "a.parquet").name == str(tmp_path / "a.parquet")
+    assert load_data(tmp_path / "a.parquet", 8).name == str(tmp_path / "a.parquet")
 
 
 def test_the_fingerprint_tells_content_apart(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ def test_bad_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
 def test_folder_device_and_permission(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="a folder without images"):
         read_image(tmp_path)
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
+    (tmp_path / "in" / "deeper" / "cat.jpg").write_bytes(JPEG)
+    with pytest.raises(ImageError, match=r"in: a folder, where a photograph is asked for \(its files"):
+        read_image(tmp_path / "in")
     with pytest.raises(ImageError, match="not a regular file"):
         read_image("/dev/zero")
     for unusable in ("", "a\0b", "x" * 5000):
@@ -434,6 +438,9 @@ def test_pixels_keep_what_bytes_cannot_hold() -> None:
         (7, "look: got int"),
         (None, "look: got NoneType"),
         ([7], "look: got int"),
+        ({"cat.png": 1}, "look: got dict"),
+        (io.BytesIO(JPEG), "look: got BytesIO .*the bytes of an image file"),
+        (bytearray(JPEG), "look: got bytearray"),
         (COLOURS.astype(float), "look: got values from 0 to 249 .*divide bytes by 255"),
         (COLOURS.astype(int), r"look: got an array int64 of shape \(6, 8, 3\)"),
         (COLOURS[..., 0] / 255, r"look: got an array float64 of shape \(6, 8\)"),

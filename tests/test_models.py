@@ -140,6 +140,8 @@ def test_torchvision_weights_that_are_not_taken(tmp_path, monkeypatch) -> None:
         resolve("torchvision:squeezenet1_1")
     with pytest.raises(ModelError, match=r"no such weights .*IMAGENET1K_V1"):
         resolve("squeezenet1_1.V9")
+    with pytest.raises(ModelError, match=r"https://a\.org/net: an address, .*hf-hub:owner/name"):
+        resolve("https://a.org/net")
     with pytest.raises(ModelError, match=r"no model named 'torchvision:vgg17' .*did you mean vgg"):
         resolve("torchvision:vgg17")
     with pytest.raises(ModelError, match="it has no classes"):

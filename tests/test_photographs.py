@@ -306,7 +306,12 @@ def test_16_bits_with_a_transparent_colour() -> None:
 
 def test_12_bits_in_16_are_not_black_without_a_word() -> None:
     deep = (RAMP >> 4).astype(np.uint16)
-    for data in (encode(Image.fromarray(deep), "PNG"), tiff(deep), png_16(np.stack([deep] * 3, axis=-1), 2)):
+    colours = np.stack([deep] * 3, axis=-1)
+    planes = tiff(np.moveaxis(colours, 2, 0), photometric="rgb", planarconfig="separate")
+    for data in (
+        *(encode(Image.fromarray(deep), "PNG"), tiff(deep), png_16(colours, 2)),
+        *(tiff(colours, photometric="rgb"), planes),
+    ):
         with pytest.raises(ImageError, match=r"its 16-bit samples reach only \d+, as data of 12 bits do"):
             read_image(data)
     said = tiff(deep, extratags=[(281, 3, 1, 4095, True)])
@@ -326,6 +331,45 @@ def test_floats_in_the_unit_interval() -> None:
     for values in (gray * 2, gray - 1, np.array([[np.nan, 1]], np.float32)):
         with pytest.raises(ImageError, match=r"32-bit samples from .* \(floats in \[0, 1\]\)"):
             read_image(tiff(values))
+
+
+def test_a_tiff_whose_white_is_zero_whatever_its_depth() -> None:
+    for values in ((RAMP >> 8).astype(np.uint8), RAMP, (RAMP / 65535).astype(np.float32)):
+        white = values.max()
+        read = np.asarray(read_image(tiff(white - values, photometric="miniswhite")))[0, :, 0].astype(int)
+        assert np.abs(read - np.round(RAMP[0] / 257)).max() <= 1
+
+
+def test_a_tiff_that_keeps_its_16_bits_in_planes_of_colour() -> None:
+    colours = np.stack([RAMP, RAMP[:, ::-1], RAMP], axis=-1)
+    read = read_image(tiff(np.moveaxis(colours, 2, 0), photometric="rgb", planarconfig="separate"))
+    np.testing.assert_array_equal(np.asarray(read), colours >> 8)
+
+
+def test_a_tiff_of_floats_is_turned_as_it_says() -> None:
+    colours = np.stack([RAMP / 65535, RAMP * 0.0, RAMP * 0.0], axis=-1).astype(np.float32)
+    turned = read_image(tiff(colours, photometric="rgb", extratags=[(274, "H", 1, 3, True)]))
+    np.testing.assert_array_equal(np.asarray(turned)[0, :, 0], np.round(RAMP[0, ::-1] / 257))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"subfiletype": 1}, "first image is a preview .export it as JPEG"),
+        ({"extratags": [(50706, "B", 4, (1, 4, 0, 0), True)]}, "a raw file"),
+    ],
+)
+def test_the_preview_in_a_raw_file_is_not_the_photograph(options, message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        read_image(tiff(COLOURS, photometric="rgb", **options))
+
+
+def test_tiffs_of_samples_without_a_defined_white() -> None:
+    for kind in (np.int8, np.int16):
+        with pytest.raises(ImageError, match=r"samples with a sign .*8 or 16 bits a sample"):
+            read_image(tiff(np.ones((2, 2), kind)))
+    with pytest.raises(ImageError, match=r"a TIFF of a kind that is not read \(8 or 16 bits"):
+        read_image(tiff(np.ones((2, 2, 3), np.int16), photometric="rgb"))
 
 
 # Many megapixels
@@ -360,6 +404,18 @@ def test_a_large_png_is_halved_and_a_bomb_refused_by_what_it_costs(monkeypatch) 
         read_image(encode(Image.new("1", (600, 450)), "PNG"))
     with pytest.raises(ImageError, match=r"12000 x 9000 pixels \(at most 50 million"):
         read_image(encode(Image.new("1", (12000, 9000)), "PNG", compress_level=1), 50_000_000)
+
+
+@pytest.mark.parametrize("kind", ["1", "P", "I;16"])
+def test_what_is_halved_may_have_any_kind_of_samples(monkeypatch, kind: str) -> None:
+    monkeypatch.setattr(decode, "WHOLE_PIXELS", 100_000)
+    levels = np.tile(np.array([[0, 255], [255, 255]], np.uint8), (225, 300))
+    whole = Image.fromarray(levels)
+    image = Image.fromarray(levels.astype(np.uint16) * 257) if kind == "I;16" else whole.convert(kind)
+    data = encode(image, "TIFF")
+    halved = np.asarray(read_image(data))
+    assert halved.shape == (225, 300, 3)
+    assert np.unique(halved).tolist() == [191]
 
 
 def test_the_command_line_says_what_was_converted(tmp_path: Path, monkeypatch, capsys) -> None:

@@ -161,3 +161,24 @@ def test_pixels_out_of_range_are_refused(pixels, message) -> None:
 
 def test_rounding_errors_are_tolerated() -> None:
     check_pixels(torch.tensor([-9e-7, 1 + 9e-7, 0.5]).view(1, 3, 1, 1), "probe")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"size": 224}, r"`size` is 224 \(\(224, 224\): height and width"),
+        ({"mean": 0.5}, r"`mean` is 0.5 \(three numbers"),
+        ({"std": (0.5,)}, r"`std` is \(0.5,\) \(three numbers"),
+        ({"interpolation": "nearest"}, r"`interpolation` is 'nearest' \(one of bilinear, bicubic, lanczos"),
+    ],
+)
+def test_a_preprocessing_of_another_form_is_refused(given, message: str) -> None:
+    usual = {
+        "size": (8, 8),
+        "crop_fraction": 1.0,
+        "interpolation": "bilinear",
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.5, 0.5, 0.5),
+    }
+    with pytest.raises(InputError, match=message):
+        Preprocessing(**(usual | given))

@@ -148,6 +148,9 @@ def test_one_or_many_photographs(tmp_path: Path) -> None:
         snellen.stress(classifier, many[1])
     with pytest.raises(InputError, match="4 photographs, 1 originals"):
         snellen.stress(classifier, many, original=image)
+    for names in ("rotation", ["rotation"], [("rotation", 10, 20)]):
+        with pytest.raises(InputError, match=r"transforms: .* \(names with a strength each, such as"):
+            snellen.stress(classifier, image, transforms=names)
     with pytest.raises(InputError, match="no transform named 'spin'"):
         snellen.stress(classifier, image, transforms=[("spin", 1.0)])
 

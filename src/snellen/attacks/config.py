@@ -90,7 +90,7 @@ def epsilon_steps(epsilon: str | float) -> int | None:
         return None
     value = _fraction(epsilon, _ACCEPTED)
     if not 0 <= value <= 1:
-        guess = f"did you mean {epsilon}/255? " if 1 < value <= 255 else ""
+        guess = f"did you mean {epsilon}/255? " if 1 < value <= 255 and "/" not in str(epsilon) else ""
         raise InputError(f"epsilon is {epsilon}", guess + _ACCEPTED)
     # 4 / 255 as a float lies a hair below the fraction.
     return math.floor(value * 255 + Fraction(1, 10**6))

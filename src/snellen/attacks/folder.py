@@ -26,7 +26,7 @@ from snellen.attacks.success_rates import AttackSummary, summarise
 from snellen.data.images import Failure, open_photo
 from snellen.data.labels import label_of_folder
 from snellen.errors import ImageError, InputError
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.files import sweep, write_bytes, write_text
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint, versions
@@ -104,6 +104,7 @@ def attack_folder(
     Raises:
         InputError: no such class, a photograph that is named twice, or what an ensemble's attack cannot do.
     """
+    check_classifier(classifier, "attack_folder")
     run = _FolderRun(classifier, [str(source) for source in sources], config, Path(out), labels, ensemble, progress)
     examples = run.examples()
     first = list(islice(examples, 1))

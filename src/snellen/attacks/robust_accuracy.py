@@ -31,7 +31,7 @@ from snellen.data.datasets.base import Example
 from snellen.data.images import Failure, pixels_from_bytes, read_image
 from snellen.errors import ImageError, InputError
 from snellen.intervals import Rate
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.files import write_json
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint, versions
@@ -234,6 +234,7 @@ def robust_accuracy(
     Raises:
         InputError: no photograph can be read.
     """
+    check_classifier(classifier, "robust_accuracy")
     config = config or EnsembleConfig()
     key = fingerprint(repr((classifier.cache_key(), config, data, versions().get("snellen"))))
     folder = None if out is None or not data else Path(out) / FOLDER

@@ -45,7 +45,9 @@ _PIXELS_A_BYTE = 100
 """Beyond :data:`WHOLE_PIXELS`, a file with fewer bytes for its pixels is no photograph but a decompression bomb."""
 _HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 _BITS_A_SAMPLE, _LARGEST_SAMPLE, _SAMPLE_FORMAT = 258, 281, 339  # TIFF tags
-_FLOAT = 3
+_REDUCED, _COMPRESSION, _PHOTOMETRIC, _PLANES, _PROFILE, _DNG = 254, 259, 262, 284, 34675, 50706
+_SIGNED, _FLOAT = 2, 3
+_TIFF_ACCEPTED = "8 or 16 bits a sample, or floats in [0, 1], gray or RGB"
 
 _one_large = threading.Lock()
 
@@ -66,7 +68,7 @@ def decode(data: bytes, name: str, most_pixels: int = MAX_PIXELS) -> Image.Image
         _check_cost(image, name, len(data), most_pixels)
         if image.width * image.height > WHOLE_PIXELS:
             with _one_large:
-                return finished(_halved(image), name)
+                return finished(_halved(image, name, data), name)
         return finished(image, name, data)
     except ImageError:
         raise
@@ -132,11 +134,14 @@ def _identified(data: bytes, name: str) -> Image.Image:
         if isinstance(accepted, str):
             raise ImageError(f"{name}: {kind}, which this Pillow cannot decode", "Pillow 11.3 or later")
         try:
-            return opener[0](io.BytesIO(data), "")
+            image = opener[0](io.BytesIO(data), "")
+            return _tiff(image, data, name) if kind == "TIFF" else image
         except (SyntaxError, IndexError, TypeError, struct.error) as error:
             reason = f"; as {kind}: {' '.join(str(error).split())[:100]}"
     if _holds_floats(data):
-        return _float_tiff(data, name)
+        return _by_tifffile(data, name)
+    if reason.startswith("; as TIFF: unknown"):
+        raise ImageError(f"{name}: a TIFF of a kind that is not read", _TIFF_ACCEPTED)
     raise ImageError(f"{name}: not an image{reason}", f"accepted: {', '.join((*FORMATS, 'HEIC'))}")
 
 
@@ -155,7 +160,7 @@ def _check_cost(image: Any, name: str, file_bytes: int, most_pixels: int) -> Non
         raise ImageError(seen, f"sides of at most {MAX_SIDE}")
 
 
-def _halved(image: Image.Image) -> Image.Image:
+def _halved(image: Image.Image, name: str, data: bytes) -> Image.Image:
     """A large image at half its size, or a quarter: the mean of each square; a JPEG is never decoded whole."""
     sides = image.size
     if isinstance(image, ImageFile.ImageFile):
@@ -164,12 +169,11 @@ def _halved(image: Image.Image) -> Image.Image:
             factor *= 2
         image.draft(image.mode, (sides[0] // factor, sides[1] // factor))
     image.load()
+    profile, exif = image.info.get("icc_profile"), image.getexif()
+    image = _levels(image, name, data)
     while image.width * image.height > WHOLE_PIXELS:
-        info, exif = image.info, image.getexif()
         image = image.reduce(2)
-        image.info = info
-        if exif:
-            image.info["exif"] = exif.tobytes()
+    image.info = {"icc_profile": profile, "exif": exif.tobytes() if exif else None}
     note_halved(image)
     return image
 
@@ -182,12 +186,11 @@ def finished(image: Image.Image, name: str, data: bytes = b"") -> Image.Image:
         name: what messages call it.
         data: the file, which says of 16 bits what Pillow does not.
     """
-    profile, tags = image.info.get("icc_profile"), getattr(image, "tag_v2", {})
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+    profile, orientation = image.info.get("icc_profile"), image.getexif().get(ExifTags.Base.Orientation, 1)
+    image = _levels(image, name, data)
+    if orientation != 1:
+        image.getexif()[ExifTags.Base.Orientation] = orientation
         image = ImageOps.exif_transpose(image)
-    image = _eight_bits(image, name, data, tags)
-    if image.mode == "P" or (image.has_transparency_data and image.mode != "RGBA"):
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     # A file's own image is loaded in place and outlives its file; a copy would only cost time.
     image.load()
     image = to_srgb(image, profile)
@@ -201,33 +204,55 @@ def finished(image: Image.Image, name: str, data: bytes = b"") -> Image.Image:
     return image
 
 
-def _eight_bits(image: Image.Image, name: str, data: bytes, tags: Mapping[int, Any]) -> Image.Image:
+def _levels(image: Image.Image, name: str, data: bytes) -> Image.Image:
+    """An image whose values are levels of 8 bits: not deeper samples, a palette's numbers or a transparent colour."""
+    image = _eight_bits(image, name, data)
+    if image.mode == "P" or (image.has_transparency_data and image.mode != "RGBA"):
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image.convert("L") if image.mode == "1" else image
+
+
+def _eight_bits(image: Image.Image, name: str, data: bytes) -> Image.Image:
     """An image of deeper samples in 8 bits, scaled by their true range; others as they are."""
+    tags = getattr(image, "tag_v2", {})
     if image.mode.startswith("I;16"):
         return _of_range(image, name, tags)
     if image.mode == "F":
-        return Image.fromarray(_from_unit(np.asarray(image), name))
+        gray = Image.fromarray(_from_unit(np.asarray(image), name))
+        return ImageOps.invert(gray) if _white_is_zero(tags) else gray
     if image.mode == "I":
-        raise ImageError(f"{name}: 32-bit samples have no defined white", "8 or 16 bits a sample, or floats in [0, 1]")
+        raise ImageError(f"{name}: 32-bit samples have no defined white", _TIFF_ACCEPTED)
     if data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:25] == b"\x10":
         _fit_transparency(image)
-        highest = max(high for _, high in image.convert("RGB").getextrema())  # type: ignore[misc]  # of RGB, pairs
-        _check_range(int(highest) << 8, name)
+        _check_colours(image, name)
+    elif _first(tags.get(_BITS_A_SAMPLE), 8) == 16:
+        _check_colours(image, name)
     return image
 
 
 def _of_range(image: Image.Image, name: str, tags: Mapping[int, Any]) -> Image.Image:
     """8 bits of 16-bit gray, where a TIFF may say that it uses fewer of them; what is transparent becomes white."""
-    values = np.asarray(image).astype(np.uint32)
+    values = np.asarray(image)
     bits, largest = _first(tags.get(_BITS_A_SAMPLE), 16), _first(tags.get(_LARGEST_SAMPLE), 0)
     top = largest if 255 < largest < 65535 else (1 << bits) - 1 if 8 < bits < 16 else 65535
     if top == 65535:
         _check_range(int(values.max()), name)
-    scaled = ((values * 255 + top // 2) // top).clip(0, 255).astype(np.uint8)
+    levels = ((np.arange(1 << 16) * 255 + top // 2) // top).clip(0, 255).astype(np.uint8)
+    if _white_is_zero(tags):
+        levels = 255 - levels
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
-        scaled[values == transparent] = 255
+        levels[transparent] = 255
+    # Line by line: NumPy makes 8 bytes of each number that it looks up.
+    scaled = np.empty(values.shape, np.uint8)
+    for line, row in zip(scaled, values, strict=True):
+        line[:] = levels[row]
     return Image.fromarray(scaled)
+
+
+def _white_is_zero(tags: Mapping[int, Any]) -> bool:
+    """Whether a TIFF in gray says so; Pillow obeys it up to 8 bits a sample."""
+    return _first(tags.get(_PHOTOMETRIC), 1) == 0
 
 
 def _first(tag: Any, otherwise: int) -> int:
@@ -236,12 +261,21 @@ def _first(tag: Any, otherwise: int) -> int:
     return int(value) if isinstance(value, int) else otherwise
 
 
-def _check_range(highest: int, name: str) -> None:
+def _check_colours(image: Image.Image, name: str) -> None:
+    """As :func:`_check_range`, of the 8 bits that Pillow keeps of 16 in colour."""
+    highest = max(high for _, high in image.convert("RGB").getextrema())  # type: ignore[misc]  # of RGB, pairs
+    _check_range(int(highest) << 8, name, "samples scaled to 65535")
+
+
+def _check_range(
+    highest: int,
+    name: str,
+    accepted: str = "samples scaled to 65535, or a TIFF in gray whose MaxSampleValue says what is white",
+) -> None:
     """Refuse data of 12 bits or less in 16, which would come out almost black."""
     if 0 < highest < 1 << 12:
         raise ImageError(
-            f"{name}: its 16-bit samples reach only {highest}, as data of {highest.bit_length()} bits do",
-            "samples scaled to 65535, or a TIFF whose MaxSampleValue says what is white",
+            f"{name}: its 16-bit samples reach only {highest}, as data of {highest.bit_length()} bits do", accepted
         )
 
 
@@ -281,16 +315,41 @@ def _holds_floats(data: bytes) -> bool:
         return False
 
 
-def _float_tiff(data: bytes, name: str) -> Image.Image:
-    """An RGB image of floats, which Pillow cannot read."""
+def _tiff(image: Image.Image, data: bytes, name: str) -> Image.Image:
+    """A TIFF that Pillow opens, unless that is a preview; read anew where Pillow takes its samples for bytes."""
+    tags = getattr(image, "tag_v2", {})
+    if _DNG in tags or _first(tags.get(_REDUCED), 0) & 1:
+        raise ImageError(f"{name}: a raw file, or one whose first image is a preview", "export it as JPEG or PNG")
+    if _first(tags.get(_SAMPLE_FORMAT), 1) == _SIGNED and _first(tags.get(_BITS_A_SAMPLE), 8) < 32:
+        raise ImageError(f"{name}: samples with a sign have no defined black", _TIFF_ACCEPTED)
+    deep_planes = _first(tags.get(_PLANES), 1) == 2 and _first(tags.get(_BITS_A_SAMPLE), 8) > 8
+    if deep_planes and len(image.getbands()) > 1 and _first(tags.get(_COMPRESSION), 1) == 1:
+        return _by_tifffile(data, name)
+    return image
+
+
+def _by_tifffile(data: bytes, name: str) -> Image.Image:
+    """An RGB image that Pillow cannot read: of floats, or of 16 bits with the colours one after the other."""
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = file.pages.first
-        if page.dtype is None or page.dtype.kind != "f" or page.samplesperpixel != 3 or page.ndim != 3:
-            raise ImageError(f"{name}: a TIFF of a kind that is not read", "8 or 16 bits a sample, or floats in [0, 1]")
-        if page.imagewidth * page.imagelength > WHOLE_PIXELS // 4:
-            raise ImageError(f"{name}: {page.imagewidth} x {page.imagelength} pixels of floats", "at most 20 million")
+        floats = page.dtype is not None and page.dtype.kind == "f"
+        rgb = page.photometric == tifffile.PHOTOMETRIC.RGB and page.samplesperpixel == 3 and page.ndim == 3
+        if not rgb or not (floats or page.dtype == np.uint16):
+            raise ImageError(f"{name}: a TIFF of a kind that is not read", _TIFF_ACCEPTED)
+        most = WHOLE_PIXELS // (4 if floats else 2)
+        if page.imagewidth * page.imagelength > most:
+            seen = f"{name}: {page.imagewidth} x {page.imagelength} pixels of {page.dtype}"
+            raise ImageError(seen, f"at most {most // 1_000_000} million")
         values = page.asarray()
+        orientation, profile = page.tags.valueof(int(ExifTags.Base.Orientation), 1), page.tags.valueof(_PROFILE)
     values = np.moveaxis(values, 0, 2) if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else values
-    return Image.fromarray(np.ascontiguousarray(_from_unit(values, name)))
+    if not floats:
+        _check_range(int(values.max()), name, "samples scaled to 65535")
+    # Of 16 bits the upper ones, as Pillow takes them.
+    levels = _from_unit(values, name) if floats else (values >> 8).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(levels))
+    image.info["icc_profile"] = profile
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    return image

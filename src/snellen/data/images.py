@@ -14,7 +14,7 @@ import os
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, fi
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
-from snellen.runs.text import as_on_disk, exists
+from snellen.runs.text import as_on_disk, check_no_address, exists
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -240,7 +240,9 @@ def one_or_many(images: Any, operation: str) -> tuple[list[Any], bool]:
         return list(images), False
     if isinstance(images, str | Path | bytes | Image.Image | np.ndarray | Tensor):
         return [images], True
-    if not isinstance(images, Iterable):
+    # What these give when they are gone through, keys, lines of a file or numbers, are no photographs.
+    of_others = isinstance(images, Mapping | bytearray | memoryview) or hasattr(images, "read")
+    if of_others or not isinstance(images, Iterable):
         raise InputError(f"{operation}: got {type(images).__name__}", _ACCEPTED)
     return list(images), False
 
@@ -451,8 +453,11 @@ def _read_bytes(source: Source) -> bytes:
             if not str(source):
                 raise ImageError("'': no such file")
             if path.is_dir():
+                if any(map(is_image_name, _files_below(str(path)))):
+                    raise ImageError(f"{name}: a folder, where a photograph is asked for", "its files, one or many")
                 raise ImageError(f"{name}: a folder without images", f"extensions: {', '.join(EXTENSIONS)}")
             if not path.is_file():
+                check_no_address(str(source), ImageError)
                 raise ImageError(f"{name}: no such file" if not path.exists() else f"{name}: not a regular file")
             with path.open("rb") as file:
                 # Told its length, Python reserves no more than the file needs.

@@ -29,7 +29,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from snellen.errors import InputError, ModelError
+from snellen.errors import InputError, ModelError, shown
 from snellen.runs.serialise import from_plain, read_json
 
 Interpolation = Literal["bilinear", "bicubic", "lanczos"]
@@ -205,6 +205,12 @@ class Preprocessing:
     crop_mode: CropMode = "center"
 
     def __post_init__(self) -> None:
+        for name, value, count in (("size", self.size, 2), ("mean", self.mean, 3), ("std", self.std, 3)):
+            if not isinstance(value, tuple | list) or len(value) != count:
+                accepted = "(224, 224): height and width" if name == "size" else "three numbers, of red, green and blue"
+                raise InputError(f"`{name}` is {shown(value)}", accepted)
+        if self.interpolation not in _FILTERS:
+            raise InputError(f"`interpolation` is {shown(self.interpolation)}", f"one of {', '.join(_FILTERS)}")
         if not all(1 <= side <= LARGEST_INPUT for side in self.size):
             raise InputError(f"`size` is {self.size[0]} x {self.size[1]}", f"1 to {LARGEST_INPUT} pixels a side")
         if not 0 < self.crop_fraction <= 1:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -410,6 +410,18 @@ ASSIGNMENT: Mapping[str, float] = {"mirror": 1.0, "crop": 0.2, "rotation": 30.0,
 
 TransformStrength = tuple[str, float]
 """A transform at a strength: its name, and the strength in its unit. No name stands for the photograph as it is."""
+
+
+def check_strengths(transforms: Sequence[TransformStrength]) -> None:
+    """Refuse other transforms than there are, beyond their range, or without a strength.
+
+    Raises:
+        InputError: which, and what would be accepted.
+    """
+    for given in transforms:
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise InputError(f"transforms: {given!r}", 'names with a strength each, such as [("rotation", 10)]')
+        find_transform(given[0]).check(given[1])
 
 
 GRAY_NOISE: TransformStrength = ("grayscale of the noise alone", 1.0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure, read_array
 from snellen.data.labels import imagenet_labels
@@ -135,7 +135,7 @@ Trial = tuple[str, int]
 
 def evaluate_corruptions(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     *,
     corruptions: Sequence[str] = (),
     severities: Sequence[int] = SEVERITIES,
@@ -175,7 +175,7 @@ def evaluate_corruptions(
     names = _checked(corruptions, severities, at)
     left_out = tuple(reason for name in names if (reason := missing_pictures(name)))
     trials: list[Trial] = [("", 0)] + [(n, s) for n in names if not missing_pictures(n) for s in severities]
-    images = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    images = as_dataset(dataset)
     chosen = labelled_photographs(
         classifier, images, split=split, match_by=match_by, mapping=mapping, most=most, seed=seed
     )

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, ImageSet, with_splits
 from snellen.data.images import Failure
 from snellen.data.preprocessing import Preprocessing
@@ -36,8 +37,8 @@ from snellen.inference.embed_dataset import EmbeddingResult, embed_dataset
 from snellen.inference.features import FeatureConfig
 from snellen.inference.shards import RowBatch, read_batches
 from snellen.intervals import Estimate, Rate
-from snellen.models.classifier import Classifier
-from snellen.models.predictions import Prediction
+from snellen.models.classifier import Classifier, check_classifier
+from snellen.models.predictions import Prediction, check_logits
 from snellen.models.scores import most_confused, score
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -219,7 +220,7 @@ class EvaluationResult(Result):
 
 def evaluate(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     *,
     split: str | None = None,
     match_by: MatchBy = "auto",
@@ -249,7 +250,8 @@ def evaluate(
     Raises:
         InputError: no such data set or split, no labels, no class that the model knows, or no readable photograph.
     """
-    images, splits = chosen_splits(open_dataset(dataset) if isinstance(dataset, str) else dataset, split)
+    check_classifier(classifier, "evaluate")
+    images, splits = chosen_splits(as_dataset(dataset), split)
     if images.labels is None:
         raise InputError(
             f"{images.name}: has no labels", "a folder with one folder of images a class, or a label column"
@@ -286,6 +288,7 @@ class _Rows:
     def batches(self) -> Iterator[tuple[RowBatch, npt.NDArray[np.int64]]]:
         """Some rows with their true classes, in order."""
         for batch in read_batches(self._path):
+            check_logits(torch.tensor(batch.values))
             found = [None if label is None else self._index_of.get(label) for label in batch.labels]
             kept = [row for row, index in enumerate(found) if index is not None]
             if kept:

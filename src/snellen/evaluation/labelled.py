@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet, known_targets
 from snellen.data.draw import drawn_in_turn
 from snellen.data.labels import Labels
 from snellen.errors import InputError
 from snellen.evaluation.evaluate import chosen_splits
 from snellen.evaluation.matching import MatchBy, match_classes
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.provenance import fingerprint
 
 
@@ -62,7 +63,7 @@ class LabelledPhotographs:
 
 def labelled_photographs(
     classifier: Classifier,
-    images: ImageSet,
+    images: ImageSet | str | Path,
     *,
     split: str | None = None,
     match_by: MatchBy = "auto",
@@ -75,9 +76,10 @@ def labelled_photographs(
     Raises:
         InputError: as for :func:`snellen.evaluate`; or ``most`` is not above 0.
     """
+    check_classifier(classifier, "labelled_photographs")
     if most is not None and most < 1:
         raise InputError(f"`most` is {most}", "a whole number above 0")
-    images, _ = chosen_splits(images, split)
+    images, _ = chosen_splits(as_dataset(images), split)
     if images.labels is None:
         raise InputError(
             f"{images.name}: has no labels", "a folder with one folder of images a class, or a label column"

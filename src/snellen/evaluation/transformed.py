@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure, pixels_from_bytes, read_array, to_image
-from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, find_transform
+from snellen.data.transforms import TransformStrength, all_transforms, apply_transform, check_strengths, find_transform
 from snellen.evaluation.labelled import LabelledPhotographs, labelled_photographs
 from snellen.evaluation.matching import MatchBy
 from snellen.evaluation.trials import Answers, Trials
@@ -92,7 +92,7 @@ class TransformResult(Result):
 
 def evaluate_transforms(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     *,
     transforms: Sequence[TransformStrength] = (),
     most: int | None = None,
@@ -127,9 +127,8 @@ def evaluate_transforms(
         InputError: an unknown transform, a strength beyond its range, or as for :func:`snellen.evaluate`.
     """
     trials = [("", 0.0), *(transforms or all_transforms())]
-    for name, strength in trials[1:]:
-        find_transform(name).check(strength)
-    images = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    check_strengths(trials[1:])
+    images = as_dataset(dataset)
     chosen = labelled_photographs(
         classifier, images, split=split, match_by=match_by, mapping=mapping, most=most, seed=seed
     )

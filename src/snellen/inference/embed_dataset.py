@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet
 from snellen.data.images import Failure, pixels_from_bytes, read_image
 from snellen.data.reading import profiles_ignored
@@ -33,7 +33,7 @@ from snellen.inference.shards import (
     merge,
     write_shard,
 )
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 
@@ -87,7 +87,7 @@ class Workers(Protocol):
 
 def embed_dataset(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     out: str | Path,
     *,
     features: FeatureConfig = DEFAULT_FEATURES,
@@ -111,7 +111,8 @@ def embed_dataset(
             or another process is at it.
         SnellenError: the file cannot be written.
     """
-    path, dataset = Path(out), open_dataset(dataset) if isinstance(dataset, str) else dataset
+    check_classifier(classifier, "embed_dataset")
+    path, dataset = Path(out), as_dataset(dataset)
     workers = _workers(classifier, dataset, features, output, progress)
     job = Job(
         model=classifier.name,

@@ -20,7 +20,7 @@ from snellen.data.images import (
     source_name,
 )
 from snellen.errors import ImageError
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 
 T = TypeVar("T")
 
@@ -39,6 +39,7 @@ def reader(classifier: Classifier, operation: str, *, by_pillow: bool = False) -
 
     The two agree to a rounding step of 8 bits. Pillow's is what every ordinary pipeline does, and faster.
     """
+    check_classifier(classifier, operation)
     preprocessing = classifier.preprocessing
 
     def read(source: ImageLike) -> Tensor:

@@ -274,13 +274,14 @@ def feature_maps(
         InputError: something that is no photograph, no such layer or channel, or a count below one.
         ModelError: the network has no layer with a spatial map.
     """
+    read = reader(classifier, "feature_maps")
     chosen = choose_layers(classifier, layers)
 
     def run(photographs: Sequence[Named], inputs: Tensor) -> list[FeatureMaps]:
         logits, selections = choose_channels(classifier, inputs, chosen, channels, count)
         return [_weigh(classifier, photographs[0], inputs, selections, top_predictions(classifier, logits, 1)[0][0])]
 
-    return one_or_each(images, "feature_maps", reader(classifier, "feature_maps"), run, size=1)
+    return one_or_each(images, "feature_maps", read, run, size=1)
 
 
 def _weigh(

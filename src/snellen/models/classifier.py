@@ -58,6 +58,29 @@ def choose_device(name: str = "auto") -> torch.device:
         raise InputError(f"no device {name!r}", f"auto, {', '.join(available)}") from error
 
 
+def check_classifier(given: Any, operation: str) -> None:
+    """Refuse what is no :class:`Classifier`, such as a module by itself or a model's name.
+
+    Raises:
+        InputError: ``operation`` begins its message.
+    """
+    if not isinstance(given, Classifier):
+        raise InputError(
+            f"{operation}: got {type(given).__name__} for a classifier",
+            "what `snellen.load` gives for a name, or a snellen.Classifier of a network, its preprocessing and labels",
+        )
+
+
+def check_gradients(operation: str) -> None:
+    """Refuse what needs gradients where PyTorch gives none.
+
+    Raises:
+        InputError: ``operation`` begins its message.
+    """
+    if torch.is_inference_mode_enabled():
+        raise InputError(f"{operation}: within torch.inference_mode, which allows no gradients", "a call outside of it")
+
+
 class Classifier:
     """A network with its preprocessing and its class names. Nothing outside it normalises.
 
@@ -68,7 +91,7 @@ class Classifier:
     Attributes:
         network: maps normalised input (N, 3, h, w) to logits (N, K).
         preprocessing: from pixels to that input.
-        labels: K class names.
+        labels: K class names; a list or tuple of them becomes :class:`snellen.Labels`.
         name: what a report calls it.
         source: where the weights came from.
         notes: a sentence for each thing that was assumed or changed when it was loaded.
@@ -79,7 +102,7 @@ class Classifier:
         self,
         network: nn.Module,
         preprocessing: Preprocessing,
-        labels: Labels,
+        labels: Labels | Sequence[str],
         *,
         name: str,
         digest: str = "",
@@ -87,11 +110,17 @@ class Classifier:
         notes: Sequence[str] = (),
         device: str = "auto",
     ) -> None:
+        if not isinstance(network, nn.Module):
+            raise ModelError(f"network: got {type(network).__name__}", "a torch.nn.Module; of a name, `snellen.load`")
+        if isinstance(network, torch.jit.ScriptModule):
+            raise ModelError("network: got TorchScript", "the network it was made from, with its state_dict loaded")
+        if not isinstance(preprocessing, Preprocessing):
+            raise ModelError(f"preprocessing: got {type(preprocessing).__name__}", "a snellen.Preprocessing")
         self.device = choose_device(device)
         # On CPUs and tensor cores convolutions run faster on channels-last weights.
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = preprocessing
-        self.labels = labels
+        self.labels = labels if isinstance(labels, Labels) else checked_labels("labels", labels)
         self.name = name
         self.source = source
         self.notes = tuple(notes)

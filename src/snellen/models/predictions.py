@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from snellen.data.images import pixels_from_bytes
-from snellen.errors import InputError
+from snellen.errors import InputError, ModelError
 from snellen.models.classifier import Classifier
 
 
@@ -28,8 +28,26 @@ def softmax(logits: Tensor) -> Tensor:
     """Probabilities (N, K), float64 on the CPU, of logits (N, K) of any precision on any device.
 
     Some devices, Apple's among them, have no float64.
+
+    Raises:
+        ModelError: see :func:`check_logits`.
     """
-    return logits.detach().cpu().double().softmax(dim=1)
+    logits = logits.detach().cpu().double()
+    check_logits(logits)
+    return logits.softmax(dim=1)
+
+
+def check_logits(logits: Tensor) -> None:
+    """Refuse what has no probabilities, or is probabilities already: their softmax would be all but even.
+
+    Raises:
+        ModelError: NaN or plus infinity among the logits (N, K), or rows that sum to 1 with nothing below 0.
+    """
+    if not (logits < torch.inf).all():
+        raise ModelError("the network gave NaN or infinite logits", "weights and inputs with which it gives numbers")
+    sums = logits.sum(dim=1)
+    if logits.shape[1] > 1 and len(logits) and (logits >= 0).all() and ((sums - 1).abs() < 1e-4).all():
+        raise ModelError("the network gave probabilities, which sum to 1", "logits: take the softmax off its end")
 
 
 def top_predictions(classifier: Classifier, logits: Tensor, k: int) -> list[tuple[Prediction, ...]]:

@@ -22,7 +22,7 @@ from snellen.models.repository import CONFIG, HubRepository, LocalRepository, Re
 from snellen.models.timm_hub import from_timm, from_timm_repository
 from snellen.models.torchvision_hub import from_torchvision, is_torchvision
 from snellen.models.transformers_hub import from_transformers, is_transformers_config
-from snellen.runs.text import exists
+from snellen.runs.text import check_no_address, exists
 
 import timm  # isort: skip
 
@@ -97,6 +97,7 @@ def named_on_the_hub(name: str) -> bool:
 
 
 def _find(name: str, options: LoadOptions) -> Found:
+    check_no_address(name, ModelError, "save its weights as a file, and give that; of the hub, hf-hub:owner/name")
     for endings, (reason, way) in _REFUSED.items():
         if name.lower().endswith(endings):
             raise ModelError(f"{name}: {reason}", f"{way}; then model.safetensors with its `architecture`")

@@ -22,11 +22,12 @@ from snellen.data.transforms import (
     TransformStrength,
     all_transforms,
     apply_transform,
+    check_strengths,
     describe_transform,
 )
 from snellen.errors import ImageError, InputError
 from snellen.inference.engines import Engine, choose_engine
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.models.predictions import Prediction, probabilities_of, softmax
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.runs.progress import SILENT, Progress
@@ -177,6 +178,8 @@ def stress(
         InputError: other than as many originals as photographs; an unknown label or transform; a strength beyond its
             range; something that is no photograph.
     """
+    check_classifier(classifier, "stress")
+    check_strengths(transforms or ())
     photographs, single = one_or_many(images, "stress")
     originals = [None] * len(photographs) if original is None else one_or_many(original, "stress")[0]
     check_originals(len(photographs), len(originals))

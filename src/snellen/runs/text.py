@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import stat
 import unicodedata
 from pathlib import Path
@@ -20,6 +21,8 @@ _KINDS = {
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
 }
+_ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""Of a :class:`~pathlib.Path` too, which makes one stroke of two."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SAVE_AS = "save it as UTF-8; in Excel, as CSV UTF-8"
 
@@ -30,6 +33,16 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def check_no_address(name: str, error: type[InputError], accepted: str = "save it as a file, and give that") -> None:
+    """Refuse an address of the web where a file or folder is asked for: nothing is fetched from one.
+
+    Raises:
+        InputError: as ``error``, which says what would be ``accepted``.
+    """
+    if _ADDRESS.match(name):
+        raise error(f"{name}: an address, from which nothing is fetched", accepted)
 
 
 def composed(text: str) -> str:

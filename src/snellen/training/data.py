@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import ImageSet, Rows, train_test
 from snellen.data.datasets.leaks import Leak, find_leaks
 from snellen.data.images import Source, pixel_digest, read_each
@@ -69,7 +70,7 @@ class InMemoryDataset:
     leaks: tuple[Leak, ...] = ()
 
 
-def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -> InMemoryDataset:
+def load_data(dataset: str | Path | ImageSet, size: int, progress: Progress = SILENT) -> InMemoryDataset:
     """Decode all images of a data set to ``size`` x ``size`` pixels.
 
     Args:
@@ -80,7 +81,7 @@ def load_data(dataset: str | ImageSet, size: int, progress: Progress = SILENT) -
     Raises:
         InputError: no such set, no labels, or more images than the memory holds.
     """
-    found = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    found = as_dataset(dataset)
     name = found.name
     # The split of a set that has none of its own is the same whatever the seed of the training, so that
     # runs with several seeds are tested on the same images.

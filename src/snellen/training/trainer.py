@@ -62,8 +62,8 @@ class Trained:
 
 
 def train(
-    dataset: str | ImageSet | InMemoryDataset,
-    recipe: str | Recipe = "plain",
+    dataset: str | Path | ImageSet | InMemoryDataset,
+    recipe: str | Path | Recipe = "plain",
     *,
     out: str | Path,
     seed: int = 0,
@@ -105,8 +105,8 @@ def train(
 
 
 def train_seeds(
-    dataset: str | ImageSet | InMemoryDataset,
-    recipe: str | Recipe = "plain",
+    dataset: str | Path | ImageSet | InMemoryDataset,
+    recipe: str | Path | Recipe = "plain",
     *,
     out: str | Path,
     seeds: Sequence[int],
@@ -164,9 +164,9 @@ class _Call:
 
     @classmethod
     def of(
-        cls, recipe: str | Recipe, holdout: float, resume: bool, tta: bool, device: str, progress: Progress
+        cls, recipe: str | Path | Recipe, holdout: float, resume: bool, tta: bool, device: str, progress: Progress
     ) -> _Call:
-        read = read_recipe(recipe) if isinstance(recipe, str) else recipe
+        read = recipe if isinstance(recipe, Recipe) else read_recipe(str(recipe))
         processes = Processes(device)
         return cls(read, holdout, resume, tta, processes, progress if processes.is_main_process else SILENT)
 
@@ -188,7 +188,7 @@ class _Call:
             self.processes.wait_for_everyone()
             yield run
 
-    def load(self, dataset: str | ImageSet | InMemoryDataset) -> InMemoryDataset:
+    def load(self, dataset: str | Path | ImageSet | InMemoryDataset) -> InMemoryDataset:
         """The data set in memory, of the recipe's size."""
         size = self.recipe.size
         data = dataset if isinstance(dataset, InMemoryDataset) else load_data(dataset, size, self.progress)

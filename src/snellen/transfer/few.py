@@ -6,6 +6,7 @@ import statistics
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,7 +110,7 @@ class FewShotResult(Result):
 
 def few_shot(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     shots: Sequence[int],
     seeds: int = 10,
     *,

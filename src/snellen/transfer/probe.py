@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -203,7 +204,7 @@ class ProbeResult(Result):
 
 def probe(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     *,
     kind: ClassifierKind = "logistic",
     features: FeatureConfig = DEFAULT_FEATURES,
@@ -228,7 +229,7 @@ def probe(
 
 def probe_kinds(
     classifier: Classifier,
-    dataset: ImageSet | str,
+    dataset: ImageSet | str | Path,
     kinds: Sequence[ClassifierKind],
     *,
     features: FeatureConfig = DEFAULT_FEATURES,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import ImageSet, TrainTest, train_test
 from snellen.data.datasets.leaks import Leak, find_leaks
 from snellen.data.labels import Labels
@@ -15,7 +16,7 @@ from snellen.data.reading import reading_log
 from snellen.errors import InputError
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, FeatureSet, embed_rows
-from snellen.models.classifier import Classifier
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.progress import Progress
 
 
@@ -44,14 +45,15 @@ class EmbeddedSplits:
 
 
 def embed_splits(
-    classifier: Classifier, dataset: ImageSet | str, features: FeatureConfig, seed: int, progress: Progress
+    classifier: Classifier, dataset: ImageSet | str | Path, features: FeatureConfig, seed: int, progress: Progress
 ) -> EmbeddedSplits:
     """Embed both splits of a labelled data set.
 
     Raises:
         InputError: see :func:`snellen.data.datasets.base.train_test`; or too few of a class's images can be read.
     """
-    dataset = open_dataset(dataset) if isinstance(dataset, str) else dataset
+    check_classifier(classifier, "probe")
+    dataset = as_dataset(dataset)
     data = train_test(dataset, seed)
     rows = len(data.train) + len(data.test)
     engine = choose_engine(classifier, features.engine, features.precision, progress=progress, count=rows)

@@ -17,12 +17,13 @@ from snellen.data.datasets.tables import from_tables, tables_of
 from snellen.data.datasets.tree import Tree, folder_tree
 from snellen.data.datasets.webdataset import from_shards, is_shard
 from snellen.errors import InputError, shown_names
+from snellen.runs.text import check_no_address
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?")
 _ACCEPTED = f"a folder, an archive ({', '.join(ENDINGS)}), a .parquet file or a hub id such as owner/name"
 
 
-def open_dataset(name: str, *, label: str | None = None, group: str | None = None) -> ImageSet:
+def open_dataset(name: str | Path, *, label: str | None = None, group: str | None = None) -> ImageSet:
     """The data set that ``name`` stands for; no image is read.
 
     Args:
@@ -37,7 +38,7 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
     Raises:
         InputError: there is no such set, it holds no images, or the hub cannot be reached.
     """
-    path = Path(name)
+    path, name = Path(name), str(name)
     if path.is_dir():
         found = _from_folder(path, label)
     elif path.suffix == ".parquet" and path.is_file():
@@ -49,6 +50,7 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
     elif name == DIGITS:
         found = digits()
     elif path.suffix == ".parquet" or is_archive(name) or not _HUB_ID.fullmatch(name):
+        check_no_address(name, InputError, "save it as a file, and give that; what the hub has is owner/name")
         raise InputError(f"{name}: no such file or folder", _ACCEPTED)
     else:
         found = from_hub(name, label)
@@ -56,6 +58,19 @@ def open_dataset(name: str, *, label: str | None = None, group: str | None = Non
         have = f"its columns are {shown_names(found.columns)}" if found.columns else "its labels are in no table"
         raise InputError(f"{name}: no column {label!r} for `label`", have)
     return dataclasses.replace(found, name=name, group=group)
+
+
+def as_dataset(dataset: ImageSet | str | Path) -> ImageSet:
+    """A data set as it is, or the one that a name stands for; see :func:`open_dataset`.
+
+    Raises:
+        InputError: neither.
+    """
+    if isinstance(dataset, ImageSet):
+        return dataset
+    if not isinstance(dataset, str | Path):
+        raise InputError(f"a data set: got {type(dataset).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives")
+    return open_dataset(dataset)
 
 
 def _from_folder(path: Path, label: str | None) -> ImageSet:

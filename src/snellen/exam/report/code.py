@@ -203,7 +203,9 @@ def _walked(*nodes: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_check(node: ast.stmt) -> bool:
-    """Whether a statement does nothing but raise an error where a condition holds."""
+    """Whether a statement does nothing but raise an error where a condition holds, or call what is named so."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+        return node.value.func.id.startswith("check_")
     if isinstance(node, ast.If):
         return not node.orelse and isinstance(node.body[-1], ast.Raise)
     return isinstance(node, ast.For | ast.With) and all(map(_is_check, node.body))
