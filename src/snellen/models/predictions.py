@@ -15,7 +15,7 @@ from snellen.errors import InputError, ModelError
 from snellen.models.classifier import Classifier
 
 _ROUNDING = 1e-6
-"""By how much float32 probabilities miss the sum of 1 at most; logits of two classes come as close once in a million."""
+"""By how much float32 probabilities miss the sum of 1 at most; logits of two classes hardly ever come as near."""
 
 
 @dataclass(frozen=True)
