@@ -706,9 +706,12 @@ def _at_another_rate(results: Sequence[TrainingResult], plain_runs: Sequence[Tra
         higher = "; the best may lie higher" if rate == max(tried) else ""
         at = f"the best of the {word(len(tried))} rates tried ({rate:g}{higher})"
         at += f", as plain is at the best of its own ({plain_rate:g})," if _is_best_tried(plain_runs[0].recipe) else ""
+    beside = _beside(results, plain_runs, "plain")
+    if beside.endswith(_OF_ONE_TRAINING):
+        beside = f"{beside.removesuffix(_OF_ONE_TRAINING)}; this is of one training each again"
     return (
         f"At {at} the network with batch normalisation reaches {mean.share:.2%} on the test images ({_ends(mean)}). It "
-        f"{_beside(results, plain_runs, 'plain').removesuffix(_OF_ONE_TRAINING)}. Its training loss ends at "
+        f"{beside}. Its training loss ends at "
         f"{first.history[-1].loss:.2f}, that of plain at {plain_runs[0].history[-1].loss:.2f}."
     )
 
