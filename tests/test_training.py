@@ -1158,8 +1158,9 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
             "At the best of the five rates tried (0.02; the best may lie higher), as plain is at the best of its own "
             "(0.005), the network with batch normalisation reaches 76.12% on the test images (95% interval 75.27% to "
             "76.95%). It is 1.0 points above plain on the test images: 100 of the 10,000 it alone gets right, 0 plain "
-            "alone; two equally good networks rarely part so (exact McNemar test, p = 1.6e-30); this is of one training "
-            f"each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of plain at {plain.history[-1].loss:.2f}."
+            "alone; two equally good networks rarely part so (exact McNemar test, p = 1.6e-30); this is of one "
+            f"training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of plain at "
+            f"{plain.history[-1].loss:.2f}."
         )
     assert compare([[plain], [normalised], at(0.01)])[-1].startswith(
         "At another rate (0.01) the network with batch normalisation reaches 76.12% on"
