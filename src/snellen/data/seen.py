@@ -131,7 +131,8 @@ class SeenPhotograph:
             changed = torch.lerp(levels, torch.tensor(self._mean), strength).clamp(0, 1)
         else:
             changed = find_transform(name)(levels, strength)
-        return changed.mul(255).round().int().tolist() * 3
+        table: list[int] = changed.mul(255).round().int().tolist()
+        return table * 3
 
     def _drawn(self, generator: torch.Generator) -> Tensor:
         """Noise (h, w, 3) of the window, of the photograph's as the transform draws it."""
