@@ -475,17 +475,16 @@ def _whole_held_back(result: Result) -> str:
 
 
 def _undecided(result: Result) -> str:
-    """Where the time goes, and why the furthest answer is not the exact one."""
-    furthest, exact = result["furthest"], result["exact_processor_seconds"]
+    """Where the time goes, and how far the network's input of the furthest answer is from the exact one."""
+    furthest, tenth = result["furthest"], result["exact_processor_seconds"] / 10
     stress = result["seconds"]["stress"]["processor"]
     dearest = sorted(result["seconds_of_transforms"].items(), key=lambda named: -named[1])[:4]
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in dearest)
+    single = ": no single one is what is over" if dearest[0][1] < stress - tenth else ""
     return (
-        f"A tenth of the exact way would be {exact / 10:.1f} s; of the {stress:.1f} s the dearest transforms take "
-        f"{spent}: no single one is what is over. "
-        f"Furthest is the answer under {furthest['transform']}: what the network is given differs there by "
-        f"{furthest['levels']:.2f} of 255 levels on the mean, since the photograph is rounded to 8 bits in between, as "
-        "a file would be."
+        f"A tenth of the exact way would be {tenth:.1f} s; of the {stress:.1f} s the dearest transforms take "
+        f"{spent}{single}. Furthest is the answer under {furthest['transform']}: what the network is given differs "
+        f"there by {furthest['levels']:.2f} of 255 levels on the mean."
     )
 
 

@@ -301,3 +301,23 @@ def test_a_gpus_goals_without_all_of_its_pieces(bench) -> None:
         "accuracy of the long run not measured, promised at least 0.96",
         "times the best peer's gradients a second 0.5, promised at least 1: falls short",
     ]
+
+
+def test_a_single_dear_transform_is_told_from_many(bench) -> None:
+    explained = next(benchmark for benchmark in bench["BENCHMARKS"] if benchmark.name == "limits-large").explained
+    furthest = {"transform": "blur of 1%", "probability": 0.01, "levels": 0.25}
+
+    def said(stress: float, blur: float) -> str:
+        return explained({
+            "furthest": furthest, "exact_processor_seconds": 100.0, "seconds": {"stress": {"processor": stress}},
+            "seconds_of_transforms": {"noise": 1.0, "blur": blur},
+        })  # fmt: skip
+
+    assert said(20.0, 3.0) == (
+        "A tenth of the exact way would be 10.0 s; of the 20.0 s the dearest transforms take blur 3.0 s, noise 1.0 s: "
+        "no single one is what is over. Furthest is the answer under blur of 1%: what the network is given differs "
+        "there by 0.25 of 255 levels on the mean."
+    )
+    # As much as is over, or nothing over: then no such sentence.
+    assert "no single one" not in said(13.0, 3.0)
+    assert "no single one" not in said(9.0, 3.0)

@@ -11,7 +11,7 @@ from PIL import Image
 
 import snellen._torchvision  # noqa: F401
 from snellen.data.images import to_pixels
-from snellen.data.preprocessing import Preprocessing, check_pixels, resize_matrix
+from snellen.data.preprocessing import Preprocessing, check_pixels, resize_by, resize_matrix
 from snellen.errors import InputError, ModelError
 
 from timm.data import create_transform  # isort: skip
@@ -51,6 +51,20 @@ def test_inputs_equal_timms_transform_and_those_of_pixels_are_within_a_step(
     assert (differentiable - as_pixels.mul(255)).abs().max() <= 1 + 1e-4
     # Pillow filters with integers; in float32 a tie between two bytes may fall to the other side.
     assert (differentiable - as_pixels.mul(255)).abs().gt(0.5).float().mean() < 1e-2
+
+
+@pytest.mark.parametrize("crop_mode", ["center", "squash", "border"])
+@pytest.mark.parametrize("size", [(100, 75), (30, 90), (12, 9)])
+def test_matrices_resize_as_preprocessing_does(crop_mode, size) -> None:
+    preprocessing = Preprocessing((24, 20), 0.875, "bicubic", (0.2, 0.5, 0.7), (0.5, 0.5, 0.5), crop_mode)
+    pixels = to_pixels(noise_image(*size))
+    down, across = preprocessing.matrices(*pixels.shape[2:])
+    found = preprocessing.inputs_of(resize_by(pixels, down, across), *pixels.shape[2:])
+    assert found.shape == (1, 3, 24, 20)
+    # Between the passes nothing is rounded nor clipped.
+    difference = (found - preprocessing.preprocess(pixels)).abs().mul(255)
+    assert difference.mean() < 0.7
+    assert difference.median() < 1.01
 
 
 @given(

@@ -1,12 +1,16 @@
 """What is seen of a large photograph is what the exact way gives, within a stated distance."""
 
+import io
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from snellen.data.images import Photo
-from snellen.data.preprocessing import Preprocessing
+from snellen.data.images import Photo, pixels_from_bytes
+from snellen.data.preprocessing import CropMode, Preprocessing
 from snellen.data.seen import SeenPhotograph
 from snellen.data.transforms import TRANSFORMS, apply_transform, find_transform
 from snellen.errors import InputError
@@ -57,3 +61,32 @@ def test_what_is_beyond_the_range_is_refused(photo) -> None:
         seen.under(("occlusion", 2.0))
     with pytest.raises(InputError, match="no transform named"):
         seen.under(("spin", 1.0))
+
+
+def test_jpeg_of_the_blocks_that_are_seen_is_jpeg_of_the_photograph(photo) -> None:
+    for quality in (95, 30):
+        file = io.BytesIO()
+        photo.image.save(file, format="JPEG", quality=quality)
+        with Image.open(file) as decoded:
+            whole = pixels_from_bytes(SMALL.preprocess_fast(np.array(decoded)))
+        assert torch.equal(SeenPhotograph(SMALL, photo).under(("jpeg", 100.0 - quality)), whole)
+
+
+@pytest.mark.parametrize("crop_mode", get_args(CropMode))
+@pytest.mark.parametrize(("name", "strength"), [("scale", 0.4), ("resolution", 0.9), ("blur", 2.0)])
+def test_the_coefficients_of_the_resize_do_what_the_transform_does(name, strength, crop_mode) -> None:
+    preprocessing = replace(SMALL, crop_mode=crop_mode)
+    coarse = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    # Without grain, so that the means of squares lose next to nothing.
+    smooth = Photo("smooth", Image.fromarray(coarse).resize((403, 300), Image.Resampling.BICUBIC))
+    exact = preprocessing.preprocess(apply_transform(smooth.pixels, (name, strength)))
+    found = SeenPhotograph(preprocessing, smooth).under((name, strength))
+    assert found.shape == exact.shape
+    assert (found - exact).abs().mean() < 0.5 / 255
+    assert (found - exact).abs().max() < 4 / 255
+
+
+def test_levels_are_brightened_and_contrasted_as_pixels_are(photo) -> None:
+    for transform in (("brightness", -0.5), ("brightness", 1.5), ("contrast", 0.9), ("contrast", -1.0)):
+        exact = SMALL.preprocess(apply_transform(photo.pixels, transform))
+        assert (SeenPhotograph(SMALL, photo).under(transform) - exact).abs().max() <= 2.5 / 255

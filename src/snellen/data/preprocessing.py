@@ -113,11 +113,15 @@ def _resize_operators(
     weights = torch.from_numpy(matrix).to(device=device, dtype=torch.float32)
     transposed = weights.T.contiguous()
     if device.type == "cpu":
-        with warnings.catch_warnings():
-            # PyTorch calls its CSR layout a beta; the one operation used here, matrix times dense, is tested.
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
-            return window, weights.to_sparse_csr(), transposed.to_sparse_csr()
+        return window, _sparse(weights), _sparse(transposed)
     return window, weights, transposed
+
+
+def _sparse(matrix: Tensor) -> Tensor:
+    with warnings.catch_warnings():
+        # PyTorch calls its CSR layout a beta; the one operation used here, matrix times dense, is tested.
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        return matrix.to_sparse_csr()
 
 
 def _apply_to_rows(matrix: Tensor, values: Tensor) -> Tensor:
@@ -125,6 +129,14 @@ def _apply_to_rows(matrix: Tensor, values: Tensor) -> Tensor:
     n, c, _, w = values.shape
     columns = values.permute(2, 0, 1, 3).reshape(values.shape[2], n * c * w)
     return (matrix @ columns).reshape(-1, n, c, w).permute(1, 2, 0, 3)
+
+
+def resize_by(pixels: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """``pixels`` (N, C, H, W) on the CPU times matrices (h, H) and (w, W), mostly of zeros: (N, C, h, w)."""
+    used = across.any(dim=0).nonzero()
+    columns = slice(int(used[0]), int(used[-1]) + 1)
+    resized = _apply_to_rows(_sparse(down), pixels[..., columns])
+    return _apply_to_rows(_sparse(across[:, columns]), resized.transpose(2, 3)).transpose(2, 3)
 
 
 class _ResizeAxis(torch.autograd.Function):
@@ -304,6 +316,29 @@ class Preprocessing:
         operators = self._operators(self.geometry(height, width), before, across, pixels.device)
         (rows, *_), (columns, *_) = operators
         return self._filtered(pixels[..., rows, columns], operators, height, width)
+
+    def matrices(self, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """What resizes a photograph of ``height`` x ``width`` pixels to the h x w that are seen of it.
+
+        Returns:
+            Matrices (h, height) along the columns and (w, width) along the rows, dense; each of their rows sums to one.
+        """
+        down, across = (
+            functional.pad(matrix.to_dense(), (used.start, side - used.stop))
+            for side, (used, matrix, _) in zip(
+                (height, width),
+                self._operators(self.geometry(height, width), height, width, torch.device("cpu")),
+                strict=True,
+            )
+        )
+        return down, across
+
+    def inputs_of(self, resized: Tensor, height: int, width: int) -> Tensor:
+        """The inputs of photographs of ``height`` x ``width`` pixels whose seen part is given, resized (N, 3, h, w).
+
+        It is rounded to 8 bits, as every resize is, and gets its border.
+        """
+        return self._bordered(resized.mul(255).round().clamp(0, 255), height, width).contiguous().div(255)
 
     def _filtered(self, window: Tensor, operators: tuple[_Operators, _Operators], height: int, width: int) -> Tensor:
         """The input of a photograph of ``height`` x ``width``, from what ``operators`` take."""

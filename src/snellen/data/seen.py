@@ -2,17 +2,17 @@
 
 A small photograph is transformed pixel by pixel, exactly as :mod:`snellen.data.transforms` says. Of one whose shorter
 side is eight times what the network's resize leaves of it or more, that would cost minutes for details that no network
-of that input size can see. There, what changes each pixel by itself, or resamples the whole (scale, resolution), is
-computed on bytes, and resized by :meth:`Preprocessing.preprocess_fast`. What samples between pixels (rotation, shift,
-blur) is computed on the means of squares of so many pixels that at least four times the resized side is left.
-``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
+of that input size can see. There, what changes each pixel by itself is computed on bytes, where the network looks, and
+resized by :meth:`Preprocessing.preprocess_fast`. What mixes pixels is computed on the means of squares of so many that
+at least four times the resized side is left. Rotation and shift move those; scale, resolution and blur, each of which
+is one linear map along the columns and one along the rows, go into the coefficients of the resize, which are far fewer
+than the pixels. ``benchmarks/limits.py`` compares both on a photograph of 16 megapixels.
 """
 
 from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +21,22 @@ from PIL import Image
 from torch import Tensor
 
 from snellen.data.images import Photo, pixels_from_bytes, to_pixels
-from snellen.data.preprocessing import Preprocessing
-from snellen.data.transforms import GRAY, TransformStrength, crop_window, fewer_pixels, find_transform, occluded_window
+from snellen.data.preprocessing import Preprocessing, resize_by
+from snellen.data.transforms import GRAY, TransformStrength, blur_axis, crop_window, find_transform, occluded_window
 
 _OVERSAMPLED = 4
-_ON_REDUCED = ("rotation", "shift", "blur")
+_MOVING = ("rotation", "shift")
 """The transforms that sample between pixels."""
+_ALONG_AXES = ("scale", "resolution", "blur")
+"""The transforms that are linear along the columns and along the rows, but for the constant gray of a frame."""
+_NEGLIGIBLE = 1e-7
+"""A coefficient so small changes nothing: a level is 1/255."""
 _STRIP = 32
 """Rows that are changed at a time: as floats they fit into a core's own memory."""
+_BLOCK = 16
+"""Pixels on a side of what JPEG codes by itself, where two pixels share a colour as by default."""
 
 _Bytes = npt.NDArray[np.uint8]
-_Change = Callable[[Tensor, slice, slice], Tensor]
-"""From pixels (1, 3, h, w) and their rows and columns in the photograph to changed pixels."""
 
 
 class SeenPhotograph:
@@ -73,61 +77,87 @@ class SeenPhotograph:
             pixels = self._photo.pixels
             return preprocessing.preprocess(find_transform(name)(pixels, strength, generator) if name else pixels)
         find_transform(name).check(strength)
-        if name in _ON_REDUCED:
+        if name in _MOVING:
             moved = find_transform(name)(self._reduced, strength, generator)
             return preprocessing.preprocess_reduced(moved, self._height, self._width)
+        if name in _ALONG_AXES:
+            return self._along_axes(name, strength)
         return pixels_from_bytes(preprocessing.preprocess_fast(self._changed(name, strength, generator)))
 
+    def _along_axes(self, name: str, strength: float) -> Tensor:
+        """The network's input under a transform that goes into the coefficients of the resize."""
+        height, width = self._height, self._width
+        short = min(height, width)
+        down, across = (
+            _of_squares(_of_transformed(matrix, name, strength, short), side)
+            for matrix, side in zip(self._preprocessing.matrices(height, width), self._reduced.shape[2:], strict=True)
+        )
+        # The frame has what the coefficients lack to one; it is gray, and the pixels are what they are beyond that.
+        resized = resize_by(self._reduced - GRAY / 255, down, across) + GRAY / 255
+        return self._preprocessing.inputs_of(resized, height, width)
+
     def _changed(self, name: str, strength: float, generator: torch.Generator | None) -> _Bytes:
-        """The bytes (H, W, 3) under a transform that moves nothing between pixels."""
-        if name in ("scale", "resolution"):
-            return self._resampled(name, strength)
-        if name == "jpeg":
-            file = io.BytesIO()
-            self._photo.image.save(file, format="JPEG", quality=round(100 - strength))
-            with Image.open(file) as decoded:
-                return np.array(decoded)
+        """The bytes (H, W, 3) under a transform that mixes no pixels; those beyond the network's view may stay."""
         if name == "crop":
             return np.ascontiguousarray(self._bytes[crop_window(self._height, self._width, strength, generator)])
-        if name == "occlusion":
-            occluded = self._bytes.copy()
-            occluded[occluded_window(self._height, self._width, strength, generator)] = GRAY
-            return occluded
-        if name == "noise":
-            noise = self._noise if generator is None else torch.randn(self._shape, generator=generator)
-            return self._by_strips(lambda pixels, *at: pixels.add_(noise[:, *at], alpha=strength / 255).clamp_(0, 1))
-        if name == "contrast":
-            mean = torch.tensor(self._mean)
-            return self._by_strips(lambda pixels, *_: torch.lerp(pixels, mean, strength).clamp_(0, 1))
         if name == "mirror":
             mirrored = self._photo.image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             return np.array(Image.blend(self._photo.image, mirrored, strength))
-        return self._by_strips(lambda pixels, *_: find_transform(name)(pixels, strength))
-
-    def _resampled(self, name: str, strength: float) -> _Bytes:
-        """The bytes (H, W, 3), resampled to fewer: in a gray frame, or back to what they were."""
-        rows, columns = fewer_pixels(self._height, self._width, strength)
-        fewer = self._photo.image.resize((columns, rows), Image.Resampling.BILINEAR)
-        if name == "resolution":
-            return np.array(fewer.resize((self._width, self._height), Image.Resampling.BILINEAR))
-        framed = np.full((self._height, self._width, 3), GRAY, np.uint8)
-        top, left = (self._height - rows) // 2, (self._width - columns) // 2
-        framed[top : top + rows, left : left + columns] = np.asarray(fewer)
-        return framed
-
-    def _by_strips(self, change: _Change) -> _Bytes:
-        """The bytes, changed where the network looks."""
         changed = self._bytes.copy()
-        rows, columns = self._preprocessing.window(self._height, self._width)
-        for start in range(rows.start, rows.stop, _STRIP):
-            strip = slice(start, min(start + _STRIP, rows.stop))
-            pixels = change(pixels_from_bytes(self._bytes[strip, columns]), strip, columns)
-            changed[strip, columns] = pixels.mul(255).round_().byte()[0].permute(1, 2, 0).numpy()
+        if name == "occlusion":
+            changed[occluded_window(self._height, self._width, strength, generator)] = GRAY
+        elif name == "noise":
+            noise = self._noise if generator is None else self._drawn(generator)
+            seen, given = (torch.from_numpy(one)[self._window] for one in (changed, self._bytes))
+            for start in range(0, len(noise), _STRIP):
+                strip = slice(start, start + _STRIP)
+                seen[strip] = given[strip].float().add_(noise[strip], alpha=strength).clamp_(0, 255).round_()
+        elif name == "jpeg":
+            file = io.BytesIO()
+            self._seen.save(file, format="JPEG", quality=round(100 - strength))
+            with Image.open(file) as decoded:
+                changed[self._window] = np.asarray(decoded)
+        elif name == "grayscale":
+            gray = self._seen.convert("L").convert("RGB")
+            changed[self._window] = np.asarray(Image.blend(self._seen, gray, strength))
+        else:
+            changed[self._window] = np.asarray(self._seen.point(self._levels(name, strength)))
         return changed
 
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        return 3, self._height, self._width
+    def _levels(self, name: str, strength: float) -> list[int]:
+        """What becomes of each level of each channel under brightness or contrast."""
+        levels = torch.arange(256) / 255
+        if name == "contrast":
+            changed = torch.lerp(levels, torch.tensor(self._mean), strength).clamp(0, 1)
+        else:
+            changed = find_transform(name)(levels, strength)
+        table: list[int] = changed.mul(255).round().int().tolist()
+        return table * 3
+
+    def _drawn(self, generator: torch.Generator) -> Tensor:
+        """Noise (h, w, 3) of the window, of the photograph's as the transform draws it."""
+        noise = torch.randn((3, self._height, self._width), generator=generator)
+        return noise[:, *self._window].permute(1, 2, 0).contiguous()
+
+    @functools.cached_property
+    def _window(self) -> tuple[slice, slice]:
+        """Whole JPEG blocks that hold the rows and columns where the network looks, and one more around.
+
+        A decoder interpolates the colours between blocks.
+        """
+        rows, columns = (
+            slice(max(one.start // _BLOCK - 1, 0) * _BLOCK, min((-(-one.stop // _BLOCK) + 1) * _BLOCK, side))
+            for one, side in zip(
+                self._preprocessing.window(self._height, self._width), (self._height, self._width), strict=True
+            )
+        )
+        return rows, columns
+
+    @functools.cached_property
+    def _seen(self) -> Image.Image:
+        """The photograph within the window."""
+        rows, columns = self._window
+        return self._photo.image.crop((columns.start, rows.start, columns.stop, rows.stop))
 
     @functools.cached_property
     def _bytes(self) -> _Bytes:
@@ -140,10 +170,34 @@ class SeenPhotograph:
     @functools.cached_property
     def _noise(self) -> Tensor:
         # As the transform draws it where no generator is given: the same at every strength.
-        return torch.randn(self._shape, generator=torch.Generator().manual_seed(0))
+        return self._drawn(torch.Generator().manual_seed(0))
 
     @functools.cached_property
     def _reduced(self) -> Tensor:
         # Not `reduce`, whose last squares would reach beyond the border and shift all others.
         size = round(self._width / self._factor), round(self._height / self._factor)
-        return to_pixels(self._photo.image.resize(size, Image.Resampling.BOX))
+        return to_pixels(self._photo.image.resize(size, Image.Resampling.BOX)).contiguous()
+
+
+def _of_transformed(matrix: Tensor, name: str, strength: float, short: int) -> Tensor:
+    """``matrix`` (n, side), which resizes a line of pixels, as one that transforms it first, but for constants.
+
+    ``name`` is one of the transforms along the axes, ``short`` the photograph's shorter side.
+    """
+    if name == "blur":
+        # What reflects at both ends and blurs evenly to both sides is its own transpose.
+        return blur_axis(matrix[None, None], strength / 100 * short, axis=3)[0, 0]
+    with torch.enable_grad():
+        # Lines are photographs one pixel high: one pixel wide, PyTorch 2.13's gradient of such a resize is wrong.
+        lines = torch.zeros(len(matrix), 1, 1, matrix.shape[1], requires_grad=True)
+        resized = (find_transform(name)(lines, strength) * matrix[:, None, None]).sum()
+        (coefficients,) = torch.autograd.grad(resized, lines)
+    return coefficients[:, 0, 0]
+
+
+def _of_squares(matrix: Tensor, squares: int) -> Tensor:
+    """``matrix`` (n, side) as one (n, squares) of the means of so many equal parts of the side."""
+    side = matrix.shape[1]
+    square_of = (2 * torch.arange(side) + 1) * squares // (2 * side)
+    summed = matrix.new_zeros(len(matrix), squares).index_add_(1, square_of, matrix)
+    return torch.where(summed.abs() < _NEGLIGIBLE, 0.0, summed)

@@ -211,11 +211,14 @@ def _shift(pixels: Tensor, strength: float, generator: torch.Generator | None) -
 
 def _blur(pixels: Tensor, strength: float, _: torch.Generator | None) -> Tensor:
     sigma = strength / 100 * min(pixels.shape[2:])
-    return _blur_axis(_blur_axis(pixels, sigma, 2), sigma, 3).clamp(0, 1)
+    return blur_axis(blur_axis(pixels, sigma, 2), sigma, 3).clamp(0, 1)
 
 
-def _blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
-    """Blur along one axis by a Gaussian of ``sigma`` pixels, as a product of spectra: its cost hardly grows with it."""
+def blur_axis(pixels: Tensor, sigma: float, axis: int) -> Tensor:
+    """``pixels`` (N, C, H, W) blurred along one axis by a Gaussian of ``sigma`` pixels, the border reflected.
+
+    A product of spectra: its cost hardly grows with ``sigma``.
+    """
     size, reach = pixels.shape[axis], math.ceil(5 * sigma)
     places = torch.arange(-reach, size + reach, device=pixels.device) % (2 * size)
     reflected = pixels.index_select(axis, places.minimum(2 * size - 1 - places))
