@@ -42,6 +42,7 @@ from snellen.exam.run import run_exam
 from snellen.exam.twins import files_in_common, shared_files
 from snellen.exam.verify import Means, verify_exam
 from snellen.inspect.heatmap import Heatmap
+from snellen.prose import in_percent
 from toys import MeanColours, classifier_of
 
 COLOURS = ("red", "green", "blue", "black")
@@ -376,7 +377,7 @@ def test_a_class_in_one_command(taken) -> None:
     rules = json.loads((folder / "out" / "ada" / "attack" / "rule.json").read_text(encoding="utf-8"))["attacks"]
     assert table["columns"][1] == "assigned update: probability"
     assert [row[1:3] for row in table["rows"]] == [
-        [f"{rule['attacked']['target']:.4f}", str(rule["gradients"])] for rule in rules
+        [in_percent(rule["attacked"]["target"]), str(rule["gradients"])] for rule in rules
     ]
     contents = json.loads((folder / "out" / "ada" / "contents.json").read_text(encoding="utf-8"))
     assert len(contents["photographs"]) == 3
@@ -657,7 +658,7 @@ def test_a_strangers_folder_is_neither_the_digits_nor_a_probes_network(tmp_path:
     labels = tuple(map(str, range(10)))
     save_probe(
         run,
-        LinearProbe(np.zeros((10, 3), np.float32), np.eye(10, dtype=np.float32)[0], "logistic", 1.0),
+        LinearProbe(np.zeros((10, 3), np.float32), 2 * np.eye(10, dtype=np.float32)[0], "logistic", 1.0),
         Description("toy", classifier.digest, classifier.preprocessing, False, "logistic", 1.0, labels, DIGITS, ""),
     )
     write_probe_result(run, labels, right=10)

@@ -67,7 +67,9 @@ def test_area_of_half_by_hand() -> None:
 def test_inside_inference_mode(lite0) -> None:
     with torch.inference_mode():
         found = heatmap(lite0, torch.rand(1, 3, 64, 64))
+        loaded_there = snellen.load(device="cpu")
     assert np.isfinite(found.values).all()
+    assert np.isfinite(heatmap(loaded_there, torch.rand(1, 3, 64, 64)).values).all()
 
 
 def test_class_token_transformers_are_read_where_patches_still_matter() -> None:

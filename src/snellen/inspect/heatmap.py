@@ -21,7 +21,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import ModelError
 from snellen.inspect.activations import read_activations_and_gradients
 from snellen.inspect.batches import Named, one_or_each, reader
-from snellen.models.classifier import Classifier, check_gradients
+from snellen.models.classifier import Classifier
 from snellen.models.layers import Layer, find_layer
 from snellen.models.predictions import softmax
 from snellen.runs.result import Result
@@ -105,7 +105,6 @@ def heatmap(
         InputError: something that is no photograph, no such class, no such layer.
         ModelError: the network has no spatial map that its logits depend on.
     """
-    check_gradients("heatmap")
     index = None if target is None else classifier.labels.find(target)
     chosen = None if layer is None else find_layer(classifier.layers, layer)
 

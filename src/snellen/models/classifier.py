@@ -265,6 +265,8 @@ def _vector(layer: nn.Module, received: Tensor) -> Tensor:
     return received.mean(dim=(2, 3))
 
 
+# Weights that are made within inference mode would never have a gradient, also outside of it.
+@torch.inference_mode(False)
 def load(
     name: str | Path = DEFAULT_MODEL,
     *,
