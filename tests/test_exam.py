@@ -1342,8 +1342,8 @@ def test_a_first_look_leaves_out_what_takes_minutes() -> None:
         first_look(dataclasses.replace(config, parts=tuple(long)))
 
 
-# The command, but that each network learns for one epoch, the wide one is narrow, and that how long it will take is not
-# measured.
+# The command, but that there are fewer digits, each network learns for one epoch, the wide one is narrow, and that how
+# long it will take is not measured.
 ONE_EPOCH = """
 import dataclasses
 import sys
@@ -1355,6 +1355,7 @@ def narrow(name, **asked):
     return dataclasses.replace(read_recipe(name, **asked), network_options=options)
 training.read_recipe = narrow
 training._EPOCHS_OF_DIGITS = 1
+sys.modules["snellen.data.datasets.digits"].DIGITS_PER_CLASS = 20
 training.seconds_per_image = lambda recipe: 0.001
 sys.argv[0] = "snellen"
 main()

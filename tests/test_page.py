@@ -239,7 +239,7 @@ def test_an_attack_goes_on_to_the_next_part_as_the_file_it_is(
 ) -> None:  # fmt: skip
     visitor.choose(small)
     visitor.look_at("Attack")
-    visitor.page.get_by_role("spinbutton", name="Steps").fill("20")
+    visitor.page.get_by_role("spinbutton", name="Steps").fill("12")
     visitor.page.get_by_label("Draw the curve over epsilon").check()
     visitor.press("attack")
     assert "space shuttle" in visitor.wait_for_answer("attack")
