@@ -454,7 +454,7 @@ def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], ga
         return []
     detail = share_range([detail_left(one, _GRAY) for one, _ in known])
     energy = share_range([of.gray_energy for _, of in known])
-    in_colour, in_gray = (_percents([left(of) for _, of in known]) for left in (_left_in_colour, _left_in_gray))
+    in_colour, in_gray = _percents([of.gray_gain for _, of in known]), _percents([_left_in_gray(of) for _, of in known])
     return [
         f"Of the noise gray leaves {energy} of the energy and {detail} of the fine detail; of its gain to first order "
         f"{in_colour} on the photograph in colour, and {in_gray} on that in gray, whose gradient is another "
@@ -466,17 +466,13 @@ def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], ga
 _GRAY = ("grayscale", ASSIGNMENT["grayscale"])
 
 
-def _left_in_colour(gains: NoiseGains) -> float:
-    return gains.gray_gain
-
-
 def _left_in_gray(gains: NoiseGains) -> float:
     return gains.gain(_GRAY).first_order / gains.gain(AS_IS).first_order
 
 
 def _noise_loses_more(gains: NoiseGains) -> bool:
     """Whether of the gain that is lost in gray the noise's colour costs the larger part, and not the photograph's."""
-    return 1 - _left_in_colour(gains) > _left_in_colour(gains) - _left_in_gray(gains)
+    return 1 - gains.gray_gain > gains.gray_gain - _left_in_gray(gains)
 
 
 def _greater_loss(known: Sequence[tuple[StressResult, NoiseGains]]) -> str:
