@@ -3,9 +3,11 @@
 import dataclasses
 import math
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -133,10 +135,13 @@ def test_logits_may_leave_classes_out_or_be_of_one_class() -> None:
         assert [round(each.probability, 4) for each in found] == expected
 
 
-def test_an_attack_within_inference_mode() -> None:
+def test_an_attack_within_inference_mode(tmp_path: Path) -> None:
     with torch.inference_mode():
         with pytest.raises(InputError, match=r"within torch.inference_mode, .*a call outside of it"):
             snellen.attack(toy(), torch.zeros(1, 3, 8, 8), 1)
+        Image.new("RGB", (8, 8)).save(tmp_path / "black.png")
+        with pytest.raises(InputError, match=r"within torch.inference_mode, .*a call outside of it"):
+            snellen.attack_folder(toy(), [tmp_path / "black.png"], snellen.AttackConfig(1), tmp_path / "out")
         assert snellen.classify(toy(), torch.zeros(1, 3, 8, 8)).top.label == "class 0"
 
 

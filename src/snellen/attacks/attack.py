@@ -19,7 +19,7 @@ from snellen.attacks.result import AttackResult, Save, measure
 from snellen.attacks.state import AttackExample, PhotographState
 from snellen.data.images import Failure, ImageLike, Source, one_or_many, open_photo, source_name
 from snellen.errors import ImageError, InputError, shown
-from snellen.models.classifier import Classifier, check_classifier, check_gradients
+from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.progress import SILENT, Progress
 
 Target = str | int | None
@@ -83,7 +83,6 @@ def attack(
             shows the target already.
     """
     check_classifier(classifier, "attack")
-    check_gradients("attack")
     config = _settled(target, epsilon, config)
     index = None if label is None else classifier.labels.find(label)
     sources, single = one_or_many(images, "attack")

@@ -15,7 +15,7 @@ import functools
 import importlib.util
 import warnings
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -30,7 +30,7 @@ from snellen.attacks.config import SMALLEST, AttackConfig
 from snellen.attacks.fused import Precision, fastest_precision, folded_copy, fused_classifier
 from snellen.attacks.search import Criterion, Objective, probability
 from snellen.data.images import pixels_from_bytes
-from snellen.errors import SnellenError
+from snellen.errors import InputError, SnellenError
 from snellen.inference.conversions import compiled
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import probabilities_of_inputs, softmax
@@ -119,7 +119,12 @@ def choose_gradients(
         config: how.
         photographs: number of photographs that are to be attacked.
         progress: told why PyTorch took over.
+
+    Raises:
+        InputError: within inference mode, where PyTorch gives none.
     """
+    if torch.is_inference_mode_enabled():
+        raise InputError("attack: within torch.inference_mode, which allows no gradients", "a call outside of it")
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
     precision = "float32" if config.method == "gradient_ascent" else fastest_precision(classifier.device)
     installed = importlib.util.find_spec("openvino") is not None
@@ -191,8 +196,8 @@ class OpenVINOGradients:
             return openvino.Model([model().output(0)], model().get_parameters()[:1])
 
         try:
-            self._both = compiled(classifier, "gradients", options, model)
-            self._forward = compiled(classifier, "the gradients' logits", options, forward)
+            conversions: dict[str, Callable[[], Any]] = {"gradients": model, "the gradients' logits": forward}
+            self._both, self._forward = compiled(classifier, options, conversions)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}") from error

@@ -39,30 +39,45 @@ _CHECKSUM_BYTES = 4
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
-def compiled(classifier: Classifier, output: str, options: Mapping[str, object], convert: Callable[[], Any]) -> Any:
-    """The network compiled for this processor: as it is kept, else converted, compiled, and kept where that is safe.
+def compiled(
+    classifier: Classifier, options: Mapping[str, object], conversions: Mapping[str, Callable[[], Any]]
+) -> list[Any]:
+    """Outputs of a network compiled for this processor: as they are kept, else converted, compiled and kept.
 
     A kept one computes the same to the last bit, on as many threads as ``options`` say.
 
     Args:
-        classifier: classifier whose output it computes.
-        output: which output that is.
+        classifier: classifier whose outputs they compute.
         options: OpenVINO's, by name.
-        convert: converts it.
+        conversions: for each output, by its name, what converts it.
 
     Raises:
-        RuntimeError: OpenVINO cannot compile it.
+        RuntimeError: OpenVINO cannot compile one.
     """
     import openvino
 
-    core = openvino.Core()
-    path = _path(classifier, core, output, options)
-    if path is not None:
-        # What a crash, damage or another version left unreadable is made again.
-        with contextlib.suppress(RuntimeError, OSError):
-            kept = core.import_model(io.BytesIO(_read(path)), "CPU", options)
-            path.touch()
-            return kept
+    core, key = openvino.Core(), _key(classifier)
+    found = []
+    for output, convert in conversions.items():
+        path = None if key is None else _path(core, (key, output), options)
+        kept = _kept(core, path, options)
+        found.append(_made(core, path, options, convert) if kept is None else kept)
+    return found
+
+
+def _kept(core: Any, path: Path | None, options: Mapping[str, object]) -> Any:
+    """The compiled network that was kept; None where none was, or it is damaged or of another version."""
+    if path is None:
+        return None
+    with contextlib.suppress(RuntimeError, OSError):
+        kept = core.import_model(io.BytesIO(_read(path)), "CPU", options)
+        path.touch()
+        return kept
+    return None
+
+
+def _made(core: Any, path: Path | None, options: Mapping[str, object], convert: Callable[[], Any]) -> Any:
+    """The network converted and compiled now, and kept where there is a place for it."""
     made = core.compile_model(convert(), "CPU", options)
     if path is not None:
         # A full disk, or one that cannot be written, costs only the next start its seconds.
@@ -71,16 +86,13 @@ def compiled(classifier: Classifier, output: str, options: Mapping[str, object],
     return made
 
 
-def _path(classifier: Classifier, core: Any, output: str, options: Mapping[str, object]) -> Path | None:
-    """Where it is kept, by all that decides it; None where the network's code may change unnoticed."""
-    key = _key(classifier)
-    if key is None:
-        return None
+def _path(core: Any, of: tuple[str, str], options: Mapping[str, object]) -> Path:
+    """Where an output of a network, ``of`` its key and its name, is kept, by all that decides it."""
     processor = [core.get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")]
     # PyTorch tells which vector instructions there are; how many threads share the work decides nothing.
     processor.append(torch.backends.cpu.get_cpu_capability())
     decides = {name: value for name, value in options.items() if name != "INFERENCE_NUM_THREADS"}
-    return _folder() / f"{fingerprint(repr((key, output, decides, processor)))}.blob"
+    return _folder() / f"{fingerprint(repr((*of, decides, processor)))}.blob"
 
 
 def _key(classifier: Classifier) -> str | None:

@@ -155,7 +155,7 @@ class OpenVINOEngine:
             "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         }
         try:
-            self._compiled = compiled(classifier, output, options, lambda: _convert(classifier, output))
+            (self._compiled,) = compiled(classifier, options, {output: lambda: _convert(classifier, output)})
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise SnellenError(f"{classifier.name}: OpenVINO cannot compile it: {reason}", "`engine` torch") from error

@@ -71,16 +71,6 @@ def check_classifier(given: Any, operation: str) -> None:
         )
 
 
-def check_gradients(operation: str) -> None:
-    """Refuse what needs gradients where PyTorch gives none.
-
-    Raises:
-        InputError: ``operation`` begins its message.
-    """
-    if torch.is_inference_mode_enabled():
-        raise InputError(f"{operation}: within torch.inference_mode, which allows no gradients", "a call outside of it")
-
-
 class Classifier:
     """A network with its preprocessing and its class names. Nothing outside it normalises.
 
