@@ -365,6 +365,8 @@ def test_stress_says_what_the_capability_says(small: Path, tmp_path: Path) -> No
         # Another order of the same inputs in their batches.
         np.testing.assert_allclose(*probabilities, atol=1e-5)
         assert found["image"] == wanted["image"]
+        titles = [[one["transform"] for one in some["controls"]] for some in (found, wanted)]
+        assert titles[0] == titles[1]
     assert len(shown.blocks[0].lines) == len(TRANSFORMS)
     # The chart fills while it runs.
     filled = [len(step.blocks[0].lines) for step in steps if step.blocks]

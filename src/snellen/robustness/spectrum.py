@@ -22,6 +22,5 @@ def high_frequency_energy(images: Tensor) -> Tensor:
     # The other half of a real image's spectrum mirrors this one, but for the columns that are their own mirror image.
     times = 2.0 - ((across == 0) | (across == 0.5)).double()
     weights = times * (torch.hypot(down, across) >= CUTOFF)
-    energies = [(torch.fft.rfft2(image).abs().square() * weights).sum() for image in images]
-    energy: Tensor = torch.stack(energies) / (height * width)
-    return energy
+    energies = [float((torch.fft.rfft2(image).abs().square() * weights).sum()) for image in images]
+    return torch.tensor(energies, dtype=torch.float64) / (height * width)

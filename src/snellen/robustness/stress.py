@@ -5,11 +5,11 @@ The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.da
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+import functools
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -229,25 +229,18 @@ def stress_pair(
     label: int | None = None,
     transforms: Sequence[TransformStrength] | None = None,
 ) -> StressPair:
-    """The result of a photograph and that of its original; see :func:`stress_steps`."""
-    steps = stress_steps(classifier, engine, photo, original, label, transforms)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            pair: StressPair = end.value
-            return pair
+    """The result of a photograph and that of its original; None as transforms takes :func:`all_transforms`.
+
+    For the other arguments see :class:`StressTest`.
+    """
+    test = StressTest(classifier, engine, photo, original, label)
+    for _ in test.steps(all_transforms() if transforms is None else transforms):
+        pass
+    return test.result()
 
 
-def stress_steps(
-    classifier: Classifier,
-    engine: Engine,
-    photo: Photo,
-    original: Photo | None,
-    label: int | None = None,
-    transforms: Sequence[TransformStrength] | None = None,
-) -> Generator[TransformStrength, None, StressPair]:
-    """A stress test that yields after every transform: whoever stops asking stops the test.
+class StressTest:
+    """A stress test of one photograph, in steps.
 
     Args:
         classifier: classifier under examination.
@@ -255,23 +248,109 @@ def stress_steps(
         photo: a photograph.
         original: what it was made from, of the same size; None where it was not attacked.
         label: index of the class that it shows; see :class:`StressResult`.
-        transforms: transforms at a strength; None takes :func:`all_transforms`.
 
     Raises:
         ImageError: photograph and original differ in size.
     """
-    if original is not None and original.size != photo.size:
-        seen = "{} x {} pixels, original {} x {}".format(*photo.size, *original.size)
-        raise ImageError(f"{photo.name}: {seen}", "one size")
-    chosen = (("", 0.0), *(all_transforms() if transforms is None else transforms))
-    inputs = yield from _inputs(classifier, photo, chosen)
-    if original is None:
-        return _result(classifier, engine, photo, chosen, inputs, label), None
-    clean_inputs = yield from _inputs(classifier, original, chosen)
-    clean = _result(classifier, engine, original, chosen, clean_inputs, label)
-    alone, gray = _gray_alone(inputs[:1], clean_inputs[:1]), _to_8_bits(_gray(clean_inputs[:1]))
-    inputs, clean_inputs = torch.cat((inputs, alone)), torch.cat((clean_inputs, clean_inputs[:1], gray))
-    return _result(classifier, engine, photo, (*chosen, *_CONTROLS), inputs, clean.label, clean_inputs), clean
+
+    def __init__(
+        self, classifier: Classifier, engine: Engine, photo: Photo, original: Photo | None, label: int | None = None
+    ) -> None:
+        if original is not None and original.size != photo.size:
+            seen = "{} x {} pixels, original {} x {}".format(*photo.size, *original.size)
+            raise ImageError(f"{photo.name}: {seen}", "one size")
+        self._photo = _Tested(classifier, engine, photo)
+        self._original = None if original is None else _Tested(classifier, engine, original)
+        self._label = (self._original or self._photo).top if label is None else label
+        self._outcomes: list[Outcome] = []
+        self._outcomes_of_original: list[Outcome] = []
+
+    def steps(self, transforms: Sequence[TransformStrength]) -> Iterator[TransformStrength]:
+        """Put the photograph, and then its original, to further transforms.
+
+        Yields:
+            each transform, before the network is asked about them all: whoever stops asking stops the test.
+        """
+        inputs = yield from self._photo.inputs(transforms)
+        if self._original is None:
+            self._outcomes += self._photo.outcomes(transforms, inputs, self._label)
+            return
+        clean_inputs = yield from self._original.inputs(transforms)
+        kept = self._kept(self._original, inputs - clean_inputs)
+        self._outcomes += self._photo.outcomes(transforms, inputs, self._label, kept)
+        self._outcomes_of_original += self._original.outcomes(transforms, clean_inputs, self._label)
+
+    def result(self) -> StressPair:
+        """What was found so far."""
+        if self._original is None:
+            return self._photo.result(self._outcomes, self._label), None
+        (kept,) = self._kept(self._original, self._photo.as_it_is - self._original.as_it_is)
+        attacked = self._photo.result(self._outcomes, self._label, kept, self._controls)
+        return attacked, self._original.result(self._outcomes_of_original, self._label)
+
+    @functools.cached_property
+    def _controls(self) -> list[Outcome]:
+        assert self._original is not None
+        clean = self._original.as_it_is
+        inputs = _gray_alone(self._photo.as_it_is, clean)
+        kept = self._kept(self._original, inputs - torch.cat((clean, _to_8_bits(_gray(clean)))))
+        return self._photo.outcomes(_CONTROLS, inputs, self._label, kept)
+
+    def _kept(self, original: _Tested, noise: Tensor) -> list[float]:
+        """High-frequency energy of each noise (T, 3, h, w) over that of none transformed; NaN where that has none."""
+        whole = high_frequency_energy(self._photo.as_it_is - original.as_it_is)
+        kept: list[float] = torch.where(whole > 0, high_frequency_energy(noise) / whole, torch.nan).tolist()
+        return kept
+
+
+class _Tested:
+    """One photograph of a test, and what is seen in it as it is."""
+
+    def __init__(self, classifier: Classifier, engine: Engine, photo: Photo) -> None:
+        self._classifier, self._engine, self._photo = classifier, engine, photo
+        self._seen = SeenPhotograph(classifier.preprocessing, photo)
+        with torch.no_grad():
+            self.as_it_is = self._seen.under(("", 0.0))
+        # Classified as any file is: one number, wherever it is asked for.
+        self._probabilities = probabilities_of(classifier, photo.image)
+        self.top = int(self._probabilities.argmax())
+
+    def inputs(self, transforms: Sequence[TransformStrength]) -> Generator[TransformStrength, None, Tensor]:
+        """The network's inputs (T, 3, h, w), one for each transform at a strength."""
+        inputs = [self.as_it_is[:0]]
+        for transform in transforms:
+            # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
+            with torch.no_grad():
+                inputs.append(self._seen.under(transform))
+            yield transform
+        return torch.cat(inputs)
+
+    def outcomes(
+        self, transforms: Sequence[TransformStrength], inputs: Tensor, label: int, kept: Sequence[float] | None = None
+    ) -> list[Outcome]:
+        """What is seen in inputs (T, 3, h, w); ``kept`` is what each has of an attack's noise, None without one."""
+        as_bytes = inputs.mul(255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+        asked = label, None if kept is None else self.top
+        shares = [None] * len(inputs) if kept is None else kept
+        rows = zip(transforms, self._engine.run(as_bytes), shares, strict=True)
+        return [
+            outcome_of(self._classifier, transform, softmax(torch.from_numpy(logits)[None])[0], self.top, asked, share)
+            for transform, logits, share in rows
+        ]
+
+    def result(
+        self, outcomes: Sequence[Outcome], label: int, kept: float | None = None, controls: Sequence[Outcome] = ()
+    ) -> StressResult:
+        """The photograph's result; ``kept`` is of the photograph as it is."""
+        attacked = kept is not None
+        asked = label, self.top if attacked else None
+        before = outcome_of(self._classifier, ("", 0.0), self._probabilities, self.top, asked, kept)
+        thumbnail = self._photo.image.copy()
+        thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
+        runner_up = _prediction(self._classifier, self._probabilities, int(self._probabilities.topk(2).indices[1]))
+        return StressResult(
+            self._photo.name, attacked, label, before, tuple(outcomes), thumbnail, runner_up, tuple(controls)
+        )
 
 
 _CONTROLS = (GRAY_NOISE, GRAY_PHOTOGRAPH)
@@ -290,33 +369,6 @@ def _gray(inputs: Tensor) -> Tensor:
 def _to_8_bits(inputs: Tensor) -> Tensor:
     """Clipped and rounded, as preprocessing leaves every other input."""
     return inputs.mul(255).round().clamp(0, 255).div(255)
-
-
-def _result(
-    classifier: Classifier,
-    engine: Engine,
-    photo: Photo,
-    transforms: Sequence[TransformStrength],
-    inputs: Tensor,
-    label: int | None,
-    clean_inputs: Tensor | None = None,
-) -> StressResult:
-    probabilities = _probabilities(classifier, engine, photo, inputs)
-    top = int(probabilities[0].argmax())
-    label = top if label is None else label
-    target = None if clean_inputs is None else top
-    kept = [None] * len(transforms) if clean_inputs is None else _kept(inputs - clean_inputs).tolist()
-    before, *others = (
-        outcome_of(classifier, transform, row, top, (label, target), share)
-        for transform, row, share in zip(transforms, probabilities, kept, strict=True)
-    )
-    thumbnail = photo.image.copy()
-    thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    runner_up = _prediction(classifier, probabilities[0], int(probabilities[0].topk(2).indices[1]))
-    controls = tuple(one for one in others if (one.transform, one.strength) in _CONTROLS)
-    outcomes = tuple(others[: len(others) - len(controls)])
-    attacked = clean_inputs is not None
-    return StressResult(photo.name, attacked, label, before, outcomes, thumbnail, runner_up, controls)
 
 
 def outcome_of(
@@ -347,36 +399,6 @@ def outcome_of(
         margin=float(probabilities[before] - others.max()),
         high_frequency_kept=kept,
     )
-
-
-def _inputs(
-    classifier: Classifier, photo: Photo, transforms: Sequence[TransformStrength]
-) -> Generator[TransformStrength, None, Tensor]:
-    """The network's inputs (T, 3, h, w), one for each transform at a strength."""
-    seen, inputs = SeenPhotograph(classifier.preprocessing, photo), list[Tensor]()
-    for transform in transforms:
-        # Not around the loop: between two steps, gradients are whoever asks for the next one's to switch.
-        with torch.no_grad():
-            inputs.append(seen.under(transform))
-        yield transform
-    return torch.cat(inputs)
-
-
-def _probabilities(classifier: Classifier, engine: Engine, photo: Photo, inputs: Tensor) -> Tensor:
-    """Class probabilities (T, K), float64, of a photograph's inputs (T, 3, h, w), the first of them as it is."""
-    # That one is classified as any file is: one number, wherever it is asked for.
-    as_it_is = probabilities_of(classifier, photo.image)[None]
-    as_bytes = inputs[1:].mul(255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-    logits = list(engine.run(as_bytes))
-    if not logits:
-        return as_it_is
-    return torch.cat((as_it_is, softmax(torch.from_numpy(np.stack(logits)))))
-
-
-def _kept(noise: Tensor) -> Tensor:
-    """High-frequency energy of each input's noise (T, 3, h, w) over the first one's; NaN where that has none."""
-    energy = high_frequency_energy(noise)
-    return torch.where(energy[0] > 0, energy / energy[0], torch.nan)
 
 
 def _prediction(classifier: Classifier, probabilities: Tensor, index: int) -> Prediction:

@@ -288,7 +288,7 @@ PARTS: Mapping[str, Part] = {
         ),
         methods=(
             "snellen.data.transforms:_mirror, _grayscale, crop_window, _placed, _crop, _resample, _rotation",
-            "snellen.robustness.stress:_inputs, _kept",
+            "snellen.robustness.stress:StressTest.steps, StressTest._kept",
             "snellen.robustness.spectrum:high_frequency_energy",
             "snellen.robustness.alignment:noise_gains",
             "snellen.exam.object_crop:shrunk, box_with",

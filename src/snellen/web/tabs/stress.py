@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from PIL import Image
@@ -13,7 +12,7 @@ from snellen.errors import ImageError
 from snellen.inference.engines import Engine
 from snellen.robustness.files import to_csv
 from snellen.robustness.report import stress_report
-from snellen.robustness.stress import StressPair, StressResult, stress_engine, stress_steps
+from snellen.robustness.stress import StressPair, StressResult, StressTest, stress_engine
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.web.content import Acuity, Bar, Bars, Block, ChartLine, Letter, Next, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Field, PhotographField
@@ -65,40 +64,24 @@ def _work(asked: Asked, original: Photograph | None) -> Work:
     image = asked.photograph.reduced(side)
     photo = Photo(asked.photograph.name, image)
     clean = None if original is None else Photo(original.name, original.reduced(side))
-    pairs: list[StressPair] = []
     engine = stress_engine(classifier, 1 if clean is None else 2)
-    done, total = 0, (len(all_transforms()) + len(TRANSFORMS)) * (1 if clean is None else 2)
+    test = StressTest(classifier, engine, photo, clean)
+    done, total = 0, len(all_transforms()) * (1 if clean is None else 2)
     # A transform at a time, so that the chart fills line by line.
     for transform in TRANSFORMS.values():
-        ladder = [(transform.name, strength) for strength in transform.ladder]
-        steps = stress_steps(classifier, engine, photo, clean, transforms=ladder)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                pairs.append(end.value)
-                break
+        blocks = _blocks(asked, test.result())
+        for _ in test.steps([(transform.name, strength) for strength in transform.ladder]):
             done += 1
-            yield StageProgress(transform.name.capitalize(), done, total, _blocks(asked, pairs))
-    yield StageProgress("Drawing the figures to keep", done, total, _blocks(asked, pairs))
-    yield _result(asked, image, _merged(pairs), engine, classifier_blocks=_blocks(asked, pairs))
+            yield StageProgress(transform.name.capitalize(), done, total, blocks)
+    blocks = _blocks(asked, test.result())
+    yield StageProgress("Drawing the figures to keep", done, total, blocks)
+    yield _result(asked, image, test.result(), engine, classifier_blocks=blocks)
 
 
-def _merged(pairs: Sequence[StressPair]) -> StressPair:
-    """One result of those of each transform."""
-
-    def merge(results: Sequence[StressResult]) -> StressResult:
-        outcomes = tuple(outcome for one in results for outcome in one.outcomes)
-        return dataclasses.replace(results[0], outcomes=outcomes)
-
-    originals = [original for _, original in pairs if original is not None]
-    return merge([one for one, _ in pairs]), merge(originals) if originals else None
-
-
-def _blocks(asked: Asked, pairs: Sequence[StressPair]) -> list[Block]:
-    if not pairs:
+def _blocks(asked: Asked, pair: StressPair) -> list[Block]:
+    stressed, original = pair
+    if not stressed.outcomes:
         return []
-    stressed, original = _merged(pairs)
     blocks: list[Block] = [_chart("Answer kept" if original is None else "Still fooled", asked.photograph, stressed)]
     before = asked.state.photographs.find(asked.settings["original"]) if original else None
     if original is not None and before is not None:
