@@ -20,8 +20,9 @@ from snellen.evaluation.corrupted import CorruptionResult
 from snellen.evaluation.corruptions import CORRUPTIONS
 from snellen.evaluation.evaluate import EvaluationResult
 from snellen.evaluation.transformed import TransformResult
-from snellen.figures import BLUE, GREEN, GREY, VERMILION, eye_chart, new_figure, percent, styled
+from snellen.figures import BLUE, GREEN, GREY, VERMILION, eye_chart, new_figure, styled
 from snellen.intervals import Rate
+from snellen.prose import share
 
 MOST_CLASSES = 60
 """The most classes of which a confusion matrix is drawn."""
@@ -136,7 +137,7 @@ def draw_errors(result: EvaluationResult) -> Figure | None:
             (
                 one.image,
                 f"{_short(one.label.label)}\n" + (f"seen as {_short(one.top.label)}" if not one.correct else "right")
-                + f", {percent(one.top.probability, 0)}",
+                + f", {share(one.top.probability)}",
                 GREEN if one.correct else VERMILION,
             )
             for one in row
@@ -151,7 +152,7 @@ def draw_disagreements(comparison: ModelComparison) -> Figure:
     """Photographs that only the first model gets right above those that only the second does."""
     cells = [
         [
-            (one.image, f"{_short(one.label)}; {who}:\n{_short(one.wrong)}, {percent(one.probability, 0)}", VERMILION)
+            (one.image, f"{_short(one.label)}; {who}:\n{_short(one.wrong)}, {share(one.probability)}", VERMILION)
             for one in some[:_COLUMNS]
         ]
         for some, who in (
@@ -220,7 +221,7 @@ def draw_corruptions(result: CorruptionResult) -> Figure:
                 points = {0: result.clean.share} | rates
                 axes.plot(
                     list(points),
-                    [100 * share for share in points.values()],
+                    [100 * accuracy for accuracy in points.values()],
                     "o-",
                     markersize=3,
                     label=name.replace("_", " "),
@@ -240,4 +241,4 @@ def draw_transforms(result: TransformResult) -> Figure:
     for one in result.outcomes:
         transform = find_transform(one.transform)
         lines.setdefault(transform.caption, []).append((transform.mark(one.strength), one.accuracy))
-    return eye_chart({f"accuracy of {result.n}; as they are, {percent(result.clean.share, 0)}": lines})
+    return eye_chart({f"accuracy of {result.n}; as they are, {share(result.clean.share)}": lines})

@@ -18,7 +18,7 @@ from snellen.inspect.figures import blend, on_photograph, scaled
 from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import Heatmap, heatmap
 from snellen.models.layers import find_layer
-from snellen.prose import signed
+from snellen.prose import signed, with_decimal
 from snellen.web.content import Picture, Pictures, StageProgress, TabResult, Text, Work
 from snellen.web.fields import ClassName, Field, LayerName, TextLine
 from snellen.web.state import AppState
@@ -94,7 +94,7 @@ def _heat_block(asked: Asked, image: Image.Image, heat: Heatmap) -> Pictures:
     write_picture(asked.folder / "heat-small.png", Image.fromarray((over * 255).round().astype(np.uint8)))
     share = percent(heat.area_of_half, 0)
     return Pictures(
-        f"What supports {heat.label}, {percent(heat.probability)}",
+        f"What supports {heat.label}, {with_decimal(heat.probability)}",
         [
             Picture("photograph-small.png", "The photograph", f"{heat.image} as it is", "heat"),
             Picture(
