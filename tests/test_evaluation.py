@@ -37,6 +37,7 @@ from snellen.evaluation.calibration import (
 from snellen.evaluation.comparison import compare_models
 from snellen.evaluation.discussion import discuss_calibration
 from snellen.evaluation.evaluate import ClassAccuracy, evaluate
+from snellen.evaluation.figures import draw_errors
 from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.labelled import named_photographs
@@ -253,6 +254,13 @@ def result(colours: Path):
     for name in ("green", "pink"):
         (colours / name / "broken.png").write_bytes(b"no image")
     return evaluate(colour_classifier(), str(colours), features=TORCH)
+
+
+def test_a_mistake_that_is_all_but_sure_is_not_called_sure(colours: Path) -> None:
+    result = evaluate(colour_classifier(scale=8.0), str(colours), features=TORCH)
+    assert 0.995 < result.wrong_and_sure[0].top.probability < 1
+    titles = [axes.get_title() for axes in draw_errors(result).axes]
+    assert titles[0].split("\n") == ["red", "seen as green, 99.6%"]
 
 
 def test_every_number_of_a_toy(result) -> None:
