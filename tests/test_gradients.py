@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from snellen.attacks.config import AttackConfig
+from snellen.attacks.differentiable import OpenVINOLogits, choose_logits
 from snellen.attacks.gradients import (
     WORTH_CONVERTING,
     FusedGradients,
@@ -37,6 +38,35 @@ def network(seed: int = 0) -> nn.Module:
         nn.Flatten(),
         nn.Linear(12, 5),
     )
+
+
+def square_matrices() -> nn.Module:
+    """Both passes read matrices of as many rows as columns, which are not to be read alike."""
+    torch.manual_seed(0)
+    filters = [nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1)]
+    return nn.Sequential(*filters, nn.ReLU(), nn.Flatten(2), nn.Linear(16, 16), nn.Flatten(), nn.Linear(128, 5))
+
+
+class Attention(nn.Module):
+    """A transformer's layer, on the patches of an image of 16 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, inputs):
+        return self.head(self.layer(self.patches(inputs).flatten(2).transpose(1, 2)).mean(dim=1))
+
+
+def poolings() -> nn.Module:
+    """Averages of a few windows, of overlapping ones, with their border and without; a normalisation that stays."""
+    torch.manual_seed(0)
+    layers = [nn.AvgPool2d(3, 2, 1, count_include_pad=False), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3, padding=1)]
+    more = [nn.ReLU(), nn.AvgPool2d(3, 1, 1), nn.AvgPool2d(2, ceil_mode=True), nn.AdaptiveAvgPool2d((2, None))]
+    return nn.Sequential(*layers, *more, nn.Flatten(), nn.Linear(32, 5))
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +140,34 @@ def test_the_plain_network_answers_where_two_classes_are_close(toy, openvino, mo
     assert len(asked) == 1
 
 
-def test_layer_normalisation_is_not_tried(monkeypatch) -> None:
-    monkeypatch.setattr("snellen.attacks.gradients.fastest_precision", lambda _: "float32")
-    network = nn.Sequential(nn.Flatten(), nn.LayerNorm(12), nn.Linear(12, 3))
-    assert choose_gradients(classifier_of(network, 2, 3), AttackConfig(1), 100).name == "torch float32"
+NETWORKS = {"square matrices": square_matrices, "attention": Attention, "poolings": poolings}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_passes_of_every_kind_of_network_are_autograds(name) -> None:
+    classifier = classifier_of(NETWORKS[name](), 16, 5)
+    inputs = torch.rand(3, 3, 16, 16).requires_grad_()
+    engine = OpenVINOGradients(classifier)
+    answers = list(engine.run(Query(one.detach()[None], *QUERIES[0]) for one in inputs))
+    logits = classifier.logits_from_inputs(inputs)
+    (gradients,) = torch.autograd.grad(logits.log_softmax(dim=1)[:, 3].sum(), inputs)
+    for answer, row, gradient in zip(answers, logits, gradients, strict=True):
+        assert torch.allclose(answer.logits[0], row, atol=1e-5)
+        assert torch.allclose(answer.gradient[0], gradient, atol=1e-4 * gradient.abs().max().item())
+
+
+@pytest.mark.parametrize("count", [1, 8, 11])
+def test_openvinos_logits_are_differentiable(toy, count) -> None:
+    """Also where the inputs do not fill the last request."""
+    logits = OpenVINOLogits(toy)
+    points = torch.rand(count, 3, 18, 18).requires_grad_()
+    weights = torch.randn(count, 5)
+    with torch.no_grad():
+        assert torch.allclose(logits(points), toy.logits_from_inputs(points), atol=1e-5)
+    ours, exact = (
+        torch.autograd.grad((one(points) * weights).sum(), points)[0] for one in (logits, toy.logits_from_inputs)
+    )
+    assert torch.allclose(ours, exact, atol=1e-4 * exact.abs().max().item())
 
 
 class Notes(Progress):
@@ -150,4 +204,7 @@ def test_pytorch_takes_over_where_openvino_cannot(monkeypatch) -> None:
     notes = Notes()
     engine = choose_gradients(classifier_of(Sorted(), 4, 3), AttackConfig(1), 100, notes)
     assert engine.name == "torch float32"
-    assert "PyTorch takes over" in notes.lines[0]
+    logits, name = choose_logits(classifier_of(Sorted(), 4, 3), notes)
+    assert name == "torch float32"
+    assert logits(torch.rand(2, 3, 4, 4)).shape == (2, 3)
+    assert len([line for line in notes.lines if "PyTorch takes over" in line]) == 2

@@ -1,7 +1,6 @@
 """Who takes an attack's gradients: PyTorch's fused copy, or OpenVINO by one graph of both passes.
 
-The graph is what autograd does for one input, written down operation by operation (``make_fx``) and converted as any
-network is: a convolution's gradient is itself a convolution. It takes less time than the fused copy where there is
+For the graph see :mod:`snellen.attacks.backward_graph`. It takes less time than the fused copy where there is
 no bfloat16 in hardware (``benchmarks/limits.py quick``); making it takes as long as some hundred gradients, once, and
 its conversion is kept. So :func:`choose_gradients` takes it where enough gradients are ahead, by a count that only the
 job decides: the same job takes the same way each time. What is said of an attacked file comes from the plain network
@@ -12,10 +11,8 @@ well apart.
 from __future__ import annotations
 
 import functools
-import importlib.util
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -24,10 +21,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F  # noqa: N812  # PyTorch's own name for it
-from torch import Tensor, nn
+from torch import Tensor
 
+from snellen.attacks.backward_graph import (
+    LARGEST_ERROR,
+    check_against_torch,
+    convert_both_passes,
+    openvino_may_differentiate,
+)
 from snellen.attacks.config import SMALLEST, AttackConfig
-from snellen.attacks.fused import Precision, fastest_precision, folded_copy, fused_classifier
+from snellen.attacks.fused import Precision, fastest_precision, fused_classifier
 from snellen.attacks.search import Criterion, Objective, probability
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError, SnellenError
@@ -45,9 +48,7 @@ _SHORT, _LONG, _ROBUST, _BOUNDS = 8, 100, 80, 6
 the smallest tries."""
 _BATCH = 16
 """Photographs that a device other than a CPU takes at once."""
-_LARGEST_ERROR, _SMALLEST_COSINE = 1e-3, 0.999
-"""Of a logit, and between two gradients: an engine that is further off is refused."""
-_CLOSE = 10 * _LARGEST_ERROR
+_CLOSE = 10 * LARGEST_ERROR
 """Where the two largest logits lie as near to each other, the plain network answers."""
 
 
@@ -86,7 +87,7 @@ class GradientEngine(Protocol):
 
     Attributes:
         name: name for a manifest.
-        exact: whether its logits are the network's to :data:`_LARGEST_ERROR`, so that nothing need be confirmed.
+        exact: whether its logits are the network's to :data:`LARGEST_ERROR`, so that nothing need be confirmed.
     """
 
     name: str
@@ -127,11 +128,8 @@ def choose_gradients(
         raise InputError("attack: within torch.inference_mode, which allows no gradients", "a call outside of it")
     # The assignment's rule lives on gradients that bfloat16 cannot hold.
     precision = "float32" if config.method == "gradient_ascent" else fastest_precision(classifier.device)
-    installed = importlib.util.find_spec("openvino") is not None
-    # Transformers and ConvNeXt are not converted rightly, which is noticed only after all the work.
-    normalised = any(isinstance(module, nn.LayerNorm) for module in classifier.network.modules())
-    faster = classifier.device.type == "cpu" and precision == "float32" and not normalised
-    if installed and faster and expected_gradients(config, photographs) >= WORTH_CONVERTING:
+    faster = precision == "float32" and openvino_may_differentiate(classifier)
+    if faster and expected_gradients(config, photographs) >= WORTH_CONVERTING:
         try:
             return OpenVINOGradients(classifier)
         except SnellenError as error:
@@ -251,137 +249,32 @@ class OpenVINOGradients:
         """Refuse a network of which OpenVINO makes other logits or gradients than PyTorch does, on one noisy input."""
         height, width = self._classifier.preprocessing.size
         noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-        arguments = self._arguments(Query(noise, Criterion(0, 0), probability))
         request = self._both.create_infer_request()
-        request.infer(arguments)
-        logits, gradient = (torch.from_numpy(request.get_output_tensor(number).data) for number in (0, 1))
-        noise = noise.clone().requires_grad_()
-        plain_logits = self._classifier.logits_from_inputs(noise)
-        (plain_gradient,) = torch.autograd.grad(plain_logits.log_softmax(dim=1)[0, 0], noise)
-        error = float((logits - plain_logits.detach()).abs().max())
-        if not error <= _LARGEST_ERROR:
-            raise SnellenError(f"{self._classifier.name}: OpenVINO's logits are not PyTorch's, off by {error:.1e}")
-        # Not by their largest difference: where an activation lies on a kink, either slope is right.
-        cosine = float(torch.cosine_similarity(gradient.flatten(), plain_gradient.flatten(), dim=0))
-        if not cosine >= _SMALLEST_COSINE and (gradient.any() or plain_gradient.any()):
-            raise SnellenError(
-                f"{self._classifier.name}: OpenVINO's gradient is not PyTorch's, at a cosine of {cosine:.4f}"
-            )
+        request.infer(self._arguments(Query(noise, Criterion(0, 0), probability)))
+        ours = [torch.from_numpy(request.get_output_tensor(number).data) for number in (0, 1)]
+        noise.requires_grad_()
+        logits = self._classifier.logits_from_inputs(noise)
+        (gradient,) = torch.autograd.grad(logits.log_softmax(dim=1)[0, 0], noise)
+        check_against_torch(self._classifier, ours, (logits.detach(), gradient))
 
 
-class _Both:
-    """Both passes of a network, for one input: logits, and the gradient of the objective in the input."""
+def _logarithm_or_margin(logits: Tensor, chosen: Tensor, by_margin: Tensor) -> Tensor:
+    """What the graph takes the gradient of (1, 1).
 
-    def __init__(self, classifier: Classifier) -> None:
-        self._network = folded_copy(classifier.network).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        for module in self._network.modules():
-            if getattr(module, "inplace", False):
-                module.inplace = False
-        self._normalise = classifier.preprocessing.normalise
-
-    def __call__(self, inputs: Tensor, chosen: Tensor, by_margin: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (1, K) and gradient (1, 3, h, w).
-
-        Args:
-            inputs: input (1, 3, h, w) in [0, 1].
-            chosen: the class (1, K) that the objective is of, one-hot.
-            by_margin: 1 (1, 1) where the objective is how far the best other logit lies above the chosen one, 0 where
-                it is the logarithm of the chosen probability.
-        """
-        with torch.enable_grad(), torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            inputs = inputs.detach().requires_grad_()
-            logits = self._network(self._normalise(inputs))
-            logged = (logits.log_softmax(dim=1) * chosen).sum(dim=1, keepdim=True)
-            margin = (logits - 1e9 * chosen).amax(dim=1, keepdim=True) - (logits * chosen).sum(dim=1, keepdim=True)
-            objective = (1 - by_margin) * logged + by_margin * margin
-            (gradient,) = torch.autograd.grad(objective.sum(), inputs)
-        return logits.detach(), gradient
+    Args:
+        logits: logits (1, K).
+        chosen: the class (1, K) that the objective is of, one-hot.
+        by_margin: 1 (1, 1) where it is how far the best other logit lies above the chosen one, 0 where it is the
+            logarithm of the chosen probability.
+    """
+    logged = (logits.log_softmax(dim=1) * chosen).sum(dim=1, keepdim=True)
+    margin = (logits - 1e9 * chosen).amax(dim=1, keepdim=True) - (logits * chosen).sum(dim=1, keepdim=True)
+    return (1 - by_margin) * logged + by_margin * margin
 
 
 def _convert(classifier: Classifier) -> Any:
     """Both passes as an OpenVINO model of one input."""
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
-    from torch.fx.experimental.proxy_tensor import make_fx
-
     classes = len(classifier.labels)
-    shapes = (1, 3, *classifier.preprocessing.size), (1, classes), (1, 1)
-    examples = torch.full(shapes[0], 0.5), F.one_hot(torch.tensor([0]), classes).float(), torch.zeros(shapes[2])
-    try:
-        with warnings.catch_warnings():
-            # The tracer warns of each constant.
-            warnings.simplefilter("ignore")
-            graph = make_fx(_Both(classifier), decomposition_table=_decompositions())(*examples)
-            with torch.no_grad():
-                # PyTorch would trace it once more to compare; the finished graph is compared with autograd itself.
-                decoder = TorchScriptPythonDecoder(graph, example_input=examples, trace_kwargs={"check_trace": False})
-                front_end = FrontEndManager().load_by_framework("pytorch")
-                model = front_end.convert(front_end.load(decoder))
-        model.reshape(dict(zip(model.inputs, map(list, shapes), strict=True)))
-    except Exception as error:
-        # Tracers and front end raise whatever an unusual network provokes.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SnellenError(f"{classifier.name}: OpenVINO cannot convert its gradient: {reason}") from error
-    return model
-
-
-def _decompositions() -> dict[Any, Any]:
-    """What the operations of a backward pass are made of, down to those that OpenVINO knows."""
-    from torch._decomp import core_aten_decompositions, get_decompositions
-
-    aten = torch.ops.aten
-    further = (
-        aten._log_softmax,
-        aten._softmax,
-        aten._log_softmax_backward_data,
-        aten._softmax_backward_data,
-        aten.native_layer_norm,
-        aten.native_layer_norm_backward,
-    )
-    ours = {
-        aten.convolution_backward.default: _convolution_backward,
-        aten.max_pool2d_with_indices_backward.default: _max_pool_backward,
-    }
-    return {**core_aten_decompositions(), **get_decompositions(further), **ours}
-
-
-def _max_pool_backward(gradient: Tensor, values: Tensor, *arguments: Any) -> Tensor:
-    """The gradient of a maximum in its input: each window's goes to where its maximum lies."""
-    places = arguments[-1]
-    flat = torch.zeros_like(values.flatten(2))
-    return flat.scatter_add(2, places.flatten(2), gradient.flatten(2)).reshape(values.shape)
-
-
-def _convolution_backward(
-    gradient: Tensor,
-    values: Tensor,
-    weight: Tensor,
-    _: Sequence[int] | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    __: Sequence[int],
-    groups: int,
-    ___: Sequence[bool],
-) -> tuple[Tensor, None, None]:
-    """The gradient of a convolution in its input: where the stride is 1, a convolution by mirrored filters."""
-    if transposed:
-        raise NotImplementedError("the gradient of a transposed convolution")
-    outputs, inputs, height, width = weight.shape
-    sizes = height, width
-    sides = [reach * (size - 1) - margin for size, reach, margin in zip(sizes, dilation, padding, strict=True)]
-    if set(stride) == {1} and min(sides) >= 0:
-        mirrored = weight.reshape(groups, outputs // groups, inputs, height, width).transpose(1, 2).flip(3, 4)
-        mirrored = mirrored.reshape(groups * inputs, outputs // groups, height, width)
-        spread = torch.ops.aten.convolution(gradient, mirrored, None, [1, 1], sides, dilation, False, [0, 0], groups)
-        return spread, None, None
-    # Rows and columns that the last step does not reach.
-    left = [
-        whole - ((reached - 1) * step + reach * (size - 1) + 1 - 2 * margin)
-        for whole, reached, step, reach, size, margin in zip(
-            values.shape[2:], gradient.shape[2:], stride, dilation, sizes, padding, strict=True
-        )
-    ]
-    spread = torch.ops.aten.convolution(gradient, weight, None, stride, padding, dilation, True, left, groups)
-    return spread, None, None
+    inputs = torch.full((1, 3, *classifier.preprocessing.size), 0.5)
+    chosen = F.one_hot(torch.tensor([0]), classes).float()
+    return convert_both_passes(classifier, _logarithm_or_margin, (inputs, chosen, torch.zeros(1, 1)))

@@ -15,12 +15,11 @@ from torch import Tensor
 
 from snellen.attacks.balls import Balls, Norm, lengths
 from snellen.attacks.config import epsilon_value
-from snellen.attacks.fused import fused_classifier
+from snellen.attacks.differentiable import Logits, choose_logits
 from snellen.attacks.standard import (
     QUERIES,
     STEPS,
     Found,
-    Logits,
     apgd,
     apgd_targeted,
     cross_entropy,
@@ -238,7 +237,7 @@ def robust_accuracy(
     config = config or EnsembleConfig()
     key = fingerprint(repr((classifier.cache_key(), config, data, versions().get("snellen"))))
     folder = None if out is None or not data else Path(out) / FOLDER
-    ensemble = _Ensemble(classifier, config)
+    ensemble = _Ensemble(classifier, config, progress)
     batches: list[_Batch] = []
     seconds = 0.0
     for number, pairs in enumerate(_in_batches(photographs, ensemble.batch)):
@@ -269,7 +268,7 @@ def robust_accuracy(
         photographs=read,
         failures=failures,
         seconds=seconds,
-        provenance=classifier.provenance(data, seed=config.seed),
+        provenance=classifier.provenance(data, seed=config.seed, engine=ensemble.engine),
     )
 
 
@@ -316,10 +315,10 @@ def _in_batches(photographs: Iterable[tuple[Example, int]], size: int) -> Iterat
 class _Ensemble:
     """The attacks, one after another, on those photographs of a batch that still stand."""
 
-    def __init__(self, classifier: Classifier, config: EnsembleConfig) -> None:
+    def __init__(self, classifier: Classifier, config: EnsembleConfig, progress: Progress) -> None:
         self._classifier = classifier
         self._config = config
-        self._fast = fused_classifier(classifier, "float32")
+        self._logits, self.engine = choose_logits(classifier, progress)
         height, width = classifier.preprocessing.size
         self.batch = max(1, min(_MOST_OF_A_BATCH, _PIXELS_OF_A_BATCH // (height * width)))
 
@@ -387,9 +386,6 @@ class _Ensemble:
             "square": lambda balls, classes, draw: square(logits, balls, classes, draw, queries),
         }
         return attacks[name]
-
-    def _logits(self, points: Tensor) -> Tensor:
-        return self._fast.logits_from_inputs(points).cpu()
 
     def _exact(self, points: Tensor) -> Tensor:
         return self._classifier.logits_from_inputs(points).cpu()
