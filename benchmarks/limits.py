@@ -2,22 +2,26 @@
 
     python benchmarks/limits.py whole [--images 32] [--peers NAME...]  # 10 minutes
     python benchmarks/limits.py large                                  # 5 minutes
+    python benchmarks/limits.py networks                               # 5 minutes
     python benchmarks/limits.py quick                                  # 20 seconds; status 1 where a ratio falls short
 
 Reads ../shared/data; for the peers see benchmarks/attack.py. All in interleaved rounds, by processor time, and by the
 clock. ``whole`` goes from files to verified PNG files: a peer reads, attacks the network's input with the fewest
 steps of 5, 10, 20 or 40 that fool as many files as ours do, writes PNG files, reads them back and classifies them.
-``whole`` and ``large`` write benchmarks/results/limits-NAME.json.
+``networks`` takes gradients of networks of other kinds, with random weights, as the peers do (autograd, eager, as many
+inputs at a time as benchmarks/attack.py gives them), by the fused copy and by the graph.
+``whole``, ``large`` and ``networks`` write benchmarks/results/limits-NAME.json.
 """
 
 import argparse
 import functools
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +32,7 @@ from attack import BATCH, EPSILON, PEERS, RESULTS, SHARED, Attacker, check_insta
 from cost import decoding_rate, matrix_product_rate, memory_rate, operations_of_pass
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.config import AttackConfig
-from snellen.attacks.gradients import FusedGradients, OpenVINOGradients, Query
+from snellen.attacks.gradients import FusedGradients, GradientEngine, OpenVINOGradients, Query
 from snellen.attacks.search import Criterion, log_probability_or_margin
 from snellen.data.images import open_photo, read_image, to_image
 from snellen.data.seen import SeenPhotograph
@@ -44,6 +48,8 @@ STEPS = (5, 10, 20, 40)
 """How many steps a peer is given: the fewest of these that fool as many files as ours do."""
 SIDE = 2048
 """Rows and columns of the matrices whose product says what the processor can do."""
+NETWORKS = ("tf_efficientnet_lite0", "mobilenetv3_small_100", "convnext_atto", "resnet50", "vit_tiny_patch16_224")
+"""A network of each of these shapes, of timm's."""
 TOLERANCE = 0.03
 """How far a class probability of a large photograph may be from the exact one."""
 
@@ -188,14 +194,56 @@ def large(arguments: argparse.Namespace) -> None:
     print(f"{seconds}; classify over decode {ratio:.1f}; furthest from exact {furthest}; same tops: {all(tops)}")
 
 
+def all_of(engine: GradientEngine, queries: Sequence[Query]) -> None:
+    """All answers of an engine."""
+    deque(engine.run(queries), maxlen=0)
+
+
+def networks(arguments: argparse.Namespace) -> None:
+    """Gradients of networks of other kinds: as the peers take them, by the fused copy, by the graph."""
+    from timm import create_model
+
+    plain = snellen.load(device="cpu")
+    inputs = torch.rand(BATCH, 3, *plain.preprocessing.size, generator=torch.Generator().manual_seed(0))
+    queries = [Query(one[None], Criterion(0, 812), log_probability_or_margin) for one in inputs]
+    rows = {}
+    for name in NETWORKS:
+        torch.manual_seed(0)
+        network = create_model(name).eval()
+        classifier = snellen.Classifier(network, plain.preprocessing, plain.labels, name=name, device="cpu")
+
+        def eager(classifier: Classifier = classifier) -> None:
+            points = inputs.clone().requires_grad_()
+            torch.autograd.grad(classifier.logits_from_inputs(points).log_softmax(dim=1)[:, 812].sum(), points)
+
+        with tempfile.TemporaryDirectory() as cache:
+            os.environ["SNELLEN_CACHE"] = cache
+            started = time.process_time()
+            graph = OpenVINOGradients(classifier)
+            making = time.process_time() - started
+        engines: dict[str, GradientEngine] = {"fused": FusedGradients(classifier, "float32"), "graph": graph}
+        ways: dict[str, Callable[[], object]] = {"eager": eager}
+        for one, engine in engines.items():
+            ways[one] = functools.partial(all_of, engine, queries)
+        interleaved(ways, 1)
+        seconds = interleaved(ways, arguments.rounds)
+        of_one = {way: {clock: taken / BATCH for clock, taken in times.items()} for way, times in seconds.items()}
+        rows[name] = {"seconds_of_a_gradient": of_one, "processor_seconds_of_making": making}
+        print(name, rows[name])
+        write("networks", {"rounds": arguments.rounds, "batch": BATCH, "networks": rows})
+
+
 def quick(arguments: argparse.Namespace) -> None:
     """One gradient, by the graph and by the fused copy: a ratio that load does not move much."""
     torch.set_num_threads(1)
     classifier = snellen.load(device="cpu")
     inputs = torch.rand(1, 3, *classifier.preprocessing.size, generator=torch.Generator().manual_seed(0))
     queries = [Query(inputs, Criterion(0, 812), log_probability_or_margin)] * 4
-    engines = {"graph": OpenVINOGradients(classifier), "fused": FusedGradients(classifier, "float32")}
-    ways = {name: (lambda engine=engine: list(engine.run(queries))) for name, engine in engines.items()}
+    engines: dict[str, GradientEngine] = {
+        "graph": OpenVINOGradients(classifier),
+        "fused": FusedGradients(classifier, "float32"),
+    }
+    ways = {name: functools.partial(all_of, engine, queries) for name, engine in engines.items()}
     interleaved(ways, 1)
     seconds = interleaved(ways, arguments.rounds)
     ratio = seconds["fused"]["processor"] / seconds["graph"]["processor"]
@@ -207,7 +255,7 @@ def main() -> None:
     """Run one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for measure in (whole, large, quick):
+    for measure in (whole, large, networks, quick):
         command = commands.add_parser(measure.__name__)
         command.set_defaults(measure=measure)
         command.add_argument("--images", type=int, default=32)
