@@ -101,12 +101,15 @@ class OpenVINOLogits:
 
         queue.set_callback(keep)
         for first in range(0, count, self._batch):
-            chunks = [one.detach()[first : first + self._batch] for one in arguments]
-            missing = self._batch - len(chunks[0])
-            filled = [torch.cat((chunk, chunk[:1].expand(missing, *chunk.shape[1:]))) for chunk in chunks]
-            queue.start_async([one.contiguous().numpy() for one in filled], first)
+            chunks = [self._filled(one.detach()[first : first + self._batch]) for one in arguments]
+            queue.start_async([one.contiguous().numpy() for one in chunks], first)
         queue.wait_all()
         return answers
+
+    def _filled(self, some: Tensor) -> Tensor:
+        """The last few with their first one repeated, so that they fill a request."""
+        missing = self._batch - len(some)
+        return torch.cat((some, some[:1].expand(missing, *some.shape[1:]))) if missing else some
 
     def _check_against_torch(self, classifier: Classifier) -> None:
         """Refuse a network of which OpenVINO makes other logits or gradients than PyTorch does, on one noisy input."""
