@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -245,7 +246,7 @@ def robust_accuracy(
         batch = _read_batch(path, key)
         if batch is None:
             started = time.perf_counter()
-            batch = _Batch(key, *ensemble.run(pairs))
+            batch = _Batch(key, *ensemble.run(pairs), ensemble.engine)
             seconds += time.perf_counter() - started
             if path is not None:
                 write_json(path, batch)
@@ -268,7 +269,9 @@ def robust_accuracy(
         photographs=read,
         failures=failures,
         seconds=seconds,
-        provenance=classifier.provenance(data, seed=config.seed, engine=ensemble.engine),
+        provenance=classifier.provenance(
+            data, seed=config.seed, engine=", ".join(sorted({batch.engine for batch in batches}))
+        ),
     )
 
 
@@ -284,11 +287,19 @@ class _Signs:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What became of some photographs, as it is kept; ``key`` stands for all that decides it."""
+    """What became of some photographs, as it is kept.
+
+    Attributes:
+        key: stands for all that decides it.
+        photographs: what became of each.
+        signs: signs of masked gradients in them.
+        engine: who ran the network.
+    """
 
     key: str
     photographs: tuple[RobustPhotograph, ...]
-    signs: _Signs = field(default_factory=_Signs)
+    signs: _Signs
+    engine: str
 
 
 def _read_batch(path: Path | None, key: str) -> _Batch | None:
@@ -318,9 +329,22 @@ class _Ensemble:
     def __init__(self, classifier: Classifier, config: EnsembleConfig, progress: Progress) -> None:
         self._classifier = classifier
         self._config = config
-        self._logits, self.engine = choose_logits(classifier, progress)
+        self._progress = progress
         height, width = classifier.preprocessing.size
         self.batch = max(1, min(_MOST_OF_A_BATCH, _PIXELS_OF_A_BATCH // (height * width)))
+
+    @functools.cached_property
+    def _network(self) -> tuple[Logits, str]:
+        # Made for the first batch that was not finished before.
+        return choose_logits(self._classifier, self._progress)
+
+    @property
+    def engine(self) -> str:
+        """Who runs the network."""
+        return self._network[1]
+
+    def _logits(self, points: Tensor) -> Tensor:
+        return self._network[0](points)
 
     def run(self, pairs: Sequence[tuple[Example, int]]) -> tuple[tuple[RobustPhotograph, ...], _Signs]:
         """What becomes of some photographs."""
