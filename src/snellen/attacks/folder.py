@@ -109,7 +109,7 @@ def attack_folder(
     examples = run.examples()
     first = list(islice(examples, 1))
     examples = chain(first, examples)
-    if ensemble:
+    if first and ensemble:
         steps = ensemble_steps([classifier, *ensemble], examples, config, run.save)
     elif first:
         engine = choose_gradients(classifier, config, len(sources), progress)
