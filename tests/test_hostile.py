@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save
+from safetensors.torch import save, save_file
 from torch import nn
 
 import forked
@@ -17,6 +17,7 @@ import snellen
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, ModelError
 from snellen.models.resolve import resolve
+from snellen.models.safetensors import read_safetensors
 from snellen.runs.files import write_json
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from snellen.training.results import EpochMetrics
@@ -160,6 +161,16 @@ def test_a_type_that_is_wrong(file, dtype) -> None:
 def test_weights_that_are_not_numbers(tmp_path: Path, kind: str, value: float) -> None:
     path = tmp_path / "probe.safetensors"
     refused((path, FILES[kind](path, value)), "holds NaN or infinite weights")
+
+
+def test_an_infinite_bound_of_clipping_is_none(tmp_path: Path) -> None:
+    """Published transformers hold such (timm's gemma4_vit)."""
+    path = tmp_path / "bounds.safetensors"
+    save_file({"weight": torch.ones(2), "input_max": torch.tensor(torch.inf)}, path)
+    assert read_safetensors(path)["input_max"] == torch.inf
+    save_file({"weight": torch.ones(2), "input_max": torch.tensor(torch.nan)}, path)
+    with pytest.raises(ModelError, match="input_max holds NaN"):
+        read_safetensors(path)
 
 
 def test_a_name_that_stands_there_twice(file) -> None:

@@ -71,7 +71,9 @@ def read_header(path: Path) -> SafetensorsHeader:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, every number of them finite.
+    """All tensors of a safetensors file, every number of them finite; a tensor of no dimension may hold an infinity.
+
+    Such a one is a bound for clipping, of which an infinite one clips nothing.
 
     They are allocated: look at the header first, see :func:`check_fit`.
 
@@ -84,7 +86,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, RuntimeError, OSError, KeyError) as error:
         raise _unsound(path, error) from error
-    broken = [key for key, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
+    floats = {key: value for key, value in tensors.items() if value.is_floating_point()}
+    broken = [key for key, value in floats.items() if not (value.isfinite() | value.isinf() & (value.dim() == 0)).all()]
     if broken:
         raise ModelError(f"{path}: {broken[0]} holds NaN or infinite weights")
     return tensors
