@@ -24,9 +24,15 @@ LARGEST_ERROR, SMALLEST_COSINE = 1e-3, 0.999
 """Of a logit, and between two gradients: a graph that is further off than PyTorch is refused."""
 
 
+_MOST_PARAMETERS = 100_000_000
+"""Of a network that is tried: converting one takes several times its own memory."""
+
+
 def openvino_may_differentiate(classifier: Classifier) -> bool:
     """Whether OpenVINO is installed and this is a network on a CPU that it may be tried with."""
-    return classifier.device.type == "cpu" and importlib.util.find_spec("openvino") is not None
+    installed = importlib.util.find_spec("openvino") is not None
+    small = sum(one.numel() for one in classifier.network.parameters()) <= _MOST_PARAMETERS
+    return installed and small and classifier.device.type == "cpu"
 
 
 def convert_both_passes(classifier: Classifier, objective: Callable[..., Tensor], examples: Sequence[Tensor]) -> Any:
@@ -174,7 +180,7 @@ def _share_no_constant(graph: fx.GraphModule) -> None:
     for node in list(graph.graph.nodes):
         if node.op == "get_attr":
             constants[node] = getattr(graph, node.target)
-        elif node.all_input_nodes and all(one in constants for one in node.all_input_nodes):
+        elif node.op == "call_function" and node.all_input_nodes and constants.keys() >= set(node.all_input_nodes):
             arguments = fx.map_arg((node.args, node.kwargs), constants.__getitem__)
             constants[node] = node.target(*arguments[0], **arguments[1])
         else:
