@@ -676,6 +676,10 @@ def test_the_flattest_cell_is_where_noise_is_seen_most_easily() -> None:
     assert found.standing_out == pytest.approx(4 / 11)  # of 11 columns of cells, 7 have stripes in them
     darkened = [one - np.where(original == 150, 140, 0).astype(np.uint8) for one in (original, attacked)]
     assert flattest_cell(*darkened).window[1].start < 110
+    # The 4 columns of smooth cells are dark now, where nobody sees the noise.
+    assert flattest_cell(*darkened).standing_out == 0
+    night = flattest_cell(original // 15, original // 15 + (attacked - original))
+    assert (night.noise > night.detail, night.standing_out) == (True, 0)  # all is dark, and the flattest cell is, too
     nothing = flattest_cell(original, original)
     assert (nothing.noise, nothing.standing_out) == (0, 0)
 
@@ -710,19 +714,20 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert "changes it more there (38.5 dB)." in said
     assert "stronger than the photograph's own detail in this much: 26% of the attacked area on a. There it" in said
     assert (
-        "Noise against detail in the flattest cell that is not dark (1 pixels a side): 2.1 against 0.7 levels on a."
-        in said
+        "Noise against detail in the flattest cell (1 pixels a side; a dark one only where all are): 2.1 against 0.7 "
+        "levels on a." in said
     )
-    assert "weaker" not in said
+    assert "nowhere stronger" not in said
     both = discuss_visibility([a, b, dataclasses.replace(a, name="c.png")])
     assert "in this much: 26% of the attacked area on a and 26% on c; on b nowhere. There it stands out" in both
     assert "2.1 against 0.7 levels on a, 2.0 against 6.5 on b and 2.1 against 0.7 on c." in both
     hidden = discuss_visibility([b])
-    assert "even where the photograph is smoothest the noise is weaker than the photograph's own detail." in hidden
+    assert "in small cells that are not dark (brightness 32 of 255 or more; compared is its deviation" in hidden
+    assert "taken away), the noise is nowhere stronger than the photograph's own detail. Noise against" in hidden
     assert "stands out" not in hidden
     # The flattest cell is not the only one: it may hide what another does not.
     elsewhere = dataclasses.replace(b, flattest=dataclasses.replace(b.flattest, standing_out=0.01))
-    assert "weaker" not in discuss_visibility([elsewhere])
+    assert "nowhere stronger" not in discuss_visibility([elsewhere])
     assert "in this much: 1.0% of the attacked area on b." in discuss_visibility([elsewhere])
     many = discuss_visibility([a] * 6)
     assert "26% on a and 26% on a (the first four of six). There it stands out" in many

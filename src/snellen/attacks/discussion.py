@@ -12,7 +12,7 @@ from snellen.attacks.least_bound import LeastBound
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
-from snellen.attacks.visibility import JPEG_QUALITY, Visibility
+from snellen.attacks.visibility import DARK, JPEG_QUALITY, Visibility
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import (
@@ -293,15 +293,18 @@ def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) ->
     """In how much of each photograph the noise has more contrast than it, and by how much in its flattest cell."""
     seen = [one for one in changed if one.flattest.standing_out > 0]
     hidden = [one for one in changed if one.flattest.standing_out == 0]
-    measured = "in small cells (the deviation of the brightness once shading, a fitted plane, is taken away)"
+    measured = (
+        f"in small cells that are not dark (brightness {DARK} of 255 or more; compared is its deviation once shading, a "
+        "fitted plane, is taken away)"
+    )
     contrasts = (
-        f"Noise against detail in the flattest cell that is not dark ({_side(changed)} pixels a side): "
+        f"Noise against detail in the flattest cell ({_side(changed)} pixels a side; a dark one only where all are): "
         f"{_of_each(changed, _contrast, 'levels')}."
     )
     if not seen:
         return (
-            f"Compared {measured}, even where the photograph is smoothest the noise is weaker than the photograph's "
-            f"own detail.{_enough(changed, least)} {contrasts}"
+            f"Compared {measured}, the noise is nowhere stronger than the photograph's own detail."
+            f"{_enough(changed, least)} {contrasts}"
         )
     nowhere = f"; on {_some(hidden)} nowhere" if hidden else ""
     areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")

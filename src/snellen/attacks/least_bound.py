@@ -20,8 +20,8 @@ class LeastBound:
         name: path of the photograph, or what stands for it.
         norm: infinity norm of the attack's own noise, in steps of 1/255.
         steps: least bound, in steps of 1/255; at most ``norm``.
-        standing_out: share of the attacked area in which noise of that bound has more contrast than the photograph; see
-            :class:`snellen.attacks.visibility.FlatCell`.
+        standing_out: share of the attacked area that is not dark and where noise of that bound has more contrast than
+            the photograph; see :class:`snellen.attacks.visibility.FlatCell`.
     """
 
     name: str

@@ -333,8 +333,8 @@ def _noises(
         rows,
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
         f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
-        "rectangle. Stands out: share of that rectangle's cells in which the noise has more contrast than the "
-        f"photograph's own detail.{_least_bound_is(least)}{_first(len(shown), of)}",
+        "rectangle. Stands out: share of that rectangle's cells that are not dark and in which the noise has more "
+        f"contrast than the photograph's own detail.{_least_bound_is(least)}{_first(len(shown), of)}",
         "noises",
     )
 
@@ -359,10 +359,11 @@ def _about_details(visible: Sequence[Visibility], of: int) -> str:
     alike = min(widths) == max(widths)
     wide = f"{widths[0]} pixels" if alike else f"{listed([str(one) for one in widths])} pixels"
     return (
-        "Where noise is seen most easily: framed by dots the flattest cell of each photograph's attacked area that is "
-        f"not dark, and what lies around it, {wide} of the photograph wide{'' if alike else ' from left to right'}: of "
-        "the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that its bound "
-        "is black and white." + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
+        "Where noise is seen most easily: framed the flattest cell of each photograph's attacked area (a dark one only "
+        f"where all are), and what lies around it, {wide} of the photograph wide"
+        f"{'' if alike else ' from left to right'}: of the original, of its attacked file and of the noise, pixel by "
+        "pixel. The noise is stretched so that its bound is black and white."
+        + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
     )
 
 
