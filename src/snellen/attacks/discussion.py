@@ -294,8 +294,8 @@ def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) ->
     seen = [one for one in changed if one.flattest.standing_out > 0]
     hidden = [one for one in changed if one.flattest.standing_out == 0]
     measured = (
-        f"in small cells that are not dark (brightness {DARK} of 255 or more; compared is its deviation once shading, a "
-        "fitted plane, is taken away)"
+        f"in small cells that are not dark (brightness {DARK} of 255 or more; compared is its deviation once shading, "
+        "a fitted plane, is taken away)"
     )
     contrasts = (
         f"Noise against detail in the flattest cell ({_side(changed)} pixels a side; a dark one only where all are): "
