@@ -766,7 +766,7 @@ def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> 
     """Each part's calls parse, after those before them, and name functions and parameters that there are."""
     context = context_of(tmp_path, classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3))
     runs = [str(ROOT / "results" / "cifar10" / name) for name in ("plain", "deep")]
-    context = dataclasses.replace(context, training_runs=runs, datasets=["/somewhere/pets7"])
+    context = dataclasses.replace(context, training_runs=runs, datasets=["/somewhere/pets7"], homework=True)
     texts = [setup(context), *(part.driver(context) for part in PARTS.values() if part.driver is not None)]
     assert len(texts) == 1 + sum(part.assignment != "" for part in PARTS.values())
     tree = ast.parse("\n".join(texts))
@@ -777,6 +777,8 @@ def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> 
     whole = "\n".join(texts)
     assert "snellen.train_seeds('cifar10', 'deep.toml', out='deep', seeds=[0, 1, 2], tta=True)," in whole
     assert "for dataset in ['pets7']:" in whole
+    # The attack, and the assignment's own update beside it.
+    assert whole.count("method='apgd'") == whole.count("method='gradient_ascent', steps=100,") == 1
     assert "/somewhere" not in whole
     exec("\n".join([texts[1].replace("results[0].plot()", "")]), {
         "snellen": snellen, "classifier": context.classifier, "photographs": context.photographs,
