@@ -35,7 +35,7 @@ from snellen.data.transforms import (
 )
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, box_with, centre_of, object_crop, seen_of, share_within, shrunk
-from snellen.exam.parts.stress import _about_crop, _about_letters, _leaves, _reasons, _table, _with_crops
+from snellen.exam.parts.stress import _about_crop, _about_letters, _done, _leaves, _reasons, _table, _with_crops
 from snellen.exam.report.html import _all_numbers
 from snellen.figures import lay_out, styled
 from snellen.intervals import Rate
@@ -658,7 +658,7 @@ def test_a_rectangle_that_was_drawn_is_cropped_to_80_percent_of_its_area_about_i
     assert crop.seen == crop.kept  # this preprocessing crops nothing
     said = _about_crop([crop], {photo.name: 0}, 1)
     assert (
-        "The student drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
+        "The author drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
         "so that 81% of its area is left. The network's preprocessing crops once more: it sees 81% of the drawn "
         "rectangle." in said
     )
@@ -666,7 +666,7 @@ def test_a_rectangle_that_was_drawn_is_cropped_to_80_percent_of_its_area_about_i
     by_heat = dataclasses.replace(crop, name="b/kit.png", drawn=None)
     both = _about_crop([crop, by_heat], {photo.name: 0, "b/kit.png": 0}, 1)
     assert "rectangle. Around kit nobody drew one: the object is taken to lie where the heat for its own class" in both
-    assert _leaves([crop]) == "the crop leaves about 80% of the rectangle that the student drew around the object"
+    assert _leaves([crop]) == "the crop leaves about 80% of the rectangle that the author drew around the object"
     assert _leaves([crop, by_heat]).endswith(
         "or, where there is none, the network sees about 80% of the heat for the own class"
     )
@@ -806,6 +806,16 @@ def test_what_gray_leaves_of_the_gain_is_told_step_by_step_and_what_that_leaves_
     assert said(one_stands, (0.6, 0.1), (0.2, 0.1)).endswith(
         "Where gray noise still fools it keeps no more of its gain than elsewhere: why it does is open."
     )
+
+
+def test_the_assignments_transforms_are_told_as_they_are_done() -> None:
+    told = [_done(transform) for transform in assignment_transforms()]
+    assert told[:2] == [
+        "Mirror: left and right are exchanged.",
+        "Crop to 80% of the area: the central rectangle of the photograph's proportions is left.",
+    ]
+    assert [one.split(":")[0] for one in told[2:]] == ["Rotation by 30°", "Grayscale"]
+    assert not any(" s " in one for one in told)
 
 
 def test_the_cover_s_chart_names_the_strengths_of_both_ends() -> None:
