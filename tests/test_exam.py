@@ -617,18 +617,18 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
-    assert "Snellen composed the sentences of this report; numbers and verdicts are computed" in plain
+    assert "made by Snellen, a program that examines image classifiers: it composed the sentences from" in plain
     assert "before computed h computed too" in plain
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
     assert "before Written by hand. Twice. h" in text
     assert "computed too" not in text
-    assert "The discussion of “one” was written by a person" in text
+    assert "The discussion of “one” was written by the author; Snellen composed the other sentences" in text
     assert "Checklist" in text
     second = dataclasses.replace(config, discussion={"one-2": str(own)})
     text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
     assert "before computed h Written by hand. Twice." in text
-    assert "The discussion of “one”, or part of it, was written by a person" in text
+    assert "The discussion of “one”, or part of it, was written by the author" in text
     with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1 to one-2\)"):
         run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
     said = Recorder()

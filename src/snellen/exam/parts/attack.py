@@ -501,8 +501,7 @@ def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
     return Picture(
         picture,
         f"By the assignment's update, for the {which} on which it reached the target: the original, the noise made "
-        f"stronger as its title says, and the file that holds both ({rules[0].file}{' and so on' * (len(rules) > 1)}), "
-        "with probabilities.",
+        "stronger as its title says, and the file that holds both, with probabilities.",
         0.8,
         name="rule-rows",
     )
