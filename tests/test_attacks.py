@@ -227,7 +227,14 @@ def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
     assert step_sizes(rule) == "3\u00a0·\u00a010⁵ to 2"
     assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:2])) == "3\u00a0·\u00a010⁵"
     assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:1])) == ""
+    briefer = dataclasses.replace(rule, curve=rule.curve[:2])
+    few, many = ([axes.get_xlim()[1] for axes in draw_probability_curves(pairs).axes[:2]] for pairs in (
+        [(briefer, briefer), (rule, rule)], [(rule, rule), (rule, rule)],
+    ))  # fmt: skip
+    assert few[0] < many[0]
+    assert few[1] == many[1]  # each photograph has its own range
     above, *_ = draw_probability_curves([(rule, rule)]).axes
+    assert all(line.get_markerfacecolor() == "none" for line in above.lines[:2])
     assert [list(line.get_xdata()) for line in above.lines[1:3]] == [[1, 2, 4, 6], [3, 5]]
 
 
@@ -674,6 +681,8 @@ def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
     assert framed.psnr == pytest.approx(measured.psnr)  # of the noise's area, however large the photograph is
     assert framed.size == (40, 30)
     figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)], [framed])
+    # A frame of two tones, so that it is seen on black and on white.
+    assert [[one.get_edgecolor()[0] for one in axes.patches] for axes in figure.axes] == [[0, 1]] * 3
     for axes, image in zip(figure.axes[:2], (outside, inside), strict=True):
         assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.around])
 

@@ -361,8 +361,8 @@ def _about_details(visible: Sequence[Visibility], of: int) -> str:
     alike = min(widths) == max(widths)
     wide = f"{widths[0]} pixels" if alike else f"{listed([str(one) for one in widths])} pixels"
     return (
-        "Where noise is seen most easily: framed the flattest cell of each photograph's attacked area (a dark one only "
-        f"where all are), and what lies around it, {wide} of the photograph wide"
+        "Where noise is seen most easily: framed is the flattest cell of each photograph's attacked area (a dark one "
+        f"only where all are), and what lies around it, {wide} of the photograph wide"
         f"{'' if alike else ' from left to right'}: of the original, of its attacked file and of the noise, pixel by "
         "pixel. The noise is stretched so that its bound is black and white."
         + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
