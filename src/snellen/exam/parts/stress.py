@@ -46,6 +46,7 @@ from snellen.robustness.discussion import (
     compared_by_detail,
     discuss,
     discuss_causes,
+    discuss_plainly,
     discuss_undone,
     headline,
     reasons,
@@ -160,8 +161,13 @@ def run(context: Context) -> Answer:
         _table(result, {one.name: one for one in crops}),
         Discussion(discuss_undone(result.photographs, result.originals)),
         Heading("Why the fooling survives or not"),
+        Discussion(
+            [
+                *discuss_plainly(result.photographs, result.originals, gains),
+                *discuss_causes(result.photographs, result.originals, gains),
+            ]
+        ),
         *_reasons(with_crops, gains),
-        Discussion(discuss_causes(result.photographs, result.originals, gains)),
         Heading("Other transforms and strengths"),
         Paragraph(
             "Beside what is asked: as on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to "
