@@ -726,9 +726,31 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
     assert ran.text.startswith("import snellen\n\nclassifier = snellen.load('toy')\nphotographs = [")
     assert "snellen.stress(classifier, one.saved, one.source, label=one.label.index)" in ran.text
     assert next(one for one in full if one.name == transforms.name).text.startswith('"""')
+    # How photographs are cropped by their objects: of what was drawn, and of what nobody drew around.
+    crops = [
+        next(one.text for one in compose(ExamConfig(), some, finished, PARTS).listings if "object_crop" in one.name)
+        for objects in ((), ((0, 0, 4, 4),))
+        for some in [dataclasses.replace(context, photographs=("a.png",), objects=objects)]
+    ]
+    assert [("def shrunk" in text, "def box_with" in text) for text in crops] == [(False, True), (True, False)]
     every = [names for part in PARTS.values() for names in part.methods]
     lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
     assert lines < 2000  # a page holds about 200 in its two columns
+
+
+def test_each_section_ends_with_the_page_of_its_code(tmp_path: Path) -> None:
+    report = report_of(Paragraph("said"), listings=[Listing("m", "pass", "t"), Listing("n", "pass", "other")])
+    write_pdf(report, tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    texts = [page.get_textpage().get_text_range() for page in document]
+    document.close()
+    (code,) = (number for number, text in enumerate(texts, 1) if "pass" in text)
+    assert f"said\r\nCode: page {code}" in "".join(texts)
+    assert "Code: page" not in "".join(text for text in texts if "said" not in text)
+    write_html(report, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (leads,) = re.findall(r'<p><a href="#([^"]+)">Code</a></p>', page)
+    assert f'<h3 id="{leads}">t</h3>' in page
 
 
 def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -> None:

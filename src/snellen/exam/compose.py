@@ -314,12 +314,17 @@ def _listings(config: ExamConfig, context: Context, finished: Sequence[FinishedP
             listings.append(Listing(RAN, calls if begun else f"{setup(context)}\n\n{calls}", title))
             begun = title
         code = (
-            [method_listing(names) for names in one.part.methods]
+            [method_listing(names) for names in _methods(one.part, context)]
             if config.appendix == "methods"
             else [module_listing(module) for module in one.part.sources if sections[module] == title]
         )
         listings += [replace(listing, section=title) for listing in (*code, *one.cached.answer.listings)]
     return listings
+
+
+def _methods(part: Part, context: Context) -> list[str]:
+    """The methods of a part that ran in this exam, as :func:`snellen.exam.report.code.method_listing` takes them."""
+    return [*part.methods, *(part.further_methods(context) if part.further_methods else ())]
 
 
 def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:

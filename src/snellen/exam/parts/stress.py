@@ -513,6 +513,13 @@ _DONE = {
 }
 
 
+def crops_by_objects(context: Context) -> list[str]:
+    """The methods by which photographs were cropped by their objects: whether somebody drew around these, or not."""
+    drawn = sum(one is not None for one in context.objects)
+    names = [*(["shrunk"] if drawn else []), *(["box_with"] if drawn < len(context.photographs) else [])]
+    return [f"snellen.exam.object_crop:{', '.join(names)}"] if names else []
+
+
 def _definitions() -> Table:
     """What the transforms do that the assignment does not ask for."""
     others = [name for name in TRANSFORMS if name not in ASSIGNMENT]
