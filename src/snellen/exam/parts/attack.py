@@ -439,11 +439,10 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     return [
         Heading("The assignment's own update"),
         Paragraph(
-            "[[attack/rule]] holds the assignment's update against the search, "
-            f"{'[[attack/rule-rows]] shows its files, ' if reached else ''}and [[attack/rule-curves]] shows how the "
-            "target's probability rises in both."
+            "[[attack/rule]] holds the assignment's update against the search, and [[attack/rule-curves]] shows how "
+            "the target's probability rises in both"
+            f"{'; [[attack/rule-rows]] shows its files' if reached else ''}."
         ),
-        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         _beside(pairs),
         Picture(
             picture,
@@ -454,6 +453,7 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             0.85,
             name="rule-curves",
         ),
+        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         Discussion(discuss_rule(pairs, GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
     ]
 
@@ -502,7 +502,7 @@ def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
         picture,
         f"By the assignment's update, for the {which} on which it reached the target: the original, the noise made "
         "stronger as its title says, and the file that holds both, with probabilities.",
-        0.8,
+        0.65,
         name="rule-rows",
     )
 
