@@ -200,7 +200,7 @@ def test_which_of_two_searches_is_ahead_is_told_of_every_photograph() -> None:
     alike = (met("e", 7, 0.95), met("e", 7, 0.91))
     said = why_the_attack([sooner, higher, later, alone, alike])
     assert said.endswith(
-        "no λ has to be searched for. Ahead, sooner at 90% or else closer to it, is the attack on a (6 gradients "
+        "no λ has to be searched for. Sooner at 90%, or closer to it, is the attack on a (6 gradients "
         "against 9) and b (74.7% against 39.8%); the update on c (37 gradients against 43) and d (20 gradients; the "
         "attack ends at 50.0%); neither on e."
     )
@@ -772,7 +772,7 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     least = [LeastBound("a.png", 3, 1, 0.01, 20), LeastBound("b.png", 3, 2, 0.0, 20)]
     least.append(LeastBound("c.png", 3, 3, 0.26, 20))
     assert (
-        "enlarges the file. Less would have been enough: 1/255 on a (where noise of that bound stands out in 1.0%) and "
+        "enlarges the file. Less would have been enough: 1/255 on a (noise of that bound stands out in 1.0%) and "
         "2/255 on b; so the noise of these two files is larger than it need be. Within 20 gradients the same search "
         "found nothing below 3/255 on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
@@ -781,6 +781,8 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
         "own detail. Less would have been enough: 2/255 on b; so the noise of that file is larger than it need be. "
         "Noise against" in discuss_visibility([b], least)
     )
+    less = discuss_visibility([a], [LeastBound("a.png", 3, 1, 0.0, 20)])
+    assert "Less would have been enough: 1/255 on a (noise of that bound stands out nowhere); so" in less
     both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1, 20), LeastBound("b.png", 2, 2, 0.0, 20)])
     assert (
         "enlarges the file. Within 20 gradients the same search found nothing below 2/255 on a and b. Noise against"

@@ -808,18 +808,20 @@ def test_each_transform_is_explained_in_plain_words_first() -> None:
         for name, gray in (("a.png", "lynx"), ("b.png", "cat"))
     ]
     gains = [gains_of(name, mirror=3.0, crop=20.0, rotation=2.0, grayscale=4.0) for name in ("a.png", "b.png")]
-    mirror, crop, rotation, gray = discuss_plainly(attacks, clean, gains)
+    mirror, crop, rotation, gray, so = discuss_plainly(attacks, clean, gains)
     assert mirror == (
         "Mirroring undoes both: the noise stays as strong, but each of its values lies on the other side, at a place "
-        "that it was not computed for, so that its values no longer add up to the target."
+        "that it was not computed for."
     )
-    assert crop.endswith("lie at other places and in another size.")  # 20 of 30 are left
+    assert crop.endswith("lie at other places and in another size.")
     assert rotation.startswith("The rotation undoes one of two: the noise is tilted, and its values")
     assert gray.endswith(
-        "only the brightness is left, so that its values no longer add up to the target. On a the clean photograph "
+        "only the brightness is left. On a the clean photograph "
         "loses its class there as well: grayscale takes away what the network needs, which tells little of the attack."
     )
-    assert "add up" not in "".join(discuss_plainly(attacks, clean))  # nothing was measured
+    # Under the crop 20 of 30 are left.
+    assert so == "So after mirroring, after rotation and in gray the noise's values no longer add up to the target."
+    assert discuss_plainly(attacks, clean) == [mirror, crop, rotation, gray]  # nothing was measured
     assert discuss_plainly([told(True, "shuttle", mirror="shuttle", rotation="shuttle")]) == [
         "Mirroring undoes no attack: this noise does its work the wrong way round, too.",
         "The rotation undoes no attack, so that these attacks bear it.",

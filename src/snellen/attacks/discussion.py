@@ -342,7 +342,8 @@ def _stands_out_then(least: LeastBound, changed: Sequence[Visibility]) -> str:
     """In how much of a photograph noise of its least bound stands out, where that of its attacked file does."""
     if not any(one.name == least.name and one.flattest.standing_out for one in changed):
         return ""
-    return f" (where noise of that bound stands out in {share(least.standing_out)})"
+    where = f"in {share(least.standing_out)}" if least.standing_out else "nowhere"
+    return f" (noise of that bound stands out {where})"
 
 
 def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
@@ -513,7 +514,7 @@ def why_the_attack(
     told += [f"the update on {listed(behind)}"] if behind else []
     told += [f"neither on {listed(alike)}"] if alike else []
     as_well = "" if ahead else " So the update would have done as well here."
-    return f"{reason} Ahead, sooner at {share(confidence)} or else closer to it, is {'; '.join(told)}.{as_well}"
+    return f"{reason} Sooner at {share(confidence)}, or closer to it, is {'; '.join(told)}.{as_well}"
 
 
 def _gradients(count: int) -> str:

@@ -137,6 +137,8 @@ def discuss_plainly(
 ) -> list[str]:
     """Why each of the assignment's transforms undoes attacks or does not, in plain words: a paragraph for each.
 
+    Another says under which of them the noise no longer adds up, as far as that was measured.
+
     Args:
         photographs: see :func:`discuss`.
         originals: see there.
@@ -144,20 +146,30 @@ def discuss_plainly(
     """
     fooled = _with_noise(_pairs(photographs, originals))
     transforms = _assignments([one for one, _ in fooled]) if fooled else []
-    return [_plainly(fooled, transform, gains) for transform in transforms]
+    told = [_plainly(fooled, transform) for transform in transforms]
+    apart = [_AFTER[one[0]] for one in transforms if _adds_up_no_more(_undone(fooled, one), one, gains)]
+    return [*told, f"So {listed(apart)} the noise's values no longer add up to the target."] if apart else told
 
 
-def _plainly(fooled: Sequence[StressPair], transform: TransformStrength, gains: Sequence[NoiseGains]) -> str:
+def _adds_up_no_more(undone: Sequence[StressPair], transform: TransformStrength, gains: Sequence[NoiseGains]) -> bool:
+    """Whether a transform leaves less than half of the gain to first order of each attack that it undoes, one or more.
+
+    In units of chance; not where that is not known, or could be chance without a transform.
+    """
+    by_name = {one.image: one for one in gains}
+    known = [by_name[original.image] for _, original in undone if original is not None and original.image in by_name]
+    if not known or len(known) < len(undone):
+        return False
+    return min(_times(known, AS_IS)) >= _BY_CHANCE and _halved(known, transform)
+
+
+def _plainly(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     """Why one transform undoes attacks, and where that tells little of them; or that it undoes none."""
     by, undone = sentence(_BY[transform[0]]), _undone(fooled, transform)
     if not undone:
         return f"{by} {_BORNE.get(transform[0], _BORNE_OTHERWISE)}."
-    by_name = {one.image: one for one in gains}
-    known = [by_name[original.image] for _, original in undone if original is not None and original.image in by_name]
-    measured = len(known) == len(undone) and min(_times(known, AS_IS)) >= _BY_CHANCE and _halved(known, transform)
-    so = ", so that its values no longer add up to the target" if measured else ""
     lost = _lost_when_clean(undone, transform)
-    told = f"{by} undoes {_these(len(undone), len(fooled))}: {_PLAINLY[transform[0]]}{so}."
+    told = f"{by} undoes {_these(len(undone), len(fooled))}: {_PLAINLY[transform[0]]}."
     if not lost:
         return told
     photograph = "photograph loses its class" if len(lost) == 1 else "photographs lose their class"
