@@ -33,6 +33,7 @@ from snellen.attacks.discussion import (
     discuss_visibility,
     headline,
     step_sizes,
+    why_the_attack,
 )
 from snellen.attacks.eot import EOTSampler, held_out_draws, momentum_iterative, reduction
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
@@ -167,11 +168,7 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     above = met("any", 1e-6, 0.9, success=True)
     hits = [met("a", 1e-6, 0.1, 0.949, success=True), met("b", 1e-5, 0.2, 0.5, 0.91, success=True)]
     said, why = discuss_rule([(above, one) for one in hits], 40, 1.0)
-    assert "It works on both, with at least 91%, in three to four gradients, where the attack above takes two." in said
-    assert "update is ahead: on b it has 20%" not in said
-    behind = met("b", 1e-6, 0.05, 0.08, 0.1, 0.3, 0.95, success=True)
-    ahead, _ = discuss_rule([(above, hits[0]), (behind, hits[1])], 40, 1.0)
-    assert ahead.count("By as many gradients the update is ahead: on b it has 91% and the attack 10% after four.") == 1
+    assert "It works on both, with at least 91%, in three to four gradients. As in" in said
     # Of the update's own curves, 1e-6 to 0.949 and 1e-5 to 0.91, not of the attack's above, 1e-6 to 0.9.
     assert "P begins at 1\u00a0·\u00a010⁻⁶ to 1\u00a0·\u00a010⁻⁵. Where the gradient is steepest on the update's" in why
     assert "own path it is 90,000 to 900,000 times as long as at the beginning, so that no one λ" in why
@@ -185,6 +182,32 @@ def test_the_assignments_update_is_discussed_by_what_it_met() -> None:
     assert "On c it takes P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%; three of its 5 steps overshot" in said
     assert "On d 4 gradients take P(y_fool) from 1\u00a0·\u00a010⁻⁶ to 0.1%, still rising as they ended" in said
     assert "E has no gradient at all to follow: P(y_fool) is 0, and flat." in said
+
+
+def test_which_of_two_searches_is_ahead_is_told_of_every_photograph() -> None:
+    """Sooner at 90%, or where neither gets there the higher; where the attack is nowhere ahead that is said."""
+    found = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
+
+    def met(name: str, gradients: int, reached: float) -> AttackResult:
+        curve = (*[CurvePoint(0.01, 1.0)] * (gradients - 1), CurvePoint(reached, 1.0))
+        verdict = dataclasses.replace(found.attacked, target=reached)
+        return dataclasses.replace(found, name=f"{name}.png", attacked=verdict, curve=curve)
+
+    sooner = (met("a", 6, 0.95), met("a", 9, 0.99))
+    higher = (met("b", 100, 0.747), met("b", 100, 0.398))
+    later = (met("c", 43, 0.96), met("c", 37, 0.901))
+    alone = (met("d", 100, 0.5), met("d", 20, 0.92))
+    alike = (met("e", 7, 0.95), met("e", 7, 0.91))
+    said = why_the_attack([sooner, higher, later, alone, alike])
+    assert said.endswith(
+        "no λ has to be searched for. Sooner at 90%, or closer to it, is the attack on a (6 gradients "
+        "against 9) and b (74.7% against 39.8%); the update on c (37 gradients against 43) and d (20 gradients; the "
+        "attack ends at 50.0%); neither on e."
+    )
+    assert why_the_attack([later]).endswith(
+        "is the update on c (37 gradients against 43). So the update would have done as well here."
+    )
+    assert why_the_attack([alike]).endswith("is neither on e. So the update would have done as well here.")
 
 
 def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
@@ -204,7 +227,14 @@ def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
     assert step_sizes(rule) == "3\u00a0·\u00a010⁵ to 2"
     assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:2])) == "3\u00a0·\u00a010⁵"
     assert step_sizes(dataclasses.replace(rule, curve=rule.curve[:1])) == ""
+    briefer = dataclasses.replace(rule, curve=rule.curve[:2])
+    few, many = ([axes.get_xlim()[1] for axes in draw_probability_curves(pairs).axes[:2]] for pairs in (
+        [(briefer, briefer), (rule, rule)], [(rule, rule), (rule, rule)],
+    ))  # fmt: skip
+    assert few[0] < many[0]
+    assert few[1] == many[1]  # each photograph has its own range
     above, *_ = draw_probability_curves([(rule, rule)]).axes
+    assert all(line.get_markerfacecolor() == "none" for line in above.lines[:2])
     assert [list(line.get_xdata()) for line in above.lines[1:3]] == [[1, 2, 4, 6], [3, 5]]
 
 
@@ -651,6 +681,8 @@ def test_visibility_is_the_psnr_of_the_bytes_beside_a_jpegs() -> None:
     assert framed.psnr == pytest.approx(measured.psnr)  # of the noise's area, however large the photograph is
     assert framed.size == (40, 30)
     figure = draw_details([dataclasses.replace(found, source=outside, saved=inside)], [framed])
+    # A frame of two tones, so that it is seen on black and on white.
+    assert [[one.get_edgecolor()[0] for one in axes.patches] for axes in figure.axes] == [[0, 1]] * 3
     for axes, image in zip(figure.axes[:2], (outside, inside), strict=True):
         assert np.array_equal(axes.images[0].get_array(), np.asarray(image)[framed.flattest.around])
 
@@ -676,6 +708,10 @@ def test_the_flattest_cell_is_where_noise_is_seen_most_easily() -> None:
     assert found.standing_out == pytest.approx(4 / 11)  # of 11 columns of cells, 7 have stripes in them
     darkened = [one - np.where(original == 150, 140, 0).astype(np.uint8) for one in (original, attacked)]
     assert flattest_cell(*darkened).window[1].start < 110
+    # The 4 columns of smooth cells are dark now, where nobody sees the noise.
+    assert flattest_cell(*darkened).standing_out == 0
+    night = flattest_cell(original // 15, original // 15 + (attacked - original))
+    assert (night.noise > night.detail, night.standing_out) == (True, 0)  # all is dark, and the flattest cell is, too
     nothing = flattest_cell(original, original)
     assert (nothing.noise, nothing.standing_out) == (0, 0)
 
@@ -710,19 +746,20 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert "changes it more there (38.5 dB)." in said
     assert "stronger than the photograph's own detail in this much: 26% of the attacked area on a. There it" in said
     assert (
-        "Noise against detail in the flattest cell that is not dark (1 pixels a side): 2.1 against 0.7 levels on a."
-        in said
+        "Noise against detail in the flattest cell (1 pixels a side; a dark one only where all are): 2.1 against 0.7 "
+        "levels on a." in said
     )
-    assert "weaker" not in said
+    assert "nowhere stronger" not in said
     both = discuss_visibility([a, b, dataclasses.replace(a, name="c.png")])
     assert "in this much: 26% of the attacked area on a and 26% on c; on b nowhere. There it stands out" in both
     assert "2.1 against 0.7 levels on a, 2.0 against 6.5 on b and 2.1 against 0.7 on c." in both
     hidden = discuss_visibility([b])
-    assert "even where the photograph is smoothest the noise is weaker than the photograph's own detail." in hidden
+    assert "in small cells that are not dark (brightness 32 of 255 or more; compared is its deviation" in hidden
+    assert "taken away), the noise is nowhere stronger than the photograph's own detail. Noise against" in hidden
     assert "stands out" not in hidden
     # The flattest cell is not the only one: it may hide what another does not.
     elsewhere = dataclasses.replace(b, flattest=dataclasses.replace(b.flattest, standing_out=0.01))
-    assert "weaker" not in discuss_visibility([elsewhere])
+    assert "nowhere stronger" not in discuss_visibility([elsewhere])
     assert "in this much: 1.0% of the attacked area on b." in discuss_visibility([elsewhere])
     many = discuss_visibility([a] * 6)
     assert "26% on a and 26% on a (the first four of six). There it stands out" in many
@@ -732,19 +769,25 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
         [wider, b], 5
     )
     assert discuss_visibility([dataclasses.replace(a, psnr=math.inf)]) == ""
-    least = [LeastBound("a.png", 3, 1, 0.01), LeastBound("b.png", 3, 2, 0.0), LeastBound("c.png", 3, 3, 0.26)]
+    least = [LeastBound("a.png", 3, 1, 0.01, 20), LeastBound("b.png", 3, 2, 0.0, 20)]
+    least.append(LeastBound("c.png", 3, 3, 0.26, 20))
     assert (
-        "enlarges the file. Less would have been enough: 1/255 on a (where noise of that bound stands out in 1.0%) and "
-        "2/255 on b; so the noise of these two files is larger than it need be. The same search found nothing below "
-        "3/255 on c. Noise against detail in the flattest cell"
+        "enlarges the file. Less would have been enough: 1/255 on a (noise of that bound stands out in 1.0%) and "
+        "2/255 on b; so the noise of these two files is larger than it need be. Within 20 gradients the same search "
+        "found nothing below 3/255 on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
     )
     assert (
         "own detail. Less would have been enough: 2/255 on b; so the noise of that file is larger than it need be. "
         "Noise against" in discuss_visibility([b], least)
     )
-    both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1), LeastBound("b.png", 2, 2, 0.0)])
-    assert "enlarges the file. The same search found nothing below 2/255 on a and b. Noise against" in both
+    less = discuss_visibility([a], [LeastBound("a.png", 3, 1, 0.0, 20)])
+    assert "Less would have been enough: 1/255 on a (noise of that bound stands out nowhere); so" in less
+    both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1, 20), LeastBound("b.png", 2, 2, 0.0, 20)])
+    assert (
+        "enlarges the file. Within 20 gradients the same search found nothing below 2/255 on a and b. Noise against"
+        in both
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -763,7 +806,7 @@ def test_the_least_bound_that_is_enough(seed: int) -> None:
             classifier, pixels, label=label, config=dataclasses.replace(config, epsilon=f"{steps}/255")
         ).attacked.success
     ]
-    assert (found.steps, found.norm) == (enough[0], wide.norm)
+    assert (found.steps, found.norm, found.gradients) == (enough[0], wide.norm, 20)
     table = _noises([wide], [visibility(wide)], [found], 1)
     assert table.rows[0][table.columns.index("least bound (1/255)")] == str(enough[0])
     assert 0 < found.steps < found.norm
@@ -1124,7 +1167,7 @@ def test_the_linear_promise_stands_beside_what_was_needed_and_gained() -> None:
         (text,) = (one for one in discuss_attacks([hit], [control], least) if one.startswith("Were"))
         return text
 
-    assert said(control, LeastBound("a.png", 8, 2, 0.0)) == (
+    assert said(control, LeastBound("a.png", 8, 2, 0.0, 20)) == (
         "Were the network linear, 1.60 levels along the gradient would do. The search needed 2: no more than that, "
         "rounded up to the whole levels of a file. In fact that very step of 8/255 gains 9.0 of the 60.0 that the sum "
         "promises: clipping to the range of 8 bits costs at most 10% of the sum, and what else is missing is lost "
@@ -1132,7 +1175,7 @@ def test_the_linear_promise_stands_beside_what_was_needed_and_gained() -> None:
         "0.40, where 1 is the same direction; so a search asks for it anew at every step, and its noise gains 14.0, of "
         "which the photograph's own gradient promises 5.0."
     )
-    assert "The search needed 3: more than that, even rounded" in said(control, LeastBound("a.png", 8, 3, 0.0))
+    assert "The search needed 3: more than that, even rounded" in said(control, LeastBound("a.png", 8, 3, 0.0, 20))
     assert "gains 55.0 of the 60.0 that the sum promises. At the attacked file" in said(
         dataclasses.replace(control, stepped=55.0)
     )

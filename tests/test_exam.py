@@ -617,18 +617,18 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     )
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     plain = text_of(run_exam(ExamConfig(parts=("one",)), tmp_path / "a", parts=parts).report)
-    assert "Snellen composed the sentences of this report; numbers and verdicts are computed" in plain
+    assert "made by Snellen, a program that examines image classifiers: it composed the sentences from" in plain
     assert "before computed h computed too" in plain
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     text = text_of(run_exam(config, tmp_path / "a", parts=parts).report)
     assert "before Written by hand. Twice. h" in text
     assert "computed too" not in text
-    assert "The discussion of “one” was written by a person" in text
+    assert "The discussion of “one” was written by the author; Snellen composed the other sentences" in text
     assert "Checklist" in text
     second = dataclasses.replace(config, discussion={"one-2": str(own)})
     text = text_of(run_exam(second, tmp_path / "a", parts=parts).report)
     assert "before computed h Written by hand. Twice." in text
-    assert "The discussion of “one”, or part of it, was written by a person" in text
+    assert "The discussion of “one”, or part of it, was written by the author" in text
     with pytest.raises(InputError, match=r"discussion: one-3: one has two discussions \(one-1 to one-2\)"):
         run_exam(dataclasses.replace(config, discussion={"one-3": str(own)}), tmp_path / "a", parts=parts)
     said = Recorder()
@@ -726,9 +726,31 @@ def test_the_appendix_holds_methods_modules_or_nothing(tmp_path: Path) -> None:
     assert ran.text.startswith("import snellen\n\nclassifier = snellen.load('toy')\nphotographs = [")
     assert "snellen.stress(classifier, one.saved, one.source, label=one.label.index)" in ran.text
     assert next(one for one in full if one.name == transforms.name).text.startswith('"""')
+    # How photographs are cropped by their objects: of what was drawn, and of what nobody drew around.
+    crops = [
+        next(one.text for one in compose(ExamConfig(), some, finished, PARTS).listings if "object_crop" in one.name)
+        for objects in ((), ((0, 0, 4, 4),))
+        for some in [dataclasses.replace(context, photographs=("a.png",), objects=objects)]
+    ]
+    assert [("def shrunk" in text, "def box_with" in text) for text in crops] == [(False, True), (True, False)]
     every = [names for part in PARTS.values() for names in part.methods]
     lines = sum(len(method_listing(names).text.splitlines()) + 4 for names in every)
     assert lines < 2000  # a page holds about 200 in its two columns
+
+
+def test_each_section_ends_with_the_page_of_its_code(tmp_path: Path) -> None:
+    report = report_of(Paragraph("said"), listings=[Listing("m", "pass", "t"), Listing("n", "pass", "other")])
+    write_pdf(report, tmp_path / "report.pdf")
+    document = pypdfium2.PdfDocument(tmp_path / "report.pdf")
+    texts = [page.get_textpage().get_text_range() for page in document]
+    document.close()
+    (code,) = (number for number, text in enumerate(texts, 1) if "pass" in text)
+    assert f"said\r\nCode: page {code}" in "".join(texts)
+    assert "Code: page" not in "".join(text for text in texts if "said" not in text)
+    write_html(report, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    (leads,) = re.findall(r'<p><a href="#([^"]+)">Code</a></p>', page)
+    assert f'<h3 id="{leads}">t</h3>' in page
 
 
 def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -> None:
@@ -766,7 +788,7 @@ def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> 
     """Each part's calls parse, after those before them, and name functions and parameters that there are."""
     context = context_of(tmp_path, classifier=classifier_of(MeanColours(torch.eye(3)), 8, 3))
     runs = [str(ROOT / "results" / "cifar10" / name) for name in ("plain", "deep")]
-    context = dataclasses.replace(context, training_runs=runs, datasets=["/somewhere/pets7"])
+    context = dataclasses.replace(context, training_runs=runs, datasets=["/somewhere/pets7"], homework=True)
     texts = [setup(context), *(part.driver(context) for part in PARTS.values() if part.driver is not None)]
     assert len(texts) == 1 + sum(part.assignment != "" for part in PARTS.values())
     tree = ast.parse("\n".join(texts))
@@ -777,6 +799,8 @@ def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> 
     whole = "\n".join(texts)
     assert "snellen.train_seeds('cifar10', 'deep.toml', out='deep', seeds=[0, 1, 2], tta=True)," in whole
     assert "for dataset in ['pets7']:" in whole
+    # The attack, and the assignment's own update beside it.
+    assert whole.count("method='apgd'") == whole.count("method='gradient_ascent', steps=100,") == 1
     assert "/somewhere" not in whole
     exec("\n".join([texts[1].replace("results[0].plot()", "")]), {
         "snellen": snellen, "classifier": context.classifier, "photographs": context.photographs,

@@ -1271,13 +1271,13 @@ def test_the_notebook_draws_the_reports_figures_from_its_folder(toy: Path, tmp_p
     assert isinstance(shown[2], Heatmap)
     assert all(isinstance(one, Image.Image) for one in shown[5:7])  # the filters, and before the first step
     assert isinstance(shown[-2], Image.Image)  # the crops by the object
-    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-7], shown[-5], shown[-3])]
+    rows = [sum(bool(axes.images) for axes in figure.axes) for figure in (shown[-7], shown[-4], shown[-3])]
     assert rows == [3, 3, 5]  # original, noise, file, by either search; as it is and under four transforms
     (rule,) = read_rules()
     assert rule.saved == "attack/rule-attacked.png"
     seen = classify(toy_classifier(), rule, k=1).top
     assert (seen.label, seen.probability) == ("blue", pytest.approx(rule.attacked.target, abs=1e-5))
-    drawn = [len(line.get_xdata()) for line in shown[-4].axes[0].lines]
+    drawn = [len(line.get_xdata()) for line in shown[-5].axes[0].lines]
     search, accepted, taken_back, _ = drawn  # and the line where a search stops
     assert (search, accepted + taken_back) == (len(read_attacks()[0].curve), len(rule.curve))
     assert rule.name == read_attacks()[0].name

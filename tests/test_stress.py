@@ -35,7 +35,7 @@ from snellen.data.transforms import (
 )
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, box_with, centre_of, object_crop, seen_of, share_within, shrunk
-from snellen.exam.parts.stress import _about_crop, _about_letters, _leaves, _reasons, _table, _with_crops
+from snellen.exam.parts.stress import _about_crop, _about_letters, _done, _leaves, _reasons, _table, _with_crops
 from snellen.exam.report.html import _all_numbers
 from snellen.figures import lay_out, styled
 from snellen.intervals import Rate
@@ -44,7 +44,7 @@ from snellen.prose import listed, signed
 from snellen.robustness.acuity import AcuityChart, AcuityLine, acuity
 from snellen.robustness.alignment import AS_IS, MEASURED, Gain, NoiseGains, noise_gains
 from snellen.robustness.detail import Cause, cause
-from snellen.robustness.discussion import discuss, discuss_causes, headline, reasons
+from snellen.robustness.discussion import discuss, discuss_causes, discuss_plainly, headline, reasons
 from snellen.robustness.figures import Cropped, draw_cover, draw_crops, draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
 from snellen.robustness.report import stress_report
@@ -412,8 +412,8 @@ def test_what_decides_is_said_from_all_transforms_that_move_the_noise() -> None:
     place = blurred(0.8, (0.7, True), (0.3, False))
     assert said(place, place) == (
         "Place is enough: blur of 0.1% leaves 70% of the noise's fine detail and both attacks; rotation by 30° leaves "
-        "80%, and it undoes both attacks. It brings the noise to places, sizes or directions that it was not computed "
-        "for. The loss of detail is enough as well: blur of 0.2% (30% left), which moves nothing, undoes both attacks."
+        "80%, and it undoes both attacks. The loss of detail is enough as well: blur of 0.2% (30% left), which moves "
+        "nothing, undoes both attacks."
     )
     assert said(blurred(0.5, (0.9, True), (0.6, False))) == (
         "Detail is enough: blur of 0.2%, which moves nothing, leaves 60% of the noise's fine detail and undoes the "
@@ -422,9 +422,10 @@ def test_what_decides_is_said_from_all_transforms_that_move_the_noise() -> None:
     # An attack that even the mildest blur undoes tells nothing, and hides nothing.
     frail = dataclasses.replace(blurred(0.8, (0.7, False), (0.3, False)), image="frail.png")
     assert said(place, place, frail).startswith(
-        "On frail even the mildest blur undoes the attack, which tells nothing. On tom and tom place is enough: blur "
-        "of 0.1% leaves 70% of the noise's fine detail"
+        "On frail even the mildest blur undoes the attack, which tells nothing. On tom and tom (means of these two) "
+        "place is enough: blur of 0.1% leaves 70% of the noise's fine detail"
     )
+    assert "rotation by 30° leaves nearly all, and it" in said(blurred(0.998, (0.7, True), (0.3, False)))
     assert said(blurred(0.5, (0.9, True), (0.3, False))).startswith("Whether place or detail decides cannot be told")
     assert headline([place]).endswith("wants: none after rotation by 30°")
 
@@ -658,7 +659,7 @@ def test_a_rectangle_that_was_drawn_is_cropped_to_80_percent_of_its_area_about_i
     assert crop.seen == crop.kept  # this preprocessing crops nothing
     said = _about_crop([crop], {photo.name: 0}, 1)
     assert (
-        "The student drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
+        "The author drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
         "so that 81% of its area is left. The network's preprocessing crops once more: it sees 81% of the drawn "
         "rectangle." in said
     )
@@ -666,7 +667,7 @@ def test_a_rectangle_that_was_drawn_is_cropped_to_80_percent_of_its_area_about_i
     by_heat = dataclasses.replace(crop, name="b/kit.png", drawn=None)
     both = _about_crop([crop, by_heat], {photo.name: 0, "b/kit.png": 0}, 1)
     assert "rectangle. Around kit nobody drew one: the object is taken to lie where the heat for its own class" in both
-    assert _leaves([crop]) == "the crop leaves about 80% of the rectangle that the student drew around the object"
+    assert _leaves([crop]) == "the crop leaves about 80% of the rectangle that the author drew around the object"
     assert _leaves([crop, by_heat]).endswith(
         "or, where there is none, the network sees about 80% of the heat for the own class"
     )
@@ -727,21 +728,23 @@ def test_what_a_transform_does_to_the_sum_is_said_where_the_numbers_carry_it() -
     kept = {"mirror": 30.0, "crop": 30.0, "rotation": 30.0, "grayscale": 30.0, "shift": 30.0, "blur": 39.0}
     turned = said(gains_of("tom.png", as_it_is=40, **kept | {"mirror": -0.8, "rotation": 4.0}))
     assert turned == (
-        "Why, measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of "
+        "Measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of "
         "its values times the gradient's. As it is, 70% of the noise's values have the gradient's sign, where chance "
         "gives 50%; so the sum is 40 times what random signs as strong gain by chance, and in fact the lead rises by "
         "12, where 20 is needed. Of that sum, in units of chance, less than half is left: \N{MINUS SIGN}2% after "
-        "mirroring and 10% after rotation. The lead rises by less than is needed each time. No value of the "
-        "noise need grow smaller for that: each moves the lead by next to nothing, and which way depends on the "
-        "gradient's sign at its place. Where the transform puts noise and gradient together otherwise than the attack "
-        "did, 70% of the signs are right, and in the sum the wrong ones cancel most of them. The control is blur of "
-        "0.1%, which moves nothing: 98% of the sum is left, and the lead rises by 12."
+        "mirroring and 10% after rotation. The lead rises by less than is needed each time. No value of the noise need "
+        "grow smaller for that: which way each moves the lead depends on the gradient's sign at its place, and there "
+        "70% of the signs are right. The control is blur of 0.1% (a Gaussian whose deviation is that share of the "
+        "shorter side), which moves nothing: 98% of the sum is left, and the lead rises by 12."
     )
     # What one of two attacks keeps is not said to be lost.
     both = said(gains_of("tom.png", as_it_is=40, mirror=4.0), gains_of("b", as_it_is=50, **kept))
     assert "the sum is 40 to 50 times" in both
     assert "after mirroring" not in both
-    assert "cancel" not in said(gains_of("tom.png", as_it_is=40, **kept))
+    assert "depends on" not in said(gains_of("tom.png", as_it_is=40, **kept))
+    assert "after mirroring and 15% after shift by 2% of the shorter side. The lead rises" in said(
+        gains_of("tom.png", as_it_is=40, **kept | {"mirror": 4.0, "shift": 6.0})
+    )
     assert "control" not in said(gains_of("tom.png", as_it_is=40, **kept | {"mirror": 4.0, "blur": 3.0}))
     assert said(gains_of("tom.png", as_it_is=2)) == (
         "Why cannot be told from the gradient at the photograph: to first order the noise gains the target 2.0 times "
@@ -767,45 +770,73 @@ def test_third_classes_are_told_by_their_place_when_clean() -> None:
     assert said(6) == []
 
 
-def test_what_gray_leaves_of_the_gain_is_told_step_by_step_and_what_that_leaves_open() -> None:
+def test_what_gray_leaves_of_the_gain_is_told_in_colour_and_in_gray() -> None:
     """Of a gain of 30 the noise in gray keeps a share on the photograph in colour, and of 30 some on that in gray."""
     clean = [dataclasses.replace(told(False, "cat", grayscale="cat"), image=f"{name}.png") for name in "ab"]
 
-    def said(attacks: list[StressResult], *left: tuple[float, float]) -> str:
+    def said(clean: list[StressResult], *left: tuple[float, float]) -> str:
         gains = [
             gains_of(f"{name}.png", in_colour, grayscale=30 * in_gray)
-            for name, (in_colour, in_gray) in zip("ab", left, strict=False)
+            for name, (in_colour, in_gray) in zip("ab", left, strict=True)
         ]
-        causes = discuss_causes(attacks, clean[: len(attacks)], gains)
-        (text,) = (text for text in causes if text.startswith("Of gray"))
-        return text.partition(" Of the noise ")[2]
+        attacks = [half_gray("a", 0.04, 0.05), half_gray("b", 0.04, 0.05)]
+        return next((text for text in discuss_causes(attacks, clean, gains) if text.startswith("Of gray")), "")
 
-    either = [half_gray("a", 0.04, 0.05), half_gray("b", 0.04, 0.05)]
-    assert said(either, (0.8, 0.2), (0.5, 0.4)) == (
-        "gray leaves 25% of the energy and 100% of the fine detail; of its gain to first order 50% to 80% on the "
-        "photograph in colour, and 20% to 40% on that in gray, whose gradient is another (20% to 40% in units of "
-        "chance). So of what is lost the noise's colour costs the larger part on b, the photograph's on a."
+    assert said(clean, (0.8, 0.2), (0.5, 0.4)) == (
+        "Of gray each half was taken alone. To take the noise's colour is enough (the target has 4%), and so is to "
+        "take the photograph's (5%). Of its gain to first order the gray noise keeps 50% to 80% on the photograph in "
+        "colour and 20% to 40% on that in gray, whose gradient is another: either loss counts."
     )
-    all_by_photograph = "So of what is lost the photograph's colour costs the larger part."
-    assert said(either, (0.8, 0.2), (0.8, 0.1)).endswith(all_by_photograph)
-    assert said(either, (0.8, 0.2), (1.2, 1.1)).endswith("the photograph's colour costs the larger part on a.")
-    # Nothing is lost, and so nobody's colour costs more.
-    assert said(either, (1.2, 1.1), (1.2, 1.3)).endswith("whose gradient is another (110% to 130% in units of chance).")
-    # To take the noise's colour is enough, and it is not what costs more of the gain.
-    noise = [half_gray("a", 0.06, 0.17)]
-    assert said(noise, (0.8, 0.2)).endswith(
-        f"{all_by_photograph} On a, though, it is the other half whose loss alone is enough: why is open, as these are "
-        "gains to first order."
+    # On one of them the noise in gray loses nothing.
+    assert said(clean, (0.8, 0.2), (1.2, 1.1)).endswith("and 20% to 110% on that in gray, whose gradient is another.")
+    # Where the clean photograph loses its class in gray as well, nothing is said of the attack.
+    lost = dataclasses.replace(told(False, "cat", grayscale="lynx"), image="b.png")
+    assert "keeps 80% on the photograph in colour and 20% on" in said([clean[0], lost], (0.8, 0.2), (0.5, 0.4))
+    assert said([dataclasses.replace(lost, image="a.png"), lost], (0.8, 0.2), (0.5, 0.4)) == ""
+
+
+def test_each_transform_is_explained_in_plain_words_first() -> None:
+    """What it does to the noise; that this is why only where the gain shows it; and where it tells little."""
+    attacks = [
+        dataclasses.replace(
+            told(True, "shuttle", mirror="cat", crop="cat", rotation=turned, grayscale="lynx"), image=name
+        )
+        for name, turned in (("a.png", "cat"), ("b.png", "shuttle"))
+    ]
+    clean = [
+        dataclasses.replace(told(False, "cat", mirror="cat", crop="cat", rotation="cat", grayscale=gray), image=name)
+        for name, gray in (("a.png", "lynx"), ("b.png", "cat"))
+    ]
+    gains = [gains_of(name, mirror=3.0, crop=20.0, rotation=2.0, grayscale=4.0) for name in ("a.png", "b.png")]
+    mirror, crop, rotation, gray, so = discuss_plainly(attacks, clean, gains)
+    assert mirror == (
+        "Mirroring undoes both: the noise stays as strong, but each of its values lies on the other side, at a place "
+        "that it was not computed for."
     )
-    assert said(noise, (0.4, 0.2)).endswith("So of what is lost the noise's colour costs the larger part.")
-    # Where gray noise alone still fools.
-    one_stands = [half_gray("a", 0.04, 0.05), half_gray("b", 0.37, 0.42)]
-    assert said(one_stands, (0.2, 0.1), (0.6, 0.1)).endswith(
-        "Where gray noise still fools it keeps the most of its gain, at least 60%."
+    assert crop.endswith("lie at other places and in another size.")
+    assert rotation.startswith("The rotation undoes one of two: the noise is tilted, and its values")
+    assert gray.endswith(
+        "only the brightness is left. On a the clean photograph "
+        "loses its class there as well: grayscale takes away what the network needs, which tells little of the attack."
     )
-    assert said(one_stands, (0.6, 0.1), (0.2, 0.1)).endswith(
-        "Where gray noise still fools it keeps no more of its gain than elsewhere: why it does is open."
-    )
+    # Under the crop 20 of 30 are left.
+    assert so == "So after mirroring, after rotation and in gray the noise's values no longer add up to the target."
+    assert discuss_plainly(attacks, clean) == [mirror, crop, rotation, gray]  # nothing was measured
+    assert discuss_plainly([told(True, "shuttle", mirror="shuttle", rotation="shuttle")]) == [
+        "Mirroring undoes no attack: this noise does its work the wrong way round, too.",
+        "The rotation undoes no attack, so that these attacks bear it.",
+    ]
+    assert discuss_plainly([told(True, "cat", mirror="cat")]) == []
+
+
+def test_the_assignments_transforms_are_told_as_they_are_done() -> None:
+    told = [_done(transform) for transform in assignment_transforms()]
+    assert told[:2] == [
+        "Mirror: left and right are exchanged.",
+        "Crop to 80% of the area: the central rectangle of the photograph's proportions is left.",
+    ]
+    assert [one.split(":")[0] for one in told[2:]] == ["Rotation by 30°", "Grayscale"]
+    assert not any(" s " in one for one in told)
 
 
 def test_the_cover_s_chart_names_the_strengths_of_both_ends() -> None:

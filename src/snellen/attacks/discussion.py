@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from snellen.attacks.carry_over import CarryOver
+from snellen.attacks.config import AttackConfig
 from snellen.attacks.control import RandomSigns
 from snellen.attacks.gradient_ascent import GROWTH, SHRINKAGE, accepted_steps
 from snellen.attacks.least_bound import LeastBound
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import GradientCheck, RobustnessResult
 from snellen.attacks.success_rates import AttackSummary
-from snellen.attacks.visibility import JPEG_QUALITY, Visibility
+from snellen.attacks.visibility import DARK, JPEG_QUALITY, Visibility
 from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import (
@@ -23,6 +24,7 @@ from snellen.prose import (
     counted,
     from_to,
     how_many,
+    in_percent,
     listed,
     plain,
     rounded_down,
@@ -293,15 +295,18 @@ def _standing_out(changed: Sequence[Visibility], least: Sequence[LeastBound]) ->
     """In how much of each photograph the noise has more contrast than it, and by how much in its flattest cell."""
     seen = [one for one in changed if one.flattest.standing_out > 0]
     hidden = [one for one in changed if one.flattest.standing_out == 0]
-    measured = "in small cells (the deviation of the brightness once shading, a fitted plane, is taken away)"
+    measured = (
+        f"in small cells that are not dark (brightness {DARK} of 255 or more; compared is its deviation once shading, "
+        "a fitted plane, is taken away)"
+    )
     contrasts = (
-        f"Noise against detail in the flattest cell that is not dark ({_side(changed)} pixels a side): "
+        f"Noise against detail in the flattest cell ({_side(changed)} pixels a side; a dark one only where all are): "
         f"{_of_each(changed, _contrast, 'levels')}."
     )
     if not seen:
         return (
-            f"Compared {measured}, even where the photograph is smoothest the noise is weaker than the photograph's "
-            f"own detail.{_enough(changed, least)} {contrasts}"
+            f"Compared {measured}, the noise is nowhere stronger than the photograph's own detail."
+            f"{_enough(changed, least)} {contrasts}"
         )
     nowhere = f"; on {_some(hidden)} nowhere" if hidden else ""
     areas = _of_each(seen, lambda one: share(one.flattest.standing_out), "of the attacked area")
@@ -328,7 +333,8 @@ def _enough(changed: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
         told = f" Less would have been enough: {less}; so the noise of {which} is larger than it need be."
     if needed:
         bounds = listed([f"{norm}/255 on {listed(some)}" for norm, some in sorted(needed.items())])
-        told += f" The same search found nothing below {bounds}."
+        within = max(one.gradients for one in known)
+        told += f" Within {within} gradients the same search found nothing below {bounds}."
     return told
 
 
@@ -336,7 +342,8 @@ def _stands_out_then(least: LeastBound, changed: Sequence[Visibility]) -> str:
     """In how much of a photograph noise of its least bound stands out, where that of its attacked file does."""
     if not any(one.name == least.name and one.flattest.standing_out for one in changed):
         return ""
-    return f" (where noise of that bound stands out in {share(least.standing_out)})"
+    where = f"in {share(least.standing_out)}" if least.standing_out else "nowhere"
+    return f" (noise of that bound stands out {where})"
 
 
 def _of_each(some: Sequence[Visibility], written: Callable[[Visibility], str], unit: str) -> str:
@@ -471,33 +478,67 @@ def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, 
         which = every if 1 < len(hit) == len(pairs) else listed([stem(one.name) for one in hit])
         reached = [rule.attacked.target or rule.attacked.top.probability for rule in hit]
         least = f" with at least {at_least(min(reached))}" if len(hit) > 1 else f" with {share(reached[0])}"
-        found.append(
-            f"It works on {which},{least}, in {_range([len(one.curve) for one in hit])} gradients{_beside(pairs)}."
-            f"{_ahead(pairs)}"
-        )
+        found.append(f"It works on {which},{least}, in {_range([len(one.curve) for one in hit])} gradients.")
     if missed:
         names = listed([stem(one.name) for one in missed])
         found += [f"It does not get there on {names}.", *map(_stalled, missed)]
     return [" ".join([before, *found, clipped]), discuss_stall([rule for _, rule in pairs], rate)]
 
 
-def _beside(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
-    """What the strong attack takes where the update works."""
-    both = [strong for strong, rule in pairs if rule.attacked.success and strong.attacked.success]
-    return f", where the attack above takes {_range([len(one.curve) for one in both])}" if both else ""
+def why_the_attack(
+    pairs: Sequence[tuple[AttackResult, AttackResult]], confidence: float = AttackConfig.confidence
+) -> str:
+    """Why Auto-PGD is the attack and the assignment's update stands beside it, and on which photographs each was ahead.
 
+    Ahead is what had brought the target to ``confidence`` with fewer gradients; where only one had, that one; and where
+    neither, the one whose file has more of it.
 
-def _ahead(pairs: Sequence[tuple[AttackResult, AttackResult]]) -> str:
-    """Where the update had brought the target further than the strong attack had by as many gradients, if anywhere."""
-    told = []
+    Args:
+        pairs: see :func:`discuss_rule`; one or more.
+        confidence: probability at which either search stops.
+    """
+    ahead, behind, alike = list[str](), list[str](), list[str]()
     for strong, rule in pairs:
-        count = min(len(rule.curve), len(strong.curve))
-        if not rule.attacked.success or count == 0:
-            continue
-        ours, theirs = (max(point.probability for point in one.curve[:count]) for one in (rule, strong))
-        if rounded_down(ours, 2) > rounded_down(theirs, 2):
-            told.append(f"on {stem(rule.name)} it has {share(ours)} and the attack {share(theirs)} after {word(count)}")
-    return f" By as many gradients the update is ahead: {listed(told)}." if told else ""
+        name, attack, update = stem(rule.name), _pace(strong, confidence), _pace(rule, confidence)
+        if attack == update:
+            alike.append(name)
+        elif attack > update:
+            ahead.append(f"{name} ({_against(attack, update, 'the update')})")
+        else:
+            behind.append(f"{name} ({_against(update, attack, 'the attack')})")
+    reason = (
+        "The attack is Auto-PGD, and not the update, because its steps follow the gradient's signs: where P(y_fool) is "
+        "flat they are no shorter, and no λ has to be searched for."
+    )
+    told = [f"the attack on {listed(ahead)}"] if ahead else []
+    told += [f"the update on {listed(behind)}"] if behind else []
+    told += [f"neither on {listed(alike)}"] if alike else []
+    as_well = "" if ahead else " So the update would have done as well here."
+    return f"{reason} Sooner at {share(confidence)}, or closer to it, is {'; '.join(told)}.{as_well}"
+
+
+def _gradients(count: int) -> str:
+    return "1 gradient" if count == 1 else f"{count:,} gradients"
+
+
+def _pace(one: AttackResult, confidence: float) -> tuple[int, float]:
+    """How soon a search had the target at a confidence, the more the sooner, and what its file has of it otherwise."""
+    if max((met.probability for met in one.curve), default=0.0) >= confidence:
+        return -len(one.curve), confidence
+    return -_NEVER, round(one.attacked.target or 0.0, 3)
+
+
+_NEVER = 1_000_000_000
+"""More gradients than any search takes."""
+
+
+def _against(winner: tuple[int, float], other: tuple[int, float], name: str) -> str:
+    """What one search did, and beside it the other, which is called ``name`` where it did not get as far."""
+    if winner[0] == -_NEVER:
+        return f"{in_percent(winner[1])} against {in_percent(other[1])}"
+    if other[0] == -_NEVER:
+        return f"{_gradients(-winner[0])}; {name} ends at {in_percent(other[1])}"
+    return f"{_gradients(-winner[0])} against {-other[0]:,}"
 
 
 def _range(counts: Sequence[int]) -> str:

@@ -91,18 +91,23 @@ def draw_details(attacks: Sequence[AttackResult], measured: Sequence[Visibility]
         for number, (images, attack, seen) in enumerate(zip(details, attacks, measured, strict=True)):
             for axes, image in zip(grid[:, number], images, strict=True):
                 axes.imshow(image, interpolation="nearest")
-                axes.add_patch(_frame(seen))
+                for frame in _frames(seen):
+                    axes.add_patch(frame)
             grid[0, number].set_title(shortened(stem(attack.name), _LETTERS), fontsize=8, y=1)
             grid[2, number].set_title(f"±{attack.norm}/255", fontsize=8, y=1)
     return figure
 
 
-def _frame(seen: Visibility) -> Rectangle:
-    """The flattest cell, in what is shown around it."""
+def _frames(seen: Visibility) -> list[Rectangle]:
+    """The flattest cell, in what is shown around it: a dark line with a light one in it, seen on any ground."""
     (rows, columns), (top, left) = seen.flattest.window, seen.flattest.around
     place = columns.start - left.start - 0.5, rows.start - top.start - 0.5
     width, height = columns.stop - columns.start, rows.stop - rows.start
-    return Rectangle(place, width, height, fill=False, edgecolor="white", linewidth=0.8, linestyle=":")
+    lines = (("black", 2.4), ("white", 1.0))
+    return [
+        Rectangle(place, width, height, fill=False, edgecolor=color, linewidth=thick, clip_on=False)
+        for color, thick in lines
+    ]
 
 
 def _details(attack: AttackResult, seen: Visibility) -> tuple[Bytes, Bytes, Bytes]:
@@ -190,6 +195,7 @@ def draw_probability_curves(
     """For each photograph P(y_fool), and below it the norm of its gradient, at each gradient of two searches.
 
     The update's line goes through the steps that it accepted, those at which P has risen; its other tries are crosses.
+    Each photograph has its own range of gradients: some take a few, some a hundred.
 
     Args:
         pairs: attacks on one photograph each: the strong one, and the assignment's own update.
@@ -197,7 +203,7 @@ def draw_probability_curves(
     """
     with styled():
         figure = new_figure(max(3.6, 1.575 * len(pairs)), 3.2)
-        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="all", sharey="row")
+        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="col", sharey="row")
         for (above, below), (strong, rule) in zip(grid.T, pairs, strict=True):
             taken = accepted_steps(_probabilities(rule))
             tried = sorted(set(range(len(rule.curve))) - set(taken))
@@ -230,7 +236,11 @@ def _draw_steps(
     axes: Axes, values: Sequence[float], steps: Sequence[int], look: str, *, color: str, label: str
 ) -> None:
     at = [values[step] for step in steps]
-    axes.plot([1 + step for step in steps], at, look, color=color, label=label, markersize=2.5, linewidth=1)
+    # Hollow, so that one curve does not hide the other's points.
+    axes.plot(
+        [1 + step for step in steps], at, look, color=color, label=label, markersize=2.5, linewidth=0.8,
+        markerfacecolor="none", markeredgewidth=0.6,
+    )  # fmt: skip
 
 
 def _probabilities(attack: AttackResult) -> list[float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from snellen.attacks.attack import attack
 from snellen.attacks.config import AttackConfig
 from snellen.attacks.result import AttackResult
+from snellen.attacks.state import STEPS
 from snellen.attacks.visibility import visibility
 from snellen.models.classifier import Classifier
 
@@ -20,14 +21,16 @@ class LeastBound:
         name: path of the photograph, or what stands for it.
         norm: infinity norm of the attack's own noise, in steps of 1/255.
         steps: least bound, in steps of 1/255; at most ``norm``.
-        standing_out: share of the attacked area in which noise of that bound has more contrast than the photograph; see
-            :class:`snellen.attacks.visibility.FlatCell`.
+        standing_out: share of the attacked area that is not dark and where noise of that bound has more contrast than
+            the photograph; see :class:`snellen.attacks.visibility.FlatCell`.
+        gradients: the most that each bound was tried with.
     """
 
     name: str
     norm: int
     steps: int
     standing_out: float
+    gradients: int
 
 
 def least_bound(classifier: Classifier, successful: AttackResult, config: AttackConfig) -> LeastBound:
@@ -47,4 +50,5 @@ def least_bound(classifier: Classifier, successful: AttackResult, config: Attack
             best = tried
         else:
             failed = middle
-    return LeastBound(successful.name, successful.norm, best.norm, visibility(best).flattest.standing_out)
+    gradients = config.steps or STEPS[config.method]
+    return LeastBound(successful.name, successful.norm, best.norm, visibility(best).flattest.standing_out, gradients)

@@ -28,7 +28,7 @@ _CELL, _CELLS = 16, 48
 """The side of a cell in pixels; of a large photograph so many go into the longer side."""
 _CELLS_ACROSS = 3
 """Cells a side of what is shown around one."""
-_DARK = 32
+DARK = 32
 """A luma below which screens show little of a few levels."""
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -42,7 +42,8 @@ class FlatCell:
         around: three cells a side with it in their middle, as far as the area reaches.
         detail: contrast of the photograph's own detail in it, in levels of 255.
         noise: contrast of the noise in it, in levels of 255.
-        standing_out: share of all cells of the area in which the noise has more contrast than the photograph.
+        standing_out: share of all cells of the area that are not dark and in which the noise has more contrast than the
+            photograph.
     """
 
     window: Window
@@ -109,7 +110,7 @@ def noise_area(original: Bytes, attacked: Bytes) -> Window:
 def flattest_cell(original: Bytes, attacked: Bytes) -> FlatCell:
     """The cell of the noise's area, of those on a grid, in which the photograph has least contrast.
 
-    Dark cells are left out where there are others.
+    Dark cells, where nobody sees a few levels, are left out where there are others; noise stands out in none of them.
 
     Args:
         original: a photograph (H, W, 3).
@@ -119,7 +120,7 @@ def flattest_cell(original: Bytes, attacked: Bytes) -> FlatCell:
     before, after = original[area], attacked[area]
     cell = _side_of_cell(*before.shape[:2])
     detail, noise, luma = _by_cell(before, after, cell)
-    dark = luma < _DARK
+    dark = luma < DARK
     flatness = detail if dark.all() else np.where(dark, np.inf, detail)
     place = tuple(int(number) for number in np.unravel_index(flatness.argmin(), flatness.shape))
 
@@ -140,7 +141,7 @@ def flattest_cell(original: Bytes, attacked: Bytes) -> FlatCell:
         around=window(beside, shown),
         detail=math.sqrt(detail[place]),
         noise=math.sqrt(noise[place]),
-        standing_out=float((noise > detail).mean()),
+        standing_out=float(((noise > detail) & ~dark).mean()),
     )
 
 

@@ -280,7 +280,7 @@ _ALL = (
     Transform(
         "crop",
         "The share s of the area is cut away and a rectangle of the photograph's proportions is left, the central one "
-        "or a drawn one; s = 0.2 keeps 80% of the photograph's area.",
+        "or one at random; s = 0.2 keeps 80% of the photograph's area.",
         "crop to {rest:.0%} of the area",
         "of the area cut away",
         0.0,
@@ -333,7 +333,7 @@ _ALL = (
     ),
     Transform(
         "shift",
-        "A move by s times the shorter side, to the right or in a drawn direction; the strip left free is filled by "
+        "A move by s times the shorter side, to the right or in a random direction; the strip left free is filled by "
         "reflection.",
         "shift by {s:.0%}",
         "of the shorter side",
@@ -395,7 +395,7 @@ _ALL = (
     Transform(
         "occlusion",
         "A mid-gray rectangle (128 of 255) of the photograph's proportions hides the share s of the area, the centre "
-        "or a drawn place.",
+        "or a random place.",
         "{s:.0%} hidden",
         "of the area",
         0.0,

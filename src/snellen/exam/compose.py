@@ -39,7 +39,7 @@ from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json
 
-RAN = "What this exam ran"
+RAN = "The calls with this report's values"
 """Heading, in the appendix, of the calls that a part amounts to."""
 REFERENCES, CODE, FRONT = "references", "code", "front"
 """Names of the sections of a report that belong to no part."""
@@ -314,12 +314,17 @@ def _listings(config: ExamConfig, context: Context, finished: Sequence[FinishedP
             listings.append(Listing(RAN, calls if begun else f"{setup(context)}\n\n{calls}", title))
             begun = title
         code = (
-            [method_listing(names) for names in one.part.methods]
+            [method_listing(names) for names in _methods(one.part, context)]
             if config.appendix == "methods"
             else [module_listing(module) for module in one.part.sources if sections[module] == title]
         )
         listings += [replace(listing, section=title) for listing in (*code, *one.cached.answer.listings)]
     return listings
+
+
+def _methods(part: Part, context: Context) -> list[str]:
+    """The methods of a part that ran in this exam, as :func:`snellen.exam.report.code.method_listing` takes them."""
+    return [*part.methods, *(part.further_methods(context) if part.further_methods else ())]
 
 
 def _references(model: str, finished: Sequence[FinishedPart]) -> dict[str, Sequence[Reference]]:
@@ -387,10 +392,11 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     titles = {one.name: _title(one, config) for one in finished}
     own = dict.fromkeys(titles[part] for key in config.discussion if (part := discussed_part(key)[0]) in titles)
     some = any(discussed_part(key)[1] for key in config.discussion)
+    made = "This report was made by Snellen, a program that examines image classifiers"
     if not own:
-        return "Snellen composed the sentences of this report; numbers and verdicts are computed from this run."
+        return f"{made}: it composed the sentences from the numbers and verdicts that it computed in this run."
     sections = listed([f"“{title}”" for title in own])
     return (
-        f"The discussion of {sections}{', or part of it,' if some else ''} was written by a person. Snellen composed "
-        "the other sentences; numbers and verdicts are computed from this run."
+        f"{made}. The discussion of {sections}{', or part of it,' if some else ''} was written by the author; Snellen "
+        "composed the other sentences from the numbers and verdicts that it computed in this run."
     )

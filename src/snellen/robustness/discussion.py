@@ -75,6 +75,7 @@ _BORNE = {
     "mirror": "undoes no attack: this noise does its work the wrong way round, too",
     "grayscale": "undoes no attack: what lies in brightness is enough",
 }
+_BORNE_OTHERWISE = "undoes no attack, so that these attacks bear it"
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,73 @@ def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResul
     told = [_reason(fooled, transform) for transform in transforms]
     cropped = [pair for pair in fooled if put_to([pair[0]], OBJECT_CROP)]
     return [*told, _reason(cropped, OBJECT_CROP)] if cropped else told
+
+
+def discuss_plainly(
+    photographs: Sequence[StressResult],
+    originals: Sequence[StressResult] = (),
+    gains: Sequence[NoiseGains] = (),
+) -> list[str]:
+    """Why each of the assignment's transforms undoes attacks or does not, in plain words: a paragraph for each.
+
+    Another says under which of them the noise no longer adds up, as far as that was measured.
+
+    Args:
+        photographs: see :func:`discuss`.
+        originals: see there.
+        gains: see :func:`discuss_causes`.
+    """
+    fooled = _with_noise(_pairs(photographs, originals))
+    transforms = _assignments([one for one, _ in fooled]) if fooled else []
+    told = [_plainly(fooled, transform) for transform in transforms]
+    apart = [_AFTER[one[0]] for one in transforms if _adds_up_no_more(_undone(fooled, one), one, gains)]
+    return [*told, f"So {listed(apart)} the noise's values no longer add up to the target."] if apart else told
+
+
+def _adds_up_no_more(undone: Sequence[StressPair], transform: TransformStrength, gains: Sequence[NoiseGains]) -> bool:
+    """Whether a transform leaves less than half of the gain to first order of each attack that it undoes, one or more.
+
+    In units of chance; not where that is not known, or could be chance without a transform.
+    """
+    by_name = {one.image: one for one in gains}
+    known = [by_name[original.image] for _, original in undone if original is not None and original.image in by_name]
+    if not known or len(known) < len(undone):
+        return False
+    return min(_times(known, AS_IS)) >= _BY_CHANCE and _halved(known, transform)
+
+
+def _plainly(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
+    """Why one transform undoes attacks, and where that tells little of them; or that it undoes none."""
+    by, undone = sentence(_BY[transform[0]]), _undone(fooled, transform)
+    if not undone:
+        return f"{by} {_BORNE.get(transform[0], _BORNE_OTHERWISE)}."
+    lost = _lost_when_clean(undone, transform)
+    told = f"{by} undoes {_these(len(undone), len(fooled))}: {_PLAINLY[transform[0]]}."
+    if not lost:
+        return told
+    photograph = "photograph loses its class" if len(lost) == 1 else "photographs lose their class"
+    return (
+        f"{told} On {_names([one for one, _ in lost])} the clean {photograph} there as well: {_BY[transform[0]]} takes "
+        "away what the network needs, which tells little of the attack."
+    )
+
+
+_PLAINLY = {
+    "mirror": "the noise stays as strong, but each of its values lies on the other side, at a place that it was not "
+    "computed for",
+    "crop": "the network sees the rest larger, and the noise's values lie at other places and in another size",
+    "rotation": "the noise is tilted, and its values lie at other places and between the pixels",
+    "grayscale": "the noise was computed in colour for a photograph in colour, and of both only the brightness is left",
+}
+
+
+def _lost_when_clean(pairs: Sequence[StressPair], transform: TransformStrength) -> list[StressPair]:
+    """Those whose clean photograph is known to lose its class under a transform."""
+    return [
+        (one, original)
+        for one, original in pairs
+        if original is not None and not original.keeps(original.outcome(*transform))
+    ]
 
 
 def discuss_causes(
@@ -308,7 +376,7 @@ def _reason(fooled: Sequence[StressPair], transform: TransformStrength) -> Reaso
     effect = f"{_EFFECTS[name]} ({_fine_detail([one for one, _ in fooled], transform)})"
     undone = _undone(fooled, transform)
     if not undone:
-        return Reason(_BY[name], effect, _BORNE.get(name, "undoes no attack, so that these attacks bear it"))
+        return Reason(_BY[name], effect, _BORNE.get(name, _BORNE_OTHERWISE))
     told = [
         f"undoes {_these(len(undone), len(fooled))}{_clean_there(undone, transform)}",
         *_damage(undone, transform),
@@ -328,26 +396,26 @@ def _aligned(gains: Sequence[NoiseGains]) -> str:
             f"{as_it_is}, even without a transform."
         )
     text = (
-        "Why, measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of "
-        f"its values times the gradient's. As it is, {_agreeing(gains, [AS_IS])} of the noise's values have the "
-        f"gradient's sign, where chance gives 50%; so the sum is {as_it_is}, and in fact the lead rises by "
+        "Measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of its "
+        f"values times the gradient's. As it is, {_agreeing(gains, [AS_IS])} of the noise's values have the gradient's "
+        f"sign, where chance gives 50%; so the sum is {as_it_is}, and in fact the lead rises by "
         f"{_real(gains, AS_IS)}, where {_between([one.gain(AS_IS).lacking for one in gains])} is needed."
     )
     halved = [one for one in (*ASSIGNMENT.items(), MILDEST_SHIFT) if _halved(gains, one)]
     if halved:
         left = [f"{_left(gains, one)} {_after(one)}" for one in halved]
+        left[-1] += " of the shorter side" if halved[-1] == MILDEST_SHIFT else ""
         short = all(gain.real < gain.lacking for one in gains for gain in map(one.gain, halved))
         rises = "less than is needed each time" if short else listed([_real(gains, one) for one in halved])
         text += (
-            f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by "
-            f"{rises}. No value of the noise need grow smaller for that: each moves the lead by next "
-            "to nothing, and which way depends on the gradient's sign at its place. Where the transform puts noise and "
-            f"gradient together otherwise than the attack did, {_agreeing(gains, halved)} of the signs are right, and "
-            "in the sum the wrong ones cancel most of them."
+            f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by {rises}. No "
+            "value of the noise need grow smaller for that: which way each moves the lead depends on the gradient's "
+            f"sign at its place, and there {_agreeing(gains, halved)} of the signs are right."
         )
     if not _halved(gains, MILDEST_BLUR) and halved:
         text += (
-            f" The control is {describe_transform(MILDEST_BLUR)}, which moves nothing: {_left(gains, MILDEST_BLUR)} of "
+            f" The control is {describe_transform(MILDEST_BLUR)} (a Gaussian whose deviation is that share of the "
+            f"shorter side), which moves nothing: {_left(gains, MILDEST_BLUR)} of "
             f"the sum is left, and the lead rises by {_real(gains, MILDEST_BLUR)}."
         )
     return text
@@ -431,87 +499,35 @@ def _place(rank: int) -> str:
 
 
 def _colour(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
-    """Whose loss of colour undoes attacks in gray, and whether what gray leaves of the noise's gain tells why."""
-    known = put_to([one for one, _ in fooled], _GRAY)
-    undone = [one for one in known if not stands(one, _GRAY)]
-    told = _about_colour(undone)
+    """Whose loss of colour undoes attacks in gray, and what gray leaves of the noise's gain.
+
+    Where the clean photograph loses its class in gray as well nothing is said of the attack.
+    """
+    known = [pair for pair in fooled if put_to([pair[0]], _GRAY) and pair not in _lost_when_clean([pair], _GRAY)]
+    undone = [pair for pair in known if not stands(pair[0], _GRAY)]
+    told = _about_colour([one for one, _ in undone])
     if not told:
         return ""
     halves = f"Of gray each half was taken alone. {'. '.join(told)}."
-    return " ".join([halves, *_brightness(undone, fooled, gains)])
+    return " ".join([halves, *_gain_in_gray(undone, gains)])
 
 
-def _brightness(undone: Sequence[StressResult], fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> list[str]:
-    """What gray leaves of the noise and of its gain to first order, step by step, and what that leaves open.
-
-    The gain of the noise in gray is taken on the photograph in colour, then on that in gray, whose gradient is another:
-    so the two losses add up to the whole.
-    """
-    originals = {one.image: original.image for one, original in fooled if original is not None}
+def _gain_in_gray(undone: Sequence[StressPair], gains: Sequence[NoiseGains]) -> list[str]:
+    """What gray leaves of the noise's gain to first order, on the photograph in colour and on that in gray."""
     by_name = {one.image: one for one in gains}
-    known = [(one, by_name[name]) for one in undone if (name := originals.get(one.image)) in by_name]
-    if not known or len(known) < len(undone) or min(of.gain(AS_IS).times_chance for _, of in known) < _BY_CHANCE:
+    known = [by_name[original.image] for _, original in undone if original is not None and original.image in by_name]
+    if not known or len(known) < len(undone) or min(one.gain(AS_IS).times_chance for one in known) < _BY_CHANCE:
         return []
-    detail = share_range([detail_left(one, _GRAY) for one, _ in known])
-    energy = share_range([of.gray_energy for _, of in known])
-    in_colour, in_gray = _percents([of.gray_gain for _, of in known]), _percents([_left_in_gray(of) for _, of in known])
+    in_gray = [one.gain(_GRAY).first_order / one.gain(AS_IS).first_order for one in known]
+    both = all(left < one.gray_gain < 1 for left, one in zip(in_gray, known, strict=True))
     return [
-        f"Of the noise gray leaves {energy} of the energy and {detail} of the fine detail; of its gain to first order "
-        f"{in_colour} on the photograph in colour, and {in_gray} on that in gray, whose gradient is another "
-        f"({_left([of for _, of in known], _GRAY)} in units of chance)."
-        f"{_greater_loss(known)}{_open_in_gray(known)}"
+        f"Of its gain to first order the gray noise keeps {_percents([one.gray_gain for one in known])} on the "
+        f"photograph in colour and {_percents(in_gray)} on that in gray, whose gradient is another"
+        f"{': either loss counts' if both else ''}."
     ]
 
 
 _GRAY = ("grayscale", ASSIGNMENT["grayscale"])
-
-
-def _left_in_gray(gains: NoiseGains) -> float:
-    return gains.gain(_GRAY).first_order / gains.gain(AS_IS).first_order
-
-
-def _noise_loses_more(gains: NoiseGains) -> bool:
-    """Whether of the gain that is lost in gray the noise's colour costs the larger part, and not the photograph's."""
-    return 1 - gains.gray_gain > gains.gray_gain - _left_in_gray(gains)
-
-
-def _greater_loss(known: Sequence[tuple[StressResult, NoiseGains]]) -> str:
-    """Whose loss of colour costs more of the gain to first order, of the attacks that lose any."""
-    losing = [(stem(one.image), gains) for one, gains in known if _left_in_gray(gains) < 1]
-    by_noise = [name for name, gains in losing if _noise_loses_more(gains)]
-    by_photograph = [name for name, gains in losing if not _noise_loses_more(gains)]
-    if not losing:
-        return ""
-    if not by_noise or not by_photograph:
-        where = "" if len(losing) == len(known) else f" on {listed([name for name, _ in losing])}"
-        whose = "noise's" if by_noise else "photograph's"
-        return f" So of what is lost the {whose} colour costs the larger part{where}."
-    return (
-        f" So of what is lost the noise's colour costs the larger part on {listed(by_noise)}, the photograph's on "
-        f"{listed(by_photograph)}."
-    )
-
-
-def _open_in_gray(known: Sequence[tuple[StressResult, NoiseGains]]) -> str:
-    """What the gain to first order does not tell: where another half of gray is enough than the one that costs more."""
-    otherwise = [
-        stem(one.image)
-        for one, gains in known
-        if _left_in_gray(gains) < 1
-        and whose_colour(one) is (Colour.PHOTOGRAPH if _noise_loses_more(gains) else Colour.NOISE)
-    ]
-    if otherwise:
-        return (
-            f" On {listed(otherwise)}, though, it is the other half whose loss alone is enough: why is open, as these "
-            "are gains to first order."
-        )
-    standing = [gains.gray_gain for one, gains in known if stands(one, GRAY_NOISE)]
-    falling = [gains.gray_gain for one, gains in known if not stands(one, GRAY_NOISE)]
-    if not standing or not falling:
-        return ""
-    if min(standing) >= max(falling) + _TELLING:
-        return f" Where gray noise still fools it keeps the most of its gain, at least {at_least(min(standing))}."
-    return " Where gray noise still fools it keeps no more of its gain than elsewhere: why it does is open."
 
 
 def _about_colour(undone: Sequence[StressResult]) -> list[str]:
@@ -618,7 +634,13 @@ def _fine_detail(attacked: Sequence[StressResult], transform: TransformStrength)
 
 def _percent_left(left: float) -> str:
     # Some transforms sharpen, and leave more than there was.
-    return "all" if round(left, 3) == 1 else share(left) if left < 1 else f"{left:.0%}"
+    if round(left, 3) == 1:
+        return "all"
+    return "nearly all" if _NEARLY_ALL <= left < 1 else share(left) if left < 1 else f"{left:.0%}"
+
+
+_NEARLY_ALL = 0.99
+"""Of fine detail, which a mirror changes by what lies at the borders of the network's view alone."""
 
 
 def _place_or_detail(fooled: Sequence[StressResult]) -> str:
@@ -635,7 +657,8 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
     frail = listed([stem(one.image) for one in fooled if one not in stand])
     names = listed([stem(one.image) for one in stand])
     found = f"{said[0].lower()}{said[1:]}"
-    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names} {found}"
+    means = f" (means of these {word(len(stand))})" if len(stand) > 1 else ""
+    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names}{means} {found}"
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:
@@ -656,7 +679,7 @@ def _decides(fooled: Sequence[StressResult]) -> str:
         and all(cause(one, row.transform) is Cause.NOT_DETAIL for one in fooled)
     ]
     if standing is not None and more:
-        each, they = ("each undoes", "They bring") if len(more) > 1 else ("it undoes", "It brings")
+        each = "each undoes" if len(more) > 1 else "it undoes"
         second = (
             f" The loss of detail is enough as well: {describe_transform(first.transform)} "
             f"({share(first.detail)} left), which moves nothing, undoes {alone}."
@@ -665,8 +688,7 @@ def _decides(fooled: Sequence[StressResult]) -> str:
         )
         return (
             f"Place is enough: {describe_transform(standing.transform)} leaves {share(standing.detail)} of "
-            f"the noise's fine detail and {alone}; {_more(more)}, and {each} {alone}. {they} "
-            f"the noise to places, sizes or directions that it was not computed for.{second}"
+            f"the noise's fine detail and {alone}; {_more(more)}, and {each} {alone}.{second}"
         )
     if first is not None and all(row.detail <= first.detail for row in moved):
         return (

@@ -40,6 +40,8 @@ class Part:
         sources: modules that hold its method, for the full code appendix.
         methods: of these the functions and classes that the assignment wants to see, for the ordinary code appendix:
             for each module one entry, as :func:`snellen.exam.report.code.method_listing` takes it.
+        further_methods: function that gives, from the context, more such entries, of what not every exam runs; None
+            where there is nothing of the kind.
         references: publications that it rests on, with the words by which its text uses each.
         cover: function that gives a picture for the report's first page from the part's folder; None where the part
             has none.
@@ -75,6 +77,7 @@ class Part:
     code: Callable[[Context, str], str] | None = None
     driver: Callable[[Context], str] | None = None
     topic: str = ""
+    further_methods: Callable[[Context], Sequence[str]] | None = None
 
     def titles(self, homework: bool) -> tuple[str, str]:
         """The title of its section and the item of the assignment before it, empty in a report that answers none."""
@@ -288,11 +291,11 @@ PARTS: Mapping[str, Part] = {
         ),
         methods=(
             "snellen.data.transforms:_mirror, _grayscale, crop_window, _placed, _crop, _resample, _rotation",
-            "snellen.robustness.stress:StressTest.steps, StressTest._kept",
+            "snellen.robustness.stress:StressTest.steps, StressTest._kept, _gray_alone",
             "snellen.robustness.spectrum:high_frequency_energy",
             "snellen.robustness.alignment:noise_gains",
-            "snellen.exam.object_crop:shrunk, box_with",
         ),
+        further_methods=stress.crops_by_objects,
         references=stress.REFERENCES,
         code=stress.code,
         driver=drivers.stress,

@@ -18,6 +18,7 @@ from snellen.attacks.discussion import (
     headline,
     random_hits,
     step_sizes,
+    why_the_attack,
 )
 from snellen.attacks.figures import draw_attacks, draw_details, draw_probability_curves
 from snellen.attacks.files import REPORTS
@@ -91,8 +92,8 @@ draw_attacks([rule for rule in read_rules() if rule.file])"""
 _FILES_OF_THE_RULE = "rule-attacked{}.png"
 """What the assignment's own update made of photographs; attacked files end otherwise."""
 _USUAL_GRADIENTS = 12
-_GRADIENTS_OF_THE_RULE = 40
-"""The most that the assignment's own update is given on each photograph: those that it fools take 7 to 25."""
+GRADIENTS_OF_THE_RULE = STEPS["apgd"]
+"""The most that the assignment's own update is given on each photograph: as many as the attack."""
 _USUAL_GRADIENTS_OF_THE_RULE = 20
 _GRADIENTS_OF_A_BOUND, _USUAL_GRADIENTS_OF_A_BOUND = 20, 15
 """The most, and the usual number, in which a smaller bound is tried on each of the first photographs."""
@@ -105,7 +106,7 @@ _SECONDS_OF_A_PHOTOGRAPH = 1.5
 _PASSES_OF_A_CONVERSION = 300
 """What it costs to make the graph that gradients are taken by, once for both searches."""
 _CONSTANT_STEP_SIZE = 1.0
-_ASKED_FOR = 4
+ASKED_FOR = 4
 """Photographs that the assignment asks for."""
 _METHODS = {
     "apgd": "The search is Auto-PGD: signed steps with momentum whose size adapts, along the logarithm of the target's "
@@ -113,7 +114,7 @@ _METHODS = {
     "gradient_ascent": "The search is the assignment's own update: steps along the gradient of the target's "
     "probability, each with a step size that backtracking finds.",
 }
-_BESIDE = " The assignment's own update is tried beside it."
+_BESIDE = "The assignment's own update was given as many gradients on the same photographs ([[attack/rule]])."
 _STOPS = f"A search stops once the target has {share(AttackConfig.confidence)}, so that it does not seek the most. "
 _ROBUST = (
     " It is robust: each step follows the mean over transforms that are drawn (mirror, crop, rotation, grayscale), so "
@@ -161,15 +162,15 @@ def seconds(context: Context, seconds_of_pass: float) -> float:
     gradients = _USUAL_GRADIENTS if context.attack.method == "apgd" else STEPS["gradient_ascent"]
     if context.attack.robust:
         gradients += ROBUST_STEPS * EOT_SAMPLES
-    beside = _USUAL_GRADIENTS_OF_THE_RULE if _tries_the_rule(context) else 0
+    beside = _USUAL_GRADIENTS_OF_THE_RULE if tries_the_rule(context) else 0
     beside += _USUAL_GRADIENTS_OF_A_BOUND * _bounds_tried(context)
     once = _PASSES_OF_A_CONVERSION * seconds_of_pass + _SECONDS_OF_A_PHOTOGRAPH * len(context.photographs)
 
     def of_gradient(photographs: Sequence[str]) -> float:
         return 3 * seconds_of_pass * len(photographs) + _SECONDS_OF_A_MEGAPIXEL * megapixels(photographs)
 
-    once += (DRAWS + 3 * _GRADIENTS_OF_A_CONTROL) * seconds_of_pass * len(context.photographs[:_ASKED_FOR])
-    return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:_ASKED_FOR])
+    once += (DRAWS + 3 * _GRADIENTS_OF_A_CONTROL) * seconds_of_pass * len(context.photographs[:ASKED_FOR])
+    return once + gradients * of_gradient(context.photographs) + beside * of_gradient(context.photographs[:ASKED_FOR])
 
 
 def _bounds_tried(context: Context) -> int:
@@ -186,7 +187,7 @@ def _least_bounds(context: Context, attacks: Sequence[AttackResult]) -> list[Lea
     return [least_bound(context.classifier, one, config) for one in attacks if one.attacked.success]
 
 
-def _tries_the_rule(context: Context) -> bool:
+def tries_the_rule(context: Context) -> bool:
     """Whether the assignment's own update is tried beside the search."""
     return context.homework and context.attack.method != "gradient_ascent" and not context.attack.robust
 
@@ -197,11 +198,11 @@ def run(context: Context) -> Answer:
     result = attack_photographs(context, context.folder)
     attacks = result.attacks
     write_json(context.folder / "result.json", {**result.to_dict(), "provenance": context.provenance})
-    controls = [random_signs(classifier, one, context.seed) for one in attacks[:_ASKED_FOR]]
+    controls = [random_signs(classifier, one, context.seed) for one in attacks[:ASKED_FOR]]
     write_json(context.folder / "control.json", {"controls": controls, "provenance": context.provenance})
-    least = _least_bounds(context, attacks[:_ASKED_FOR])
+    least = _least_bounds(context, attacks[:ASKED_FOR])
     write_json(context.folder / "least-bounds.json", {"bounds": least, "provenance": context.provenance})
-    pairs = _tried_by_the_rule(context, attacks[:_ASKED_FOR])
+    pairs = _tried_by_the_rule(context, attacks[:ASKED_FOR])
     shown, names = attacks[:_MOST_ROWS_OF_A_TABLE], photograph_names([one.name for one in attacks])
     visible = [visibility(one) for one in shown]
     details = context.folder / "details.png"
@@ -213,12 +214,13 @@ def run(context: Context) -> Answer:
             f"{attacks[0].target.index}) by {called(classifier.name)}. The noise moves the photograph's own pixels, "
             f"by at most {context.epsilon} in any channel; the gradient flows back through the resize and the crop. "
             f"{_METHODS[context.attack.method]}"
-            f"{_ROBUST if context.attack.robust else ''}{_BESIDE if pairs else ''} "
+            f"{_ROBUST if context.attack.robust else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers are of those files. "
             "[[attack/attacks]] shows all, [[attack/noises]] says how large the noise is, [[attack/classes]] gives the "
             "classes before and after."
         ),
+        *([Paragraph(f"{_BESIDE} {why_the_attack(pairs)}")] if pairs else []),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         _noises(shown, visible, least, len(attacks)),
         _classes(shown, visible, len(attacks)),
@@ -333,8 +335,8 @@ def _noises(
         rows,
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
         f"within the rectangle that the noise covers; of the photograph as JPEG of quality {JPEG_QUALITY}, in the same "
-        "rectangle. Stands out: share of that rectangle's cells in which the noise has more contrast than the "
-        f"photograph's own detail.{_least_bound_is(least)}{_first(len(shown), of)}",
+        "rectangle. Stands out: share of that rectangle's cells that are not dark and in which the noise has more "
+        f"contrast than the photograph's own detail.{_least_bound_is(least)}{_first(len(shown), of)}",
         "noises",
     )
 
@@ -359,10 +361,11 @@ def _about_details(visible: Sequence[Visibility], of: int) -> str:
     alike = min(widths) == max(widths)
     wide = f"{widths[0]} pixels" if alike else f"{listed([str(one) for one in widths])} pixels"
     return (
-        "Where noise is seen most easily: framed by dots the flattest cell of each photograph's attacked area that is "
-        f"not dark, and what lies around it, {wide} of the photograph wide{'' if alike else ' from left to right'}: of "
-        "the original, of its attacked file and of the noise, pixel by pixel. The noise is stretched so that its bound "
-        "is black and white." + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
+        "Where noise is seen most easily: framed is the flattest cell of each photograph's attacked area (a dark one "
+        f"only where all are), and what lies around it, {wide} of the photograph wide"
+        f"{'' if alike else ' from left to right'}: of the original, of its attacked file and of the noise, pixel by "
+        "pixel. The noise is stretched so that its bound is black and white."
+        + (f" The first {len(visible)} of {of}." if of > len(visible) else "")
     )
 
 
@@ -408,10 +411,10 @@ def code(_: Context, picture: str) -> str:
 def _tried_by_the_rule(context: Context, attacks: Sequence[AttackResult]) -> list[tuple[AttackResult, AttackResult]]:
     """Attacks, each with the assignment's own update on its photograph; none where that is not to be tried."""
     config = AttackConfig(
-        context.target, context.epsilon, method="gradient_ascent", steps=_GRADIENTS_OF_THE_RULE, seed=context.seed
+        context.target, context.epsilon, method="gradient_ascent", steps=GRADIENTS_OF_THE_RULE, seed=context.seed
     )
     strong = {one.name: one for one in attacks if one.curve}
-    if not _tries_the_rule(context) or not strong:
+    if not tries_the_rule(context) or not strong:
         return []
     tried = attack(context.classifier, [one.source for one in strong.values()], config=config)
     return [(strong[rule.name], rule) for rule in tried if isinstance(rule, AttackResult)]
@@ -436,22 +439,22 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
     return [
         Heading("The assignment's own update"),
         Paragraph(
-            "[[attack/rule]] holds the assignment's update against the search, "
-            f"{'[[attack/rule-rows]] shows its files, ' if reached else ''}and [[attack/rule-curves]] shows how the "
-            "target's probability rises in both."
+            "[[attack/rule]] holds the assignment's update against the search, and [[attack/rule-curves]] shows how "
+            "the target's probability rises in both"
+            f"{'; [[attack/rule-rows]] shows its files' if reached else ''}."
         ),
-        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
         _beside(pairs),
         Picture(
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX\N{PRIME}): "
             "of the search of [[attack/attacks]], and of the assignment's update with at most "
-            f"{_GRADIENTS_OF_THE_RULE} gradients. Squares: the steps that it accepted; crosses: tries that it took "
+            f"{GRADIENTS_OF_THE_RULE} gradients. Squares: the steps that it accepted; crosses: tries that it took "
             "back. Dotted: where a search stops.",
             0.85,
             name="rule-curves",
         ),
-        Discussion(discuss_rule(pairs, _GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
+        *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),
+        Discussion(discuss_rule(pairs, GRADIENTS_OF_THE_RULE, _CONSTANT_STEP_SIZE)),
     ]
 
 
@@ -498,9 +501,8 @@ def _rows_of_the_rule(rules: Sequence[AttackResult], folder: Path) -> Picture:
     return Picture(
         picture,
         f"By the assignment's update, for the {which} on which it reached the target: the original, the noise made "
-        f"stronger as its title says, and the file that holds both ({rules[0].file}{' and so on' * (len(rules) > 1)}), "
-        "with probabilities.",
-        0.8,
+        "stronger as its title says, and the file that holds both, with probabilities.",
+        0.65,
         name="rule-rows",
     )
 
@@ -512,7 +514,7 @@ def _shortfalls(attacks: Sequence[AttackResult], names: Mapping[str, str], conte
     wrong = [names[one.name] for one in attacks if not one.correct]
     missed = [names[one.name] for one in attacks if not one.attacked.success]
     reasons = [
-        f"{len(attacks)} of {_ASKED_FOR} photographs" if len(attacks) < _ASKED_FOR else "",
+        f"{len(attacks)} of {ASKED_FOR} photographs" if len(attacks) < ASKED_FOR else "",
         "none is called peppers" if not any("peppers" in name.lower() for name in names.values()) else "",
         f"nobody said what {names_of(unlabelled)} shows" if unlabelled else "",
         f"{names_of(wrong)} seen wrongly before the attack" if wrong else "",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snellen.exam.context import Context, photograph_names, short_name
+from snellen.exam.parts.attack import ASKED_FOR, GRADIENTS_OF_THE_RULE, tries_the_rule
 from snellen.prose import called
 from snellen.training.files import read_results
 from snellen.training.recipe import ASSIGNMENT
@@ -92,16 +93,27 @@ def training(context: Context) -> str:
 
 
 def attack(context: Context) -> str:
-    """The attack on each photograph."""
+    """The attack on each photograph, and the assignment's own update where it was tried beside it."""
     asked = context.attack
     robust = ", robust=True" if asked.robust else ""
-    return (
+    calls = (
         f"config = snellen.AttackConfig(\n    {context.target}, {context.epsilon!r}, method={asked.method!r}{robust}, "
         f"seed={context.seed}\n)\n"
         "attacks = snellen.attack(classifier, photographs, config=config)\n"
         "for one in attacks:\n"
         "    print(one.name, one.clean, one.attacked)\n"
         "attacks[0].plot()"
+    )
+    if not tries_the_rule(context):
+        return calls
+    first = f"[:{ASKED_FOR}]" if len(context.photographs) > ASKED_FOR else ""
+    return (
+        f"{calls}\n"
+        "# The assignment's own update on the same photographs.\n"
+        f"config = snellen.AttackConfig(\n    {context.target}, {context.epsilon!r}, method='gradient_ascent', "
+        f"steps={GRADIENTS_OF_THE_RULE},\n    seed={context.seed}\n)\n"
+        f"for one in snellen.attack(classifier, photographs{first}, config=config):\n"
+        "    print(one.name, one.clean, one.attacked)"
     )
 
 

@@ -46,6 +46,7 @@ from snellen.robustness.discussion import (
     compared_by_detail,
     discuss,
     discuss_causes,
+    discuss_plainly,
     discuss_undone,
     headline,
     reasons,
@@ -106,7 +107,7 @@ def cover(folder: Path) -> Picture:
     """The acuity chart that :func:`run` drew into ``folder``."""
     return Picture(
         folder / COVER,
-        "The acuity chart: a line for each transform of the photographs, from its mildest strength to its strongest, "
+        "A line for each transform of the photographs, from its mildest strength to its strongest, "
         "both named. The bluer a letter, the more of the photographs keep their class on the left, and the attack's "
         "class on the right.",
     )
@@ -146,7 +147,7 @@ def run(context: Context) -> Answer:
             "The attacked files of the previous section, each transformed at its own size and classified again: "
             "[[stress/transforms]] shows them, [[stress/classes]] has the classes and their probabilities."
         ),
-        Points([_definition(name) for name, _ in assignment_transforms()]),
+        Points([_done(transform) for transform in assignment_transforms()]),
         Paragraph(_about_crop(crops, labels, target.index)),
         Picture(
             folder / "stress.png",
@@ -160,12 +161,18 @@ def run(context: Context) -> Answer:
         _table(result, {one.name: one for one in crops}),
         Discussion(discuss_undone(result.photographs, result.originals)),
         Heading("Why the fooling survives or not"),
+        Discussion(
+            [
+                *discuss_plainly(result.photographs, result.originals, gains),
+                *discuss_causes(result.photographs, result.originals, gains),
+            ]
+        ),
         *_reasons(with_crops, gains),
-        Discussion(discuss_causes(result.photographs, result.originals, gains)),
-        Heading("The acuity chart"),
+        Heading("Other transforms and strengths"),
         Paragraph(
-            "As on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to right: a smaller one "
-            "stands for a stronger transform. [[stress/definitions]] defines those that were not defined above."
+            "Beside what is asked: as on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to "
+            "right, and a smaller one stands for a stronger transform. [[stress/definitions]] defines those that the "
+            "assignment does not name."
         ),
         _definitions(),
         Picture(
@@ -376,7 +383,7 @@ def _by_hand(crops: Sequence[ObjectCrop]) -> str:
     """How photographs are cropped whose object somebody drew a rectangle around, one or more."""
     kept, seen = (_range([getattr(one, key) for one in crops]) for key in ("kept", "seen"))
     return (
-        "The student drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
+        "The author drew a rectangle around the object by hand; the crop is that rectangle shrunk about its centre, "
         f"so that {kept} of its area is left. The network's preprocessing crops once more: it sees {seen} of the drawn "
         "rectangle."
     )
@@ -422,7 +429,7 @@ _UNKNOWN_OBJECT = (
 def _leaves(crops: Sequence[ObjectCrop]) -> str:
     """How much of the object crops leave, one or more, in a caption."""
     told = {
-        True: f"the crop leaves about {share(SHARE)} of the rectangle that the student drew around the object",
+        True: f"the crop leaves about {share(SHARE)} of the rectangle that the author drew around the object",
         False: f"the network sees about {share(SHARE)} of the heat for the own class",
     }
     kinds = {one.drawn is not None for one in crops}
@@ -492,9 +499,25 @@ def code(_: Context, picture: str) -> str:
     return {"stress.png": _CODE, CHART: "report.plot()"}.get(picture, "")
 
 
-def _definition(name: str) -> str:
-    """A transform's name and what it does."""
-    return f"{name.capitalize()}: {TRANSFORMS[name].definition}"
+def _done(transform: TransformStrength) -> str:
+    """One of the assignment's transforms at its strength, and what is done."""
+    return f"{sentence(describe_transform(transform))}: {_DONE[transform[0]]}"
+
+
+_DONE = {
+    "mirror": "left and right are exchanged.",
+    "crop": "the central rectangle of the photograph's proportions is left.",
+    "rotation": "about the centre, counter-clockwise, in the same frame, bilinear; the corners that come into it are "
+    "filled by reflection.",
+    "grayscale": "each of the three channels becomes the luma (ITU-R BT.601).",
+}
+
+
+def crops_by_objects(context: Context) -> list[str]:
+    """The methods by which photographs were cropped by their objects: whether somebody drew around these, or not."""
+    drawn = sum(one is not None for one in context.objects)
+    names = [*(["shrunk"] if drawn else []), *(["box_with"] if drawn < len(context.photographs) else [])]
+    return [f"snellen.exam.object_crop:{', '.join(names)}"] if names else []
 
 
 def _definitions() -> Table:
@@ -503,7 +526,7 @@ def _definitions() -> Table:
     return Table(
         ("transform", "what is done at strength s"),
         [("JPEG" if name == "jpeg" else name, TRANSFORMS[name].definition) for name in others],
-        "The other transforms of the acuity chart.",
+        "The other transforms of [[stress/acuity]].",
         "definitions",
     )
 
