@@ -682,20 +682,21 @@ def _less_explained(layers: Sequence[LayerSummary]) -> str:
 
 
 def _ablated(result: FeatureMaps) -> str:
-    """What setting a channel to zero does to the answer."""
+    """What the answer loses where a channel's map is replaced by its mean."""
     top = result.top
     strongest = max(result.maps, key=lambda one: abs(one.importance))
     if abs(strongest.importance) < 0.005:
         return (
-            "None of these channels matters much alone: with any one set to zero, the probability of "
+            "None of these maps matters much alone: with any one made even, at its mean, the probability of "
             f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what "
             "they say more than once."
         )
     # Rounded as a table rounds them, so that the difference of the two is the table's.
     before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
     return (
-        f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
-        f"zero, the probability of {plain(top.label)} goes from {before:.1f}% to {max(before + change, 0.0):.1f}%."
+        f"Of the maps shown, that of channel {strongest.channel} of {strongest.layer} matters most to the answer: made "
+        f"even, at its mean, it takes the probability of {plain(top.label)} from {before:.1f}% to "
+        f"{max(before + change, 0.0):.1f}%."
     )
 
 
@@ -709,8 +710,8 @@ def _limits(result: FeatureMaps) -> str:
     return (
         "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here "
         "may follow something else elsewhere, and correlation is not the reason for which it is active; those that "
-        f"follow no cue may follow one that nobody tried. {chosen}An ablated network is in a state that it never met "
-        "in training, and to ablate one channel misses what several do together."
+        f"follow no cue may follow one that nobody tried. {chosen}A map made even keeps its level, which may matter "
+        "too; such a map may never have occurred in training; and one channel alone misses what several do together."
     )
 
 
