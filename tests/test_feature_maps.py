@@ -461,6 +461,8 @@ def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> N
     assert len(main_colours(contrast)) == 2
     assert len(main_colours(CRIMSON)) == 1
     assert qualify_patches([patches_of(red.layer, red.channel, *[contrast] * 4)], result) == []
+    dot = np.concatenate([CRIMSON, *[GREY] * 4])  # red on a fifth of it is not much
+    assert "one has much red" in qualify_patches([patches_of(red.layer, red.channel, CRIMSON, dot, dot)], result)[0]
 
 
 @pytest.mark.parametrize(
@@ -486,6 +488,19 @@ def test_edges_of_small_patches_are_counted() -> None:
         "Most of what excites the early channels is one edge: in the patches of channel 3 (two vertical)."
     ]
     assert describe_patches([silent, flat]) == []
+
+
+def test_a_colour_that_all_small_patches_share_is_told() -> None:
+    """A quarter of a patch is much of a colour, a fifth is not, and of two patches nothing is said."""
+    quarter, fifth = (np.concatenate([CRIMSON, *[GREY] * times]) for times in (3, 4))
+    told = describe_patches([patches_of("act", 19, CRIMSON, PURPLE, quarter), patches_of("act", 5, TEAL, TEAL, TEAL)])
+    assert told == ["All three patches of channel 19 have much red; all three patches of channel 5 have much green."]
+    assert describe_patches([patches_of("act", 19, CRIMSON, PURPLE, fifth)]) == []
+    assert describe_patches([patches_of("act", 19, CRIMSON, CRIMSON)]) == []
+    bars = np.repeat((128 + 100 * np.sin(np.arange(8)))[None, :, None], 8, axis=0).repeat(3, axis=2).astype(np.uint8)
+    assert describe_patches([patches_of("act", 3, *[bars] * 3), patches_of("act", 19, *[CRIMSON] * 3)]) == [
+        "Some patches are one edge: in channel 3 (three vertical). All three patches of channel 19 have much red."
+    ]
 
 
 def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() -> None:
