@@ -570,7 +570,7 @@ def test_where_no_more_maps_exceed_chance_than_may_by_chance_none_is_said_to_fol
     assert headline_of_maps(within).endswith("and none of 5 at the end")
     text = within.discussion()
     assert "by chance one would, and rarely more than three. Chance is" in text
-    assert "The three at the end may thus be chance, so of no map there it is said what it follows." in text
+    assert "The three at the end may thus be chance, so no map there is said to follow a cue." in text
     assert (
         "No map shown is said to follow a cue, since no more exceed chance than may by chance: the farthest above it, "
         f"channel {nearest}, has r = 0.70 with edges with the red at the top, and shifted around up to 0.40" in text

@@ -264,12 +264,12 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     (told,) = compare_known(probed, [True, True, None, False, False])
     assert told.startswith(
         "Two of the five classes are classes that the network was trained to name (a and b), so for these it is no "
-        "transfer to something new; whether it has seen these very photographs is not known. Of them 100% (67.6% "
-        "to 100%, n = 8) are right, of those of the two that it has no class for 25.0% (7.1% to 59.1%, n = 8). It "
-        "misses none of its own and six of the others (two of d and four of e). The difference may be chance: were the "
-        "two classes that it knows drawn at random, the difference would be as large, in one direction or the other, "
-        "in 33% of the draws (permutation test, p = 0.33); with only six ways to draw them no difference could be told "
-        "from chance."
+        "transfer to something new; whether it has seen these very photographs is not known. Of their photographs "
+        "100% (67.6% to 100%, n = 8) are recognised; of the photographs of the two that it cannot name, 25.0% (7.1% to "
+        "59.1%, n = 8). It misses none of its own and six of the others (two of d and four of e). The difference may "
+        "be chance: were the two classes that it knows drawn at random, the difference would be as large, in one "
+        "direction or the other, in 33% of the draws (permutation test, p = 0.33); with only six ways to draw them no "
+        "difference could be told from chance."
     )
     assert told.endswith(" C is in neither group: the names do not tell.")
     (alike,) = compare_known(probed, [True, None, False, None, None])

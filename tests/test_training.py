@@ -1123,9 +1123,11 @@ def test_two_runs_of_one_seed_are_compared_image_by_image(digits, tmp_path: Path
     for mistakes, said in (
         # 2 ** -29 is the chance that thirty coins all fall on one side.
         (range(270), "The network batchnorm is 3.0 points above plain on the test images: 30 of the 1,000 it alone "
-         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-09)."),
+         "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
+         "p = 1.9e-09)."),
         (range(20, 300), "The network batchnorm is 2.0 points above plain on the test images: 20 of the 1,000 it alone "
-         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-06)."),
+         "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
+         "p = 1.9e-06)."),
         (range(1, 301), "The network batchnorm is, to a tenth of a point, as good as plain on the test images: 1 of "
          "the 1,000 it alone gets right, 1 plain alone; this may be chance (exact McNemar test, p = 1)."),
     ):  # fmt: skip
@@ -1158,9 +1160,9 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
             "At the best of the five rates tried (0.02; the best may lie higher), as plain is at the best of its own "
             "(0.005), the network with batch normalisation reaches 76.12% on the test images (95% interval 75.27% to "
             "76.95%). It is 1.0 points above plain on the test images: 100 of the 10,000 it alone gets right, 0 plain "
-            "alone; two equally good networks rarely part so (exact McNemar test, p = 1.6e-30); this is of one "
-            f"training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of plain at "
-            f"{plain.history[-1].loss:.2f}."
+            "alone; two equally good networks would rarely differ by so much (exact McNemar test, p = 1.6e-30); this "
+            f"is of one training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of "
+            f"plain at {plain.history[-1].loss:.2f}."
         )
     assert compare([[plain], [normalised], at(0.01)])[-1].startswith(
         "At another rate (0.01) the network with batch normalisation reaches 76.12% on"

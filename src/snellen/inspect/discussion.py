@@ -483,7 +483,7 @@ def _may_be_chance(result: FeatureMaps) -> str:
     ]
     if not told:
         return ""
-    return f" The {listed(told)} may thus be chance, so of no map there it is said what it follows."
+    return f" The {listed(told)} may thus be chance, so no map there is said to follow a cue."
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")

@@ -105,8 +105,8 @@ def describe_recipe(recipe: Recipe, before: Sequence[Recipe] = ()) -> str:
     return (
         f"It learned for {counted(recipe.epochs, 'epoch')} in batches of {recipe.batch:,} with {method}; the learning "
         f"rate {rise}falls in a straight line from its peak, {optimiser.learning_rate:g}, to zero; the weight decay is "
-        f"{optimiser.weight_decay:g}. The images are {changed}, and each colour is given less the training images' "
-        f"mean, over their deviation.{_hardened(recipe.adversarial)}{smoothing} "
+        f"{optimiser.weight_decay:g}. The images are {changed}; each colour has the training images' mean subtracted "
+        f"and is divided by their standard deviation.{_hardened(recipe.adversarial)}{smoothing} "
         f"Initialisation: {'as above' if known else ABOUT[recipe.initialisation]}."
     )
 
@@ -981,7 +981,11 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     lies = f"is {points} points {above}" if float(points) else "is, to a tenth of a point, as good as"
     paired = _paired(one, other)
     if paired is not None:
-        verdict = "two equally good networks rarely part so" if paired.p_value < SIGNIFICANCE else "this may be chance"
+        verdict = (
+            "two equally good networks would rarely differ by so much"
+            if paired.p_value < SIGNIFICANCE
+            else "this may be chance"
+        )
         return (
             f"{lies} {name} on the test images: {paired.only_first:,} of the {here.n:,} it alone gets right, "
             f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g})"

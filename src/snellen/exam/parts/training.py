@@ -563,6 +563,6 @@ def _filters_caption(result: TrainingResult) -> str:
         "mirror images of the first"
     }.get(result.recipe.initialisation, "")
     return (
-        f"{result.network_name}: the {count} {_FILTERS} of {height} x {width}{how}; 16 in a row, each "
-        "stretched by itself: less its smallest value, over its new largest."
+        f"{result.network_name}: the {count} {_FILTERS} of {height} x {width}{how}; 16 in a row, each stretched by "
+        "itself, so that its smallest value becomes 0 and its largest 1."
     )
