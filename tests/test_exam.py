@@ -62,6 +62,7 @@ from snellen.exam.run import Shared, run_exam
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain
+from snellen.training.ablations import ABLATIONS
 from snellen.training.files import read_results, write_result
 from snellen.training.recipe import RECIPES, Recipe, read_recipe, without_effect
 from toys import MeanColours, classifier_of
@@ -1124,6 +1125,12 @@ def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path:
     said = trained(1, [str(run)])
     assert "the runs that were named (training_runs) are of a tiny set" in said
     assert "cut to" not in said
+
+
+def test_the_table_of_choices_begins_with_what_all_are_compared_to() -> None:
+    first, *undone = training._ablations().rows
+    assert first == ("nothing (the baseline)", "85.56%", "")
+    assert (len(undone), undone[0][2]) == (len(ABLATIONS) + 1, "\N{MINUS SIGN}6.06")
 
 
 def test_a_second_rate_of_the_normalised_network_has_no_section_of_its_own(tmp_path: Path) -> None:

@@ -452,11 +452,11 @@ def _is_own_deep(recipe: Recipe) -> bool:
 def _ablations() -> Table:
     """What the accuracy is with each choice of the recipe ``deep`` undone."""
     measured = [(one.accuracy, one.undone) for one in ABLATIONS]
-    measured.append((TWO_NARROW, "two networks of 48, 176 and 176 channels in place of one"))
+    measured.append((TWO_NARROW, "two networks of 48, 176 and 176 filters in place of one"))
     rows = [(undone, f"{accuracy:.2%}", signed(100 * (accuracy - BASE), 2)) for accuracy, undone in sorted(measured)]
     return Table(
         ("one choice undone", "held out", "points"),
-        [*rows, ("none", f"{BASE:.2%}", "")],
+        [("nothing (the baseline)", f"{BASE:.2%}", ""), *rows],
         "What each choice of deep is worth to a single, narrower network of its kind (48, 256 and 256 filters): "
         f"accuracy on {HELD_OUT_IMAGES:,} training images that were held out, of a copy of CIFAR-10 in JPEG, after 4 "
         "epochs, one seed.",
