@@ -1285,6 +1285,14 @@ def test_what_is_meant_against_memorising_is_told_beside_whether_memorising_is_t
     assert "meant to make memorising them harder; AdamW" in explain_recipe(overfitted)[0]
 
 
+def test_of_deep_it_is_told_what_mirroring_adds_when_it_is_tested() -> None:
+    deep, *_ = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "deep")
+    said = "as much; the three mirrored ones add nothing, as deep answers an image and its mirror image alike."
+    assert said in discuss(deep)[0]
+    (plain,) = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
+    assert discuss(dataclasses.replace(plain, test_tta=plain.test))[0].endswith("since it costs six times as much.")
+
+
 def test_of_a_second_network_only_what_differs_is_told() -> None:
     plain, normalised = (
         read_results(Path(__file__).parents[1] / "results" / "cifar10" / name)[0] for name in ("plain", "batchnorm")

@@ -309,7 +309,11 @@ def _found(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
-    alike = ", though deep answers an image and its mirror image alike" if result.recipe.network == "deep" else ""
+    alike = (
+        "; the three mirrored ones add nothing, as deep answers an image and its mirror image alike"
+        if result.recipe.network == "deep"
+        else ""
+    )
     return (
         f"{text} With test-time augmentation, the mean over six variants of each image (shifted and mirrored), it is "
         f"{result.test_tta.accuracy.share:.2%} ({gain:+.2f} points); that is reported apart, since it costs six times "
