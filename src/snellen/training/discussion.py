@@ -137,8 +137,7 @@ def explain_recipe(result: TrainingResult) -> list[str]:
         reasons.append("the rate falls to zero so that the last steps settle")
     if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
         needless = (
-            " (but as memorising is not what holds this network back, so few epochs may not need that; it was not "
-            "trained without)"
+            " (which so few epochs may not need; it was not trained without)"
             if _limit_of(result) == "not overfitting"
             else ""
         )
@@ -271,7 +270,8 @@ def frozen_parameters(result: TrainingResult) -> int:
 
 
 def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> list[str]:
-    """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes.
+    """What one run shows, a paragraph each: accuracy, what was tested before it, how it learned and what limits it, its
+    mistakes.
 
     Args:
         result: the run.
@@ -279,6 +279,7 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
     """
     paragraphs = [
         _found(result, before),
+        *filter(None, [tested_before(result)]),
         f"{_course(result, before)} {_what_limits(result, before)}".strip(),
         _mistakes(result),
     ]
@@ -305,7 +306,7 @@ def _found(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
         f"; guessing would give {share(1 / len(result.data.labels))}" if _first_of_so_many(result, before) else ""
     )
     text = f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}){guessing}."
-    text = " ".join(filter(None, (text, "" if before else _TESTED_ONCE, _tested_before(result))))
+    text = text if before else f"{text} {_TESTED_ONCE}"
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
@@ -328,18 +329,18 @@ def _ends(rate: Rate) -> str:
 _TESTED_ONCE = "Each run that is shown was tested once, after its last epoch."
 
 
-def _tested_before(result: TrainingResult) -> str:
+def tested_before(result: TrainingResult) -> str:
     """What our own choice of ``deep`` owes to the test images of CIFAR-10; empty of other recipes and images."""
     own, of_cifar10 = read_recipe("deep"), {"airplane", "automobile", "frog"} <= set(result.data.labels)
     if not of_cifar10 or (result.recipe.network, result.recipe.optimiser) != (own.network, own.optimiser):
         return ""
-    copied = "" if is_copy(result) else ", all on the copy in JPEG that stood in for these images then"
+    copies = "these" if is_copy(result) else "copies in JPEG of these"
     most = _OF_TEN * DEVIATION_OF_DEEP
     return (
-        "Its choices were made on images held out of training, but not only there: earlier versions of deep had been "
-        f"tested too{copied}; its learning rate was kept after one such test, and that two networks are needed was "
-        "seen after two single ones. How many were tested was not counted: had it been ten equally good ones, the best "
-        f"would be too high by {100 * most:.1f} points on average."
+        "This number is not quite free of choice: most choices were made on images held out of training, but earlier "
+        f"versions of deep were tested on {copies} test images, and its learning rate was kept, and its second network "
+        "added, after such tests. They were not counted; the best of ten equally good ones would be too high by "
+        f"{100 * most:.1f} points on average."
     )
 
 
@@ -423,8 +424,8 @@ def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> st
         )
     if limit == "not overfitting" and again:
         return (
-            f"As with {again}, memorising is not what holds the network back: it was right on {both}. In the last "
-            f"epoch, while the rate fell to zero, the loss {_last_epoch(result)}."
+            f"It was right on {both}: overfitting is not its limit either. In the last epoch the loss "
+            f"{_last_epoch(result)}."
         )
     if limit == "not overfitting":
         return (
@@ -810,9 +811,9 @@ def at_each_rate(*recipes: Recipe, figure: str = "") -> str:
 
 
 def _at_one_rate(rate: float) -> str:
-    """Losses and accuracy of both networks where every setting is alike."""
+    """How the losses go, and the accuracies, of both networks where every setting is alike."""
     without, with_it = COURSES["plain", rate], COURSES["batchnorm", rate]
-    first, last = ([statistics.mean(course[place] for course in of) for of in (with_it, without)] for place in (0, -1))
+    last = [statistics.mean(course[-1] for course in of) for of in (with_it, without)]
     epochs = len(with_it[0])
     by_epoch = (zip(*courses, strict=True) for courses in (with_it, without))
     ahead = [max(ours) < min(theirs) for ours, theirs in zip(*by_epoch, strict=True)]
@@ -820,11 +821,9 @@ def _at_one_rate(rate: float) -> str:
     ends = "ends lower" if last[0] < last[1] else "ends higher"
     accuracies = [SEARCHED[name][rate] for name in ("batchnorm", "plain")]
     return (
-        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: the loss with "
-        f"batch "
-        f"normalisation is {first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for "
-        f"{counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}, and of the images held out it "
-        f"gets {accuracies[0]:.1%} right against {accuracies[1]:.1%}."
+        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: with it the loss "
+        f"stays lower for {counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}; "
+        f"{accuracies[0]:.1%} of the images held out are right against {accuracies[1]:.1%}."
     )
 
 

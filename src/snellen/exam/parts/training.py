@@ -51,6 +51,7 @@ from snellen.training.discussion import (
     note_on_images,
     seeds_sentence,
     table,
+    tested_before,
     where,
     with_main_runs,
 )
@@ -398,10 +399,11 @@ def _findings(sections: _Sections) -> list[Block]:
         compare([results for section in of for _, results in section], rates=_RATES) for of in (sections[:-1], sections)
     )
     compared = [sentence for sentence in now if sentence not in said]
-    found, *more = discuss(of_run[0], [of_one[0] for _, of_one in before])
+    chosen = tested_before(of_run[0])
+    found, *more = (said for said in discuss(of_run[0], [of_one[0] for _, of_one in before]) if said != chosen)
     if len(of_run) == 1:
-        return [Discussion([found, *compared, *more])]
-    seeds = Paragraph(f"{sentence(seeds_sentence(of_run))}.")
+        return [Discussion([f"{found} {chosen}".strip(), *compared, *more])]
+    seeds = Paragraph(f"{sentence(seeds_sentence(of_run))}. {chosen}".strip())
     return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
 
 
