@@ -45,6 +45,7 @@ from snellen.training.discussion import (
     discuss_filters,
     discuss_network,
     explain_recipe,
+    final_accuracy,
     frozen_parameters,
     note_on_images,
     seeds_sentence,
@@ -79,7 +80,14 @@ from snellen.training.recipe import (
     Schedule,
     read_recipe,
 )
-from snellen.training.results import EpochMetrics, TrainingComparison, TrainingResult, rate_at
+from snellen.training.results import (
+    EpochMetrics,
+    TrainingComparison,
+    TrainingResult,
+    file_names_of,
+    rate_at,
+    recipe_files_of,
+)
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import CHECKPOINT, train, train_seeds
 
@@ -1052,8 +1060,14 @@ def test_comparison(digits, tmp_path: Path) -> None:
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
     assert where([*results, *results]) == f"Minutes of training on {here}."
     there = dataclasses.replace(other, provenance=dataclasses.replace(other.provenance, hardware="an abacus"))
-    elsewhere = f"batchnorm on an abacus, products in {other.precision}"
-    assert where([*results, there]) == f"Minutes of training: plain, batchnorm on {here}; {elsewhere}."
+    elsewhere = f"batchnorm (rate 1) on an abacus, products in {other.precision}"
+    assert where([*results, there]) == (
+        f"Minutes of training: plain, batchnorm (rate {rate:g}) on {here}; {elsewhere}."
+    )
+    images = dataclasses.replace(results[1], provenance=dataclasses.replace(there.provenance, data="cd"))
+    assert where([*results, images]).endswith(
+        f"; batchnorm (other images) on an abacus, products in {other.precision}."
+    )
 
 
 def test_comparison_of_several_seeds_is_of_their_means(digits, tmp_path: Path) -> None:
@@ -1153,10 +1167,11 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
 
     own = at(0.02)
     alike = compare([[plain], [normalised]])
-    # Wherever it stands among the runs, those of one rate stay compared, and it adds one paragraph.
+    # Wherever it stands among the runs, those of one rate stay compared, by their names, and it adds one paragraph.
     for runs in ([[plain], [normalised], own], [[plain], own, [normalised]], [own, [normalised], [plain]]):
-        *others, said = compare(runs)
-        assert others == alike
+        first, *others, said = compare(runs)
+        assert first == alike[0].replace("batchnorm", "batchnorm (rate 0.005)")
+        assert others == alike[1:]
         assert said == (
             "At the best of the five rates tried (0.02; the best may lie higher), as plain is at the best of its own "
             "(0.005), the network with batch normalisation reaches 76.12% on the test images (95% interval 75.27% to "
@@ -1177,6 +1192,44 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
     assert [text.get_text() for text in draw_curves([plain, normalised, *own]).legends[0].get_texts()] == [
         "plain", "batchnorm (rate 0.005)", "batchnorm (rate 0.02)",
     ]  # fmt: skip
+
+
+def test_runs_beside_each_other_have_names_and_files_of_their_own() -> None:
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    names = ("plain", "batchnorm", "batchnorm-own-rate", "deep")
+    runs = [read_results(kept / name) for name in names]
+    plain, normalised, own_rate = (of_run[0] for of_run in runs[:3])
+    longer = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, epochs=20))
+    beside = [plain, normalised, own_rate, longer, dataclasses.replace(plain, seed=1)]
+    assert file_names_of(beside) == ["plain", "batchnorm-rate-0.005", "batchnorm-rate-0.02", "plain-2", "plain-3"]
+    assert recipe_files_of(beside)[3:] == ["plain-2", "plain"]
+    # What is better than deep is to be found among all runs before it, and deep is called by its name alone.
+    (lead,) = [said for said in compare(runs) if said.startswith("The network deep")]
+    assert lead == (
+        "The network deep is 17.1 points above batchnorm (rate 0.02), 19.3 points above plain and 19.5 points above "
+        "batchnorm (rate 0.005) on the test images; their 95% intervals do not overlap."
+    )
+
+
+def test_the_final_accuracy_is_that_of_the_rate_chosen_on_images_held_out() -> None:
+    """Not that of the run that does best on the test images, here at 0.01."""
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    first, own_rate = (read_results(kept / name) for name in ("batchnorm", "batchnorm-own-rate"))
+    optimiser = dataclasses.replace(first[0].recipe.optimiser, learning_rate=0.01)
+    luckier = dataclasses.replace(
+        first[0],
+        recipe=dataclasses.replace(first[0].recipe, optimiser=optimiser),
+        test=dataclasses.replace(first[0].test, accuracy=rate_at(0.99, 10_000)),
+    )
+    assert final_accuracy([first]) == ""
+    assert final_accuracy([first, own_rate, [luckier]]) == (
+        "The final test accuracy of batchnorm is 77.27%, at rate 0.02, the best of the five rates tried on images held "
+        "out of training; at rate 0.005 it is 74.92% and at rate 0.01 it is 99.00%."
+    )
+    assert final_accuracy([first, [luckier]]) == (
+        "The final test accuracy of batchnorm is 74.92%, at rate 0.005, where it differs from plain in the "
+        "normalisation alone; at rate 0.01 it is 99.00%."
+    )
 
 
 def test_curves_that_coincide_are_told_apart() -> None:
@@ -1379,11 +1432,14 @@ def with_recipe(recipe: Recipe) -> TrainingResult:
 
 def test_the_rates_that_were_tried_are_told() -> None:
     plain, batchnorm = (explain_recipe(with_recipe(read_recipe(name))) for name in SEARCHED)
-    assert plain[-1].startswith("The peak of the rate is the best of five that were tried on the published images")
+    assert plain[-1].startswith("The peak of the rate, 0.005, is the best of five that were tried on the published")
     assert plain[-1].endswith("72.3% with 0.01 and 62.4% with 0.02.")
-    assert (
-        "The peak of the rate is that of plain, so that every setting but the normalisation is alike." in batchnorm[-1]
-    )
+    alike = "The peak of the rate, 0.005, is that of plain, so that every setting but the normalisation is alike."
+    assert batchnorm[-1].startswith(f"{alike} Of five that were tried")
+    # What a figure shows is not told again.
+    figured = [explain_recipe(with_recipe(read_recipe(name)), "Figure 9")[-1] for name in SEARCHED]
+    assert figured[0].endswith("held out, for 10 epochs with two seeds each (Figure 9).")
+    assert figured[1] == alike
     assert batchnorm[-1].endswith("75.3% with 0.01 and 75.9% with 0.02.")
     recipes = [read_recipe(name) for name in SEARCHED]
     told = at_each_rate(*recipes)

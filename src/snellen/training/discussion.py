@@ -124,8 +124,13 @@ _AVERAGES = {"adamw": ", and AdamW's averages of them rest on few"}
 """Why an optimiser's first steps are not to be trusted, beside that."""
 
 
-def explain_recipe(result: TrainingResult) -> list[str]:
-    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences."""
+def explain_recipe(result: TrainingResult, rates: str = "") -> list[str]:
+    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences.
+
+    Args:
+        result: the run.
+        rates: what names a figure of the learning rates that were tried; empty where there is none.
+    """
     recipe, images = result.recipe, result.data.train_images
     reasons = []
     if recipe.schedule.warmup:
@@ -157,7 +162,7 @@ def explain_recipe(result: TrainingResult) -> list[str]:
         reasons.append("smoothed targets keep the logits from growing without end once an image is right")
     if recipe.progressive_resizing.size and recipe.progressive_resizing.share:
         reasons.append("small images in the first epochs cost less, and are meant to teach the coarse shapes first")
-    told = (_steps(recipe, images), _decay(recipe, images), _rate(recipe))
+    told = (_steps(recipe, images), _decay(recipe, images), _rate(recipe, rates))
     return [f"The reasons: {'; '.join(reasons)}.", *filter(None, told)]
 
 
@@ -182,22 +187,20 @@ def _decay(recipe: Recipe, images: int) -> str:
     return f"Over all steps the weight decay alone would shrink a weight by {share(1 - left)}."
 
 
-def _rate(recipe: Recipe) -> str:
+def _rate(recipe: Recipe, figure: str) -> str:
     """How the learning rate was chosen, of our own recipes for the assignment's first two networks."""
     if not _searched(recipe):
         return ""
-    tried = SEARCHED[recipe.network]
+    tried, rate = SEARCHED[recipe.network], recipe.optimiser.learning_rate
     measured = listed([f"{accuracy:.1%} with {one:g}" for one, accuracy in tried.items()])
     how = (
         f"{word(len(tried))} that were tried on the published images, {HELD_OUT_IMAGES:,} of the training images held "
-        "out, for 10 epochs with two seeds each"
+        f"out, for 10 epochs with two seeds each{f' ({figure})' if figure else f': {measured}'}"
     )
-    if max(tried, key=tried.__getitem__) == recipe.optimiser.learning_rate:
-        return f"The peak of the rate is the best of {how}: {measured}."
-    return (
-        f"The peak of the rate is that of plain, so that every setting but the normalisation is alike. Of {how}: "
-        f"{measured}."
-    )
+    if max(tried, key=tried.__getitem__) == rate:
+        return f"The peak of the rate, {rate:g}, is the best of {how}."
+    plains = f"The peak of the rate, {rate:g}, is that of plain, so that every setting but the normalisation is alike."
+    return plains if figure else f"{plains} Of {how}."
 
 
 def discuss_network(result: TrainingResult) -> str:
@@ -286,6 +289,35 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
     if result.data.leaks:
         paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
     return paragraphs
+
+
+def final_accuracy(runs: Sequence[Sequence[TrainingResult]]) -> str:
+    """Which of several runs of one network at different learning rates has its final test accuracy; of one, empty.
+
+    Not the one that does best on the test images: that at the best of the rates that were tried on images held out of
+    training, or where none is at that, the first.
+
+    Args:
+        runs: results of each run, which differ in their seeds; at least one.
+    """
+    if len(runs) < 2:
+        return ""
+    first = runs[0]
+    final = next((results for results in runs if _is_best_tried(results[0].recipe)), first)
+    why = (
+        f", the best of the {word(len(SEARCHED[final[0].recipe.network]))} rates tried on images held out of training"
+        if _is_best_tried(final[0].recipe)
+        else ", where it differs from plain in the normalisation alone"
+    )
+    others = [
+        f"at rate {results[0].recipe.optimiser.learning_rate:g} it is {_mean(results).share:.2%}"
+        for results in runs
+        if results is not final
+    ]
+    return (
+        f"The final test accuracy of {final[0].network_name} is {_mean(final).share:.2%}, at rate "
+        f"{final[0].recipe.optimiser.learning_rate:g}{why}; {listed(others)}."
+    )
 
 
 def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
@@ -411,7 +443,7 @@ def _last_fall(result: TrainingResult) -> float:
 def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     """What :func:`_limit_of` finds, with its numbers; of what was found of one ``before`` too only these."""
     limit, learned, tested = _limit_of(result), result.history[-1].accuracy, result.test.accuracy
-    again = next((one.network_name for one in before if _limit_of(one) == limit), "")
+    again = any(_limit_of(one) == limit for one in before)
     both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
     if limit == "unknown":
         return "After so few epochs nothing can be said of what limits it."
@@ -639,14 +671,16 @@ def _tell_apart(some: Floats, others: Floats) -> bool:
     return bool(abs(some.mean() - others.mean()) > 1.96 * error)
 
 
-def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "") -> list[str]:
+def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "", names: Sequence[str] = ()) -> list[str]:
     """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other, and runs of one network.
 
     Args:
         runs: results of each run, which differ in their seeds; of several runs of one network the first counts, and the
             others are laid beside it; ``batchnorm`` at another rate than the first is laid beside ``plain``.
         rates: what names a figure of the two at each learning rate; empty where there is none.
+        names: what to call each run; without, as :func:`snellen.training.results.names_of` does.
     """
+    called = dict(zip(map(id, runs), names or names_of([results[0] for results in runs]), strict=True))
     at_other_rates = [results for results, main in zip(runs, with_main_runs(runs), strict=True) if main is not results]
     by_network: dict[str, Sequence[TrainingResult]] = {}
     again = []
@@ -658,12 +692,14 @@ def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "") -> list[s
             again.append(_another_of_one_network(results, first))
     sentences: list[str] = []
     if "plain" in by_network and "batchnorm" in by_network:
-        sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
+        normalised, without = by_network["batchnorm"], by_network["plain"]
+        sentences.append(f"The network {called[id(normalised)]} {_beside(normalised, without, called[id(without)])}.")
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0], rates)
         sentences += [_at_another_rate(results, by_network["plain"]) for results in at_other_rates]
     if "deep" in by_network:
-        others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
-        sentences += _differences(by_network["deep"], others)
+        others = [*at_other_rates, *(by_network[other] for other in ("batchnorm", "plain") if other in by_network)]
+        named = [(results, called[id(results)]) for results in sorted(others, key=lambda one: -_mean(one).share)]
+        sentences += _differences(by_network["deep"], called[id(by_network["deep"])], named)
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
     if len({results[0].recipe.label_smoothing for results in by_network.values()}) > 1:
@@ -960,18 +996,16 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
     return f"Another run of {first[0].network_name}, {settings}, {_beside(other, first, 'the first')}."
 
 
-def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"The network {better[0].title} {_beside(better, other, other[0].title)}."
-
-
-def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[TrainingResult]]) -> list[str]:
-    """How far one network is from several: in one sentence where it is clearly above all."""
-    clauses = [_beside(better, other, other[0].title) for other in others]
+def _differences(
+    better: Sequence[TrainingResult], name: str, others: Sequence[tuple[Sequence[TrainingResult], str]]
+) -> list[str]:
+    """How far one network is from several, each with its name: in one sentence where it is clearly above all."""
+    clauses = [_beside(better, other, other_name) for other, other_name in others]
     ends = " on the test images; their 95% intervals do not overlap"
     if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
-        return [f"The network {better[0].title} {clause}." for clause in clauses]
+        return [f"The network {name} {clause}." for clause in clauses]
     leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
-    return [f"The network {better[0].title} is {leads}{ends}."]
+    return [f"The network {name} is {leads}{ends}."]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
@@ -1106,12 +1140,13 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
 def where(results: Sequence[TrainingResult]) -> str:
     """One sentence on the machines that the minutes of training were spent on."""
     trained: dict[str, list[str]] = {}
-    for result in results:
+    for result, name in zip(results, names_of(results), strict=True):
         several = f", {result.processes} processes" if result.processes > 1 else ""
         machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
         names = trained.setdefault(machine, [])
-        if (name := result.network_name) not in names:
-            names.append(name)
+        called = name if same_images(result, results[0]) else f"{name} (other images)"
+        if called not in names:
+            names.append(called)
     if len(trained) == 1:
         return f"Minutes of training on {next(iter(trained))}."
     parts = (f"{', '.join(names)} on {machine}" for machine, names in trained.items())
