@@ -1,6 +1,7 @@
 """The linear probe: the choice of C, exactness of the short cut, saving, the command."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
 from snellen.transfer.discussion import (
+    _kind_of,
     compare_kinds,
     compare_known,
     compare_sentence,
@@ -292,48 +294,80 @@ def test_what_the_network_knows_already_is_held_against_what_it_does_not(colour_
     assert compare_known(probed, [True] * 5) == compare_known(probed, [None] * 5) == []
 
 
-def test_what_the_network_itself_calls_confused_classes_is_told(colour_probe) -> None:
-    probed = missing(colour_probe, [4, 4, 3, 2], [("a", "b", 2), ("b", "a", 3), ("c", "d", 2)])
+def test_what_the_network_itself_calls_confused_classes_is_told_beside_what_it_calls_others(colour_probe) -> None:
+    """Of six classes 15 pairs: a and b, and c and d, are confused; 13 are not."""
+    probed = missing(colour_probe, [2, 1, 2, 4, 4, 4], [("a", "b", 2), ("b", "a", 3), ("c", "d", 2)])
     cats = {"a": {"tabby": 6, "tiger cat": 4}, "b": {"tabby": 8, "lynx": 2}}
-    others = {"c": {"pug": 9, "boxer": 1}, "d": {"boxer": 10}}
-    (told,) = explain_confusions(probed, [False, False, False, True], {**cats, **others})
-    # 6 of 10 and 8 of 10 are tabbies: they overlap by 60%. Of c and d one in ten is a boxer.
+    others = {"c": {"pug": 9, "boxer": 1}, "d": {"boxer": 10}, "e": {"beagle": 10}, "f": {"collie": 10}}
+    (told,) = explain_confusions(probed, [False] * 6, {**cats, **others})
+    # 6 of 10 and 8 of 10 are tabbies: they overlap by 60%, no others do at all. Of c and d one in ten is a boxer.
+    kind = "other pairs of two classes that it has no class for, never confused, none overlap as much."
     assert told == (
-        "What the network itself calls photographs of a, b, c and d (at most 10 of each) tells why some are confused. "
-        "It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
-        "overlap by 60%, and as it has no class for either, its features were never taught to tell them apart. It "
-        "calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the two overlap by 10% only, which does "
-        "not explain it."
+        "What the network itself calls photographs of a, b, c and d (at most 10 of each) fits with some of these being "
+        "confused. It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
+        f"overlap by 60%; of the 13 {kind} It calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the "
+        f"two overlap by 10%; of the 13 {kind}"
     )
-    (apart,) = explain_confusions(probed, [False] * 4, others)
-    assert apart.startswith("What the network itself calls photographs of c and d (at most 10 of each) does not")
-    (known,) = explain_confusions(probed, [True, False, None, None], cats)
-    assert known.endswith("overlap by 60%, though it has a class of its own for one or both.")
-    assert explain_confusions(probed, [False] * 4, {"a": {"tabby": 9}, "b": {"tabby": 9}}) == []
+    alone = missing(colour_probe, [2, 1, 4, 4, 4, 4], [("a", "b", 2), ("b", "a", 3)])
+    (told,) = explain_confusions(alone, [False] * 6, {**cats, **others})
+    assert "f a and b (at most 10 of each) fits with their being confused. It calls" in told
+    # One other pair of 14 may overlap as much, two may not: then it is no reason.
+    for alike, tells in (({"tabby": 5, "lynx": 5}, "fits with their being"), ({"tabby": 7}, "does not tell why they")):
+        like = {"c": {**alike, "pug": 10 - sum(alike.values())}}
+        (told,) = explain_confusions(alone, [False] * 6, {**cats, **others, **like})
+        count = "one overlaps" if tells.startswith("fits") else "two overlap"
+        assert f"{tells} " in told
+        assert (
+            f"overlap by 60%; of the 14 other pairs of two classes that it has no class for, never confused, {count} as"
+            in told
+        )
+    # Pairs are compared with those of their kind, and with too few it is not told.
+    (told,) = explain_confusions(alone, [True, False, False, False, None, None], {**cats, **others})
+    assert " does not tell why they are confused. " in told
+    assert told.endswith(
+        "of the two other pairs of two classes of which it has a class for one, never confused, none overlap as much."
+    )
+    (told,) = explain_confusions(alone, [False] * 6, cats)
+    assert told.endswith("; there is no other pair of two classes that it has no class for to compare with.")
+    assert explain_confusions(probed, [False] * 6, {"a": {"tabby": 9}, "b": {"tabby": 9}}) == []
     assert explain_confusions(missing(colour_probe, [3, 4], [("a", "b", 1)]), [False] * 2, cats) == []
     # One mistake each way makes two of the pair; what is confused once stays unexplained.
     both_ways = [("a", "b", 1), ("b", "a", 1), ("c", "d", 1), ("c", "a", 1)]
     probed = missing(colour_probe, [3, 3, 2, 4], both_ways)
     assert confused_pairs(probed) == [("a", "b")]
     (told,) = explain_confusions(probed, [False] * 4, cats)
-    assert told.startswith("What the network itself calls photographs of a and b (at most 10 of each) tells why they")
     assert told.endswith("The other two mistakes are one a pair of classes: too little to tell why they are made.")
     (told,) = explain_confusions(missing(colour_probe, [3, 3, 3], [*both_ways[:2], ("c", "a", 1)]), [False] * 3, cats)
     assert told.endswith("The one other mistake is too little to tell why it is made.")
-    (told,) = explain_confusions(missing(colour_probe, [3, 3], both_ways[:2]), [False] * 2, cats)
-    assert told.endswith("never taught to tell them apart.")
+
+
+def test_pairs_of_pets_are_compared_within_their_species(colour_probe) -> None:
+    breeds = ("Bengal", "Birman", "pug", "beagle")
+    probed = dataclasses.replace(missing(colour_probe, [4] * 4, []), labels=breeds)
+    kinds = [_kind_of(pair, probed, [False, None, True, True]) for pair in itertools.combinations(breeds, 2)]
+    unsure = "whose names do not tell whether it has classes for them"
+    assert kinds == [
+        f"two cats {unsure}",
+        *["a cat and a dog of which it has a class for one"] * 2,
+        *[f"a cat and a dog {unsure}"] * 2,
+        "two dogs that it has classes for",
+    ]
 
 
 def test_of_few_test_photographs_those_to_learn_from_are_asked_for_as_well(colour_probe) -> None:
-    """Of the toy's nine test and 27 other photographs the network is asked for all of the two classes."""
+    """Of the toy's nine test and 27 other photographs the network is asked for all, of all classes."""
     labels = colour_probe.labels
     counts = np.diag([rate.count for rate in colour_probe.per_class])
     counts[0, 1] = counts[1, 0] = 1
     probed = dataclasses.replace(colour_probe, confusion=tuple(tuple(map(int, row)) for row in counts))
     own = _own_answers(toy_classifier(), probed)
-    assert set(own) == set(labels[:2])
+    assert set(own) == set(labels)
     both = [rate.n + count for rate, count in zip(probed.per_class, probed.train_counts, strict=True)]
-    assert [own[label].total() for label in labels[:2]] == both[:2]
+    assert [own[label].total() for label in labels] == both
+    counts[0, 1] = counts[1, 0] = 0
+    assert (
+        _own_answers(toy_classifier(), dataclasses.replace(probed, confusion=tuple(map(tuple, counts.tolist())))) == {}
+    )
 
 
 def test_classes_are_exchanged_by_hand() -> None:

@@ -467,8 +467,9 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
 
 _ENOUGH, _PAIRS = 10, 3
 """Photographs of either class from which on it is told what the network calls them, and the most pairs of classes."""
-_ALIKE = 0.5
-"""Overlap of the network's own answers to two classes, from which on they are much the same to it."""
+_ALIKE, _NEARLY_NONE = 0.5, 0.1
+"""Overlap of the network's own answers to two classes, from which on they are much the same to it; and the share of
+the pairs that are not confused that may overlap as much, where that fits with two classes' being confused."""
 
 
 def confused_pairs(result: ProbeResult, most: int = 5) -> list[tuple[str, str]]:
@@ -497,34 +498,68 @@ def explain_confusions(
     Args:
         result: the probe.
         known: for each of its classes whether it is one of the network's own; None where that is not certain.
-        answers: for some of its classes how often the network itself calls photographs of it what.
+        answers: for some of its classes, those that are confused and others to compare them with, how often the network
+            itself calls photographs of it what.
 
     Returns:
         A paragraph; none where no pair has more than one mistake, or too few photographs were asked for.
     """
-    asked = {label: sum(of.values()) for label, of in answers.items()}
-    enough = [pair for pair in confused_pairs(result) if min(asked.get(label, 0) for label in pair) >= _ENOUGH]
-    pairs = enough[:_PAIRS]
+    asked = {label: count for label, of in answers.items() if (count := sum(of.values())) >= _ENOUGH}
+    pairs = [pair for pair in confused_pairs(result) if asked.keys() >= set(pair)][:_PAIRS]
     if not pairs:
         return []
-    own = dict(zip(result.labels, known, strict=True))
-    shares = {label: {name: count / asked[label] for name, count in of.items()} for label, of in answers.items()}
-    overlaps = [sum(min(part, shares[b].get(name, 0.0)) for name, part in shares[a].items()) for a, b in pairs]
-    alike = sum(overlap >= _ALIKE for overlap in overlaps)
+    shares = {label: {name: count / asked[label] for name, count in answers[label].items()} for label in asked}
+    overlaps = [[_overlap(one, shares) for one in _other_pairs(pair, result, known, sorted(asked))] for pair in pairs]
+    fit = sum(_above_others(_overlap(pair, shares), others) for pair, others in zip(pairs, overlaps, strict=True))
     tells = (
-        "does not explain why they are confused"
-        if not alike
-        else f"tells why {'they' if alike == len(pairs) else 'some'} are confused"
+        "does not tell why they are confused"
+        if not fit
+        else f"fits with {'their' if fit == len(pairs) else 'some of these'} being confused"
     )
     sentences = [
-        _called_by_the_network(pair, overlap, result, own, shares)
-        for pair, overlap in zip(pairs, overlaps, strict=True)
+        _called_by_the_network(pair, others, result, known, shares)
+        for pair, others in zip(pairs, overlaps, strict=True)
     ]
     labels = dict.fromkeys(label for pair in pairs for label in pair)
     return [
         f"What the network itself calls photographs of {listed([result.names[label] for label in labels])} (at most "
         f"{max(asked[label] for label in labels)} of each) {tells}. {' '.join(sentences)}{_unexplained(result, pairs)}"
     ]
+
+
+def _overlap(pair: tuple[str, str], shares: Mapping[str, Mapping[str, float]]) -> float:
+    """By how much the network's own answers to two classes are the same, in [0, 1]."""
+    one, other = (shares[label] for label in pair)
+    return round(sum(min(part, other.get(name, 0.0)) for name, part in one.items()), 9)  # equal shares, summed, stay so
+
+
+def _above_others(overlap: float, others: Sequence[float]) -> bool:
+    """Whether two classes are much the same to the network, and more so than nearly all pairs that are not confused."""
+    as_much = sum(other >= overlap for other in others)
+    return overlap >= _ALIKE and len(others) >= _ENOUGH and as_much <= _NEARLY_NONE * len(others)
+
+
+def _other_pairs(
+    pair: tuple[str, str], result: ProbeResult, known: Sequence[bool | None], labels: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The pairs of ``labels``, which are in order, that are of one kind with ``pair`` and never confused."""
+    confused, kind = _mistakes_between(result), _kind_of(pair, result, known)
+    return [
+        one for one in itertools.combinations(labels, 2) if one not in confused and _kind_of(one, result, known) == kind
+    ]
+
+
+def _kind_of(pair: tuple[str, str], result: ProbeResult, known: Sequence[bool | None]) -> str:
+    """What two classes are, as far as that may decide how alike the network finds them: species, and whether it has
+    classes for them.
+    """
+    own = [known[result.labels.index(label)] for label in pair]
+    species = sorted(species_of(label) for label in pair) if is_pets(result.labels) else ["class", "class"]
+    what = f"two {species[0]}{'es' if species[0] == 'class' else 's'}" if len(set(species)) == 1 else "a cat and a dog"
+    if None in own:
+        return f"{what} whose names do not tell whether it has classes for them"
+    having = {0: "that it has no class for", 1: "of which it has a class for one", 2: "that it has classes for"}
+    return f"{what} {having[own.count(True)]}"
 
 
 def _unexplained(result: ProbeResult, pairs: Sequence[tuple[str, str]]) -> str:
@@ -538,29 +573,26 @@ def _unexplained(result: ProbeResult, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _called_by_the_network(
-    pair: tuple[str, ...],
-    overlap: float,
+    pair: tuple[str, str],
+    others: Sequence[float],
     result: ProbeResult,
-    known: Mapping[str, bool | None],
+    known: Sequence[bool | None],
     shares: Mapping[str, Mapping[str, float]],
 ) -> str:
-    """What the network itself calls two classes, and whether they are the same to it."""
-    one, other = pair
+    """What the network itself calls two classes, and by how much that overlaps, beside pairs that are not confused."""
     told = []
     for label in pair:
         ranked = sorted(shares[label].items(), key=lambda named: (-named[1], named[0]))[:2]
         told.append(f"{result.names[label]} {' and '.join(f'{plain(name)} ({share(part)})' for name, part in ranked)}")
-    found = f"It calls {told[0]}, {told[1]}: "
-    if overlap < _ALIKE:
-        return f"{found}its answers to the two overlap by {share(overlap)} only, which does not explain it."
-    taught = (
-        "and as it has no class for either, its features were never taught to tell them apart"
-        if known[one] is False and known[other] is False
-        else "though it has a class of its own for one or both"
-        if known[one] or known[other]
-        else "so its features need not tell them apart"
+    overlap, kind = _overlap(pair, shares), _kind_of(pair, result, known)
+    as_much = sum(other >= overlap for other in others)
+    beside = (
+        f"of the {counted(len(others), 'other pair')} of {kind}, never confused, {how_many(as_much)} "
+        f"{'overlaps' if as_much == 1 else 'overlap'} as much"
+        if others
+        else f"there is no other pair of {kind} to compare with"
     )
-    return f"{found}its answers to the two overlap by {share(overlap)}, {taught}."
+    return f"It calls {told[0]}, {told[1]}: its answers to the two overlap by {share(overlap)}; {beside}."
 
 
 def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:

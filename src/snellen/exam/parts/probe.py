@@ -79,8 +79,8 @@ REFERENCES = (
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
-_ASKED_OF_A_CLASS = 50
-"""Photographs of a confused class that the network's own classes are asked for, at most."""
+_ASKED_OF_A_CLASS, _CLASSES_ASKED_FOR = 50, 40
+"""Photographs of a class that the network's own classes are asked for, and classes, at most."""
 _PUBLISHED = "[[probe/published]]"
 
 
@@ -103,7 +103,8 @@ def inputs(context: Context) -> object:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: a pass for each image of the data sets."""
-    return seconds_of_pass * sum(len(data_set(name)) for name in context.datasets)
+    counts = [len(data_set(name)) for name in context.datasets]
+    return seconds_of_pass * sum(count + min(count, _ASKED_OF_A_CLASS * _CLASSES_ASKED_FOR) for count in counts)
 
 
 def run(context: Context) -> Answer:
@@ -233,12 +234,13 @@ def _blocks(
 
 
 def _own_answers(classifier: Classifier, result: ProbeResult) -> dict[str, Counter[str]]:
-    """For the classes of the pairs that are confused most what the network itself calls photographs of them.
+    """For the classes of the pairs that are confused most, and others, what the network itself calls their photographs.
 
     They are test photographs, and where those are few some to learn from too: the network has learned from neither.
     """
-    wanted = {label for pair in confused_pairs(result) for label in pair}
-    if len(classifier.labels) < 2 or not wanted:
+    confused = [label for pair in confused_pairs(result) for label in pair]
+    wanted = list(dict.fromkeys([*confused, *result.labels]))[:_CLASSES_ASKED_FOR]
+    if len(classifier.labels) < 2 or not confused:
         return {}
     sources: list[tuple[str, Source]] = []
     taken = Counter[str]()
