@@ -61,7 +61,7 @@ def discuss_findings(result: ProbeResult, before: Sequence[ProbeResult] = (), ta
         table: what names a table of the published numbers on the pets; empty where there is none.
     """
     beside = _published(result, before, f" ({table})" if table else "") if is_pets(result.labels) else ""
-    return [f"{_accuracy(result)} {beside}".strip(), _mistakes(result)]
+    return [f"{_accuracy(result, before)} {beside}".strip(), _mistakes(result)]
 
 
 def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
@@ -79,10 +79,12 @@ def _method(result: ProbeResult, before: Sequence[ProbeResult]) -> list[str]:
     told = {text for one in before for text in _method_by_topic(one).values()}
     topics = _method_by_topic(result)
     again = [topic for topic, text in topics.items() if text in told]
-    as_before = [f"The same {listed(again)}."] if again else []
     if "classifier" in again:
         topics = {"choice of C": _chosen_again(result), "training": _fit_again(result)}
-    return as_before + [text for topic, text in topics.items() if topic not in again] + _probabilities(result)
+    first, *others = [text for topic, text in topics.items() if topic not in again] or [""]
+    if again:
+        first = f"The {listed(again)} {'is' if len(again) == 1 else 'are'} the same. {first}".strip()
+    return [first, *others, *_probabilities(result)]
 
 
 def _probabilities(result: ProbeResult) -> list[str]:
@@ -127,7 +129,7 @@ def headline(results: Sequence[ProbeResult], names: Sequence[str]) -> str:
     return listed([text, *others])
 
 
-def _accuracy(result: ProbeResult) -> str:
+def _accuracy(result: ProbeResult, before: Sequence[ProbeResult]) -> str:
     accuracy = result.mean_per_class_accuracy
     tested = [rate for rate in result.per_class if rate.n]
     text = (
@@ -142,20 +144,27 @@ def _accuracy(result: ProbeResult) -> str:
             f" {which} {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
             f"{100 / fewest:.0f} points."
         )
-    return text + _other_divisions(result)
+    return text + _other_divisions(result, before)
 
 
-def _other_divisions(result: ProbeResult) -> str:
-    """What other divisions of the same photographs give, and where among them this one lies."""
+def _other_divisions(result: ProbeResult, before: Sequence[ProbeResult]) -> str:
+    """What other divisions of the same photographs give, and where among them this one lies; how they were drawn is
+    told once.
+    """
     found, here = result.resplits, result.mean_per_class_accuracy.value
     if found is None:
         return ""
     where = "among" if found.least <= here <= found.greatest else "above" if here > found.greatest else "below"
+    drawn = (
+        f"other divisions of the same photographs, drawn with as many of each class to learn from and this C, it is "
+        f"{100 * found.mean:.1f}% on average, with"
+        if all(one.resplits is None for one in before)
+        else f"other divisions it is {100 * found.mean:.1f}% on average, with"
+    )
     return (
-        f" Over {word(found.count)} other divisions of the same photographs, drawn with as many of each class to learn "
-        f"from and this C, it is {100 * found.mean:.1f}% on average, with a standard deviation of "
-        f"{100 * found.deviation:.1f} points ({100 * found.least:.1f}% to {100 * found.greatest:.1f}%): the one that "
-        f"is reported, {100 * here:.1f}%, lies {where} them."
+        f" Over {word(found.count)} {drawn} a standard deviation of {100 * found.deviation:.1f} points "
+        f"({100 * found.least:.1f}% to {100 * found.greatest:.1f}%): the one that is reported, {100 * here:.1f}%, lies "
+        f"{where} them."
     )
 
 
@@ -413,12 +422,15 @@ def _published(result: ProbeResult, before: Sequence[ProbeResult], table: str) -
         *(["fewer photographs to learn from make it harder"] if learned < _FEWER * published else []),
     ]
     why = f" ({listed(reasons)})" if reasons else ""
+    counts = (
+        f"for {len(PETS)} breeds with about {published:.0f} photographs of each to learn from; here {classes} have "
+        f"{learned:.0f}{why}"
+    )
     if any(is_pets(one.labels) for one in before):
-        return f"Here {classes} breeds have {learned:.0f} photographs of each to learn from{why}."
+        return f"The published {reference.accuracy:.1%} is {counts}."
     return (
-        f"The published numbers{table} are for {len(PETS)} breeds with about {published:.0f} photographs of each to "
-        f"learn from; here {classes} have {learned:.0f}{why}, so they say what the whole data set allows, not what "
-        "this should reach."
+        f"The published numbers{table} are {counts}, so they say what the whole data set allows, not what this should "
+        "reach."
     )
 
 
@@ -426,12 +438,13 @@ _FEWER = 0.9
 """Share of the published number of photographs a class, below which there are fewer."""
 
 
-def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str]:
+def compare_known(result: ProbeResult, known: Sequence[bool | None], before: Sequence[ProbeResult] = ()) -> list[str]:
     """How the classes that the network has a class of its own for fare beside those that it has none for.
 
     Args:
         result: the probe.
         known: for each of its classes whether it is one of the network's own; None where that is not certain.
+        before: probes that were discussed just before it; what such classes mean is not told again.
 
     Returns:
         A paragraph; none where the test has not photographs of both.
@@ -452,14 +465,16 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     unsure = [names[label] for label, one in zip(result.labels, known, strict=True) if one is None]
     neither = listed(unsure) if len(unsure) <= _NAMED else f"{len(unsure)} classes"
     missed = [_missed(groups[one], those) for one, those in ((True, "its own"), (False, "the others"))]
+    no_transfer = (
+        ", so for these it is no transfer to something new; whether it has seen these very photographs is not known"
+    )
     return [
         f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
-        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} that the network was trained to name"
-        f"{f' ({named})' if named else ''}, so for these it is no transfer to something new; whether it has seen "
-        f"these very photographs is not known. Of their photographs {estimated(own, after=f', n = {own.n:,}')} are "
-        f"recognised; of the photographs of the {word(len(groups[False]))} that it cannot name, "
-        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}.{_among_unknown(result, known)} "
-        f"{_by_exchange(groups)}"
+        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} that the network was trained to "
+        f"name{f' ({named})' if named else ''}{'' if before else no_transfer}. Of their photographs "
+        f"{estimated(own, after=f', n = {own.n:,}')} are recognised; of the photographs of the "
+        f"{word(len(groups[False]))} that it cannot name, {estimated(new, after=f', n = {new.n:,}')}. It misses "
+        f"{listed(missed)}.{_among_unknown(result, known)} {_by_exchange(groups)}"
         + (f" {sentence(neither)} {'is' if len(unsure) == 1 else 'are'} in neither group: the names do not tell."
            if unsure else "")
     ]  # fmt: skip

@@ -33,7 +33,7 @@ from snellen.transfer.figures import NUMBERS_UP_TO, PHOTOGRAPHS_A_PAIR
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind, standard_error
 from snellen.transfer.probe import ProbeResult, probe_kinds
-from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, Baseline
+from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
 REFERENCES = (
     Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|pets\d*|published numbers"),
@@ -82,6 +82,8 @@ _BREEDS = 37
 _ASKED_OF_A_CLASS, _CLASSES_ASKED_FOR = 50, 40
 """Photographs of a class that the network's own classes are asked for, and classes, at most."""
 _PUBLISHED = "[[probe/published]]"
+_PUBLISHED_SHOWN = 2
+"""Published numbers that are shown; the others are of far larger networks."""
 
 
 ASKED = (
@@ -222,7 +224,7 @@ def _blocks(
             [
                 *discuss_findings(result, before, _PUBLISHED),
                 *explain_confusions(result, known, own),
-                *compare_known(result, known),
+                *compare_known(result, known, before),
             ]
         ),
         *(_published() if is_pets(result.labels) and not any(is_pets(one.labels) for one in before) else []),
@@ -360,18 +362,14 @@ def _published() -> list[Block]:
                 (
                     one.model,
                     in_percent(one.accuracy),
-                    "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
+                    f"{one.source}; {one.protocol}",
                 )
-                for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
+                for one in PETS_BASELINES[:_PUBLISHED_SHOWN]
             ],
             "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
             "published",
         ),
     ]
-
-
-def _alike(before: Baseline | None, one: Baseline) -> bool:
-    return before is not None and (before.source, before.protocol) == (one.source, one.protocol)
 
 
 def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:
