@@ -527,7 +527,9 @@ def explain_confusions(
     overlaps = [[_overlap(one, shares) for one in _other_pairs(pair, result, known, sorted(asked))] for pair in pairs]
     fit = sum(_above_others(_overlap(pair, shares), others) for pair, others in zip(pairs, overlaps, strict=True))
     tells = (
-        "does not tell why they are confused"
+        "does not tell why they are confused, as too few pairs like them are not confused to compare them with"
+        if max(map(len, overlaps)) < _ENOUGH
+        else "does not tell why they are confused"
         if not fit
         else f"fits with {'their' if fit == len(pairs) else 'some of these'} being confused"
     )
@@ -599,15 +601,15 @@ def _called_by_the_network(
     for label in pair:
         ranked = sorted(shares[label].items(), key=lambda named: (-named[1], named[0]))[:2]
         told.append(f"{result.names[label]} {' and '.join(f'{plain(name)} ({share(part)})' for name, part in ranked)}")
-    overlap, kind = _overlap(pair, shares), _kind_of(pair, result, known)
+    overlap = _overlap(pair, shares)
     as_much = sum(other >= overlap for other in others)
     beside = (
-        f"of the {counted(len(others), 'other pair')} of {kind}, never confused, {how_many(as_much)} "
-        f"{'overlaps' if as_much == 1 else 'overlap'} as much"
-        if others
-        else f"there is no other pair of {kind} to compare with"
+        f"; of the {word(len(others))} other pairs of {_kind_of(pair, result, known)}, never confused, "
+        f"{how_many(as_much)} {'overlaps' if as_much == 1 else 'overlap'} as much"
+        if len(others) >= _ENOUGH
+        else ""
     )
-    return f"It calls {told[0]}, {told[1]}: its answers to the two overlap by {share(overlap)}; {beside}."
+    return f"It calls {told[0]}, {told[1]}: its answers to the two overlap by {share(overlap)}{beside}."
 
 
 def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
