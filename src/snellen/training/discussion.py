@@ -282,7 +282,7 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
     """
     paragraphs = [
         _found(result, before),
-        *filter(None, [tested_before(result)]),
+        *filter(None, [choices_on_test_images(result)]),
         f"{_course(result, before)} {_what_limits(result, before)}".strip(),
         _mistakes(result),
     ]
@@ -361,7 +361,7 @@ def _ends(rate: Rate) -> str:
 _TESTED_ONCE = "Each run that is shown was tested once, after its last epoch."
 
 
-def tested_before(result: TrainingResult) -> str:
+def choices_on_test_images(result: TrainingResult) -> str:
     """What our own choice of ``deep`` owes to the test images of CIFAR-10; empty of other recipes and images."""
     own, of_cifar10 = read_recipe("deep"), {"airplane", "automobile", "frog"} <= set(result.data.labels)
     if not of_cifar10 or (result.recipe.network, result.recipe.optimiser) != (own.network, own.optimiser):

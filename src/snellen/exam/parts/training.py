@@ -38,6 +38,7 @@ from snellen.training.data import load_data
 from snellen.training.discussion import (
     alike_but_for_networks,
     at_each_rate,
+    choices_on_test_images,
     compare,
     compare_filters,
     describe_network,
@@ -54,7 +55,6 @@ from snellen.training.discussion import (
     note_on_images,
     seeds_sentence,
     table,
-    tested_before,
     where,
     with_main_runs,
 )
@@ -459,7 +459,7 @@ def _findings(sections: _Sections, names: _Names) -> list[Block]:
         for shown in ([results for section in of for _, results in section] for of in (sections[:-1], sections))
     )
     compared = [sentence for sentence in now if sentence not in said]
-    chosen = tested_before(of_run[0])
+    chosen = choices_on_test_images(of_run[0])
     found, *more = (said for said in discuss(of_run[0], [of_one[0] for _, of_one in before]) if said != chosen)
     if len(of_run) == 1 and final:
         return [Discussion([final, f"Of {name}: {_begun_small(' '.join([found, *more]))}", *compared])]
