@@ -259,23 +259,34 @@ def test_correlations_with_edges_and_colour_are_least_squares(lite0, maps_of_cat
 WEIGHT = torch.tensor([[2.0, -1.0, 0.5], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.25]])
 
 
+class MeanSquares(MeanColours):
+    """Its logits are a linear function of the means of its maps' squares: of their pattern and their level."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.classifier(self.act(self.conv(inputs)).square().mean(dim=(2, 3)))
+
+
 def test_ablation_and_support_by_hand() -> None:
-    classifier = classifier_of(MeanColours(4 * WEIGHT), 16, 3)
+    classifier = classifier_of(MeanSquares(4 * WEIGHT), 16, 3)
     torch.manual_seed(0)
     pixels = torch.rand(1, 3, 16, 16).mul(255).round().div(255)
     pixels[:, 0] = pixels[:, 0] * 0.5 + 0.5
     inputs = classifier.preprocessing.preprocess(pixels)
     result = feature_maps(classifier, pixels, layers=["act"], channels=[0, 1, 2])
-    means = inputs.double().mean(dim=(2, 3))[0]
+    means, squares = (values.mean(dim=(2, 3))[0] for values in (inputs.double(), inputs.double().square()))
     weight = 4 * WEIGHT.double()
-    full = (weight @ means).softmax(0)
+    full = (weight @ squares).softmax(0)
     assert result.top.index == int(full.argmax()) == 0
     for feature in result.maps:
-        ablated = (weight @ (means * (torch.arange(3) != feature.channel))).softmax(0)
+        ablated = (weight @ torch.where(torch.arange(3) == feature.channel, means.square(), squares)).softmax(0)
         assert feature.importance == pytest.approx(float(ablated[0] - full[0]), abs=1e-6)
     assert result.layers[0].supporting == 2  # channels 0 and 2 have positive weights for class 0
     assert result.layers[0].concentration == 1
     assert result.layers[0].zero_fraction == pytest.approx(float((inputs <= 0).double().mean()))
+    # Of a network that reads no more than the level of each map, none of its patterns matters.
+    of_level = feature_maps(classifier_of(MeanColours(4 * WEIGHT), 16, 3), pixels, layers=["act"], channels=[0, 1, 2])
+    assert [feature.importance for feature in of_level.maps] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert "with any one made even, at its mean, the probability of" in of_level.discussion()
 
 
 def test_a_blank_photograph_gives_numbers_not_nan() -> None:
@@ -356,9 +367,9 @@ def test_the_discussion_says_what_was_measured(maps_of_cat: FeatureMaps) -> None
         assert f"Of all the layer's values {layer.zero_fraction:.0%} are zero" in text
         assert "zero or less" not in text  # after a ReLU
     strongest = max(result.maps, key=lambda m: abs(m.importance))
-    assert f"{strongest.channel} of {strongest.layer} matters most" in text
+    assert f"{strongest.channel} of {strongest.layer} matters most to the answer: made even, at its mean" in text
     before, change = round(100 * result.top.probability, 1), round(100 * strongest.importance, 1)
-    assert f"goes from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
+    assert f"from {before:.1f}% to {before + change:.1f}%." in text  # the table's own difference
     told = []
     for start, where in ((0, "early"), (5, "in the middle"), (10, "at the end")):
         above = [m.cue_correlation for m in result.maps[start : start + 5] if m.cue_correlation > m.cue_by_chance]
@@ -450,6 +461,8 @@ def test_patches_that_contradict_the_map_are_told(maps_of_cat: FeatureMaps) -> N
     assert len(main_colours(contrast)) == 2
     assert len(main_colours(CRIMSON)) == 1
     assert qualify_patches([patches_of(red.layer, red.channel, *[contrast] * 4)], result) == []
+    dot = np.concatenate([CRIMSON, *[GREY] * 4])  # red on a fifth of it is not much
+    assert "one has much red" in qualify_patches([patches_of(red.layer, red.channel, CRIMSON, dot, dot)], result)[0]
 
 
 @pytest.mark.parametrize(
@@ -475,6 +488,19 @@ def test_edges_of_small_patches_are_counted() -> None:
         "Most of what excites the early channels is one edge: in the patches of channel 3 (two vertical)."
     ]
     assert describe_patches([silent, flat]) == []
+
+
+def test_a_colour_that_all_small_patches_share_is_told() -> None:
+    """A quarter of a patch is much of a colour, a fifth is not, and of two patches nothing is said."""
+    quarter, fifth = (np.concatenate([CRIMSON, *[GREY] * times]) for times in (3, 4))
+    told = describe_patches([patches_of("act", 19, CRIMSON, PURPLE, quarter), patches_of("act", 5, TEAL, TEAL, TEAL)])
+    assert told == ["All three patches of channel 19 have much red; all three patches of channel 5 have much green."]
+    assert describe_patches([patches_of("act", 19, CRIMSON, PURPLE, fifth)]) == []
+    assert describe_patches([patches_of("act", 19, CRIMSON, CRIMSON)]) == []
+    bars = np.repeat((128 + 100 * np.sin(np.arange(8)))[None, :, None], 8, axis=0).repeat(3, axis=2).astype(np.uint8)
+    assert describe_patches([patches_of("act", 3, *[bars] * 3), patches_of("act", 19, *[CRIMSON] * 3)]) == [
+        "Some patches are one edge: in channel 3 (three vertical). All three patches of channel 19 have much red."
+    ]
 
 
 def test_patches_of_one_kind_are_told_beside_how_many_photographs_are_of_it() -> None:
@@ -544,7 +570,7 @@ def test_where_no_more_maps_exceed_chance_than_may_by_chance_none_is_said_to_fol
     assert headline_of_maps(within).endswith("and none of 5 at the end")
     text = within.discussion()
     assert "by chance one would, and rarely more than three. Chance is" in text
-    assert "The three at the end may thus be chance, so of no map there it is said what it follows." in text
+    assert "The three at the end may thus be chance, so no map there is said to follow a cue." in text
     assert (
         "No map shown is said to follow a cue, since no more exceed chance than may by chance: the farthest above it, "
         f"channel {nearest}, has r = 0.70 with edges with the red at the top, and shifted around up to 0.40" in text

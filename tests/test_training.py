@@ -37,6 +37,7 @@ from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import (
     at_each_rate,
+    choices_on_test_images,
     compare,
     compare_filters,
     describe_network,
@@ -45,6 +46,7 @@ from snellen.training.discussion import (
     discuss_filters,
     discuss_network,
     explain_recipe,
+    final_accuracy,
     frozen_parameters,
     note_on_images,
     seeds_sentence,
@@ -78,7 +80,14 @@ from snellen.training.recipe import (
     Schedule,
     read_recipe,
 )
-from snellen.training.results import EpochMetrics, TrainingComparison, TrainingResult, rate_at
+from snellen.training.results import (
+    EpochMetrics,
+    TrainingComparison,
+    TrainingResult,
+    file_names_of,
+    rate_at,
+    recipe_files_of,
+)
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import CHECKPOINT, train, train_seeds
 
@@ -1051,8 +1060,14 @@ def test_comparison(digits, tmp_path: Path) -> None:
     here = f"{results[0].provenance.hardware}, products in {results[0].precision}"
     assert where([*results, *results]) == f"Minutes of training on {here}."
     there = dataclasses.replace(other, provenance=dataclasses.replace(other.provenance, hardware="an abacus"))
-    elsewhere = f"batchnorm on an abacus, products in {other.precision}"
-    assert where([*results, there]) == f"Minutes of training: plain, batchnorm on {here}; {elsewhere}."
+    elsewhere = f"batchnorm (rate 1) on an abacus, products in {other.precision}"
+    assert where([*results, there]) == (
+        f"Minutes of training: plain, batchnorm (rate {rate:g}) on {here}; {elsewhere}."
+    )
+    images = dataclasses.replace(results[1], provenance=dataclasses.replace(there.provenance, data="cd"))
+    assert where([*results, images]).endswith(
+        f"; batchnorm (other images) on an abacus, products in {other.precision}."
+    )
 
 
 def test_comparison_of_several_seeds_is_of_their_means(digits, tmp_path: Path) -> None:
@@ -1123,9 +1138,11 @@ def test_two_runs_of_one_seed_are_compared_image_by_image(digits, tmp_path: Path
     for mistakes, said in (
         # 2 ** -29 is the chance that thirty coins all fall on one side.
         (range(270), "The network batchnorm is 3.0 points above plain on the test images: 30 of the 1,000 it alone "
-         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-09)."),
+         "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
+         "p = 1.9e-09)."),
         (range(20, 300), "The network batchnorm is 2.0 points above plain on the test images: 20 of the 1,000 it alone "
-         "gets right, 0 plain alone; two equally good networks rarely part so (exact McNemar test, p = 1.9e-06)."),
+         "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
+         "p = 1.9e-06)."),
         (range(1, 301), "The network batchnorm is, to a tenth of a point, as good as plain on the test images: 1 of "
          "the 1,000 it alone gets right, 1 plain alone; this may be chance (exact McNemar test, p = 1)."),
     ):  # fmt: skip
@@ -1150,17 +1167,18 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
 
     own = at(0.02)
     alike = compare([[plain], [normalised]])
-    # Wherever it stands among the runs, those of one rate stay compared, and it adds one paragraph.
+    # Wherever it stands among the runs, those of one rate stay compared, by their names, and it adds one paragraph.
     for runs in ([[plain], [normalised], own], [[plain], own, [normalised]], [own, [normalised], [plain]]):
-        *others, said = compare(runs)
-        assert others == alike
+        first, *others, said = compare(runs)
+        assert first == alike[0].replace("batchnorm", "batchnorm (rate 0.005)")
+        assert others == alike[1:]
         assert said == (
             "At the best of the five rates tried (0.02; the best may lie higher), as plain is at the best of its own "
             "(0.005), the network with batch normalisation reaches 76.12% on the test images (95% interval 75.27% to "
             "76.95%). It is 1.0 points above plain on the test images: 100 of the 10,000 it alone gets right, 0 plain "
-            "alone; two equally good networks rarely part so (exact McNemar test, p = 1.6e-30); this is of one "
-            f"training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of plain at "
-            f"{plain.history[-1].loss:.2f}."
+            "alone; two equally good networks would rarely differ by so much (exact McNemar test, p = 1.6e-30); this "
+            f"is of one training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of "
+            f"plain at {plain.history[-1].loss:.2f}."
         )
     assert compare([[plain], [normalised], at(0.01)])[-1].startswith(
         "At another rate (0.01) the network with batch normalisation reaches 76.12% on"
@@ -1174,6 +1192,44 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
     assert [text.get_text() for text in draw_curves([plain, normalised, *own]).legends[0].get_texts()] == [
         "plain", "batchnorm (rate 0.005)", "batchnorm (rate 0.02)",
     ]  # fmt: skip
+
+
+def test_runs_beside_each_other_have_names_and_files_of_their_own() -> None:
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    names = ("plain", "batchnorm", "batchnorm-own-rate", "deep")
+    runs = [read_results(kept / name) for name in names]
+    plain, normalised, own_rate = (of_run[0] for of_run in runs[:3])
+    longer = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, epochs=20))
+    beside = [plain, normalised, own_rate, longer, dataclasses.replace(plain, seed=1)]
+    assert file_names_of(beside) == ["plain", "batchnorm-rate-0.005", "batchnorm-rate-0.02", "plain-2", "plain-3"]
+    assert recipe_files_of(beside)[3:] == ["plain-2", "plain"]
+    # What is better than deep is to be found among all runs before it, and deep is called by its name alone.
+    (lead,) = [said for said in compare(runs) if said.startswith("The network deep")]
+    assert lead == (
+        "The network deep is 17.1 points above batchnorm (rate 0.02), 19.3 points above plain and 19.5 points above "
+        "batchnorm (rate 0.005) on the test images; their 95% intervals do not overlap."
+    )
+
+
+def test_the_final_accuracy_is_that_of_the_rate_chosen_on_images_held_out() -> None:
+    """Not that of the run that does best on the test images, here at 0.01."""
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    first, own_rate = (read_results(kept / name) for name in ("batchnorm", "batchnorm-own-rate"))
+    optimiser = dataclasses.replace(first[0].recipe.optimiser, learning_rate=0.01)
+    luckier = dataclasses.replace(
+        first[0],
+        recipe=dataclasses.replace(first[0].recipe, optimiser=optimiser),
+        test=dataclasses.replace(first[0].test, accuracy=rate_at(0.99, 10_000)),
+    )
+    assert final_accuracy([first]) == ""
+    assert final_accuracy([first, own_rate, [luckier]]) == (
+        "The final test accuracy of batchnorm is 77.27%, at rate 0.02, the best of the five rates tried on images held "
+        "out of training; at rate 0.005 it is 74.92% and at rate 0.01 it is 99.00%."
+    )
+    assert final_accuracy([first, [luckier]]) == (
+        "The final test accuracy of batchnorm is 74.92%, at rate 0.005, where it differs from plain in the "
+        "normalisation alone; at rate 0.01 it is 99.00%."
+    )
 
 
 def test_curves_that_coincide_are_told_apart() -> None:
@@ -1245,13 +1301,9 @@ def test_results_draw_and_explain_themselves(tmp_path: Path) -> None:
     comparison = TrainingComparison((tuple(results), tuple(deep)))
     assert comparison.discussion().endswith(" ".join(compare(comparison.runs)))
     assert "points above plain" in comparison.discussion()
-    # What the runs' own files do not say of their images, and what deep owes to the test images.
+    # What the runs' own files do not say of their images.
     assert "copy in JPEG of quality 75" in note_on_images(copy[0])
     assert note_on_images(results[0]) == ""
-    assert "had been tested too; its learning rate was kept after one such test" in copy[0].discussion()
-    assert "tested too, all on the copy in JPEG that stood in for these images then;" in deep[0].discussion()
-    assert "equally good ones, the best would be too high by 0.4 points on average." in deep[0].discussion()
-    assert "equally good ones" not in results[0].discussion()
     assert (
         "In the last epoch each of its networks alone is right on 94.9% of the training images, which are augmented "
         "and so harder, and in the end it is right on 91.6% of the test images: at least 3.3 points of its error are "
@@ -1275,12 +1327,37 @@ def test_the_reasons_name_the_batch_only_where_it_is_our_own() -> None:
 
 def test_what_is_meant_against_memorising_is_told_beside_whether_memorising_is_the_trouble() -> None:
     """The plain run does not overfit; the same with a higher training accuracy does."""
-    needless = "harder (but as memorising is not what holds this network back, so few epochs may not need that; it was"
+    needless = "memorising them harder (which so few epochs may not need; it was not trained without); AdamW"
     run = with_recipe(read_recipe("plain"))
     assert needless in explain_recipe(run)[0]
     *before, last = run.history
     overfitted = dataclasses.replace(run, history=(*before, dataclasses.replace(last, accuracy=0.9)))
     assert "meant to make memorising them harder; AdamW" in explain_recipe(overfitted)[0]
+
+
+def test_of_deep_it_is_told_what_mirroring_adds_when_it_is_tested() -> None:
+    deep, *_ = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "deep")
+    said = "as much; the three mirrored ones add nothing, as deep answers an image and its mirror image alike."
+    assert said in discuss(deep)[0]
+    (plain,) = read_results(Path(__file__).parents[1] / "results" / "cifar10" / "plain")
+    assert discuss(dataclasses.replace(plain, test_tta=plain.test))[0].endswith("since it costs six times as much.")
+
+
+def test_what_the_choice_of_deep_owes_to_the_test_images_stands_beside_its_accuracy() -> None:
+    kept = Path(__file__).parents[1] / "results" / "cifar10"
+    deep, copy, plain = (read_results(kept / name)[0] for name in ("deep", "deep-copy", "plain"))
+    found, said, *_ = discuss(deep)
+    assert found.startswith("Test accuracy is ")
+    assert said == choices_on_test_images(deep)
+    assert said == (
+        "This number is not quite free of choice: most choices were made on images held out of training, but earlier "
+        "versions of deep were tested on copies in JPEG of these test images, and its learning rate was kept, and its "
+        "second network added, after such tests. They were not counted; the best of ten equally good ones would be too "
+        "high by 0.4 points on average."
+    )
+    assert "were tested on these test images, and its" in choices_on_test_images(copy)
+    faster = dataclasses.replace(deep.recipe, optimiser=dataclasses.replace(deep.recipe.optimiser, learning_rate=1.0))
+    assert choices_on_test_images(plain) == choices_on_test_images(dataclasses.replace(deep, recipe=faster)) == ""
 
 
 def test_of_a_second_network_only_what_differs_is_told() -> None:
@@ -1291,9 +1368,8 @@ def test_of_a_second_network_only_what_differs_is_told() -> None:
     assert found == "Test accuracy is 74.92% on 10,000 images (95% interval 74.06% to 75.76%)."
     assert course == (
         "The training loss falls from 1.69 in the first epoch to 0.70 in epoch 10, half of the way within three "
-        "epochs. As with plain, memorising is not what holds the network back: it was right on 75.7% of the training "
-        "images, as augmented, and 74.9% of the test images. In the last epoch, while the rate fell to zero, the loss "
-        "fell by 6%."
+        "epochs. It was right on 75.7% of the training images, as augmented, and 74.9% of the test images: "
+        "overfitting is not its limit either. In the last epoch the loss fell by 6%."
     )
     assert discuss(plain)[1].endswith(
         "The network was right on 76.7% of the training images, as augmented, and 75.1% of the test images, so "
@@ -1352,22 +1428,25 @@ def with_recipe(recipe: Recipe) -> TrainingResult:
 
 def test_the_rates_that_were_tried_are_told() -> None:
     plain, batchnorm = (explain_recipe(with_recipe(read_recipe(name))) for name in SEARCHED)
-    assert plain[-1].startswith("The peak of the rate is the best of five that were tried on the published images")
+    assert plain[-1].startswith("The peak of the rate, 0.005, is the best of five that were tried on the published")
     assert plain[-1].endswith("72.3% with 0.01 and 62.4% with 0.02.")
-    assert (
-        "The peak of the rate is that of plain, so that every setting but the normalisation is alike." in batchnorm[-1]
-    )
+    alike = "The peak of the rate, 0.005, is that of plain, so that every setting but the normalisation is alike."
+    assert batchnorm[-1].startswith(f"{alike} Of five that were tried")
+    # What a figure shows is not told again.
+    figured = [explain_recipe(with_recipe(read_recipe(name)), "Figure 9")[-1] for name in SEARCHED]
+    assert figured[0].endswith("held out, for 10 epochs with two seeds each (Figure 9).")
+    assert figured[1] == alike
     assert batchnorm[-1].endswith("75.3% with 0.01 and 75.9% with 0.02.")
     recipes = [read_recipe(name) for name in SEARCHED]
     told = at_each_rate(*recipes)
     assert told.startswith(
         "What it buys is the choice of rate. That was measured apart on CIFAR-10, 5,000 of its training images held "
-        "out, with two more seeds for each of five rates. At the same rate, 0.005, there is no gain in the end: the "
-        "loss with batch normalisation is 1.70 in the first epoch against 1.83 without it, stays lower for seven "
-        "epochs and ends higher, at 0.72 against 0.69, and of the images held out it gets 73.8% right against 74.8%. "
-        "With each at its best rate (0.02 with it, the highest, so the best may lie higher; 0.005 without), the loss "
-        "ends at 0.65 against 0.69, and 75.9% are right against 74.8%. In both cases the 95% intervals (± 1.2 points) "
-        "overlap; as all answered the same images, that does not tell chance from difference. But at high rates"
+        "out, with two more seeds for each of five rates. At the same rate, 0.005, there is no gain in the end: with "
+        "it the loss stays lower for seven epochs and ends higher, at 0.72 against 0.69; 73.8% of the images held out "
+        "are right against 74.8%. With each at its best rate (0.02 with it, the highest, so the best may lie higher; "
+        "0.005 without), the loss ends at 0.65 against 0.69, and 75.9% are right against 74.8%. In both cases the 95% "
+        "intervals (± 1.2 points) overlap; as all answered the same images, that does not tell chance from difference. "
+        "But at high rates"
     )
     assert "at 0.02 it reaches 75.9% and the one without 62.4%" in told
     assert "does no better than guessing (2.30) from 0.1 on, where with it the loss is 1.81, and still 2.08" in told

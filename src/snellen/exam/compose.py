@@ -38,6 +38,8 @@ from snellen.models.resolve import DEFAULT_MODEL
 from snellen.prose import called, counted, listed
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json
+from snellen.training.files import read_results
+from snellen.training.results import names_of
 
 RAN = "The calls with this report's values"
 """Heading, in the appendix, of the calls that a part amounts to."""
@@ -262,7 +264,12 @@ def provenance_facts(provenance: Provenance) -> list[Fact]:
 
 def _trainings(config: ExamConfig) -> list[Fact]:
     """How each training was made that is shown in place of one, as its manifest has it."""
-    return [Fact(f"Training of {Path(folder).name}", _training(Path(folder))) for folder in config.training_runs]
+    folders = [Path(folder) for folder in config.training_runs]
+    try:
+        names = names_of([read_results(folder)[0] for folder in folders])
+    except InputError:
+        names = [folder.name for folder in folders]
+    return [Fact(f"Training of {name}", _training(folder)) for name, folder in zip(names, folders, strict=True)]
 
 
 def _training(folder: Path) -> str:

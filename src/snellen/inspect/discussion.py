@@ -244,22 +244,37 @@ def _by_chance(shown: Set[str], having: Set[str], photographs: int) -> float:
 
 
 def describe_patches(channels: Sequence[TopPatches]) -> list[str]:
-    """Which way the edges of the patches of each channel of some layers run.
+    """Which way the edges of the patches of each channel of some layers run, and which colour they share.
 
     Args:
         channels: those of layers that see so little that a patch has one edge.
 
     Returns:
-        A paragraph; none where no patch has an edge that runs one way.
+        A paragraph; none where no channel's patches have an edge that runs one way, or a colour in common.
     """
     told = [f"channel {one.channel} {run}" for one in channels if (run := _edges_of(one))]
-    if not told:
-        return []
-    return [
+    colours = [text for one in channels if (text := _colour_of(one))]
+    edges = (
         f"Most of what excites the early channels is one edge: in the patches of {'; '.join(told)}."
         if len(told) > len(channels) / 2
         else f"Some patches are one edge: in {'; '.join(told)}."
-    ]
+    )
+    sentences = [*([edges] if told else []), *([f"{sentence('; '.join(colours))}."] if colours else [])]
+    return [" ".join(sentences)] if sentences else []
+
+
+def _colour_of(channel: TopPatches) -> str:
+    """That all patches of a channel have much of one colour, of several that of which the least has most; or empty."""
+    if len(channel.patches) < _FEWEST_PATCHES:
+        return ""
+    least = {colour: min(_share_of(patch.pixels, colour) for patch in channel.patches) for colour in _COLOURS}
+    colour = max(least, key=least.__getitem__)
+    all_of_them = f"all {word(len(channel.patches))} patches of channel {channel.channel} have much {colour}"
+    return all_of_them if least[colour] >= _MUCH else ""
+
+
+_FEWEST_PATCHES = 3
+"""Patches of a channel from which on something is said of all of them."""
 
 
 def _edges_of(channel: TopPatches) -> str:
@@ -350,16 +365,22 @@ def _edged(channel: TopPatches, cue: str) -> str:
 
 _COLOURS = {"red": (1, 1), "green": (1, -1), "yellow": (2, 1), "blue": (2, -1)}
 """Cues that are an end of CIELAB's a or b."""
-_COLOURLESS = 5.0
-"""How far out towards such an end, in units of CIELAB, a colour has something of it."""
+_PLAINLY, _MUCH = 15.0, 0.25
+"""How far out towards such an end, in units of CIELAB, a pixel plainly has the colour; and the share of such pixels
+from which on a patch has much of it."""
+_ONE_COLOUR = 5.0
+"""Range, in units of CIELAB, below which a patch is of one colour."""
+
+
+def _share_of(pixels: npt.NDArray[np.uint8], colour: str) -> float:
+    """The share of the pixels of a patch (h, w, 3) that plainly have one of :data:`_COLOURS`."""
+    axis, sign = _COLOURS[colour]
+    return float((sign * rgb2lab(pixels)[..., axis] > _PLAINLY).mean())
 
 
 def _other_colours(channel: TopPatches, cue: str) -> str:
-    """That patches have little of the colour ``cue``; empty where more than half have something of it."""
-    axis, sign = _COLOURS[cue]
-    having = sum(
-        any(sign * colour[axis] > _COLOURLESS for colour in main_colours(patch.pixels)) for patch in channel.patches
-    )
+    """That patches have little of the colour ``cue``; empty where more than half have much of it."""
+    having = sum(_share_of(patch.pixels, cue) >= _MUCH for patch in channel.patches)
     if 2 * having > len(channel.patches):
         return ""
     return (
@@ -377,7 +398,7 @@ def main_colours(pixels: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float64]]
     lab = rgb2lab(pixels).reshape(-1, 3)
     centred = lab - lab.mean(axis=0)
     along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-    if along.max() - along.min() < _COLOURLESS:
+    if along.max() - along.min() < _ONE_COLOUR:
         return [lab.mean(axis=0)]
     upper = along > threshold_otsu(along)
     return [lab[upper].mean(axis=0), lab[~upper].mean(axis=0)]
@@ -462,7 +483,7 @@ def _may_be_chance(result: FeatureMaps) -> str:
     ]
     if not told:
         return ""
-    return f" The {listed(told)} may thus be chance, so of no map there it is said what it follows."
+    return f" The {listed(told)} may thus be chance, so no map there is said to follow a cue."
 
 
 _NEVER_NEGATIVE = ("ReLU", "ReLU6")
@@ -682,20 +703,21 @@ def _less_explained(layers: Sequence[LayerSummary]) -> str:
 
 
 def _ablated(result: FeatureMaps) -> str:
-    """What setting a channel to zero does to the answer."""
+    """What the answer loses where a channel's map is replaced by its mean."""
     top = result.top
     strongest = max(result.maps, key=lambda one: abs(one.importance))
     if abs(strongest.importance) < 0.005:
         return (
-            "None of these channels matters much alone: with any one set to zero, the probability of "
+            "None of these maps matters much alone: with any one made even, at its mean, the probability of "
             f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what "
             "they say more than once."
         )
     # Rounded as a table rounds them, so that the difference of the two is the table's.
     before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
     return (
-        f"Of the channels shown, channel {strongest.channel} of {strongest.layer} matters most to the answer: set to "
-        f"zero, the probability of {plain(top.label)} goes from {before:.1f}% to {max(before + change, 0.0):.1f}%."
+        f"Of the maps shown, that of channel {strongest.channel} of {strongest.layer} matters most to the answer: made "
+        f"even, at its mean, it takes the probability of {plain(top.label)} from {before:.1f}% to "
+        f"{max(before + change, 0.0):.1f}%."
     )
 
 
@@ -709,8 +731,8 @@ def _limits(result: FeatureMaps) -> str:
     return (
         "What this does not prove. The maps are of one photograph; a channel that follows its edges or colours here "
         "may follow something else elsewhere, and correlation is not the reason for which it is active; those that "
-        f"follow no cue may follow one that nobody tried. {chosen}An ablated network is in a state that it never met "
-        "in training, and to ablate one channel misses what several do together."
+        f"follow no cue may follow one that nobody tried. {chosen}A map made even keeps its level, which may matter "
+        "too; such a map may never have occurred in training; and one channel alone misses what several do together."
     )
 
 

@@ -79,8 +79,8 @@ class FeatureMap:
         edges: adjusted multiple correlation with the photograph's edges at the map's resolution (Sobel, of CIELAB
             lightness: horizontal, vertical and strength), in [0, 1].
         colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
-        importance: change of the top class's probability when the channel is ablated (set to zero); negative where
-            the channel supports the class.
+        importance: change of the top class's probability when the channel is ablated: each value of its map replaced
+            by the map's mean. Its pattern is gone, its level stays; negative where the pattern supports the class.
         cue: the one of :data:`snellen.inspect.cues.CUES` that the map correlates with most, over the photograph at the
             map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
@@ -124,7 +124,7 @@ class LayerSummary:
         zero_fraction: share of the layer's values that are zero or less.
         zero_channels: number of channels without a value above zero anywhere.
         supporting: number of channels that support the top class: activation times gradient of its logit, summed over
-            the map, is above zero. To first order this is what ablating the channel takes from the logit.
+            the map, is above zero. To first order this is what the logit loses where the channel is set to zero.
         concentration: the least number of channels that hold half of all that supports the class.
         edges, colour: medians over the channels that vary.
         searched: number of its most interesting maps that those shown were chosen from; of channels that were asked
@@ -443,7 +443,7 @@ def _relative_variance(deviations: Tensor) -> Tensor:
 def ablate(
     classifier: Classifier, inputs: Tensor, selections: Sequence[ChannelSelection], top: Prediction
 ) -> list[list[float]]:
-    """The change of the top class's probability when each chosen channel alone is set to zero."""
+    """The change of the top class's probability when each chosen channel alone has its map's mean everywhere."""
     ablations = [(number, channel) for number, each in enumerate(selections) for channel in each.channels]
     changes: list[list[float]] = [[] for _ in selections]
     for start in range(0, len(ablations), _BATCH):
@@ -461,12 +461,16 @@ def ablate(
 
 
 def _ablation(layer: Layer, ablated: Sequence[tuple[int, int]]) -> Hook:
-    """Sets channel c of photograph n to zero for each (n, c) of ``ablated``."""
+    """Sets channel c of photograph n to its map's mean for each (n, c) of ``ablated``.
+
+    Zero would take the map's level too, on which each later layer relies, and not only what the map shows.
+    """
     rows, channels = (list(each) for each in zip(*ablated, strict=True))
 
     def hook(output: Tensor) -> Tensor:
         output = output.clone()
-        layer.shape.map_of(output)[rows, channels] = 0
+        maps = layer.shape.map_of(output)
+        maps[rows, channels] = maps[rows, channels].mean(dim=(1, 2), keepdim=True)
         return output
 
     return hook

@@ -105,8 +105,8 @@ def describe_recipe(recipe: Recipe, before: Sequence[Recipe] = ()) -> str:
     return (
         f"It learned for {counted(recipe.epochs, 'epoch')} in batches of {recipe.batch:,} with {method}; the learning "
         f"rate {rise}falls in a straight line from its peak, {optimiser.learning_rate:g}, to zero; the weight decay is "
-        f"{optimiser.weight_decay:g}. The images are {changed}, and each colour is given less the training images' "
-        f"mean, over their deviation.{_hardened(recipe.adversarial)}{smoothing} "
+        f"{optimiser.weight_decay:g}. The images are {changed}; each colour has the training images' mean subtracted "
+        f"and is divided by their standard deviation.{_hardened(recipe.adversarial)}{smoothing} "
         f"Initialisation: {'as above' if known else ABOUT[recipe.initialisation]}."
     )
 
@@ -124,8 +124,13 @@ _AVERAGES = {"adamw": ", and AdamW's averages of them rest on few"}
 """Why an optimiser's first steps are not to be trusted, beside that."""
 
 
-def explain_recipe(result: TrainingResult) -> list[str]:
-    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences."""
+def explain_recipe(result: TrainingResult, rates: str = "") -> list[str]:
+    """Why the hyper-parameters are what they are, as far as they are the recipe's own choice; in sentences.
+
+    Args:
+        result: the run.
+        rates: what names a figure of the learning rates that were tried; empty where there is none.
+    """
     recipe, images = result.recipe, result.data.train_images
     reasons = []
     if recipe.schedule.warmup:
@@ -137,8 +142,7 @@ def explain_recipe(result: TrainingResult) -> list[str]:
         reasons.append("the rate falls to zero so that the last steps settle")
     if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
         needless = (
-            " (but as memorising is not what holds this network back, so few epochs may not need that; it was not "
-            "trained without)"
+            " (which so few epochs may not need; it was not trained without)"
             if _limit_of(result) == "not overfitting"
             else ""
         )
@@ -158,7 +162,7 @@ def explain_recipe(result: TrainingResult) -> list[str]:
         reasons.append("smoothed targets keep the logits from growing without end once an image is right")
     if recipe.progressive_resizing.size and recipe.progressive_resizing.share:
         reasons.append("small images in the first epochs cost less, and are meant to teach the coarse shapes first")
-    told = (_steps(recipe, images), _decay(recipe, images), _rate(recipe))
+    told = (_steps(recipe, images), _decay(recipe, images), _rate(recipe, rates))
     return [f"The reasons: {'; '.join(reasons)}.", *filter(None, told)]
 
 
@@ -183,22 +187,20 @@ def _decay(recipe: Recipe, images: int) -> str:
     return f"Over all steps the weight decay alone would shrink a weight by {share(1 - left)}."
 
 
-def _rate(recipe: Recipe) -> str:
+def _rate(recipe: Recipe, figure: str) -> str:
     """How the learning rate was chosen, of our own recipes for the assignment's first two networks."""
     if not _searched(recipe):
         return ""
-    tried = SEARCHED[recipe.network]
+    tried, rate = SEARCHED[recipe.network], recipe.optimiser.learning_rate
     measured = listed([f"{accuracy:.1%} with {one:g}" for one, accuracy in tried.items()])
     how = (
         f"{word(len(tried))} that were tried on the published images, {HELD_OUT_IMAGES:,} of the training images held "
-        "out, for 10 epochs with two seeds each"
+        f"out, for 10 epochs with two seeds each{f' ({figure})' if figure else f': {measured}'}"
     )
-    if max(tried, key=tried.__getitem__) == recipe.optimiser.learning_rate:
-        return f"The peak of the rate is the best of {how}: {measured}."
-    return (
-        f"The peak of the rate is that of plain, so that every setting but the normalisation is alike. Of {how}: "
-        f"{measured}."
-    )
+    if max(tried, key=tried.__getitem__) == rate:
+        return f"The peak of the rate, {rate:g}, is the best of {how}."
+    plains = f"The peak of the rate, {rate:g}, is that of plain, so that every setting but the normalisation is alike."
+    return plains if figure else f"{plains} Of {how}."
 
 
 def discuss_network(result: TrainingResult) -> str:
@@ -271,7 +273,8 @@ def frozen_parameters(result: TrainingResult) -> int:
 
 
 def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> list[str]:
-    """What one run shows, a paragraph each: accuracy, how it learned and what limits it, its mistakes.
+    """What one run shows, a paragraph each: accuracy, what was tested before it, how it learned and what limits it, its
+    mistakes.
 
     Args:
         result: the run.
@@ -279,12 +282,42 @@ def discuss(result: TrainingResult, before: Sequence[TrainingResult] = ()) -> li
     """
     paragraphs = [
         _found(result, before),
+        *filter(None, [choices_on_test_images(result)]),
         f"{_course(result, before)} {_what_limits(result, before)}".strip(),
         _mistakes(result),
     ]
     if result.data.leaks:
         paragraphs.append(describe_leaks(result.data.leaks, result.test.accuracy.n))
     return paragraphs
+
+
+def final_accuracy(runs: Sequence[Sequence[TrainingResult]]) -> str:
+    """Which of several runs of one network at different learning rates has its final test accuracy; of one, empty.
+
+    Not the one that does best on the test images: that at the best of the rates that were tried on images held out of
+    training, or where none is at that, the first.
+
+    Args:
+        runs: results of each run, which differ in their seeds; at least one.
+    """
+    if len(runs) < 2:
+        return ""
+    first = runs[0]
+    final = next((results for results in runs if _is_best_tried(results[0].recipe)), first)
+    why = (
+        f", the best of the {word(len(SEARCHED[final[0].recipe.network]))} rates tried on images held out of training"
+        if _is_best_tried(final[0].recipe)
+        else ", where it differs from plain in the normalisation alone"
+    )
+    others = [
+        f"at rate {results[0].recipe.optimiser.learning_rate:g} it is {_mean(results).share:.2%}"
+        for results in runs
+        if results is not final
+    ]
+    return (
+        f"The final test accuracy of {final[0].network_name} is {_mean(final).share:.2%}, at rate "
+        f"{final[0].recipe.optimiser.learning_rate:g}{why}; {listed(others)}."
+    )
 
 
 def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
@@ -305,11 +338,15 @@ def _found(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
         f"; guessing would give {share(1 / len(result.data.labels))}" if _first_of_so_many(result, before) else ""
     )
     text = f"Test accuracy is {test.share:.2%} on {test.n:,} images ({_ends(test)}){guessing}."
-    text = " ".join(filter(None, (text, "" if before else _TESTED_ONCE, _tested_before(result))))
+    text = text if before else f"{text} {_TESTED_ONCE}"
     if result.test_tta is None:
         return text
     gain = 100 * (result.test_tta.accuracy.share - test.share)
-    alike = ", though deep answers an image and its mirror image alike" if result.recipe.network == "deep" else ""
+    alike = (
+        "; the three mirrored ones add nothing, as deep answers an image and its mirror image alike"
+        if result.recipe.network == "deep"
+        else ""
+    )
     return (
         f"{text} With test-time augmentation, the mean over six variants of each image (shifted and mirrored), it is "
         f"{result.test_tta.accuracy.share:.2%} ({gain:+.2f} points); that is reported apart, since it costs six times "
@@ -324,18 +361,18 @@ def _ends(rate: Rate) -> str:
 _TESTED_ONCE = "Each run that is shown was tested once, after its last epoch."
 
 
-def _tested_before(result: TrainingResult) -> str:
+def choices_on_test_images(result: TrainingResult) -> str:
     """What our own choice of ``deep`` owes to the test images of CIFAR-10; empty of other recipes and images."""
     own, of_cifar10 = read_recipe("deep"), {"airplane", "automobile", "frog"} <= set(result.data.labels)
     if not of_cifar10 or (result.recipe.network, result.recipe.optimiser) != (own.network, own.optimiser):
         return ""
-    copied = "" if is_copy(result) else ", all on the copy in JPEG that stood in for these images then"
+    copies = "these" if is_copy(result) else "copies in JPEG of these"
     most = _OF_TEN * DEVIATION_OF_DEEP
     return (
-        "Its choices were made on images held out of training, but not only there: earlier versions of deep had been "
-        f"tested too{copied}; its learning rate was kept after one such test, and that two networks are needed was "
-        "seen after two single ones. How many were tested was not counted: had it been ten equally good ones, the best "
-        f"would be too high by {100 * most:.1f} points on average."
+        "This number is not quite free of choice: most choices were made on images held out of training, but earlier "
+        f"versions of deep were tested on {copies} test images, and its learning rate was kept, and its second network "
+        "added, after such tests. They were not counted; the best of ten equally good ones would be too high by "
+        f"{100 * most:.1f} points on average."
     )
 
 
@@ -406,7 +443,7 @@ def _last_fall(result: TrainingResult) -> float:
 def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     """What :func:`_limit_of` finds, with its numbers; of what was found of one ``before`` too only these."""
     limit, learned, tested = _limit_of(result), result.history[-1].accuracy, result.test.accuracy
-    again = next((one.network_name for one in before if _limit_of(one) == limit), "")
+    again = any(_limit_of(one) == limit for one in before)
     both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
     if limit == "unknown":
         return "After so few epochs nothing can be said of what limits it."
@@ -419,8 +456,8 @@ def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> st
         )
     if limit == "not overfitting" and again:
         return (
-            f"As with {again}, memorising is not what holds the network back: it was right on {both}. In the last "
-            f"epoch, while the rate fell to zero, the loss {_last_epoch(result)}."
+            f"It was right on {both}: overfitting is not its limit either. In the last epoch the loss "
+            f"{_last_epoch(result)}."
         )
     if limit == "not overfitting":
         return (
@@ -634,14 +671,16 @@ def _tell_apart(some: Floats, others: Floats) -> bool:
     return bool(abs(some.mean() - others.mean()) > 1.96 * error)
 
 
-def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "") -> list[str]:
+def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "", names: Sequence[str] = ()) -> list[str]:
     """What ``plain``, ``batchnorm`` and ``deep`` on the same images show beside each other, and runs of one network.
 
     Args:
         runs: results of each run, which differ in their seeds; of several runs of one network the first counts, and the
             others are laid beside it; ``batchnorm`` at another rate than the first is laid beside ``plain``.
         rates: what names a figure of the two at each learning rate; empty where there is none.
+        names: what to call each run; without, as :func:`snellen.training.results.names_of` does.
     """
+    called = dict(zip(map(id, runs), names or names_of([results[0] for results in runs]), strict=True))
     at_other_rates = [results for results, main in zip(runs, with_main_runs(runs), strict=True) if main is not results]
     by_network: dict[str, Sequence[TrainingResult]] = {}
     again = []
@@ -653,12 +692,14 @@ def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "") -> list[s
             again.append(_another_of_one_network(results, first))
     sentences: list[str] = []
     if "plain" in by_network and "batchnorm" in by_network:
-        sentences.append(_difference(by_network["batchnorm"], by_network["plain"]))
+        normalised, without = by_network["batchnorm"], by_network["plain"]
+        sentences.append(f"The network {called[id(normalised)]} {_beside(normalised, without, called[id(without)])}.")
         sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0], rates)
         sentences += [_at_another_rate(results, by_network["plain"]) for results in at_other_rates]
     if "deep" in by_network:
-        others = [by_network[other] for other in ("batchnorm", "plain") if other in by_network]
-        sentences += _differences(by_network["deep"], others)
+        others = [*at_other_rates, *(by_network[other] for other in ("batchnorm", "plain") if other in by_network)]
+        named = [(results, called[id(results)]) for results in sorted(others, key=lambda one: -_mean(one).share)]
+        sentences += _differences(by_network["deep"], called[id(by_network["deep"])], named)
     if "deep" in by_network and "plain" in by_network:
         sentences.append(_why_deeper(by_network["deep"][0], by_network["plain"][0]))
     if len({results[0].recipe.label_smoothing for results in by_network.values()}) > 1:
@@ -806,9 +847,9 @@ def at_each_rate(*recipes: Recipe, figure: str = "") -> str:
 
 
 def _at_one_rate(rate: float) -> str:
-    """Losses and accuracy of both networks where every setting is alike."""
+    """How the losses go, and the accuracies, of both networks where every setting is alike."""
     without, with_it = COURSES["plain", rate], COURSES["batchnorm", rate]
-    first, last = ([statistics.mean(course[place] for course in of) for of in (with_it, without)] for place in (0, -1))
+    last = [statistics.mean(course[-1] for course in of) for of in (with_it, without)]
     epochs = len(with_it[0])
     by_epoch = (zip(*courses, strict=True) for courses in (with_it, without))
     ahead = [max(ours) < min(theirs) for ours, theirs in zip(*by_epoch, strict=True)]
@@ -816,11 +857,9 @@ def _at_one_rate(rate: float) -> str:
     ends = "ends lower" if last[0] < last[1] else "ends higher"
     accuracies = [SEARCHED[name][rate] for name in ("batchnorm", "plain")]
     return (
-        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: the loss with "
-        f"batch "
-        f"normalisation is {first[0]:.2f} in the first epoch against {first[1]:.2f} without it, stays lower for "
-        f"{counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}, and of the images held out it "
-        f"gets {accuracies[0]:.1%} right against {accuracies[1]:.1%}."
+        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: with it the loss "
+        f"stays lower for {counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}; "
+        f"{accuracies[0]:.1%} of the images held out are right against {accuracies[1]:.1%}."
     )
 
 
@@ -957,18 +996,16 @@ def _another_of_one_network(other: Sequence[TrainingResult], first: Sequence[Tra
     return f"Another run of {first[0].network_name}, {settings}, {_beside(other, first, 'the first')}."
 
 
-def _difference(better: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
-    return f"The network {better[0].title} {_beside(better, other, other[0].title)}."
-
-
-def _differences(better: Sequence[TrainingResult], others: Sequence[Sequence[TrainingResult]]) -> list[str]:
-    """How far one network is from several: in one sentence where it is clearly above all."""
-    clauses = [_beside(better, other, other[0].title) for other in others]
+def _differences(
+    better: Sequence[TrainingResult], name: str, others: Sequence[tuple[Sequence[TrainingResult], str]]
+) -> list[str]:
+    """How far one network is from several, each with its name: in one sentence where it is clearly above all."""
+    clauses = [_beside(better, other, other_name) for other, other_name in others]
     ends = " on the test images; their 95% intervals do not overlap"
     if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
-        return [f"The network {better[0].title} {clause}." for clause in clauses]
+        return [f"The network {name} {clause}." for clause in clauses]
     leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
-    return [f"The network {better[0].title} is {leads}{ends}."]
+    return [f"The network {name} is {leads}{ends}."]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
@@ -981,7 +1018,11 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
     lies = f"is {points} points {above}" if float(points) else "is, to a tenth of a point, as good as"
     paired = _paired(one, other)
     if paired is not None:
-        verdict = "two equally good networks rarely part so" if paired.p_value < SIGNIFICANCE else "this may be chance"
+        verdict = (
+            "two equally good networks would rarely differ by so much"
+            if paired.p_value < SIGNIFICANCE
+            else "this may be chance"
+        )
         return (
             f"{lies} {name} on the test images: {paired.only_first:,} of the {here.n:,} it alone gets right, "
             f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g})"
@@ -1099,12 +1140,13 @@ def table(runs: Sequence[Sequence[TrainingResult]]) -> tuple[list[str], list[lis
 def where(results: Sequence[TrainingResult]) -> str:
     """One sentence on the machines that the minutes of training were spent on."""
     trained: dict[str, list[str]] = {}
-    for result in results:
+    for result, name in zip(results, names_of(results), strict=True):
         several = f", {result.processes} processes" if result.processes > 1 else ""
         machine = f"{result.provenance.hardware}, products in {result.precision}{several}"
         names = trained.setdefault(machine, [])
-        if (name := result.network_name) not in names:
-            names.append(name)
+        called = name if same_images(result, results[0]) else f"{name} (other images)"
+        if called not in names:
+            names.append(called)
     if len(trained) == 1:
         return f"Minutes of training on {next(iter(trained))}."
     parts = (f"{', '.join(names)} on {machine}" for machine, names in trained.items())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -175,6 +177,24 @@ def names_of(results: Sequence[TrainingResult]) -> list[str]:
         if len(rates[result.network_name]) > 1
         else result.network_name
         for result in results
+    ]
+
+
+def file_names_of(results: Sequence[TrainingResult]) -> list[str]:
+    """Names of files and folders for runs beside each other, each its own: ``batchnorm-rate-0.02``."""
+    names: list[str] = []
+    for name in names_of(results):
+        plain = re.sub(r"[^\w.]+", "-", name).strip("-")
+        numbered = (f"{plain}-{number}" for number in itertools.count(2))
+        names.append(next(one for one in itertools.chain([plain], numbered) if one not in names))
+    return names
+
+
+def recipe_files_of(results: Sequence[TrainingResult]) -> list[str]:
+    """The same of their recipes: of runs of one recipe the first one's."""
+    names = file_names_of(results)
+    return [
+        next(name for name, other in zip(names, results, strict=True) if other.recipe == one.recipe) for one in results
     ]
 
 

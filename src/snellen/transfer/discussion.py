@@ -61,7 +61,7 @@ def discuss_findings(result: ProbeResult, before: Sequence[ProbeResult] = (), ta
         table: what names a table of the published numbers on the pets; empty where there is none.
     """
     beside = _published(result, before, f" ({table})" if table else "") if is_pets(result.labels) else ""
-    return [f"{_accuracy(result)} {beside}".strip(), _mistakes(result)]
+    return [f"{_accuracy(result, before)} {beside}".strip(), _mistakes(result)]
 
 
 def discuss_method(result: ProbeResult, before: Sequence[ProbeResult] = ()) -> list[str]:
@@ -79,10 +79,12 @@ def _method(result: ProbeResult, before: Sequence[ProbeResult]) -> list[str]:
     told = {text for one in before for text in _method_by_topic(one).values()}
     topics = _method_by_topic(result)
     again = [topic for topic, text in topics.items() if text in told]
-    as_before = [f"The same {listed(again)}."] if again else []
     if "classifier" in again:
         topics = {"choice of C": _chosen_again(result), "training": _fit_again(result)}
-    return as_before + [text for topic, text in topics.items() if topic not in again] + _probabilities(result)
+    first, *others = [text for topic, text in topics.items() if topic not in again] or [""]
+    if again:
+        first = f"The {listed(again)} {'is' if len(again) == 1 else 'are'} the same. {first}".strip()
+    return [first, *others, *_probabilities(result)]
 
 
 def _probabilities(result: ProbeResult) -> list[str]:
@@ -127,7 +129,7 @@ def headline(results: Sequence[ProbeResult], names: Sequence[str]) -> str:
     return listed([text, *others])
 
 
-def _accuracy(result: ProbeResult) -> str:
+def _accuracy(result: ProbeResult, before: Sequence[ProbeResult]) -> str:
     accuracy = result.mean_per_class_accuracy
     tested = [rate for rate in result.per_class if rate.n]
     text = (
@@ -142,20 +144,27 @@ def _accuracy(result: ProbeResult) -> str:
             f" {which} {counted(fewest, 'test photograph')}: one of them moves its accuracy by "
             f"{100 / fewest:.0f} points."
         )
-    return text + _other_divisions(result)
+    return text + _other_divisions(result, before)
 
 
-def _other_divisions(result: ProbeResult) -> str:
-    """What other divisions of the same photographs give, and where among them this one lies."""
+def _other_divisions(result: ProbeResult, before: Sequence[ProbeResult]) -> str:
+    """What other divisions of the same photographs give, and where among them this one lies; how they were drawn is
+    told once.
+    """
     found, here = result.resplits, result.mean_per_class_accuracy.value
     if found is None:
         return ""
     where = "among" if found.least <= here <= found.greatest else "above" if here > found.greatest else "below"
+    drawn = (
+        f"other divisions of the same photographs, drawn with as many of each class to learn from and this C, it is "
+        f"{100 * found.mean:.1f}% on average, with"
+        if all(one.resplits is None for one in before)
+        else f"other divisions it is {100 * found.mean:.1f}% on average, with"
+    )
     return (
-        f" Over {word(found.count)} other divisions of the same photographs, drawn with as many of each class to learn "
-        f"from and this C, it is {100 * found.mean:.1f}% on average, with a standard deviation of "
-        f"{100 * found.deviation:.1f} points ({100 * found.least:.1f}% to {100 * found.greatest:.1f}%): the one that "
-        f"is reported, {100 * here:.1f}%, lies {where} them."
+        f" Over {word(found.count)} {drawn} a standard deviation of {100 * found.deviation:.1f} points "
+        f"({100 * found.least:.1f}% to {100 * found.greatest:.1f}%): the one that is reported, {100 * here:.1f}%, lies "
+        f"{where} them."
     )
 
 
@@ -413,12 +422,15 @@ def _published(result: ProbeResult, before: Sequence[ProbeResult], table: str) -
         *(["fewer photographs to learn from make it harder"] if learned < _FEWER * published else []),
     ]
     why = f" ({listed(reasons)})" if reasons else ""
+    counts = (
+        f"for {len(PETS)} breeds with about {published:.0f} photographs of each to learn from; here {classes} have "
+        f"{learned:.0f}{why}"
+    )
     if any(is_pets(one.labels) for one in before):
-        return f"Here {classes} breeds have {learned:.0f} photographs of each to learn from{why}."
+        return f"The published {reference.accuracy:.1%} is {counts}."
     return (
-        f"The published numbers{table} are for {len(PETS)} breeds with about {published:.0f} photographs of each to "
-        f"learn from; here {classes} have {learned:.0f}{why}, so they say what the whole data set allows, not what "
-        "this should reach."
+        f"The published numbers{table} are {counts}, so they say what the whole data set allows, not what this should "
+        "reach."
     )
 
 
@@ -426,12 +438,13 @@ _FEWER = 0.9
 """Share of the published number of photographs a class, below which there are fewer."""
 
 
-def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str]:
+def compare_known(result: ProbeResult, known: Sequence[bool | None], before: Sequence[ProbeResult] = ()) -> list[str]:
     """How the classes that the network has a class of its own for fare beside those that it has none for.
 
     Args:
         result: the probe.
         known: for each of its classes whether it is one of the network's own; None where that is not certain.
+        before: probes that were discussed just before it; what such classes mean is not told again.
 
     Returns:
         A paragraph; none where the test has not photographs of both.
@@ -452,14 +465,16 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
     unsure = [names[label] for label, one in zip(result.labels, known, strict=True) if one is None]
     neither = listed(unsure) if len(unsure) <= _NAMED else f"{len(unsure)} classes"
     missed = [_missed(groups[one], those) for one, those in ((True, "its own"), (False, "the others"))]
+    no_transfer = (
+        ", so for these it is no transfer to something new; whether it has seen these very photographs is not known"
+    )
     return [
         f"{sentence(word(len(groups[True])))} of the {word(len(result.labels))} classes "
-        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} that the network was trained to name"
-        f"{f' ({named})' if named else ''}, so for these it is no transfer to something new; whether it has seen "
-        f"these very photographs is not known. Of them {estimated(own, after=f', n = {own.n:,}')} are right, "
-        f"of those of the {word(len(groups[False]))} that it has no class for "
-        f"{estimated(new, after=f', n = {new.n:,}')}. It misses {listed(missed)}.{_among_unknown(result, known)} "
-        f"{_by_exchange(groups)}"
+        f"{'is a class' if len(groups[True]) == 1 else 'are classes'} that the network was trained to "
+        f"name{f' ({named})' if named else ''}{'' if before else no_transfer}. Of their photographs "
+        f"{estimated(own, after=f', n = {own.n:,}')} are recognised; of the photographs of the "
+        f"{word(len(groups[False]))} that it cannot name, {estimated(new, after=f', n = {new.n:,}')}. It misses "
+        f"{listed(missed)}.{_among_unknown(result, known)} {_by_exchange(groups)}"
         + (f" {sentence(neither)} {'is' if len(unsure) == 1 else 'are'} in neither group: the names do not tell."
            if unsure else "")
     ]  # fmt: skip
@@ -467,8 +482,9 @@ def compare_known(result: ProbeResult, known: Sequence[bool | None]) -> list[str
 
 _ENOUGH, _PAIRS = 10, 3
 """Photographs of either class from which on it is told what the network calls them, and the most pairs of classes."""
-_ALIKE = 0.5
-"""Overlap of the network's own answers to two classes, from which on they are much the same to it."""
+_ALIKE, _NEARLY_NONE = 0.5, 0.1
+"""Overlap of the network's own answers to two classes, from which on they are much the same to it; and the share of
+the pairs that are not confused that may overlap as much, where that fits with two classes' being confused."""
 
 
 def confused_pairs(result: ProbeResult, most: int = 5) -> list[tuple[str, str]]:
@@ -497,34 +513,70 @@ def explain_confusions(
     Args:
         result: the probe.
         known: for each of its classes whether it is one of the network's own; None where that is not certain.
-        answers: for some of its classes how often the network itself calls photographs of it what.
+        answers: for some of its classes, those that are confused and others to compare them with, how often the network
+            itself calls photographs of it what.
 
     Returns:
         A paragraph; none where no pair has more than one mistake, or too few photographs were asked for.
     """
-    asked = {label: sum(of.values()) for label, of in answers.items()}
-    enough = [pair for pair in confused_pairs(result) if min(asked.get(label, 0) for label in pair) >= _ENOUGH]
-    pairs = enough[:_PAIRS]
+    asked = {label: count for label, of in answers.items() if (count := sum(of.values())) >= _ENOUGH}
+    pairs = [pair for pair in confused_pairs(result) if asked.keys() >= set(pair)][:_PAIRS]
     if not pairs:
         return []
-    own = dict(zip(result.labels, known, strict=True))
-    shares = {label: {name: count / asked[label] for name, count in of.items()} for label, of in answers.items()}
-    overlaps = [sum(min(part, shares[b].get(name, 0.0)) for name, part in shares[a].items()) for a, b in pairs]
-    alike = sum(overlap >= _ALIKE for overlap in overlaps)
+    shares = {label: {name: count / asked[label] for name, count in answers[label].items()} for label in asked}
+    overlaps = [[_overlap(one, shares) for one in _other_pairs(pair, result, known, sorted(asked))] for pair in pairs]
+    fit = sum(_above_others(_overlap(pair, shares), others) for pair, others in zip(pairs, overlaps, strict=True))
     tells = (
-        "does not explain why they are confused"
-        if not alike
-        else f"tells why {'they' if alike == len(pairs) else 'some'} are confused"
+        "does not tell why they are confused, as too few pairs like them are not confused to compare them with"
+        if max(map(len, overlaps)) < _ENOUGH
+        else "does not tell why they are confused"
+        if not fit
+        else f"fits with {'their' if fit == len(pairs) else 'some of these'} being confused"
     )
     sentences = [
-        _called_by_the_network(pair, overlap, result, own, shares)
-        for pair, overlap in zip(pairs, overlaps, strict=True)
+        _called_by_the_network(pair, others, result, known, shares)
+        for pair, others in zip(pairs, overlaps, strict=True)
     ]
     labels = dict.fromkeys(label for pair in pairs for label in pair)
     return [
         f"What the network itself calls photographs of {listed([result.names[label] for label in labels])} (at most "
         f"{max(asked[label] for label in labels)} of each) {tells}. {' '.join(sentences)}{_unexplained(result, pairs)}"
     ]
+
+
+def _overlap(pair: tuple[str, str], shares: Mapping[str, Mapping[str, float]]) -> float:
+    """By how much the network's own answers to two classes are the same, in [0, 1]."""
+    one, other = (shares[label] for label in pair)
+    return round(sum(min(part, other.get(name, 0.0)) for name, part in one.items()), 9)  # equal shares, summed, stay so
+
+
+def _above_others(overlap: float, others: Sequence[float]) -> bool:
+    """Whether two classes are much the same to the network, and more so than nearly all pairs that are not confused."""
+    as_much = sum(other >= overlap for other in others)
+    return overlap >= _ALIKE and len(others) >= _ENOUGH and as_much <= _NEARLY_NONE * len(others)
+
+
+def _other_pairs(
+    pair: tuple[str, str], result: ProbeResult, known: Sequence[bool | None], labels: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The pairs of ``labels``, which are in order, that are of one kind with ``pair`` and never confused."""
+    confused, kind = _mistakes_between(result), _kind_of(pair, result, known)
+    return [
+        one for one in itertools.combinations(labels, 2) if one not in confused and _kind_of(one, result, known) == kind
+    ]
+
+
+def _kind_of(pair: tuple[str, str], result: ProbeResult, known: Sequence[bool | None]) -> str:
+    """What two classes are, as far as that may decide how alike the network finds them: species, and whether it has
+    classes for them.
+    """
+    own = [known[result.labels.index(label)] for label in pair]
+    species = sorted(species_of(label) for label in pair) if is_pets(result.labels) else ["class", "class"]
+    what = f"two {species[0]}{'es' if species[0] == 'class' else 's'}" if len(set(species)) == 1 else "a cat and a dog"
+    if None in own:
+        return f"{what} whose names do not tell whether it has classes for them"
+    having = {0: "that it has no class for", 1: "of which it has a class for one", 2: "that it has classes for"}
+    return f"{what} {having[own.count(True)]}"
 
 
 def _unexplained(result: ProbeResult, pairs: Sequence[tuple[str, str]]) -> str:
@@ -538,29 +590,26 @@ def _unexplained(result: ProbeResult, pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _called_by_the_network(
-    pair: tuple[str, ...],
-    overlap: float,
+    pair: tuple[str, str],
+    others: Sequence[float],
     result: ProbeResult,
-    known: Mapping[str, bool | None],
+    known: Sequence[bool | None],
     shares: Mapping[str, Mapping[str, float]],
 ) -> str:
-    """What the network itself calls two classes, and whether they are the same to it."""
-    one, other = pair
+    """What the network itself calls two classes, and by how much that overlaps, beside pairs that are not confused."""
     told = []
     for label in pair:
         ranked = sorted(shares[label].items(), key=lambda named: (-named[1], named[0]))[:2]
         told.append(f"{result.names[label]} {' and '.join(f'{plain(name)} ({share(part)})' for name, part in ranked)}")
-    found = f"It calls {told[0]}, {told[1]}: "
-    if overlap < _ALIKE:
-        return f"{found}its answers to the two overlap by {share(overlap)} only, which does not explain it."
-    taught = (
-        "and as it has no class for either, its features were never taught to tell them apart"
-        if known[one] is False and known[other] is False
-        else "though it has a class of its own for one or both"
-        if known[one] or known[other]
-        else "so its features need not tell them apart"
+    overlap = _overlap(pair, shares)
+    as_much = sum(other >= overlap for other in others)
+    beside = (
+        f"; of the {word(len(others))} other pairs of {_kind_of(pair, result, known)}, never confused, "
+        f"{how_many(as_much)} {'overlaps' if as_much == 1 else 'overlap'} as much"
+        if len(others) >= _ENOUGH
+        else ""
     )
-    return f"{found}its answers to the two overlap by {share(overlap)}, {taught}."
+    return f"It calls {told[0]}, {told[1]}: its answers to the two overlap by {share(overlap)}{beside}."
 
 
 def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:

@@ -14,6 +14,7 @@ from snellen.exam.parts.attack import ASKED_FOR, GRADIENTS_OF_THE_RULE, tries_th
 from snellen.prose import called
 from snellen.training.files import read_results
 from snellen.training.recipe import ASSIGNMENT
+from snellen.training.results import file_names_of, recipe_files_of
 
 
 def setup(context: Context) -> str:
@@ -68,13 +69,17 @@ def probe(context: Context) -> str:
 def training(context: Context) -> str:
     """The trainings, by the recipes that the appendix prints."""
     runs = [read_results(Path(folder)) for folder in context.training_runs]
+    firsts = [results[0] for results in runs]
     trained = [
-        (results[0].network_name, short_name(results[0].data.name), [one.seed for one in results], results[0].test_tta)
-        for results in runs
-    ] or [(name, short_name(context.training), [context.seed], None) for name in ASSIGNMENT]
+        (recipe, name, short_name(first.data.name), [one.seed for one in results], first.test_tta)
+        for results, first, recipe, name in zip(
+            runs, firsts, recipe_files_of(firsts), file_names_of(firsts), strict=True
+        )
+    ] or [(name, name, short_name(context.training), [context.seed], None) for name in ASSIGNMENT]
     calls = [
-        f"    snellen.train_seeds({dataset!r}, '{name}.toml', out={name!r}, seeds={seeds}{', tta=True' * bool(tta)}),"
-        for name, dataset, seeds, tta in trained
+        f"    snellen.train_seeds(\n        {dataset!r}, '{recipe}.toml', out={name!r}, seeds={seeds}"
+        f"{', tta=True' * bool(tta)}\n    ),"
+        for recipe, name, dataset, seeds, tta in trained
     ]
     return "\n".join(
         [

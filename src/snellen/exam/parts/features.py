@@ -114,7 +114,7 @@ def run(context: Context) -> Answer:
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
             f"{in_percent(result.top.probability)}. {_which(context)} {_shown_in(len(pictures))} [[features/maps]] "
-            "lists what excites each and what the answer loses without it."
+            "lists what excites each and what the answer loses without its pattern."
         ),
         *(
             Picture(
@@ -147,8 +147,8 @@ def run(context: Context) -> Answer:
             "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
             "chance. What is seen: the forms above half way from the map's least to its greatest value; where most of "
             "it lies at one level between, what stands out from that. Without it: the change of the probability of "
-            f"{result.top.label}, in points, "
-            "when the channel is set to zero.",
+            f"{result.top.label}, in points, with the map made even, at its mean (set to zero it would lose its level "
+            "too, and not only what it shows).",
             "maps",
         ),
         Discussion(discuss_feature_maps(result)),
@@ -164,7 +164,7 @@ def run(context: Context) -> Answer:
         ),
     )
     zero_fraction = sum(feature.zero_fraction for feature in result.maps) / len(result.maps)
-    matters = min(result.maps, key=lambda feature: feature.importance)
+    matters = max(result.maps, key=lambda feature: abs(feature.importance))
     facts = (
         Fact("values at zero or below in the maps shown", percent(zero_fraction, 0)),
         Fact(

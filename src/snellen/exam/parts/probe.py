@@ -33,7 +33,7 @@ from snellen.transfer.figures import NUMBERS_UP_TO, PHOTOGRAPHS_A_PAIR
 from snellen.transfer.files import CONFUSED, CONFUSION, save_run
 from snellen.transfer.linear import ClassifierKind, standard_error
 from snellen.transfer.probe import ProbeResult, probe_kinds
-from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES, Baseline
+from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
 REFERENCES = (
     Reference("Omkar M. Parkhi et al. Cats and Dogs. CVPR 2012.", r"Oxford-IIIT Pets?|pets\d*|published numbers"),
@@ -79,9 +79,11 @@ REFERENCES = (
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
 """Classes up to which a table has all, and the most with a mistake that it has of more."""
 _BREEDS = 37
-_ASKED_OF_A_CLASS = 50
-"""Photographs of a confused class that the network's own classes are asked for, at most."""
+_ASKED_OF_A_CLASS, _CLASSES_ASKED_FOR = 50, 40
+"""Photographs of a class that the network's own classes are asked for, and classes, at most."""
 _PUBLISHED = "[[probe/published]]"
+_PUBLISHED_SHOWN = 2
+"""Published numbers that are shown; the others are of far larger networks."""
 
 
 ASKED = (
@@ -103,7 +105,8 @@ def inputs(context: Context) -> object:
 
 def seconds(context: Context, seconds_of_pass: float) -> float:
     """Seconds that :func:`run` takes, roughly: a pass for each image of the data sets."""
-    return seconds_of_pass * sum(len(data_set(name)) for name in context.datasets)
+    counts = [len(data_set(name)) for name in context.datasets]
+    return seconds_of_pass * sum(count + min(count, _ASKED_OF_A_CLASS * _CLASSES_ASKED_FOR) for count in counts)
 
 
 def run(context: Context) -> Answer:
@@ -221,7 +224,7 @@ def _blocks(
             [
                 *discuss_findings(result, before, _PUBLISHED),
                 *explain_confusions(result, known, own),
-                *compare_known(result, known),
+                *compare_known(result, known, before),
             ]
         ),
         *(_published() if is_pets(result.labels) and not any(is_pets(one.labels) for one in before) else []),
@@ -233,12 +236,13 @@ def _blocks(
 
 
 def _own_answers(classifier: Classifier, result: ProbeResult) -> dict[str, Counter[str]]:
-    """For the classes of the pairs that are confused most what the network itself calls photographs of them.
+    """For the classes of the pairs that are confused most, and others, what the network itself calls their photographs.
 
     They are test photographs, and where those are few some to learn from too: the network has learned from neither.
     """
-    wanted = {label for pair in confused_pairs(result) for label in pair}
-    if len(classifier.labels) < 2 or not wanted:
+    confused = [label for pair in confused_pairs(result) for label in pair]
+    wanted = list(dict.fromkeys([*confused, *result.labels]))[:_CLASSES_ASKED_FOR]
+    if len(classifier.labels) < 2 or not confused:
         return {}
     sources: list[tuple[str, Source]] = []
     taken = Counter[str]()
@@ -358,18 +362,14 @@ def _published() -> list[Block]:
                 (
                     one.model,
                     in_percent(one.accuracy),
-                    "as above" if _alike(before, one) else f"{one.source}; {one.protocol}",
+                    f"{one.source}; {one.protocol}",
                 )
-                for before, one in zip((None, *PETS_BASELINES), PETS_BASELINES, strict=False)
+                for one in PETS_BASELINES[:_PUBLISHED_SHOWN]
             ],
             "Published linear classifiers of frozen features on Oxford-IIIT Pet, mean-per-class accuracy.",
             "published",
         ),
     ]
-
-
-def _alike(before: Baseline | None, one: Baseline) -> bool:
-    return before is not None and (before.source, before.protocol) == (one.source, one.protocol)
 
 
 def _row(measure: str, value: float, low: float, high: float, n: int) -> tuple[str, str, str, str]:

@@ -8,6 +8,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.images import read_image
@@ -30,12 +31,14 @@ from snellen.prose import listed, sentence, signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
+from snellen.runs.serialise import differences, to_plain, to_toml
 from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
     alike_but_for_networks,
     at_each_rate,
+    choices_on_test_images,
     compare,
     compare_filters,
     describe_network,
@@ -45,6 +48,7 @@ from snellen.training.discussion import (
     discuss_filters,
     discuss_network,
     explain_recipe,
+    final_accuracy,
     frozen_parameters,
     headline,
     is_copy,
@@ -58,7 +62,7 @@ from snellen.training.figures import draw_curves, draw_rates
 from snellen.training.files import CONFUSION, FILTERS, FILTERS_START, METRICS, read_results, seed_folder
 from snellen.training.filters import FilterStructure, filter_structure, filters_of_image
 from snellen.training.recipe import ASSIGNMENT, Augmentation, ProgressiveResizing, Recipe, read_recipe, without_effect
-from snellen.training.results import TrainingResult, names_of, same_images
+from snellen.training.results import TrainingResult, names_of, recipe_files_of, same_images
 from snellen.training.speed import seconds_per_image
 from snellen.training.trainer import train
 
@@ -167,7 +171,8 @@ def seconds(context: Context, _: float) -> float:
 
 def run(context: Context) -> Answer:
     """Train the three networks, or read their runs; show each beside those before it."""
-    sections = _sections(_given(context) or _train(context))
+    given = _given(context) or _train(context)
+    sections = _sections(given)
     shown = [of_run for section in sections for of_run in section]
     runs = [section[0] for section in sections]
     results = [result for _, of_run in shown for result in of_run]
@@ -177,8 +182,8 @@ def run(context: Context) -> Answer:
     columns, rows = table([of_run for _, of_run in shown])
     others = "".join(f" {_other_images(of_run[0], first)}" for _, of_run in runs if not same_images(of_run[0], first))
     blocks: list[Block] = [Paragraph(_images(first, here=not context.training_runs) + others)]
-    for number in range(len(sections)):
-        blocks += _one(sections[: number + 1], context.folder)
+    for number in range(1, len(sections) + 1):
+        blocks += _one(sections, number, context.folder)
     blocks += [
         Heading("Side by side"),
         Paragraph(_in_order([of_run for _, of_run in shown])),
@@ -195,8 +200,8 @@ def run(context: Context) -> Answer:
         blocks,
         headline([of_run for _, of_run in shown]),
         _filters_of(runs[0], first.network_name),
-        _shortfalls([of_run for _, of_run in runs]),
-        [_recipe_listing(of_run[0]) for _, of_run in runs],
+        _shortfalls([of_run for _, of_run in shown]),
+        _recipe_listings([of_run[0] for _, of_run in given]),
     )
 
 
@@ -233,9 +238,34 @@ def _sections(runs: _Runs) -> _Sections:
     ]
 
 
-def _recipe_listing(result: TrainingResult) -> Listing:
-    """The recipe of a run, without what decides nothing in it."""
-    return settings_listing(f"recipe of {result.network_name}", result.recipe, without_effect(result.recipe))
+def _recipe_listings(results: Sequence[TrainingResult]) -> list[Listing]:
+    """Each recipe of some runs, without what decides nothing in it; of a network's further ones only what differs."""
+    listings: dict[str, Listing] = {}
+    files = recipe_files_of(results)
+    for result, file, name in zip(results, files, names_of(results), strict=True):
+        first, other = next(
+            pair for pair in zip(files, results, strict=True) if pair[1].network_name == result.network_name
+        )
+        titled = f"{file}.toml, the recipe of {name}"
+        changed = _changed_from(other.recipe, result.recipe)
+        listing = (
+            Listing(titled, f"# The rest as in {first}.toml.\n{to_toml(changed).rstrip()}", language="toml")
+            if changed
+            else settings_listing(titled, result.recipe, without_effect(result.recipe))
+        )
+        listings.setdefault(file, listing)
+    return list(listings.values())
+
+
+def _changed_from(one: Recipe, other: Recipe) -> dict[str, Any]:
+    """The values of another recipe that are not those of ``one``, by their keys; empty where it lacks one of them."""
+    changed: dict[str, Any] = {}
+    for path, _, value in differences(to_plain(one), to_plain(other)):
+        if value is None:
+            return {}
+        *tables, key = path
+        functools.reduce(lambda table, name: table.setdefault(name, {}), tables, changed)[key] = value
+    return changed
 
 
 def _filters_of(run: tuple[Path, Sequence[TrainingResult]], name: str) -> Picture | None:
@@ -258,7 +288,7 @@ def _shortfalls(runs: Sequence[Sequence[TrainingResult]]) -> list[tuple[str, str
         if network in ASSIGNMENT:
             reasons = [_short_of_cifar10(of_run[0])]
             reasons += [] if same_images(of_run[0], first) else [f"on other images than {first.network_name}"]
-            reasons += [_not_better(of_run, by_network)] if network == ASSIGNMENT[-1] else []
+            reasons += [_not_better(of_run, runs)] if network == ASSIGNMENT[-1] else []
             short += [(network, reason) for reason in reasons if reason]
     return short
 
@@ -272,12 +302,12 @@ def _short_of_cifar10(result: TrainingResult) -> str:
     return "a copy in JPEG stands in for CIFAR-10" if is_copy(result) else ""
 
 
-def _not_better(of_run: Sequence[TrainingResult], by_network: Mapping[str, Sequence[TrainingResult]]) -> str:
+def _not_better(of_run: Sequence[TrainingResult], runs: Sequence[Sequence[TrainingResult]]) -> str:
     """Whether another of the assignment's networks is as good on the same images, which the third is to beat."""
     reached = {
-        network: statistics.mean(one.test.accuracy.share for one in others)
-        for network, others in by_network.items()
-        if network in ASSIGNMENT[:-1] and same_images(others[0], of_run[0])
+        name: statistics.mean(one.test.accuracy.share for one in others)
+        for others, name in zip(runs, names_of([others[0] for others in runs]), strict=True)
+        if others[0].recipe.network in ASSIGNMENT[:-1] and same_images(others[0], of_run[0])
     }
     best = max(reached, key=reached.__getitem__, default=None)
     own = statistics.mean(one.test.accuracy.share for one in of_run)
@@ -352,27 +382,39 @@ def _images(first: TrainingResult, here: bool) -> str:
     )
 
 
-def _one(sections: _Sections, out: Path) -> list[Block]:
-    """The last section's run, beside those before it: what it is, what was found, why it is so, what it looks like.
+def _one(sections: _Sections, number: int, out: Path) -> list[Block]:
+    """The run of section ``number``, beside those before it: what it is, what was found, why, what it looks like.
 
     Pictures of several seeds are those of the first.
     """
+    names, rates = _names(sections), _RATES if any(_with_rates(sections)) else ""
+    sections = sections[:number]
     runs = [section[0] for section in sections]
     folder, of_run = runs[-1]
-    name, confusion = of_run[0].recipe.network, _pictured(folder, of_run) / CONFUSION
+    network, confusion = of_run[0].recipe.network, _pictured(folder, of_run) / CONFUSION
     if not confusion.is_file():
         raise SnellenError(f"{confusion.parent}: has no {CONFUSION}", "a training run's whole folder")
     caption = "true classes (rows) against predicted ones (columns), in percent of the true class; blank: none."
     return [
-        Heading(name, _ABOUT.get(name, "")),
-        Paragraph(f"{_described(runs)} {_shown_in(runs)}"),
+        Heading(network, _ABOUT.get(network, "")),
+        Paragraph(" ".join([_described(runs), _shown_in(runs), *_further(sections, names)])),
         *_curves(sections, out),
         *_rates(sections, out),
-        *_findings(sections),
-        Picture(confusion, f"{name}: {caption}", 0.55, name=f"confusion-{len(runs)}"),
-        *_choices(runs),
-        *_filters(runs),
+        *_findings(sections, names),
+        Picture(confusion, f"{names[id(of_run)]}: {caption}", 0.55, name=f"confusion-{number}"),
+        *_choices(runs, rates),
+        *_filters(sections, names),
     ]
+
+
+_Names = Mapping[int, str]
+"""What each run is called, by the ``id`` of its results."""
+
+
+def _names(sections: _Sections) -> _Names:
+    """What the runs of all sections are called beside each other."""
+    runs = [of_run for section in sections for _, of_run in section]
+    return dict(zip(map(id, runs), names_of([of_run[0] for of_run in runs]), strict=True))
 
 
 def _shown_in(runs: _Runs) -> str:
@@ -385,24 +427,47 @@ def _shown_in(runs: _Runs) -> str:
     return f"{listed(shown)}."
 
 
+def _further(sections: _Sections, names: _Names) -> list[str]:
+    """In what each further run of the last section differs from its own, and which figure shows its filters."""
+    (_, of_run), *others = sections[-1]
+    figures = {id(other): f"[[training/{name}]]" for name, (_, other) in _filters_of_further(sections)}
+    return [
+        f"Another run, {names[id(other)]}, {describe_recipe(other[0].recipe, [of_run[0].recipe]).removeprefix('It ')}"
+        + (f" {figures[id(other)]} shows its filters." if id(other) in figures else "")
+        for _, other in others
+    ]
+
+
+def _filters_of_further(sections: _Sections) -> list[tuple[str, tuple[Path, Sequence[TrainingResult]]]]:
+    """The further runs of the last section with a picture of their first-layer filters, each with its figure's name."""
+    pictured = [run for run in sections[-1][1:] if (_pictured(*run) / FILTERS).is_file()]
+    return [(f"filters-{len(sections)}-{place}", run) for place, run in enumerate(pictured, 2)]
+
+
 def _learned(pictured: Path) -> bool:
     """Whether the filters after training are others than those before the first step."""
     start, end = pictured / FILTERS_START, pictured / FILTERS
     return start.is_file() and start.read_bytes() != end.read_bytes()
 
 
-def _findings(sections: _Sections) -> list[Block]:
-    """What the last section's runs show beside those before them."""
+def _findings(sections: _Sections, names: _Names) -> list[Block]:
+    """What the last section's runs show beside those before them; what is of one of several runs names it."""
     *before, (_, of_run) = (section[0] for section in sections)
+    name, final = names[id(of_run)], final_accuracy([one for _, one in sections[-1]])
     said, now = (
-        compare([results for section in of for _, results in section], rates=_RATES) for of in (sections[:-1], sections)
+        compare(shown, rates=_RATES, names=[names[id(one)] for one in shown])
+        for shown in ([results for section in of for _, results in section] for of in (sections[:-1], sections))
     )
     compared = [sentence for sentence in now if sentence not in said]
-    found, *more = discuss(of_run[0], [of_one[0] for _, of_one in before])
+    chosen = choices_on_test_images(of_run[0])
+    found, *more = (said for said in discuss(of_run[0], [of_one[0] for _, of_one in before]) if said != chosen)
+    if len(of_run) == 1 and final:
+        return [Discussion([final, f"Of {name}: {_begun_small(' '.join([found, *more]))}", *compared])]
     if len(of_run) == 1:
-        return [Discussion([found, *compared, *more])]
-    seeds = Paragraph(f"{sentence(seeds_sentence(of_run))}.")
-    return [seeds, Discussion([*compared, f"What follows is of the first seed. {found}", *more])]
+        return [Discussion([f"{found} {chosen}".strip(), *compared, *more])]
+    seeds = f"{final} Of {name}: {seeds_sentence(of_run)}." if final else f"{sentence(seeds_sentence(of_run))}."
+    first = f"What follows is of the first seed{f' of {name}' if final else ''}."
+    return [Paragraph(f"{seeds} {chosen}".strip()), Discussion([*compared, f"{first} {found}", *more])]
 
 
 def _curves(sections: _Sections, out: Path) -> list[Block]:
@@ -415,16 +480,22 @@ def _curves(sections: _Sections, out: Path) -> list[Block]:
 
 def _rates(sections: _Sections, out: Path) -> list[Block]:
     """A figure of what is known of the last two sections' networks at other learning rates."""
-    if not at_each_rate(*(section[0][1][0].recipe for section in sections[-2:])):
+    if not _with_rates(sections)[-1]:
         return []
     write_figure(out / RATES, draw_rates())
     return [Picture(out / RATES, _RATES_CAPTION, 0.85, name="rates")]
 
 
-def _choices(runs: _Runs) -> list[Block]:
-    """Why the last run's network and recipe are as they are."""
+def _with_rates(sections: _Sections) -> list[bool]:
+    """For each section whether something is known of its network, and that before it, at other learning rates."""
+    recipes_of = [section[0][1][0].recipe for section in sections]
+    return [bool(at_each_rate(*recipes_of[max(place - 1, 0) : place + 1])) for place in range(len(recipes_of))]
+
+
+def _choices(runs: _Runs, rates: str) -> list[Block]:
+    """Why the last run's network and recipe are as they are; ``rates`` names a figure of learning rates, if any."""
     result = runs[-1][1][0]
-    why = list(filter(None, (discuss_network(result), _reasons(runs))))
+    why = list(filter(None, (discuss_network(result), _reasons(runs, rates))))
     if _is_own_deep(result.recipe):
         return [_ablations(), Discussion([*why, discuss_ablations("[[training/ablations]]")])]
     return [Discussion(why)] if why else []
@@ -436,9 +507,9 @@ def _described(runs: _Runs) -> str:
     return f"{describe_network(recipe)} {describe_recipe(recipe, before)}".strip()
 
 
-def _reasons(runs: _Runs) -> str:
+def _reasons(runs: _Runs, rates: str) -> str:
     """The last run's reasons, without those that were given for an earlier one."""
-    of_each = [explain_recipe(of_run[0]) for _, of_run in runs]
+    of_each = [explain_recipe(of_run[0], rates) for _, of_run in runs]
     given = {reason for reasons in of_each[:-1] for reason in reasons}
     return " ".join(reason for reason in of_each[-1] if reason not in given)
 
@@ -452,11 +523,11 @@ def _is_own_deep(recipe: Recipe) -> bool:
 def _ablations() -> Table:
     """What the accuracy is with each choice of the recipe ``deep`` undone."""
     measured = [(one.accuracy, one.undone) for one in ABLATIONS]
-    measured.append((TWO_NARROW, "two networks of 48, 176 and 176 channels in place of one"))
+    measured.append((TWO_NARROW, "two networks of 48, 176 and 176 filters in place of one"))
     rows = [(undone, f"{accuracy:.2%}", signed(100 * (accuracy - BASE), 2)) for accuracy, undone in sorted(measured)]
     return Table(
         ("one choice undone", "held out", "points"),
-        [*rows, ("none", f"{BASE:.2%}", "")],
+        [("nothing (the baseline)", f"{BASE:.2%}", ""), *rows],
         "What each choice of deep is worth to a single, narrower network of its kind (48, 256 and 256 filters): "
         f"accuracy on {HELD_OUT_IMAGES:,} training images that were held out, of a copy of CIFAR-10 in JPEG, after 4 "
         "epochs, one seed.",
@@ -502,16 +573,33 @@ def code(context: Context, picture: str) -> str:
     )
 
 
-def _filters(runs: _Runs) -> list[Block]:
-    """The first-layer filters of the last run, before its first step too where that made a difference; and in words."""
-    result, pictured = runs[-1][1][0], _pictured(*runs[-1])
+def _filters(sections: _Sections, names: _Names) -> list[Block]:
+    """The first-layer filters of the last section's runs, of its own before the first step too where that made a
+    difference; and in words.
+    """
+    number, (folder, of_run) = len(sections), sections[-1][0]
+    name, pictured = names[id(of_run)], _pictured(folder, of_run)
     if not (pictured / FILTERS).is_file():
         return []
-    pictures: list[Block] = [Picture(pictured / FILTERS, _filters_caption(result), name=f"filters-{len(runs)}")]
+    caption = _filters_caption(of_run[0], name)
+    pictures: list[Block] = [Picture(pictured / FILTERS, caption, name=f"filters-{number}")]
     if _learned(pictured):
-        before = f"{result.network_name}: the same filters before the first step."
-        pictures.append(Picture(pictured / FILTERS_START, before, name=f"start-{len(runs)}"))
-    return [*pictures, Discussion(_about_filters(runs))]
+        before = f"{name}: the same filters before the first step."
+        pictures.append(Picture(pictured / FILTERS_START, before, name=f"start-{number}"))
+    about, *compared = _about_filters([section[0] for section in sections])
+    further = []
+    for figure, run in _filters_of_further(sections):
+        other = names[id(run[1])]
+        caption = f"{other}: its first-layer filters, drawn as those of {name}."
+        pictures.append(Picture(_pictured(*run) / FILTERS, caption, name=figure))
+        further += [f"In {other} {_begun_small(said)}" for said in _sentences_on_filters(run)[:1]]
+    about = f"In {name} {_begun_small(about)}" if further and about else about
+    return [*pictures, Discussion([about, *compared, *further])]
+
+
+def _begun_small(text: str) -> str:
+    """Sentences without the capital at their start."""
+    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _about_filters(runs: _Runs) -> list[str]:
@@ -555,7 +643,7 @@ def _structure(folder: Path, of_run: Sequence[TrainingResult]) -> FilterStructur
         raise InputError(f"{file}: {error.message}", error.hint) from error
 
 
-def _filters_caption(result: TrainingResult) -> str:
+def _filters_caption(result: TrainingResult, name: str) -> str:
     assert result.first_layer is not None  # there is a picture of them
     count, _, height, width = result.first_layer
     how = {
@@ -563,6 +651,6 @@ def _filters_caption(result: TrainingResult) -> str:
         "mirror images of the first"
     }.get(result.recipe.initialisation, "")
     return (
-        f"{result.network_name}: the {count} {_FILTERS} of {height} x {width}{how}; 16 in a row, each "
-        "stretched by itself: less its smallest value, over its new largest."
+        f"{name}: the {count} {_FILTERS} of {height} x {width}{how}; 16 in a row, each stretched by "
+        "itself, so that its smallest value becomes 0 and its largest 1."
     )

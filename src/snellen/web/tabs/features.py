@@ -119,9 +119,9 @@ def _map_blocks(asked: Asked, maps: FeatureMaps) -> Pictures:
         pictures.append(
             Picture(
                 file,
-                f"channel {one.channel}; without it {change}",
-                f"Map of channel {one.channel} of {one.layer}: values from {one.low:.2f} to {one.high:.2f}; set to "
-                f"zero, the answer's probability changes by {change}",
+                f"channel {one.channel}; made even {change}",
+                f"Map of channel {one.channel} of {one.layer}: values from {one.low:.2f} to {one.high:.2f}; made even, "
+                f"at its mean, it changes the answer's probability by {change}",
                 f"{one.layer}: {one.height} x {one.width} values, depth {percent(one.depth, 0)}",
             )
         )
