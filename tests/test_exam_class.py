@@ -408,6 +408,41 @@ def test_a_late_exam_takes_nobodys_line(taken, toy: Path, tmp_path: Path, snelle
     assert "class.json: the lines of earlier exams are lost: " in done.stderr
 
 
+def test_a_late_exam_alone_takes_nobodys_place(taken, toy: Path, tmp_path: Path, snellen_command) -> None:
+    """It gets a folder and a line of its own, is held to its folder, and the class is still verified as a whole."""
+    folder, _ = taken
+    out = shutil.copytree(folder / "out", tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    late = tmp_path / "in" / "late.toml"
+    late.write_text(f'photographs = ["{toy / "pool"}"]\nsample = 3\nparts = ["categories"]\n', encoding="utf-8")
+    exam = ["exam", late, "--out", out, *model_options(toy)]
+    refused = snellen_command(*exam)
+    assert (refused.returncode, "is not below the configuration's folder" in refused.stderr) == (2, True)
+    done = snellen_command(*exam, "--allow", toy / "pool")
+    assert done.returncode == 0, done.stderr
+    assert "class.csv keeps the lines of three earlier exams" in done.stderr
+    rows = list(csv.DictReader((out / "class.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["configuration"] for row in rows] == ["ada", "bob", "copy", "late"]
+    assert not (out / "contents.json").exists()
+    for options, said in (
+        ([*exam[1:4], "--notebook"], "the folder of a class and --notebook cannot go together"),
+        (["--out", out], f"{out}: holds the exams of a class"),
+        ([late, late.with_name("on.toml"), "--out", out / "ada"], f"{out / 'ada'}: holds a single exam, and no class"),
+    ):
+        refused = snellen_command("exam", *options)
+        assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+    # What an earlier exam left in the folder itself stands for no other.
+    for name in ("contents.json", "manifest.json"):
+        shutil.copy(out / "late" / name, out / name)
+    edited(out / "bob" / "contents.json", lambda v: v["digests"].update({"report.pdf": "0" * 64}))
+    done = snellen_command("verify", out, "--csv", *model_options(toy))
+    assert done.returncode == 1, done.stderr
+    verdicts = {Path(row["path"]).name: row["verdict"] for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert verdicts == {
+        "out": "does not hold", "ada": "holds", "bob": "does not hold", "copy": "holds", "late": "holds",
+    }  # fmt: skip
+
+
 def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, snellen_command) -> None:
     arguments = ["--photographs", toy / "pool" / "red", "--sample", "all", "--seed", "5", *model_options(toy)]
     parts = tmp_path / "exam.toml"

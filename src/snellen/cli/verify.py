@@ -143,13 +143,13 @@ class _Outcome:
 def _exams_of(paths: Sequence[Path]) -> list[Path]:
     """The folders to verify: of a class's folder the exams in it; what ``class/*`` names beside them is passed over."""
     from snellen.errors import InputError
-    from snellen.exam.many import exams_below, is_table
+    from snellen.exam.many import exams_in, is_table
 
     found: list[Path] = []
     passed_over = [path for path in paths if is_table(path)]
     for path in paths:
         if path not in passed_over:
-            found += exams_below(path) or [path]
+            found += exams_in(path)
     if not found:
         raise InputError(
             f"{passed_over[0]}: is the table of a class's exams", "the exams' folders, or that of the class"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
-from snellen.exam.contents import CONTENTS, Contents
+from snellen.exam.contents import CLASS, CONTENTS, Contents, check_no_exam
 from snellen.exam.context import distinct_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
@@ -109,13 +109,15 @@ def run_exams(
         The line of each of these configurations.
 
     Raises:
-        InputError: another run is writing to ``out``, or it holds files that no run made; or a configuration's name
+        InputError: another run is writing to ``out``, or it holds a single exam, or files that no run made; or a
+            configuration's name
             cannot be a folder's, see :func:`folder_names`.
         SnellenError: ``out`` cannot be written to.
     """
     shared, entries = Shared(), []
     given = [str(path) for path in configurations]
     folder_names(given)  # refuses before anything is made
+    check_no_exam(Path(out))
     with Run(Path(out)) as run:
         earlier = _earlier(run.path, progress)
         names = folder_names(given, _configurations(earlier, run.path))
@@ -129,7 +131,7 @@ def run_exams(
             exams = counted(len(kept), "earlier exam")
             progress.note(f"{TABLE}.csv keeps the {'line' if len(kept) == 1 else 'lines'} of {exams} in {out}")
         table = _with_twins([*kept, *entries], run.path)
-        write_json(run.path / f"{TABLE}.json", table)
+        write_json(run.path / CLASS, table)
         write_text(run.path / f"{TABLE}.csv", to_csv(table))
         write_html(_report(table), run.path / f"{TABLE}.html")
         run.write_manifest(Provenance.collect())
@@ -138,7 +140,7 @@ def run_exams(
 
 def _earlier(out: Path, progress: Progress) -> list[Entry]:
     """The table's lines of before, as far as their exams are still there."""
-    file = out / f"{TABLE}.json"
+    file = out / CLASS
     if not file.exists():
         return []
     try:
@@ -154,16 +156,25 @@ def _configurations(lines: Sequence[Entry], out: Path) -> dict[str, str]:
     return {place: name for place, name in places.items() if Path(place).is_file()}
 
 
-def exams_below(folder: Path) -> list[Path]:
-    """The finished exams in the folder of a class, sorted; none of a folder that is no class's."""
-    if not (folder / f"{TABLE}.json").is_file() or (folder / CONTENTS).exists():
-        return []
-    return [one for one in sorted(folder.iterdir()) if (one / CONTENTS).is_file()]
+def is_class(folder: Path) -> bool:
+    """Whether a folder is that of a class, whose exams have their folders in it."""
+    return (folder / CLASS).is_file()
+
+
+def exams_in(folder: Path) -> list[Path]:
+    """The finished exams in the folder of a class, sorted; of a folder that is no class's itself.
+
+    One that is in the class's folder itself stands for none of the others: it comes before them.
+    """
+    if not is_class(folder):
+        return [folder]
+    found = [one for one in (folder, *sorted(folder.iterdir())) if (one / CONTENTS).is_file()]
+    return found or [folder]
 
 
 def is_table(path: Path) -> bool:
     """Whether a file is one of those that stand beside the exams in the folder of a class."""
-    return path.is_file() and path.name in _NO_FOLDERS and (path.parent / f"{TABLE}.json").is_file()
+    return path.is_file() and path.name in _NO_FOLDERS and is_class(path.parent)
 
 
 def configurations_of(name: str, folder: Path) -> list[Path]:

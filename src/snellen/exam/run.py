@@ -21,6 +21,7 @@ from snellen.exam.contents import (
     NOTEBOOK,
     SOURCE,
     check_copies,
+    check_no_class,
     check_unchanged,
     extras,
     remove_extras,
@@ -160,9 +161,9 @@ def run_exam(
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace, or
-            a notebook or a source of the report that was changed since an exam wrote it,
-            or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
-            names a part that there is not, or one without its number of photographs, a text or a training run that
+            a notebook or a source of the report that was changed since an exam wrote it, or it is the folder of a
+            class, or lies among the photographs, or they lie among what an earlier exam made there; or the
+            configuration names a part that there is not, or one without its number of photographs, a text or a training run that
             cannot be read.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
@@ -170,6 +171,7 @@ def run_exam(
     check_numbers(config, parts)
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
+    check_no_class(Path(out))
     check_own_words(config)
     config = first_look(config, parts) if config.quick else config
     if "training" in _asked_parts(config, parts):
