@@ -521,7 +521,9 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
         ["folder", "verdict"], ["ada", "holds"], ["bob", "holds"], ["copy", "holds"]
     ]  # fmt: skip
     # A model that the folder names is not looked for: it may name anything.
-    unnamed = snellen_command("verify", runs[0], *(folder / "out" / f"class.{ending}" for ending in ("csv", "html")))
+    (folder / "out" / "Thumbs.db").touch()
+    beside = [folder / "out" / name for name in ("class.csv", "class.html", "Thumbs.db")]
+    unnamed = snellen_command("verify", runs[0], *beside)
     assert (unnamed.returncode, "cannot be told: the model is" in unnamed.stdout) == (0, True)
     assert snellen_command("verify", toy).returncode == 2
 
@@ -551,6 +553,22 @@ def test_the_draw_is_made_again(toy: Path, taken, tmp_path: Path, snellen_comman
     (given / "ada.toml").write_text(said.replace("sample = 3", 'target = "green"'), encoding="utf-8")
     done = snellen_command("verify", ada, "--drawn", given, *model_options(toy))
     assert "its target is black, and green is drawn by 'Ada' and seed 0" in done.stdout, done.stderr
+    # What was asked for and is not there does not hold, whatever the folder says that it had.
+    less = shutil.copytree(ada, tmp_path / "ada")
+    shutil.rmtree(less / "attack")
+    shutil.rmtree(less / "stress")
+    gone = ("attack/", "stress/")
+    edited(less / "contents.json", lambda v: v.update(
+        parts=["categories"], digests={n: one for n, one in v["digests"].items() if not n.startswith(gone)}
+    ))  # fmt: skip
+    done = snellen_command("verify", less, "--drawn", folder / "ada.toml", "--csv", *model_options(toy))
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["verdict"], row["nothing of"]) == ("does not hold", "attack, training, probe, stress"), done.stderr
+    nothing = "was asked for, and the folder has nothing of it"
+    assert row["problems"] == f"attack: {nothing}; stress: {nothing}"
+    done = snellen_command("verify", less, ada, *model_options(toy))
+    table = dict(line.rstrip().rsplit("  ", 1) for line in done.stdout.splitlines()[-2:])
+    assert list(table.values()) == ["attack, training, probe", "training, probe"], done.stdout
     unnamed = snellen_command("verify", ada, "--drawn", given)
     assert (unnamed.returncode, "--drawn needs the model (--model)" in unnamed.stderr) == (2, True)
 
@@ -830,7 +848,9 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     for part, key in (("categories", "results"), ("attack", "attacks")):
         (home / part).mkdir()
         (home / part / "result.json").write_text(json.dumps({key: [], "failures": []}), encoding="utf-8")
-    (home / ".DS_Store").touch()
+    (home / "training").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "training/.DS_Store", "training/Thumbs.db"):
+        (home / name).touch()
     found = verify_exam(home, Means(toy_classifier()))
     assert [str(claim) for claim in found.claims if claim.holds is None] == [
         "cannot be told: 0 of 0 files are as contents.json says",

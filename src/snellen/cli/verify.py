@@ -136,6 +136,11 @@ class _Outcome:
             return "does not hold"
         return "holds" if self.count(True) else "cannot be told"
 
+    @property
+    def absent(self) -> str:
+        """The parts that the folder has nothing of."""
+        return ", ".join(self.verified.absent if self.verified is not None else ())
+
     def count(self, holds: bool | None) -> int:
         return sum(one.holds is holds for one in self.claims)
 
@@ -289,12 +294,13 @@ def _print(outcomes: Mapping[str, _Outcome]) -> None:
     if not several:
         return
     _print_in_common(outcomes)
-    table = output.PlainTable("folder", "verdict", "hold", "do not hold", "cannot be told")
-    table.columns[0].overflow = "fold"
-    for column in table.columns[2:]:
+    table = output.PlainTable("folder", "verdict", "hold", "do not hold", "cannot be told", "nothing of")
+    for column in (table.columns[0], table.columns[5]):
+        column.overflow = "fold"
+    for column in table.columns[2:5]:
         column.justify = "right"
     for name, one in outcomes.items():
-        table.add_row(name, one.verdict, *(str(one.count(holds)) for holds in (True, False, None)))
+        table.add_row(name, one.verdict, *(str(one.count(holds)) for holds in (True, False, None)), one.absent)
     output.stdout.print(table)
 
 
@@ -344,7 +350,17 @@ def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
 
     shared = _in_common(outcomes)
     writer = tables.writer(sys.stdout, lineterminator="\n")
-    head = ("path", "verdict", "hold", "do not hold", "cannot be told", "same attacks", "same draw", "problems")
+    head = (
+        "path",
+        "verdict",
+        "hold",
+        "do not hold",
+        "cannot be told",
+        "same attacks",
+        "same draw",
+        "nothing of",
+        "problems",
+    )
     writer.writerow(head)
     for name, one in outcomes.items():
         wrong = [output.printable(claim.what) for claim in one.claims if claim.holds is False]
@@ -353,5 +369,6 @@ def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
             for groups in (shared.attacks, shared.draws)
         )
         counts = (str(one.count(holds)) for holds in (True, False, None))
-        cells = (name, one.verdict, *counts, *map(", ".join, same), "; ".join([*filter(None, [one.refused]), *wrong]))
+        problems = "; ".join([*filter(None, [one.refused]), *wrong])
+        cells = (name, one.verdict, *counts, *map(", ".join, same), one.absent, problems)
         writer.writerow([inert(cell) for cell in cells])

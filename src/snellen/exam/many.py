@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from snellen.data.images import is_left_behind
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import CLASS, CONTENTS, Contents, check_no_exam
@@ -173,8 +174,9 @@ def exams_in(folder: Path) -> list[Path]:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is one of those that stand beside the exams in the folder of a class."""
-    return path.is_file() and path.name in _NO_FOLDERS and is_class(path.parent)
+    """Whether a file is one of those that stand beside the exams in the folder of a class, or the system's there."""
+    beside = path.name in _NO_FOLDERS or is_left_behind(path.name)
+    return beside and path.is_file() and is_class(path.parent)
 
 
 def configurations_of(name: str, folder: Path) -> list[Path]:
