@@ -248,6 +248,10 @@ def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
         return chosen.paths, target_class(config, classifier, chosen.classes)
 
     assert drawn("Ada Lovelace") == drawn("ada  lovelace ")
+    # As a Mac's file name has it, and as it is typed.
+    for number in range(6):
+        name = f"Zoë Müller {number}"
+        assert drawn(unicodedata.normalize("NFD", name)) == drawn(unicodedata.normalize("NFC", name))
     assert len({drawn(f"student {number}") for number in range(6)}) > 3
     # The only class that no photograph of a draw of three shows.
     assert drawn("Ada Lovelace")[1] == 3
@@ -891,6 +895,21 @@ def test_the_configuration_of_a_folder_is_found(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_configuration_is_found_however_accents_are_written(tmp_path: Path) -> None:
+    """As are a pool's photographs in one order, by which they are drawn."""
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        given = tmp_path / form
+        (given / "pool").mkdir(parents=True)
+        (given / f"{unicodedata.normalize(form, 'Zoë')}.toml").touch()
+        (found,) = configurations_of(unicodedata.normalize(other, "Zoë"), given)
+        assert found.parent == given
+        for name in ("apple", "zebra", "äpfel"):
+            (given / "pool" / unicodedata.normalize(form, f"{name}.png")).touch()
+        for asked in ("pool", "pool/*.png", "**/*.png"):
+            names = [unicodedata.normalize("NFC", Path(one).stem) for one in expand([str(given / asked)])]
+            assert names == ["apple", "zebra", "äpfel"], (form, asked)
+
+
 def test_every_key_is_told_with_an_example(tmp_path: Path, snellen_command) -> None:
     """Without the site: what ``--keys`` prints, and a configuration takes each example of it."""
     done = snellen_command("exam", "--keys")
@@ -961,6 +980,10 @@ def test_whoever_shares_one_file_of_many_is_seen() -> None:
 def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None:
     assert folder_names(["s/b.toml", "t/b.toml", "q/s_b.toml", "r/S_B.toml"]) == {
         "s/b.toml": "s_b", "t/b.toml": "t_b", "q/s_b.toml": "s_b-2", "r/S_B.toml": "S_B-3",
+    }  # fmt: skip
+    accents = [unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD")]
+    assert folder_names([f"s/{one}.toml" for one in accents]) == {
+        f"s/{accents[0]}.toml": accents[0], f"s/{accents[1]}.toml": f"{accents[1]}-2",
     }  # fmt: skip
     # Who had a folder keeps it, whoever else comes, and nobody else gets it.
     assert folder_names(["t/b.toml"], {"s/b.toml": "b"}) == {"t/b.toml": "t_b"}
@@ -1041,11 +1064,17 @@ def test_what_a_configuration_may_name(tmp_path: Path) -> None:
     for folder in (private, home):
         folder.mkdir()
         Image.new("RGB", (8, 8)).save(folder / "1.png")
-    for place, allowed in ((str(private), None), (str(private), [private]), (".", [])):
+    up = "../private"
+    for place, allowed in (
+        (str(private), None), (str(private), [private]), (up, None), (up, [private]), (up, [tmp_path]), (".", []),
+    ):  # fmt: skip
         text = f'photographs = ["{place}/*.png", "{place}", "chelsea.png"]\ndataset = ["digits", "{place}"]\n'
         (home / "exam.toml").write_text(text, encoding="utf-8")
         config = read_exam_config(home / "exam.toml", allowed=allowed)
-        assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
+        found = [Path(one).resolve() for one in expand(config.photographs[:2])]
+        assert found == [(home / place / "1.png").resolve()] * 2
+        # Whatever way leads to the configuration itself.
+        read_exam_config(private / ".." / home.name / "exam.toml", allowed=allowed)
         assert Path(config.dataset[1]).resolve() == (home / place).resolve()
         model = read_exam_config(home / "exam.toml", allowed=allowed).model
         assert model == ("tf_efficientnet_lite0" if allowed is None else "bundled:tf_efficientnet_lite0")

@@ -22,11 +22,12 @@ from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
 from snellen.prose import counted
-from snellen.runs.files import Run, free_name, write_json, write_text
+from snellen.runs.files import Run, as_taken, free_name, write_json, write_text
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_dataclass, read_json
+from snellen.runs.text import composed
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
@@ -182,11 +183,12 @@ def is_table(path: Path) -> bool:
 def configurations_of(name: str, folder: Path) -> list[Path]:
     """The configurations in ``folder``, or one folder further down, whose exam goes to a folder of that name.
 
-    The one that is called so; else those that are where the names of their folders are part of it.
+    The one that is called so; else those that are where the names of their folders are part of it. However accents are
+    written, a name is one.
     """
     plain = folder / f"{name}.toml"
     found = [plain] if plain.is_file() else sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")])
-    return [one for one in found if name in _names_of(one.absolute())]
+    return [one for one in found if composed(name) in map(composed, _names_of(one.absolute()))]
 
 
 def _names_of(configuration: Path) -> list[str]:
@@ -207,8 +209,8 @@ def _is_folder_name(name: str) -> bool:
 def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | None = None) -> dict[str, str]:
     """The name of each configuration's run folder: the end of its path, numbered where several would be one.
 
-    Capitals do not tell them apart, as they do not on every file system. A configuration keeps the folder that an
-    earlier run gave it, and no other gets it.
+    Capitals do not tell them apart, nor does how accents are written, as they do not on every file system. A
+    configuration keeps the folder that an earlier run gave it, and no other gets it.
 
     Args:
         configurations: paths of the configurations.
@@ -220,7 +222,7 @@ def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | Non
     names: dict[str, str] = {}
     earlier = earlier or {}
     of_earlier = {os.path.realpath(path): name for path, name in earlier.items()}
-    taken = {name.casefold() for name in earlier.values()}
+    taken = set(map(as_taken, earlier.values()))
     distinct_ends = distinct_names([*configurations, *earlier])
     for path in dict.fromkeys(configurations):
         kept = of_earlier.get(os.path.realpath(path))
