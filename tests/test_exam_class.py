@@ -577,6 +577,27 @@ def test_the_draw_is_made_again(toy: Path, taken, tmp_path: Path, snellen_comman
     assert (unnamed.returncode, "--drawn needs the model (--model)" in unnamed.stderr) == (2, True)
 
 
+def test_a_first_look_that_no_configuration_says_is_named(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """Whoever is drawn for again by a configuration that lacks what the command line said is not accused without it."""
+    config, home = tmp_path / "x.toml", tmp_path / "out"
+    text = f'student = "x"\nphotographs = ["{toy / "pool"}"]\nparts = ["categories"]\n'
+    config.write_text(text, encoding="utf-8")
+    assert snellen_command("exam", config, "--quick", "--out", home, *model_options(toy)).returncode == 0
+    verify = ["verify", home, "--drawn", config, *model_options(toy)]
+    done = snellen_command(*verify)
+    said = "its are those of a first look, which the configuration does not ask for (quick = true)"
+    lines = [line for line in done.stdout.splitlines() if line.startswith("does not hold: ")]
+    assert lines == [
+        f"does not hold: 4 of the eight photographs drawn by 'x' and seed 0 are in the folder; {said}"
+    ], done.stdout + done.stderr  # fmt: skip
+    config.write_text(text.replace('"x"', '"y"'), encoding="utf-8")
+    done = snellen_command(*verify)
+    assert (done.returncode, "drawn by 'y'" in done.stdout, "first look" in done.stdout) == (1, True, False)
+    config.write_text(f"{text}quick = true\n", encoding="utf-8")
+    done = snellen_command(*verify)
+    assert (done.returncode, "holds: 4 of the four photographs drawn by 'x'" in done.stdout) == (0, True), done.stdout
+
+
 def signed_again(home: Path) -> None:
     """Its digests as they would be if an exam had written it."""
     from snellen.exam.contents import digest

@@ -7,6 +7,7 @@ Which model it was, and where a data set lies that does not come with the packag
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import os
@@ -79,6 +80,8 @@ class Drawn:
         target: index of the class that the attack is to show.
         epsilon: bound of the attack, in steps of 1/255.
         parts: names of the parts that it asks for.
+        at_first_look: SHA-256 of each photograph that it would draw for a first look; empty where they are
+            those.
     """
 
     by: str
@@ -86,6 +89,7 @@ class Drawn:
     target: int
     epsilon: int
     parts: tuple[str, ...]
+    at_first_look: tuple[str, ...] = ()
 
 
 def draw(config: ExamConfig, classifier: Classifier) -> Drawn:
@@ -101,13 +105,23 @@ def draw(config: ExamConfig, classifier: Classifier) -> Drawn:
     asked = first_look(config) if config.quick else config
     chosen = choose_photographs(asked, classifier)
     name = f"{shown(asked.student)} and " if asked.student else ""
+    at_first_look: tuple[str, ...] = ()
+    with contextlib.suppress(InputError):  # of some parts there is no first look
+        shorter = first_look(config)
+        if shorter.sample != asked.sample:
+            at_first_look = _digests(choose_photographs(shorter, classifier).paths)
     return Drawn(
         f"{name}seed {asked.seed}",
-        tuple(digest(Path(path)) for path in chosen.paths),
+        _digests(chosen.paths),
         target_class(asked, classifier, chosen.classes),
         steps_of(asked.epsilon),
         asked_parts(asked),
+        at_first_look,
     )
+
+
+def _digests(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(digest(Path(path)) for path in paths)
 
 
 @dataclass(frozen=True)
@@ -361,6 +375,8 @@ class _Verification:
         wanted, there = Counter(drawn.photographs), Counter(self._photographs)
         others = (there - wanted).total()
         beside = f"; it has {others} that are not" if others else ""
+        if wanted != there == Counter(drawn.at_first_look):
+            beside += "; its are those of a first look, which the configuration does not ask for (quick = true)"
         yield Claim(
             f"{(wanted & there).total()} of the {counted(wanted.total(), 'photograph')} drawn by {drawn.by} "
             f"are in the folder{beside}",
