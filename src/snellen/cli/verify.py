@@ -346,7 +346,7 @@ def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
 
 
 def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
-    from snellen.exam.many import inert
+    from snellen.runs.text import inert
 
     shared = _in_common(outcomes)
     writer = tables.writer(sys.stdout, lineterminator="\n")

@@ -27,13 +27,12 @@ from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_dataclass, read_json
-from snellen.runs.text import composed
+from snellen.runs.text import composed, inert
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
 _TARGET = "target"
 """A finding that has a column of its own."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NO_FOLDERS = ("", ".", "..", MANIFEST, *(f"{TABLE}.{ending}" for ending in ("csv", "json", "html")))
 
 
@@ -258,17 +257,6 @@ def to_csv(entries: Sequence[Entry]) -> str:
         row = (*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems))
         writer.writerow([inert(str(cell)) for cell in row])
     return text.getvalue()
-
-
-def inert(cell: str) -> str:
-    """``cell`` as a spreadsheet shows it, and does not compute it; numbers are left as they are."""
-    if not cell.startswith(_FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
 
 
 def with_counts(same: Mapping[str, int]) -> str:
