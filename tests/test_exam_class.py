@@ -35,7 +35,7 @@ from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import names_of, photograph_names
-from snellen.exam.many import Entry, configurations_of, folder_names, to_csv
+from snellen.exam.many import Entry, configurations_of, folder_names, run_exams, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
 from snellen.exam.run import run_exam
@@ -445,6 +445,45 @@ def test_a_late_exam_alone_takes_nobodys_place(taken, toy: Path, tmp_path: Path,
     assert verdicts == {
         "out": "does not hold", "ada": "holds", "bob": "does not hold", "copy": "holds", "late": "holds",
     }  # fmt: skip
+
+
+def test_an_interrupted_class_has_its_table_until_then(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """Of who was taken, and of who was taken before and is still there; of nobody else, whatever it said before."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    out = tmp_path / "out"
+
+    def change(config: ExamConfig) -> ExamConfig:
+        if config.author == "interrupted":
+            raise KeyboardInterrupt
+        options = PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear")
+        return dataclasses.replace(
+            config, model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"),
+            model_labels=str(toy / "classes.txt"), preprocessing=options, appendix="none",
+            photographs=(str(toy / "pool" / "red" / "1.png"),), parts=("categories",),
+        )  # fmt: skip
+
+    def taken_of(*names: str) -> list[tuple[str, str]]:
+        replaced = ("model", "model_labels", "photographs")
+        run_exams([tmp_path / f"{name}.toml" for name in names], out, change=change, replaced=replaced)
+        return lines()
+
+    def lines() -> list[tuple[str, str]]:
+        table = (out / "class.csv").read_text(encoding="utf-8").splitlines()
+        entries = json.loads((out / "class.json").read_text(encoding="utf-8"))
+        rows = [(row["configuration"], row["status"]) for row in csv.DictReader(table)]
+        assert rows == [(one["name"], str(one["status"])) for one in entries]
+        return rows
+
+    for name, text in {"ada": "", "bob": "modle = 3", "eve": "", "fay": 'author = "interrupted"'}.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    assert taken_of("ada", "bob") == [("ada", "0"), ("bob", "2")]
+    with pytest.raises(KeyboardInterrupt):
+        taken_of("fay", "bob")
+    assert lines() == [("ada", "0")]
+    with pytest.raises(KeyboardInterrupt):
+        taken_of("bob", "eve", "fay")
+    assert lines() == [("ada", "0"), ("bob", "2"), ("eve", "0")]
+    assert taken_of("ada", "eve") == [("ada", "0"), ("eve", "0")]
 
 
 def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, snellen_command) -> None:

@@ -92,10 +92,10 @@ def run_exams(
     """Take an exam for each configuration, into a folder of its name below ``out``; write ``class.csv``, ``.json``,
     ``.html``.
 
-    One that cannot be taken does not stop the rest. What earlier runs took into ``out``, and is still there, keeps its
-    lines of the table. Each model is loaded once, and a part whose inputs are the same in
-    two of them is taken once. What was taken into ``out`` before is not taken again. Configurations of a class are
-    strangers': each names files below its own folder only.
+    One that cannot be taken does not stop the rest, and the table has each as soon as it was taken. What earlier runs
+    took into ``out``, and is still there, keeps its lines of the table. Each model is loaded once, and a part whose
+    inputs are the same in two of them is taken once. What was taken into ``out`` before is not taken again.
+    Configurations of a class are strangers': each names files below its own folder only.
 
     Args:
         configurations: TOML files, each once.
@@ -111,32 +111,41 @@ def run_exams(
 
     Raises:
         InputError: another run is writing to ``out``, or it holds a single exam, or files that no run made; or a
-            configuration's name
-            cannot be a folder's, see :func:`folder_names`.
+            configuration's name cannot be a folder's, see :func:`folder_names`.
         SnellenError: ``out`` cannot be written to.
     """
-    shared, entries = Shared(), []
+    shared = Shared()
+    entries: list[Entry] = []
     given = [str(path) for path in configurations]
     folder_names(given)  # refuses before anything is made
     check_no_exam(Path(out))
     with Run(Path(out)) as run:
         earlier = _earlier(run.path, progress)
         names = folder_names(given, _configurations(earlier, run.path))
+        # Before the first and after each: whatever ends a class's hours, the table has what is there then.
+        table = _write_table(earlier, entries, run.path)
         for path, name in names.items():
             progress.note(f"{name}:")
             read = functools.partial(read_exam_config, path, parts, allowed, replaced)
             entry = _entry(name, read, run.path / name, change, parts, progress, shared)
             entries.append(replace(entry, configuration=os.path.relpath(path, run.path)))
-        kept = [one for one in _standing(earlier, run.path) if one.name not in names.values()]
+            table = _write_table(earlier, entries, run.path)
+        kept = table[: len(table) - len(entries)]
         if kept:
             exams = counted(len(kept), "earlier exam")
             progress.note(f"{TABLE}.csv keeps the {'line' if len(kept) == 1 else 'lines'} of {exams} in {out}")
-        table = _with_twins([*kept, *entries], run.path)
-        write_json(run.path / CLASS, table)
-        write_text(run.path / f"{TABLE}.csv", to_csv(table))
-        write_html(_report(table), run.path / f"{TABLE}.html")
         run.write_manifest(Provenance.collect())
     return table[len(kept) :]
+
+
+def _write_table(earlier: Sequence[Entry], taken: Sequence[Entry], out: Path) -> tuple[Entry, ...]:
+    """Write the table of the exams that were taken just now, after those of before that they do not replace."""
+    names = {one.name for one in taken}
+    table = _with_twins([*(one for one in _standing(earlier, out) if one.name not in names), *taken], out)
+    write_json(out / CLASS, table)
+    write_text(out / f"{TABLE}.csv", to_csv(table))
+    write_html(_report(table), out / f"{TABLE}.html")
+    return table
 
 
 def _earlier(out: Path, progress: Progress) -> list[Entry]:
