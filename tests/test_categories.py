@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,13 +215,19 @@ def test_too_many_photographs_for_a_figure(snellen_command, tmp_path) -> None:
     assert "51 photographs (at most 50 in one figure)" in done.stderr
 
 
-def test_csv_on_the_command_line(snellen_command, mixed_folder) -> None:
+def test_csv_on_the_command_line(snellen_command, mixed_folder, tmp_path) -> None:
     done = snellen_command("classify", mixed_folder / "first.png", mixed_folder / "empty.jpg", "--csv", "-k", "2")
     assert done.returncode == 2
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert list(rows[0]) == ["image", "rank", "label", "index", "probability", "error"]
     assert [row["rank"] for row in rows] == ["1", "2", ""]
     assert rows[2]["error"].endswith("empty.jpg: empty")
+    # Names are anybody's, and a spreadsheet would compute these.
+    for name in ("=SUMME(1).png", "@a.jpg"):
+        shutil.copy(mixed_folder / ("first.png" if name.endswith(".png") else "empty.jpg"), tmp_path / name)
+    done = snellen_command("classify", "=SUMME(1).png", "@a.jpg", "--csv", "-k", "1", cwd=tmp_path)
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["image"], row["error"]) for row in rows] == [("'=SUMME(1).png", ""), ("'@a.jpg", "'@a.jpg: empty")]
 
 
 @pytest.mark.parametrize(

@@ -43,11 +43,10 @@ from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.labelled import named_photographs
 from snellen.evaluation.matching import ClassMatch, known_classes, match_classes, read_mapping
 from snellen.evaluation.requirements import judge, measured, read_requirement
-from snellen.exam.config import ExamConfig, read_exam_config
+from snellen.exam.config import ExamConfig, asked_parts, read_exam_config
 from snellen.exam.context import Context
 from snellen.exam.parts import PARTS
 from snellen.exam.report.document import Picture
-from snellen.exam.run import _asked_parts
 from snellen.inference.embed_dataset import CLOSE, settle_close_call
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, embed_each
@@ -546,11 +545,11 @@ def test_a_key_of_the_configuration_asks_for_the_part(tmp_path: Path) -> None:
     (tmp_path / "exam.toml").write_text('evaluate = "set"\nmapping = "m.csv"\n', encoding="utf-8")
     config = read_exam_config(tmp_path / "exam.toml")
     assert (config.evaluate, config.mapping) == ((str(tmp_path / "set"),), "m.csv")
-    assert _asked_parts(config, PARTS) == tuple(one for one in PARTS if one not in ("corruptions", "robust_accuracy"))
-    assert _asked_parts(ExamConfig(), PARTS) == tuple(name for name, part in PARTS.items() if not part.wanted_by)
-    assert _asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
+    assert asked_parts(config, PARTS) == tuple(one for one in PARTS if one not in ("corruptions", "robust_accuracy"))
+    assert asked_parts(ExamConfig(), PARTS) == tuple(name for name, part in PARTS.items() if not part.wanted_by)
+    assert asked_parts(ExamConfig(parts=("evaluation",)), PARTS) == ("evaluation",)
     chosen = dataclasses.replace(config, parts=("categories",))
-    assert _asked_parts(chosen, PARTS) == ("categories", "evaluation")
+    assert asked_parts(chosen, PARTS) == ("categories", "evaluation")
 
 
 # The page

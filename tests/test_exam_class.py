@@ -35,7 +35,7 @@ from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import names_of, photograph_names
-from snellen.exam.many import Entry, configurations_of, folder_names, to_csv
+from snellen.exam.many import Entry, configurations_of, folder_names, run_exams, to_csv
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
 from snellen.exam.run import run_exam
@@ -248,6 +248,10 @@ def test_a_students_name_decides_what_is_drawn(toy: Path) -> None:
         return chosen.paths, target_class(config, classifier, chosen.classes)
 
     assert drawn("Ada Lovelace") == drawn("ada  lovelace ")
+    # As a Mac's file name has it, and as it is typed.
+    for number in range(6):
+        name = f"Zoë Müller {number}"
+        assert drawn(unicodedata.normalize("NFD", name)) == drawn(unicodedata.normalize("NFC", name))
     assert len({drawn(f"student {number}") for number in range(6)}) > 3
     # The only class that no photograph of a draw of three shows.
     assert drawn("Ada Lovelace")[1] == 3
@@ -408,6 +412,80 @@ def test_a_late_exam_takes_nobodys_line(taken, toy: Path, tmp_path: Path, snelle
     assert "class.json: the lines of earlier exams are lost: " in done.stderr
 
 
+def test_a_late_exam_alone_takes_nobodys_place(taken, toy: Path, tmp_path: Path, snellen_command) -> None:
+    """It gets a folder and a line of its own, is held to its folder, and the class is still verified as a whole."""
+    folder, _ = taken
+    out = shutil.copytree(folder / "out", tmp_path / "out")
+    (tmp_path / "in").mkdir()
+    late = tmp_path / "in" / "late.toml"
+    late.write_text(f'photographs = ["{toy / "pool"}"]\nsample = 3\nparts = ["categories"]\n', encoding="utf-8")
+    exam = ["exam", late, "--out", out, *model_options(toy)]
+    refused = snellen_command(*exam)
+    assert (refused.returncode, "is not below the configuration's folder" in refused.stderr) == (2, True)
+    done = snellen_command(*exam, "--allow", toy / "pool")
+    assert done.returncode == 0, done.stderr
+    assert "class.csv keeps the lines of three earlier exams" in done.stderr
+    rows = list(csv.DictReader((out / "class.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["configuration"] for row in rows] == ["ada", "bob", "copy", "late"]
+    assert not (out / "contents.json").exists()
+    for options, said in (
+        ([*exam[1:4], "--notebook"], "the folder of a class and --notebook cannot go together"),
+        (["--out", out], f"{out}: holds the exams of a class"),
+        ([late, late.with_name("on.toml"), "--out", out / "ada"], f"{out / 'ada'}: holds a single exam, and no class"),
+    ):
+        refused = snellen_command("exam", *options)
+        assert (refused.returncode, said in refused.stderr) == (2, True), refused.stderr
+    # What an earlier exam left in the folder itself stands for no other.
+    for name in ("contents.json", "manifest.json"):
+        shutil.copy(out / "late" / name, out / name)
+    edited(out / "bob" / "contents.json", lambda v: v["digests"].update({"report.pdf": "0" * 64}))
+    done = snellen_command("verify", out, "--csv", *model_options(toy))
+    assert done.returncode == 1, done.stderr
+    verdicts = {Path(row["path"]).name: row["verdict"] for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert verdicts == {
+        "out": "does not hold", "ada": "holds", "bob": "does not hold", "copy": "holds", "late": "holds",
+    }  # fmt: skip
+
+
+def test_an_interrupted_class_has_its_table_until_then(toy: Path, tmp_path: Path, monkeypatch) -> None:
+    """Of who was taken, and of who was taken before and is still there; of nobody else, whatever it said before."""
+    monkeypatch.setattr(Figure, "savefig", lambda _, path, **__: Image.new("RGB", (4, 4)).save(path, "PNG"))
+    out = tmp_path / "out"
+
+    def change(config: ExamConfig) -> ExamConfig:
+        if config.author == "interrupted":
+            raise KeyboardInterrupt
+        options = PreprocessingConfig(mean=0.0, std=1.0, size=16, crop=1.0, interpolation="bilinear")
+        return dataclasses.replace(
+            config, model=str(toy / "net.safetensors"), architecture=str(toy / "net.py"),
+            model_labels=str(toy / "classes.txt"), preprocessing=options, appendix="none",
+            photographs=(str(toy / "pool" / "red" / "1.png"),), parts=("categories",),
+        )  # fmt: skip
+
+    def taken_of(*names: str) -> list[tuple[str, str]]:
+        replaced = ("model", "model_labels", "photographs")
+        run_exams([tmp_path / f"{name}.toml" for name in names], out, change=change, replaced=replaced)
+        return lines()
+
+    def lines() -> list[tuple[str, str]]:
+        table = (out / "class.csv").read_text(encoding="utf-8").splitlines()
+        entries = json.loads((out / "class.json").read_text(encoding="utf-8"))
+        rows = [(row["configuration"], row["status"]) for row in csv.DictReader(table)]
+        assert rows == [(one["name"], str(one["status"])) for one in entries]
+        return rows
+
+    for name, text in {"ada": "", "bob": "modle = 3", "eve": "", "fay": 'author = "interrupted"'}.items():
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    assert taken_of("ada", "bob") == [("ada", "0"), ("bob", "2")]
+    with pytest.raises(KeyboardInterrupt):
+        taken_of("fay", "bob")
+    assert lines() == [("ada", "0")]
+    with pytest.raises(KeyboardInterrupt):
+        taken_of("bob", "eve", "fay")
+    assert lines() == [("ada", "0"), ("bob", "2"), ("eve", "0")]
+    assert taken_of("ada", "eve") == [("ada", "0"), ("eve", "0")]
+
+
 def test_the_command_line_overrides_a_configuration(toy: Path, tmp_path: Path, snellen_command) -> None:
     arguments = ["--photographs", toy / "pool" / "red", "--sample", "all", "--seed", "5", *model_options(toy)]
     parts = tmp_path / "exam.toml"
@@ -486,7 +564,9 @@ def test_what_was_handed_in_holds(toy: Path, taken, snellen_command) -> None:
         ["folder", "verdict"], ["ada", "holds"], ["bob", "holds"], ["copy", "holds"]
     ]  # fmt: skip
     # A model that the folder names is not looked for: it may name anything.
-    unnamed = snellen_command("verify", runs[0], *(folder / "out" / f"class.{ending}" for ending in ("csv", "html")))
+    (folder / "out" / "Thumbs.db").touch()
+    beside = [folder / "out" / name for name in ("class.csv", "class.html", "Thumbs.db")]
+    unnamed = snellen_command("verify", runs[0], *beside)
     assert (unnamed.returncode, "cannot be told: the model is" in unnamed.stdout) == (0, True)
     assert snellen_command("verify", toy).returncode == 2
 
@@ -516,8 +596,45 @@ def test_the_draw_is_made_again(toy: Path, taken, tmp_path: Path, snellen_comman
     (given / "ada.toml").write_text(said.replace("sample = 3", 'target = "green"'), encoding="utf-8")
     done = snellen_command("verify", ada, "--drawn", given, *model_options(toy))
     assert "its target is black, and green is drawn by 'Ada' and seed 0" in done.stdout, done.stderr
+    # What was asked for and is not there does not hold, whatever the folder says that it had.
+    less = shutil.copytree(ada, tmp_path / "ada")
+    shutil.rmtree(less / "attack")
+    shutil.rmtree(less / "stress")
+    gone = ("attack/", "stress/")
+    edited(less / "contents.json", lambda v: v.update(
+        parts=["categories"], digests={n: one for n, one in v["digests"].items() if not n.startswith(gone)}
+    ))  # fmt: skip
+    done = snellen_command("verify", less, "--drawn", folder / "ada.toml", "--csv", *model_options(toy))
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["verdict"], row["nothing of"]) == ("does not hold", "attack, training, probe, stress"), done.stderr
+    nothing = "was asked for, and the folder has nothing of it"
+    assert row["problems"] == f"attack: {nothing}; stress: {nothing}"
+    done = snellen_command("verify", less, ada, *model_options(toy))
+    table = dict(line.rstrip().rsplit("  ", 1) for line in done.stdout.splitlines()[-2:])
+    assert list(table.values()) == ["attack, training, probe", "training, probe"], done.stdout
     unnamed = snellen_command("verify", ada, "--drawn", given)
     assert (unnamed.returncode, "--drawn needs the model (--model)" in unnamed.stderr) == (2, True)
+
+
+def test_a_first_look_that_no_configuration_says_is_named(toy: Path, tmp_path: Path, snellen_command) -> None:
+    """Whoever is drawn for again by a configuration that lacks what the command line said is not accused without it."""
+    config, home = tmp_path / "x.toml", tmp_path / "out"
+    text = f'student = "x"\nphotographs = ["{toy / "pool"}"]\nparts = ["categories"]\n'
+    config.write_text(text, encoding="utf-8")
+    assert snellen_command("exam", config, "--quick", "--out", home, *model_options(toy)).returncode == 0
+    verify = ["verify", home, "--drawn", config, *model_options(toy)]
+    done = snellen_command(*verify)
+    said = "its are those of a first look, which the configuration does not ask for (quick = true)"
+    lines = [line for line in done.stdout.splitlines() if line.startswith("does not hold: ")]
+    assert lines == [
+        f"does not hold: 4 of the eight photographs drawn by 'x' and seed 0 are in the folder; {said}"
+    ], done.stdout + done.stderr  # fmt: skip
+    config.write_text(text.replace('"x"', '"y"'), encoding="utf-8")
+    done = snellen_command(*verify)
+    assert (done.returncode, "drawn by 'y'" in done.stdout, "first look" in done.stdout) == (1, True, False)
+    config.write_text(f"{text}quick = true\n", encoding="utf-8")
+    done = snellen_command(*verify)
+    assert (done.returncode, "holds: 4 of the four photographs drawn by 'x'" in done.stdout) == (0, True), done.stdout
 
 
 def signed_again(home: Path) -> None:
@@ -795,7 +912,9 @@ def test_an_emptied_folder_has_nothing_that_holds(tmp_path: Path) -> None:
     for part, key in (("categories", "results"), ("attack", "attacks")):
         (home / part).mkdir()
         (home / part / "result.json").write_text(json.dumps({key: [], "failures": []}), encoding="utf-8")
-    (home / ".DS_Store").touch()
+    (home / "training").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "training/.DS_Store", "training/Thumbs.db"):
+        (home / name).touch()
     found = verify_exam(home, Means(toy_classifier()))
     assert [str(claim) for claim in found.claims if claim.holds is None] == [
         "cannot be told: 0 of 0 files are as contents.json says",
@@ -834,6 +953,21 @@ def test_the_configuration_of_a_folder_is_found(tmp_path: Path) -> None:
     assert {name: [str(one.relative_to(tmp_path)) for one in ones] for name, ones in found.items()} == {
         "ada": ["ada.toml"], "teach_ada": ["teach/ada.toml"], "bob": ["lab/bob.toml"], "eve": [],
     }  # fmt: skip
+
+
+def test_a_configuration_is_found_however_accents_are_written(tmp_path: Path) -> None:
+    """As are a pool's photographs in one order, by which they are drawn."""
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        given = tmp_path / form
+        (given / "pool").mkdir(parents=True)
+        (given / f"{unicodedata.normalize(form, 'Zoë')}.toml").touch()
+        (found,) = configurations_of(unicodedata.normalize(other, "Zoë"), given)
+        assert found.parent == given
+        for name in ("apple", "zebra", "äpfel"):
+            (given / "pool" / unicodedata.normalize(form, f"{name}.png")).touch()
+        for asked in ("pool", "pool/*.png", "**/*.png"):
+            names = [unicodedata.normalize("NFC", Path(one).stem) for one in expand([str(given / asked)])]
+            assert names == ["apple", "zebra", "äpfel"], (form, asked)
 
 
 def test_every_key_is_told_with_an_example(tmp_path: Path, snellen_command) -> None:
@@ -906,6 +1040,10 @@ def test_whoever_shares_one_file_of_many_is_seen() -> None:
 def test_no_two_students_share_a_folder(tmp_path: Path, snellen_command) -> None:
     assert folder_names(["s/b.toml", "t/b.toml", "q/s_b.toml", "r/S_B.toml"]) == {
         "s/b.toml": "s_b", "t/b.toml": "t_b", "q/s_b.toml": "s_b-2", "r/S_B.toml": "S_B-3",
+    }  # fmt: skip
+    accents = [unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD")]
+    assert folder_names([f"s/{one}.toml" for one in accents]) == {
+        f"s/{accents[0]}.toml": accents[0], f"s/{accents[1]}.toml": f"{accents[1]}-2",
     }  # fmt: skip
     # Who had a folder keeps it, whoever else comes, and nobody else gets it.
     assert folder_names(["t/b.toml"], {"s/b.toml": "b"}) == {"t/b.toml": "t_b"}
@@ -986,11 +1124,17 @@ def test_what_a_configuration_may_name(tmp_path: Path) -> None:
     for folder in (private, home):
         folder.mkdir()
         Image.new("RGB", (8, 8)).save(folder / "1.png")
-    for place, allowed in ((str(private), None), (str(private), [private]), (".", [])):
+    up = "../private"
+    for place, allowed in (
+        (str(private), None), (str(private), [private]), (up, None), (up, [private]), (up, [tmp_path]), (".", []),
+    ):  # fmt: skip
         text = f'photographs = ["{place}/*.png", "{place}", "chelsea.png"]\ndataset = ["digits", "{place}"]\n'
         (home / "exam.toml").write_text(text, encoding="utf-8")
         config = read_exam_config(home / "exam.toml", allowed=allowed)
-        assert [Path(one) for one in expand(config.photographs[:2])] == [(home / place / "1.png").resolve()] * 2
+        found = [Path(one).resolve() for one in expand(config.photographs[:2])]
+        assert found == [(home / place / "1.png").resolve()] * 2
+        # Whatever way leads to the configuration itself.
+        read_exam_config(private / ".." / home.name / "exam.toml", allowed=allowed)
         assert Path(config.dataset[1]).resolve() == (home / place).resolve()
         model = read_exam_config(home / "exam.toml", allowed=allowed).model
         assert model == ("tf_efficientnet_lite0" if allowed is None else "bundled:tf_efficientnet_lite0")

@@ -93,16 +93,17 @@ def classify(
 
 def _print_csv(results: list[Classification | Failure]) -> None:
     from snellen.data.images import Failure
+    from snellen.runs.text import inert
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["image", "rank", "label", "index", "probability", "error"])
     for result in results:
         if isinstance(result, Failure):
-            writer.writerow([result.image, "", "", "", "", result.error])
+            writer.writerow([inert(result.image), "", "", "", "", inert(result.error)])
             continue
         for rank, prediction in enumerate(result.predictions, start=1):
-            row = [result.image, rank, prediction.label, prediction.index, f"{prediction.probability:.6f}", ""]
-            writer.writerow(row)
+            said = (rank, inert(prediction.label), prediction.index, f"{prediction.probability:.6f}")
+            writer.writerow([inert(result.image), *said, ""])
 
 
 def _print_table(results: list[Classification | Failure]) -> None:

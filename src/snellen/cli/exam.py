@@ -21,8 +21,8 @@ def exam(
     configs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="The exam's configuration, or several, each of which gets a folder below --out; without one, the "
-            "bundled model and photographs.",
+            help="The exam's configuration, or several, each of which gets a folder below --out, as one does where "
+            "--out is that of a class; without one, the bundled model and photographs.",
             metavar="[CONFIG...]",
         ),
     ] = None,
@@ -61,7 +61,8 @@ def exam(
         typer.Option(
             "--allow",
             help="Folder beside its own that somebody else's configuration or exam may name files of; once for each. "
-            "Several configurations, and exams to compare, are always taken for somebody else's.",
+            "Several configurations, one that goes to a class, and exams to compare are always taken for somebody "
+            "else's.",
             exists=True,
             file_okay=False,
         ),
@@ -138,9 +139,12 @@ def exam(
         "training_runs": quick,
     }
     unopened = [key for key, is_replaced in replaced.items() if is_replaced]
-    if len(configs) > 1:
+    from snellen.exam.many import is_class
+
+    # One alone that goes into the folder of a class is one of the class's, as a late one is.
+    if len(configs) > 1 or (configs and is_class(out)):
         own = (("--summary", summary), ("--keep-source", keep_source), ("--notebook", notebook))
-        output.exclusive(("several configurations", True), *own)
+        output.exclusive(("several configurations" if len(configs) > 1 else "the folder of a class", True), *own)
         _take_many(configs, out, allow or [], change, unopened)
         return
     from snellen.exam.run import run_exam

@@ -136,6 +136,11 @@ class _Outcome:
             return "does not hold"
         return "holds" if self.count(True) else "cannot be told"
 
+    @property
+    def absent(self) -> str:
+        """The parts that the folder has nothing of."""
+        return ", ".join(self.verified.absent if self.verified is not None else ())
+
     def count(self, holds: bool | None) -> int:
         return sum(one.holds is holds for one in self.claims)
 
@@ -143,13 +148,13 @@ class _Outcome:
 def _exams_of(paths: Sequence[Path]) -> list[Path]:
     """The folders to verify: of a class's folder the exams in it; what ``class/*`` names beside them is passed over."""
     from snellen.errors import InputError
-    from snellen.exam.many import exams_below, is_table
+    from snellen.exam.many import exams_in, is_table
 
     found: list[Path] = []
     passed_over = [path for path in paths if is_table(path)]
     for path in paths:
         if path not in passed_over:
-            found += exams_below(path) or [path]
+            found += exams_in(path)
     if not found:
         raise InputError(
             f"{passed_over[0]}: is the table of a class's exams", "the exams' folders, or that of the class"
@@ -289,12 +294,13 @@ def _print(outcomes: Mapping[str, _Outcome]) -> None:
     if not several:
         return
     _print_in_common(outcomes)
-    table = output.PlainTable("folder", "verdict", "hold", "do not hold", "cannot be told")
-    table.columns[0].overflow = "fold"
-    for column in table.columns[2:]:
+    table = output.PlainTable("folder", "verdict", "hold", "do not hold", "cannot be told", "nothing of")
+    for column in (table.columns[0], table.columns[5]):
+        column.overflow = "fold"
+    for column in table.columns[2:5]:
         column.justify = "right"
     for name, one in outcomes.items():
-        table.add_row(name, one.verdict, *(str(one.count(holds)) for holds in (True, False, None)))
+        table.add_row(name, one.verdict, *(str(one.count(holds)) for holds in (True, False, None)), one.absent)
     output.stdout.print(table)
 
 
@@ -340,11 +346,21 @@ def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
 
 
 def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
-    from snellen.exam.many import inert
+    from snellen.runs.text import inert
 
     shared = _in_common(outcomes)
     writer = tables.writer(sys.stdout, lineterminator="\n")
-    head = ("path", "verdict", "hold", "do not hold", "cannot be told", "same attacks", "same draw", "problems")
+    head = (
+        "path",
+        "verdict",
+        "hold",
+        "do not hold",
+        "cannot be told",
+        "same attacks",
+        "same draw",
+        "nothing of",
+        "problems",
+    )
     writer.writerow(head)
     for name, one in outcomes.items():
         wrong = [output.printable(claim.what) for claim in one.claims if claim.holds is False]
@@ -353,5 +369,6 @@ def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
             for groups in (shared.attacks, shared.draws)
         )
         counts = (str(one.count(holds)) for holds in (True, False, None))
-        cells = (name, one.verdict, *counts, *map(", ".join, same), "; ".join([*filter(None, [one.refused]), *wrong]))
+        problems = "; ".join([*filter(None, [one.refused]), *wrong])
+        cells = (name, one.verdict, *counts, *map(", ".join, same), one.absent, problems)
         writer.writerow([inert(cell) for cell in cells])

@@ -35,7 +35,7 @@ from snellen.data.decode import HEIF_EXTRA, MAX_PIXELS, WHOLE_PIXELS, decode, fi
 from snellen.data.preprocessing import check_pixels
 from snellen.errors import ImageError, InputError
 from snellen.runs.provenance import cores
-from snellen.runs.text import as_on_disk, check_no_address, exists
+from snellen.runs.text import as_on_disk, check_no_address, composed, exists
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -115,20 +115,25 @@ def matches(pattern: str) -> list[str]:
         spellings = (
             {pattern} if pattern.isascii() else {pattern, *(normalize(form, pattern) for form in ("NFC", "NFD"))}
         )
-        return sorted({path for one in spellings for path in glob.glob(one)})
+        return _sorted({path for one in spellings for path in glob.glob(one)})
     starts = glob.glob(head) if glob.has_magic(head) else [head or os.curdir]
     if not rest[0]:
-        return sorted(filter(os.path.isdir, starts))
+        return _sorted(filter(os.path.isdir, starts))
     folders = (os.path.normpath(base) for start in starts for base, _ in _walked(start))
     below = (rest[0] if folder == os.curdir else os.path.join(glob.escape(folder), rest[0]) for folder in folders)
-    return sorted({path for each in below for path in matches(each)})
+    return _sorted({path for each in below for path in matches(each)})
+
+
+def _sorted(paths: Iterable[str]) -> list[str]:
+    """Paths in their order, which draws go by: the same however a disk writes the accents of their names."""
+    return sorted(paths, key=lambda path: (composed(path), path))
 
 
 def _files_below(folder: str) -> list[str]:
     """The files in and below a folder, sorted, without what machines leave behind; links to folders are followed."""
     files = (Path(base, name) for base, names in _walked(folder) for name in names if not is_left_behind(name))
     # A link that leads nowhere is one to name, when its turn comes.
-    return sorted(str(file) for file in files if (file.is_file() if exists(file) else file.is_symlink()))
+    return _sorted(str(file) for file in files if (file.is_file() if exists(file) else file.is_symlink()))
 
 
 def _walked(folder: str) -> Iterator[tuple[str, list[str]]]:

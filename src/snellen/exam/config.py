@@ -301,6 +301,16 @@ def check_numbers(config: ExamConfig, parts: Mapping[str, Part], where: str = ""
             raise InputError(f"{where}part {name!r}: nobody says of how many photographs", f"such as {key} = 50")
 
 
+def asked_parts(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> tuple[str, ...]:
+    """The parts that are named; where none are, those of every exam and those that a key of the configuration asks for.
+
+    A key that is set asks for its part beside parts that are named, too.
+    """
+    keys = {name for name, part in parts.items() if part.wanted_by and getattr(config, part.wanted_by)}
+    chosen = config.parts or tuple(name for name, part in parts.items() if not part.wanted_by)
+    return tuple(name for name in parts if name in chosen or name in keys)
+
+
 def first_look(config: ExamConfig, parts: Mapping[str, Part] = PARTS) -> ExamConfig:
     """The same exam in less time, and the report says so.
 

@@ -18,6 +18,8 @@ from snellen.runs.serialise import read_dataclass
 
 CONTENTS, UNFINISHED = "contents.json", "unfinished.json"
 """The contents of a finished exam; those of the one before, while a new one is taken into its folder."""
+CLASS = "class.json"
+"""The table of a class, in the folder that its exams have theirs in."""
 PHOTOGRAPHS = "photographs"
 NOTEBOOK, SOURCE = "report.ipynb", "source"
 """File and folder that a person may rewrite; of an earlier exam, they would show other results than the report."""
@@ -38,6 +40,26 @@ class Contents:
     photographs: Mapping[str, str]
     digests: Mapping[str, str]
     parts: tuple[str, ...] = ()
+
+
+def check_no_class(run: Path) -> None:
+    """Refuse to take an exam into the folder of a class itself: it would stand for all the exams that are in it.
+
+    Raises:
+        InputError: ``run`` holds the table of a class.
+    """
+    if (run / CLASS).is_file():
+        raise InputError(f"{run}: holds the exams of a class", "another `out`, or a configuration, for a folder there")
+
+
+def check_no_exam(run: Path) -> None:
+    """Refuse to take a class into the folder of a single exam.
+
+    Raises:
+        InputError: ``run`` holds a finished exam, and no class.
+    """
+    if (run / CONTENTS).is_file() and not (run / CLASS).is_file():
+        raise InputError(f"{run}: holds a single exam, and no class", "another `out`")
 
 
 def check_copies(run: Path, inputs: Iterable[str]) -> None:

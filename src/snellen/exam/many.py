@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from snellen.data.images import is_left_behind
 from snellen.errors import InputError, SnellenError
 from snellen.exam.config import ExamConfig, read_exam_config
-from snellen.exam.contents import CONTENTS, Contents
+from snellen.exam.contents import CLASS, CONTENTS, Contents, check_no_exam
 from snellen.exam.context import distinct_names
 from snellen.exam.parts import PARTS, Part
 from snellen.exam.report.document import Block, Fact, Paragraph, Report, Section, Table
@@ -21,17 +22,17 @@ from snellen.exam.report.html import write_html
 from snellen.exam.run import ExamResult, Shared, run_exam
 from snellen.exam.twins import files_in_common
 from snellen.prose import counted
-from snellen.runs.files import Run, free_name, write_json, write_text
+from snellen.runs.files import Run, as_taken, free_name, write_json, write_text
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_dataclass, read_json
+from snellen.runs.text import composed, inert
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
 _TARGET = "target"
 """A finding that has a column of its own."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _NO_FOLDERS = ("", ".", "..", MANIFEST, *(f"{TABLE}.{ending}" for ending in ("csv", "json", "html")))
 
 
@@ -91,10 +92,10 @@ def run_exams(
     """Take an exam for each configuration, into a folder of its name below ``out``; write ``class.csv``, ``.json``,
     ``.html``.
 
-    One that cannot be taken does not stop the rest. What earlier runs took into ``out``, and is still there, keeps its
-    lines of the table. Each model is loaded once, and a part whose inputs are the same in
-    two of them is taken once. What was taken into ``out`` before is not taken again. Configurations of a class are
-    strangers': each names files below its own folder only.
+    One that cannot be taken does not stop the rest, and the table has each as soon as it was taken. What earlier runs
+    took into ``out``, and is still there, keeps its lines of the table. Each model is loaded once, and a part whose
+    inputs are the same in two of them is taken once. What was taken into ``out`` before is not taken again.
+    Configurations of a class are strangers': each names files below its own folder only.
 
     Args:
         configurations: TOML files, each once.
@@ -109,36 +110,47 @@ def run_exams(
         The line of each of these configurations.
 
     Raises:
-        InputError: another run is writing to ``out``, or it holds files that no run made; or a configuration's name
-            cannot be a folder's, see :func:`folder_names`.
+        InputError: another run is writing to ``out``, or it holds a single exam, or files that no run made; or a
+            configuration's name cannot be a folder's, see :func:`folder_names`.
         SnellenError: ``out`` cannot be written to.
     """
-    shared, entries = Shared(), []
+    shared = Shared()
+    entries: list[Entry] = []
     given = [str(path) for path in configurations]
     folder_names(given)  # refuses before anything is made
+    check_no_exam(Path(out))
     with Run(Path(out)) as run:
         earlier = _earlier(run.path, progress)
         names = folder_names(given, _configurations(earlier, run.path))
+        # Before the first and after each: whatever ends a class's hours, the table has what is there then.
+        table = _write_table(earlier, entries, run.path)
         for path, name in names.items():
             progress.note(f"{name}:")
             read = functools.partial(read_exam_config, path, parts, allowed, replaced)
             entry = _entry(name, read, run.path / name, change, parts, progress, shared)
             entries.append(replace(entry, configuration=os.path.relpath(path, run.path)))
-        kept = [one for one in _standing(earlier, run.path) if one.name not in names.values()]
+            table = _write_table(earlier, entries, run.path)
+        kept = table[: len(table) - len(entries)]
         if kept:
             exams = counted(len(kept), "earlier exam")
             progress.note(f"{TABLE}.csv keeps the {'line' if len(kept) == 1 else 'lines'} of {exams} in {out}")
-        table = _with_twins([*kept, *entries], run.path)
-        write_json(run.path / f"{TABLE}.json", table)
-        write_text(run.path / f"{TABLE}.csv", to_csv(table))
-        write_html(_report(table), run.path / f"{TABLE}.html")
         run.write_manifest(Provenance.collect())
     return table[len(kept) :]
 
 
+def _write_table(earlier: Sequence[Entry], taken: Sequence[Entry], out: Path) -> tuple[Entry, ...]:
+    """Write the table of the exams that were taken just now, after those of before that they do not replace."""
+    names = {one.name for one in taken}
+    table = _with_twins([*(one for one in _standing(earlier, out) if one.name not in names), *taken], out)
+    write_json(out / CLASS, table)
+    write_text(out / f"{TABLE}.csv", to_csv(table))
+    write_html(_report(table), out / f"{TABLE}.html")
+    return table
+
+
 def _earlier(out: Path, progress: Progress) -> list[Entry]:
     """The table's lines of before, as far as their exams are still there."""
-    file = out / f"{TABLE}.json"
+    file = out / CLASS
     if not file.exists():
         return []
     try:
@@ -154,26 +166,37 @@ def _configurations(lines: Sequence[Entry], out: Path) -> dict[str, str]:
     return {place: name for place, name in places.items() if Path(place).is_file()}
 
 
-def exams_below(folder: Path) -> list[Path]:
-    """The finished exams in the folder of a class, sorted; none of a folder that is no class's."""
-    if not (folder / f"{TABLE}.json").is_file() or (folder / CONTENTS).exists():
-        return []
-    return [one for one in sorted(folder.iterdir()) if (one / CONTENTS).is_file()]
+def is_class(folder: Path) -> bool:
+    """Whether a folder is that of a class, whose exams have their folders in it."""
+    return (folder / CLASS).is_file()
+
+
+def exams_in(folder: Path) -> list[Path]:
+    """The finished exams in the folder of a class, sorted; of a folder that is no class's itself.
+
+    One that is in the class's folder itself stands for none of the others: it comes before them.
+    """
+    if not is_class(folder):
+        return [folder]
+    found = [one for one in (folder, *sorted(folder.iterdir())) if (one / CONTENTS).is_file()]
+    return found or [folder]
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is one of those that stand beside the exams in the folder of a class."""
-    return path.is_file() and path.name in _NO_FOLDERS and (path.parent / f"{TABLE}.json").is_file()
+    """Whether a file is one of those that stand beside the exams in the folder of a class, or the system's there."""
+    beside = path.name in _NO_FOLDERS or is_left_behind(path.name)
+    return beside and path.is_file() and is_class(path.parent)
 
 
 def configurations_of(name: str, folder: Path) -> list[Path]:
     """The configurations in ``folder``, or one folder further down, whose exam goes to a folder of that name.
 
-    The one that is called so; else those that are where the names of their folders are part of it.
+    The one that is called so; else those that are where the names of their folders are part of it. However accents are
+    written, a name is one.
     """
     plain = folder / f"{name}.toml"
     found = [plain] if plain.is_file() else sorted([*folder.glob("*.toml"), *folder.glob("*/*.toml")])
-    return [one for one in found if name in _names_of(one.absolute())]
+    return [one for one in found if composed(name) in map(composed, _names_of(one.absolute()))]
 
 
 def _names_of(configuration: Path) -> list[str]:
@@ -194,8 +217,8 @@ def _is_folder_name(name: str) -> bool:
 def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | None = None) -> dict[str, str]:
     """The name of each configuration's run folder: the end of its path, numbered where several would be one.
 
-    Capitals do not tell them apart, as they do not on every file system. A configuration keeps the folder that an
-    earlier run gave it, and no other gets it.
+    Capitals do not tell them apart, nor does how accents are written, as they do not on every file system. A
+    configuration keeps the folder that an earlier run gave it, and no other gets it.
 
     Args:
         configurations: paths of the configurations.
@@ -207,7 +230,7 @@ def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | Non
     names: dict[str, str] = {}
     earlier = earlier or {}
     of_earlier = {os.path.realpath(path): name for path, name in earlier.items()}
-    taken = {name.casefold() for name in earlier.values()}
+    taken = set(map(as_taken, earlier.values()))
     distinct_ends = distinct_names([*configurations, *earlier])
     for path in dict.fromkeys(configurations):
         kept = of_earlier.get(os.path.realpath(path))
@@ -243,17 +266,6 @@ def to_csv(entries: Sequence[Entry]) -> str:
         row = (*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems))
         writer.writerow([inert(str(cell)) for cell in row])
     return text.getvalue()
-
-
-def inert(cell: str) -> str:
-    """``cell`` as a spreadsheet shows it, and does not compute it; numbers are left as they are."""
-    if not cell.startswith(_FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
 
 
 def with_counts(same: Mapping[str, int]) -> str:

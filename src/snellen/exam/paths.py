@@ -98,7 +98,9 @@ def outside(
         head = pattern if os.path.exists(pattern) else _fixed_part(pattern, base)
         if not os.path.exists(head):
             continue  # whoever reads it says so
-        if ".." in PurePath(pattern).parts or leads_out(head, homes, below="**" in pattern):
+        # What goes up before the first wildcard is resolved with the head; behind it, it may lead anywhere.
+        behind = PurePath(pattern).parts[len(PurePath(head).parts) :]
+        if ".." in behind or leads_out(head, homes, below="**" in pattern):
             yield "photographs", pattern
             continue
         found = [pattern] if head == pattern else matches(pattern)

@@ -21,6 +21,7 @@ from snellen.exam.config import ExamConfig
 from snellen.inspect.categories import classify
 from snellen.models.classifier import Classifier
 from snellen.prose import listed, word
+from snellen.runs.text import composed
 
 _SPACE_SHUTTLE, _IMAGENET_CLASSES = 812, 1000
 
@@ -136,13 +137,14 @@ def target_class(config: ExamConfig, classifier: Classifier, shown: Sequence[int
 def generator(config: ExamConfig, stream: int = 0) -> np.random.Generator:
     """What an exam draws with: NumPy's default generator, seeded by the seed and the student's name.
 
-    The name counts in small letters, with single spaces; its SHA-256 is the seed's second half.
+    The name counts in small letters, with single spaces, however its accents are written; its SHA-256 is the seed's
+    second half.
 
     Args:
         config: configuration with ``seed`` and ``student``.
         stream: 0 for the photographs, 1 for the target.
     """
-    name = " ".join(config.student.casefold().split())
+    name = " ".join(composed(config.student).casefold().split())
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) if name else 0
     return np.random.default_rng([config.seed, digest, stream])
 

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import torch
 
-from snellen.data.images import expand
+from snellen.data.images import expand, is_left_behind
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
 from snellen.exam.compose import FinishedPart, compose
-from snellen.exam.config import ExamConfig, check_numbers, check_parts, first_look
+from snellen.exam.config import ExamConfig, asked_parts, check_numbers, check_parts, first_look
 from snellen.exam.contents import (
     NOTEBOOK,
     SOURCE,
     check_copies,
+    check_no_class,
     check_unchanged,
     extras,
     remove_extras,
@@ -120,7 +121,9 @@ class Shared:
         for run in self._runs:
             found = load_cached(name, run)
             if found is not None and found.cache_key == key:
-                files = [one for one in sorted((run / name).rglob("*")) if one.is_file() and one.name[0] != "."]
+                files = [
+                    one for one in sorted((run / name).rglob("*")) if one.is_file() and not is_left_behind(one.name)
+                ]
                 for file in files:
                     write_bytes(to / file.relative_to(run), file.read_bytes())
                 brought = {file.relative_to(run / name).as_posix() for file in files}
@@ -160,19 +163,20 @@ def run_exam(
 
     Raises:
         InputError: another run is writing to ``out``, or it holds files that no run made and this one would replace, or
-            a notebook or a source of the report that was changed since an exam wrote it,
-            or it lies among the photographs, or they lie among what an earlier exam made there; or the configuration
-            names a part that there is not, or one without its number of photographs, a text or a training run that
-            cannot be read.
+            a notebook or a source of the report that was changed since an exam wrote it, or it is the folder of a
+            class, or lies among the photographs, or they lie among what an earlier exam made there; or the
+            configuration names a part that there is not, or one without its number of photographs, a text or a training
+            run that cannot be read.
         SnellenError: no model, no readable photograph, or the folder cannot be written.
     """
     check_parts(config.parts, parts)
     check_numbers(config, parts)
     sets = (*config.dataset, *config.evaluate, config.trained.dataset)
     check_output(out, [*config.photographs, *sets])
+    check_no_class(Path(out))
     check_own_words(config)
     config = first_look(config, parts) if config.quick else config
-    if "training" in _asked_parts(config, parts):
+    if "training" in asked_parts(config, parts):
         _check_training_runs(config)
     shared = shared or Shared()
     with Run(Path(out)) as run:
@@ -185,7 +189,7 @@ def run_exam(
             progress.note(line)
         earlier = extras(run.path)
         set_contents_aside(run.path)
-        finished = _finished_parts(_asked_parts(config, parts), context, parts, progress, shared)
+        finished = _finished_parts(asked_parts(config, parts), context, parts, progress, shared)
         report = compose(config, context, finished, parts)
         for note in notes_on_own_words(config, {one.name: one.discussions for one in finished}, report.sections):
             progress.note(note)
@@ -226,16 +230,6 @@ def _check_training_runs(config: ExamConfig) -> None:
             read_results(folder)
         except InputError as error:
             raise InputError(f"training_runs: {error.message}", error.hint) from error
-
-
-def _asked_parts(config: ExamConfig, parts: Mapping[str, Part]) -> Sequence[str]:
-    """The parts that are named; where none are, those of every exam and those that a key of the configuration asks for.
-
-    A key that is set asks for its part beside parts that are named, too.
-    """
-    keys = {name for name, part in parts.items() if part.wanted_by and getattr(config, part.wanted_by)}
-    chosen = config.parts or tuple(name for name, part in parts.items() if not part.wanted_by)
-    return tuple(name for name in parts if name in chosen or name in keys)
 
 
 def _context_of(config: ExamConfig, out: Path, shared: Shared) -> tuple[Context, tuple[str, ...]]:

@@ -7,12 +7,14 @@ Which model it was, and where a data set lies that does not come with the packag
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,10 +28,10 @@ from snellen.attacks.verify import judge, prediction
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS, digits
-from snellen.data.images import Failure
+from snellen.data.images import Failure, is_left_behind
 from snellen.errors import InputError, SnellenError, shown
 from snellen.evaluation.evaluate import evaluate as evaluate_probe
-from snellen.exam.config import ExamConfig, first_look
+from snellen.exam.config import ExamConfig, asked_parts, first_look
 from snellen.exam.contents import CONTENTS, Contents, digest
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.scores_check import consistent, differing, images_apart, is_square, measured_again
@@ -77,12 +79,17 @@ class Drawn:
         photographs: SHA-256 of each photograph.
         target: index of the class that the attack is to show.
         epsilon: bound of the attack, in steps of 1/255.
+        parts: names of the parts that it asks for.
+        at_first_look: SHA-256 of each photograph that it would draw for a first look; empty where they are
+            those.
     """
 
     by: str
     photographs: tuple[str, ...]
     target: int
     epsilon: int
+    parts: tuple[str, ...]
+    at_first_look: tuple[str, ...] = ()
 
 
 def draw(config: ExamConfig, classifier: Classifier) -> Drawn:
@@ -98,12 +105,23 @@ def draw(config: ExamConfig, classifier: Classifier) -> Drawn:
     asked = first_look(config) if config.quick else config
     chosen = choose_photographs(asked, classifier)
     name = f"{shown(asked.student)} and " if asked.student else ""
+    at_first_look: tuple[str, ...] = ()
+    with contextlib.suppress(InputError):  # of some parts there is no first look
+        shorter = first_look(config)
+        if shorter.sample != asked.sample:
+            at_first_look = _digests(choose_photographs(shorter, classifier).paths)
     return Drawn(
         f"{name}seed {asked.seed}",
-        tuple(digest(Path(path)) for path in chosen.paths),
+        _digests(chosen.paths),
         target_class(asked, classifier, chosen.classes),
         steps_of(asked.epsilon),
+        asked_parts(asked),
+        at_first_look,
     )
+
+
+def _digests(paths: Sequence[str]) -> tuple[str, ...]:
+    return tuple(digest(Path(path)) for path in paths)
 
 
 @dataclass(frozen=True)
@@ -137,12 +155,15 @@ class Verified:
         claims: each claim, and whether it holds.
         photographs: SHA-256 of its copies of photographs, sorted, as they are now.
         attacks: the same of its attacked files, one for each photograph.
+        absent: names of the parts that it has nothing of: of those that are recomputed, and of those that were asked
+            for.
     """
 
     folder: Path
     claims: tuple[Claim, ...]
     photographs: tuple[str, ...]
     attacks: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -254,6 +275,7 @@ class _Verification:
         self._names: list[str] = []
         self._photographs: list[str] = []
         self._attacks: list[str] = []
+        self._nothing_of: tuple[str, ...] = ()
 
     def run(self) -> Verified:
         """Go through them all; what cannot be read does not hold. Where there is a link, nothing is read."""
@@ -281,7 +303,13 @@ class _Verification:
                 # What a stranger's files make of a reader is a line, and the other claims are still gone through.
                 part = step.__name__.strip("_")
                 claims.append(Claim(f"{part}: cannot be gone through: {type(error).__name__}: {error}", False))
-        return Verified(self._home, tuple(claims), tuple(sorted(self._photographs)), tuple(sorted(self._attacks)))
+        return Verified(
+            self._home,
+            tuple(claims),
+            tuple(sorted(self._photographs)),
+            tuple(sorted(self._attacks)),
+            self._nothing_of,
+        )
 
     def _files(self) -> Iterator[Claim]:
         contents: Contents = from_plain(Contents, read_json(_below(self._home, CONTENTS)), CONTENTS)
@@ -300,9 +328,9 @@ class _Verification:
         count = len(contents.digests)
         yield Claim(f"{count - len(wrong):,} of {count:,} files are as {CONTENTS} says", not wrong if count else None)
         yield from (Claim(line, False) for line in wrong[:_NAMED])
-        # Hidden files are the system's; no exam makes one.
+        # Hidden files are the system's, as are Explorer's beside pictures; no exam makes one.
         listed = {*contents.digests, CONTENTS, MANIFEST}
-        strange = [name for name in self._names if name not in listed and not PurePosixPath(name).name.startswith(".")]
+        strange = [name for name in self._names if name not in listed and not is_left_behind(PurePosixPath(name).name)]
         if strange:
             names = ", ".join(map(shown, sorted(strange)[:_NAMED]))
             yield Claim(f"{CONTENTS} lists all files: it does not list {len(strange):,}, such as {names}", False)
@@ -311,12 +339,23 @@ class _Verification:
 
     def _absent(self) -> Iterator[Claim]:
         """The parts that are not there; one that was taken has left its results."""
-        there = {part: any((self._home / part).rglob(file)) for part, file in _LEFT_BY.items()}
-        for part in (part for part, found in there.items() if not found and part in self._contents.parts):
-            yield Claim(f"{part}: the folder has nothing of it", False)
-        others = [part for part, found in there.items() if not found and part not in self._contents.parts]
+        asked = () if self._means.drawn is None else self._means.drawn.parts
+        self._nothing_of = tuple(part for part in dict.fromkeys((*_LEFT_BY, *asked)) if not self._has(part))
+        for part in self._nothing_of:
+            if part in self._contents.parts:
+                yield Claim(f"{part}: the folder has nothing of it", False)
+            elif part in asked:
+                yield Claim(f"{part}: was asked for, and the folder has nothing of it", False)
+        others = [part for part in self._nothing_of if part not in self._contents.parts and part not in asked]
         if others:
             yield Claim(f"the folder has nothing of {listed(others)}, and does not say that it had", None)
+
+    def _has(self, part: str) -> bool:
+        """Whether the folder has a part's results; of a part that is not recomputed, any file, and says so."""
+        if part not in _LEFT_BY and part not in self._contents.parts:
+            return False
+        below = [PurePosixPath(name).name for name in self._names if name.startswith(f"{part}/")]
+        return any(fnmatch(name, _LEFT_BY.get(part, "*")) and not is_left_behind(name) for name in below)
 
     def _pool(self) -> Iterator[Claim]:
         pool = self._means.pool
@@ -336,6 +375,8 @@ class _Verification:
         wanted, there = Counter(drawn.photographs), Counter(self._photographs)
         others = (there - wanted).total()
         beside = f"; it has {others} that are not" if others else ""
+        if wanted != there == Counter(drawn.at_first_look):
+            beside += "; its are those of a first look, which the configuration does not ask for (quick = true)"
         yield Claim(
             f"{(wanted & there).total()} of the {counted(wanted.total(), 'photograph')} drawn by {drawn.by} "
             f"are in the folder{beside}",
@@ -500,7 +541,7 @@ class _Verification:
                 yield data
                 continue
             yield from _network_again(name, run, said, _in_memory(data, said.recipe.size))
-        if (self._home / "training").is_dir() and not any((self._home / "training").glob(f"*/{METRICS}")):
+        if self._has("training") and not any((self._home / "training").glob(f"*/{METRICS}")):
             yield Claim("training: its networks were trained elsewhere, and their weights are not in the folder", None)
 
     def _probed(self) -> Iterator[Claim]:

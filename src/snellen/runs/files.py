@@ -21,6 +21,7 @@ from snellen.errors import InputError, SnellenError
 from snellen.runs import ledger
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import to_json
+from snellen.runs.text import composed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,13 +139,23 @@ def _cannot_write(path: Path, error: OSError) -> SnellenError:
 def free_name(stem: str, suffix: str, taken: set[str]) -> str:
     """``stem`` and ``suffix``, with a number between them where that is taken; it is taken then.
 
-    Names that differ in small and capital letters only are one, as on many disks.
+    Names that differ in small and capital letters only are one, as on many disks, or in how accents are written.
+
+    Args:
+        stem: name of a file without its ending, or of a folder.
+        suffix: the ending; empty of a folder.
+        taken: names that are taken, each as :func:`as_taken` has it.
     """
     name, number = f"{stem}{suffix}", 2
-    while name.casefold() in taken:
+    while as_taken(name) in taken:
         name, number = f"{stem}-{number}{suffix}", number + 1
-    taken.add(name.casefold())
+    taken.add(as_taken(name))
     return name
+
+
+def as_taken(name: str) -> str:
+    """A file's name as the one key of all that some disk would take for it."""
+    return composed(name).casefold()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
