@@ -20,7 +20,7 @@ from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import pixels_from_bytes, read_image
-from snellen.data.labels import Labels, imagenet_labels, numbered_labels
+from snellen.data.labels import Labels, described_labels, imagenet_labels, label_of_folder, numbered_labels
 from snellen.errors import InputError
 from snellen.evaluation.calibration import (
     Scored,
@@ -165,8 +165,8 @@ def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
     assert "index" in matches[4].reason
     mapped = match_classes(["mine", "goldfish"], model, mapping={"mine": "n02085620"})
     assert [(one.index, one.how) for one in mapped] == [(151, "mapping"), (1, "name")]
-    numbers = match_classes(["10", "2", "x"], model, match_by="index")
-    assert [one.index for one in numbers] == [10, 2, 2]
+    numbers = match_classes(["10", "2", "x", "class 7"], model, match_by="index")
+    assert [one.index for one in numbers] == [10, 2, None, 7]
     own = Labels(("0", "1", "2"))
     assert [(one.index, one.how) for one in match_classes(["2", "0"], own)] == [(2, "name"), (0, "name")]
     three = Labels(("a", "b", "c"))
@@ -175,10 +175,54 @@ def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
     ]  # fmt: skip
 
 
+def test_places_are_numbers_where_they_are_as_many() -> None:
+    three = Labels(("a", "b", "c"))
+    assert [(one.index, one.how) for one in match_classes(["x", "y", "z"], three, match_by="index")] == [
+        (0, "index"), (1, "index"), (2, "index"),
+    ]  # fmt: skip
+    # Two folders of a model of three classes: their places say nothing.
+    with pytest.raises(InputError, match=r"its place among two classes is no number of the model's 3 \(a `mapping`"):
+        match_classes(["b", "c"], three, match_by="index")
+    partly = match_classes(["b", "c"], three, match_by="index", mapping={"b": "b"})
+    assert [(one.index, one.how) for one in partly] == [(1, "mapping"), (None, "")]
+
+
+def test_ids_are_the_classes_that_were_learned_under_their_names() -> None:
+    """Also where two share a first lemma; a word that leads two ids to one class leads neither there."""
+    ids = ["n01530575", "n01689811", "n02012849", "n03126707", "n03710637", "n03710721"]
+    learned = Labels(described_labels(ids).names)
+    assert learned.names[2] != learned.names[3]
+    matches = match_classes(ids, learned)
+    assert [(one.index, one.how) for one in matches] == [(index, "wordnet") for index in range(6)]
+    assert [one.index for one in match_classes(ids[4:], learned)] == [4, 5]
+    assert learned.find("n01689811") == 1
+    assert label_of_folder(learned, "photographs/n03126707/a.jpg") == 3
+    cranes = match_classes(["n02012849", "n03126707", "bird"], Labels(("crane", "bird")))
+    assert [one.index for one in cranes] == [None, None, 1]
+    # Where the model's classes have ids, only these count.
+    assert match_classes(["n03126707", "n99999999", "tench"], imagenet_labels())[1].index is None
+
+
+def test_a_probe_on_folders_of_ids_is_scored_on_them(tmp_path: Path, snellen_command) -> None:
+    """What was learned from folders of WordNet ids bears names, and the same folders fit it."""
+    named = ("n01530575", "n01689811", "n01704323")
+    colours = {name: [pure(channel, 255 - 20 * i) for i in range(4)] for channel, name in enumerate(named)}
+    colour_folders(tmp_path / "set", colours)
+    probe = snellen_command("probe", tmp_path / "set", "--classifier", "ridge", "--out", tmp_path / "learned")
+    assert probe.returncode == 0, probe.stderr
+    run = snellen_command("evaluate", tmp_path / "set", "--probe", tmp_path / "learned", "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["matched_by"] == {"wordnet": 3}
+
+
 @pytest.mark.parametrize(
     ("classes", "options", "message"),
     [
-        (["x", "y"], {}, r"none of the data set's classes \(x, y, ...\) is one of the model's \(red, .*`mapping` file"),
+        (
+            ["x", "y"],
+            {},
+            r"of the data set's classes \(x, y, ...\) is one of the model's \(red, .*\(a `mapping` file [^;]*\)$",
+        ),
         (["0", "1"], {}, "none of the data set's classes"),  # two numbers, three classes: not taken for an order
         (["red"], {"match_by": "sound"}, "`match_by` is 'sound'"),
         (["red"], {"mapping": {"pink": "red"}}, "the data set has no class 'pink'"),
