@@ -238,7 +238,7 @@ def test_mapping_files(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("a, red\n\nb,1\n", encoding="utf-8")
     assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
     # As spreadsheets save it where the comma is a decimal point, as text with tabs, and with a line of column names.
-    for text in ("class;model\na;red\nb;1\n", "\ufeffClass\tImageNet\r\na\tred\r\nb\t1\r\n", 'a,red\n"b",1'):
+    for text in ("class;model\na;red\nb;1\na;red\n", "\ufeffClass\tImageNet\r\na\tred\r\nb\t1\r\n", 'a,red\n"b",1'):
         (tmp_path / "m.csv").write_text(text, encoding="utf-8")
         assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
     (tmp_path / "m.csv").write_text("cat,tabby; tabby cat\n", encoding="utf-8")
@@ -250,6 +250,8 @@ def test_mapping_files(tmp_path: Path) -> None:
         ("e.csv", "\n", "row 1: no columns"),
         ("n.json", "[1]", "not a mapping"),
         ("o.json", "{", "not JSON"),
+        ("twice.csv", "a,red\nb,blue\na,blue\n", "'a' is 'red' and 'blue' .one class for each"),
+        ("twice.json", '{"a": "red", "a": 1}', "'a' is 'red' and 1 .one class for each"),
         ("absent.csv", None, "cannot be read"),
     ):
         if text is not None:

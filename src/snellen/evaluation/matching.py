@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from snellen.data.datasets.pets import CLASS_OF_IMAGENET, is_pets
 from snellen.data.datasets.tables import LABEL_COLUMNS, SEPARATORS, rows_of
 from snellen.data.labels import Labels, numbered_labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown
 from snellen.prose import counted
 from snellen.runs.text import composed, read_text
 
@@ -139,14 +139,16 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
     The columns may stand apart by commas, semicolons or tabs, and have a head, such as ``class,model``.
 
     Raises:
-        InputError: it cannot be read, or is neither.
+        InputError: it cannot be read, is neither, or names two classes of the model for one.
     """
     path = Path(path)
     accepted = "a JSON object {class: class of the model}, or a CSV of two columns, such as cat,tabby"
     text = read_text(path, accepted=accepted)
     if path.suffix.lower() == ".json":
         try:
-            found = json.loads(text)
+            found = json.loads(text, object_pairs_hook=lambda pairs: _each_once(path, pairs))
+        except InputError:
+            raise
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: not JSON: {error}", accepted) from error
         if not isinstance(found, dict) or not all(isinstance(v, str | int) for v in found.values()):
@@ -161,7 +163,22 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
         raise InputError(f"{path}, row {number}: {counted(len(wrong), 'column')}", accepted)
     if all(cell.lower() in _HEADS for cell in rows[0]):
         rows = rows[1:]
-    return {row[0]: row[1] for row in rows}
+    return _each_once(path, [(row[0], row[1]) for row in rows])
+
+
+def _each_once(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs as a mapping.
+
+    Raises:
+        InputError: two of them say different things of one class.
+    """
+    found: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for name, target in pairs:
+        name = spelled.setdefault(composed(name), name)
+        if found.setdefault(name, target) != target:
+            raise InputError(f"{path}: {name!r} is {shown(found[name])} and {shown(target)}", "one class for each")
+    return found
 
 
 def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:
