@@ -16,7 +16,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 import snellen
-from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
+from evaluation_toys import COLOURS, colour_classifier, colour_folders, colour_model, pure
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import pixels_from_bytes, read_image
@@ -648,3 +648,23 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     assert "accuracy (top-1)" in required.stdout
     assert "1 photographs under 90 transforms and strengths: 91 passes" in required.stderr
     assert (tmp_path / "out" / "acuity.png").is_file()
+
+
+def test_a_second_evaluation_keeps_nothing_of_the_first(tmp_path: Path, snellen_command) -> None:
+    """What is in the folder, and in its manifest, is of the model and of the photographs that were scored last."""
+    data = colour_folders(tmp_path / "set", {name: [pure(channel)] for channel, name in enumerate(COLOURS)})
+    common = ("evaluate", data, "--engine", "torch", "--most", 1, "--out", tmp_path / "out")
+    more = ("--transforms", "--corruptions", "--epsilon", "200/255")
+    first = snellen_command(*common, *colour_model(tmp_path / "one"), *more)
+    assert first.returncode == 0, first.stderr
+    beside = {"transforms.json", "transforms.csv", "acuity.png", "corruptions.json", "corruptions.csv",
+              "corruptions.png", "robustness.json", "robustness.csv", "robustness.png"}  # fmt: skip
+    assert beside <= {path.name for path in (tmp_path / "out").iterdir()}
+    again = snellen_command(*common, *colour_model(tmp_path / "other", scale=2.0), "--transforms")
+    assert again.returncode == 0, again.stderr
+    listed = set(json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["files"])
+    assert listed & beside == {"transforms.json", "transforms.csv", "acuity.png"}
+    assert not {path.name for path in (tmp_path / "out").iterdir()} & (beside - listed)
+    stored = json.loads((tmp_path / "out" / "transforms.json").read_text(encoding="utf-8"))
+    scored = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert stored["provenance"]["weights"] == scored["provenance"]["weights"]

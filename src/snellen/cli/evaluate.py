@@ -186,6 +186,8 @@ def _score(
                 classifier, images, features=FeatureConfig(engine), out=folder, progress=progress, **choice
             )
         results.append(result)
+        if out is not None and not number:
+            _remove_earlier(out, against=len(classifiers) > 1)
         if folder is not None:
             write_evaluation(result, folder)
     if len(results) == 1:
@@ -194,6 +196,22 @@ def _score(
     if out is not None:
         write_comparison(comparison, out)
     return results[0], comparison
+
+
+def _remove_earlier(out: Path, *, against: bool) -> None:
+    """Remove what an earlier evaluation found beside its numbers: it may be of another model or other photographs.
+
+    The shards that it was made from stay, so the same command that asks for it again has it at once. The other model's
+    evaluation stays where one is compared ``against``, which goes on from it and replaces it.
+    """
+    from snellen.attacks.files import ROBUSTNESS
+    from snellen.evaluation.files import BESIDE
+    from snellen.runs.ledger import remove, remove_run
+
+    for name in (*BESIDE, *ROBUSTNESS):
+        remove(out / name)
+    if not against and (out / "against").is_dir():
+        remove_run(out / "against")
 
 
 def _attack(

@@ -147,8 +147,6 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
     if path.suffix.lower() == ".json":
         try:
             found = json.loads(text, object_pairs_hook=lambda pairs: _each_once(path, pairs))
-        except InputError:
-            raise
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: not JSON: {error}", accepted) from error
         if not isinstance(found, dict) or not all(isinstance(v, str | int) for v in found.values()):
