@@ -279,6 +279,36 @@ def test_what_is_not_said_is_asked_for(own) -> None:
     assert numbered.labels == numbered_labels(3)
 
 
+def test_one_logit_is_refused_with_a_way_on(tmp_path, monkeypatch, capsys) -> None:
+    """A network that ends in a sigmoid would be sure of its one class, and right about all photographs."""
+    program = own_program(tmp_path, 3)
+    torch.manual_seed(0)
+    save_file(create(str(program), 1).state_dict(), tmp_path / "w.safetensors")
+    way = r"gives one logit, of which the softmax is always 1 \(.*torch\.cat\(\[torch\.zeros_like\(z\), z\], 1\)"
+    for labels in (None, "numbered", ["cat"], ["cat", "dog"]):
+        with pytest.raises(ModelError, match=way):
+            snellen.load(tmp_path / "w.safetensors", architecture=str(program), labels=labels, **SAID)
+    with pytest.raises(ModelError, match=way):
+        Classifier(create(str(program), 1), IMAGENET_PREPROCESSING, ["cat"], name="mine", device="cpu")
+    two = program.read_text(encoding="utf-8") + (
+        "\nclass Two(Net):\n    def forward(self, x):\n        import torch\n        z = super().forward(x)\n"
+        "        return torch.cat([torch.zeros_like(z), z], 1)\n\ndef two():\n    return Two(1)\n"
+    )
+    program.write_text(two, encoding="utf-8")
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 30), (10, 200, 90)).save(photo)
+    (tmp_path / "labels.txt").write_text("dog\ncat\n", encoding="utf-8")
+    fed = ["--mean", "0.5", "--std", "0.5", "--size", "16", "--crop", "1", "--interpolation", "bilinear"]
+    model = ["--model", tmp_path / "w.safetensors", "--labels", tmp_path / "labels.txt", *fed]
+    status, _, said = say(monkeypatch, capsys, "classify", photo, *model, "--architecture", program)
+    assert (status, "gives one logit" in said) == (2, True), said
+    status, out, said = say(
+        monkeypatch, capsys, "classify", photo, *model, "--architecture", f"{program}:two", "--json"
+    )
+    assert status == 0, said
+    assert {one["label"] for one in json.loads(out)[0]["predictions"]} == {"cat", "dog"}
+
+
 def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -> None:
     save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(ModelError, match=r"what are its 1,000 classes called\?"):

@@ -18,6 +18,7 @@ from snellen.models.safetensors import SafetensorsHeader, check_fit, read_header
 from snellen.models.uninitialised import Uninitialised
 
 _WHICH_LABELS = f"give `labels`: a file with a line for each, or a JSON list, or {IMAGENET}, or {NUMBERED}"
+_TWO_LOGITS = "of a sigmoid's logit z make two in the network: torch.cat([torch.zeros_like(z), z], 1)"
 _ASSUMED_CLASSES = 1000
 _PREFIXES = ("state_dict.", "module.", "model.", "_orig_mod.", "ema.", "model_ema.", "network.")
 """What wrappers put before the names of the tensors that they hold."""
@@ -105,7 +106,18 @@ def complete(name: str, found: Found, options: LoadOptions) -> Pretrained:
     return Pretrained(name, network, preprocessing, labels, found.digest, found.source, found.notes)
 
 
+def check_classes(name: str, classes: int) -> None:
+    """Refuse a network of a single logit, which is sure of its one class whatever it sees.
+
+    Raises:
+        ModelError: ``name`` begins its message.
+    """
+    if classes == 1:
+        raise ModelError(f"{name}: gives one logit, of which the softmax is always 1", _TWO_LOGITS)
+
+
 def _labels(name: str, classes: int, labels: Labels | str | None) -> Labels:
+    check_classes(name, classes)
     if labels is None:
         raise ModelError(f"{name}: what are its {classes:,} classes called?", _WHICH_LABELS)
     if isinstance(labels, str):
