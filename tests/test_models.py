@@ -279,6 +279,26 @@ def test_what_is_not_said_is_asked_for(own) -> None:
     assert numbered.labels == numbered_labels(3)
 
 
+def test_a_network_of_one_channel_is_told_what_to_do(tmp_path) -> None:
+    """Of gray images, such as MNIST's: no size helps, what helps is said, and helps."""
+    program = tmp_path / "gray.py"
+    program.write_text(
+        "from torch import nn\n\nclass Gray(nn.Sequential):\n    def forward(self, x):\n"
+        "        return super().forward(x.mean(1, keepdim=True))\n\ndef layers(classes):\n"
+        "    return nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes)\n\n"
+        "def network(classes):\n    return nn.Sequential(*layers(classes))\n\n"
+        "def averaged(classes):\n    return Gray(*layers(classes))\n",
+        encoding="utf-8",
+    )
+    torch.manual_seed(0)
+    save_file(create(str(program), 3).state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(ModelError, match=r"takes one channel, not three \(.*x\.mean\(1, keepdim=True\)"):
+        snellen.load(tmp_path / "w.safetensors", architecture=str(program), labels="numbered", **SAID)
+    averages = f"{program}:averaged"
+    loaded = snellen.load(tmp_path / "w.safetensors", architecture=averages, labels="numbered", **SAID)
+    assert loaded.logits(torch.rand(1, 3, 16, 16)).shape == (1, 3)
+
+
 def test_one_logit_is_refused_with_a_way_on(tmp_path, monkeypatch, capsys) -> None:
     """A network that ends in a sigmoid would be sure of its one class, and right about all photographs."""
     program = own_program(tmp_path, 3)
