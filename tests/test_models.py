@@ -329,6 +329,35 @@ def test_one_logit_is_refused_with_a_way_on(tmp_path, monkeypatch, capsys) -> No
     assert {one["label"] for one in json.loads(out)[0]["predictions"]} == {"cat", "dog"}
 
 
+@pytest.mark.parametrize("architecture", [None, "resnet18"])
+def test_what_lies_there_and_is_no_model(tmp_path, monkeypatch, capsys, architecture) -> None:
+    """Said as what it is, without the network, whether it is called by its path or looks like owner/name."""
+    monkeypatch.setattr(resolving, "_from_publisher", lambda *_: pytest.fail("asked a publisher"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/probe", "runs/empty"):
+        Path(name).mkdir(parents=True)
+    Path("runs/probe/probe.json").write_text("{}", encoding="utf-8")
+    Path("runs/weights").write_bytes(b"")
+    for name, message in (
+        ("runs/probe", "runs/probe: holds a probe, no network (give it as --probe; in Python, snellen.load_probe)"),
+        ("./runs/probe", "runs/probe: holds a probe, no network (give it as --probe"),
+        ("runs/empty", "runs/empty: a folder without config.json and model.safetensors (one of a training run, or"),
+        ("runs/weights", "runs/weights: no .safetensors file (weights that end so, or the folder of a run)"),
+    ):
+        given = ["--model", name, *([] if architecture is None else ["--architecture", architecture])]
+        status, _, said = say(monkeypatch, capsys, "classify", "photo.png", *given)
+        assert (status, message in said) == (2, True), said
+
+
+def test_a_folder_that_is_called_like_a_published_model_hides_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(resolving, "_from_publisher", lambda name, _: pytest.fail(f"{name}, as it should"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("resnet18", "vgg16.IMAGENET1K_V1"):
+        Path(name).mkdir()
+        with pytest.raises(pytest.fail.Exception, match="as it should"):
+            resolve(name)
+
+
 def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -> None:
     save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(ModelError, match=r"what are its 1,000 classes called\?"):
