@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
@@ -668,3 +669,33 @@ def test_a_second_evaluation_keeps_nothing_of_the_first(tmp_path: Path, snellen_
     stored = json.loads((tmp_path / "out" / "transforms.json").read_text(encoding="utf-8"))
     scored = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
     assert stored["provenance"]["weights"] == scored["provenance"]["weights"]
+
+
+def test_two_versions_of_a_network_and_a_probe_are_compared(tmp_path: Path, snellen_command) -> None:
+    """What is said of the first counts for the second's file, as far as that says nothing itself."""
+    data = colour_folders(tmp_path / "set", {name: [pure(channel, 200)] * 4 for channel, name in enumerate(COLOURS)})
+    first, second = colour_model(tmp_path / "first"), colour_model(tmp_path / "second", scale=-4.0)
+
+    def against(other: str | Path, *options: str, status: int = 0) -> dict:
+        done = snellen_command("evaluate", data, *options, "--engine", "torch", "--against", other, "--json")
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)["comparison"] if status == 0 else {"said": done.stderr}
+
+    assert (found := against(second[1], *first))["models"] == [first[1], second[1]]
+    assert [one["count"] for one in found["accuracy"]] == [12, 0]
+    # Its own labels, in another order, go before those of the command line.
+    weights = tmp_path / "turned.safetensors"
+    save_file({"2.weight": 4 * torch.eye(3)}, weights, metadata={"labels": '["green", "blue", "red"]'})
+    assert [one["count"] for one in against(weights, *first)["accuracy"]] == [12, 0]
+    probe = snellen_command("probe", data, "--classifier", "ridge", "--out", tmp_path / "bundled")
+    assert probe.returncode == 0, probe.stderr
+    own = snellen_command(
+        "probe", data, *first, "--classifier", "ridge", "--engine", "torch", "--out", tmp_path / "own"
+    )
+    assert own.returncode == 0, own.stderr
+    for other in (tmp_path / "bundled", tmp_path / "own"):
+        assert [one["count"] for one in against(other, *first)["accuracy"]] == [12, 12]
+    # A probe has nothing left to be said of it: the architecture and the rest are of the file beside it.
+    beside = against(second[1], "--probe", str(tmp_path / "bundled"), *first[2:])
+    assert [one["count"] for one in beside["accuracy"]] == [12, 0]
+    assert "gone.safetensors: no such file" in against(tmp_path / "gone.safetensors", *first, status=2)["said"]
