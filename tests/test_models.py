@@ -424,6 +424,26 @@ def test_wrappers_prefixes_are_taken_off_and_said(own, prefix: str) -> None:
     assert torch.equal(plain.logits(pixels), found.logits(pixels))
 
 
+@pytest.mark.parametrize(("entry", "prefix"), [("model", "module."), ("state_dict", "model.")])
+def test_a_checkpoint_of_a_wrapper_is_converted_as_the_page_says(own, entry: str, prefix: str) -> None:
+    """DataParallel's of a training script, and Lightning's."""
+    program, weights = own
+    checkpoint, converted = weights.with_name("theirs.ckpt"), weights.with_name("converted.safetensors")
+    theirs = {f"{prefix}{name}": value for name, value in load_file(weights).items()}
+    torch.save({"epoch": 3, entry: theirs, "optimizer": {}}, checkpoint)
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "own-model.md"
+    (row,) = (line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| names with"))
+    code = next(part for part in row.split("`") if part.startswith("save_file("))
+    said = code.replace("FILE", repr(str(checkpoint))).replace("model.safetensors", str(converted))
+    exec(said.replace('"state_dict"', repr(entry)), {"torch": torch, "save_file": save_file})
+    plain, found = (
+        snellen.load(path, architecture=str(program), labels="numbered", **SAID) for path in (weights, converted)
+    )
+    assert found.notes == (f"the prefix {prefix!r} was taken off the names of its tensors",)
+    pixels = torch.rand(1, 3, 16, 16)
+    assert torch.equal(plain.logits(pixels), found.logits(pixels))
+
+
 def test_a_prefix_that_is_the_networks_own_stays() -> None:
     assert wrapping_prefix(["model.a"], ["model.a"]) == ""
     assert wrapping_prefix(["module.model.a", "module.b"], ["model.a", "b"]) == "module."
