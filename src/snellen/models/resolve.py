@@ -109,7 +109,7 @@ def _find(name: str, options: LoadOptions) -> Found:
     if exists(folder) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
         return from_file(folder / MODEL_FILE, options)
     published = name in BUNDLED or is_torchvision(name) or timm.is_model(name.partition(".")[0])
-    if exists(folder) and not published and not (folder / CONFIG).is_file():
+    if name and exists(folder) and not published and not (folder / CONFIG).is_file():
         raise _no_model(folder)
     if options.architecture is not None:
         raise _not_needed(name)
