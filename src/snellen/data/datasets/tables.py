@@ -204,7 +204,7 @@ def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match 
     order = sorted(range(len(table.columns)), key=lambda at: FILE_COLUMNS.index(table.columns[at].lower())
                    if table.columns[at].lower() in FILE_COLUMNS else len(FILE_COLUMNS))  # fmt: skip
     for index in order:
-        keys = [_key(row[index]) for row in table.rows]
+        keys = [image_key(row[index]) for row in table.rows]
         rows = [(image, row) for key, row in zip(keys, table.rows, strict=True) if (image := lookup.get(key))]
         several = sum(key in lookup and lookup[key] is None for key in keys)
         match = _Match(table, table.columns[index], rows, several)
@@ -224,7 +224,8 @@ def _lookup(images: Iterable[str], folder: str) -> dict[str, str | None]:
     return found
 
 
-def _key(cell: str) -> str:
+def image_key(cell: str) -> str:
+    """How a table's cell names an image: as a path with ``/``, also where Windows wrote it."""
     return composed(cell.replace("\\", "/").removeprefix("./"))
 
 
