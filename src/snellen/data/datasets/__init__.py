@@ -69,7 +69,12 @@ def as_dataset(dataset: ImageSet | str | Path) -> ImageSet:
     if isinstance(dataset, ImageSet):
         return dataset
     if not isinstance(dataset, str | Path):
-        raise InputError(f"a data set: got {type(dataset).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives")
+        # torchvision's data sets, and PyTorch's loaders of them, know the folder that they read.
+        root = getattr(getattr(dataset, "dataset", dataset), "root", None)
+        theirs = f"; here its folder, {str(root)!r}" if isinstance(root, str | Path) else ""
+        raise InputError(
+            f"a data set: got {type(dataset).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives{theirs}"
+        )
     return open_dataset(dataset)
 
 
