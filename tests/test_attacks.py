@@ -19,6 +19,7 @@ from PIL import Image
 from torch import nn
 
 import snellen
+from evaluation_toys import colour_folders, colour_model
 from linear_toys import linear_classifier, photograph, toy
 from snellen.attacks.apgd import apgd, checkpoints
 from snellen.attacks.attack import attack, attack_steps, png_bytes
@@ -1023,6 +1024,20 @@ def test_attack_on_the_command_line(snellen_command, tmp_path: Path) -> None:
     assert set(manifest["files"]) == made
     with Image.open(out / "adversarial.png") as file, Image.open(photo) as original:
         assert (file.format, file.size) == ("PNG", original.size)
+
+
+def test_a_second_attack_keeps_nothing_of_the_first(snellen_command, tmp_path: Path) -> None:
+    """The figures and what other networks saw are of the photographs that were attacked last."""
+    model, out = colour_model(tmp_path / "model"), tmp_path / "run"
+    photos = colour_folders(tmp_path / "photos", {"red": [(90, 80, 70), (91, 80, 70)]}) / "red"
+    common = ("attack", "--target", "blue", "--epsilon", "min", "--out", out, *model)
+    done = snellen_command(*common, photos, "--also", "tf_efficientnet_lite0")
+    assert done.returncode == 0, done.stderr
+    assert {"also.json", "also.csv", "security.png"} <= {path.name for path in out.iterdir()}
+    done = snellen_command(*common, photos / "0.png")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["files"]
+    assert not {"also.json", "also.csv", "security.png"} & {*listed, *(path.name for path in out.iterdir())}
 
 
 @pytest.mark.parametrize(

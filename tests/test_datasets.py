@@ -1,15 +1,18 @@
 """Data sets: the same examples from parquet, folders and the hub; splits; errors that say what is wrong."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 import snellen
-from snellen.data.datasets import open_dataset
+from snellen.data.datasets import as_dataset, open_dataset
 from snellen.data.datasets.base import ImageSet, train_test
 from snellen.data.datasets.digits import DIGITS_PER_CLASS
 from snellen.data.datasets.files import Files
@@ -21,6 +24,8 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError
 from snellen.training.data import load_data
 from transfer_toys import class_folders, colours, encoded, write_parquet
+
+import torchvision  # isort: skip
 
 IMAGES = [encoded(colour) for colour in colours(11)]
 
@@ -260,6 +265,23 @@ def test_what_is_no_data_set_in_python(given, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=r"a data set: got (list|NoneType) \(a folder, an archive"):
             use()
+
+
+def test_torchvision_s_folder_is_named(tmp_path: Path) -> None:
+    """Of an ImageFolder and of a loader of one; arrays with labels have none."""
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(IMAGES[0])
+    theirs = torchvision.datasets.ImageFolder(tmp_path)
+    arrays = TensorDataset(torch.zeros(2, 3, 4, 4), torch.zeros(2))
+    here = re.escape(f"; here its folder, {str(tmp_path)!r})")
+    for wrong, message in (
+        (theirs, f"got ImageFolder .*{here}$"),
+        (DataLoader(theirs), f"got DataLoader .*{here}$"),
+        (DataLoader(arrays), r"got DataLoader .*what `open_dataset` gives\)$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            as_dataset(wrong)
 
 
 def test_a_data_set_is_named_by_a_path_as_by_a_text(tmp_path: Path) -> None:

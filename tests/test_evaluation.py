@@ -11,16 +11,17 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 import snellen
-from evaluation_toys import COLOURS, colour_classifier, colour_folders, pure
+from evaluation_toys import COLOURS, colour_classifier, colour_folders, colour_model, pure
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import Example
 from snellen.data.images import pixels_from_bytes, read_image
-from snellen.data.labels import Labels, imagenet_labels, numbered_labels
+from snellen.data.labels import Labels, described_labels, imagenet_labels, label_of_folder, numbered_labels
 from snellen.errors import InputError
 from snellen.evaluation.calibration import (
     Scored,
@@ -164,8 +165,8 @@ def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
     assert "index" in matches[4].reason
     mapped = match_classes(["mine", "goldfish"], model, mapping={"mine": "n02085620"})
     assert [(one.index, one.how) for one in mapped] == [(151, "mapping"), (1, "name")]
-    numbers = match_classes(["10", "2", "x"], model, match_by="index")
-    assert [one.index for one in numbers] == [10, 2, 2]
+    numbers = match_classes(["10", "2", "x", "class 7"], model, match_by="index")
+    assert [one.index for one in numbers] == [10, 2, None, 7]
     own = Labels(("0", "1", "2"))
     assert [(one.index, one.how) for one in match_classes(["2", "0"], own)] == [(2, "name"), (0, "name")]
     three = Labels(("a", "b", "c"))
@@ -174,10 +175,54 @@ def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
     ]  # fmt: skip
 
 
+def test_places_are_numbers_where_they_are_as_many() -> None:
+    three = Labels(("a", "b", "c"))
+    assert [(one.index, one.how) for one in match_classes(["x", "y", "z"], three, match_by="index")] == [
+        (0, "index"), (1, "index"), (2, "index"),
+    ]  # fmt: skip
+    # Two folders of a model of three classes: their places say nothing.
+    with pytest.raises(InputError, match=r"its place among two classes is no number of the model's 3 \(a `mapping`"):
+        match_classes(["b", "c"], three, match_by="index")
+    partly = match_classes(["b", "c"], three, match_by="index", mapping={"b": "b"})
+    assert [(one.index, one.how) for one in partly] == [(1, "mapping"), (None, "")]
+
+
+def test_ids_are_the_classes_that_were_learned_under_their_names() -> None:
+    """Also where two share a first lemma; a word that leads two ids to one class leads neither there."""
+    ids = ["n01530575", "n01689811", "n02012849", "n03126707", "n03710637", "n03710721"]
+    learned = Labels(described_labels(ids).names)
+    assert learned.names[2] != learned.names[3]
+    matches = match_classes(ids, learned)
+    assert [(one.index, one.how) for one in matches] == [(index, "wordnet") for index in range(6)]
+    assert [one.index for one in match_classes(ids[4:], learned)] == [4, 5]
+    assert learned.find("n01689811") == 1
+    assert label_of_folder(learned, "photographs/n03126707/a.jpg") == 3
+    cranes = match_classes(["n02012849", "n03126707", "bird"], Labels(("crane", "bird")))
+    assert [one.index for one in cranes] == [None, None, 1]
+    # Where the model's classes have ids, only these count.
+    assert match_classes(["n03126707", "n99999999", "tench"], imagenet_labels())[1].index is None
+
+
+def test_a_probe_on_folders_of_ids_is_scored_on_them(tmp_path: Path, snellen_command) -> None:
+    """What was learned from folders of WordNet ids bears names, and the same folders fit it."""
+    named = ("n01530575", "n01689811", "n01704323")
+    colours = {name: [pure(channel, 255 - 20 * i) for i in range(4)] for channel, name in enumerate(named)}
+    colour_folders(tmp_path / "set", colours)
+    probe = snellen_command("probe", tmp_path / "set", "--classifier", "ridge", "--out", tmp_path / "learned")
+    assert probe.returncode == 0, probe.stderr
+    run = snellen_command("evaluate", tmp_path / "set", "--probe", tmp_path / "learned", "--json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["matched_by"] == {"wordnet": 3}
+
+
 @pytest.mark.parametrize(
     ("classes", "options", "message"),
     [
-        (["x", "y"], {}, r"none of the data set's classes \(x, y, ...\) is one of the model's \(red, .*`mapping` file"),
+        (
+            ["x", "y"],
+            {},
+            r"of the data set's classes \(x, y, ...\) is one of the model's \(red, .*\(a `mapping` file [^;]*\)$",
+        ),
         (["0", "1"], {}, "none of the data set's classes"),  # two numbers, three classes: not taken for an order
         (["red"], {"match_by": "sound"}, "`match_by` is 'sound'"),
         (["red"], {"mapping": {"pink": "red"}}, "the data set has no class 'pink'"),
@@ -193,7 +238,7 @@ def test_mapping_files(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("a, red\n\nb,1\n", encoding="utf-8")
     assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
     # As spreadsheets save it where the comma is a decimal point, as text with tabs, and with a line of column names.
-    for text in ("class;model\na;red\nb;1\n", "\ufeffClass\tImageNet\r\na\tred\r\nb\t1\r\n", 'a,red\n"b",1'):
+    for text in ("class;model\na;red\nb;1\na;red\n", "\ufeffClass\tImageNet\r\na\tred\r\nb\t1\r\n", 'a,red\n"b",1'):
         (tmp_path / "m.csv").write_text(text, encoding="utf-8")
         assert read_mapping(tmp_path / "m.csv") == {"a": "red", "b": "1"}
     (tmp_path / "m.csv").write_text("cat,tabby; tabby cat\n", encoding="utf-8")
@@ -205,6 +250,8 @@ def test_mapping_files(tmp_path: Path) -> None:
         ("e.csv", "\n", "row 1: no columns"),
         ("n.json", "[1]", "not a mapping"),
         ("o.json", "{", "not JSON"),
+        ("twice.csv", "a,red\nb,blue\na,blue\n", "'a' is 'red' and 'blue' .one class for each"),
+        ("twice.json", '{"a": "red", "a": 1}', "'a' is 'red' and 1 .one class for each"),
         ("absent.csv", None, "cannot be read"),
     ):
         if text is not None:
@@ -601,3 +648,53 @@ def test_the_command(imagenet, tmp_path: Path, snellen_command) -> None:
     assert "accuracy (top-1)" in required.stdout
     assert "1 photographs under 90 transforms and strengths: 91 passes" in required.stderr
     assert (tmp_path / "out" / "acuity.png").is_file()
+
+
+def test_a_second_evaluation_keeps_nothing_of_the_first(tmp_path: Path, snellen_command) -> None:
+    """What is in the folder, and in its manifest, is of the model and of the photographs that were scored last."""
+    data = colour_folders(tmp_path / "set", {name: [pure(channel)] for channel, name in enumerate(COLOURS)})
+    common = ("evaluate", data, "--engine", "torch", "--most", 1, "--out", tmp_path / "out")
+    more = ("--transforms", "--corruptions", "--epsilon", "200/255")
+    first = snellen_command(*common, *colour_model(tmp_path / "one"), *more)
+    assert first.returncode == 0, first.stderr
+    beside = {"transforms.json", "transforms.csv", "acuity.png", "corruptions.json", "corruptions.csv",
+              "corruptions.png", "robustness.json", "robustness.csv", "robustness.png"}  # fmt: skip
+    assert beside <= {path.name for path in (tmp_path / "out").iterdir()}
+    again = snellen_command(*common, *colour_model(tmp_path / "other", scale=2.0), "--transforms")
+    assert again.returncode == 0, again.stderr
+    listed = set(json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["files"])
+    assert listed & beside == {"transforms.json", "transforms.csv", "acuity.png"}
+    assert not {path.name for path in (tmp_path / "out").iterdir()} & (beside - listed)
+    stored = json.loads((tmp_path / "out" / "transforms.json").read_text(encoding="utf-8"))
+    scored = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
+    assert stored["provenance"]["weights"] == scored["provenance"]["weights"]
+
+
+def test_two_versions_of_a_network_and_a_probe_are_compared(tmp_path: Path, snellen_command) -> None:
+    """What is said of the first counts for the second's file, as far as that says nothing itself."""
+    data = colour_folders(tmp_path / "set", {name: [pure(channel, 200)] * 4 for channel, name in enumerate(COLOURS)})
+    first, second = colour_model(tmp_path / "first"), colour_model(tmp_path / "second", scale=-4.0)
+
+    def against(other: str | Path, *options: str, status: int = 0) -> dict:
+        done = snellen_command("evaluate", data, *options, "--engine", "torch", "--against", other, "--json")
+        assert done.returncode == status, done.stderr
+        return json.loads(done.stdout)["comparison"] if status == 0 else {"said": done.stderr}
+
+    assert (found := against(second[1], *first))["models"] == [first[1], second[1]]
+    assert [one["count"] for one in found["accuracy"]] == [12, 0]
+    # Its own labels, in another order, go before those of the command line.
+    weights = tmp_path / "turned.safetensors"
+    save_file({"2.weight": 4 * torch.eye(3)}, weights, metadata={"labels": '["green", "blue", "red"]'})
+    assert [one["count"] for one in against(weights, *first)["accuracy"]] == [12, 0]
+    probe = snellen_command("probe", data, "--classifier", "ridge", "--out", tmp_path / "bundled")
+    assert probe.returncode == 0, probe.stderr
+    own = snellen_command(
+        "probe", data, *first, "--classifier", "ridge", "--engine", "torch", "--out", tmp_path / "own"
+    )
+    assert own.returncode == 0, own.stderr
+    for other in (tmp_path / "bundled", tmp_path / "own"):
+        assert [one["count"] for one in against(other, *first)["accuracy"]] == [12, 12]
+    # A probe has nothing left to be said of it: the architecture and the rest are of the file beside it.
+    beside = against(second[1], "--probe", str(tmp_path / "bundled"), *first[2:])
+    assert [one["count"] for one in beside["accuracy"]] == [12, 0]
+    assert "gone.safetensors: no such file" in against(tmp_path / "gone.safetensors", *first, status=2)["said"]

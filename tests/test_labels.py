@@ -1,5 +1,6 @@
 """Class names, by index and by name."""
 
+import os
 import re
 from pathlib import Path
 
@@ -111,6 +112,16 @@ def test_credits_are_by_a_photograph_s_name_as_labels_are() -> None:
     ):
         with pytest.raises(InputError, match=message):
             photo_credits(sources, said)
+
+
+def test_a_table_that_windows_wrote_names_photographs_by_backslashes(tmp_path: Path) -> None:
+    labels = Labels(("cat", "dog"))
+    (tmp_path / "l.csv").write_text("file_name,label\n.\\mine\\a.jpg,dog\nmine\\b,cat\n", encoding="utf-8")
+    assert photo_labels(labels, ["x/mine/a.jpg", "mine/b.jpg", "c.jpg"], tmp_path / "l.csv") == [1, 0, None]
+    assert photo_credits(["mine/a.jpg"], {"mine\\a.jpg": "Ada"}) == ["Ada"]
+    if os.sep == "/":
+        # Here a file's own name may hold one.
+        assert photo_labels(labels, ["mine\\a.jpg", "mine/a.jpg"], {"mine\\a.jpg": "dog"}) == [1, None]
 
 
 def test_what_a_table_or_a_mapping_says_of_photographs(tmp_path: Path) -> None:

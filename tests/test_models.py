@@ -279,6 +279,85 @@ def test_what_is_not_said_is_asked_for(own) -> None:
     assert numbered.labels == numbered_labels(3)
 
 
+def test_a_network_of_one_channel_is_told_what_to_do(tmp_path) -> None:
+    """Of gray images, such as MNIST's: no size helps, what helps is said, and helps."""
+    program = tmp_path / "gray.py"
+    program.write_text(
+        "from torch import nn\n\nclass Gray(nn.Sequential):\n    def forward(self, x):\n"
+        "        return super().forward(x.mean(1, keepdim=True))\n\ndef layers(classes):\n"
+        "    return nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, classes)\n\n"
+        "def network(classes):\n    return nn.Sequential(*layers(classes))\n\n"
+        "def averaged(classes):\n    return Gray(*layers(classes))\n",
+        encoding="utf-8",
+    )
+    torch.manual_seed(0)
+    save_file(create(str(program), 3).state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(ModelError, match=r"takes one channel, not three \(.*x\.mean\(1, keepdim=True\)"):
+        snellen.load(tmp_path / "w.safetensors", architecture=str(program), labels="numbered", **SAID)
+    averages = f"{program}:averaged"
+    loaded = snellen.load(tmp_path / "w.safetensors", architecture=averages, labels="numbered", **SAID)
+    assert loaded.logits(torch.rand(1, 3, 16, 16)).shape == (1, 3)
+
+
+def test_one_logit_is_refused_with_a_way_on(tmp_path, monkeypatch, capsys) -> None:
+    """A network that ends in a sigmoid would be sure of its one class, and right about all photographs."""
+    program = own_program(tmp_path, 3)
+    torch.manual_seed(0)
+    save_file(create(str(program), 1).state_dict(), tmp_path / "w.safetensors")
+    way = r"gives one logit, of which the softmax is always 1 \(.*torch\.cat\(\[torch\.zeros_like\(z\), z\], 1\)"
+    for labels in (None, "numbered", ["cat"], ["cat", "dog"]):
+        with pytest.raises(ModelError, match=way):
+            snellen.load(tmp_path / "w.safetensors", architecture=str(program), labels=labels, **SAID)
+    with pytest.raises(ModelError, match=way):
+        Classifier(create(str(program), 1), IMAGENET_PREPROCESSING, ["cat"], name="mine", device="cpu")
+    two = program.read_text(encoding="utf-8") + (
+        "\nclass Two(Net):\n    def forward(self, x):\n        import torch\n        z = super().forward(x)\n"
+        "        return torch.cat([torch.zeros_like(z), z], 1)\n\ndef two():\n    return Two(1)\n"
+    )
+    program.write_text(two, encoding="utf-8")
+    photo = tmp_path / "photo.png"
+    Image.new("RGB", (40, 30), (10, 200, 90)).save(photo)
+    (tmp_path / "labels.txt").write_text("dog\ncat\n", encoding="utf-8")
+    fed = ["--mean", "0.5", "--std", "0.5", "--size", "16", "--crop", "1", "--interpolation", "bilinear"]
+    model = ["--model", tmp_path / "w.safetensors", "--labels", tmp_path / "labels.txt", *fed]
+    status, _, said = say(monkeypatch, capsys, "classify", photo, *model, "--architecture", program)
+    assert (status, "gives one logit" in said) == (2, True), said
+    status, out, said = say(
+        monkeypatch, capsys, "classify", photo, *model, "--architecture", f"{program}:two", "--json"
+    )
+    assert status == 0, said
+    assert {one["label"] for one in json.loads(out)[0]["predictions"]} == {"cat", "dog"}
+
+
+@pytest.mark.parametrize("architecture", [None, "resnet18"])
+def test_what_lies_there_and_is_no_model(tmp_path, monkeypatch, capsys, architecture) -> None:
+    """Said as what it is, without the network, whether it is called by its path or looks like owner/name."""
+    monkeypatch.setattr(resolving, "_from_publisher", lambda *_: pytest.fail("asked a publisher"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/probe", "runs/empty"):
+        Path(name).mkdir(parents=True)
+    Path("runs/probe/probe.json").write_text("{}", encoding="utf-8")
+    Path("runs/weights").write_bytes(b"")
+    for name, message in (
+        ("runs/probe", "runs/probe: holds a probe, no network (give it as --probe; in Python, snellen.load_probe)"),
+        ("./runs/probe", "runs/probe: holds a probe, no network (give it as --probe"),
+        ("runs/empty", "runs/empty: a folder without config.json and model.safetensors (one of a training run, or"),
+        ("runs/weights", "runs/weights: no .safetensors file (weights that end so, or the folder of a run)"),
+    ):
+        given = ["--model", name, *([] if architecture is None else ["--architecture", architecture])]
+        status, _, said = say(monkeypatch, capsys, "classify", "photo.png", *given)
+        assert (status, message in said) == (2, True), said
+
+
+def test_a_folder_that_is_called_like_a_published_model_hides_nothing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(resolving, "_from_publisher", lambda name, _: pytest.fail(f"{name}, as it should"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("resnet18", "vgg16.IMAGENET1K_V1"):
+        Path(name).mkdir()
+        with pytest.raises(pytest.fail.Exception, match="as it should"):
+            resolve(name)
+
+
 def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -> None:
     save_file(timm.create_model("test_vit").state_dict(), tmp_path / "w.safetensors")
     with pytest.raises(ModelError, match=r"what are its 1,000 classes called\?"):
@@ -341,6 +420,26 @@ def test_wrappers_prefixes_are_taken_off_and_said(own, prefix: str) -> None:
     )
     assert found.notes == (f"the prefix {prefix!r} was taken off the names of its tensors",)
     assert plain.notes == ()
+    pixels = torch.rand(1, 3, 16, 16)
+    assert torch.equal(plain.logits(pixels), found.logits(pixels))
+
+
+@pytest.mark.parametrize(("entry", "prefix"), [("model", "module."), ("state_dict", "model.")])
+def test_a_checkpoint_of_a_wrapper_is_converted_as_the_page_says(own, entry: str, prefix: str) -> None:
+    """DataParallel's of a training script, and Lightning's."""
+    program, weights = own
+    checkpoint, converted = weights.with_name("theirs.ckpt"), weights.with_name("converted.safetensors")
+    theirs = {f"{prefix}{name}": value for name, value in load_file(weights).items()}
+    torch.save({"epoch": 3, entry: theirs, "optimizer": {}}, checkpoint)
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "own-model.md"
+    (row,) = (line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| names with"))
+    code = next(part for part in row.split("`") if part.startswith("save_file("))
+    said = code.replace("FILE", repr(str(checkpoint))).replace("model.safetensors", str(converted))
+    exec(said.replace('"state_dict"', repr(entry)), {"torch": torch, "save_file": save_file})
+    plain, found = (
+        snellen.load(path, architecture=str(program), labels="numbered", **SAID) for path in (weights, converted)
+    )
+    assert found.notes == (f"the prefix {prefix!r} was taken off the names of its tensors",)
     pixels = torch.rand(1, 3, 16, 16)
     assert torch.equal(plain.logits(pixels), found.logits(pixels))
 

@@ -127,6 +127,24 @@ def test_a_table_that_names_no_image_changes_nothing(tmp_path: Path) -> None:
     assert list(open_dataset(str(tmp_path)).labels) == ["cat", "dog"]
 
 
+def test_an_image_of_several_rows_has_one_label(tmp_path: Path) -> None:
+    """Rows that agree are one; two labels, or two splits, are refused, and no row is said to name nothing."""
+    photographs(tmp_path, ["a.png", "b.png", "x/c.png", "y/c.png"])
+    table = tmp_path / "labels.csv"
+    table.write_text("id,label\na,\nb,dog\na,cat\na.png,cat\nc,dog\nzz,dog\n", encoding="utf-8")
+    assert said(tmp_path) == {"a.png": "cat", "b.png": "dog", "x/c.png": None, "y/c.png": None}
+    note = open_dataset(str(tmp_path)).note
+    assert "1 of its rows name no image that is there. 1 of its rows may name several images" in note
+    table.write_text("id,label\na,cat\nb,dog\na.png,dog\n", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"labels\.csv: 'a\.png' is 'cat' and 'dog' in the column label \(one for each"
+    ):
+        open_dataset(str(tmp_path))
+    table.write_text("id,label,split\na,cat,train\nb,dog,train\na,cat,test\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"'a\.png' is 'train' and 'test' in the column split"):
+        open_dataset(str(tmp_path))
+
+
 def test_two_tables_are_refused(tmp_path: Path) -> None:
     photographs(tmp_path, ["a.png"])
     for name in ("one.csv", "two.csv"):

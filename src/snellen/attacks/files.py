@@ -22,6 +22,10 @@ from snellen.runs.serialise import read_dataclass, to_plain
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
+ROBUSTNESS = ("robustness.json", "robustness.csv", "robustness.png")
+"""What :func:`write_robustness` writes."""
+CARRY_OVER = ("also.json", "also.csv")
+"""What :func:`write_carry_over` writes."""
 _LONGEST_STEM = 200
 
 
@@ -153,7 +157,8 @@ def _row(attack: AttackResult) -> dict[str, object]:
 
 def write_robustness(result: RobustnessResult, out: Path) -> None:
     """Write ``robustness.json``, a table by photograph and the security curve."""
-    write_json(out / "robustness.json", {**result.to_dict(), "discussion": result.discussion()})
+    numbers_file, table_file, figure_file = (out / name for name in ROBUSTNESS)
+    write_json(numbers_file, {**result.to_dict(), "discussion": result.discussion()})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "label", "correct", "epsilon", "attack", "norm", "error"])
@@ -162,13 +167,14 @@ def write_robustness(result: RobustnessResult, out: Path) -> None:
         writer.writerow([one.image, one.label, one.correct, numbers[0], one.attack, numbers[1], ""])
     for failure in result.failures:
         writer.writerow([failure.image, *[""] * 5, failure.error])
-    write_text(out / "robustness.csv", text.getvalue())
-    write_figure(out / "robustness.png", result.plot())
+    write_text(table_file, text.getvalue())
+    write_figure(figure_file, result.plot())
 
 
 def write_carry_over(others: Sequence[CarryOver], out: Path) -> None:
     """Write ``also.json`` and ``also.csv``: what the attacked files do to other networks."""
-    write_json(out / "also.json", others)
+    numbers_file, table_file = (out / name for name in CARRY_OVER)
+    write_json(numbers_file, others)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
@@ -180,4 +186,4 @@ def write_carry_over(others: Sequence[CarryOver], out: Path) -> None:
             cells = ("" if value is None else value for value in (one.correct, one.changed, one.success))
             before, after = ((p.label, f"{p.probability:.6f}") for p in (one.original, one.attacked))
             writer.writerow([other.model, one.name, *before, *after, *cells])
-    write_text(out / "also.csv", text.getvalue())
+    write_text(table_file, text.getvalue())

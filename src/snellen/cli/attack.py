@@ -76,7 +76,7 @@ def attack(
 
     if target is None and not untargeted:
         raise InputError("what is to be seen?", "--target NAME, or --untargeted")
-    from snellen.runs.ledger import check_output
+    from snellen.runs.ledger import check_output, remove
 
     # Attacked files are photographs too: beside the others, the next run would attack them.
     beside = [parent for image in images if (parent := Path(image).parent).resolve() == out.resolve()]
@@ -85,7 +85,7 @@ def attack(
     from snellen.attacks.carry_over import carry_over
     from snellen.attacks.config import AttackConfig
     from snellen.attacks.discussion import discuss_carry_over
-    from snellen.attacks.files import write_carry_over
+    from snellen.attacks.files import CARRY_OVER, write_carry_over
     from snellen.attacks.folder import attack_folder
     from snellen.cli.classifier import load_classifier
     from snellen.data.images import expand
@@ -117,6 +117,9 @@ def attack(
         members = [load(name, device=device) for name in ensemble or []]
         with output.progress_bar() as progress:
             result = attack_folder(classifier, sources, config, out, labels=labels, ensemble=members, progress=progress)
+        for name in CARRY_OVER:
+            # Of an earlier run, which may have attacked other photographs.
+            remove(out / name)
         write_json(out / "attacks.json", result)
         _draw(result, out)
         shown = [*members, *(load(name, device=device) for name in also or [])]
@@ -138,15 +141,23 @@ def attack(
 
 
 def _draw(result: FolderResult, out: Path) -> None:
-    """Draw what there is to draw."""
+    """Draw what there is to draw, in place of what an earlier run drew."""
     from snellen.attacks.figures import draw_attacks, draw_security_curve
     from snellen.attacks.folder import MOST_ROWS
     from snellen.runs.files import write_figure
+    from snellen.runs.ledger import remove
 
-    if 0 < len(result.attacks) <= MOST_ROWS:
-        write_figure(out / "attacks.png", draw_attacks(result.attacks))
-    if result.success_rates.curve and len(result.attacks) > 1:
-        write_figure(out / "security.png", draw_security_curve(result.success_rates))
+    figures = {
+        "attacks.png": draw_attacks(result.attacks) if 0 < len(result.attacks) <= MOST_ROWS else None,
+        "security.png": draw_security_curve(result.success_rates)
+        if result.success_rates.curve and len(result.attacks) > 1
+        else None,
+    }
+    for name, figure in figures.items():
+        if figure is None:
+            remove(out / name)
+        else:
+            write_figure(out / name, figure)
 
 
 def _print(result: FolderResult) -> None:

@@ -26,7 +26,8 @@ def evaluate(
     model: options.Model = options.DEFAULT_MODEL,
     label: options.Label = None,
     against: Annotated[
-        str | None, typer.Option("--against", help="Another model, scored on the same photographs and compared.")
+        str | None,
+        typer.Option("--against", help="Another model, or a probe, scored on the same photographs and compared."),
     ] = None,
     corruptions: Annotated[
         bool, typer.Option("--corruptions", help="Also under the corruptions of ImageNet-C, at five severities.")
@@ -105,12 +106,11 @@ def evaluate(
     }
 
     from snellen.attacks.robust_accuracy import EnsembleConfig
-    from snellen.cli.classifier import load_classifier
+    from snellen.cli.classifier import load_classifier, load_pair
     from snellen.data.datasets import open_dataset
     from snellen.evaluation.corrupted import evaluate_corruptions
     from snellen.evaluation.files import to_csv, write_corruptions, write_transforms
     from snellen.evaluation.transformed import evaluate_transforms
-    from snellen.models.classifier import load
     from snellen.runs.files import Run
     from snellen.runs.serialise import to_json
 
@@ -119,9 +119,11 @@ def evaluate(
         bounds = tuple(one.strip() for one in epsilon.split(","))
         ensemble = EnsembleConfig(bounds, norm, seed=seed)
     images = open_dataset(dataset, label=label)
-    classifiers = [load_classifier(model, probe, architecture, device, described)]
-    if against is not None:
-        classifiers.append(load(against, device=device))
+    classifiers = (
+        [load_classifier(model, probe, architecture, device, described)]
+        if against is None
+        else [*load_pair(model, against, probe, architecture, device, described)]
+    )
     corrupted, transformed, attacked = None, None, None
     some: dict[str, Any] = {"most": most, "engine": "auto" if engine == "ray" else engine, "out": out, **choice}
     with nullcontext() if out is None else Run(out) as run:
@@ -186,6 +188,8 @@ def _score(
                 classifier, images, features=FeatureConfig(engine), out=folder, progress=progress, **choice
             )
         results.append(result)
+        if out is not None and not number:
+            _remove_earlier(out, against=len(classifiers) > 1)
         if folder is not None:
             write_evaluation(result, folder)
     if len(results) == 1:
@@ -194,6 +198,22 @@ def _score(
     if out is not None:
         write_comparison(comparison, out)
     return results[0], comparison
+
+
+def _remove_earlier(out: Path, *, against: bool) -> None:
+    """Remove what an earlier evaluation found beside its numbers: it may be of another model or other photographs.
+
+    The shards that it was made from stay, so the same command that asks for it again has it at once. The other model's
+    evaluation stays where one is compared ``against``, which goes on from it and replaces it.
+    """
+    from snellen.attacks.files import ROBUSTNESS
+    from snellen.evaluation.files import BESIDE
+    from snellen.runs.ledger import remove, remove_run
+
+    for name in (*BESIDE, *ROBUSTNESS):
+        remove(out / name)
+    if not against and (out / "against").is_dir():
+        remove_run(out / "against")
 
 
 def _attack(

@@ -96,8 +96,9 @@ def probe(
 
 def _architecture_of(model: str, architecture: str | None, compared: bool) -> str | None:
     """``--architecture``; where models are compared, for the files and runs among them, which alone need one."""
-    local = model.lower().endswith(".safetensors") or (Path(model) / "model.safetensors").is_file()
-    return architecture if local or not compared else None
+    from snellen.cli.classifier import weights_of
+
+    return architecture if not compared or weights_of(model) is not None else None
 
 
 def _numbers(text: str) -> list[int]:

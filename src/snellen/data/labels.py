@@ -63,6 +63,25 @@ class Labels(Sequence[str]):
         """The class of each WordNet id among the names and synonyms."""
         return {name: index for name, (index, *_) in self._by_name.items() if _WORDNET_ID.fullmatch(name)}
 
+    def of_wordnet_id(self, wordnet_id: str) -> int | None:
+        """The class of a WordNet id; None where there is none, or no single one.
+
+        Classes that were learned from folders of ids bear the names that these stand for, and no ids: where no class
+        has an id, it is the class that is called as :func:`described_labels` calls this one, else the only one that is
+        called by one of its lemmas.
+        """
+        if self.wordnet_ids or not _WORDNET_ID.fullmatch(wordnet_id):
+            return self.wordnet_ids.get(wordnet_id)
+        *lemmas, _ = described_labels([wordnet_id]).synonyms[0]
+        if not lemmas:
+            return None
+        told_apart = [f"{lemmas[0]} ({more})" for more in (*lemmas[1:2], wordnet_id)]
+        for name in (*told_apart, lemmas[0]):
+            if (index := self.plain_names.get(_plain(name))) is not None:
+                return index
+        called = {index for lemma in lemmas for index in self._by_name.get(composed(lemma).casefold(), ())}
+        return called.pop() if len(called) == 1 else None
+
     @functools.cached_property
     def _by_name(self) -> dict[str, list[int]]:
         table: dict[str, list[int]] = {}
@@ -73,7 +92,7 @@ class Labels(Sequence[str]):
         return table | {composed(name).casefold(): [index] for index, name in enumerate(self.names)}
 
     def find(self, query: int | str) -> int:
-        """The index of the class that ``query`` names: an index, its digits, a name or a synonym.
+        """The index of the class that ``query`` names: an index, its digits, a name, a synonym or a WordNet id.
 
         Raises:
             InputError: no such class, or several; offers the nearest names.
@@ -84,6 +103,8 @@ class Labels(Sequence[str]):
                 return int(text)
             raise InputError(f"no class {text}", f"the classes are 0 to {len(self) - 1}")
         indices = self._by_name.get(text.casefold()) or self._by_name.get(_plain(text))
+        if indices is None and (index := self.of_wordnet_id(text)) is not None:
+            return index
         if indices is None:
             hint = did_you_mean(text, self._by_name) or "a class name or its index"
             raise InputError(f"no class named {text!r}", hint)
@@ -165,7 +186,7 @@ def label_of_folder(labels: Labels, source: str) -> int | None:
     """
     folder = Path(source).parent.name
     if _WORDNET_ID.fullmatch(folder):
-        return labels.wordnet_ids.get(folder)
+        return labels.of_wordnet_id(folder)
     return labels.plain_names.get(_plain(folder))
 
 

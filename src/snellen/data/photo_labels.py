@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, read_table
+from snellen.data.datasets.tables import FILE_COLUMNS, LABEL_COLUMNS, image_key, read_table
 from snellen.data.images import read_image
 from snellen.data.labels import Labels, label_of_folder
 from snellen.errors import InputError, shown, shown_names
@@ -124,9 +124,13 @@ def _fitting(key: str, names: Iterable[str], sources: Sequence[str]) -> Iterator
     """
     spelled = [composed(source) for source in sources]
     ends = _by_last_part(spelled)
+
+    def fits(plain: str) -> list[int]:
+        return [number for number in ends.get(PurePath(plain).name, ()) if _names(plain, spelled[number])]
+
     for name in names:
-        plain = composed(name)
-        fitting = [number for number in ends.get(PurePath(plain).name, ()) if _names(plain, spelled[number])]
+        # A file's own name may hold a backslash; else it is Windows' way to write a path.
+        fitting = fits(composed(name)) or fits(image_key(name))
         if len({sources[number] for number in fitting}) > 1:
             several = ", ".join(sources[number] for number in fitting[:4])
             raise InputError(f"{key}: {name!r} names {len(fitting)} photographs", f"more of its path: {several}")

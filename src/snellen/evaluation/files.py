@@ -26,7 +26,13 @@ RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv
 CALIBRATION, CONFUSION, CLASSES, ERRORS = "calibration.png", "confusion.png", "classes.png", "errors.png"
 COMPARISON, DISAGREEMENTS = "comparison.json", "disagreements.png"
 CORRUPTIONS_RESULT, CORRUPTIONS_FIGURE = "corruptions.json", "corruptions.png"
-TRANSFORMS_RESULT, ACUITY = "transforms.json", "acuity.png"
+CORRUPTIONS_TABLE = "corruptions.csv"
+TRANSFORMS_RESULT, TRANSFORMS_TABLE, ACUITY = "transforms.json", "transforms.csv", "acuity.png"
+BESIDE = (
+    COMPARISON, DISAGREEMENTS, CORRUPTIONS_RESULT, CORRUPTIONS_TABLE, CORRUPTIONS_FIGURE, TRANSFORMS_RESULT,
+    TRANSFORMS_TABLE, ACUITY,
+)  # fmt: skip
+"""What a comparison, corruptions and transforms write beside an evaluation."""
 
 _COLUMNS = (
     "image", "split", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
@@ -71,7 +77,7 @@ def write_corruptions(result: CorruptionResult, out: Path) -> None:
         rate = one.accuracy
         numbers = (rate.share, rate.low, rate.high, one.calibration_error)
         writer.writerow([one.corruption, one.severity, rate.count, rate.n, *(f"{value:.4f}" for value in numbers)])
-    write_text(out / "corruptions.csv", text.getvalue())
+    write_text(out / CORRUPTIONS_TABLE, text.getvalue())
     write_figure(out / CORRUPTIONS_FIGURE, result.plot())
 
 
@@ -85,7 +91,7 @@ def write_transforms(result: TransformResult, out: Path) -> None:
         rate = one.accuracy
         shares = (f"{value:.4f}" for value in (rate.share, rate.low, rate.high))
         writer.writerow([one.transform, f"{one.strength:g}", rate.count, rate.n, *shares])
-    write_text(out / "transforms.csv", text.getvalue())
+    write_text(out / TRANSFORMS_TABLE, text.getvalue())
     write_figure(out / ACUITY, result.plot())
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from snellen.data.datasets.pets import CLASS_OF_IMAGENET, is_pets
 from snellen.data.datasets.tables import LABEL_COLUMNS, SEPARATORS, rows_of
 from snellen.data.labels import Labels, numbered_labels
-from snellen.errors import InputError
+from snellen.errors import InputError, shown
 from snellen.prose import counted
 from snellen.runs.text import composed, read_text
 
@@ -20,7 +22,9 @@ How = Literal["mapping", "name", "wordnet", "index", ""]
 
 _HEADS = (*LABEL_COLUMNS, "name", "dataset", "data set", "model", "model_class", "model class", "imagenet", "index")
 """What the columns of a mapping go by, where its first line is a head."""
-_WAYS_ON = "a `mapping` file of two columns, the data set's class and the model's; or `match_by` index"
+_MAPPING_FILE = "a `mapping` file of two columns, the data set's class and the model's"
+_NUMBER = re.compile("(?:class )?([0-9]+)")
+"""A class that is called by its number, as in a table, or as :func:`snellen.data.labels.numbered_labels` writes it."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,12 @@ def match_classes(
     """The model's class for each class of a data set.
 
     A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name (spaces
-    and underscores are one, case does not matter). By its number a class is only taken where that was asked for, or
-    where no name is known and there are as many classes as the model has: a number that is meant otherwise would be a
-    wrong answer without a word.
+    and underscores are one, case does not matter). Of a model whose classes have no ids, an id is the class that bears
+    a name that the id stands for, unless another class of the data set would be the same one.
+
+    By its number a class is only taken where that was asked for, or where no name is known and there are as many
+    classes as the model has: a number that is meant otherwise would be a wrong answer without a word. Where it was
+    asked for and no class is called by a number, their places count, if there are as many as the model has.
 
     Args:
         classes: names of the data set's classes, in its order.
@@ -70,15 +77,20 @@ def match_classes(
     strange = [name for name in mapping if name not in classes]
     if strange:
         raise InputError(f"mapping: the data set has no class {strange[0]!r}", ", ".join(classes[:8]))
-    numbered = match_by == "index" or (match_by == "auto" and _numbers_alone(classes, model))
-    matches = tuple(
-        _mapped(name, mapping[name], model) if name in mapping else _match(number, name, model, match_by, numbered)
-        for number, name in enumerate(classes)
-    )
+    if match_by == "index" or (match_by == "auto" and _numbers_alone(classes, model)):
+        found = _by_number(classes, model)
+    else:
+        found = {name: _match(name, model, match_by) for name in classes if name not in mapping}
+    if not model.wordnet_ids:
+        found = _each_its_own(found)
+    matches = tuple(_mapped(name, mapping[name], model) if name in mapping else found[name] for name in classes)
     if all(match.index is None for match in matches):
         ours, theirs = (", ".join(names[:3]) for names in (classes, model.names))
+        by_place = len(classes) == len(model) or any(_NUMBER.fullmatch(name) for name in classes)
         raise InputError(
-            f"none of the data set's classes ({ours}, ...) is one of the model's ({theirs}, ...)", _WAYS_ON
+            f"none of the data set's classes ({ours}, ...) is one of the model's ({theirs}, ...)"
+            + (f": {matches[0].reason}" if match_by == "index" else ""),
+            f"{_MAPPING_FILE}; or `match_by` index" if by_place and match_by != "index" else _MAPPING_FILE,
         )
     return matches
 
@@ -127,14 +139,14 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
     The columns may stand apart by commas, semicolons or tabs, and have a head, such as ``class,model``.
 
     Raises:
-        InputError: it cannot be read, or is neither.
+        InputError: it cannot be read, is neither, or names two classes of the model for one.
     """
     path = Path(path)
     accepted = "a JSON object {class: class of the model}, or a CSV of two columns, such as cat,tabby"
     text = read_text(path, accepted=accepted)
     if path.suffix.lower() == ".json":
         try:
-            found = json.loads(text)
+            found = json.loads(text, object_pairs_hook=lambda pairs: _each_once(path, pairs))
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: not JSON: {error}", accepted) from error
         if not isinstance(found, dict) or not all(isinstance(v, str | int) for v in found.values()):
@@ -149,7 +161,22 @@ def read_mapping(path: str | Path) -> dict[str, str | int]:
         raise InputError(f"{path}, row {number}: {counted(len(wrong), 'column')}", accepted)
     if all(cell.lower() in _HEADS for cell in rows[0]):
         rows = rows[1:]
-    return {row[0]: row[1] for row in rows}
+    return _each_once(path, [(row[0], row[1]) for row in rows])
+
+
+def _each_once(path: Path, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs as a mapping.
+
+    Raises:
+        InputError: two of them say different things of one class.
+    """
+    found: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for name, target in pairs:
+        name = spelled.setdefault(composed(name), name)
+        if found.setdefault(name, target) != target:
+            raise InputError(f"{path}: {name!r} is {shown(found[name])} and {shown(target)}", "one class for each")
+    return found
 
 
 def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:
@@ -159,14 +186,9 @@ def _mapped(name: str, target: str | int, model: Labels) -> ClassMatch:
         raise InputError(f"mapping: {name!r}: {error.message}", error.hint) from error
 
 
-def _match(number: int, name: str, model: Labels, match_by: MatchBy, numbered: bool) -> ClassMatch:
+def _match(name: str, model: Labels, match_by: MatchBy) -> ClassMatch:
     reason = "the model has no class of that name or WordNet id"
-    if numbered:
-        index = int(name) if name.isdecimal() else number
-        if index < len(model):
-            return ClassMatch(name, index, "index")
-        return ClassMatch(name, None, "", f"the model has {len(model)} classes only")
-    by_id = model.wordnet_ids.get(name)
+    by_id = model.of_wordnet_id(name)
     if by_id is not None and match_by in ("auto", "wordnet"):
         return ClassMatch(name, by_id, "wordnet")
     if by_id is None and match_by in ("auto", "name"):
@@ -175,6 +197,37 @@ def _match(number: int, name: str, model: Labels, match_by: MatchBy, numbered: b
         except InputError as error:
             reason = str(error)
     return ClassMatch(name, None, "", reason)
+
+
+def _each_its_own(found: Mapping[str, ClassMatch]) -> dict[str, ClassMatch]:
+    """``found`` without the ids that only a word leads to a class, where another of the set's classes is that class."""
+    times = Counter(match.index for match in found.values())
+    return {
+        name: ClassMatch(name, None, "", "another class of the data set is the same class of the model's")
+        if match.how == "wordnet" and times[match.index] > 1
+        else match
+        for name, match in found.items()
+    }
+
+
+def _by_number(classes: Sequence[str], model: Labels) -> dict[str, ClassMatch]:
+    """Each class by the number that it is called by, or by its place where none is and there are as many as ours."""
+    numbers = {name: int(found[1]) for name in classes if (found := _NUMBER.fullmatch(name)) is not None}
+    reason = "it is no number"
+    if not numbers:
+        reason = (
+            f"its place among {counted(len(classes), 'class', 'classes')} is no number of the model's {len(model):,}"
+        )
+        if len(classes) == len(model):
+            numbers = {name: place for place, name in enumerate(classes)}
+    return {
+        name: ClassMatch(name, None, "", reason)
+        if name not in numbers
+        else ClassMatch(name, numbers[name], "index")
+        if numbers[name] < len(model)
+        else ClassMatch(name, None, "", f"the model has {counted(len(model), 'class', 'classes')} only")
+        for name in classes
+    }
 
 
 def _find_name(name: str, model: Labels) -> int:

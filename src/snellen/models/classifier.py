@@ -22,7 +22,7 @@ from snellen.data.reading import profiles_ignored
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
 from snellen.models.layers import Layer, find_layers
-from snellen.models.pretrained import LoadOptions
+from snellen.models.pretrained import LoadOptions, check_classes
 from snellen.models.resolve import DEFAULT_MODEL, resolve
 from snellen.models.safetensors import digest_of_tensors
 from snellen.runs.provenance import Provenance, fingerprint
@@ -81,7 +81,7 @@ class Classifier:
     Attributes:
         network: maps normalised input (N, 3, h, w) to logits (N, K).
         preprocessing: from pixels to that input.
-        labels: K class names; a list or tuple of them becomes :class:`snellen.Labels`.
+        labels: K class names, at least two; a list or tuple of them becomes :class:`snellen.Labels`.
         name: what a report calls it.
         source: where the weights came from.
         notes: a sentence for each thing that was assumed or changed when it was loaded.
@@ -111,6 +111,7 @@ class Classifier:
         self.network: nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.preprocessing = preprocessing
         self.labels = labels if isinstance(labels, Labels) else checked_labels("labels", labels)
+        check_classes(name, len(self.labels))
         self.name = name
         self.source = source
         self.notes = tuple(notes)

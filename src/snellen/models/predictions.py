@@ -49,7 +49,7 @@ def check_logits(logits: Tensor) -> None:
     if not (logits < torch.inf).all():
         raise ModelError("the network gave NaN or infinite logits", "weights and inputs with which it gives numbers")
     sums = logits.sum(dim=1)
-    if logits.shape[1] > 1 and len(logits) and (logits >= 0).all() and ((sums - 1).abs() < _ROUNDING).all():
+    if len(logits) and (logits >= 0).all() and ((sums - 1).abs() < _ROUNDING).all():
         raise ModelError("the network gave probabilities, which sum to 1", "logits: take the softmax off its end")
 
 

@@ -18,6 +18,8 @@ from snellen.models.safetensors import SafetensorsHeader, check_fit, read_header
 from snellen.models.uninitialised import Uninitialised
 
 _WHICH_LABELS = f"give `labels`: a file with a line for each, or a JSON list, or {IMAGENET}, or {NUMBERED}"
+_TWO_LOGITS = "of a sigmoid's logit z make two in the network: torch.cat([torch.zeros_like(z), z], 1)"
+_ONE_CHANNEL = "a network that averages the three first: x.mean(1, keepdim=True)"
 _ASSUMED_CLASSES = 1000
 _PREFIXES = ("state_dict.", "module.", "model.", "_orig_mod.", "ema.", "model_ema.", "network.")
 """What wrappers put before the names of the tensors that they hold."""
@@ -105,7 +107,18 @@ def complete(name: str, found: Found, options: LoadOptions) -> Pretrained:
     return Pretrained(name, network, preprocessing, labels, found.digest, found.source, found.notes)
 
 
+def check_classes(name: str, classes: int) -> None:
+    """Refuse a network of a single logit, which is sure of its one class whatever it sees.
+
+    Raises:
+        ModelError: ``name`` begins its message.
+    """
+    if classes == 1:
+        raise ModelError(f"{name}: gives one logit, of which the softmax is always 1", _TWO_LOGITS)
+
+
 def _labels(name: str, classes: int, labels: Labels | str | None) -> Labels:
+    check_classes(name, classes)
     if labels is None:
         raise ModelError(f"{name}: what are its {classes:,} classes called?", _WHICH_LABELS)
     if isinstance(labels, str):
@@ -127,12 +140,24 @@ def _logits_of(name: str, network: nn.Module, preprocessing: Preprocessing) -> i
             output = network(torch.zeros(1, 3, height, width))
     except Exception as error:
         # The network may be anybody's program, and raise whatever it likes.
+        if _takes(network, 1, height, width):
+            raise ModelError(f"{name}: takes one channel, not three", _ONE_CHANNEL) from error
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ModelError(f"{name}: takes no input of {height} x {width}: {reason}", "another `size`") from error
     if not isinstance(output, Tensor) or output.ndim != 2:
         shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ModelError(f"{name}: gave {shape}", "logits of shape (N, classes)")
     return output.shape[1]
+
+
+def _takes(network: nn.Module, channels: int, height: int, width: int) -> bool:
+    """Whether a pass through the network ends well."""
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, channels, height, width))
+    except Exception:
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,6 +29,8 @@ import timm  # isort: skip
 DEFAULT_MODEL = "tf_efficientnet_lite0"
 MODEL_FILE = "model.safetensors"
 """The weights in a folder that ``snellen train`` made."""
+PROBE_FILE = "probe.json"
+"""What tells the folder of a probe, which :func:`snellen.load_probe` loads."""
 
 BUNDLED_PREFIX = "bundled:"
 """Before a bundled model's name: whatever file or folder is called so, the package's weights are meant."""
@@ -67,9 +69,9 @@ def resolve(name: str, options: LoadOptions | None = None) -> Pretrained:
             name none, or name a program: a program is run only where the caller names it.
 
     Raises:
-        ModelError: an unknown name (with the nearest ones), weights that are not here and cannot be fetched, a
-            pickle of nobody known, weights that do not fit the architecture, or something that has to be said of it
-            and is not.
+        ModelError: an unknown name (with the nearest ones), a file or folder that is no model, weights that are not
+            here and cannot be fetched, a pickle of nobody known, weights that do not fit the architecture, or
+            something that has to be said of it and is not.
     """
     options = options or LoadOptions()
     if name.startswith(BUNDLED_PREFIX):
@@ -104,11 +106,14 @@ def _find(name: str, options: LoadOptions) -> Found:
     if name.lower().endswith(".safetensors"):
         return from_file(Path(name), options)
     folder = Path(name)
-    if exists(Path(name)) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
+    if exists(folder) and not (folder / CONFIG).is_file() and (folder / MODEL_FILE).is_file():
         return from_file(folder / MODEL_FILE, options)
+    published = name in BUNDLED or is_torchvision(name) or timm.is_model(name.partition(".")[0])
+    if name and exists(folder) and not published and not (folder / CONFIG).is_file():
+        raise _no_model(folder)
     if options.architecture is not None:
         raise _not_needed(name)
-    if exists(Path(name)) and (folder / CONFIG).is_file():
+    if exists(folder) and (folder / CONFIG).is_file():
         return _from_repository(name, LocalRepository(folder), options)
     if name in BUNDLED:
         return from_package(name)
@@ -117,6 +122,16 @@ def _find(name: str, options: LoadOptions) -> Found:
     except HubUnreachableError as error:
         missing = f"{name}: no such folder, and the hub cannot be reached" if _is_bare(name) else error.message
         raise ModelError(missing, f"offline works: {', '.join(offline_models())}") from error
+
+
+def _no_model(path: Path) -> ModelError:
+    """What is at a path that a model's name stands for, where that is no model."""
+    if not path.is_dir():
+        return ModelError(f"{path}: no .safetensors file", "weights that end so, or the folder of a run")
+    if (path / PROBE_FILE).is_file():
+        return ModelError(f"{path}: holds a probe, no network", "give it as `probe`; in Python, snellen.load_probe")
+    missing = f"{path}: a folder without {CONFIG} and {MODEL_FILE}"
+    return ModelError(missing, "one of a training run, or one that timm or transformers saved; hf-hub:owner/name")
 
 
 def _not_needed(name: str) -> ModelError:

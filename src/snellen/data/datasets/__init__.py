@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 from snellen.data.datasets.archive import ENDINGS, is_archive, open_archive
 from snellen.data.datasets.base import ImageSet
@@ -69,8 +70,15 @@ def as_dataset(dataset: ImageSet | str | Path) -> ImageSet:
     if isinstance(dataset, ImageSet):
         return dataset
     if not isinstance(dataset, str | Path):
-        raise InputError(f"a data set: got {type(dataset).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives")
+        raise _no_dataset(dataset)
     return open_dataset(dataset)
+
+
+def _no_dataset(given: Any) -> InputError:
+    """What is no data set: of torchvision's, and of PyTorch's loaders of them, with the folder that they read."""
+    root = getattr(getattr(given, "dataset", given), "root", None)
+    here = f"; here its folder, {str(root)!r}" if isinstance(root, str | Path) else ""
+    return InputError(f"a data set: got {type(given).__name__}", f"{_ACCEPTED}; or what `open_dataset` gives{here}")
 
 
 def _from_folder(path: Path, label: str | None) -> ImageSet:

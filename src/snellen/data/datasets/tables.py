@@ -1,7 +1,7 @@
 """Labels in a table beside the images: ``metadata.csv`` or ``.jsonl``, as the hub has it, or one CSV of ids and labels.
 
 A row names its image by path, by name, or by name without its ending. Images without a row, and rows without an image,
-are counted and said.
+are counted and said. An image may have several rows, but one label and one split.
 """
 
 from __future__ import annotations
@@ -156,22 +156,43 @@ def from_tables(tree: Tree, tables: Mapping[str, Sequence[str]], label: str | No
         return None
     chosen = [_one(tree, matches, label) for matches in named.values()]
     columns = tuple(dict.fromkeys(column for match in chosen for column in match.table.columns))
+    column = _label_column(tree.name, chosen, label)
     by_path: dict[str, tuple[str, ...]] = {}
     for match in chosen:
         order = [match.table.columns.index(c) if c in match.table.columns else None for c in columns]
-        for path, row in match.rows.items():
-            by_path[path] = tuple("" if index is None else row[index] for index in order)
-    column = _label_column(tree.name, chosen, label)
+        for path, row in match.rows:
+            cells = tuple("" if index is None else row[index] for index in order)
+            by_path[path] = _one_row(match.table.name, path, columns, column, by_path.get(path), cells)
     return _set(tree, images, by_path, columns, column, label, chosen)
+
+
+def _one_row(
+    table: str, path: str, columns: tuple[str, ...], label: str, before: tuple[str, ...] | None, now: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What the rows of an image say together: each cell of the first that has it.
+
+    Raises:
+        InputError: they say two labels, or two splits.
+    """
+    for column, one, other in zip(columns, before or now, now, strict=True):
+        if (column == label or column.lower() == _SPLIT_COLUMN) and one and other and one != other:
+            raise InputError(f"{table}: {path!r} is {one!r} and {other!r} in the column {column}", "one for each image")
+    return tuple(one or other for one, other in zip(before or now, now, strict=True))
 
 
 @dataclass(frozen=True)
 class _Match:
-    """A table, the column that names images, and the row of each image that it names."""
+    """A table, the column that names images, each image that it names with the row, and how many name several."""
 
     table: Table
     file_column: str
-    rows: Mapping[str, tuple[str, ...]]
+    rows: Sequence[tuple[str, tuple[str, ...]]]
+    several: int
+
+    @property
+    def images(self) -> int:
+        """Number of images that it names."""
+        return len({path for path, _ in self.rows})
 
 
 def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match | None:
@@ -183,24 +204,28 @@ def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match 
     order = sorted(range(len(table.columns)), key=lambda at: FILE_COLUMNS.index(table.columns[at].lower())
                    if table.columns[at].lower() in FILE_COLUMNS else len(FILE_COLUMNS))  # fmt: skip
     for index in order:
-        rows = {image: row for row in table.rows if (image := lookup.get(_key(row[index]))) is not None}
-        if rows and (best is None or len(rows) > len(best.rows)):
-            best = _Match(table, table.columns[index], rows)
+        keys = [image_key(row[index]) for row in table.rows]
+        rows = [(image, row) for key, row in zip(keys, table.rows, strict=True) if (image := lookup.get(key))]
+        several = sum(key in lookup and lookup[key] is None for key in keys)
+        match = _Match(table, table.columns[index], rows, several)
+        if match.images > (0 if best is None else best.images):
+            best = match
     return best
 
 
-def _lookup(images: Iterable[str], folder: str) -> dict[str, str]:
-    """Images by what a table may call them; what would name two of them names none."""
+def _lookup(images: Iterable[str], folder: str) -> dict[str, str | None]:
+    """Images by what a table may call them; None for what would name two of them."""
     found: dict[str, str | None] = {}
     for image in images:
         path = PurePosixPath(image)
         inside = path.relative_to(folder) if folder else path
         for name in map(composed, {str(inside), str(inside.with_suffix("")), path.name, path.stem}):
             found[name] = image if found.get(name, image) == image else None
-    return {name: image for name, image in found.items() if image is not None}
+    return found
 
 
-def _key(cell: str) -> str:
+def image_key(cell: str) -> str:
+    """How a table's cell names an image: as a path with ``/``, also where Windows wrote it."""
     return composed(cell.replace("\\", "/").removeprefix("./"))
 
 
@@ -238,9 +263,12 @@ def _set(
     cells = {c: [by_path[path][i] if path in by_path else "" for path in images] for i, c in enumerate(columns)}
     splits = {split: _part(tree, images, targets, cells, keep) for split, keep in _splits(tree, images, cells).items()}
     note = [f"The labels are the column {column} of {listed([PurePosixPath(m.table.name).name for m in matches])}."]
-    without = sum(len(match.table.rows) - len(match.rows) for match in matches)
+    several = sum(match.several for match in matches)
+    without = sum(len(match.table.rows) - len(match.rows) for match in matches) - several
     if without:
         note.append(f"{without:,} of its rows name no image that is there.")
+    if several:
+        note.append(f"{several:,} of its rows may name several images, and count for none.")
     said = str((column, targets.tolist(), names))
     return ImageSet(
         tree.name, Labels(names), splits, fingerprint_of(tree, images, said), " ".join(note), columns, asked
