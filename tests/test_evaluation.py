@@ -654,13 +654,15 @@ def test_a_second_evaluation_keeps_nothing_of_the_first(tmp_path: Path, snellen_
     """What is in the folder, and in its manifest, is of the model and of the photographs that were scored last."""
     data = colour_folders(tmp_path / "set", {name: [pure(channel)] for channel, name in enumerate(COLOURS)})
     common = ("evaluate", data, "--engine", "torch", "--most", 1, "--out", tmp_path / "out")
-    more = ("--transforms", "--corruptions", "--epsilon", "200/255")
+    other = colour_model(tmp_path / "other", scale=2.0)
+    more = ("--transforms", "--corruptions", "--epsilon", "200/255", "--against", other[1])
     first = snellen_command(*common, *colour_model(tmp_path / "one"), *more)
     assert first.returncode == 0, first.stderr
     beside = {"transforms.json", "transforms.csv", "acuity.png", "corruptions.json", "corruptions.csv",
-              "corruptions.png", "robustness.json", "robustness.csv", "robustness.png"}  # fmt: skip
+              "corruptions.png", "robustness.json", "robustness.csv", "robustness.png", "comparison.json",
+              "disagreements.png", "against"}  # fmt: skip
     assert beside <= {path.name for path in (tmp_path / "out").iterdir()}
-    again = snellen_command(*common, *colour_model(tmp_path / "other", scale=2.0), "--transforms")
+    again = snellen_command(*common, *other, "--transforms")
     assert again.returncode == 0, again.stderr
     listed = set(json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["files"])
     assert listed & beside == {"transforms.json", "transforms.csv", "acuity.png"}

@@ -119,7 +119,7 @@ def remove_run(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         (folder / MANIFEST).unlink()
-    for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+    for below in sorted((folder, *(path for path in folder.rglob("*") if path.is_dir())), reverse=True):
         with contextlib.suppress(OSError):
             below.rmdir()
 
