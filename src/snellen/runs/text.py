@@ -55,11 +55,12 @@ def composed(text: str) -> str:
 
 
 def inert(cell: str) -> str:
-    """A cell of a CSV file as a spreadsheet shows it, and does not compute it; numbers are left as they are.
+    """A cell of a CSV file as a spreadsheet shows it, and does not compute it.
 
-    What it would take for a formula begins with an apostrophe: names of files are anybody's.
+    What it would take for a formula begins with an apostrophe: names of files are anybody's. Numbers are left as they
+    are, as is ``-``, which stands for standard input.
     """
-    if not cell.startswith(_FORMULA):
+    if cell == "-" or not cell.startswith(_FORMULA):
         return cell
     try:
         float(cell)
