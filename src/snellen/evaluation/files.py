@@ -62,9 +62,12 @@ def write_evaluation(result: EvaluationResult, out: Path) -> list[str]:
 
 
 def write_comparison(comparison: ModelComparison, out: Path) -> None:
-    """Write the numbers and the pictures of a comparison."""
+    """Write the numbers of a comparison and, where the photographs may be opened, its pictures."""
     write_json(out / COMPARISON, {**comparison.to_dict(), "discussion": comparison.discussion()})
-    write_figure(out / DISAGREEMENTS, comparison.plot())
+    if comparison.source is None:
+        (out / DISAGREEMENTS).unlink(missing_ok=True)
+    else:
+        write_figure(out / DISAGREEMENTS, comparison.plot())
 
 
 def write_corruptions(result: CorruptionResult, out: Path) -> None:

@@ -58,7 +58,10 @@ REFERENCES = (
 )
 _HARDEST = 10
 _NAMED_CLASSES = 4
-_NONE_SHOWN = "; none is shown, since the data set is not allowed, or not the same"
+_NONE_SHOWN = (
+    "The photographs that only one of them gets right are not shown: the data set is another one now, or it lies where "
+    "files of this configuration may not (--allow FOLDER allows it)."
+)
 _FEWEST = 5
 """Photographs of the largest class from which on classes are shown one by one."""
 _FIGURES = {
@@ -149,8 +152,10 @@ def compare(left: Path, right: Path, names: tuple[str, str], out: Path, allowed:
             Picture(
                 folder / DISAGREEMENTS,
                 f"Photographs that only {first} gets right (above) and that only {second} does (below), each with "
-                f"what the other takes it for{'' if source else _NONE_SHOWN}.",
-            ),
+                "what the other takes it for.",
+            )
+            if source
+            else Paragraph(_NONE_SHOWN),
         ]
     return blocks
 
