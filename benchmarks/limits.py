@@ -228,9 +228,17 @@ def networks(arguments: argparse.Namespace) -> None:
         interleaved(ways, 1)
         seconds = interleaved(ways, arguments.rounds)
         of_one = {way: {clock: taken / BATCH for clock, taken in times.items()} for way, times in seconds.items()}
-        rows[name] = {"seconds_of_a_gradient": of_one, "processor_seconds_of_making": making}
+        # A gradient in the input alone takes two forward passes' operations.
+        operations = 2 * operations_of_pass(classifier)
+        rows[name] = {
+            "seconds_of_a_gradient": of_one,
+            "processor_seconds_of_making": making,
+            "operations_of_a_gradient": operations,
+        }
         print(name, rows[name])
-        write("networks", {"rounds": arguments.rounds, "batch": BATCH, "networks": rows})
+        rate = matrix_product_rate("float32", SIDE)
+        limits = {"operations_a_second_of_a_matrix_product": rate}
+        write("networks", {"rounds": arguments.rounds, "batch": BATCH, "networks": rows, "limits": limits})
 
 
 def quick(arguments: argparse.Namespace) -> None:

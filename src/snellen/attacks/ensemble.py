@@ -7,7 +7,6 @@ networks, momentum (MI-FGSM, Dong et al., CVPR 2018, arXiv 1710.06081), and inpu
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,9 +16,8 @@ from torch import Tensor
 
 from snellen.attacks.batch import round_to_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.differentiable import Logits, choose_logits
 from snellen.attacks.eot import momentum_iterative
-from snellen.attacks.fused import fastest_precision, fused_classifier
+from snellen.attacks.fused import fastest_precision
 from snellen.attacks.gradients import FusedGradients
 from snellen.attacks.result import AttackResult, Save, measure
 from snellen.attacks.search import Ball, Criterion
@@ -34,10 +32,10 @@ _DIVERSE_SHARE, _SMALLEST = 0.7, 0.85
 
 @dataclass(frozen=True, eq=False)
 class _Member:
-    """One network, what gives its logits and their gradients, and what counts as success in its own classes."""
+    """One network, its faster copy, and what counts as success in its own classes."""
 
     classifier: Classifier
-    logits: Logits
+    fused: Classifier
     criterion: Criterion
 
 
@@ -76,17 +74,16 @@ def ensemble_steps(
         InputError: see :func:`check_ensemble`.
     """
     check_ensemble(config)
-    engine = FusedGradients(classifiers[0], "float32")
-    networks, names = zip(*map(_fastest_logits, classifiers), strict=True)
+    engines = [FusedGradients(one, fastest_precision(one.device)) for one in classifiers]
     for example in examples:
         try:
-            state = PhotographState(classifiers[0], engine, example, config)
+            state = PhotographState(classifiers[0], engines[0], example, config)
         except InputError as error:
             yield example, error
             continue
         members = [
-            _Member(one, logits, criterion)
-            for one, logits in zip(classifiers, networks, strict=True)
+            _Member(one, engine.fused, criterion)
+            for one, engine in zip(classifiers, engines, strict=True)
             if (criterion := _translated(state.criterion, classifiers[0], one)) is not None
         ]
         steps = config.steps or ENSEMBLE_STEPS
@@ -101,16 +98,7 @@ def ensemble_steps(
             yield example, taken
         state.gradients = steps * len(members)
         state.attacked = round_to_bytes(point).mul(255).round().byte()[0].permute(1, 2, 0).numpy()
-        yield example, dataclasses.replace(measure(state, save), engine=names[0])
-
-
-def _fastest_logits(classifier: Classifier) -> tuple[Logits, str]:
-    """A network's logits, and its name for a manifest: in bfloat16 where that is in hardware."""
-    precision = fastest_precision(classifier.device)
-    if precision == "float32":
-        return choose_logits(classifier)
-    fused = fused_classifier(classifier, precision)
-    return (lambda inputs: fused.logits_from_inputs(inputs).cpu()), f"torch {precision}"
+        yield example, measure(state, save)
 
 
 def _translated(criterion: Criterion, own: Classifier, other: Classifier) -> Criterion | None:
@@ -128,7 +116,7 @@ def _ascend(members: Sequence[_Member], point: Tensor, generator: torch.Generato
     total = torch.zeros(())
     for member in members:
         inputs = member.classifier.preprocessing.preprocess(_diverse(rounded, generator))
-        logged = member.logits(inputs).log_softmax(dim=1)[0]
+        logged = member.fused.logits_from_inputs(inputs).log_softmax(dim=1)[0].cpu()
         criterion = member.criterion
         value = -logged[criterion.label] if criterion.target is None else logged[criterion.target]
         total = total + value / len(members)

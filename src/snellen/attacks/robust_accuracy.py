@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -16,11 +15,12 @@ from torch import Tensor
 
 from snellen.attacks.balls import Balls, Norm, lengths
 from snellen.attacks.config import epsilon_value
-from snellen.attacks.differentiable import Logits, choose_logits
+from snellen.attacks.fused import fused_classifier
 from snellen.attacks.standard import (
     QUERIES,
     STEPS,
     Found,
+    Logits,
     apgd,
     apgd_targeted,
     cross_entropy,
@@ -238,7 +238,7 @@ def robust_accuracy(
     config = config or EnsembleConfig()
     key = fingerprint(repr((classifier.cache_key(), config, data, versions().get("snellen"))))
     folder = None if out is None or not data else Path(out) / FOLDER
-    ensemble = _Ensemble(classifier, config, progress)
+    ensemble = _Ensemble(classifier, config)
     batches: list[_Batch] = []
     seconds = 0.0
     for number, pairs in enumerate(_in_batches(photographs, ensemble.batch)):
@@ -246,7 +246,7 @@ def robust_accuracy(
         batch = _read_batch(path, key)
         if batch is None:
             started = time.perf_counter()
-            batch = _Batch(key, *ensemble.run(pairs), ensemble.engine)
+            batch = _Batch(key, *ensemble.run(pairs))
             seconds += time.perf_counter() - started
             if path is not None:
                 write_json(path, batch)
@@ -269,9 +269,7 @@ def robust_accuracy(
         photographs=read,
         failures=failures,
         seconds=seconds,
-        provenance=classifier.provenance(
-            data, seed=config.seed, engine=", ".join(sorted({batch.engine for batch in batches}))
-        ),
+        provenance=classifier.provenance(data, seed=config.seed),
     )
 
 
@@ -287,19 +285,11 @@ class _Signs:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What became of some photographs, as it is kept.
-
-    Attributes:
-        key: stands for all that decides it.
-        photographs: what became of each.
-        signs: signs of masked gradients in them.
-        engine: who ran the network.
-    """
+    """What became of some photographs, as it is kept; ``key`` stands for all that decides it."""
 
     key: str
     photographs: tuple[RobustPhotograph, ...]
-    signs: _Signs
-    engine: str
+    signs: _Signs = field(default_factory=_Signs)
 
 
 def _read_batch(path: Path | None, key: str) -> _Batch | None:
@@ -326,25 +316,12 @@ def _in_batches(photographs: Iterable[tuple[Example, int]], size: int) -> Iterat
 class _Ensemble:
     """The attacks, one after another, on those photographs of a batch that still stand."""
 
-    def __init__(self, classifier: Classifier, config: EnsembleConfig, progress: Progress) -> None:
+    def __init__(self, classifier: Classifier, config: EnsembleConfig) -> None:
         self._classifier = classifier
         self._config = config
-        self._progress = progress
+        self._fast = fused_classifier(classifier, "float32")
         height, width = classifier.preprocessing.size
         self.batch = max(1, min(_MOST_OF_A_BATCH, _PIXELS_OF_A_BATCH // (height * width)))
-
-    @functools.cached_property
-    def _network(self) -> tuple[Logits, str]:
-        # Made for the first batch that was not finished before.
-        return choose_logits(self._classifier, self._progress)
-
-    @property
-    def engine(self) -> str:
-        """Who runs the network."""
-        return self._network[1]
-
-    def _logits(self, points: Tensor) -> Tensor:
-        return self._network[0](points)
 
     def run(self, pairs: Sequence[tuple[Example, int]]) -> tuple[tuple[RobustPhotograph, ...], _Signs]:
         """What becomes of some photographs."""
@@ -410,6 +387,9 @@ class _Ensemble:
             "square": lambda balls, classes, draw: square(logits, balls, classes, draw, queries),
         }
         return attacks[name]
+
+    def _logits(self, points: Tensor) -> Tensor:
+        return self._fast.logits_from_inputs(points).cpu()
 
     def _exact(self, points: Tensor) -> Tensor:
         return self._classifier.logits_from_inputs(points).cpu()

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from snellen.attacks.balls import Balls, lengths, to_hyperplane
-from snellen.attacks.differentiable import Logits
 
+Logits = Callable[[Tensor], Tensor]
+"""From inputs (N, 3, h, w) in [0, 1] to logits (N, K), differentiable."""
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From logits (R, K) of some of the photographs, and their numbers (R,), to what an attack increases (R,)."""
 
