@@ -568,7 +568,7 @@ def test_the_part_of_the_exam_scores_the_model_itself(colours: Path, tmp_path: P
         "snellen.exam.parts.evaluation.data_set", lambda name: opened.append(name) or open_dataset(name)
     )
     (*_, unseen) = part.compare(right, swapped, ("one", "two"), tmp_path / "d", [tmp_path])
-    assert (opened, "are not shown" in unseen.text, "--allow" in unseen.text) == ([], True, True)
+    assert (opened, "are not shown" in unseen.text, "allow its folder" in unseen.text) == ([], True, True)
     assert not (tmp_path / "d" / "disagreements.png").exists()
     paragraph, table, picture = part.compare(right, swapped, ("one", "two"), tmp_path / "c", [colours])
     assert opened == [str(colours)]

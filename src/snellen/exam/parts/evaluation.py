@@ -59,8 +59,8 @@ REFERENCES = (
 _HARDEST = 10
 _NAMED_CLASSES = 4
 _NONE_SHOWN = (
-    "The photographs that only one of them gets right are not shown: the data set is another one now, or it lies where "
-    "files of this configuration may not (--allow FOLDER allows it)."
+    "The photographs that only one of them gets right are not shown: the data set is another one now, or it lies in no "
+    "folder that this comparison may open (allow its folder, to see them)."
 )
 _FEWEST = 5
 """Photographs of the largest class from which on classes are shown one by one."""
