@@ -35,6 +35,7 @@ from torch import Tensor, nn
 
 import snellen
 import snellen._torchvision  # the peers import torchvision
+from cost import SIDE, matrix_product_rate, operations_of_pass
 from snellen.attacks.apgd import apgd
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.batch import AttackJob, SearchResult, run_jobs
@@ -238,10 +239,14 @@ def speed(arguments: argparse.Namespace) -> None:
     for name, median in medians.items():
         print(f"{name}: {median:.1f} gradients x photographs a second; successes {successes[name]}")
     print(f"ratio to the best peer: {ratio:.2f}")
-    settings = {"images": len(inputs), "steps": arguments.steps, "epsilon": EPSILON, "repeats": arguments.repeats}
+    # A gradient in the input alone takes two forward passes' operations.
+    most = matrix_product_rate("float32", SIDE) / (2 * operations_of_pass(classifier))
     write(
-        "speed", {**settings, "rates": rates, "medians": medians, "successes": successes, "ratio_to_best_peer": ratio}
-    )
+        "speed",
+        {"images": len(inputs), "steps": arguments.steps, "epsilon": EPSILON, "repeats": arguments.repeats,
+         "engine": f"snellen ({chosen.name})", "rates": rates, "medians": medians, "successes": successes,
+         "ratio_to_best_peer": ratio, "gradients_a_second_of_matrix_products": most},
+    )  # fmt: skip
 
 
 def success(arguments: argparse.Namespace) -> None:

@@ -38,6 +38,8 @@ FIGURE = HERE.parent / "docs" / "images" / "cost.png"
 MODEL = "tf_efficientnet_lite0"
 COPIED_BYTES = 256 << 20
 LIMIT_REPEATS = 5
+SIDE = 2048
+"""Rows and columns of the matrices whose product says what the processor can do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,7 +258,7 @@ def main() -> None:
     parser.add_argument("--data", default=str(HERE.parents[1] / "shared" / "data" / "imagenet-100"))
     parser.add_argument("--batch", type=int, default=64, help="the largest")
     parser.add_argument("--steps", type=int, default=100, help="gradients of an attack, at most")
-    parser.add_argument("--side", type=int, default=2048, help="of the matrices")
+    parser.add_argument("--side", type=int, default=SIDE, help="of the matrices")
     parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument("--figure", type=Path, default=FIGURE)
     asked = parser.parse_args()

@@ -29,7 +29,7 @@ import torch
 
 import snellen
 from attack import BATCH, EPSILON, PEERS, RESULTS, SHARED, Attacker, check_installed, inputs_of, labels_of, photographs
-from cost import decoding_rate, matrix_product_rate, memory_rate, operations_of_pass
+from cost import SIDE, decoding_rate, matrix_product_rate, memory_rate, operations_of_pass
 from snellen.attacks.attack import png_bytes
 from snellen.attacks.config import AttackConfig
 from snellen.attacks.gradients import FusedGradients, GradientEngine, OpenVINOGradients, Query
@@ -46,8 +46,6 @@ QUICK = 1.3
 """The least ratio of the fused copy's processor time to the graph's, for one gradient; 2 on quiet cores."""
 STEPS = (5, 10, 20, 40)
 """How many steps a peer is given: the fewest of these that fool as many files as ours do."""
-SIDE = 2048
-"""Rows and columns of the matrices whose product says what the processor can do."""
 NETWORKS = ("tf_efficientnet_lite0", "mobilenetv3_small_100", "convnext_atto", "resnet50", "vit_tiny_patch16_224")
 """A network of each of these shapes, of timm's."""
 TOLERANCE = 0.03

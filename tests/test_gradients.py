@@ -177,6 +177,16 @@ def test_the_job_decides_who_takes_the_gradients(toy, monkeypatch) -> None:
     assert choose_gradients(toy, rule, 1).name == "torch float32"
 
 
+def test_a_large_network_is_left_to_pytorch(toy, monkeypatch) -> None:
+    """Converting one takes several times its memory."""
+    monkeypatch.setattr("snellen.attacks.gradients.fastest_precision", lambda _: "float32")
+    robust = AttackConfig(1, robust=True)
+    assert choose_gradients(toy, robust, 1).name == "openvino float32"
+    parameters = sum(one.numel() for one in toy.network.parameters())
+    monkeypatch.setattr("snellen.attacks.backward_graph._MOST_PARAMETERS", parameters - 1)
+    assert choose_gradients(toy, robust, 1).name == "torch float32"
+
+
 class Sorted(nn.Module):
     """A gradient that OpenVINO has no operation for."""
 
