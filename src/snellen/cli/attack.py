@@ -144,20 +144,12 @@ def _draw(result: FolderResult, out: Path) -> None:
     """Draw what there is to draw, in place of what an earlier run drew."""
     from snellen.attacks.figures import draw_attacks, draw_security_curve
     from snellen.attacks.folder import MOST_ROWS
-    from snellen.runs.files import write_figure
-    from snellen.runs.ledger import remove
+    from snellen.runs.files import replace_figure
 
-    figures = {
-        "attacks.png": draw_attacks(result.attacks) if 0 < len(result.attacks) <= MOST_ROWS else None,
-        "security.png": draw_security_curve(result.success_rates)
-        if result.success_rates.curve and len(result.attacks) > 1
-        else None,
-    }
-    for name, figure in figures.items():
-        if figure is None:
-            remove(out / name)
-        else:
-            write_figure(out / name, figure)
+    rows = draw_attacks(result.attacks) if 0 < len(result.attacks) <= MOST_ROWS else None
+    several = result.success_rates.curve and len(result.attacks) > 1
+    replace_figure(out / "attacks.png", rows)
+    replace_figure(out / "security.png", draw_security_curve(result.success_rates) if several else None)
 
 
 def _print(result: FolderResult) -> None:

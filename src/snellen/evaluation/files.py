@@ -17,8 +17,7 @@ from snellen.evaluation.figures import draw_classes, draw_confusion, draw_errors
 from snellen.evaluation.model_card import model_card
 from snellen.evaluation.transformed import TransformResult
 from snellen.models.predictions import Prediction
-from snellen.runs.files import write_figure, write_json, write_text
-from snellen.runs.ledger import remove
+from snellen.runs.files import replace_figure, write_figure, write_json, write_text
 from snellen.runs.serialise import read_json
 from snellen.runs.text import read_text
 
@@ -53,21 +52,14 @@ def write_evaluation(result: EvaluationResult, out: Path) -> list[str]:
         ERRORS: draw_errors(result),
     }
     for name, figure in figures.items():
-        if figure is not None:
-            write_figure(out / name, figure)
-        else:
-            # Of an earlier evaluation in this folder.
-            remove(out / name)
+        replace_figure(out / name, figure)
     return [name for name, figure in figures.items() if figure is not None]
 
 
 def write_comparison(comparison: ModelComparison, out: Path) -> None:
     """Write the numbers of a comparison and, where the photographs may be opened, its pictures."""
     write_json(out / COMPARISON, {**comparison.to_dict(), "discussion": comparison.discussion()})
-    if comparison.source is None:
-        (out / DISAGREEMENTS).unlink(missing_ok=True)
-    else:
-        write_figure(out / DISAGREEMENTS, comparison.plot())
+    replace_figure(out / DISAGREEMENTS, None if comparison.source is None else comparison.plot())
 
 
 def write_corruptions(result: CorruptionResult, out: Path) -> None:

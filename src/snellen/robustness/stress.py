@@ -6,6 +6,7 @@ The assignment's problem 4, part 2, asks for four of them; see :data:`snellen.da
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
@@ -276,7 +277,7 @@ class StressTest:
             self._outcomes += self._photo.outcomes(transforms, inputs, self._label)
             return
         clean_inputs = yield from self._original.inputs(transforms)
-        kept = self._kept(self._original, inputs - clean_inputs)
+        kept = self._kept(inputs - clean_inputs)
         self._outcomes += self._photo.outcomes(transforms, inputs, self._label, kept)
         self._outcomes_of_original += self._original.outcomes(transforms, clean_inputs, self._label)
 
@@ -284,7 +285,7 @@ class StressTest:
         """What was found so far."""
         if self._original is None:
             return self._photo.result(self._outcomes, self._label), None
-        (kept,) = self._kept(self._original, self._photo.as_it_is - self._original.as_it_is)
+        kept = 1.0 if self._noise_energy > 0 else math.nan
         attacked = self._photo.result(self._outcomes, self._label, kept, self._controls)
         return attacked, self._original.result(self._outcomes_of_original, self._label)
 
@@ -293,14 +294,19 @@ class StressTest:
         assert self._original is not None
         clean = self._original.as_it_is
         inputs = _gray_alone(self._photo.as_it_is, clean)
-        kept = self._kept(self._original, inputs - torch.cat((clean, _to_8_bits(_gray(clean)))))
+        kept = self._kept(inputs - torch.cat((clean, _to_8_bits(_gray(clean)))))
         return self._photo.outcomes(_CONTROLS, inputs, self._label, kept)
 
-    def _kept(self, original: _Tested, noise: Tensor) -> list[float]:
-        """High-frequency energy of each noise (T, 3, h, w) over that of none transformed; NaN where that has none."""
-        whole = high_frequency_energy(self._photo.as_it_is - original.as_it_is)
-        kept: list[float] = torch.where(whole > 0, high_frequency_energy(noise) / whole, torch.nan).tolist()
-        return kept
+    @functools.cached_property
+    def _noise_energy(self) -> float:
+        """High-frequency energy of the noise as it is."""
+        assert self._original is not None
+        return float(high_frequency_energy(self._photo.as_it_is - self._original.as_it_is))
+
+    def _kept(self, noise: Tensor) -> list[float]:
+        """High-frequency energy of each noise (T, 3, h, w) over that of the noise as it is; NaN where that has none."""
+        energies: list[float] = high_frequency_energy(noise).tolist()
+        return [energy / self._noise_energy if self._noise_energy > 0 else math.nan for energy in energies]
 
 
 class _Tested:
@@ -338,6 +344,12 @@ class _Tested:
             for transform, logits, share in rows
         ]
 
+    @functools.cached_property
+    def _thumbnail(self) -> Image.Image:
+        small = self._photo.image.copy()
+        small.thumbnail((_THUMBNAIL, _THUMBNAIL))
+        return small
+
     def result(
         self, outcomes: Sequence[Outcome], label: int, kept: float | None = None, controls: Sequence[Outcome] = ()
     ) -> StressResult:
@@ -345,11 +357,9 @@ class _Tested:
         attacked = kept is not None
         asked = label, self.top if attacked else None
         before = outcome_of(self._classifier, ("", 0.0), self._probabilities, self.top, asked, kept)
-        thumbnail = self._photo.image.copy()
-        thumbnail.thumbnail((_THUMBNAIL, _THUMBNAIL))
         runner_up = _prediction(self._classifier, self._probabilities, int(self._probabilities.topk(2).indices[1]))
         return StressResult(
-            self._photo.name, attacked, label, before, tuple(outcomes), thumbnail, runner_up, tuple(controls)
+            self._photo.name, attacked, label, before, tuple(outcomes), self._thumbnail, runner_up, tuple(controls)
         )
 
 

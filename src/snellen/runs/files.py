@@ -196,6 +196,14 @@ def _is_drawn_here(path: Path) -> bool:
     return not path.is_file() or _MARK.encode() in path.read_bytes()
 
 
+def replace_figure(path: Path, figure: Figure | None) -> None:
+    """Write a figure as :func:`write_figure` does; where there is none to draw, remove that of an earlier run."""
+    if figure is None:
+        ledger.remove(path)
+    else:
+        write_figure(path, figure)
+
+
 def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as PNG, SVG or PDF, by its extension, whole or not at all."""
     from snellen.figures import lay_out, png_of, styled

@@ -17,7 +17,7 @@ from snellen.inference.features import width_of
 from snellen.models.classifier import Classifier, load
 from snellen.models.resolve import named_on_the_hub
 from snellen.models.safetensors import SafetensorsHeader, check_fit, file_digest, read_header, read_safetensors
-from snellen.runs.files import Run, write_bytes, write_figure, write_json
+from snellen.runs.files import Run, replace_figure, write_bytes, write_figure, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import from_plain, read_json
 from snellen.transfer.discussion import compare_sentence
@@ -72,8 +72,8 @@ def save_run(run: Run, result: ProbeResult) -> list[str]:
     write_figure(run.path / CONFUSION, result.plot())
     files += [RESULT, CONFUSION]
     confused = draw_confused(result)
+    replace_figure(run.path / CONFUSED, confused)
     if confused is not None:
-        write_figure(run.path / CONFUSED, confused)
         files.append(CONFUSED)
     run.write_manifest(result.provenance)
     return files
