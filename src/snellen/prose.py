@@ -158,6 +158,11 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def clause(text: str) -> str:
+    """``text`` with a small first letter, as it stands behind other words; nothing else changes."""
+    return text[:1].lower() + text[1:]
+
+
 def plain(label: str) -> str:
     """A class's name as people write it, without underscores."""
     return label.replace("_", " ")

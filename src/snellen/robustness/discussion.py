@@ -19,6 +19,7 @@ from snellen.prose import (
     at_least,
     at_most,
     between,
+    clause,
     counted,
     decimal,
     from_to,
@@ -656,9 +657,8 @@ def _place_or_detail(fooled: Sequence[StressResult]) -> str:
         return said
     frail = listed([stem(one.image) for one in fooled if one not in stand])
     names = listed([stem(one.image) for one in stand])
-    found = f"{said[0].lower()}{said[1:]}"
     means = f" (means of these {word(len(stand))})" if len(stand) > 1 else ""
-    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names}{means} {found}"
+    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names}{means} {clause(said)}"
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:

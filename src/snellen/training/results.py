@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from snellen.data.datasets.leaks import Leak
 from snellen.intervals import Rate
+from snellen.runs.files import free_name
 from snellen.runs.provenance import Provenance
 from snellen.runs.result import Result
 from snellen.training.evaluate import Evaluation
@@ -182,12 +182,8 @@ def names_of(results: Sequence[TrainingResult]) -> list[str]:
 
 def file_names_of(results: Sequence[TrainingResult]) -> list[str]:
     """Names of files and folders for runs beside each other, each its own: ``batchnorm-rate-0.02``."""
-    names: list[str] = []
-    for name in names_of(results):
-        plain = re.sub(r"[^\w.]+", "-", name).strip("-")
-        numbered = (f"{plain}-{number}" for number in itertools.count(2))
-        names.append(next(one for one in itertools.chain([plain], numbered) if one not in names))
-    return names
+    taken: set[str] = set()
+    return [free_name(re.sub(r"[^\w.]+", "-", name).strip("-"), "", taken) for name in names_of(results)]
 
 
 def recipe_files_of(results: Sequence[TrainingResult]) -> list[str]:

@@ -11,7 +11,7 @@ from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragr
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
 from snellen.inspect.figures import draw_classifications
-from snellen.prose import called, in_percent, word
+from snellen.prose import called, clause, in_percent, word
 from snellen.runs.files import write_figure, write_json
 
 _ROWS_OF_A_PICTURE = 6
@@ -60,7 +60,7 @@ def run(context: Context) -> Answer:
         Paragraph(
             f"The model is {called(classifier.name)}, a network of {_millions(context)} million parameters for "
             f"{len(classifier.labels):,} classes{trained_on(classifier.source)}, run in PyTorch. {_examined(context)} "
-            f"A photograph is prepared as the model expects it: {prepared[:1].lower()}{prepared[1:]} The "
+            f"A photograph is prepared as the model expects it: {clause(prepared)} The "
             "probabilities are the softmax of its logits. [[categories/photographs]] shows each photograph with its "
             "three most probable categories, [[categories/categories]] lists them."
         ),

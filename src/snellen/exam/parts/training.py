@@ -27,7 +27,7 @@ from snellen.exam.report.document import (
     Reference,
     Table,
 )
-from snellen.prose import listed, sentence, signed
+from snellen.prose import clause, listed, sentence, signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
 from snellen.runs.provenance import fingerprint
@@ -462,7 +462,7 @@ def _findings(sections: _Sections, names: _Names) -> list[Block]:
     chosen = choices_on_test_images(of_run[0])
     found, *more = (said for said in discuss(of_run[0], [of_one[0] for _, of_one in before]) if said != chosen)
     if len(of_run) == 1 and final:
-        return [Discussion([final, f"Of {name}: {_begun_small(' '.join([found, *more]))}", *compared])]
+        return [Discussion([final, f"Of {name}: {clause(' '.join([found, *more]))}", *compared])]
     if len(of_run) == 1:
         return [Discussion([f"{found} {chosen}".strip(), *compared, *more])]
     seeds = f"{final} Of {name}: {seeds_sentence(of_run)}." if final else f"{sentence(seeds_sentence(of_run))}."
@@ -592,14 +592,9 @@ def _filters(sections: _Sections, names: _Names) -> list[Block]:
         other = names[id(run[1])]
         caption = f"{other}: its first-layer filters, drawn as those of {name}."
         pictures.append(Picture(_pictured(*run) / FILTERS, caption, name=figure))
-        further += [f"In {other} {_begun_small(said)}" for said in _sentences_on_filters(run)[:1]]
-    about = f"In {name} {_begun_small(about)}" if further and about else about
+        further += [f"In {other} {clause(said)}" for said in _sentences_on_filters(run)[:1]]
+    about = f"In {name} {clause(about)}" if further and about else about
     return [*pictures, Discussion([about, *compared, *further])]
-
-
-def _begun_small(text: str) -> str:
-    """Sentences without the capital at their start."""
-    return f"{text[:1].lower()}{text[1:]}"
 
 
 def _about_filters(runs: _Runs) -> list[str]:
