@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,7 @@ from snellen.training.optimise import learning_rate_factor, make_schedulers
 from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe
 from snellen.training.results import EpochMetrics
+from snellen.training.winograd import WinogradConvolutions
 
 _REPORT_EVERY_SECONDS = 1.0
 """How often a device that runs ahead of Python is asked for its losses."""
@@ -78,9 +80,21 @@ def native_bfloat16(device: torch.device) -> bool:
     return multiplies_bfloat16(device)
 
 
-def precision(device: torch.device) -> torch.autocast:
-    """The context in which networks compute on ``device``: bfloat16 where it is native, else float32."""
+def precision(device: torch.device) -> AbstractContextManager[object]:
+    """The context in which networks compute on ``device``: in bfloat16 where it is native, else in float32.
+
+    On a CPU in float32 the wide 3 x 3 convolutions are :class:`~snellen.training.winograd.WinogradConvolutions`.
+    """
+    if device.type == "cpu" and not native_bfloat16(device):
+        return WinogradConvolutions()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native_bfloat16(device))
+
+
+def precision_name(device: torch.device) -> str:
+    """What :func:`precision` comes to on ``device``, in words."""
+    if native_bfloat16(device):
+        return "bfloat16"
+    return "float32, 3 x 3 by Winograd" if device.type == "cpu" else "float32"
 
 
 def size_at(recipe: Recipe, epoch: int) -> int:

@@ -79,7 +79,8 @@ class TrainingResult(Result):
         data: images that it learned from and was tested on.
         parameters: number of the network's parameters.
         first_layer: shape (F, 3, h, w) of its first filters; None where it has no such layer.
-        precision: what the products were computed in, ``bfloat16`` or ``float32``.
+        precision: what the products were computed in, ``bfloat16`` or ``float32``, and whether wide 3 x 3 convolutions
+            were computed by Winograd's algorithm.
         processes: number of processes that trained together.
         history: metrics of each epoch.
         test: evaluation on the test split, done once, after the last epoch.

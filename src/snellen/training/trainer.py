@@ -33,7 +33,7 @@ from snellen.training.evaluate import evaluate
 from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
 from snellen.training.filters import filters_image, noise_like
 from snellen.training.initialise import digest_of_weights, initialise
-from snellen.training.loop import Training, native_bfloat16, precision, seed_of, size_at, train_epoch
+from snellen.training.loop import Training, precision, precision_name, seed_of, size_at, train_epoch
 from snellen.training.optimise import make_optimisers
 from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe, read_recipe
@@ -346,7 +346,7 @@ class _State:
             ),
             parameters=parameter_count(self.network),
             first_layer=None if filters is None else tuple(filters.shape),
-            precision="bfloat16" if native_bfloat16(device) else "float32",
+            precision=precision_name(device),
             processes=training.processes.num_processes,
             history=tuple(self.history),
             test=evaluate(self.classifier, data.test),
