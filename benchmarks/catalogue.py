@@ -507,6 +507,25 @@ def _networks_held_back(result: Result) -> str:
     return f"At the rate of one large matrix product at most so many times the peers could be had: {told}."
 
 
+def _convolutions(result: Result) -> Rows:
+    rows = []
+    for name, one in result["layers"].items():
+        times = [f"{_over_torch(one, way):.2f}" for way in ("learning", "attacking")]
+        errors = [f"{one['furthest_from_double'][way]:.1e}" for way in ("PyTorch", "Winograd")]
+        rows.append([name, *times, *errors, "yes" if one["worth_it"] else "no"])
+    head = ["layer", "learning", "attacking", "error of PyTorch", "error of Winograd", "is taken"]
+    return [head, *rows]
+
+
+def _over_torch(layer: Result, way: str) -> float:
+    seconds = layer["seconds"]
+    return float(seconds[f"{way}, PyTorch"] / seconds[f"{way}, Winograd"])
+
+
+def _least_taken(result: Result, way: str) -> float:
+    return min(_over_torch(one, way) for one in result["layers"].values() if one["worth_it"])
+
+
 _WHOLE_GOAL = 4
 
 
@@ -793,6 +812,19 @@ BENCHMARKS = (
             ),
         ),
         explained=_undecided,
+    ),
+    Benchmark(
+        "convolutions",
+        "Wide 3 x 3 convolutions by Winograd's algorithm: how many times as fast as PyTorch's, and the errors of both "
+        "(of gradients, beside double precision, over the largest value).",
+        "benchmarks/convolutions.py",
+        2,
+        lambda result: f"{result['rounds']} interleaved rounds, by the clock, in float32",
+        _convolutions,
+        (
+            Goal("least gain in learning of what is taken", lambda result: _least_taken(result, "learning"), 1.3),
+            Goal("least gain in attacking", lambda result: _least_taken(result, "attacking"), 1),
+        ),
     ),
     Benchmark(
         "limits-networks",

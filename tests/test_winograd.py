@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from snellen.training import winograd
-from snellen.training.winograd import WinogradConvolutions, convolve
+from snellen.models import winograd
+from snellen.models.winograd import WinogradConvolutions, convolve
 
 LAST = torch.channels_last
 
@@ -70,7 +70,7 @@ def test_a_gradient_of_a_gradient_is_refused_by_none_and_agrees() -> None:
     torch.testing.assert_close(penalty(convolve), theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
 
 
-WIDE = {"in_channels": 64, "out_channels": 64, "kernel_size": 3, "padding": 1}
+WIDE = {"in_channels": 64, "out_channels": 128, "kernel_size": 3, "padding": 1}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,8 @@ WIDE = {"in_channels": 64, "out_channels": 64, "kernel_size": 3, "padding": 1}
         ({"kernel_size": 5}, False),
         ({"kernel_size": (3, 1), "padding": 0}, False),
         ({"in_channels": 32}, False),
-        ({"out_channels": 32}, False),
+        ({"in_channels": 128, "out_channels": 64}, True),
+        ({"out_channels": 64}, False),
     ],
 )
 def test_which_layers_are_computed_so_and_that_all_answer_as_before(
@@ -97,7 +98,7 @@ def test_which_layers_are_computed_so_and_that_all_answer_as_before(
 ) -> None:
     torch.manual_seed(0)
     layer = nn.Conv2d(**{**WIDE, **changed})  # type: ignore[arg-type]
-    images = torch.randn(2, layer.in_channels, 9, 7)
+    images = torch.randn(32, layer.in_channels, 9, 7)
     calls: list[int] = []
     monkeypatch.setattr(winograd, "convolve", lambda *given: calls.append(1) or convolve(*given))
     with WinogradConvolutions():
@@ -106,8 +107,18 @@ def test_which_layers_are_computed_so_and_that_all_answer_as_before(
     torch.testing.assert_close(ours, layer(images), rtol=0, atol=3e-5)
 
 
-def test_other_precisions_and_single_images_stay_as_they_are() -> None:
-    layer = nn.Conv2d(64, 64, 3, padding=1)
-    with torch.no_grad(), WinogradConvolutions():
-        assert torch.equal(layer(torch.ones(64, 8, 8)), nn.Conv2d.forward(layer, torch.ones(64, 8, 8)))
-        assert layer.double()(torch.ones(1, 64, 8, 8, dtype=torch.float64)).dtype == torch.float64
+@pytest.mark.parametrize("shape", [(64, 48, 48), (1, 64, 28, 28), (0, 64, 8, 8)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_single_images_empty_batches_and_double_precision_stay_as_they_are(
+    shape: tuple[int, ...], dtype: torch.dtype
+) -> None:
+    torch.manual_seed(0)
+    layer, images = nn.Conv2d(64, 128, 3, padding=1, dtype=dtype), torch.randn(shape, dtype=dtype)
+    before = layer(images)
+    with WinogradConvolutions():
+        assert torch.equal(layer(images), before)
+
+
+def test_a_map_too_small_for_the_filter_is_refused_in_pytorchs_words() -> None:
+    with WinogradConvolutions(), pytest.raises(RuntimeError, match="Kernel size can't be greater"):
+        nn.Conv2d(64, 128, 3)(torch.ones(500, 64, 2, 9))

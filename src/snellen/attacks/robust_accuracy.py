@@ -32,6 +32,7 @@ from snellen.data.images import Failure, pixels_from_bytes, read_image
 from snellen.errors import ImageError, InputError
 from snellen.intervals import Rate
 from snellen.models.classifier import Classifier, check_classifier
+from snellen.models.winograd import WinogradConvolutions
 from snellen.runs.files import write_json
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint, versions
@@ -389,7 +390,8 @@ class _Ensemble:
         return attacks[name]
 
     def _logits(self, points: Tensor) -> Tensor:
-        return self._fast.logits_from_inputs(points).cpu()
+        with WinogradConvolutions():
+            return self._fast.logits_from_inputs(points).cpu()
 
     def _exact(self, points: Tensor) -> Tensor:
         return self._classifier.logits_from_inputs(points).cpu()

@@ -15,6 +15,7 @@ from torch.nn import functional
 from snellen.data.preprocessing import Preprocessing
 from snellen.errors import SnellenError
 from snellen.models.classifier import multiplies_bfloat16
+from snellen.models.winograd import WinogradConvolutions
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
 from snellen.training.adversarial import adversarial_examples, random_start
@@ -24,7 +25,6 @@ from snellen.training.optimise import learning_rate_factor, make_schedulers
 from snellen.training.processes import Processes
 from snellen.training.recipe import Recipe
 from snellen.training.results import EpochMetrics
-from snellen.training.winograd import WinogradConvolutions
 
 _REPORT_EVERY_SECONDS = 1.0
 """How often a device that runs ahead of Python is asked for its losses."""
@@ -83,7 +83,7 @@ def native_bfloat16(device: torch.device) -> bool:
 def precision(device: torch.device) -> AbstractContextManager[object]:
     """The context in which networks compute on ``device``: in bfloat16 where it is native, else in float32.
 
-    On a CPU in float32 the wide 3 x 3 convolutions are :class:`~snellen.training.winograd.WinogradConvolutions`.
+    On a CPU in float32 the wide 3 x 3 convolutions are :class:`~snellen.models.winograd.WinogradConvolutions`.
     """
     if device.type == "cpu" and not native_bfloat16(device):
         return WinogradConvolutions()

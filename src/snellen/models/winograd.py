@@ -1,10 +1,11 @@
-"""Convolutions of 3 x 3 with a quarter of the multiplications, for learning in float32 on a CPU.
+"""Convolutions of 3 x 3 with a quarter of the multiplications, for gradients in float32 on a CPU.
 
 This is F(4 x 4, 3 x 3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308,
 sections 4.1 and 4.3), after Winograd's minimal filtering. A tile of 6 x 6 pixels and a filter are each mapped to 36
 values, multiplied value by value, which over all channels is 36 products of matrices, and mapped back to 4 x 4 pixels
-of output: 36 multiplications in place of 144. The sums come in another order and with larger terms, so the results
-agree with PyTorch's to about 1e-5 of the largest, where PyTorch's own rounding is about 1e-6.
+of output: 36 multiplications in place of 144. The sums come in another order and with larger terms, so a gradient is up
+to three times as far from the exact one as PyTorch's: some millionths of the largest value
+(benchmarks/convolutions.py).
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+_DIMENSIONS = 4
 _OUTPUT, _FILTER = 4, 3
 _TILE = _OUTPUT + _FILTER - 1
 
-_FEWEST_CHANNELS = 64
-"""Below, mapping there and back costs more than the multiplications that are saved (benchmarks/train.py)."""
+_FEWEST_FILTERS = 64 * 128
+"""Of a layer. With fewer, mapping tiles there and back costs more than is saved (benchmarks/convolutions.py)."""
+
+_FEWEST_TILES = 64
+"""Of a batch. With fewer, mapping the filters does."""
 
 _TILES_AT_A_TIME = 2048
 """Bounds what is held of a layer while it is computed; the products reach their full rate well below."""
@@ -58,33 +63,49 @@ _OF_FILTER = _both_ways(
 _TO_OUTPUT = _both_ways([[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 
 
+def is_worth_it(images: Tensor, filters: Tensor, padding: int = 1) -> bool:
+    """Whether :func:`convolve` can take these and is faster than PyTorch."""
+    return (
+        images.ndim == _DIMENSIONS
+        and filters.shape[2:] == (_FILTER, _FILTER)
+        and images.dtype == filters.dtype == torch.float32
+        and filters.device.type == "cpu"
+        and filters.shape[0] * filters.shape[1] >= _FEWEST_FILTERS
+        and len(images) * math.prod(_tiles_along(side + 2 * padding) for side in images.shape[2:]) >= _FEWEST_TILES
+    )
+
+
 def convolve(images: Tensor, filters: Tensor, padding: int = 1) -> Tensor:
     """What ``functional.conv2d(images, filters, padding=padding)`` gives, differentiable in both.
 
     Args:
         images: float32 (N, C, H, W), fastest where channels are last in memory.
         filters: float32 (K, C, 3, 3).
-        padding: zeros around each image.
+        padding: zeros on each side of an image.
 
     Returns:
         (N, K, H + 2 * ``padding`` - 2, W + 2 * ``padding`` - 2), channels last in memory.
     """
-    _, channels, height, width = images.shape
-    rows, columns = height + 2 * padding - _FILTER + 1, width + 2 * padding - _FILTER + 1
-    down, across = math.ceil(rows / _OUTPUT), math.ceil(columns / _OUTPUT)
+    height, width = (side + 2 * padding for side in images.shape[2:])
+    down, across = _tiles_along(height), _tiles_along(width)
+    over = _TILE - _OUTPUT
     # Up to a whole number of tiles, whose further outputs are cut off.
-    after = (across * _OUTPUT - columns + padding, down * _OUTPUT - rows + padding)
-    padded = functional.pad(images.permute(0, 2, 3, 1), (0, 0, padding, after[0], padding, after[1]))
-    mapped = (_OF_FILTER @ filters.permute(2, 3, 1, 0).reshape(_FILTER**2, -1)).view(_TILE**2, channels, -1)
-    at_a_time = max(1, _TILES_AT_A_TIME // (down * across))
-    parts = [_convolve_tiles(part, mapped) for part in padded.split(at_a_time)]
-    return torch.cat(parts)[:, :rows, :columns].permute(0, 3, 1, 2)
+    below, right = (down * _OUTPUT + over - height + padding, across * _OUTPUT + over - width + padding)
+    padded = functional.pad(images.permute(0, 2, 3, 1), (0, 0, padding, right, padding, below))
+    mapped = (_OF_FILTER @ filters.permute(2, 3, 1, 0).flatten(0, 1).flatten(1)).view(_TILE**2, filters.shape[1], -1)
+    parts = [_convolve_tiles(part, mapped) for part in padded.split(max(1, _TILES_AT_A_TIME // (down * across)))]
+    return torch.cat(parts)[:, : height - over, : width - over].permute(0, 3, 1, 2)
+
+
+def _tiles_along(side: int) -> int:
+    """The number of tiles that hold the outputs of a padded image along its height or width."""
+    return math.ceil((side - _FILTER + 1) / _OUTPUT)
 
 
 class WinogradConvolutions(TorchFunctionMode):
     """The context in which :func:`convolve` takes the place of PyTorch's convolutions where it is faster.
 
-    That is for filters of 3 x 3 with a stride of one, in float32, between at least 64 channels on either side.
+    That is for many filters of 3 x 3 with a stride of one and many images, in float32; see :func:`is_worth_it`.
     """
 
     def __torch_function__(
@@ -105,13 +126,12 @@ def _convolved(
     groups: int = 1,
 ) -> Tensor | None:
     """``conv2d`` by :func:`convolve`; None where that is not possible or not faster."""
-    margins = (padding,) if isinstance(padding, int) else tuple(padding)
-    plain = all(value == 1 for setting in (stride, dilation, groups) for value in _each(setting))
-    square = isinstance(margins[0], int) and len(set(margins)) == 1 and weight.shape[2:] == (_FILTER, _FILTER)
-    wide = min(weight.shape[:2]) >= _FEWEST_CHANNELS
-    if not (plain and square and wide and input.ndim == 4 and input.dtype == weight.dtype == torch.float32):
+    once = all(value == 1 for setting in (stride, dilation, groups) for value in _each(setting))
+    margins = {padding} if isinstance(padding, str) else set(_each(padding))
+    margin = margins.pop()
+    if not once or margins or isinstance(margin, str) or not is_worth_it(input, weight, margin):
         return None
-    outputs = convolve(input, weight, int(margins[0]))
+    outputs = convolve(input, weight, margin)
     return outputs if bias is None else outputs + bias[:, None, None]
 
 
