@@ -411,6 +411,13 @@ def test_what_a_temperature_did(losses: tuple[float, float], said: str) -> None:
     assert said in discuss_calibration(scaled)[-1]
 
 
+def test_a_photograph_named_like_a_formula_comes_back_under_its_name(result, tmp_path: Path) -> None:
+    named = [dataclasses.replace(one, image=f"={number}.png") for number, one in enumerate(result.photographs)]
+    write_evaluation(dataclasses.replace(result, photographs=tuple(named)), tmp_path)
+    assert "\n'=0.png," in (tmp_path / "photographs.csv").read_text(encoding="utf-8")
+    assert [one.image for one in read_evaluation(tmp_path).photographs] == [one.image for one in named]
+
+
 def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
     figures = write_evaluation(result, tmp_path)
     # Five photographs tell nothing of calibration in fifteen bins.

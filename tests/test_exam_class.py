@@ -35,7 +35,7 @@ from snellen.exam.cache import load_cached
 from snellen.exam.config import ExamConfig, read_exam_config
 from snellen.exam.contents import copy_names
 from snellen.exam.context import names_of, photograph_names
-from snellen.exam.many import Entry, configurations_of, folder_names, run_exams, to_csv
+from snellen.exam.many import configurations_of, folder_names, run_exams
 from snellen.exam.photographs import choose_photographs, target_class
 from snellen.exam.results import read_attacks, read_photographs, read_rules, read_trainings
 from snellen.exam.run import run_exam
@@ -1181,13 +1181,6 @@ def test_what_the_command_line_replaces_is_not_looked_at(toy: Path, tmp_path: Pa
         assert (refused.returncode, "is not below the configuration's folder" in refused.stderr) == (2, True)
     refused = snellen_command("exam", "--allow", home, "--out", tmp_path / "run")
     assert (refused.returncode, "--allow: no configuration" in refused.stderr) == (2, True)
-
-
-def test_cells_are_no_formulas() -> None:
-    texts = ["-1.5", "-1+2", "@a", "+a", "\ta", "a=b", ""]
-    entries = [Entry(text, "", "", "", "", {}, (), 0) for text in texts]
-    cells = [row["configuration"] for row in csv.DictReader(io.StringIO(to_csv(entries)))]
-    assert cells == ["-1.5", "'-1+2", "'@a", "'+a", "'\ta", "a=b", ""]
 
 
 def test_a_folder_that_breaks_a_reader_ends_nothing(tmp_path: Path, monkeypatch, capsys) -> None:

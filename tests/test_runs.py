@@ -1,7 +1,9 @@
 """Files are written whole or not at all, and results become plain JSON."""
 
+import csv
 import dataclasses
 import errno
+import io
 import json
 import math
 import os
@@ -25,6 +27,7 @@ from snellen.runs import files
 from snellen.runs.files import Run, atomic_path, write_bytes, write_figure, write_json, write_text
 from snellen.runs.provenance import Provenance, cores, fingerprint, hardware
 from snellen.runs.serialise import NOT_SERIALISED, from_plain, to_json, to_plain, to_toml
+from snellen.runs.table import csv_text, read_csv
 
 
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
@@ -363,3 +366,32 @@ def test_what_bears_the_name_of_a_lock_and_is_none_is_left_alone(tmp_path: Path,
     assert target.read_text(encoding="utf-8") == "mine"
     assert os.path.lexists(lock)
     assert kind != "notes" or lock.read_text(encoding="utf-8") == "mine too"
+
+
+@given(st.lists(st.tuples(st.text(), st.text(alphabet="'=+-@\t\r\n,\"1.e "), st.none() | st.integers()), max_size=4))
+@example([("=1+1", "'=1", None), ("-", "-1.5", 3), ("''@a", "'a", 0)])
+def test_a_table_is_read_as_it_was_written(rows: list[tuple[str, str, int | None]]) -> None:
+    back = read_csv(csv_text(("image", "=name", "count"), rows))
+    assert back == [
+        {"image": one, "=name": other, "count": "" if number is None else str(number)} for one, other, number in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [("=1", "'=1"), ("+a", "'+a"), ("@a", "'@a"), ("-a", "'-a"), ("\ta", "'\ta"), ("'=1", "''=1"), ("-1.5", "-1.5"),
+     ("-", "-"), ("'a", "'a"), ("a=b", "a=b"), (-1.5, "-1.5")],
+)  # fmt: skip
+def test_no_cell_of_a_table_is_a_formula(cell: object, written: str) -> None:
+    ((found,),) = list(csv.reader(io.StringIO(csv_text(("head",), [[cell]]))))[1:]
+    assert found == written
+
+
+def test_what_is_no_table_is_said() -> None:
+    before = csv.field_size_limit(10)
+    try:
+        with pytest.raises(InputError, match="is no table: field larger than field limit"):
+            read_csv("image\n" + 20 * "a")
+    finally:
+        csv.field_size_limit(before)
+    assert read_csv("a,b\n1\n1,2,3\n") == [{"a": "1", "b": ""}, {"a": "1", "b": "2"}]

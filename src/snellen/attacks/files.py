@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections import Counter
@@ -19,6 +17,7 @@ from snellen.errors import InputError
 from snellen.runs.files import free_name, write_figure, write_json, write_text
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass, to_plain
+from snellen.runs.table import csv_text
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
@@ -109,14 +108,9 @@ _COLUMNS = (
 
 def to_csv(attacks: Sequence[AttackResult], failures: Sequence[Failure]) -> str:
     """One line for each photograph; norms and bounds in steps of 1/255."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for attack in attacks:
-        writer.writerow(_row(attack))
-    for failure in failures:
-        writer.writerow({"image": failure.image, "error": failure.error})
-    return text.getvalue()
+    rows: list[dict[str, object]] = [_row(attack) for attack in attacks]
+    rows += ({"image": failure.image, "error": failure.error} for failure in failures)
+    return csv_text(_COLUMNS, [[row.get(column, "") for column in _COLUMNS] for row in rows])
 
 
 def _row(attack: AttackResult) -> dict[str, object]:
@@ -159,15 +153,13 @@ def write_robustness(result: RobustnessResult, out: Path) -> None:
     """Write ``robustness.json``, a table by photograph and the security curve."""
     numbers_file, table_file, figure_file = (out / name for name in ROBUSTNESS)
     write_json(numbers_file, {**result.to_dict(), "discussion": result.discussion()})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["image", "label", "correct", "epsilon", "attack", "norm", "error"])
+    head = ("image", "label", "correct", "epsilon", "attack", "norm", "error")
+    rows: list[list[object]] = []
     for one in result.photographs:
         numbers = ["" if math.isnan(value) else f"{value:.6f}" for value in (one.epsilon, one.norm)]
-        writer.writerow([one.image, one.label, one.correct, numbers[0], one.attack, numbers[1], ""])
-    for failure in result.failures:
-        writer.writerow([failure.image, *[""] * 5, failure.error])
-    write_text(table_file, text.getvalue())
+        rows.append([one.image, one.label, one.correct, numbers[0], one.attack, numbers[1], ""])
+    rows += ([failure.image, *[""] * 5, failure.error] for failure in result.failures)
+    write_text(table_file, csv_text(head, rows))
     write_figure(figure_file, result.plot())
 
 
@@ -175,15 +167,13 @@ def write_carry_over(others: Sequence[CarryOver], out: Path) -> None:
     """Write ``also.json`` and ``also.csv``: what the attacked files do to other networks."""
     numbers_file, table_file = (out / name for name in CARRY_OVER)
     write_json(numbers_file, others)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["model", "image", "original", "original_probability", "attacked", "attacked_probability", "correct", "changed",
-         "success"]
+    head = (
+        "model", "image", "original", "original_probability", "attacked", "attacked_probability", "correct", "changed",
+        "success",
     )  # fmt: skip
+    rows = []
     for other in others:
         for one in other.photographs:
-            cells = ("" if value is None else value for value in (one.correct, one.changed, one.success))
             before, after = ((p.label, f"{p.probability:.6f}") for p in (one.original, one.attacked))
-            writer.writerow([other.model, one.name, *before, *after, *cells])
-    write_text(table_file, text.getvalue())
+            rows.append([other.model, one.name, *before, *after, one.correct, one.changed, one.success])
+    write_text(table_file, csv_text(head, rows))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,17 +91,16 @@ def classify(
 
 def _print_csv(results: list[Classification | Failure]) -> None:
     from snellen.data.images import Failure
-    from snellen.runs.text import inert
+    from snellen.runs.table import csv_text
 
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["image", "rank", "label", "index", "probability", "error"])
+    rows: list[tuple[object, ...]] = []
     for result in results:
         if isinstance(result, Failure):
-            writer.writerow([inert(result.image), "", "", "", "", inert(result.error)])
+            rows.append((result.image, "", "", "", "", result.error))
             continue
         for rank, prediction in enumerate(result.predictions, start=1):
-            said = (rank, inert(prediction.label), prediction.index, f"{prediction.probability:.6f}")
-            writer.writerow([inert(result.image), *said, ""])
+            rows.append((result.image, rank, prediction.label, prediction.index, f"{prediction.probability:.6f}", ""))
+    output.write(csv_text(("image", "rank", "label", "index", "probability", "error"), rows))
 
 
 def _print_table(results: list[Classification | Failure]) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv as tables
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -346,10 +344,9 @@ def _print_json(outcomes: Mapping[str, _Outcome]) -> None:
 
 
 def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
-    from snellen.runs.text import inert
+    from snellen.runs.table import csv_text
 
     shared = _in_common(outcomes)
-    writer = tables.writer(sys.stdout, lineterminator="\n")
     head = (
         "path",
         "verdict",
@@ -361,7 +358,7 @@ def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
         "nothing of",
         "problems",
     )
-    writer.writerow(head)
+    rows = []
     for name, one in outcomes.items():
         wrong = [output.printable(claim.what) for claim in one.claims if claim.holds is False]
         same = (
@@ -370,5 +367,5 @@ def _print_csv(outcomes: Mapping[str, _Outcome]) -> None:
         )
         counts = (str(one.count(holds)) for holds in (True, False, None))
         problems = "; ".join([*filter(None, [one.refused]), *wrong])
-        cells = (name, one.verdict, *counts, *map(", ".join, same), one.absent, problems)
-        writer.writerow([inert(cell) for cell in cells])
+        rows.append((name, one.verdict, *counts, *map(", ".join, same), one.absent, problems))
+    output.write(csv_text(head, rows))

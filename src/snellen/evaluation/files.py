@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from snellen.evaluation.transformed import TransformResult
 from snellen.models.predictions import Prediction
 from snellen.runs.files import replace_figure, write_figure, write_json, write_text
 from snellen.runs.serialise import read_json
+from snellen.runs.table import csv_text, read_csv
 from snellen.runs.text import read_text
 
 RESULT, PHOTOGRAPHS, CONFUSION_TABLE, CARD = "evaluation.json", "photographs.csv", "confusion.csv", "README.md"
@@ -65,46 +64,41 @@ def write_comparison(comparison: ModelComparison, out: Path) -> None:
 def write_corruptions(result: CorruptionResult, out: Path) -> None:
     """Write the numbers, a table by corruption and severity, and the figure of accuracy under corruptions."""
     write_json(out / CORRUPTIONS_RESULT, {**result.to_dict(), "discussion": result.discussion()})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["corruption", "severity", "correct", "n", "accuracy", "low", "high", "calibration_error"])
+    head = ("corruption", "severity", "correct", "n", "accuracy", "low", "high", "calibration_error")
+    rows = []
     for one in result.outcomes:
         rate = one.accuracy
         numbers = (rate.share, rate.low, rate.high, one.calibration_error)
-        writer.writerow([one.corruption, one.severity, rate.count, rate.n, *(f"{value:.4f}" for value in numbers)])
-    write_text(out / CORRUPTIONS_TABLE, text.getvalue())
+        rows.append([one.corruption, one.severity, rate.count, rate.n, *(f"{value:.4f}" for value in numbers)])
+    write_text(out / CORRUPTIONS_TABLE, csv_text(head, rows))
     write_figure(out / CORRUPTIONS_FIGURE, result.plot())
 
 
 def write_transforms(result: TransformResult, out: Path) -> None:
     """Write the numbers, a table by transform and strength, and the acuity chart of accuracy."""
     write_json(out / TRANSFORMS_RESULT, {**result.to_dict(), "discussion": result.discussion()})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["transform", "strength", "correct", "n", "accuracy", "low", "high"])
+    head = ("transform", "strength", "correct", "n", "accuracy", "low", "high")
+    rows = []
     for one in result.outcomes:
         rate = one.accuracy
         shares = (f"{value:.4f}" for value in (rate.share, rate.low, rate.high))
-        writer.writerow([one.transform, f"{one.strength:g}", rate.count, rate.n, *shares])
-    write_text(out / TRANSFORMS_TABLE, text.getvalue())
+        rows.append([one.transform, f"{one.strength:g}", rate.count, rate.n, *shares])
+    write_text(out / TRANSFORMS_TABLE, csv_text(head, rows))
     write_figure(out / ACUITY, result.plot())
 
 
 def to_csv(result: EvaluationResult) -> str:
     """A line for each photograph; those that are in no number last, with the reason."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for one in result.photographs:
-        writer.writerow(
-            [
-                one.image, one.split, one.label.label, one.label.index, f"{one.label.probability:.6g}", one.top.label,
-                one.top.index, f"{one.top.probability:.6g}", one.rank, one.correct, "",
-            ]
-        )  # fmt: skip
-    for failure in (*result.unscored, *result.failures):
-        writer.writerow([failure.image, *[""] * (len(_COLUMNS) - 2), failure.error])
-    return text.getvalue()
+    rows: list[list[object]] = [
+        [
+            one.image, one.split, one.label.label, one.label.index, f"{one.label.probability:.6g}", one.top.label,
+            one.top.index, f"{one.top.probability:.6g}", one.rank, one.correct, "",
+        ]
+        for one in result.photographs
+    ]  # fmt: skip
+    left_out = (*result.unscored, *result.failures)
+    rows += ([failure.image, *[""] * (len(_COLUMNS) - 2), failure.error] for failure in left_out)
+    return csv_text(_COLUMNS, rows)
 
 
 def confusion_csv(result: EvaluationResult) -> str:
@@ -113,11 +107,8 @@ def confusion_csv(result: EvaluationResult) -> str:
     for one in result.photographs:
         cell = one.label.label, one.top.label
         cells[cell] = cells.get(cell, 0) + 1
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true", "predicted", "count"])
-    writer.writerows([*cell, count] for cell, count in sorted(cells.items(), key=lambda one: (-one[1], one[0])))
-    return text.getvalue()
+    most_first = sorted(cells.items(), key=lambda one: (-one[1], one[0]))
+    return csv_text(("true", "predicted", "count"), [[*cell, count] for cell, count in most_first])
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +136,10 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
     """
     try:
         about = read_json(folder / RESULT)
-        table = read_text(folder / PHOTOGRAPHS, MAX_TEXT_BYTES)
-        rows = [row for row in csv.DictReader(io.StringIO(table)) if not row["error"]]
+        rows = [row for row in read_csv(read_text(folder / PHOTOGRAPHS, MAX_TEXT_BYTES)) if not row["error"]]
         photographs = [_photograph(row) for row in rows]
         return StoredEvaluation(about["model"], about["dataset"], about["provenance"]["data"], photographs)
-    except (InputError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (InputError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: holds no evaluation", "the run folder of one") from error
 
 

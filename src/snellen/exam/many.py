@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
 import functools
-import io
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +25,8 @@ from snellen.runs.ledger import MANIFEST
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_dataclass, read_json
-from snellen.runs.text import composed, inert
+from snellen.runs.table import csv_text
+from snellen.runs.text import composed
 
 TABLE = "class"
 """Name of the table's files, without their ending."""
@@ -247,25 +246,19 @@ def folder_names(configurations: Sequence[str], earlier: Mapping[str, str] | Non
 
 
 def to_csv(entries: Sequence[Entry]) -> str:
-    """A line for each configuration, a column for each finding that any of them has.
-
-    What a spreadsheet would take for a formula begins with an apostrophe.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    """A line for each configuration, a column for each finding that any of them has."""
     columns = _findings(entries)
     head = (
         "configuration", "author", "student", "status", "model", "weights", "photographs", "target", "same photographs",
         "same attacks",
     )  # fmt: skip
-    writer.writerow([inert(cell) for cell in (*head, *columns, "problems")])
+    rows = []
     for one in entries:
         same = (with_counts(one.same_photographs), with_counts(one.same_attacks))
         said = (one.status, one.model, one.weights, one.photographs, one.target)
         cells = (one.name, one.author, one.student, *said, *same)
-        row = (*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems))
-        writer.writerow([inert(str(cell)) for cell in row])
-    return text.getvalue()
+        rows.append((*cells, *(one.findings.get(name, "") for name in columns), "; ".join(one.problems)))
+    return csv_text((*head, *columns, "problems"), rows)
 
 
 def with_counts(same: Mapping[str, int]) -> str:

@@ -8,7 +8,6 @@ Which model it was, and where a data set lies that does not come with the packag
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import os
 from collections import Counter
@@ -49,6 +48,7 @@ from snellen.prose import called, counted, listed
 from snellen.runs.ledger import MANIFEST
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain, read_json, to_plain
+from snellen.runs.table import read_csv
 from snellen.runs.text import read_text
 from snellen.training.data import InMemoryDataset, load_data
 from snellen.training.evaluate import evaluate as evaluate_network
@@ -467,8 +467,8 @@ class _Verification:
         """Where the attack's other files say anything else than its ``result.json``."""
         table = "attack/attacks.csv"
         if table in self._names:
-            said = list(csv.DictReader(read_text(_below(self._home, table)).splitlines()))
-            told = list(csv.DictReader(to_csv(attacks, failures).splitlines()))
+            said = read_csv(read_text(_below(self._home, table)))
+            told = read_csv(to_csv(attacks, failures))
             # Of another version's table, the columns that both have.
             same = len(said) == len(told) and all(
                 row[key] == value for row, other in zip(said, told, strict=True) for key, value in other.items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from snellen.robustness.stress import Outcome, StressPair, check_originals, stre
 from snellen.runs.files import write_figure, write_json, write_text
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import fingerprint
+from snellen.runs.table import csv_text
 
 
 def stress_files(
@@ -71,18 +70,17 @@ def write_results(report: StressReport, out: Path, *, most_rows: int = 8) -> Non
 
 def to_csv(report: StressReport) -> str:
     """A line for each photograph and transform at a strength, originals last."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["image", "attacked", "transform", "strength", "top", "index", "probability", "label_probability",
-         "target_probability", "margin", "high_frequency_kept", "kept", "error"]
+    head = (
+        "image", "attacked", "transform", "strength", "top", "index", "probability", "label_probability",
+        "target_probability", "margin", "high_frequency_kept", "kept", "error",
     )  # fmt: skip
-    for one in (*report.photographs, *report.originals):
-        for outcome in (one.before, *one.outcomes):
-            writer.writerow([one.image, one.attacked, *_cells(outcome), one.keeps(outcome), ""])
-    for failure in report.failures:
-        writer.writerow([failure.image, *[""] * 11, failure.error])
-    return text.getvalue()
+    rows: list[list[object]] = [
+        [one.image, one.attacked, *_cells(outcome), one.keeps(outcome), ""]
+        for one in (*report.photographs, *report.originals)
+        for outcome in (one.before, *one.outcomes)
+    ]
+    rows += ([failure.image, *[""] * 11, failure.error] for failure in report.failures)
+    return csv_text(head, rows)
 
 
 def _cells(outcome: Outcome) -> list[str]:

@@ -24,7 +24,6 @@ _KINDS = {
 _ADDRESS = re.compile("[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """Of a :class:`~pathlib.Path` too, which makes one stroke of two."""
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _SAVE_AS = "save it as UTF-8; in Excel, as CSV UTF-8"
 
 
@@ -52,21 +51,6 @@ def composed(text: str) -> str:
     A Mac and what is copied from it write a letter and its accent as two characters (NFD); both look alike.
     """
     return text if text.isascii() else unicodedata.normalize("NFC", text)
-
-
-def inert(cell: str) -> str:
-    """A cell of a CSV file as a spreadsheet shows it, and does not compute it.
-
-    What it would take for a formula begins with an apostrophe: names of files are anybody's. Numbers are left as they
-    are, as is ``-``, which stands for standard input.
-    """
-    if cell == "-" or not cell.startswith(_FORMULA):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
 
 
 def as_on_disk(path: str) -> str:
