@@ -99,6 +99,36 @@ class TestLedger:
             remove(tmp_path / "c.txt")
         assert not (tmp_path / "c.txt").exists()
 
+    def test_what_earlier_runs_left_goes_and_nothing_else(self, tmp_path: Path) -> None:
+        for names in (("a.txt", "below/b.txt", "deeper/still/c.txt"), ("a.txt", "below/d.txt")):
+            with Run(tmp_path) as here:
+                for name in names:
+                    write_text(tmp_path / name, names[-1])
+                here.remove_earlier()
+                here.write_manifest(PROVENANCE)
+            (tmp_path / "below" / "notes.txt").write_text(NOTES, encoding="utf-8")
+            (tmp_path / "empty").mkdir(exist_ok=True)
+        assert contents(tmp_path).keys() == {"a.txt", "below/d.txt", "below/notes.txt", "manifest.json"}
+        assert ((tmp_path / "deeper").exists(), (tmp_path / "empty").exists()) == (False, True)
+        manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+        assert manifest["files"] == ["a.txt", "below/d.txt"]
+
+    def test_a_strangers_manifest_removes_nothing_elsewhere(self, tmp_path: Path) -> None:
+        theirs = tmp_path / "theirs.txt"
+        theirs.write_text(NOTES, encoding="utf-8")
+        folder, other = tmp_path / "run", tmp_path / "other"
+        folder.mkdir()
+        other.mkdir()
+        (other / "a.txt").write_text(NOTES, encoding="utf-8")
+        (folder / "link").symlink_to(other)
+        names = ["../theirs.txt", str(theirs), "link/a.txt", "x/../../theirs.txt"]
+        write_json(folder / "manifest.json", {"provenance": {}, "files": names})
+        with Run(folder) as here:
+            assert files_below(folder) == []
+            here.remove_earlier()
+            remove_run(folder)
+        assert contents(tmp_path).keys() == {"theirs.txt", "other/a.txt"}
+
     def test_no_link_leads_out(self, tmp_path: Path) -> None:
         (tmp_path / "theirs").mkdir()
         (tmp_path / "run").mkdir()
@@ -184,6 +214,21 @@ def test_a_run_into_a_folder_with_notes(photographs: Path) -> None:
         (folder / "run" / "notes.txt").write_text(NOTES, encoding="utf-8")
     assert "notes.txt" not in json.loads((folder / "run" / "manifest.json").read_text(encoding="utf-8"))["files"]
     assert (folder / "run" / "notes.txt").read_text(encoding="utf-8") == NOTES
+
+
+def test_a_probe_of_another_kind_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    for number, colour in enumerate([(200, 20, 20), (20, 20, 200)] * 12):
+        shade = tuple(value + number for value in colour)
+        place = tmp_path / "colours" / ("red" if shade[0] > shade[2] else "blue") / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), shade).save(place)
+    probe, curve = {"probe.json", "probe.safetensors", "result.json", "confusion.png"}, {"few.json", "few.png"}
+    for more, own in ([], probe), (["--shots", "1", "--seeds", "1"], curve), ([], probe):
+        done = run("probe", "colours", *more, "--out", "run", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert contents(tmp_path / "run").keys() == own | {"manifest.json"}
+        listed = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))["files"]
+        assert set(listed) == own
 
 
 ODD = (

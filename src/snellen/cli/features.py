@@ -75,6 +75,7 @@ def features(
             more["top_patches"], failures = _top_patches(classifier, result, examples)
             write_top_patches(more["top_patches"], out)
         write_feature_maps(result, out, more)
+        run.remove_earlier()
         run.write_manifest(more["provenance"])
     _print(result, out, [failure.error for failure in failures])
     output.finish(len(failures))

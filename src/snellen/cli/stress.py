@@ -56,6 +56,7 @@ def stress(
         with output.progress_bar() as progress:
             report = stress_files(classifier, sources, originals, labels=labels, progress=progress)
         write_results(report, out, most_rows=_MOST_ROWS_OF_A_FIGURE)
+        run.remove_earlier()
         run.write_manifest(classifier.provenance(report.data, engine=report.engine))
     if json:
         output.write(to_json(report))

@@ -16,10 +16,8 @@ from snellen.inspect.figures import draw_feature_maps, draw_overlays, draw_top_p
 from snellen.inspect.heatmap import Heatmap
 from snellen.inspect.top_patches import TopPatches
 from snellen.runs.files import write_bytes, write_figure, write_json
-from snellen.runs.ledger import remove
 
 _ENDINGS = (".png", ".svg")
-_EXTRAS = {"heatmap", "top_patches"}
 
 
 def write_feature_maps(result: FeatureMaps, folder: Path, more: Mapping[str, Any]) -> None:
@@ -29,12 +27,8 @@ def write_feature_maps(result: FeatureMaps, folder: Path, more: Mapping[str, Any
         result: the maps of one photograph.
         folder: the folder.
         more: further entries of ``result.json``: the provenance; as ``heatmap`` a heat map, as ``top_patches`` a list
-            of top-activating patches. The figures of one that is not among them are an earlier examination's, and
-            removed.
+            of top-activating patches.
     """
-    for stem in _EXTRAS - more.keys():
-        for ending in _ENDINGS:
-            remove(folder / f"{stem}{ending}")
     _write_both(folder, "features", draw_feature_maps(result))
     _write_both(folder, "overlay", draw_overlays(result))
     values = io.BytesIO()

@@ -247,6 +247,10 @@ class Run:
     ) -> bool | None:
         return self._held.__exit__(kind, error, trace)
 
+    def remove_earlier(self) -> None:
+        """Remove what earlier runs left here and this one did not write: of another photograph, of other options."""
+        ledger.remove_earlier(self.path)
+
     def write_manifest(self, provenance: Provenance | None) -> None:
         """Write ``manifest.json``: the provenance, the files that runs made here, when and how long."""
         started = datetime.datetime.fromtimestamp(self._started, datetime.UTC)

@@ -32,6 +32,7 @@ class Ledger:
         self._journal = self.folder / _JOURNAL
         self._listed = _listed_in(self.folder / MANIFEST)
         self._own = self._listed | set(self._read_journal())
+        self._written: set[str] = set()
 
     def owns(self, path: Path) -> bool:
         """Whether a run into this folder made the file at ``path``."""
@@ -40,7 +41,10 @@ class Ledger:
     def add(self, path: Path) -> None:
         """Note that the file at ``path``, about to be there, is a run's."""
         name = _relative(path, self.folder)
-        if name is None or name in self._own:
+        if name is None:
+            return
+        self._written.add(name)
+        if name in self._own:
             return
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         with os.fdopen(os.open(self._journal, flags, 0o600), "a", encoding="utf-8") as journal:
@@ -52,7 +56,16 @@ class Ledger:
         below = _relative(folder, self.folder)
         prefix = "" if below == "." else f"{below}/"
         names = (name.removeprefix(prefix) for name in self._own if name.startswith(prefix))
-        return sorted(name for name in names if (folder / name).is_file() and name != MANIFEST)
+        # A manifest is anybody's: what it names elsewhere, or behind a link, is no file of this folder.
+        return sorted(
+            name for name in names if (folder / name).is_file() and self.owns(folder / name) and name != MANIFEST
+        )
+
+    def remove_earlier(self) -> None:
+        """Remove what earlier runs made and this one did not."""
+        for name in self.files_below(self.folder):
+            if name not in self._written:
+                _unlink(self.folder, name)
 
     def close(self) -> None:
         """Forget the journal where the manifest says as much, or where nothing came of what it names."""
@@ -109,6 +122,13 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_earlier(folder: Path) -> None:
+    """Remove what earlier runs into ``folder`` made and the one that holds it now did not, so far."""
+    for ledger in _open:
+        if ledger.folder == folder.resolve():
+            ledger.remove_earlier()
+
+
 def remove_run(folder: Path) -> None:
     """Remove what runs made in and below ``folder``, and the folders that this leaves empty; all else stays."""
     ledgers = _ledgers_of(folder)
@@ -116,12 +136,11 @@ def remove_run(folder: Path) -> None:
         shutil.rmtree(folder)
         return
     for name in files_below(folder):
-        (folder / name).unlink(missing_ok=True)
+        _unlink(folder, name)
     with contextlib.suppress(OSError):
         (folder / MANIFEST).unlink()
-    for below in sorted((folder, *(path for path in folder.rglob("*") if path.is_dir())), reverse=True):
-        with contextlib.suppress(OSError):
-            below.rmdir()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def files_below(folder: Path) -> list[str]:
@@ -155,6 +174,15 @@ def check_output(out: str | Path, inputs: Iterable[str | Path]) -> None:
             raise InputError(
                 f"{out}: lies in {given}, from where the next run would read it", "a place outside of that folder"
             )
+
+
+def _unlink(folder: Path, name: str) -> None:
+    """Remove the file that is called ``name`` from ``folder``, and the folders between that this leaves empty."""
+    path = folder / name
+    path.unlink(missing_ok=True)
+    for above in path.parents[: len(path.relative_to(folder).parts) - 1]:
+        with contextlib.suppress(OSError):
+            above.rmdir()
 
 
 def _ledgers_of(path: Path) -> list[Ledger]:

@@ -75,6 +75,7 @@ def save_run(run: Run, result: ProbeResult) -> list[str]:
     replace_figure(run.path / CONFUSED, confused)
     if confused is not None:
         files.append(CONFUSED)
+    run.remove_earlier()
     run.write_manifest(result.provenance)
     return files
 
@@ -84,6 +85,7 @@ def save_comparison(run: Run, results: Sequence[ProbeResult]) -> None:
     values = {"results": [result.to_dict() for result in results], "discussion": compare_sentence(results)}
     write_json(run.path / "comparison.json", values)
     write_figure(run.path / "comparison.png", draw_comparison(results))
+    run.remove_earlier()
     run.write_manifest(results[0].provenance)
 
 
@@ -91,6 +93,7 @@ def save_few_shot(run: Run, result: FewShotResult) -> None:
     """Write ``few.json``, ``few.png`` and the manifest of a curve over examples."""
     write_json(run.path / "few.json", result.to_dict())
     write_figure(run.path / "few.png", result.plot())
+    run.remove_earlier()
     run.write_manifest(result.provenance)
 
 
