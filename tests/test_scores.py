@@ -1,9 +1,12 @@
 """How well predictions agree with the truth: against scikit-learn, and by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, confusion_matrix
 
 from snellen.intervals import Estimate, Rate
@@ -47,6 +50,21 @@ def test_the_interval_of_a_mean_over_classes_covers_the_truth(classes: int, each
         found = Estimate.of_classes(random.binomial(counts, truth), counts)
         covered.append(found.low <= truth.mean() <= found.high)
     assert 0.92 <= np.mean(covered) <= 0.985
+
+
+@given(st.lists(st.integers(0, 99), min_size=2, max_size=9), st.lists(st.integers(0, 99), min_size=2, max_size=9))
+def test_the_interval_of_a_difference_of_means_is_scipys(first: list[int], second: list[int]) -> None:
+    found = Estimate.of_difference(first, second)
+    assert found.value == pytest.approx(np.mean(first) - np.mean(second))
+    if np.ptp(first) > 0 and np.ptp(second) > 0:
+        theirs = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_what_does_not_vary_tells_no_interval_of_a_difference() -> None:
+    assert Estimate.of_difference([3, 3], [1, 1]).value == 2
+    assert math.isnan(Estimate.of_difference([3, 3], [1, 1]).low)
+    assert math.isnan(Estimate.of_difference([3], [1, 2, 3]).high)
 
 
 @given(st.integers(1, 60), st.data())

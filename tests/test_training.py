@@ -1078,14 +1078,42 @@ def test_comparison_of_several_seeds_is_of_their_means(digits, tmp_path: Path) -
         tests = [dataclasses.replace(result.test, accuracy=rate_at(number / 1000, 1000)) for number in right]
         return [dataclasses.replace(result, recipe=recipe, test=test) for test in tests]
 
-    # The first seeds are far apart, the other way round; the means are not.
-    apart, near = "do not overlap", "overlap"
+    # The first seeds are far apart, the other way round; the means are not. Of two seeds, one pair of which are alike,
+    # Welch's t has one degree of freedom, so the interval is 12.71 standard errors to either side.
     for deep, plain, sentence in (
-        ((500, 900), (600, 780), f"1.0 points above plain on the test images; their 95% intervals {near}"),
-        ((600, 900), (600, 600), f"15.0 points above plain on the test images; their 95% intervals {apart}"),
-    ):
+        ((600, 900), (600, 600), "15.0 points above plain on the test images, in the mean of two seeds each (95% "
+         "interval of the difference over seeds: -175.6 to +205.6 points); this may be chance."),
+        ((700, 702), (600, 602), "10.0 points above plain on the test images, in the mean of two seeds each (95% "
+         "interval of the difference over seeds: +9.4 to +10.6 points)."),
+        ((700, 700), (600, 600), "10.0 points above plain on the test images, in the mean of two seeds each."),
+        ((700,), (600, 602), "9.9 points above plain on the test images; their 95% intervals do not overlap."),
+    ):  # fmt: skip
         said = compare([seeds("deep", *deep), seeds("plain", *plain), seeds("deep", 10, 20)])
-        assert any(sentence in one for one in said), said
+        assert any(one.endswith(sentence) for one in said), said
+    # What the seeds do not carry is in no sentence on several networks, though the test images would tell them apart.
+    runs = [seeds("deep", 700, 702), seeds("plain", 600, 602), seeds("batchnorm", 500, 630)]
+    assert not any("points above plain and" in one for one in compare(runs))
+    runs[-1] = seeds("batchnorm", 610, 612)
+    assert any("is 9.0 points above batchnorm and 10.0 points above plain on" in one for one in compare(runs))
+
+
+def test_losses_of_several_seeds_are_told_by_their_means(digits, tmp_path: Path) -> None:
+    result = train(digits, dataclasses.replace(TINY, epochs=1), out=tmp_path / "run", device="cpu").result
+    (epoch,) = result.history
+
+    def seeds(network: str, *first_and_last: tuple[float, float]) -> list[TrainingResult]:
+        recipe = dataclasses.replace(result.recipe, network=network)
+        return [
+            dataclasses.replace(
+                result, recipe=recipe, history=tuple(dataclasses.replace(epoch, loss=loss) for loss in losses)
+            )
+            for losses in first_and_last
+        ]
+
+    said = " ".join(compare([seeds("plain", (2.0, 1.0), (1.8, 0.6)), seeds("batchnorm", (1.2, 0.3), (1.4, 0.5))]))
+    assert "the training loss ends lower, at 0.40 in place of 0.80." in said
+    assert "In the first epoch the loss is 1.30 with it and 1.90 without. These are means over the seeds." in said
+    assert "means over the seeds" not in " ".join(compare([seeds("plain", (2, 1)), seeds("batchnorm", (1, 0.5))]))
 
 
 def test_runs_of_one_network_are_laid_beside_the_first(digits, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,23 @@ class Estimate:
         if np.ptp(resampled) == 0:
             low = high = np.nan
         return cls(value, float(low), float(high))
+
+    @classmethod
+    def of_difference(cls, first: Sequence[float], second: Sequence[float]) -> Estimate:
+        """By how much the mean of ``first`` is above that of ``second``, with the interval of Welch's t.
+
+        Welch, Biometrika 34, 1947: two samples whose deviations need not be alike. Fewer than two values of one, or
+        values that are all alike, tell nothing of how they vary.
+        """
+        from scipy.stats import t
+
+        value = float(np.mean(first) - np.mean(second))
+        if min(len(first), len(second)) < 2 or np.ptp(first) + np.ptp(second) == 0:
+            return cls(value, float("nan"), float("nan"))
+        parts = [float(np.var(values, ddof=1)) / len(values) for values in (first, second)]
+        freedom = sum(parts) ** 2 / (parts[0] ** 2 / (len(first) - 1) + parts[1] ** 2 / (len(second) - 1))
+        reach = float(t.ppf(0.975, freedom)) * sum(parts) ** 0.5
+        return cls(value, value - reach, value + reach)
 
     @classmethod
     def of_classes(cls, correct: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> Estimate:

@@ -15,7 +15,7 @@ from scipy.stats import pearsonr
 from torch import nn
 
 from snellen.data.datasets.leaks import describe_leaks
-from snellen.intervals import SIGNIFICANCE, Paired, Rate
+from snellen.intervals import SIGNIFICANCE, Estimate, Paired, Rate
 from snellen.models.create import create
 from snellen.models.networks import first_convolutions
 from snellen.models.scores import most_confused
@@ -694,7 +694,7 @@ def compare(runs: Sequence[Sequence[TrainingResult]], rates: str = "", names: Se
     if "plain" in by_network and "batchnorm" in by_network:
         normalised, without = by_network["batchnorm"], by_network["plain"]
         sentences.append(f"The network {called[id(normalised)]} {_beside(normalised, without, called[id(without)])}.")
-        sentences += _what_normalisation_changed(by_network["plain"][0], by_network["batchnorm"][0], rates)
+        sentences += _what_normalisation_changed(without, normalised, rates)
         sentences += [_at_another_rate(results, by_network["plain"]) for results in at_other_rates]
     if "deep" in by_network:
         others = [*at_other_rates, *(by_network[other] for other in ("batchnorm", "plain") if other in by_network)]
@@ -753,12 +753,16 @@ def _at_another_rate(results: Sequence[TrainingResult], plain_runs: Sequence[Tra
     return (
         f"At {at} the network with batch normalisation reaches {mean.share:.2%} on the test images ({_ends(mean)}). It "
         f"{beside}. Its training loss ends at "
-        f"{first.history[-1].loss:.2f}, that of plain at {plain_runs[0].history[-1].loss:.2f}."
+        f"{_losses(results)[-1]:.2f}, that of plain at {_losses(plain_runs)[-1]:.2f}."
     )
 
 
-def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingResult, rates: str) -> list[str]:
-    losses, plain_losses = ([epoch.loss for epoch in run.history] for run in (normalised, plain_run))
+def _what_normalisation_changed(
+    plain_runs: Sequence[TrainingResult], normalised_runs: Sequence[TrainingResult], rates: str
+) -> list[str]:
+    """What the losses show, of several seeds their means."""
+    losses, plain_losses = _losses(normalised_runs), _losses(plain_runs)
+    plain_run, normalised = plain_runs[0], normalised_runs[0]
     first = _changed(plain_losses[0], losses[0])
     reached = next((number for number, loss in enumerate(losses, start=1) if loss <= plain_losses[-1]), None)
     sooner = reached is not None and reached <= _SOONER * len(plain_losses)
@@ -802,9 +806,17 @@ def _what_normalisation_changed(plain_run: TrainingResult, normalised: TrainingR
             "made for a signal that keeps its size through layers of ReLU, of which there are only three here, and the "
             "rate rises slowly. That was not measured."
         )
-    shown = f"{found} {start}{_crossings(losses, plain_losses)} {_what_else_differs(plain_run, normalised)}{why}"
+    several = len(plain_runs) > 1 and len(normalised_runs) > 1
+    means = " These are means over the seeds." if several else ""
+    shown = f"{found} {start}{_crossings(losses, plain_losses)}{means} {_what_else_differs(plain_run, normalised)}{why}"
     at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
     return [shown, *([at_each] if at_each else [])]
+
+
+def _losses(results: Sequence[TrainingResult]) -> list[float]:
+    """The training loss of each epoch, the mean over seeds; of the epochs that all have."""
+    histories = ([epoch.loss for epoch in result.history] for result in results)
+    return [statistics.mean(losses) for losses in zip(*histories, strict=False)]
 
 
 def _crossings(losses: Sequence[float], others: Sequence[float]) -> str:
@@ -1000,12 +1012,23 @@ def _differences(
     better: Sequence[TrainingResult], name: str, others: Sequence[tuple[Sequence[TrainingResult], str]]
 ) -> list[str]:
     """How far one network is from several, each with its name: in one sentence where it is clearly above all."""
-    clauses = [_beside(better, other, other_name) for other, other_name in others]
-    ends = " on the test images; their 95% intervals do not overlap"
-    if len(others) < 2 or not all(clause.endswith(ends) and " points above " in clause for clause in clauses):
-        return [f"The network {name} {clause}." for clause in clauses]
-    leads = listed([clause.removesuffix(ends).removeprefix("is ") for clause in clauses])
-    return [f"The network {name} is {leads}{ends}."]
+    if len(others) < 2 or not all(_clearly_above(better, other) for other, _ in others):
+        return [f"The network {name} {_beside(better, other, other_name)}." for other, other_name in others]
+    leads = [
+        f"{100 * (_mean(better).share - _mean(other).share):.1f} points above {other_name}"
+        for other, other_name in others
+    ]
+    return [f"The network {name} is {listed(leads)} on the test images; their 95% intervals do not overlap."]
+
+
+def _clearly_above(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> bool:
+    """Whether neither the choice of test images nor that of the seeds, where these are known, may tell the lead."""
+    over_seeds = Estimate.of_difference(_shares(one), _shares(other)).low
+    return same_images(one[0], other[0]) and _mean(one).low > _mean(other).high and not over_seeds <= 0
+
+
+def _shares(results: Sequence[TrainingResult]) -> list[float]:
+    return [result.test.accuracy.share for result in results]
 
 
 def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name: str) -> str:
@@ -1030,8 +1053,23 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
         )
     if float(points) == 0:
         return f"{lies} {name} on the test images"
+    if min(len(one), len(other)) > 1:
+        return f"{lies} {name} on the test images{_over_seeds(one, other)}"
     verdict = "do not overlap" if apart(here, there) else "overlap, so this may be chance"
     return f"{lies} {name} on the test images; their 95% intervals {verdict}"
+
+
+def _over_seeds(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> str:
+    """What the seeds tell of the difference between two runs' means."""
+    counts = f"{word(len(one))} seeds each" if len(one) == len(other) else f"{len(one)} and {len(other)} seeds"
+    difference = Estimate.of_difference(_shares(one), _shares(other))
+    if math.isnan(difference.low):
+        return f", in the mean of {counts}"
+    verdict = "; this may be chance" if difference.low <= 0 <= difference.high else ""
+    return (
+        f", in the mean of {counts} (95% interval of the difference over seeds: {100 * difference.low:+.1f} to "
+        f"{100 * difference.high:+.1f} points){verdict}"
+    )
 
 
 _OF_ONE_TRAINING = ". That is of one training each, which does not tell how far off another seed would be"
@@ -1053,7 +1091,7 @@ def _paired(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> P
 
 def _mean(results: Sequence[TrainingResult]) -> Rate:
     """The mean test accuracy over seeds, with the interval of one network that has it."""
-    return rate_at(statistics.mean(result.test.accuracy.share for result in results), results[0].test.accuracy.n)
+    return rate_at(statistics.mean(_shares(results)), results[0].test.accuracy.n)
 
 
 def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
