@@ -659,16 +659,17 @@ def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     assert run_exam(ExamConfig(training_runs=runs, parts=("one",)), tmp_path / "b", parts=parts).failed == ()
 
 
-def test_figures_of_ones_own(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("name", ["my-curve.png", "my-curve.JPEG"])
+def test_figures_of_ones_own(tmp_path: Path, monkeypatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     _, parts = counted()
     computed = Answer("d", (), (Picture(Path("computed.png"), "Computed"), Discussion(("computed",))))
     parts["one"] = dataclasses.replace(parts["one"], run=lambda _: computed)
     Image.new("RGB", (40, 30), "red").save("computed.png")
     Path("mine").mkdir()
-    Image.new("RGB", (40, 30), "blue").save(Path("mine", "my-curve.png"))
+    Image.new("RGB", (40, 30), "blue").save(Path("mine", name))
     own = write(
-        Path("mine", "mine.txt"), "As [[one/my-curve]] shows.\n\n![Loss\nby hand](my-curve.png)\n\nEnd [[one/other]].\n"
+        Path("mine", "mine.txt"), f"As [[one/my-curve]] shows.\n\n![Loss\nby hand]({name})\n\nEnd [[one/other]].\n"
     )
     config = ExamConfig(parts=("one",), discussion={"one": str(own)})
     said = Recorder()
@@ -676,14 +677,14 @@ def test_figures_of_ones_own(tmp_path: Path, monkeypatch) -> None:
     text = text_of(result.report)
     assert "As Figure 2 shows." in text
     assert "Figure 2: Loss by hand" in text
-    assert Path("out/report.html").read_text(encoding="utf-8").count("data:image/png") == 2
+    assert len(re.findall("data:image/(png|jpeg)", Path("out/report.html").read_text(encoding="utf-8"))) == 2
     (note,) = [note for note in said.notes if note.startswith("discussion")]
     assert (
         note.startswith(f"discussion: {own}: [[one/other]] names no figure or table; did you mean")
         or "one/my-curve" in note
     )
     cells = json.loads(Path("out/report.ipynb").read_text(encoding="utf-8"))["cells"]
-    assert "snellen.read_image('../mine/my-curve.png')" in ["".join(cell["source"]) for cell in cells]
+    assert f"snellen.read_image('../mine/{name}')" in ["".join(cell["source"]) for cell in cells]
 
 
 @pytest.mark.parametrize(
@@ -691,6 +692,7 @@ def test_figures_of_ones_own(tmp_path: Path, monkeypatch) -> None:
     [
         ("![](a.png)", r"the figure a\.png has no caption .!\[What is to be seen\]\(a\.png\)"),
         ("![c](a.svg)", r"the figure a\.svg is no PNG or JPEG file"),
+        ("![c](webp.jpg)", r"the figure webp\.jpg is no PNG or JPEG file .WEBP saved as one"),
         ("![c](../b.png)", r"the figure \.\./b\.png is elsewhere .a file beside the text, or below"),
         ("![c](/etc/b.png)", r"the figure /etc/b\.png is elsewhere"),
         ("![c](nosuch.png)", r"the figure .*nosuch\.png: no such file"),
@@ -702,6 +704,7 @@ def test_figures_of_ones_own_that_cannot_be(tmp_path: Path, words: str, message:
     folder.mkdir()
     write(folder / "text.png", "no image")
     Image.new("RGB", (4, 4)).save(tmp_path / "b.png")
+    Image.new("RGB", (4, 4)).save(folder / "webp.jpg", "WEBP")
     own = write(folder / "mine.txt", words)
     with pytest.raises(InputError, match=rf"discussion: .*mine\.txt: {message}"):
         run_exam(ExamConfig(parts=("one",), discussion={"one": str(own)}), tmp_path / "new", parts=counted()[1])
@@ -783,6 +786,27 @@ def test_settings_are_listed_as_toml_and_helpers_that_are_left_out_are_named() -
     assert "# Left out: _cubic, _lanczos, " in resize
     assert resize.splitlines()[-1].startswith("# With ")
     assert "numpy as np" in resize.splitlines()[-1]
+
+
+def test_what_an_exam_ran_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """The calls that are printed, on a network as small as may be: all but those that need data sets."""
+    torch.manual_seed(0)
+    layers: list[torch.nn.Module] = []
+    for before, after in ((3, 8), (8, 8), (8, 8)):
+        layers += [torch.nn.Conv2d(before, after, 3, padding=1), torch.nn.ReLU()]
+    network = torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 3))
+    classifier = classifier_of(network, 16, 3)
+    for number in range(2):
+        Image.effect_noise((20, 20), 90).convert("RGB").save(tmp_path / f"{number}.png")
+    photographs = [str(tmp_path / f"{number}.png") for number in range(2)]
+    context = context_of(tmp_path, classifier=classifier, photographs=photographs, target=1, homework=True)
+    monkeypatch.setattr(snellen, "load", lambda _: classifier)
+    monkeypatch.chdir(tmp_path)
+    names = ("categories", "features", "attack", "stress")
+    exec("\n".join([setup(context), *(PARTS[name].driver(context) for name in names)]), {})
+    printed = capsys.readouterr().out.splitlines()
+    # Both photographs, by the attack and by the assignment's rule.
+    assert sum("Verdict(" in line for line in printed) == 4
 
 
 def test_what_an_exam_ran_is_python_that_names_what_there_is(tmp_path: Path) -> None:

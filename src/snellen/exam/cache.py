@@ -11,15 +11,13 @@ from pathlib import Path
 from snellen.errors import InputError
 from snellen.exam.context import Context
 from snellen.exam.parts import Part
-from snellen.exam.report.document import Answer, with_paths
+from snellen.exam.report.document import PICTURE_TYPES, Answer, with_paths
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_json
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass
 
 _FILE = "answer.json"
-_PICTURES = (".png", ".svg", ".jpg")
-"""Endings of what a report shows as a picture."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def load_cached(part: str, run: Path) -> CachedAnswer | None:
 
     def existing(path: Path) -> Path:
         picture = (run / path).resolve()
-        if not picture.is_file() or not picture.is_relative_to(home) or path.suffix.lower() not in _PICTURES:
+        if not picture.is_file() or not picture.is_relative_to(home) or path.suffix.lower() not in PICTURE_TYPES:
             raise FileNotFoundError(path)
         return run / path
 

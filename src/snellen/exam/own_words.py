@@ -6,18 +6,21 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from snellen.data.images import read_image
 from snellen.errors import ImageError, InputError, did_you_mean
 from snellen.exam.config import ExamConfig
 from snellen.exam.paths import leads_out
-from snellen.exam.report.document import FigureRow, Paragraph, Picture, Section, Table
+from snellen.exam.report.document import PICTURE_TYPES, FigureRow, Paragraph, Picture, Section, Table
 from snellen.exam.report.numbers import marks, names
 from snellen.prose import counted
 from snellen.runs.text import as_on_disk, read_text
 
 _CITATION = re.compile(r"\s\[\d{1,3}\]")
 _FIGURE = re.compile(r"!\[(?P<caption>.*)\]\((?P<file>.+)\)")
-_FORMATS = (".png", ".jpg", ".jpeg")
+_FORMATS = ("PNG", "JPEG", "MPO")
+"""Pillow's names of what a figure may be; telephones write JPEG files of the third."""
 _NAME = re.compile("[a-z0-9-]+")
 
 
@@ -47,7 +50,7 @@ def _figure(file: Path, caption: str, name: str) -> Picture:
     path = Path(as_on_disk(str(file.parent / name)))
     if not caption:
         raise InputError(f"{file}: the figure {name} has no caption", f"![What is to be seen]({name})")
-    if path.suffix.lower() not in _FORMATS:
+    if path.suffix.lower() not in PICTURE_TYPES.keys() - {".svg"}:
         raise InputError(f"{file}: the figure {name} is no PNG or JPEG file", "a figure saved as one")
     if leads_out(path, [file.parent], below=False):
         raise InputError(f"{file}: the figure {name} is elsewhere", "a file beside the text, or below")
@@ -55,6 +58,9 @@ def _figure(file: Path, caption: str, name: str) -> Picture:
         read_image(path)
     except ImageError as error:
         raise InputError(f"{file}: the figure {error.message}", error.hint) from error
+    with Image.open(path) as opened:
+        if opened.format not in _FORMATS:
+            raise InputError(f"{file}: the figure {name} is no PNG or JPEG file", f"{opened.format} saved as one")
     return Picture(path, caption, name=path.stem if _NAME.fullmatch(path.stem) else "")
 
 

@@ -106,7 +106,7 @@ def attack(context: Context) -> str:
         f"seed={context.seed}\n)\n"
         "attacks = snellen.attack(classifier, photographs, config=config)\n"
         "for one in attacks:\n"
-        "    print(one.name, one.clean, one.attacked)\n"
+        "    print(one.name, one.original, one.attacked)\n"
         "attacks[0].plot()"
     )
     if not tries_the_rule(context):
@@ -118,7 +118,7 @@ def attack(context: Context) -> str:
         f"config = snellen.AttackConfig(\n    {context.target}, {context.epsilon!r}, method='gradient_ascent', "
         f"steps={GRADIENTS_OF_THE_RULE},\n    seed={context.seed}\n)\n"
         f"for one in snellen.attack(classifier, photographs{first}, config=config):\n"
-        "    print(one.name, one.clean, one.attacked)"
+        "    print(one.name, one.original, one.attacked)"
     )
 
 

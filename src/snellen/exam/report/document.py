@@ -73,12 +73,16 @@ class Table:
     kind: Literal["table"] = field(default="table", init=False)
 
 
+PICTURE_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+"""The endings of pictures that a report can show, with their media types."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A figure from a file of the run folder, with a caption that says what to see.
 
     Attributes:
-        path: PNG, SVG or PDF file.
+        path: file of one of :data:`PICTURE_TYPES`.
         caption: one or two sentences.
         width: share of the text width, in (0, 1].
         alt: what is seen, for those who cannot see it; empty where the caption says it.

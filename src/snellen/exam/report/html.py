@@ -7,13 +7,12 @@ import re
 from importlib import resources
 from pathlib import Path
 
-from snellen.exam.report.document import Report
+from snellen.exam.report.document import PICTURE_TYPES, Report
 from snellen.exam.report.numbers import label, numbered, with_labels
 from snellen.exam.report.pictures import compressed
 from snellen.runs.files import write_text
 
 _NUMBER = re.compile(r"[-+<>\u2212]?[0-9][0-9,.]*( ?%| ?s| ?MB| ± .*)?")
-_MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
 
 
 def write_html(report: Report, path: Path) -> None:
@@ -39,7 +38,7 @@ def write_html(report: Report, path: Path) -> None:
 def _data_uri(picture: Path) -> str:
     """The file as a data URI."""
     data, suffix = compressed(picture)
-    return f"data:{_MEDIA_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
+    return f"data:{PICTURE_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _anchor(section: str, heading: str = "") -> str:
