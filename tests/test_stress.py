@@ -35,7 +35,7 @@ from snellen.data.transforms import (
 )
 from snellen.errors import ImageError, InputError, ModelError
 from snellen.exam.object_crop import Box, ObjectCrop, box_with, centre_of, object_crop, seen_of, share_within, shrunk
-from snellen.exam.parts.stress import _about_crop, _about_letters, _done, _leaves, _reasons, _table, _with_crops
+from snellen.exam.parts.stress import _about_crop, _about_letters, _done, _fact, _leaves, _reasons, _table, _with_crops
 from snellen.exam.report.html import _all_numbers
 from snellen.figures import lay_out, styled
 from snellen.intervals import Rate
@@ -47,7 +47,7 @@ from snellen.robustness.detail import Cause, cause
 from snellen.robustness.discussion import discuss, discuss_causes, discuss_plainly, headline, reasons
 from snellen.robustness.figures import Cropped, draw_cover, draw_crops, draw_stress, draw_transforms
 from snellen.robustness.files import stress_files, to_csv, write_results
-from snellen.robustness.report import stress_report
+from snellen.robustness.report import StressReport, stress_report
 from snellen.robustness.spectrum import high_frequency_energy
 from snellen.robustness.stress import Outcome, StressResult, stress_engine, stress_pair
 from snellen.runs.progress import Progress
@@ -204,14 +204,15 @@ def test_the_chart() -> None:
     assert both.discussion().endswith(f" At every strength tried more than half keep it under {named}.")
     assert "One photograph of 4 is 25 points, and the share need not fall steadily." in _about_letters(4)
     assert "points" not in _about_letters(1)
-    with pytest.raises(InputError, match="no photographs"):
+    with pytest.raises(InputError, match="no photograph"):
         snellen.acuity([]).plot()
 
 
 def test_figures_draw_what_they_are_given() -> None:
     classifier = linear_classifier(4, scale=0.2)
     one = snellen.stress(classifier, photograph(1, 20, 30))
-    attacked = snellen.stress(classifier, photograph(1, 20, 30), photograph(2, 20, 30))
+    label = (one.before.top.index + 1) % 4
+    attacked = snellen.stress(classifier, photograph(1, 20, 30), photograph(2, 20, 30), label=label)
     titles = [axes.get_title() for axes in draw_stress([one]).axes]
     assert titles[0].startswith(one.before.top.label)
     assert [title.split("\n")[0] for title in titles[1:]] == [
@@ -228,6 +229,23 @@ def test_figures_draw_what_they_are_given() -> None:
         transform = TRANSFORMS[name]
         assert transform.caption.replace("…", transform.mark(strength)) == transform.describe(strength)
     assert len(draw_transforms(one.thumbnail).axes) == 1 + len(TRANSFORMS)
+
+
+def test_an_attack_that_did_not_fool_is_no_survivor() -> None:
+    """Of two attacks one fooled: the chart, the sentences and the report's facts are of that one."""
+    classifier = linear_classifier(4, scale=0.2)
+    seen = snellen.stress(classifier, photograph(1, 20, 30)).before.top.index
+    fooled, spared = (
+        snellen.stress(classifier, photograph(1, 20, 30), photograph(2, 20, 30), label=label)
+        for label in ((seen + 1) % 4, seen)
+    )
+    assert (fooled.fooled, spared.fooled) == (True, False)
+    assert snellen.acuity([fooled, spared]).attacked == snellen.acuity([fooled]).attacked
+    assert {line.kept[0].n for line in snellen.acuity([fooled, spared]).attacked} == {1}
+    assert snellen.acuity([spared]).attacked == ()
+    mirror = fooled.outcome("mirror", 0)
+    report = StressReport((fooled, spared), (), snellen.acuity([fooled, spared]), (), "")
+    assert f"fooling survives {int(fooled.keeps(mirror))} of 1" in _fact(report, ("mirror", 0)).value
 
 
 def test_what_stands_below_the_letters_of_a_chart_does_not_run_together() -> None:

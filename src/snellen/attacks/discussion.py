@@ -411,14 +411,14 @@ def _half(summary: AttackSummary) -> str:
 
 def discuss_robust_accuracy(result: RobustnessResult) -> str:
     """Sentences about robust accuracy."""
-    listed = "; ".join(f"within {point.epsilon} {point.accuracy}" for point in result.points)
+    standing = "; ".join(f"within {point.epsilon} {point.accuracy}" for point in result.points)
     first = result.points[0]
     by_attack = ", ".join(f"{name.replace('_', '-')} {count}" for name, count in first.felled.items())
     norm = "infinity norm" if result.config.norm == "Linf" else "Euclidean norm"
     return " ".join(
         [
             f"{called(result.model)} is right on {result.clean}, and under every attack of the standard ensemble "
-            f"({norm}, on the network's input): {listed}. {result.sampled}".strip(),
+            f"({norm}, on the network's input): {standing}. {result.sampled}".strip(),
             f"Within {first.epsilon} these fell, to the first attack that succeeded: {by_attack}.",
             _discuss_check(result.check),
             "What this does not prove: it is an upper bound, since another attack may fell more; it holds for this "
@@ -428,6 +428,8 @@ def discuss_robust_accuracy(result: RobustnessResult) -> str:
 
 
 def _discuss_check(check: GradientCheck) -> str:
+    if not check.photographs:
+        return "Whether gradients are masked was not looked at: no photograph is classified correctly."
     verdict = (
         "These are signs of masked gradients: the robust accuracy is likely to be overstated."
         if check.suspicious

@@ -266,7 +266,7 @@ def robust_accuracy(
         n=len(read),
         clean=Rate.of(one.correct for one in read),
         points=tuple(_points(read, config)),
-        check=_check(read, batches),
+        check=_check(read, batches, config),
         photographs=read,
         failures=failures,
         seconds=seconds,
@@ -439,12 +439,13 @@ def _points(photographs: Sequence[RobustPhotograph], config: EnsembleConfig) -> 
         yield RobustPoint(str(given), radius, Rate.of(stand), felled)
 
 
-def _check(photographs: Sequence[RobustPhotograph], batches: Sequence[_Batch]) -> GradientCheck:
+def _check(photographs: Sequence[RobustPhotograph], batches: Sequence[_Batch], config: EnsembleConfig) -> GradientCheck:
     signs = [batch.signs for batch in batches]
     checked = sum(one.checked for one in signs)
     return GradientCheck(
         zero_gradients=sum(one.zero_gradients for one in signs),
-        black_box_only=sum(one.attack == BLACK_BOX for one in photographs),
+        # Of those that were asked first an attack that sees gradients had failed.
+        black_box_only=sum(one.attack == BLACK_BOX for one in photographs) if config.attacks[0] != BLACK_BOX else 0,
         one_step_only=sum(one.one_step_only for one in signs),
         unbounded=Rate.of_count(sum(one.unbounded for one in signs), checked),
         photographs=checked,

@@ -133,8 +133,8 @@ def attack(
         output.write((out / "attacks.csv").read_text(encoding="utf-8"))
     else:
         _print(result)
-        for other in others:
-            output.stdout.print(discuss_carry_over(other, other.model in (ensemble or ())), soft_wrap=True)
+        for number, other in enumerate(others):
+            output.stdout.print(discuss_carry_over(other, number < len(members)), soft_wrap=True)
     for failure in result.failures:
         output.complain(failure.error)
     output.finish(len(result.failures))

@@ -82,7 +82,7 @@ class CorruptionResult(Result):
         clean: accuracy without a corruption.
         clean_calibration_error: calibration error without one.
         outcomes: what is left under each corruption at each severity.
-        mean_error: mean error over the 15 corruptions and five severities, those that are left out apart.
+        mean_error: mean error over those of the 15 corruptions, and at those severities, that were tried.
         against_alexnet: errors over AlexNet's published ones; None where the classes are not ImageNet's, or none of the
             15 was tried.
         left_out: corruptions that could not be made, and why.

@@ -38,7 +38,7 @@ class AcuityChart(Result):
 
     Attributes:
         clean: lines of the photographs that were not attacked; empty where there are none.
-        attacked: lines of those that were.
+        attacked: lines of those that were, and that the network took for something else.
     """
 
     clean: tuple[AcuityLine, ...]
@@ -60,12 +60,12 @@ class AcuityChart(Result):
 def acuity(results: StressResult | Sequence[StressResult]) -> AcuityChart:
     """The acuity chart of what :func:`snellen.stress` found in one photograph or in several.
 
-    Several are compared at the transforms and strengths that all of them were put to.
+    Several are compared at the transforms and strengths that all of them were put to. Attacks that did not fool are
+    left out: there is nothing to undo.
     """
     results = [results] if isinstance(results, StressResult) else results
-    groups = ([one for one in results if one.attacked is attacked] for attacked in (False, True))
-    clean, attacked = (_lines(group) for group in groups)
-    return AcuityChart(clean, attacked)
+    clean = [one for one in results if not one.attacked]
+    return AcuityChart(_lines(clean), _lines([one for one in results if one.attacked and one.fooled]))
 
 
 def shared_transforms(results: Sequence[StressResult]) -> tuple[TransformStrength, ...]:

@@ -122,7 +122,7 @@ def compared_by_detail(photographs: Sequence[StressResult]) -> list[DetailKept]:
 def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[Reason]:
     """Why each of the assignment's transforms undoes attacks or does not; see :func:`discuss`.
 
-    None where no attack fooled, or none left noise of :data:`FINE_DETAIL`.
+    Empty where no attack fooled, or none left noise of :data:`FINE_DETAIL`.
     """
     fooled = _with_noise(_pairs(photographs, originals))
     transforms = _assignments([one for one, _ in fooled]) if fooled else []
@@ -211,7 +211,7 @@ def discuss_causes(
         gains: what the noise of some of the attacks gains under transforms, by the originals' names.
     """
     pairs = _pairs(photographs, originals)
-    attacked = [pair for pair in pairs if pair[0].attacked]
+    attacked = [pair for pair in pairs if pair[0].attacked and pair[0].fooled]
     clean = [one for one in photographs if not one.attacked]
     paragraphs = []
     if attacked:
@@ -260,13 +260,8 @@ def _assignments(group: Sequence[StressResult]) -> list[TransformStrength]:
     return [one for one in ASSIGNMENT.items() if one in shared_transforms(group)]
 
 
-def _fooled(group: Sequence[StressResult]) -> list[StressResult]:
-    """Those that the attack fooled: an attack that failed leaves nothing to undo."""
-    return [one for one in group if one.before.top.index != one.label]
-
-
 def _survivors(group: Sequence[StressResult], transform: TransformStrength) -> int:
-    return sum(one.keeps(one.outcome(*transform)) for one in _fooled(group))
+    return sum(one.keeps(one.outcome(*transform)) for one in group if one.fooled)
 
 
 def _by_number_kept(group: Sequence[StressResult], transforms: Sequence[TransformStrength]) -> dict[int, list[str]]:
@@ -280,8 +275,8 @@ def _by_number_kept(group: Sequence[StressResult], transforms: Sequence[Transfor
 
 def _what_undid(pairs: Sequence[StressPair]) -> str:
     """Which transform undoes how many attacks, by how much, and whether the own class comes back."""
-    fooled = [pair for pair in pairs if _fooled([pair[0]])]
-    spared = [one for one, _ in pairs if not _fooled([one])]
+    fooled = [pair for pair in pairs if pair[0].fooled]
+    spared = [one for one, _ in pairs if not one.fooled]
     apart = f"The attack did not fool {_names(spared)}, so that there is nothing to undo there. " if spared else ""
     attacked = [one for one, _ in fooled]
     transforms = _assignments([one for one, _ in pairs])
@@ -365,7 +360,7 @@ FINE_DETAIL = f"Fine detail: the noise's energy above {CUTOFF:g} cycles a pixel 
 
 def _with_noise(pairs: Sequence[StressPair]) -> list[StressPair]:
     """The attacks that fooled, and whose noise has fine detail."""
-    return [pair for pair in pairs if pair[0].attacked and _fooled([pair[0]]) and _noisy([pair[0]])]
+    return [pair for pair in pairs if pair[0].attacked and pair[0].fooled and _noisy([pair[0]])]
 
 
 def _undone(fooled: Sequence[StressPair], transform: TransformStrength) -> list[StressPair]:
@@ -709,9 +704,9 @@ def _more(rows: Sequence[DetailKept]) -> str:
 
 
 _MOVING = ("mirror", "crop", "rotation", "shift")
+"""Transforms that leave the noise as it is but for its place, size or direction, and for what resampling takes."""
 _MOVED = (*_MOVING, "scale")
 """The transforms that take the noise to other places, or to another size."""
-"""Transforms that leave the noise as it is but for its place, size or direction, and for what resampling takes."""
 
 
 def _target_and_damage(fooled: Sequence[StressPair]) -> str:

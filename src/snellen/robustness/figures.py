@@ -69,7 +69,7 @@ def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
             both = chart.clean and chart.attacked
             panels.append((f"{group}{count}: {asked[group]}" if both else f"{asked[group]}{count}", lines))
     if not panels:
-        raise InputError("acuity chart: no photographs", "at least one")
+        raise InputError("acuity chart: no photograph", "a clean one, or an attack that fooled")
     return panels
 
 

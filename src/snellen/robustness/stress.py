@@ -108,6 +108,13 @@ class StressResult(Result):
                 return outcome
         raise InputError(f"{self.image}: was not put to {transform} at {strength:g}", "one of its `outcomes`")
 
+    @property
+    def fooled(self) -> bool:
+        """Whether the photograph as it is is seen as another class than it shows: an attack that did not fool leaves
+        nothing to undo.
+        """
+        return self.before.top.index != self.label
+
     def keeps(self, outcome: Outcome) -> bool:
         """Whether the class is the label still, or the attack's class where the photograph was attacked."""
         return outcome.top.index == (self.before.top.index if self.attacked else self.label)

@@ -15,7 +15,7 @@ class Progress:
         """A stage begins.
 
         Args:
-            stage: what is done, in a few words: ``EmbeddingResult``.
+            stage: what is done, in a few words: ``Embedding``.
             total: number of items; None where nobody knows it.
         """
 

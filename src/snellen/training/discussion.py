@@ -421,7 +421,9 @@ def _course(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
     )
 
 
-def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "not overfitting"]:
+def _limit_of(
+    result: TrainingResult,
+) -> Literal["", "unknown", "adversarial", "overfitting", "not overfitting"]:
     """Whether generalisation is short, as far as the last epoch tells; empty without a mistake."""
     learned, tested = result.history[-1].accuracy, result.test.accuracy
     gap = learned - tested.share
@@ -429,6 +431,8 @@ def _limit_of(result: TrainingResult) -> Literal["", "unknown", "overfitting", "
         return ""
     if len(result.history) < _FEWEST_EPOCHS:
         return "unknown"
+    if result.recipe.adversarial.epsilon:
+        return "adversarial"
     if learned > tested.high and (gap > _GAP or 1 - tested.share > _MANY_TIMES * (1 - learned)):
         return "overfitting"
     return "not overfitting"
@@ -447,12 +451,19 @@ def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> st
     both = f"{learned:.1%} of the training images, as augmented, and {tested.share:.1%} of the test images"
     if limit == "unknown":
         return "After so few epochs nothing can be said of what limits it."
+    if limit == "adversarial":
+        return (
+            f"In the last epoch it is right on {learned:.1%} of the training images as it learned from them, attacked, "
+            f"and in the end on {tested.share:.1%} of the test images as they are: the two do not compare, so neither "
+            "tells what limits it."
+        )
     if limit == "overfitting":
         alone = "each of its networks alone is" if _members(result.recipe) > 1 else "it is"
         return (
             f"In the last epoch {alone} right on {learned:.1%} of the training images, which are augmented and so "
-            f"harder, and in the end it is right on {tested.share:.1%} of the test images: at least "
-            f"{rounded_down(100 * (learned - tested.share), 1):.1f} points of its error are overfitting."
+            f"harder, and in the end it is right on {tested.share:.1%} of the test images (95% interval up to "
+            f"{tested.high:.1%}): at least "
+            f"{rounded_down(100 * (learned - tested.high), 1):.1f} points of its error are overfitting."
         )
     if limit == "not overfitting" and again:
         return (
@@ -634,16 +645,16 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
     directed, others = int(structure.oriented.sum()), int(other.oriented.sum())
     parts = []
     if _tell_apart(structure.smoothness, other.smoothness):
-        smooth, rough = (statistics.median(one.smoothness) for one in (structure, other))
+        smooth, rough = (one.smoothness.mean() for one in (structure, other))
         parts.append(f"neighbouring weights correlate by {smooth:.2f} in place of {rough:.2f}")
     if apart(Rate.of_count(directed, count), Rate.of_count(others, of)):
         parts.append(f"{directed} of {count} have a direction in place of {others}")
     if _tell_apart(structure.frequency, other.frequency):
-        fine, coarse = (statistics.median(one.frequency) for one in (structure, other))
-        parts.append(f"the typical spatial frequency is {fine:.2f} cycles a weight in place of {coarse:.2f}")
+        fine, coarse = (one.frequency.mean() for one in (structure, other))
+        parts.append(f"the mean spatial frequency is {fine:.2f} cycles a weight in place of {coarse:.2f}")
     if _tell_apart(structure.colour, other.colour):
-        colour, before = (statistics.median(one.colour) for one in (structure, other))
-        parts.append(f"colour is {share(colour)} of what varies in a typical filter in place of {share(before)}")
+        colour, before = (float(one.colour.mean()) for one in (structure, other))
+        parts.append(f"colour is on average {share(colour)} of what varies in a filter in place of {share(before)}")
     if not parts:
         return "By these measures the filters cannot be told from those without batch normalisation."
     found = f"Beside the filters without batch normalisation {listed(parts)}."
@@ -795,9 +806,11 @@ def _what_normalisation_changed(
         else f"The first epoch is alike ({losses[0]:.2f} and {plain_losses[0]:.2f})."
     )
     why = (
-        " The reason: a normalised channel has the same mean and deviation whatever the layers before it do, so steps "
-        "of one size suit all layers, and larger ones can be taken."
-        if losses[-1] < plain_losses[-1] and _changed(plain_losses[-1], losses[-1])
+        " The usual explanation, not measured here: a normalised channel has the same mean and deviation whatever the "
+        "layers before it do, so steps of one size suit all layers, and larger ones can be taken."
+        if losses[-1] < plain_losses[-1]
+        and _changed(plain_losses[-1], losses[-1])
+        and alike_but_for_networks(plain_run, normalised)
         else ""
     )
     if not _changed(plain_losses[-1], losses[-1]) and not sooner and _starts_well(plain_run.recipe):

@@ -25,8 +25,9 @@ class EpochMetrics:
     """One epoch of a training.
 
     Attributes:
-        loss: mean cross-entropy (nats) over the training images as they were augmented, while the network learned from
-            them; smoothed where the recipe smooths; of an ensemble the members' mean.
+        loss: mean cross-entropy (nats) over the training images as they were augmented, and attacked where the recipe
+            does so, while the network learned from them; smoothed where the recipe smooths; of an ensemble the
+            members' mean.
         accuracy: share of those images that were classified correctly; of an ensemble the members' mean.
         learning_rate: mean learning rate over the steps.
         seconds: duration, without the evaluation of the held-out images.

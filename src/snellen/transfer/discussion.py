@@ -349,10 +349,11 @@ def _fit(result: ProbeResult) -> str:
     fewest, most = min(result.train_counts), max(result.train_counts)
     per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     learned = f"It learned from {result.n_train:,} photographs, {per_class} of each class."
-    if result.train_accuracy <= 0.999:
+    if result.train_accuracy < 1:
+        right = f"{with_decimal(result.train_accuracy)} of a class right in the mean"
         return (
-            f"{learned} They are not separated fully at this penalty: it gets {with_decimal(result.train_accuracy)} of "
-            f"them right, {100 * abs(gap):.0f} points {'more' if gap >= 0 else 'fewer'} than of the test photographs."
+            f"{learned} They are not separated fully at this penalty: it gets {right}, {100 * abs(gap):.0f} points "
+            f"{'more' if gap >= 0 else 'fewer'} than of the test photographs."
         )
     why = (
         f"with {result.width:,} dimensions for {result.n_train:,} points they can be separated here, and the "
@@ -367,9 +368,11 @@ def _fit_again(result: ProbeResult) -> str:
     """Of a further probe with the same classifier: what it learned from, and how well it fits that."""
     fewest, most = min(result.train_counts), max(result.train_counts)
     per_class = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    fitted = "all" if result.train_accuracy > 0.999 else with_decimal(result.train_accuracy)
+    fitted = (
+        "all of them" if result.train_accuracy == 1 else f"{with_decimal(result.train_accuracy)} of a class in the mean"
+    )
     return (
-        f"It learned from {result.n_train:,} photographs, {per_class} of each class, and gets {fitted} of them right; "
+        f"It learned from {result.n_train:,} photographs, {per_class} of each class, and gets {fitted} right; "
         f"{share(result.zero_fraction)} of their and the test photographs' {result.width:,} features are zero."
     )
 
@@ -684,13 +687,17 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     best, second = ranked[0], ranked[1]
     lead = best.mean_per_class_accuracy.value - second.mean_per_class_accuracy.value
     paired = Paired.of(best.right, second.right)
+    # The best was picked from several after they were tested: Bonferroni's correction for what it was held against.
+    others = len(ranked) - 1
+    p_value = min(1.0, others * paired.p_value)
+    times = f", times the {word(others)} it was picked from" if others > 1 else ""
     return (
         f"{f'{best.model} is best with' if lead else f'{best.model} and {second.model} are equal with'} "
         f"{best.mean_per_class_accuracy.value:.3f}{f', {lead:.3f} above {second.model}' if lead else ''}. Of the same "
         f"{best.n:,} photographs {_are_right(paired.only_first)} with {best.model} alone and "
         f"{_are_right(paired.only_second)} with {second.model} alone; that "
-        f"{'is no' if paired.p_value < SIGNIFICANCE else 'may be'} chance "
-        f"(exact McNemar test, p = {paired.p_value:.2g})."
+        f"{'is more than chance explains' if p_value < SIGNIFICANCE else 'may be chance'} "
+        f"(exact McNemar test, p = {paired.p_value:.2g}{times})."
     )
 
 

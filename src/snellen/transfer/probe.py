@@ -97,7 +97,7 @@ class ProbeResult(Result):
         cross_validation: how it was chosen.
         width: number of features, D.
         non_negative: whether no feature is negative, as after a ReLU.
-        zero_fraction: share of feature values that are exactly zero.
+        zero_fraction: share of feature values of both splits that are exactly zero.
         n_train: number of training images.
         train_counts: number of training images of each class.
         train_accuracy: mean-per-class accuracy on the training split itself.
@@ -236,9 +236,7 @@ def probe_kinds(
     seed: int = 0,
     progress: Progress = SILENT,
 ) -> list[ProbeResult]:
-    """As :func:`probe`, with several kinds of linear classifier on the same features: a result for each of "
-    "``kinds``.
-    """
+    """As :func:`probe`, with several kinds of linear classifier on the same features: a result for each kind."""
     for kind in kinds:
         check_kind(kind)
     splits = embed_splits(classifier, dataset, features, seed, progress)
@@ -266,7 +264,7 @@ def _probe(
         cross_validation=cross_validation,
         width=train.features.shape[1],
         non_negative=bool(min(train.features.min(), test.features.min()) >= 0),
-        zero_fraction=float(np.mean(train.features == 0)),
+        zero_fraction=float(np.mean(np.concatenate([part.features == 0 for part in (train, test)]))),
         n_train=len(train.targets),
         train_counts=tuple(np.bincount(train.targets, minlength=len(data.labels)).tolist()),
         train_accuracy=float(balanced_accuracy_score(train.targets, trained.predict(train.features))),

@@ -122,8 +122,8 @@ class Page:
         from snellen.web.tabs import TABS
 
         tabs = [
-            {"name": name, "fields": [plain_field(field) for field in tab.fields(state)]}
-            | {key: getattr(tab, key) for key in ("title", "lead", "action", "empty", "several", "model")}
+            {"name": name, "fields": [plain_field(field) for field in tab.fields(state)], "most": tab.most(self.limits)}
+            | {key: getattr(tab, key) for key in ("title", "lead", "action", "empty", "model")}
             for name, tab in TABS.items()
         ]
         return {

@@ -214,12 +214,14 @@ class Next:
         tab: name of the tab.
         photograph: number of the photograph, as the store knows it.
         original: of what it was made from; empty where that does not matter.
+        another: whether another of the page's models is asked.
     """
 
     label: str
     tab: str
     photograph: str
     original: str = ""
+    another: bool = False
 
 
 @dataclass(frozen=True)

@@ -535,6 +535,6 @@ def _fact(result: StressReport, transform: TransformStrength) -> Fact:
     """How many answers one transform leaves as they are."""
     clean, fooled = (
         f"{sum(one.keeps(one.outcome(*transform)) for one in group)} of {len(group)}"
-        for group in (result.originals, result.photographs)
+        for group in (result.originals, [one for one in result.photographs if one.fooled])
     )
     return Fact(describe_transform(transform), f"class kept {clean}, fooling survives {fooled}")

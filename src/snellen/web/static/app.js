@@ -111,12 +111,12 @@ class App {
     };
     const settings = this.settings(tab);
     const controls = tab.fields.map((field) => control(field, settings[field.name], context));
-    if (tab.several && this.state.photographs.length > 1) controls.unshift(this.everyPhotograph());
+    if (tab.most > 1 && this.state.photographs.length > 1) controls.unshift(this.everyPhotograph(tab));
     this.panels[tab.name].fields.replaceChildren(...controls);
   }
 
-  everyPhotograph() {
-    const most = Math.min(this.state.photographs.length, this.page.limits.photographs);
+  everyPhotograph(tab) {
+    const most = Math.min(this.state.photographs.length, tab.most);
     const box = h("input", { type: "checkbox", checked: this.state.allPhotographs });
     box.addEventListener("change", () => { this.state.allPhotographs = box.checked; this.changed(false); });
     return h("div", { class: "field switch" }, h("label", {}, box, ` All ${most} photographs on the page, not the chosen one alone`));
@@ -154,7 +154,7 @@ class App {
   /** Inputs have changed: answers are of earlier ones now, and another forecast is due. */
   changed(redraw = true) {
     if (redraw) {
-      const listing = (tab) => tab.several || tab.fields.some((field) => field.kind === "photographfield");
+      const listing = (tab) => tab.most > 1 || tab.fields.some((field) => field.kind === "photographfield");
       for (const tab of this.page.tabs) if (listing(tab) && this.panels[tab.name]) this.drawFields(tab);
     }
     for (const cards of Object.values(this.cards)) for (const card of cards) card.markOld(!this.isOfNow(card));
@@ -165,15 +165,15 @@ class App {
 
   question(tab, model = this.state.model) {
     const { state } = this;
-    const chosen = tab.several ? this.ofReport() : state.selected ? [state.selected] : [];
+    const chosen = tab.most > 1 ? this.several(tab) : state.selected ? [state.selected] : [];
     const hasPhotograph = !tab.fields.some((field) => field.kind === "classesfield");
     return { model, photographs: hasPhotograph ? chosen : [], settings: this.settings(tab) };
   }
 
-  /** A report is of the chosen photograph, or of all that were dropped. */
-  ofReport() {
+  /** Of a tab that takes several: the chosen photograph, or all that were dropped, as many as it takes. */
+  several(tab) {
     const numbers = this.state.photographs.map((one) => one.number);
-    return this.state.allPhotographs ? numbers.slice(0, this.page.limits.photographs) : numbers.filter((one) => one === this.state.selected);
+    return this.state.allPhotographs ? numbers.slice(0, tab.most) : numbers.filter((one) => one === this.state.selected);
   }
 
   isOfNow(card) {
@@ -366,7 +366,7 @@ class App {
     }
     this.state.selected = next.photograph;
     if (tab.fields.some((field) => field.name === "original")) this.state.settings[tab.name] = { ...this.settings(tab), original: next.original };
-    if (next.label.includes("another model")) {
+    if (next.another) {
       const others = this.page.models.filter((name) => name !== this.state.model);
       if (others.length) [this.state.model] = others;
       else this.state.second = "";

@@ -210,7 +210,7 @@ def _result(
             Next("Stress it, with its original", "stress", attacked.number, original.number),
             Next("Classify it", "classify", attacked.number),
             Next("What supports that answer", "features", attacked.number),
-            Next("Ask another model", "classify", attacked.number),
+            Next("Ask another model", "classify", attacked.number, another=True),
         ],
     )
 

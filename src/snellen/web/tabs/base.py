@@ -21,6 +21,7 @@ from snellen.runs.files import write_bytes
 from snellen.runs.provenance import Provenance, fingerprint
 from snellen.web.content import Bar, Bars, Picture, Work
 from snellen.web.fields import Choice, Field
+from snellen.web.limits import Limits
 from snellen.web.photographs import Photograph
 from snellen.web.state import AppState
 
@@ -71,6 +72,14 @@ class Asked:
         """
         return self.state.model(self.model)
 
+    def check_model(self) -> None:
+        """Refuse what the page does not offer, before any work begins.
+
+        Raises:
+            InputError: no such model.
+        """
+        self.state.model(self.model)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -100,7 +109,7 @@ class Tab:
         empty: what will stand where the answer comes.
         fields: function that gives what it asks for.
         plan: function that checks what is asked, refuses or gives the work.
-        several: whether it takes several photographs.
+        most: function that gives how many photographs it takes at a time.
         model: whether it is asked about one of the page's models.
     """
 
@@ -110,7 +119,7 @@ class Tab:
     empty: str
     fields: Callable[[AppState], Sequence[Field]]
     plan: Callable[[Asked], Plan]
-    several: bool = False
+    most: Callable[[Limits], int] = lambda _: 1
     model: bool = True
 
 

@@ -26,7 +26,7 @@ def _fields(state: AppState) -> tuple[Number, ...]:
 
 
 def _plan(asked: Asked) -> Plan:
-    assert asked.classifier is not None
+    asked.check_model()
     return Plan(_work(asked), 0.6 + slowness(asked) * 0.05 + asked.photograph.size / 50e6, uses=asked.photographs)
 
 

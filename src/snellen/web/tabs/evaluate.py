@@ -41,7 +41,7 @@ def _fields(state: AppState) -> tuple[Field, ...]:
 
 
 def _plan(asked: Asked) -> Plan:
-    assert asked.classifier is not None
+    asked.check_model()
     most, count = asked.state.limits.labelled, len(asked.photographs)
     if not count:
         raise InputError("no photograph", "one or several, and what each of them shows")
@@ -113,5 +113,5 @@ TAB = Tab(
     empty="How many are right, with an interval, how sure the model may be believed, and its surest mistakes.",
     fields=_fields,
     plan=_plan,
-    several=True,
+    most=lambda limits: limits.labelled,
 )

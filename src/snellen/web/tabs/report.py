@@ -56,7 +56,8 @@ def _plan(asked: Asked) -> Plan:
     limits = asked.state.limits
     if asked.model not in asked.state.models:
         raise InputError(f"no model {asked.model!r} for a report", f"one of {', '.join(asked.state.models)}")
-    assert asked.photograph is not None
+    if not asked.photographs:
+        raise InputError("no photograph", "drop one on the page, or choose one of the examples")
     if len(asked.photographs) > limits.photographs:
         raise InputError(f"{len(asked.photographs)} photographs", f"at most {limits.photographs} in one report")
     size = sum(megapixels(asked, one) for one in asked.photographs)
@@ -203,5 +204,5 @@ TAB = Tab(
     empty="The report, to read here and to download as a PDF and as a page in one file.",
     fields=_fields,
     plan=_plan,
-    several=True,
+    most=lambda limits: limits.photographs,
 )

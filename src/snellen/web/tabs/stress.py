@@ -42,7 +42,7 @@ def _fields(_: AppState) -> tuple[Field, ...]:
 
 
 def _plan(asked: Asked) -> Plan:
-    assert asked.classifier is not None
+    asked.check_model()
     photograph, original = asked.photograph, _original(asked)
     if original is not None and worked_size(asked, original) != worked_size(asked, photograph):
         sizes = [f"{one.width} x {one.height}" for one in (photograph, original)]
