@@ -243,9 +243,10 @@ def test_an_attack_that_did_not_fool_is_no_survivor() -> None:
     assert snellen.acuity([fooled, spared]).attacked == snellen.acuity([fooled]).attacked
     assert {line.kept[0].n for line in snellen.acuity([fooled, spared]).attacked} == {1}
     assert snellen.acuity([spared]).attacked == ()
-    mirror = fooled.outcome("mirror", 0)
+    first = fooled.outcomes[0]
     report = StressReport((fooled, spared), (), snellen.acuity([fooled, spared]), (), "")
-    assert f"fooling survives {int(fooled.keeps(mirror))} of 1" in _fact(report, ("mirror", 0)).value
+    fact = _fact(report, (first.transform, first.strength))
+    assert fact.value == f"class kept 0 of 0, fooling survives {int(fooled.keeps(first))} of 1"
 
 
 def test_what_stands_below_the_letters_of_a_chart_does_not_run_together() -> None:

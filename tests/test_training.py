@@ -1334,8 +1334,8 @@ def test_results_draw_and_explain_themselves(tmp_path: Path) -> None:
     assert note_on_images(results[0]) == ""
     assert (
         "In the last epoch each of its networks alone is right on 94.9% of the training images, which are augmented "
-        "and so harder, and in the end it is right on 91.6% of the test images (95% interval up to 92.1%): at least 2.7 "
-        "points of its error are overfitting." in copy[0].discussion()
+        "and so harder, and in the end it is right on 91.6% of the test images (95% interval up to 92.1%): at least "
+        "2.7 points of its error are overfitting." in copy[0].discussion()
     )
     assert [text.get_text() for text in comparison.plot().legends[0].get_texts()] == [
         "plain",
