@@ -671,7 +671,11 @@ def wait_for(server, job: str) -> dict:
 @needs_server
 def test_a_program_is_answered_as_a_person_is(server, lite0) -> None:
     _, _, described = answer_of(server, "/api/page")
-    assert {tab["name"] for tab in json.loads(described)["tabs"]} == set(TABS)
+    offered = json.loads(described)
+    assert {tab["name"] for tab in offered["tabs"]} == set(TABS)
+    # How many photographs a question takes is the tab's own bound.
+    most = {tab["name"]: tab["most"] for tab in offered["tabs"] if tab["most"] > 1}
+    assert most == {"evaluate": offered["limits"]["labelled"], "report": offered["limits"]["photographs"]}
     status, job = ask(server, "attack", uploaded(server, COFFEE), target="space shuttle", epsilon=4)
     assert status == 202
     said = wait_for(server, job["job"])

@@ -166,8 +166,10 @@ def _errors(result: EvaluationResult) -> str:
         f"{with_article(plain(surest.top.label))} with {share(surest.top.probability)}."
     )
     if first.count > 1:
+        tied = len(result.confused) > 1 and result.confused[1].count == first.count
+        often = "Among the most frequent mistakes," if tied else "Most often"
         text += (
-            f" Most often {plain(first.true)} is taken for {plain(first.predicted)}, {word(first.count)} of "
+            f" {often} {plain(first.true)} is taken for {plain(first.predicted)}, {word(first.count)} of "
             f"{counted(wrong, 'mistake')}."
         )
     elif wrong >= _PATTERN:

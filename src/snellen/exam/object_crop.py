@@ -118,16 +118,15 @@ def object_crop(
     )
 
 
-def shrunk(drawn: Rectangle, share: float = SHARE) -> Rectangle:
-    """The rectangle of the same centre and proportions that has a share of the area, to whole pixels.
+def shrunk(drawn: Rectangle) -> Rectangle:
+    """The rectangle of the same centre and proportions that has :data:`SHARE` of the area, to whole pixels.
 
     Args:
         drawn: rectangle within a photograph.
-        share: share of the area.
     """
 
     def side(first: int, last: int) -> tuple[int, int]:
-        length = max(1, round(math.sqrt(share) * (last - first)))
+        length = max(1, round(math.sqrt(SHARE) * (last - first)))
         start = round((first + last - length) / 2)
         return start, start + length
 

@@ -489,12 +489,14 @@ def _mistakes(result: TrainingResult) -> str:
     labels = result.data.labels
     scores = [(rate, plain(label)) for rate, label in zip(result.test.per_class, labels, strict=True) if rate.n]
     best, worst = max(scores, key=lambda one: one[0].share), min(scores, key=lambda one: one[0].share)
-    confused = most_confused(result.test, 1)
+    confused = most_confused(result.test, 2)
     if not confused:
         return "It makes no mistake on the test images, so they do not tell how it errs."
     first = confused[0]
+    tied = len(confused) > 1 and confused[1].count == first.count
+    commonest = "One of the commonest mistakes" if tied else "The commonest mistake"
     text = (
-        f"The commonest mistake: {first.count} of {result.test.per_class[first.true].n:,} images of "
+        f"{commonest}: {first.count} of {result.test.per_class[first.true].n:,} images of "
         f"{plain(labels[first.true])} are called {plain(labels[first.predicted])}."
         if first.count > 1
         else "No mistake is made twice."

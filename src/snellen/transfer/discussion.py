@@ -197,7 +197,8 @@ def _pairs(result: ProbeResult, wrong: int) -> str:
         if wrong > 10
         else ""
     )
-    return f"Most often {told[0]}.{pattern}"
+    tied = len(result.confused) > 1 and result.confused[1].count == result.confused[0].count
+    return f"{'Among the most frequent mistakes,' if tied else 'Most often'} {told[0]}.{pattern}"
 
 
 def _species(result: ProbeResult, wrong: int) -> str:

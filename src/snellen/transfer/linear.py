@@ -17,8 +17,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer, normalize
+from sklearn.preprocessing import normalize
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
@@ -128,18 +127,6 @@ def linear_classifier(kind: ClassifierKind, c: float, seed: int = 0) -> Any:
     if kind == "svm":
         return LinearSVC(C=c, max_iter=_MOST_ITERATIONS * 5, random_state=seed)
     return RidgeClassifier(alpha=_alpha(c))
-
-
-def probe_pipeline(features: Any, kind: ClassifierKind = "logistic", c: float = 100.0, seed: int = 0) -> Pipeline:
-    """The whole probe as an ordinary scikit-learn pipeline from photographs to classes: untrained.
-
-    Args:
-        features: transformer, :class:`snellen.CNNFeatures`.
-        kind: kind of classifier.
-        c: its regularisation; search it as ``<classifier's step>__C``.
-        seed: seed of the classifier.
-    """
-    return make_pipeline(features, Normalizer(), linear_classifier(kind, c, seed))
 
 
 def train_probe(

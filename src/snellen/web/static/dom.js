@@ -28,11 +28,6 @@ export function duration(seconds) {
   return `${Math.round(seconds / 60)} min`;
 }
 
-/** Bytes as a person says them. */
-export function bytes(size) {
-  return size < 1e6 ? `${Math.max(1, Math.round(size / 1e3))} kB` : `${(size / 1e6).toFixed(1)} MB`;
-}
-
 /** Say something to those who listen to the page. */
 export function announce(text) {
   document.getElementById("announce").textContent = text;
