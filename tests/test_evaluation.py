@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from scipy.special import softmax
+from scipy.stats import chi2_contingency
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
@@ -36,7 +37,7 @@ from snellen.evaluation.calibration import (
     score_logits,
 )
 from snellen.evaluation.comparison import compare_models
-from snellen.evaluation.discussion import discuss_calibration
+from snellen.evaluation.discussion import _differ, discuss_calibration
 from snellen.evaluation.evaluate import ClassAccuracy, evaluate
 from snellen.evaluation.figures import draw_errors
 from snellen.evaluation.files import read_evaluation, write_evaluation
@@ -392,6 +393,20 @@ def test_classes_differ_where_one_test_of_all_says_so(result, right: tuple[int, 
         for number, count in enumerate(right)
     )
     assert said in dataclasses.replace(result, per_class=classes).discussion()
+
+
+def test_two_of_ten_mistakes_in_one_of_many_classes_are_no_difference() -> None:
+    """One time in seven two mistakes meet so; the tables' chi-squared calls it rare, wrongly of so few."""
+    wrong = [2, *[1] * 8, *[0] * 291]
+    assert chi2_contingency([wrong, [20 - count for count in wrong]]).pvalue < 0.05
+    classes = [
+        ClassAccuracy(f"class {number}", number, Rate.of_count(20 - count, 20), Rate.of_count(20 - count, 20 - count))
+        for number, count in enumerate(wrong)
+    ]
+    assert not _differ(classes)
+    # Five of ten in one class do not meet by chance.
+    classes[0] = dataclasses.replace(classes[0], accuracy=Rate.of_count(15, 20))
+    assert _differ(classes)
 
 
 @pytest.mark.parametrize(
