@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from snellen.data.datasets import open_dataset
+from snellen.data.images import read_image
 from snellen.errors import InputError
 
 
@@ -93,10 +94,41 @@ def test_no_row_names_a_file_elsewhere(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     (folder / "more").mkdir(parents=True)
     (folder / "more" / "own.png").write_bytes(png(1))
-    paths = ["more/own.png", "../secret.png", str(tmp_path / "secret.png"), None]
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    paths = ["more/own.png", "../secret.png", str(tmp_path / "secret.png"), None, "link.png", "a\0b.png"]
     images = pa.array([{"bytes": None, "path": path} for path in paths])
-    found = [example.source for _, example in open_dataset(written(folder, image=images, label=[0, 1, 0, 1])).read()]
-    assert found == [str((folder / "more" / "own.png").resolve()), b"", b"", b""]
+    found = [example.source for _, example in open_dataset(written(folder, image=images, label=[0, 1] * 3)).read()]
+    assert found == [str((folder / "more" / "own.png").resolve()), *[b""] * 5]
+
+
+@pytest.mark.parametrize("cache", ["HF_DATASETS_CACHE", "HF_HUB_CACHE"])
+def test_no_row_of_the_hub_names_a_file_elsewhere(tmp_path: Path, monkeypatch, cache: str) -> None:
+    """A path in a row leads to what was fetched from the hub, also by a link of the cache, and to nothing else."""
+    datasets = pytest.importorskip("datasets")
+    import huggingface_hub.constants
+
+    private, fetched = tmp_path / "private.png", tmp_path / "cache"
+    private.write_bytes(png(9))
+    (fetched / "blobs").mkdir(parents=True)
+    (fetched / "blobs" / "1f").write_bytes(png(1))
+    (fetched / "own.png").symlink_to("blobs/1f")
+    (fetched / "link.png").symlink_to(private)
+    monkeypatch.chdir(tmp_path)
+    paths = [str(fetched / "own.png"), str(private), "private.png", f"{fetched}/../private.png", f"{fetched}/link.png"]
+    images = pa.array([{"bytes": None, "path": path} for path in [*paths, None]])
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    written(folder, {"info": {"features": features}}, image=images, label=pa.array([0, 1] * 3))
+    files = {"train": str(folder / "train.parquet")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "arrow"))
+    place = datasets.config if cache == "HF_DATASETS_CACHE" else huggingface_hub.constants
+    monkeypatch.setattr(place, cache, fetched)
+    monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: True)
+    monkeypatch.setattr(datasets, "load_dataset", lambda _: loaded)
+    found = list(open_dataset("owner/set").read())
+    assert [example.source for _, example in found] == [str((fetched / "blobs" / "1f").resolve()), *[b""] * 5]
+    assert read_image(found[0][1].source).size == (4, 4)
 
 
 def test_rows_of_nothing(tmp_path: Path, snellen_command) -> None:

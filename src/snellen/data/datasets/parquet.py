@@ -107,15 +107,21 @@ class _Parquet:
         inside = cell if isinstance(cell, Mapping) else {"bytes": cell}
         source: Source = inside.get("bytes") or b""
         if not source and inside.get("path"):
-            source = _beside(path, str(inside["path"]))
+            source = below(path.parent, str(inside["path"]))
         name = f"{self.split}/{row}" if self.columns.id is None else str(cells[self.columns.id])
         return Example(source, label_at(self.labels, row), name)
 
 
-def _beside(file: Path, name: str) -> Source:
-    """The image that a row names by path; nothing where that leads out of the folder of its file."""
-    home = file.parent.resolve()
-    image = (home / name).resolve()
+def below(home: Path, name: str) -> Source:
+    """The image that a row names by its path from ``home``; nothing where that leads out of the folder ``home``.
+
+    Links are followed before that is judged.
+    """
+    try:
+        home = home.resolve()
+        image = (home / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # links that go round, a null in the name
+        return b""
     return str(image) if image.is_relative_to(home) else b""
 
 
