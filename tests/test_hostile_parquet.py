@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,47 @@ def test_zeros_that_unpack_to_much(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": zeros, "label": [0]}), tmp_path / "train.parquet", compression="zstd")
     assert (tmp_path / "train.parquet").stat().st_size < 100_000
     with pytest.raises(InputError, match=r"bytes unpack to 134,2.* \(at most 100 times as many\)"):
+        open_dataset(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "text", "prefixes"])
+@pytest.mark.parametrize(
+    ("column", "asked"),
+    [("label", len), ("id", lambda rows: rows.names()), ("owner", lambda rows: rows.column("owner"))],
+)
+def test_a_text_in_many_rows(tmp_path: Path, kind: str, column: str, asked) -> None:
+    """A kilobyte whose labels, names or groups are hundreds of megabytes of text is refused before they are read."""
+    path = tmp_path / "train.parquet"
+    count = 100 if kind == "prefixes" else 400
+    cells = pa.array([f"{'x' * 1_000_000}{number}" for number in range(count)] if kind == "prefixes" else [])
+    if kind != "prefixes":
+        texts = pa.array(["x" * 1_000_000, "y" * 1_000_000])
+        cells = pa.DictionaryArray.from_arrays(pa.array([0, 1] * (count // 2), pa.int32()), texts)
+    encoding = {"use_dictionary": False, "column_encoding": {column: "DELTA_BYTE_ARRAY"}} if kind == "prefixes" else {}
+    table = pa.table({"image": IMAGES.take(pa.array([0] * count)), column: cells})
+    pq.write_table(table, path, compression="zstd", store_schema=kind == "dictionary", **encoding)
+    assert path.stat().st_size < 20_000
+    message = (
+        rf"train\.parquet: the texts of its column {column} have more than 67,108,864 bytes \(at most 64 MiB, or 100"
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=message):
+            asked(open_dataset(str(tmp_path)).splits["train"])
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_columns_that_hold_no_labels(tmp_path: Path) -> None:
+    """A list of millions of zeros has some bytes, so none is read; two columns of one name are none to choose from."""
+    zeros = pa.array([[0] * 4] * 4)
+    found = open_dataset(written(tmp_path, boxes=zeros, label=pa.array([0, 1, 0, 1])))
+    with pytest.raises(InputError, match="train.parquet: the column boxes holds list, not labels"):
+        found.splits["train"].column("boxes")
+    twice = pa.table([IMAGES, pa.array([0, 1, 0, 1]), pa.array([0, 1, 0, 1])], names=["image", "label", "label"])
+    pq.write_table(twice, tmp_path / "train.parquet")
+    with pytest.raises(InputError, match="train.parquet: 2 columns are called 'label'"):
         open_dataset(str(tmp_path))
 
 
