@@ -306,7 +306,18 @@ class Payload:
         return os.system, (f"touch {self.path}",)
 
 
+def nested_kind(levels: int) -> bytes:
+    """A data type whose name is a list of ten times a list of ten times ...: a text of 10^levels letters."""
+    lists = b"".join(b"0](" + (b"h%c" % level) * 10 + b"eq%c" % (level + 1) for level in range(levels))
+    return b"\x80\x02}X\x04\x00\x00\x00datacnumpy\ndtype\n]X\x01\x00\x00\x00aaq\x00" + lists + b"\x85Rs."
+
+
 HOSTILE_PICKLES = {
+    "a data type of lists": (lambda _: nested_kind(30), "a data type that has no name"),
+    "a long data type": (
+        lambda _: b"\x80\x02}U\x04datacnumpy\ndtype\nU\x11" + b"u" * 17 + b"\x85Rs.",
+        "a data type that has no name",
+    ),
     "a command": (lambda path: pickle.dumps({"data": Payload(path)}, 2), "asks for posix.system"),
     "an array of objects": (
         lambda _: pickle.dumps({"data": np.array([1, None], dtype=object), "labels": [1, 2]}, 2),
