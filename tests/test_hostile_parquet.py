@@ -65,6 +65,7 @@ def test_odd_labels(tmp_path: Path, labels: pa.Array, classes: list[str]) -> Non
         ({"label": pa.array([0.0, 1.0, 0.0, 1.0])}, None, "the column label holds float, not labels"),
         ({"label": pa.array([0, 1, 0, 5])}, hub(["a", "b"]), "class 5, of 2 names"),
         ({"label": pa.array([0, 1, 0, 1])}, hub(["a", "a"]), "two classes are called 'a'"),
+        ({"label": pa.array([0, 1, 0, 1])}, hub([*map(str, range(50_000)), "7"]), "two classes are called '7'"),
         ({"label": pa.array([0, 1, 0, 1])}, hub([1, 2]), "name no classes"),
         ({"label": pa.array([0, 1, 0, 1])}, hub(None), "name no classes"),
         ({"label": pa.array([0, 1, 0, 1])}, b"[[[", "metadata for the hub are damaged"),

@@ -176,6 +176,9 @@ def test_what_the_lists_name_and_is_not_there_is_said(tmp_path: Path, few_pets) 
     write_files(tmp_path, {"annotations/test.txt": b"Abyssinian one 1 1\n"})
     with pytest.raises(InputError, match=r"test\.txt, line 1: 'Abyssinian one 1 1' \(Abyssinian_201 1 1 1\)"):
         open_dataset(str(tmp_path))
+    write_files(tmp_path, {"annotations/test.txt": b"Abyssinian_201 " + b"1" * 5000 + b" 1 1\n"})
+    with pytest.raises(InputError, match=r"test\.txt, line 1: 'Abyssinian_201 1{65}' \(Abyssinian_201 1 1 1\)"):
+        open_dataset(str(tmp_path))
 
 
 def test_parts_of_a_data_set_are_not_classes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -336,7 +337,7 @@ def _hub_names(path: Path, names: Any) -> tuple[str, ...]:
     """
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise InputError(f"{path}: its metadata for the hub name no classes", "a list of names")
-    twice = [one for one in names if names.count(one) > 1] if len(set(names)) < len(names) else []
+    twice = [one for one, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{path}: two classes are called {twice[0]!r}", "a name of its own for each class")
     return tuple(names)
