@@ -60,9 +60,13 @@ def _fetched(path: str) -> Source:
     import huggingface_hub.constants
 
     config = datasets.config
+    if not Path(path).is_absolute():
+        return b""
     homes = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, config.EXTRACTED_DATASETS_PATH)
-    found = [below(Path(home), path) for home in (huggingface_hub.constants.HF_HUB_CACHE, *homes)]
-    return next(filter(None, found), b"") if Path(path).is_absolute() else b""
+    for home in (huggingface_hub.constants.HF_HUB_CACHE, *homes):
+        if found := below(Path(home), path):
+            return found
+    return b""
 
 
 def from_hub(name: str, label: str | None = None) -> ImageSet:
