@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from snellen.data.datasets import open_dataset
+from snellen.data.images import read_image
 from snellen.errors import InputError
 
 
@@ -63,6 +65,7 @@ def test_odd_labels(tmp_path: Path, labels: pa.Array, classes: list[str]) -> Non
         ({"label": pa.array([0.0, 1.0, 0.0, 1.0])}, None, "the column label holds float, not labels"),
         ({"label": pa.array([0, 1, 0, 5])}, hub(["a", "b"]), "class 5, of 2 names"),
         ({"label": pa.array([0, 1, 0, 1])}, hub(["a", "a"]), "two classes are called 'a'"),
+        ({"label": pa.array([0, 1, 0, 1])}, hub([*map(str, range(50_000)), "7"]), "two classes are called '7'"),
         ({"label": pa.array([0, 1, 0, 1])}, hub([1, 2]), "name no classes"),
         ({"label": pa.array([0, 1, 0, 1])}, hub(None), "name no classes"),
         ({"label": pa.array([0, 1, 0, 1])}, b"[[[", "metadata for the hub are damaged"),
@@ -87,16 +90,88 @@ def test_zeros_that_unpack_to_much(tmp_path: Path) -> None:
         open_dataset(str(tmp_path))
 
 
+@pytest.mark.parametrize("kind", ["dictionary", "text", "prefixes"])
+@pytest.mark.parametrize(
+    ("column", "asked"),
+    [("label", len), ("id", lambda rows: rows.names()), ("owner", lambda rows: rows.column("owner"))],
+)
+def test_a_text_in_many_rows(tmp_path: Path, kind: str, column: str, asked) -> None:
+    """A kilobyte whose labels, names or groups are hundreds of megabytes of text is refused before they are read."""
+    path = tmp_path / "train.parquet"
+    count = 100 if kind == "prefixes" else 400
+    cells = pa.array([f"{'x' * 1_000_000}{number}" for number in range(count)] if kind == "prefixes" else [])
+    if kind != "prefixes":
+        texts = pa.array(["x" * 1_000_000, "y" * 1_000_000])
+        cells = pa.DictionaryArray.from_arrays(pa.array([0, 1] * (count // 2), pa.int32()), texts)
+    encoding = {"use_dictionary": False, "column_encoding": {column: "DELTA_BYTE_ARRAY"}} if kind == "prefixes" else {}
+    table = pa.table({"image": IMAGES.take(pa.array([0] * count)), column: cells})
+    pq.write_table(table, path, compression="zstd", store_schema=kind == "dictionary", **encoding)
+    assert path.stat().st_size < 20_000
+    message = (
+        rf"train\.parquet: the texts of its column {column} have more than 67,108,864 bytes \(at most 64 MiB, or 100"
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=message):
+            asked(open_dataset(str(tmp_path)).splits["train"])
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_columns_that_hold_no_labels(tmp_path: Path) -> None:
+    """A list of millions of zeros has some bytes, so none is read; two columns of one name are none to choose from."""
+    zeros = pa.array([[0] * 4] * 4)
+    found = open_dataset(written(tmp_path, boxes=zeros, label=pa.array([0, 1, 0, 1])))
+    with pytest.raises(InputError, match="train.parquet: the column boxes holds list, not labels"):
+        found.splits["train"].column("boxes")
+    twice = pa.table([IMAGES, pa.array([0, 1, 0, 1]), pa.array([0, 1, 0, 1])], names=["image", "label", "label"])
+    pq.write_table(twice, tmp_path / "train.parquet")
+    with pytest.raises(InputError, match="train.parquet: 2 columns are called 'label'"):
+        open_dataset(str(tmp_path))
+
+
 def test_no_row_names_a_file_elsewhere(tmp_path: Path) -> None:
     """A path in a row leads to an image beside its file, and to nothing above it."""
     (tmp_path / "secret.png").write_bytes(png(9))
     folder = tmp_path / "set"
     (folder / "more").mkdir(parents=True)
     (folder / "more" / "own.png").write_bytes(png(1))
-    paths = ["more/own.png", "../secret.png", str(tmp_path / "secret.png"), None]
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    paths = ["more/own.png", "../secret.png", str(tmp_path / "secret.png"), None, "link.png", "a\0b.png"]
     images = pa.array([{"bytes": None, "path": path} for path in paths])
-    found = [example.source for _, example in open_dataset(written(folder, image=images, label=[0, 1, 0, 1])).read()]
-    assert found == [str((folder / "more" / "own.png").resolve()), b"", b"", b""]
+    found = [example.source for _, example in open_dataset(written(folder, image=images, label=[0, 1] * 3)).read()]
+    assert found == [str((folder / "more" / "own.png").resolve()), *[b""] * 5]
+
+
+@pytest.mark.parametrize("cache", ["HF_DATASETS_CACHE", "HF_HUB_CACHE"])
+def test_no_row_of_the_hub_names_a_file_elsewhere(tmp_path: Path, monkeypatch, cache: str) -> None:
+    """A path in a row leads to what was fetched from the hub, also by a link of the cache, and to nothing else."""
+    datasets = pytest.importorskip("datasets")
+    import huggingface_hub.constants
+
+    private, fetched = tmp_path / "private.png", tmp_path / "cache"
+    private.write_bytes(png(9))
+    (fetched / "blobs").mkdir(parents=True)
+    (fetched / "blobs" / "1f").write_bytes(png(1))
+    (fetched / "own.png").symlink_to("blobs/1f")
+    (fetched / "link.png").symlink_to(private)
+    monkeypatch.chdir(tmp_path)
+    paths = [str(fetched / "own.png"), str(private), "private.png", f"{fetched}/../private.png", f"{fetched}/link.png"]
+    images = pa.array([{"bytes": None, "path": path} for path in [*paths, None]])
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    written(folder, {"info": {"features": features}}, image=images, label=pa.array([0, 1] * 3))
+    files = {"train": str(folder / "train.parquet")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "arrow"))
+    place = datasets.config if cache == "HF_DATASETS_CACHE" else huggingface_hub.constants
+    monkeypatch.setattr(place, cache, fetched)
+    monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: True)
+    monkeypatch.setattr(datasets, "load_dataset", lambda _: loaded)
+    found = list(open_dataset("owner/set").read())
+    assert [example.source for _, example in found] == [str((fetched / "blobs" / "1f").resolve()), *[b""] * 5]
+    assert read_image(found[0][1].source).size == (4, 4)
 
 
 def test_rows_of_nothing(tmp_path: Path, snellen_command) -> None:

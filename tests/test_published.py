@@ -176,6 +176,9 @@ def test_what_the_lists_name_and_is_not_there_is_said(tmp_path: Path, few_pets) 
     write_files(tmp_path, {"annotations/test.txt": b"Abyssinian one 1 1\n"})
     with pytest.raises(InputError, match=r"test\.txt, line 1: 'Abyssinian one 1 1' \(Abyssinian_201 1 1 1\)"):
         open_dataset(str(tmp_path))
+    write_files(tmp_path, {"annotations/test.txt": b"Abyssinian_201 " + b"1" * 5000 + b" 1 1\n"})
+    with pytest.raises(InputError, match=r"test\.txt, line 1: 'Abyssinian_201 1{65}' \(Abyssinian_201 1 1 1\)"):
+        open_dataset(str(tmp_path))
 
 
 def test_parts_of_a_data_set_are_not_classes(tmp_path: Path) -> None:
@@ -306,7 +309,18 @@ class Payload:
         return os.system, (f"touch {self.path}",)
 
 
+def nested_kind(levels: int) -> bytes:
+    """A data type whose name is a list of ten times a list of ten times ...: a text of 10^levels letters."""
+    lists = b"".join(b"0](" + (b"h%c" % level) * 10 + b"eq%c" % (level + 1) for level in range(levels))
+    return b"\x80\x02}X\x04\x00\x00\x00datacnumpy\ndtype\n]X\x01\x00\x00\x00aaq\x00" + lists + b"\x85Rs."
+
+
 HOSTILE_PICKLES = {
+    "a data type of lists": (lambda _: nested_kind(30), "a data type that has no name"),
+    "a long data type": (
+        lambda _: b"\x80\x02}U\x04datacnumpy\ndtype\nU\x11" + b"u" * 17 + b"\x85Rs.",
+        "a data type that has no name",
+    ),
     "a command": (lambda path: pickle.dumps({"data": Payload(path)}, 2), "asks for posix.system"),
     "an array of objects": (
         lambda _: pickle.dumps({"data": np.array([1, None], dtype=object), "labels": [1, 2]}, 2),
@@ -455,6 +469,40 @@ def test_bombs_are_refused_before_they_are_decompressed(tmp_path: Path, monkeypa
     (tmp_path / "b.tar.gz").write_bytes(gzip.compress(bytes(header) + bytes(1 << 20)))
     with pytest.raises(InputError, match="not a sound archive"):
         open_dataset(str(tmp_path / "b.tar.gz"))
+
+
+def tar_header(name: str, size: int) -> bytes:
+    """A header whose size may be below zero, which it writes as 12 bytes of base 256."""
+    header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.USTAR_FORMAT))
+    header[124:136] = size.to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    return bytes(header)
+
+
+@pytest.mark.parametrize("size", [-1, -512, -1024, -(2**40)])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["tar", "tar.gz"])
+def test_members_of_less_than_nothing(tmp_path: Path, size: int, pack) -> None:
+    """-1 read all the rest whatever it was, and -512 went back to the same member for ever."""
+    members = tar_header("cat/0.png", 0) + tar_header("cat/1.png", size) + bytes(10240)
+    (tmp_path / "a.tar.gz").write_bytes(pack(members))
+    message = rf"a\.tar\.gz: not a sound archive: 'cat/1\.png' has {size} bytes, at byte 512 \("
+    with pytest.raises(InputError, match=message):
+        open_dataset(str(tmp_path / "a.tar.gz"))
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_members_that_lie_too_deep(tmp_path: Path, name: str) -> None:
+    """8,000 folders in each other took 17 seconds, from some hundred bytes; 64 are read."""
+    deep = ARCHIVES[name](tmp_path / name, {"a/" * 8000 + "0.png": b"x"})
+    message = r"its member '(a/){20}'\.\.\. has a path of 16,005 characters \(at most 4,096 characters and 64 folders\)"
+    with pytest.raises(InputError, match=message):
+        open_dataset(str(deep))
+    long = ARCHIVES[name](tmp_path / name, {"a" * 4093 + ".png": b"x"})
+    with pytest.raises(InputError, match="its member 'a{40}'... has a path of 4,097"):
+        open_dataset(str(long))
+    sound = ARCHIVES[name](tmp_path / name, {"a/" * 63 + f"{label}/0.png": b"x" for label in ("cat", "dog")})
+    assert len(open_dataset(str(sound))) == 2
 
 
 def test_damaged_and_encrypted_archives(tmp_path: Path) -> None:

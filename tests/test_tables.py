@@ -14,6 +14,7 @@ import snellen.cli
 from snellen.data.datasets import open_dataset
 from snellen.data.datasets.base import train_test
 from snellen.data.datasets.tables import text_labels
+from snellen.data.labels import Labels
 from snellen.errors import InputError
 from transfer_toys import colours, encoded, write_parquet
 
@@ -153,6 +154,19 @@ def test_two_tables_are_refused(tmp_path: Path) -> None:
         open_dataset(str(tmp_path))
 
 
+def test_labels_of_thousands_of_digits_are_texts(tmp_path: Path) -> None:
+    """Python makes no number of 5,000 digits, which fell in a traceback."""
+    photographs(tmp_path, ["a.png", "b.png", "c.png"])
+    long = "1" * 5000
+    (tmp_path / "labels.csv").write_text(f"file_name,label\na.png,9\nb.png,{long}\nc.png,10\n", encoding="utf-8")
+    found = open_dataset(str(tmp_path))
+    assert found.labels is not None
+    assert list(found.labels) == ["10", long, "9"]
+    assert found.splits["all"].targets().tolist() == [2, 1, 0]
+    with pytest.raises(InputError, match=r"no class 1{100} \(the classes are 0 to 1\)"):
+        Labels(("cat", "dog")).find(long)
+
+
 def test_text_labels_are_sorted_as_numbers_where_they_are() -> None:
     assert text_labels(["10", "9", "", None, "-1", "9"])[0] == ("9", "10")
     assert text_labels(["10", "9", "", None, "-1", "9"])[1].tolist() == [1, 0, -1, -1, -1, 0]
@@ -268,6 +282,9 @@ def test_webdataset_shards(tmp_path: Path) -> None:
     assert [example.source for _, example in found.read(2, 5)] == IMAGES[2:5]
     (tmp_path / "classnames.txt").write_text("cat\ndog\ncow\n", encoding="utf-8")
     assert list(open_dataset(str(tmp_path)).labels) == ["cat", "dog"]
+    long = "1" * 5000
+    shard(tmp_path / "pets-val-000000.tar", [("006", IMAGES[6], "0"), ("007", IMAGES[7], long)])
+    assert list(open_dataset(str(tmp_path)).labels) == ["0", "1", long]
     shard(tmp_path / "one.tar.gz", [(f"{n}", IMAGES[n], "ab"[n % 2]) for n in range(6)], "w:gz")
     assert list(open_dataset(str(tmp_path / "one.tar.gz")).labels) == ["a", "b"]
 

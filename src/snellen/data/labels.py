@@ -28,6 +28,8 @@ _AMBIGUOUS = {
 _UNKNOWN_TO_TIMM = {"n04399382": "teddy, teddy bear"}
 _WORDNET_ID = re.compile("n[0-9]{8}")
 _MOST_CLASSES = 1 << 20
+MOST_DIGITS = 100
+"""Of more digits, a label is no number; Python itself makes none of thousands."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,9 @@ class Labels(Sequence[str]):
         """
         text = composed(str(query).strip())
         if re.fullmatch("-?[0-9]+", text) and text.casefold() not in self._by_name:
-            if 0 <= int(text) < len(self):
+            if len(text) <= MOST_DIGITS and 0 <= int(text) < len(self):
                 return int(text)
-            raise InputError(f"no class {text}", f"the classes are 0 to {len(self) - 1}")
+            raise InputError(f"no class {text[:MOST_DIGITS]}", f"the classes are 0 to {len(self) - 1}")
         indices = self._by_name.get(text.casefold()) or self._by_name.get(_plain(text))
         if indices is None and (index := self.of_wordnet_id(text)) is not None:
             return index

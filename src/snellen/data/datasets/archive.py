@@ -38,6 +38,8 @@ _ALWAYS_ALLOWED = 1 << 30
 """An archive may hold a hundred times its own bytes, or 1 GiB if that is more: images hardly shrink."""
 _LARGEST_HEADER = 16 << 20
 """No header of a member is longer, whatever it says of itself."""
+_LONGEST_NAME, _DEEPEST = 4096, 64
+"""Characters of a member's path, and folders in it: no system unpacks longer ones, and no data set has deeper ones."""
 _WORTH_KEEPING_SECONDS = 1.0
 
 Members = dict[str, tuple[int, int]]
@@ -53,8 +55,8 @@ def open_archive(path: Path) -> Tree:
     """The tree of an archive.
 
     Raises:
-        InputError: it is damaged or none, or a member leads out of it, is a link, is encrypted, or would decompress to
-            far more than an archive of images does.
+        InputError: it is damaged or none, or a member leads out of it, is a link, is encrypted, lies too deep, or would
+            decompress to far more than an archive of images does.
     """
     about = path.stat()
     return _open(path, about.st_size, about.st_mtime_ns)
@@ -238,10 +240,15 @@ def _scan(path: Path, size: int, stream: IO[bytes]) -> tuple[Members, list[str]]
     members: Members = {}
     folders: list[str] = []
     bound = _Bound(path, size)
+    last = -1
     with tarfile.open(fileobj=cast("IO[bytes]", _Headers(stream)), mode="r:") as tar:
         while (member := tar.next()) is not None:
             vars(tar)["members"] = []  # it would keep them all
             name = _checked(path, member.name)
+            # The library takes a size below zero, reads without end for it, or goes back and finds the same for ever.
+            if member.size < 0 or member.offset <= last:
+                raise tarfile.ReadError(f"{name!r} has {member.size} bytes, at byte {member.offset}")
+            last = member.offset
             bound.check(name, member.offset_data + member.size)
             if member.isdir():
                 folders.append(name)
@@ -296,8 +303,11 @@ def _checked(path: Path, name: str) -> str:
     """The path of a member without ``./`` and a slash at its end.
 
     Raises:
-        InputError: it leads out of the archive.
+        InputError: it leads out of the archive, or is longer or deeper than the path of an image.
     """
+    if len(name) > _LONGEST_NAME or name.count("/") > _DEEPEST:
+        limits = f"at most {_LONGEST_NAME:,} characters and {_DEEPEST} folders"
+        raise InputError(f"{path}: its member {name[:40]!r}... has a path of {len(name):,} characters", limits)
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or (parts and parts[0][1:2] == ":") or "\0" in name:
         raise InputError(f"{path}: its member {name!r} leads out of it", "an archive of relative paths without ..")

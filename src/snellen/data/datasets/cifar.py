@@ -223,6 +223,9 @@ class _Bytes:
         self.array = np.frombuffer(data, np.uint8).reshape(shape)
 
 
+_LONGEST_KIND = 16
+
+
 class _Kind(str):
     """Stands for a NumPy data type: its name, whatever else is said of it."""
 
@@ -230,6 +233,13 @@ class _Kind(str):
 
     def __setstate__(self, _: Any) -> None:
         pass
+
+
+def _kind(name: Any, *_: Any) -> _Kind:
+    """The data type of that name; of no list, whose text may be any number of times as long as its pickle."""
+    if not isinstance(name, str | bytes) or len(name) > _LONGEST_KIND:
+        raise pickle.UnpicklingError("a data type that has no name")
+    return _Kind(name.decode("latin1") if isinstance(name, bytes) else name)
 
 
 def _latin1(text: str, encoding: str) -> bytes:
@@ -242,7 +252,7 @@ def _latin1(text: str, encoding: str) -> bytes:
 _ALLOWED: Mapping[tuple[str, str], Callable[..., Any]] = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): lambda *_: _Bytes() for core in ("core", "_core")},
     ("numpy", "ndarray"): _Bytes,
-    ("numpy", "dtype"): lambda kind, *_: _Kind(kind.decode() if isinstance(kind, bytes) else kind),
+    ("numpy", "dtype"): _kind,
     ("_codecs", "encode"): _latin1,
 }
 

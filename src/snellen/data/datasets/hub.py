@@ -9,7 +9,7 @@ from typing import Any
 
 from snellen.data.datasets.base import Example, ImageSet, Rows, Targets
 from snellen.data.datasets.digits import DIGITS
-from snellen.data.datasets.parquet import Columns, classes_of, columns_of, difference, label_at
+from snellen.data.datasets.parquet import Columns, below, classes_of, columns_of, difference, label_at
 from snellen.data.hub import hub_reachable
 from snellen.data.images import Source
 from snellen.errors import InputError, did_you_mean
@@ -46,9 +46,27 @@ class _Hub:
             row = self.rows[index]
             image = row[self.columns.image]
             # A null is no image; reading it says so and goes on.
-            source: Source = (image["bytes"] or image["path"] or b"") if image is not None else b""
+            source: Source = (image["bytes"] or _fetched(image["path"] or "")) if image is not None else b""
             name = f"{self.split}/{index}" if self.columns.id is None else str(row[self.columns.id])
             yield Example(source, label_at(self.labels, index), name)
+
+
+def _fetched(path: str) -> Source:
+    """The image that a row names by path, as rows do whose repository holds folders or archives of images.
+
+    Nothing where the path leads out of what `datasets` and the hub fetched: a stranger's row may name any file.
+    """
+    import datasets
+    import huggingface_hub.constants
+
+    config = datasets.config
+    if not Path(path).is_absolute():
+        return b""
+    homes = (config.HF_DATASETS_CACHE, config.DOWNLOADED_DATASETS_PATH, config.EXTRACTED_DATASETS_PATH)
+    for home in (huggingface_hub.constants.HF_HUB_CACHE, *homes):
+        if found := below(Path(home), path):
+            return found
+    return b""
 
 
 def from_hub(name: str, label: str | None = None) -> ImageSet:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +29,7 @@ _MANY_ROWS = 1_000_000
 """Of more rows, each has a byte of the file or more: an image or its path does not shrink to less, nothing does."""
 _SOUND = "a file without them, or a sound one"
 _LARGEST = np.iinfo(np.int64).max
-_ROWS_AT_ONCE = 16
+_ROWS_AT_ONCE, _NUMBERS_AT_ONCE = 16, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -107,15 +108,21 @@ class _Parquet:
         inside = cell if isinstance(cell, Mapping) else {"bytes": cell}
         source: Source = inside.get("bytes") or b""
         if not source and inside.get("path"):
-            source = _beside(path, str(inside["path"]))
+            source = below(path.parent, str(inside["path"]))
         name = f"{self.split}/{row}" if self.columns.id is None else str(cells[self.columns.id])
         return Example(source, label_at(self.labels, row), name)
 
 
-def _beside(file: Path, name: str) -> Source:
-    """The image that a row names by path; nothing where that leads out of the folder of its file."""
-    home = file.parent.resolve()
-    image = (home / name).resolve()
+def below(home: Path, name: str) -> Source:
+    """The image that a row names by its path from ``home``; nothing where that leads out of the folder ``home``.
+
+    Links are followed before that is judged.
+    """
+    try:
+        home = home.resolve()
+        image = (home / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # links that go round, a null in the name
+        return b""
     return str(image) if image.is_relative_to(home) else b""
 
 
@@ -192,10 +199,38 @@ def _check_size(path: Path, metadata: Any) -> None:
 
 
 def _column(path: Path, name: str) -> list[Any]:
-    """The values of one column."""
+    """The values of one column of labels, names or groups.
+
+    Raises:
+        InputError: no such column, it is of lists, or its texts are far more than the file is: a text that the file has
+            once may stand in each of its rows.
+    """
+    import pyarrow
     import pyarrow.parquet
 
-    values: list[Any] = pyarrow.parquet.read_table(path, columns=[name])[name].to_pylist()
+    most = max(_MOST_UNPACKED, _MOST_TIMES * path.stat().st_size)
+    values: list[Any] = []
+    length = 0
+    try:
+        with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+            kinds = [entry.type for entry in file.schema_arrow if entry.name == name]
+            if len(kinds) != 1:
+                raise InputError(f"{path}: {len(kinds)} columns are called {name!r}", "one column of that name")
+            kind = getattr(kinds[0], "storage_type", kinds[0])
+            if pyarrow.types.is_nested(kind):
+                word = str(kind).partition("<")[0]
+                raise InputError(f"{path}: the column {name} holds {word}, not labels", "texts or numbers")
+            at_once = _NUMBERS_AT_ONCE if pyarrow.types.is_primitive(kind) else _ROWS_AT_ONCE
+            for batch in file.iter_batches(at_once, columns=[name]):
+                cells = batch.column(name)
+                rows = cells.to_pylist() if cells.nbytes <= most else []
+                values += rows
+                length += sum(len(value) for value in rows if isinstance(value, str | bytes))
+                if max(cells.nbytes, length) > most:
+                    limit = f"at most {_MOST_UNPACKED >> 20} MiB, or {_MOST_TIMES} times the file"
+                    raise InputError(f"{path}: the texts of its column {name} have more than {most:,} bytes", limit)
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise _unsound(path, error) from error
     return values
 
 
@@ -302,7 +337,7 @@ def _hub_names(path: Path, names: Any) -> tuple[str, ...]:
     """
     if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
         raise InputError(f"{path}: its metadata for the hub name no classes", "a list of names")
-    twice = [one for one in names if names.count(one) > 1] if len(set(names)) < len(names) else []
+    twice = [one for one, count in Counter(names).items() if count > 1]
     if twice:
         raise InputError(f"{path}: two classes are called {twice[0]!r}", "a name of its own for each class")
     return tuple(names)

@@ -18,7 +18,7 @@ from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of
 from snellen.data.datasets.tree import Tree
 from snellen.data.images import is_image_name
-from snellen.data.labels import Labels
+from snellen.data.labels import MOST_DIGITS, Labels
 from snellen.errors import InputError
 
 _BREEDS = """
@@ -139,7 +139,7 @@ def _read_list(annotations: Tree, file: str) -> list[_Listed]:
         if line.startswith("#") or not line.strip():
             continue
         cells = line.split()
-        if len(cells) < 2 or not cells[1].isdecimal() or not _breed_of(cells[0]):
+        if len(cells) < 2 or not cells[1].isdecimal() or len(cells[1]) > MOST_DIGITS or not _breed_of(cells[0]):
             raise InputError(f"{annotations.name}/{file}, line {number}: {line[:80]!r}", "Abyssinian_201 1 1 1")
         listed.append(_Listed(cells[0], int(cells[1])))
     return listed

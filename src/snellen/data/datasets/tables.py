@@ -20,7 +20,7 @@ from snellen.data.datasets.base import TRAIN_NAMES, UNLABELLED, ImageSet, Target
 from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of, listed, split_folders
 from snellen.data.datasets.tree import Tree
-from snellen.data.labels import Labels
+from snellen.data.labels import MOST_DIGITS, Labels
 from snellen.errors import InputError, shown_names
 from snellen.runs.text import composed
 
@@ -303,10 +303,12 @@ def _part(
 def text_labels(values: Sequence[str | None]) -> tuple[tuple[str, ...], Targets]:
     """The classes that texts name, sorted, whole numbers by their size, and the class of each text (N,).
 
+    What has more than :data:`snellen.data.labels.MOST_DIGITS` digits is no number.
+
     No text, an empty one and ``-1``, with which the hub hides labels, are no class.
     """
     spelled = {value for value in values if value not in (None, "", "-1")}
-    numeric = all(re.fullmatch(r"\d+", value) for value in spelled if value is not None)
+    numeric = all(re.fullmatch(rf"\d{{1,{MOST_DIGITS}}}", value) for value in spelled if value is not None)
     names = tuple(sorted((v for v in spelled if v is not None), key=lambda v: (int(v), v) if numeric else (0, v)))
     index = {name: number for number, name in enumerate(names)}
     targets = np.array([index.get(value, UNLABELLED) if value else UNLABELLED for value in values], dtype=np.int64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from snellen.runs.text import decoded, read_bounded
 
 MAX_TEXT_BYTES = 256 << 20
 """The largest list, table or pickle of a data set that is read, in bytes."""
+
+_MOST_WAYS = 100
 
 
 class Store(Protocol):
@@ -108,8 +111,16 @@ class FolderStore:
 
 
 def folder_tree(root: Path) -> Tree:
-    """The tree of a folder; links are followed, each folder once on the way down, so that none leads round."""
+    """The tree of a folder; links are followed, each folder once on the way down, so that none leads round.
+
+    Two links to one folder are two folders of the tree, as two classes may be. Links between folders multiply, though:
+    ten that link to each other are millions of ways. A folder that more than a hundred lead to is refused.
+
+    Raises:
+        InputError: a folder cannot be read, lies too deep, or is reached in too many ways.
+    """
     files: dict[str, int] = {}
+    ways: Counter[tuple[int, int]] = Counter()
     folders: list[str] = []
 
     def walk(folder: str, above: frozenset[tuple[int, int]]) -> None:
@@ -122,6 +133,9 @@ def folder_tree(root: Path) -> Tree:
         place = (about.st_dev, about.st_ino)
         if place in above:
             return
+        ways[place] += 1
+        if ways[place] > _MOST_WAYS:
+            raise InputError(f"{here}: links lead to it in more than {_MOST_WAYS} ways", "folders without such links")
         if folder:
             folders.append(folder)
         for entry in entries:

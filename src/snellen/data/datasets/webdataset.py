@@ -15,7 +15,7 @@ from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of
 from snellen.data.datasets.tables import text_labels
 from snellen.data.datasets.tree import Tree
-from snellen.data.labels import Labels, numbered_labels
+from snellen.data.labels import MOST_DIGITS, Labels, numbered_labels
 from snellen.runs.provenance import fingerprint
 
 _LABEL_ENDINGS = (".cls", ".cls.txt")
@@ -98,7 +98,7 @@ def _labels(beside: Tree | None, names: Sequence[str]) -> Labels | None:
     """The names of the classes: numbers are looked up in the list beside the shards, where there is one."""
     if not names:
         return None
-    if not all(name.isdecimal() for name in names):
+    if not all(name.isdecimal() and len(name) <= MOST_DIGITS for name in names):
         return Labels(tuple(names))
     list_of_names = next((file for file in _NAMES if beside is not None and file in beside.files), None)
     if beside is not None and list_of_names is not None:
