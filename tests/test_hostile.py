@@ -20,6 +20,8 @@ from snellen.models.resolve import resolve
 from snellen.models.safetensors import read_safetensors
 from snellen.runs.files import write_json
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from snellen.training.files import read_results
+from snellen.training.recipe import read_recipe
 from snellen.training.results import EpochMetrics
 from snellen.transfer.files import Description, load_probe
 
@@ -210,6 +212,41 @@ def test_a_network_without_end(tmp_path: Path, snellen_command, options: dict) -
     done = snellen_command("layers", tmp_path / "m.safetensors")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "m.safetensors: deep: cannot be made: " in done.stderr
+
+
+def test_a_recipe_that_names_a_program(tmp_path: Path, snellen_command) -> None:
+    """It is run only where the caller names it too, and with the recipe's own start and options then."""
+    (tmp_path / "net.py").write_text(
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "Path(__file__).with_name('ran').touch()\n"
+        "def network(classes, width=3):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(192, width), nn.ReLU(), nn.Linear(width, classes))\n",
+        encoding="utf-8",
+    )
+    recipe, program = tmp_path / "r.toml", tmp_path / "net.py"
+    common = "epochs = 1\nbatch = 500\nsize = 8\ninitialisation = 'he'\nnetwork_options = {width = 5}\n"
+    command = "train", "digits", "--recipe", recipe, "--device", "cpu", "--out", tmp_path / "run"
+    for network in ("net.py", "net.py:network", "os:system", str(program)):
+        recipe.write_text(f"network = {json.dumps(network)}\n{common}", encoding="utf-8")
+        with pytest.raises(InputError, match="a program, which no recipe may run .*name it as `network` yourself"):
+            snellen.train("digits", recipe, out=tmp_path / "run", device="cpu")
+        done = snellen_command(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "which no recipe may run (name it as --network yourself)" in done.stderr
+    assert not (tmp_path / "ran").exists()
+    recipe.write_text(f'network = "net.py"\n{common}', encoding="utf-8")
+    asked = read_recipe(str(recipe), str(program))
+    assert (asked.network, asked.initialisation, asked.network_options) == (str(program), "he", {"width": 5})
+    other = read_recipe(str(recipe), "plain")
+    assert (other.network, other.initialisation, other.network_options) == ("plain", "own", {})
+    done = snellen_command(*command, "--network", program)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ran").exists()
+    again = snellen_command(*command, "--network", program, "--resume")
+    assert again.returncode == 0, again.stderr
+    (result,) = read_results(tmp_path / "run")
+    assert result.recipe == asked
 
 
 def test_a_pickle_under_another_name(file, tmp_path: Path) -> None:
