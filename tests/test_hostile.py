@@ -249,6 +249,8 @@ def test_a_recipe_that_names_a_program(tmp_path: Path, snellen_command) -> None:
     recipe.write_text(f'network = "net.py"\n{common}', encoding="utf-8")
     asked = read_recipe(str(recipe), str(program))
     assert (asked.network, asked.initialisation, asked.network_options) == (str(program), "he", {"width": 5})
+    (tmp_path / "here").mkdir()
+    assert read_recipe(str(recipe), str(tmp_path / "here" / ".." / "net.py")) == asked
     other = read_recipe(str(recipe), "plain")
     assert (other.network, other.initialisation, other.network_options) == ("plain", "own", {})
     done = snellen_command(*command, "--network", program)
