@@ -91,7 +91,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--out", type=Path, default=Path("runs/time"))
     asked = parser.parse_args()
-    recipes = {"deep": read_recipe("deep"), "ResNet-18": read_recipe(str(HERE / "resnet18.toml"))}
+    resnet = read_recipe(str(HERE / "resnet18.toml"), str(HERE / "resnet18.py"))
+    recipes = {"deep": read_recipe("deep"), "ResNet-18": resnet}
     data = load_data(asked.dataset, recipes["deep"].size)
     results: dict[str, TrainingResult] = {}
     for name, recipe in recipes.items():

@@ -378,6 +378,7 @@ def prepare_troubles(folder: Path) -> None:
         "wrong-key.toml": 'title = "Homework 2"\nphotograph = ["peppers.jpg"]\n',
         "no-quotes.toml": "title = Homework 2\n",
         "runs-code.toml": 'architecture = "net.py"\n',
+        "code-recipe.toml": 'network = "net.py"\nepochs = 1\nbatch = 4\n',
         "wrong-type.toml": 'seed = "0"\n',
         "wrong-part.toml": 'parts = ["atack"]\n',
         "too-fast.toml": 'network = "plain"\nepochs = 1\nbatch = 4\noptimiser = {name = "sgd", learning_rate = 1e30}\n',

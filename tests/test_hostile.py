@@ -1,5 +1,6 @@
 """Hostile weights: whatever a model's, a checkpoint's or a probe's file says, it is refused in a line, and cheaply."""
 
+import importlib.util
 import json
 import pickle
 import struct
@@ -16,10 +17,14 @@ import forked
 import snellen
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError, ModelError
+from snellen.models.create import made
+from snellen.models.pretrained import build
 from snellen.models.resolve import resolve
 from snellen.models.safetensors import read_safetensors
 from snellen.runs.files import write_json
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from snellen.training.files import read_results
+from snellen.training.recipe import read_recipe
 from snellen.training.results import EpochMetrics
 from snellen.transfer.files import Description, load_probe
 
@@ -200,7 +205,15 @@ def test_names_that_no_font_has(tmp_path: Path, snellen_command) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"members": 10**9}, {"members": -1}, {"widths": [2] * 100_000}, {"widths": [10**6] * 3}, {"first": 10**6}],
+    [
+        {"members": 10**9},
+        {"members": -1},
+        {"widths": [2] * 100_000},
+        {"widths": [10**6] * 3},
+        {"first": 10**6},
+        {"first": 0},
+        {"widths": [8192, 8192, 8191]},
+    ],
 )
 def test_a_network_without_end(tmp_path: Path, snellen_command, options: dict) -> None:
     """What weights say of their network is bounded before it is made."""
@@ -210,6 +223,43 @@ def test_a_network_without_end(tmp_path: Path, snellen_command, options: dict) -
     done = snellen_command("layers", tmp_path / "m.safetensors")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "m.safetensors: deep: cannot be made: " in done.stderr
+
+
+def test_a_recipe_that_names_a_program(tmp_path: Path, snellen_command) -> None:
+    """It is run only where the caller names it too, and with the recipe's own start and options then."""
+    (tmp_path / "net.py").write_text(
+        "from pathlib import Path\n"
+        "from torch import nn\n"
+        "Path(__file__).with_name('ran').touch()\n"
+        "def network(classes, width=3):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(192, width), nn.ReLU(), nn.Linear(width, classes))\n",
+        encoding="utf-8",
+    )
+    recipe, program = tmp_path / "r.toml", tmp_path / "net.py"
+    common = "epochs = 1\nbatch = 500\nsize = 8\ninitialisation = 'he'\nnetwork_options = {width = 5}\n"
+    command = "train", "digits", "--recipe", recipe, "--device", "cpu", "--out", tmp_path / "run"
+    for network in ("net.py", "net.py:network", "os:system", str(program)):
+        recipe.write_text(f"network = {json.dumps(network)}\n{common}", encoding="utf-8")
+        with pytest.raises(InputError, match="a program, which no recipe may run .*name it as `network` yourself"):
+            snellen.train("digits", recipe, out=tmp_path / "run", device="cpu")
+        done = snellen_command(*command)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "which no recipe may run (name it as --network yourself)" in done.stderr
+    assert not (tmp_path / "ran").exists()
+    recipe.write_text(f'network = "net.py"\n{common}', encoding="utf-8")
+    asked = read_recipe(str(recipe), str(program))
+    assert (asked.network, asked.initialisation, asked.network_options) == (str(program), "he", {"width": 5})
+    (tmp_path / "here").mkdir()
+    assert read_recipe(str(recipe), str(tmp_path / "here" / ".." / "net.py")) == asked
+    other = read_recipe(str(recipe), "plain")
+    assert (other.network, other.initialisation, other.network_options) == ("plain", "own", {})
+    done = snellen_command(*command, "--network", program)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ran").exists()
+    again = snellen_command(*command, "--network", program, "--resume")
+    assert again.returncode == 0, again.stderr
+    (result,) = read_results(tmp_path / "run")
+    assert result.recipe == asked
 
 
 def test_a_pickle_under_another_name(file, tmp_path: Path) -> None:
@@ -336,3 +386,107 @@ def test_nothing_large_is_allocated(tmp_path: Path) -> None:
         assert error == "ModelError", message
         assert len(message.splitlines()) == 1
         assert mebibytes < 64, message
+
+
+SIZES_PROGRAM = """
+import importlib.util, json, resource, sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from snellen.models.resolve import resolve
+from snellen.training.discussion import frozen_parameters
+from snellen.training.files import read_results
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+def said(function, argument):
+    try:
+        return function(argument)
+    except Exception as error:
+        return str(error)
+
+def measured(function, small, large):
+    # First a small one: what it imports stays.
+    said(function, small)
+    before = peak()
+    print(json.dumps([said(function, large), peak() - before]))
+
+def of_config(config):
+    (model / "config.json").write_text(json.dumps(config))
+    resolve(str(model))
+
+def of_options(options):
+    values["recipe"]["network_options"] = options
+    (run / "metrics.json").write_text(json.dumps(values))
+    return frozen_parameters(read_results(run)[0])
+
+model, run = Path(sys.argv[1]) / "model", Path(sys.argv[1]) / "run"
+model.mkdir()
+run.mkdir()
+save_file({"weight": torch.zeros(3)}, model / "model.safetensors", {"format": "pt"})
+values = json.loads(Path(sys.argv[2]).read_text())
+measured(of_options, {"widths": [8, 8, 8]}, {"widths": [2048, 2048, 2048], "members": 4})
+of_timm = {"architecture": "vit_tiny_patch16_224", "num_classes": 2, "label_names": ["a", "b"]}
+small, large = ({"embed_dim": width, "depth": 2, "num_heads": 4} for width in (16, 4096))
+for more in ({}, {"drop_rate": 2.0}, {"drop_path_rate": 1.0}):
+    measured(of_config, of_timm | {"model_args": small}, of_timm | {"model_args": large | more})
+if importlib.util.find_spec("transformers"):
+    of_transformers = {
+        "model_type": "vit", "architectures": ["ViTForImageClassification"], "num_hidden_layers": 1,
+        "num_attention_heads": 4, "image_size": 32, "patch_size": 16, "id2label": {"0": "a", "1": "b"},
+    }
+    small, large = ({"hidden_size": width, "intermediate_size": width} for width in (16, 4096))
+    measured(of_config, of_transformers | small, of_transformers | large)
+"""
+
+
+def test_networks_larger_than_their_file_are_not_made(tmp_path: Path) -> None:
+    """What a metrics.json or a config.json says of a network's size costs no memory before it is refused or counted."""
+    metrics = Path(__file__).parents[1] / "results" / "cifar10" / "deep" / "seed-0" / "metrics.json"
+    done = forked.run(tmp_path, metrics, program=SIZES_PROGRAM)
+    assert done.returncode == 0, done.stderr
+    seen = [json.loads(line) for line in done.stdout.splitlines()]
+    (frozen, _), *refusals = seen
+    # Four members, each of 12 filters of 3 x 2 x 2; their mirror images are not stored.
+    assert frozen == 4 * 12 * 3 * 2 * 2
+    messages = [
+        "does not fit vit_tiny_patch16_224: blocks.0.attn.proj.bias is absent",
+        "drop_rate is 2.0 (at least 0 and below 1)",
+        "drop_path_rate is 1.0 (at least 0 and below 1)",
+    ]
+    if importlib.util.find_spec("transformers") is not None:
+        # In units of its width of 4,096: patches of 3 x 16 x 16, four maps of attention and two behind it with their
+        # biases, three normalisations, the class token, five places, two classes; and their two biases.
+        numbers = 4096 * (3 * 16 * 16 + 1 + 6 * (4096 + 1) + 3 * 2 + 1 + 5 + 2) + 2
+        messages.append(f"its weights do not fit ViTForImageClassification: 3 numbers, expected {numbers:,}")
+    for (said, _), message in zip(refusals, messages, strict=True):
+        assert message in said
+    assert max(mebibytes for _, mebibytes in seen) < 64, seen
+
+
+def test_what_cannot_be_made_is_not_made_a_second_time(tmp_path: Path) -> None:
+    """Only what needs a tensor's values, as RegNet does, is made in real memory before the shapes are compared."""
+    save_file({"weight": torch.zeros(3)}, tmp_path / "late.safetensors")
+    devices = []
+
+    def network(classes: int) -> nn.Module:
+        devices.append(nn.Linear(2, classes).weight.device.type)
+        raise ValueError("dropout of 2.0")
+
+    with pytest.raises(ModelError, match="late: cannot be made: dropout of 2.0"):
+        build("late", "late", tmp_path / "late.safetensors", lambda classes: made("late", lambda: network(classes)))
+    assert devices == ["meta"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [([0] * 50_000, "50,000 runs"), ([0, 1, 0], "the same seed more than once"), ([], "0 runs")],
+)
+def test_a_summary_of_one_run_many_times(tmp_path: Path, snellen_command, seeds: list[int], message: str) -> None:
+    """The list is looked at before any run's result is read."""
+    runs = [{"seed": seed, "folder": "x", "test_accuracy": 0.1} for seed in seeds]
+    (tmp_path / "metrics.json").write_text(json.dumps({"runs": runs}), encoding="utf-8")
+    done = snellen_command("compare", tmp_path, tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"metrics.json: {message}" in done.stderr

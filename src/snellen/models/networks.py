@@ -100,10 +100,11 @@ def deep(
     if not 1 <= members <= _MOST_MEMBERS:
         raise InputError(f"deep: {members} members", f"1 to {_MOST_MEMBERS}")
     # A file may say it: each further group would be one more layer, and more memory.
-    if len(widths) != 3 or not all(2 <= width <= _WIDEST for width in widths) or first > _LARGEST_FILTER:
+    sound = len(widths) == 3 and all(2 <= width <= _WIDEST and width % 2 == 0 for width in widths)
+    if not sound or not 2 <= first <= _LARGEST_FILTER:
         raise InputError(
             f"deep: widths {shown(widths)}, first filters of {first} x {first}",
-            f"three widths of at most {_WIDEST}, filters of at most {_LARGEST_FILTER}",
+            f"three even widths of at most {_WIDEST}, filters of at most {_LARGEST_FILTER}",
         )
     each = [_deep_member(widths, first, activations[activation]) for _ in range(members)]
     return Ensemble(each, widths[-1] // 2, classes)

@@ -23,6 +23,12 @@ _ONE_CHANNEL = "a network that averages the three first: x.mean(1, keepdim=True)
 _ASSUMED_CLASSES = 1000
 _PREFIXES = ("state_dict.", "module.", "model.", "_orig_mod.", "ema.", "model_ema.", "network.")
 """What wrappers put before the names of the tensors that they hold."""
+_NO_VALUES = (
+    "Cannot copy out of meta tensor",
+    "Tensor.item() cannot be called on meta tensors",
+    "can't convert meta device type tensor to numpy",
+)
+"""How PyTorch begins to say that a tensor on the meta device has no values."""
 
 
 @dataclass(frozen=True)
@@ -185,9 +191,14 @@ def build(name: str, architecture: str, path: Path, make: Maker, *, allocates: b
 
     def shapes(classes: int) -> Mapping[str, Tensor]:
         if not allocates:
-            with contextlib.suppress(ModelError), torch.device("meta"), Uninitialised():
-                return make(classes).state_dict()
-        # Some compute with tensors as they are made: RegNet its widths.
+            try:
+                with torch.device("meta"), Uninitialised():
+                    return make(classes).state_dict()
+            except ModelError as error:
+                # Some compute with tensors as they are made: torchvision's RegNet its widths. Any other error would
+                # only come again, after gigabytes.
+                if not str(error.__cause__).startswith(_NO_VALUES):
+                    raise
         return make(classes).state_dict()
 
     header = read_header(path)

@@ -142,6 +142,10 @@ class HubArguments:
             each = value if isinstance(value, tuple) else () if value is None else (value,)
             if not all(1 <= one <= most for one in each):
                 raise InputError(f"{name} is {shown(value)}", f"1 to {most}")
+        for name in ("drop_rate", "drop_path_rate"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise InputError(f"{name} is {shown(value)}", "at least 0 and below 1")
 
     def given(self) -> dict[str, Any]:
         """The arguments that are given."""

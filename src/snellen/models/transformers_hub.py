@@ -36,12 +36,15 @@ from snellen.errors import InputError, ModelError, shown
 from snellen.models.pretrained import Found
 from snellen.models.repository import CONFIG, Repository
 from snellen.models.safetensors import file_digest, read_header, read_safetensors
+from snellen.models.uninitialised import Uninitialised
 
 _WEIGHTS, _PROCESSOR = "model.safetensors", "preprocessor_config.json"
 # They take other things than an image, or go the way of another library.
 _NOT_OURS = {"timm_wrapper", "perceiver", "imagegpt", "shieldgemma2", "siglip2"}
 _OF_DEPTH = re.compile("layer|depth|block|stage|group")
 _WIDEST, _DEEPEST = 1 << 20, 20
+_COMPUTED = 1 << 24
+"""Numbers that a network may hold beside those of its file: places in windows, and what the library makes itself."""
 _INTERPOLATIONS: Mapping[int, Interpolation] = {1: "lanczos", 2: "bilinear", 3: "bicubic"}
 _NO_CROP_FROM = 384
 """ConvNeXt's processor crops inputs smaller than this, and squashes larger ones."""
@@ -73,7 +76,8 @@ def from_transformers(name: str, repository: Repository, plain: Mapping[str, Any
         raise ModelError(f"{name}: needs transformers, which is not installed", "pip install 'snellen[transformers]'")
     kind = _class_of(name, plain)
     weights = repository.file(_WEIGHTS)
-    _check_numbers(name, plain, len(read_header(weights).shapes))
+    header = read_header(weights)
+    _check_numbers(name, plain, len(header.shapes))
     read_safetensors(weights)
     with tempfile.TemporaryDirectory(prefix="snellen-") as folder:
         for file, path in ((CONFIG, repository.file(CONFIG)), (_WEIGHTS, weights)):
@@ -82,6 +86,7 @@ def from_transformers(name: str, repository: Repository, plain: Mapping[str, Any
         if processor_file is not None:
             (Path(folder) / _PROCESSOR).symlink_to(processor_file.resolve())
         with _quiet():
+            _check_size(name, kind, folder, sum(map(math.prod, header.shapes.values())))
             model = _load(name, kind, folder)
             preprocessing = PreprocessingConfig() if processor_file is None else _preprocessing(name, folder)
     return Found(
@@ -139,6 +144,18 @@ def _check_numbers(name: str, value: Any, tensors: int, key: str = "", depth: in
             raise ModelError(f"{name}: its config.json's {shown(key)} is {shown(value)}", f"at most {most:,}")
 
 
+def _check_size(name: str, kind: Any, folder: str, numbers: int) -> None:
+    """Refuse a network larger than its file: the library allocates and draws what is missing before it says so."""
+    try:
+        with torch.device("meta"), Uninitialised():
+            network = kind(kind.config_class.from_pretrained(folder, local_files_only=True))
+    except Exception as error:
+        raise _not_loaded(name, error) from error
+    needed = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+    if needed > numbers + _COMPUTED:
+        raise ModelError(f"{name}: its weights do not fit {kind.__name__}: {numbers:,} numbers, expected {needed:,}")
+
+
 def _load(name: str, kind: Any, folder: str) -> nn.Module:
     try:
         model, info = kind.from_pretrained(
@@ -150,15 +167,19 @@ def _load(name: str, kind: Any, folder: str) -> nn.Module:
             output_loading_info=True,
         )
     except Exception as error:
-        # The library raises whatever an odd configuration provokes.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelError(f"{name}: transformers cannot load it: {reason}") from error
+        raise _not_loaded(name, error) from error
     for what in ("missing_keys", "mismatched_keys"):
         if info.get(what):
             first = shown(sorted(map(str, info[what]))[0])
             raise ModelError(f"{name}: its weights do not fit {kind.__name__}: {what.replace('_', ' ')}: {first}")
     network: nn.Module = model
     return network
+
+
+def _not_loaded(name: str, error: Exception) -> ModelError:
+    """The library raises whatever an odd configuration provokes."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return ModelError(f"{name}: transformers cannot load it: {reason}")
 
 
 def _preprocessing(name: str, folder: str) -> PreprocessingConfig:

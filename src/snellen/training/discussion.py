@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.stats import pearsonr
 from torch import nn
 
@@ -19,6 +20,7 @@ from snellen.intervals import SIGNIFICANCE, Estimate, Paired, Rate
 from snellen.models.create import create
 from snellen.models.networks import first_convolutions
 from snellen.models.scores import most_confused
+from snellen.models.uninitialised import Uninitialised
 from snellen.prose import apart, counted, listed, plain, rounded_down, sentence, share, signed, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
@@ -268,7 +270,9 @@ def frozen_parameters(result: TrainingResult) -> int:
     recipe = result.recipe
     if recipe.initialisation != "whitened" or recipe.network not in ASSIGNMENT:
         return 0
-    network = create(recipe.network, len(result.data.labels), recipe.network_options)
+    # Its options are a file's, which may be anybody's: to count its numbers, none is allocated.
+    with torch.device("meta"), Uninitialised():
+        network = create(recipe.network, len(result.data.labels), recipe.network_options)
     return sum(one.weight.numel() for one in first_convolutions(network))
 
 

@@ -18,6 +18,7 @@ from snellen.training.filters import filters_image
 from snellen.training.results import TrainingResult, rate_at
 
 METRICS = "metrics.json"
+_MOST_RUNS = 10_000
 CURVES, FILTERS, CONFUSION = "curves.png", "filters.png", "confusion.png"
 FILTERS_START = "filters-start.png"
 
@@ -94,8 +95,13 @@ def read_results(folder: str | Path) -> list[TrainingResult]:
     values = _read_metrics(folder)
     if "runs" not in values:
         return [_result_from(values, folder)]
-    runs = from_plain(_Summary, {"runs": values["runs"]}, str(folder / METRICS)).runs
-    folders = [folder / seed_folder(run.seed) for run in runs]
+    where = str(folder / METRICS)
+    seeds = [run.seed for run in from_plain(_Summary, {"runs": values["runs"]}, where).runs]
+    if not 1 <= len(seeds) <= _MOST_RUNS:
+        raise InputError(f"{where}: {len(seeds):,} runs", f"1 to {_MOST_RUNS:,}")
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"{where}: the same seed more than once", "each run once")
+    folders = [folder / seed_folder(seed) for seed in seeds]
     return [_result_from(_read_metrics(one), one) for one in folders]
 
 

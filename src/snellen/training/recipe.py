@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from snellen.errors import InputError, did_you_mean
-from snellen.models.create import program_file
+from snellen.errors import InputError, did_you_mean, shown
+from snellen.models.create import is_program, program_file
 from snellen.runs.serialise import from_plain
 from snellen.runs.text import read_text
 
@@ -104,7 +104,8 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        network: architecture, as :func:`snellen.models.create.create` takes it.
+        network: architecture, as :func:`snellen.models.create.create` takes it. A file's is a program only where the
+            caller names it, too.
         network_options: further arguments of the architecture.
         size: side of the square images that the network is trained on, in pixels.
         epochs: number of passes over the training images.
@@ -135,11 +136,13 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     Args:
         name: name of a recipe, one of :data:`RECIPES`, or the path of a TOML file. A network file in it
             is found relative to it.
-        network: architecture in place of the recipe's; it starts as its own constructor leaves it.
+        network: architecture in place of the recipe's; it starts as its own constructor leaves it. A recipe whose
+            network is a program is read only where this is given; where it names the same, all of the recipe counts.
         changes: values of fields of :class:`Recipe` in place of the recipe's; None leaves one as it is.
 
     Raises:
-        InputError: no such recipe, not TOML, an unknown key, a value of the wrong type or outside its range.
+        InputError: no such recipe, not TOML, an unknown key, a value of the wrong type or outside its range; a program
+            as its network, and no ``network``.
     """
     path, accepted = Path(name), f"{', '.join(RECIPES)}, or a .toml file"
     if name in RECIPES:
@@ -156,11 +159,23 @@ def read_recipe(name: str, network: str | None = None, **changes: Any) -> Recipe
     recipe = from_plain(Recipe, values, name)
     if program_file(recipe.network) is not None:
         recipe = dataclasses.replace(recipe, network=str(path.parent / recipe.network))
-    if network is not None:
+    if is_program(recipe.network) and network is None:
+        # The file may be anybody's: as of a configuration, a program of it is run only where the caller names it.
+        raise InputError(
+            f"{name}: network is {shown(recipe.network)}, a program, which no recipe may run",
+            "name it as `network` yourself",
+        )
+    if network is not None and not _same_program(network, recipe.network):
         recipe = dataclasses.replace(recipe, network=network, network_options={}, initialisation="own")
     recipe = dataclasses.replace(recipe, **{key: value for key, value in changes.items() if value is not None})
     _check(recipe, name)
     return recipe
+
+
+def _same_program(one: str, other: str) -> bool:
+    """Whether both name a program, and the same, however its path is written."""
+    first, second = (os.path.normpath(Path(name).absolute()) for name in (one, other))
+    return is_program(one) and first == second
 
 
 def without_effect(recipe: Recipe) -> list[str]:
