@@ -180,6 +180,26 @@ def test_a_damaged_job_is_written_anew(photographs: Path, tmp_path: Path, damage
     assert not (tmp_path / "f.parquet.partial").exists()
 
 
+def test_only_shards_of_its_own_go(tmp_path: Path) -> None:
+    """A folder behind a link is somebody else's, and a link among the shards no shard."""
+    path, theirs = tmp_path / "f.parquet", tmp_path / "theirs"
+    theirs.mkdir()
+    work = tmp_path / "f.parquet.partial"
+    for name in ("shard-000000.parquet", "job.json", ".unfinished-a.parquet"):
+        (theirs / name).write_text("mine", encoding="utf-8")
+    work.symlink_to(theirs)
+    with pytest.raises(InputError, match=r"partial: is a link"), locked(path):
+        pass
+    with pytest.raises(InputError, match=r"partial: is a link"):
+        discard(path)
+    assert len(list(theirs.iterdir())) == 3
+    work.unlink()
+    (work / "shard-folder.parquet").mkdir(parents=True)
+    (work / "shard-000000.parquet").write_text("ours", encoding="utf-8")
+    discard(path)
+    assert [one.name for one in work.iterdir()] == ["shard-folder.parquet"]
+
+
 def test_damaged_shards_are_made_again(photographs: Path, tmp_path: Path) -> None:
     """Those that are cut short, empty, no parquet file, or of another job; one with bad data is found at the end."""
     path = tmp_path / "f.parquet"

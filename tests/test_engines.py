@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from snellen.data.images import read_array, read_image
 from snellen.data.labels import numbered_labels
 from snellen.data.preprocessing import Preprocessing, _on_device
 from snellen.errors import ImageError, InputError, SnellenError
-from snellen.inference import engines
+from snellen.inference import conversions, engines
 from snellen.inference.engines import WORTH_CONVERTING, OpenVINOEngine, TorchEngine, choose_engine
 from snellen.models.classifier import Classifier
 from snellen.runs.progress import Progress
@@ -200,6 +201,23 @@ def test_a_conversion_is_kept_and_told_from_another(tmp_path, monkeypatch) -> No
     file.write_text("", encoding="utf-8")
     monkeypatch.setenv("SNELLEN_CACHE", str(file))
     np.testing.assert_allclose(list(OpenVINOEngine(of_timm()).run(inputs)), first, atol=1e-4)
+
+
+def test_only_kept_conversions_are_forgotten(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(conversions, "_MOST", 3)
+    theirs = [tmp_path / f"notes-{number}.txt" for number in range(5)]
+    for path in theirs:
+        path.write_text("mine", encoding="utf-8")
+    (tmp_path / "link.blob").symlink_to(theirs[0])
+    (tmp_path / "gone.blob").symlink_to("nowhere")
+    (tmp_path / "folder.blob").mkdir()
+    for number in range(5):
+        conversions._keep(b"network", tmp_path / f"{number}.blob")
+        os.utime(tmp_path / f"{number}.blob", (number, number))
+    assert all(path.exists() for path in theirs)
+    assert {path.name for path in tmp_path.glob("*.blob")} == {
+        "2.blob", "3.blob", "4.blob", "link.blob", "gone.blob", "folder.blob",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -44,6 +44,7 @@ from snellen.evaluation.files import read_evaluation, write_evaluation
 from snellen.evaluation.label_order import label_order_warning
 from snellen.evaluation.labelled import named_photographs
 from snellen.evaluation.matching import ClassMatch, known_classes, match_classes, read_mapping
+from snellen.evaluation.model_card import model_card
 from snellen.evaluation.requirements import judge, measured, read_requirement
 from snellen.exam.config import ExamConfig, asked_parts, read_exam_config
 from snellen.exam.context import Context
@@ -455,6 +456,14 @@ def test_a_run_folder_and_back(result, tmp_path: Path) -> None:
     assert (data.eval_results[0].metric_type, data.eval_results[0].metric_value) == ("accuracy", 0.8)
     assert "| accuracy (top-1) | 80% (4 of 5; 95% interval 38% to 96%) |" in card
     assert str(tmp_path.parent) not in card
+    hostile = dataclasses.replace(result, model="a|b <img src=x>", dataset="c\n# d", provenance=dataclasses.replace(
+        result.provenance, command="snellen `e`"
+    ))  # fmt: skip
+    escaped = model_card(hostile)
+    assert "\n# a\\|b \\<img src=x\\>\n" in escaped
+    assert "\nOn c # d, 5 photographs." in escaped
+    assert "\n- Command: `` snellen `e` ``\n" in escaped
+    assert ModelCard(escaped).data.model_name == "a|b <img src=x>"
     (tmp_path / "evaluation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(InputError, match="holds no evaluation"):
         read_evaluation(tmp_path)

@@ -7,7 +7,9 @@ import glob
 import importlib.util
 import inspect
 import json
+import os
 import re
+import time
 import tomllib
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -31,7 +33,7 @@ from snellen.exam.compare import compare_exams, read_exam
 from snellen.exam.compose import RAN, FinishedPart, checklist, compose
 from snellen.exam.config import ExamConfig, first_look, read_exam_config
 from snellen.exam.context import Context
-from snellen.exam.own_words import notes_on_own_words
+from snellen.exam.own_words import notes_on_own_words, own_words
 from snellen.exam.parts import PARTS, Part, training
 from snellen.exam.parts.drivers import setup
 from snellen.exam.photographs import choose_photographs
@@ -57,14 +59,17 @@ from snellen.exam.report.html import write_html
 from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.numbers import numbered
 from snellen.exam.report.pdf import write_pdf, write_source
+from snellen.exam.report.pictures import compressed
 from snellen.exam.report.references import with_citations
 from snellen.exam.run import Shared, run_exam
+from snellen.runs.files import write_text
 from snellen.runs.progress import Progress
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import from_plain
 from snellen.training.ablations import ABLATIONS
 from snellen.training.files import read_results
 from snellen.training.recipe import RECIPES, Recipe, read_recipe, without_effect
+from test_images import bomb
 from toys import MeanColours, classifier_of
 
 
@@ -609,6 +614,44 @@ def test_references_are_numbered_where_the_text_first_uses_them() -> None:
     assert own.sections[0].blocks[0].text == "As in [2], He start [1]; [2] again, [b]."
 
 
+def test_figures_among_ones_own_words(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    Image.new("RGB", (2, 2)).save(tmp_path / "a (1).png")
+    file.write_text("![A [b](c) there]( a (1).png )\n\n![]\n\n![a]()\n\n![a](b) c\n", encoding="utf-8")
+    figure, *others = own_words(file)
+    assert (figure.caption, figure.path) == ("A [b](c) there", tmp_path / "a (1).png")
+    assert [one.text for one in others] == ["![]", "![a]()", "![a](b) c"]
+    file.write_text("![" + "](" * 200_000, encoding="utf-8")
+    started = time.perf_counter()
+    (plain,) = own_words(file)
+    assert isinstance(plain, Paragraph)
+    file.write_text("![](b.png)", encoding="utf-8")
+    with pytest.raises(InputError, match=r"the figure b\.png has no caption"):
+        own_words(file)
+    config = tmp_path / "exam.toml"
+    config.write_text("parts = [\n" + '"attack",\n' * 20_000 + "]\n", encoding="utf-8")
+    assert read_exam_config(config).parts == ("attack",)
+    config.write_text("parts = [\n" + '"attack",\n' * 20_000 + '"atack",\n]\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"exam\.toml, line 20002: unknown part 'atack'"):
+        read_exam_config(config)
+    assert time.perf_counter() - started < 10  # in the square of their length these took minutes
+
+
+@pytest.mark.parametrize("kind", ["pipe", "cut", "bomb", "text"])
+def test_a_damaged_picture_of_a_report_is_a_line(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "figure.png"
+    Image.effect_noise((60, 60), 50).save(path)
+    data, suffix = compressed(path)
+    assert (data, suffix) == (path.read_bytes(), ".png")
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes({"cut": data[:-200], "bomb": bomb(), "text": b"secret"}[kind])
+    with pytest.raises(InputError, match=r"figure\.png"):
+        compressed(path)
+
+
 def test_own_words_take_the_place_of_computed_ones(tmp_path: Path) -> None:
     _, parts = counted()
     own = tmp_path / "mine.txt"
@@ -1125,6 +1168,33 @@ def test_the_forecast_goes_by_the_exam_before(tmp_path: Path) -> None:
     assert progress.notes == ["The exam takes about 5 minutes."]
 
 
+def test_of_another_exam_only_what_it_made_is_brought(tmp_path: Path) -> None:
+    """Not what was laid beside it: a link, as of a folder that was handed in, would bring anybody's file."""
+    ran, parts = counted()
+    take = parts["one"].run
+
+    def run(context):
+        for name in ("found.csv", "deeper/found.csv"):
+            write_text(context.folder / name, "1")
+        return dataclasses.replace(take(context), blocks=(Paragraph("one"),))
+
+    parts["one"] = dataclasses.replace(parts["one"], run=run)
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    config, shared = ExamConfig(parts=("one",)), Shared()
+    run_exam(config, tmp_path / "alice", parts=parts, shared=shared)
+    (tmp_path / "alice" / "one" / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (tmp_path / "alice" / "one" / "notes.txt").write_text("mine", encoding="utf-8")
+    manifest = tmp_path / "alice" / "manifest.json"
+    said = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({**said, "files": [*said["files"], "one/link.txt"]}), encoding="utf-8")
+    run_exam(config, tmp_path / "bob", parts=parts, shared=shared)
+    assert ran == ["one"]
+    brought = sorted(
+        path.relative_to(tmp_path / "bob" / "one").as_posix() for path in (tmp_path / "bob/one").rglob("*")
+    )
+    assert brought == ["answer.json", "deeper", "deeper/found.csv", "found.csv"]
+
+
 def test_the_first_page_shows_the_first_cover(tmp_path: Path) -> None:
     _, parts = counted()
     parts["two"] = dataclasses.replace(parts["two"], cover=lambda folder: Picture(folder.parent / "two.png", "A cover"))
@@ -1134,11 +1204,14 @@ def test_the_first_page_shows_the_first_cover(tmp_path: Path) -> None:
 def test_what_a_kill_left_half_written_goes_when_its_part_is_taken(tmp_path: Path) -> None:
     _, parts = counted()
     left = [tmp_path / "one" / ".unfinished-a.png", tmp_path / "one" / "deeper" / ".unfinished-b.json"]
-    for path in left:
+    theirs = tmp_path / "theirs" / ".unfinished-c.png"
+    for path in (*left, theirs):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    (tmp_path / "one" / "link").symlink_to(theirs.parent)
     run_exam(ExamConfig(parts=("one",)), tmp_path, parts=parts)
     assert [path for path in left if path.exists()] == []
+    assert theirs.exists()
 
 
 def test_a_part_that_failed_is_run_again(tmp_path: Path) -> None:

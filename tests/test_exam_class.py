@@ -510,6 +510,13 @@ def test_a_compared_folder_shows_only_itself(taken, tmp_path: Path, snellen_comm
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert f"{stranger}: holds a link that leads out of it" in done.stderr
     assert not (tmp_path / "side").exists()
+    (stranger / "evaluation").unlink()
+    pictures = [path for path in stranger.rglob("*.png") if path.parent.name != "photographs"]
+    for path in pictures:
+        path.write_bytes(path.read_bytes()[:200])
+    done = snellen_command("exam", "--compare", stranger, folder / "out" / "bob", "--out", tmp_path / "side")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "damaged image" in done.stderr
 
 
 def test_more_than_two_are_compared(taken, tmp_path: Path, snellen_command) -> None:
@@ -1019,6 +1026,10 @@ def test_a_name_is_one_however_its_accents_are_written(typed: str, stored: str, 
     [
         ('[labels]\npeppers.jpg = "bell pepper"', 'a name with a dot is in quotes: "peppers.jpg"'),
         ('photographs = ["C:\\xavier\\peppers.jpg"]', "in a path / for each backslash, or the path in single quotes"),
+        (f"seed = 0x{'f' * 6000}", "line 1: seed is beyond all numbers"),
+        (f"title = 0x{'f' * 6000}", "line 1: title is a whole number of thousands of digits"),
+        (f"target = 0x{'f' * 6000}", "line 1: target is a whole number of thousands of digits"),
+        (f"[training]\nepochs = 0x{'f' * 6000}", "line 1, training: epochs is beyond all numbers"),
     ],
 )
 def test_what_people_write_in_toml(text: str, said: str, tmp_path: Path, snellen_command) -> None:
@@ -1498,7 +1509,11 @@ def test_a_notebooks_words_are_as_they_stand() -> None:
     """No list, no heading, no formula of what is none."""
     from markdown_it import MarkdownIt
 
-    from snellen.exam.report.notebook import _plain
+    from snellen.exam.report.notebook import _plain, _table
+
+    assert _table(("a|b", "<i>"), [("1|2", "*c*")]).splitlines() == [
+        "| a\\|b | \\<i\\> |", "| --- | --- |", "| 1\\|2 | \\*c\\* |",
+    ]  # fmt: skip
 
     for text in (
         "1. a",

@@ -1,6 +1,7 @@
 """Nothing of the user's is replaced or removed, and any file name works or is refused alone, shown so that no terminal
 obeys it."""
 
+import io
 import json
 import os
 import shutil
@@ -14,11 +15,12 @@ from PIL import Image
 
 import forked
 from forked import Forked, run
+from snellen.cli import output
 from snellen.data.photographs import bundled_photographs
-from snellen.errors import InputError
+from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, load_cached
 from snellen.exam.report.document import Answer, Picture
-from snellen.runs.files import Run, write_json, write_text
+from snellen.runs.files import Run, only_writer, sweep, sweep_below, write_json, write_text
 from snellen.runs.ledger import check_output, files_below, remove, remove_run
 from snellen.runs.provenance import Provenance
 
@@ -144,6 +146,63 @@ class TestLedger:
             pass
         assert (tmp_path / "theirs.txt").read_text(encoding="utf-8") == NOTES
 
+    def test_what_is_half_written_behind_a_link_is_somebody_elses(self, tmp_path: Path) -> None:
+        theirs = [tmp_path / "theirs" / name for name in (".unfinished-a.png", "deeper/.unfinished-b.png")]
+        ours = [tmp_path / "run" / name for name in (".unfinished-c.png", "own/.unfinished-d.png")]
+        for path in (*theirs, *ours):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(NOTES, encoding="utf-8")
+        (tmp_path / "run" / "own" / ".unfinished-folder").mkdir()
+        for name in ("part", "own/link", "x.parquet.partial"):
+            (tmp_path / "run" / name).symlink_to(tmp_path / "theirs")
+        # A person's own link to the folder is followed; what it holds is the run's, however it is reached.
+        (tmp_path / "named").symlink_to(tmp_path / "run")
+        for out in (tmp_path / "run", tmp_path / "named"):
+            with Run(out):
+                sweep_below(out)
+                for name in ("part", "part/deeper", "own/link"):
+                    sweep(out / name)
+                    sweep_below(out / name)
+                for name in ("part", "part/deeper", "x.parquet.partial"):
+                    with pytest.raises(InputError, match="link"), Run(out / name):
+                        pass
+                    with pytest.raises(InputError, match="a link leads out of run"):
+                        write_text(out / name / "a.txt", "ours")
+            with pytest.raises(InputError, match=r"partial: is a link"), only_writer(out / "x.parquet.partial"):
+                pass
+        assert ([path.exists() for path in theirs], [path.exists() for path in ours]) == ([True] * 2, [False] * 2)
+
+    @pytest.mark.parametrize("name", ["a" * 300, "a\0b", "\ud800", "", ".", "loop/x", "link", "pipe"])
+    def test_a_name_that_can_be_no_file_of_a_run_is_none(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "notes.txt").write_text(NOTES, encoding="utf-8")
+        (tmp_path / "link").symlink_to("notes.txt")
+        os.mkfifo(tmp_path / "pipe")
+        (tmp_path / "manifest.json").write_text(json.dumps({"provenance": {}, "files": [name]}), encoding="utf-8")
+        with Run(tmp_path) as here:
+            assert files_below(tmp_path) == []
+            write_text(tmp_path / "a.txt", "ours")
+            here.remove_earlier()
+            with pytest.raises(SnellenError, match="cannot be written"):
+                write_text(tmp_path / "loop" / "a.txt", "ours")
+        assert {path.name for path in tmp_path.iterdir()} >= {"a.txt", "loop", "link", "pipe", "notes.txt"}
+
+    @pytest.mark.parametrize("kind", ["pipe", "endless"])
+    def test_a_manifest_that_is_no_file_is_not_waited_for(self, tmp_path: Path, kind: str) -> None:
+        manifest = tmp_path / "manifest.json"
+        if kind == "pipe":
+            os.mkfifo(manifest)
+        else:
+            manifest.symlink_to("/dev/zero")
+        with Run(tmp_path) as here:
+            write_text(tmp_path / "a.txt", "ours")
+            with pytest.raises(InputError, match=r"manifest\.json: is there already, and no run here made it"):
+                here.write_manifest(PROVENANCE)
+        (tmp_path / ".snellen.files").unlink()
+        os.mkfifo(tmp_path / ".snellen.files")
+        with pytest.raises(InputError, match="is no list of ours"), Run(tmp_path):
+            pass
+
     @given(journal=st.binary(max_size=60), manifest=st.binary(max_size=60))
     def test_any_journal_and_manifest_is_read(self, tmp_path_factory, journal: bytes, manifest: bytes) -> None:
         folder = tmp_path_factory.mktemp("run")
@@ -268,6 +327,17 @@ def test_labels_and_names_do_not_reach_the_terminal_as_markup_or_escapes(photogr
     assert done.returncode == 2
     assert done.stderr.startswith("snellen: no device")
     assert "\x1b" not in done.stderr
+
+
+def test_the_progress_bar_obeys_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    terminal = output._Plain(file=shown, force_terminal=True, width=200, markup=False, emoji=False)
+    monkeypatch.setattr(output, "stderr", terminal)
+    with output.progress_bar() as progress:
+        progress.begin("Embedding with [/y]\x1b]0;title\x07.safetensors", 2)
+        progress.advance(loss=1.5)
+    assert "Embedding with [/y]\\x1b]0;title\\x07.safetensors" in shown.getvalue()
+    assert "\x07" not in shown.getvalue()
 
 
 def test_standard_output_of_any_encoding_and_of_none(snellen_program, photographs: Path) -> None:

@@ -24,6 +24,12 @@ def test_shares(value: float, written: str) -> None:
     assert prose.share(value) == written
 
 
+def test_names_in_markdown_are_as_they_stand() -> None:
+    assert prose.as_markdown("a|b\n<img src=x> [c](d) *e* f_g") == "a\\|b \\<img src=x\\> \\[c\\](d) \\*e\\* f_g"
+    spans = {"a b": "`a b`", "a`b": "`` a`b ``", "`a``b`": "``` `a``b` ```", "a\nb": "`a b`"}
+    assert {text: prose.code_span(text) for text in spans} == spans
+
+
 @pytest.mark.parametrize(
     ("value", "least", "most"),
     [

@@ -1,5 +1,6 @@
 """Robust accuracy: networks whose answer within a bound is known exactly, and the pieces by other solvers."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from evaluation_toys import colour_classifier, pure
 from snellen.attacks.balls import Balls, lengths, to_hyperplane
-from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult, robust_accuracy
+from snellen.attacks.files import _fingerprint_of
+from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult, _read_batch, robust_accuracy
 from snellen.attacks.standard import (
     apgd,
     apgd_targeted,
@@ -23,6 +25,7 @@ from snellen.attacks.standard import (
 )
 from snellen.data.datasets.base import Example
 from snellen.errors import InputError
+from snellen.evaluation.trials import _read_shard
 from toys import classifier_of
 from transfer_toys import encoded
 
@@ -221,6 +224,18 @@ def test_robust_accuracy_of_a_network_that_is_known(tmp_path: Path) -> None:
     again = robust_accuracy(colour_classifier(), pairs, config, data="d", out=tmp_path)
     assert again.seconds == 0
     assert again.points == result.points
+
+
+def test_what_is_no_file_is_not_kept(tmp_path: Path) -> None:
+    """A pipe in its place would be waited for, and a device be read for ever."""
+    pipe, endless = tmp_path / "pipe", tmp_path / "endless"
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
+    for path in (pipe, endless):
+        assert _read_batch(path, "key") is None
+        assert _read_shard(path, "key") is None
+        with pytest.raises(InputError, match=f"{path.name}: is a (pipe|device), not a file"):
+            _fingerprint_of(path)
 
 
 class Masked(nn.Module):

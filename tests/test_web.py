@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import snellen
 from linear_toys import linear_classifier
@@ -385,6 +386,47 @@ def test_a_probe_answers_with_its_own_classes(tmp_path: Path, lite0, small: Path
     assert {bar.label for bar in bars.bars} == {"cat", "cup", "rocket"}
     assert text.paragraphs == ["Mean-per-class accuracy is 0.333, n = 30."]
     assert picture.file == "confusion.png"
+
+
+def test_a_probes_folder_shows_nothing_else(tmp_path: Path, lite0, small: Path) -> None:
+    """A stranger's run is served to all visitors: no link is followed, and the picture is made anew."""
+    run = write_probe(tmp_path / "toys", lite0)
+    folder = Folder(tmp_path / "page", Limits())
+    folder.path.mkdir()
+    confusion, result, secret = run / "confusion.png", run / "result.json", tmp_path / "secret.png"
+    note = PngInfo()
+    note.add_text("Comment", "secret")
+    Image.new("RGB", (40, 30), "red").save(secret, pnginfo=note)
+
+    def refused(message: str) -> None:
+        with pytest.raises(InputError, match=message):
+            open_state(folder, [MODEL], [run], "cpu")
+
+    confusion.write_bytes(secret.read_bytes() + b"secret")
+    shown = open_state(folder, [MODEL], [run], "cpu").probe("toys").confusion
+    assert b"secret" not in shown
+    assert Image.open(io.BytesIO(shown)).getpixel((0, 0)) == (255, 0, 0)
+    confusion.unlink()
+    confusion.symlink_to(secret)
+    refused(r"confusion\.png: a link leads out of the run's folder")
+    confusion.unlink()
+    os.mkfifo(confusion)
+    refused(r"confusion\.png: not a regular file")
+    confusion.unlink()
+    confusion.write_bytes(b"text")
+    refused(r"confusion\.png: not an image")
+    confusion.unlink()
+    for said in ("[1]", '{"discussion": "text"}', '{"discussion": [1]}'):
+        result.write_text(said, encoding="utf-8")
+        refused(r"result\.json: no result of a probe")
+    result.unlink()
+    result.symlink_to("/dev/zero")
+    refused(r"result\.json: a link leads out of the run's folder")
+    result.unlink()
+    os.mkfifo(result)
+    refused(r"result\.json: is a pipe, not a file")
+    result.unlink()
+    assert open_state(folder, [MODEL], [run], "cpu").probe("toys").discussion == ()
 
 
 def test_two_probes_of_one_name_are_refused_at_the_start(tmp_path: Path, lite0) -> None:

@@ -52,7 +52,15 @@ def shown_names(names: Iterable[str]) -> str:
     return ", ".join(name if name.isprintable() else shown(name) for name in names)
 
 
-_SHOWN = reprlib.Repr()
+class _Shown(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python prints no more digits than its limit
+            return "a whole number of thousands of digits"
+
+
+_SHOWN = _Shown()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 100
 
 

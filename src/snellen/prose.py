@@ -192,3 +192,24 @@ _CLASS_NUMBER = re.compile("n[0-9]{8}_(?=[A-Za-z])")
 def called(model: str) -> str:
     """What a sentence calls a model: its name, of an absolute path the last part."""
     return Path(model).name if Path(model).is_absolute() else model
+
+
+_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#-]|$)")
+"""What Markdown would take for more than a character; an underscore inside a word is none."""
+_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+"""What begins an item of a numbered list."""
+
+
+def as_markdown(text: str) -> str:
+    """``text`` on one line, escaped so that Markdown prints it as it stands, in a cell of a table too."""
+    # Two backslashes before a bracket would begin a formula.
+    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", " ".join(text.split()))
+    return _NUMBER.sub(r"\1\\\2", escaped)
+
+
+def code_span(text: str) -> str:
+    """``text`` on one line as Markdown's code, whatever backquotes it holds."""
+    line = " ".join(text.split())
+    fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
+    space = " " if "`" in line else ""
+    return f"{fence}{space}{line}{space}{fence}"

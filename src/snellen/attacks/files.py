@@ -12,12 +12,13 @@ from pathlib import Path
 from snellen.attacks.carry_over import CarryOver
 from snellen.attacks.result import AttackResult
 from snellen.attacks.robust_accuracy import RobustnessResult
-from snellen.data.images import Failure
+from snellen.data.images import MAX_BYTES, Failure
 from snellen.errors import InputError
 from snellen.runs.files import free_name, write_figure, write_json, write_text
 from snellen.runs.provenance import fingerprint
 from snellen.runs.serialise import read_dataclass, to_plain
 from snellen.runs.table import csv_text
+from snellen.runs.text import read_bounded
 
 REPORTS = "attacks"
 """Folder of the reports, in the run folder."""
@@ -54,7 +55,7 @@ def read_report(out: Path, file: str, cache_key: str) -> AttackResult | None:
     try:
         report = read_dataclass(AttackReport, path)
         intact = report.attack.file == file and report.file == _fingerprint_of(out / file)
-    except (OSError, InputError):
+    except InputError:
         return None
     return report.attack if intact and report.cache_key == cache_key else None
 
@@ -64,7 +65,7 @@ def _report_path(out: Path, file: str) -> Path:
 
 
 def _fingerprint_of(path: Path) -> str:
-    return fingerprint(path.read_bytes())
+    return fingerprint(read_bounded(path, MAX_BYTES))
 
 
 def attacked_names(sources: Sequence[str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from snellen.runs.files import write_json
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint, versions
 from snellen.runs.result import Result
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import read_dataclass
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -297,8 +296,8 @@ def _read_batch(path: Path | None, key: str) -> _Batch | None:
     if path is None:
         return None
     try:
-        batch = from_plain(_Batch, json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError, RecursionError, InputError):
+        batch = read_dataclass(_Batch, path)
+    except InputError:
         return None
     return batch if batch.key == key else None
 

@@ -35,6 +35,7 @@ def compare(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """Training runs beside each other: curves in one figure, a table, and what differs."""
+    from snellen.prose import as_markdown
     from snellen.runs.files import check_figure_path, write_figure
     from snellen.training.discussion import table
     from snellen.training.files import read_results
@@ -47,7 +48,7 @@ def compare(
     comparison = TrainingComparison(tuple(tuple(read_results(run)) for run in runs))
     columns, rows = table(comparison.runs)
     if markdown:
-        for row in (columns, ["---"] * len(columns), *rows):
+        for row in (map(as_markdown, columns), ["---"] * len(columns), *(map(as_markdown, row) for row in rows)):
             output.write(f"| {' | '.join(row)} |\n")
     else:
         shown = output.PlainTable(*columns)

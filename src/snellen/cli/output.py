@@ -90,20 +90,20 @@ def progress_bar(announced: bool = False) -> Iterator[Progress]:
             return Text("" if task.speed is None else f"{task.speed:.3g}/s")
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[metrics]}"),
+        TextColumn("{task.fields[metrics]}", markup=False),
     )
 
     class Shown(Progress):
         def begin(self, stage: str, total: int | None = None) -> None:
             if announced and not stderr.is_terminal:
                 self.note(f"{stage} ...")
-            bar.reset(task, description=stage, total=total, completed=0, metrics="", visible=True)
+            bar.reset(task, description=printable(stage), total=total, completed=0, metrics="", visible=True)
 
         def advance(self, count: int = 1, **metrics: float) -> None:
             shown = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())

@@ -8,6 +8,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from snellen.evaluation.discussion import discuss
 from snellen.evaluation.evaluate import EvaluationResult
+from snellen.prose import as_markdown, code_span
 
 
 def model_card(result: EvaluationResult) -> str:
@@ -22,17 +23,19 @@ def model_card(result: EvaluationResult) -> str:
         ("Brier score", str(scores.brier)),
         ("negative log-likelihood", str(scores.log_loss)),
     ]
-    name, data = _title(result.model), _title(result.dataset)
+    title, dataset = _title(result.model), _title(result.dataset)
+    name, data = as_markdown(title), as_markdown(dataset)
     table = "\n".join(f"| {measure} | {value} |" for measure, value in rows)
-    paragraphs = "\n\n".join(discuss(result))
+    paragraphs = "\n\n".join(map(as_markdown, discuss(result)))
     made = result.provenance
     return (
-        f"---\n{_metadata(result, name, data)}\n---\n\n# {name}\n\n"
+        f"---\n{_metadata(result, title, dataset)}\n---\n\n# {name}\n\n"
         f"An image classifier of {result.classes:,} classes. {result.preprocessing.describe()}\n\n"
-        f"## How well it does its job\n\nOn {data}, {result.n:,} photographs. {result.splits}\n\n"
+        f"## How well it does its job\n\nOn {data}, {result.n:,} photographs. {as_markdown(result.splits)}\n\n"
         f"| measure | value |\n| --- | --- |\n{table}\n\n{paragraphs}\n\n"
         f"## How this was made\n\n"
-        f"- Command: `{made.command}`\n- Weights (SHA-256): `{made.weights}`\n- Data (fingerprint): `{made.data}`\n"
+        f"- Command: {code_span(made.command)}\n"
+        f"- Weights (SHA-256): `{made.weights}`\n- Data (fingerprint): `{made.data}`\n"
         f"- Seed: {made.seed}\n- Hardware: {made.hardware}\n- Snellen {made.versions.get('snellen', '')}, PyTorch "
         f"{made.versions.get('torch', '')}\n"
     )

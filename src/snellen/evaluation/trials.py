@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from snellen.inference.engines import Engine, InputBytes
 from snellen.intervals import Rate
 from snellen.runs.files import write_json
 from snellen.runs.progress import Progress
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import read_dataclass
 
 SHARD = 16
 """Photographs in one shard."""
@@ -159,8 +158,8 @@ def _read_shard(path: Path | None, key: str) -> _Shard | None:
     if path is None:
         return None
     try:
-        shard = from_plain(_Shard, json.loads(path.read_text(encoding="utf-8")), str(path))
-    except (OSError, ValueError, RecursionError, InputError):
+        shard = read_dataclass(_Shard, path)
+    except InputError:
         return None
     return shard if shard.key == key else None
 

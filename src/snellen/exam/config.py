@@ -20,7 +20,7 @@ from snellen.exam.paths import outside, relative_to
 from snellen.models.classifier import given_preprocessing
 from snellen.models.create import is_program
 from snellen.prose import listed
-from snellen.runs.serialise import from_plain
+from snellen.runs.serialise import LARGEST_INTEGER, from_plain
 from snellen.runs.text import read_text
 
 Paper = Literal["a4", "us-letter"]
@@ -238,14 +238,15 @@ def read_exam_config(
     for key in ("dataset", "evaluate"):
         if isinstance(values.get(key), str):
             values[key] = [values[key]]
-    if type(values.get("target")) is int:  # a class by its index
+    if type(values.get("target")) is int and abs(values["target"]) < LARGEST_INTEGER:  # a class by its index
         values["target"] = str(values["target"])
     for key, value in values.items():
         # Each by itself, since that tells its line.
         from_plain(ExamConfig, {key: value}, f"{path}, line {_line_of_key(text, key)}")
     config = from_plain(ExamConfig, values, str(path))
-    for part in config.parts:
-        check_parts([part], parts, f"{path}, line {_line_of_value(text, 'parts', part)}: ")
+    unknown = next((part for part in config.parts if part not in parts), None)
+    if unknown is not None:
+        check_parts([unknown], parts, f"{path}, line {_line_of_value(text, 'parts', unknown)}: ")
     check_numbers(config, parts, f"{path}, line {_line_of_key(text, 'parts')}: ")
     own = [discussed_part(key) for key in config.discussion]
     check_parts([name for name, _ in own], parts, f"{path}, line {_line_of_key(text, 'discussion')}: discussion: ")

@@ -18,7 +18,6 @@ from snellen.prose import counted
 from snellen.runs.text import as_on_disk, read_text
 
 _CITATION = re.compile(r"\s\[\d{1,3}\]")
-_FIGURE = re.compile(r"!\[(?P<caption>.*)\]\((?P<file>.+)\)")
 _FORMATS = ("PNG", "JPEG", "MPO")
 """Pillow's names of what a figure may be; telephones write JPEG files of the third."""
 _NAME = re.compile("[a-z0-9-]+")
@@ -42,8 +41,11 @@ def own_words(file: Path) -> list[Paragraph | Picture]:
 
 
 def _block(file: Path, paragraph: str) -> Paragraph | Picture:
-    figure = _FIGURE.fullmatch(paragraph)
-    return _figure(file, figure["caption"].strip(), figure["file"].strip()) if figure else Paragraph(paragraph)
+    # By hand: a regular expression's steps would grow with the square of the paragraph.
+    if not (paragraph.startswith("![") and paragraph.endswith(")")):
+        return Paragraph(paragraph)
+    caption, between, name = paragraph[2:-1].rpartition("](")
+    return _figure(file, caption.strip(), name.strip()) if between and name else Paragraph(paragraph)
 
 
 def _figure(file: Path, caption: str, name: str) -> Picture:

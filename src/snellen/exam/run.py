@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from snellen.data.images import expand, is_left_behind
+from snellen.data.images import expand
 from snellen.errors import InputError, SnellenError
 from snellen.exam.cache import CachedAnswer, cache_key, load_cached, remove_cached, remove_pictures, save_cached
 from snellen.exam.compose import FinishedPart, compose
@@ -39,7 +39,7 @@ from snellen.exam.report.notebook import write_notebook
 from snellen.exam.report.pdf import write_pdf, write_source
 from snellen.models.classifier import Classifier, load
 from snellen.runs import ledger
-from snellen.runs.files import Run, sweep, write_bytes
+from snellen.runs.files import Run, sweep_below, write_bytes
 from snellen.runs.ledger import check_output
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance, fingerprint
@@ -121,13 +121,11 @@ class Shared:
         for run in self._runs:
             found = load_cached(name, run)
             if found is not None and found.cache_key == key:
-                files = [
-                    one for one in sorted((run / name).rglob("*")) if one.is_file() and not is_left_behind(one.name)
-                ]
-                for file in files:
-                    write_bytes(to / file.relative_to(run), file.read_bytes())
-                brought = {file.relative_to(run / name).as_posix() for file in files}
-                for other in set(ledger.files_below(to / name)) - brought:
+                # What else lies there, a link to any file among it, was laid there by somebody.
+                made = ledger.Ledger(run).files_below(run / name)
+                for file in made:
+                    write_bytes(to / name / file, (run / name / file).read_bytes())
+                for other in set(ledger.files_below(to / name)).difference(made):
                     ledger.remove(to / name / other)
                 return load_cached(name, to)
         return None
@@ -360,8 +358,7 @@ def _take(name: str, context: Context, parts: Mapping[str, Part]) -> CachedAnswe
     earlier = load_cached(name, context.folder)
     remove_cached(name, context.folder)
     folder = context.folder / name
-    for below in (folder, *folder.rglob("*/")):
-        sweep(below)
+    sweep_below(folder)
     # Before the part runs: an input that changes meanwhile is not what the answer was found on.
     key = cache_key(name, context, parts)
     needed = {need: context.folder / need for need in parts[name].needs}

@@ -25,6 +25,7 @@ from torch import nn
 from snellen.errors import SnellenError
 from snellen.models.classifier import Classifier
 from snellen.runs.files import write_bytes
+from snellen.runs.ledger import is_regular
 from snellen.runs.provenance import fingerprint
 
 _FORMAT = 2
@@ -158,7 +159,8 @@ def _checksum(blob: bytes) -> bytes:
 def _keep(blob: bytes, path: Path) -> None:
     """Write a compiled network behind its checksum; forget the longest unused."""
     write_bytes(path, _checksum(blob) + blob)
-    kept, total = sorted(path.parent.iterdir(), key=lambda one: -one.stat().st_mtime), 0
+    ours = filter(is_regular, path.parent.glob("*.blob"))
+    kept, total = sorted(ours, key=lambda one: -one.stat().st_mtime), 0
     for number, one in enumerate(kept):
         total += one.stat().st_size
         if number >= _MOST or total > _MOST_BYTES:

@@ -28,6 +28,7 @@ from snellen.data.preprocessing import Preprocessing
 from snellen.errors import InputError, SnellenError
 from snellen.inference.engines import Output
 from snellen.runs.files import atomic_path, only_writer, write_json
+from snellen.runs.ledger import check_own, is_regular
 from snellen.runs.provenance import Provenance
 from snellen.runs.serialise import differences, from_plain, read_dataclass, to_json, to_plain
 
@@ -247,8 +248,13 @@ def _damaged(shard: Path) -> DamagedShardError:
 
 
 def discard(path: Path) -> None:
-    """Remove the shards of a finished file; what says whose they are goes last, lest another job takes them for its."""
-    for shard in _work(path).glob("shard-*.parquet"):
+    """Remove the shards of a finished file; what says whose they are goes last, lest another job takes them for its.
+
+    Raises:
+        InputError: the folder of shards is a link.
+    """
+    check_own(_work(path))
+    for shard in filter(is_regular, _work(path).glob("shard-*.parquet")):
         shard.unlink()
     (_work(path) / "job.json").unlink(missing_ok=True)
 

@@ -73,9 +73,23 @@ def atomic_path(path: Path, folder: Path | None = None) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes left half written in ``folder``; for its only writer."""
-    for leftover in folder.glob(f"{_UNFINISHED}*"):
+    """Remove what killed processes left half written in ``folder``; for its only writer.
+
+    Nothing where ``folder`` is a link, or a link leads to it out of a run's folder: what lies there is another's.
+    """
+    try:
+        ledger.check_own(folder)
+    except InputError:
+        return
+    for leftover in filter(ledger.is_regular, folder.glob(f"{_UNFINISHED}*")):
         leftover.unlink(missing_ok=True)
+
+
+def sweep_below(folder: Path) -> None:
+    """As :func:`sweep`, of ``folder`` and all folders below it; no link is followed."""
+    if not folder.is_symlink():
+        for base, _, _ in os.walk(folder):
+            sweep(Path(base))
 
 
 @contextlib.contextmanager
@@ -86,9 +100,11 @@ def only_writer(folder: Path) -> Iterator[None]:
     earlier run are swept up. Where the file system knows no locks, nobody is kept out.
 
     Raises:
-        InputError: another run is writing here, or something that is no lock bears the lock's name.
+        InputError: another run is writing here, or something that is no lock bears the lock's name, or ``folder`` is a
+            link, or a link leads to it out of another run's folder.
         SnellenError: the folder cannot be written to.
     """
+    ledger.check_own(folder)
     path = folder / _LOCK
     # Tried for a moment: a run that is just ending removes the file that was opened here.
     lock = FileLock(path, timeout=0.2, poll_interval=0.02, fallback_to_soft=False)
@@ -234,7 +250,9 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._started, self._began = time.time(), time.monotonic()
-        self._held = only_writer(path)
+        # A person may name a link to a folder; what a run finds in its own is not followed.
+        named = path.is_symlink() and not ledger.is_held(path)
+        self._held = only_writer(Path(os.path.realpath(path)) if named else path)
         if path.exists() and not path.is_dir():
             raise SnellenError(f"{path}: is not a folder", "a folder, or a name that is still free")
 

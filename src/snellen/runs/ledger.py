@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from snellen.errors import InputError
+from snellen.runs.text import read_bounded, read_text
 
 MANIFEST = "manifest.json"
 _JOURNAL = ".snellen.files"
@@ -28,7 +29,7 @@ class Ledger:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder.resolve()
+        self.folder = _real(folder)
         self._journal = self.folder / _JOURNAL
         self._listed = _listed_in(self.folder / MANIFEST)
         self._own = self._listed | set(self._read_journal())
@@ -58,7 +59,7 @@ class Ledger:
         names = (name.removeprefix(prefix) for name in self._own if name.startswith(prefix))
         # A manifest is anybody's: what it names elsewhere, or behind a link, is no file of this folder.
         return sorted(
-            name for name in names if (folder / name).is_file() and self.owns(folder / name) and name != MANIFEST
+            name for name in names if is_regular(folder / name) and self.owns(folder / name) and name != MANIFEST
         )
 
     def remove_earlier(self) -> None:
@@ -79,7 +80,7 @@ class Ledger:
             return
         if not stat.S_ISREG(self._journal.lstat().st_mode):
             raise InputError(f"{self._journal}: is no list of ours", "another name for it, or another `out`")
-        for line in self._journal.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in read_bounded(self._journal).decode(errors="replace").splitlines():
             # What a kill cut off in the middle of a line names no file.
             with contextlib.suppress(ValueError):
                 name = json.loads(line)
@@ -125,7 +126,7 @@ def remove(path: Path) -> None:
 def remove_earlier(folder: Path) -> None:
     """Remove what earlier runs into ``folder`` made and the one that holds it now did not, so far."""
     for ledger in _open:
-        if ledger.folder == folder.resolve():
+        if ledger.folder == _real(folder):
             ledger.remove_earlier()
 
 
@@ -152,6 +153,30 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in found if path != folder / MANIFEST)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a run holds a folder above ``path``."""
+    return any(_relative(path, ledger.folder) is not None for ledger in _open)
+
+
+def check_own(folder: Path) -> None:
+    """Refuse a folder that is a link, or to which a link leads out of one that a run holds.
+
+    Raises:
+        InputError: names it.
+    """
+    _ledgers_of(folder)
+    if folder.is_symlink():
+        raise InputError(f"{folder}: is a link", "a folder in its place, or another `out`")
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a regular file is at ``path``, and no link to one; none is where the name can be no path."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):  # too long, or with a null character
+        return False
+
+
 def check_output(out: str | Path, inputs: Iterable[str | Path]) -> None:
     """Refuse an output that is an input, or that the next run would take for one.
 
@@ -162,11 +187,11 @@ def check_output(out: str | Path, inputs: Iterable[str | Path]) -> None:
     Raises:
         InputError: names the input.
     """
-    place = Path(out).resolve()
+    place = _real(Path(out))
     for given in inputs:
         if str(given) == "-" or not os.path.exists(given):
             continue
-        source = Path(given).resolve()
+        source = _real(Path(given))
         same = place.exists() and place.samefile(source)
         if same and source.is_file():
             raise InputError(f"{out}: is what is read", "another place for the result")
@@ -188,23 +213,29 @@ def _unlink(folder: Path, name: str) -> None:
 def _ledgers_of(path: Path) -> list[Ledger]:
     """The ledgers of the folders above ``path``."""
     ledgers = [ledger for ledger in _open if _relative(path, ledger.folder) is not None]
-    asked = path.absolute()
-    for ledger in _open:
-        if ledger not in ledgers and ledger.folder in asked.parents:
+    others = [ledger for ledger in _open if ledger not in ledgers]
+    above = {_real(parent) for parent in path.absolute().parents} if others else set()
+    for ledger in others:
+        if ledger.folder in above:
             raise InputError(f"{path}: a link leads out of {ledger.folder.name}", "another `out`")
     return ledgers
 
 
 def _relative(path: Path, folder: Path) -> str | None:
     """``path`` as it is called from ``folder``, links in its parents followed; None where it lies elsewhere."""
-    real = path.parent.resolve() / path.name
+    real = _real(path.parent) / path.name
     return real.relative_to(folder).as_posix() if real.is_relative_to(folder) else None
+
+
+def _real(path: Path) -> Path:
+    """``path`` with links followed, but for one that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _listed_in(manifest: Path) -> set[str]:
     """The files that a manifest of ours lists, itself among them; none where it is not ours."""
     try:
-        said = json.loads(manifest.read_text(encoding="utf-8"))
+        said = json.loads(read_text(manifest))
         return {MANIFEST, *map(str, said["files"])} if "provenance" in said else set()
-    except (OSError, ValueError, RecursionError, TypeError, KeyError):
+    except (InputError, ValueError, RecursionError, TypeError, KeyError):
         return set()

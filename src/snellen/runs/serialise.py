@@ -20,6 +20,9 @@ T = TypeVar("T")
 NOT_SERIALISED: Mapping[str, bool] = {"serialise": False}
 """As a dataclass field's metadata: the field is not written, such as the photograph that a result draws itself over."""
 
+LARGEST_INTEGER = 2**63
+"""TOML's integers are smaller; of one that is much larger, Python does not even print the digits."""
+
 _BARE = re.compile("[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
 
@@ -223,6 +226,8 @@ def _number_or_text(kind: Any, value: Any, where: str, key: str) -> Any:
     )  # fmt: skip
     if not fits:
         raise InputError(f"{where}: {key} is {shown(value)}", _ACCEPTED.get(kind, kind.__name__))
+    if kind is int and abs(value) >= LARGEST_INTEGER:
+        raise InputError(f"{where}: {key} is beyond all numbers", "at most 9223372036854775807")
     try:
         return float(value) if kind is float else value
     except OverflowError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,11 +12,15 @@ from typing import TypeVar
 
 import torch
 
+from snellen.attacks.attack import png_bytes
+from snellen.data.images import read_image
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import InputError
+from snellen.exam.paths import leads_out
 from snellen.models.bundled import BUNDLED
 from snellen.models.classifier import Classifier, load
 from snellen.models.listing import is_offline
+from snellen.runs.serialise import read_json
 from snellen.transfer.files import CONFUSION, RESULT, load_probe
 from snellen.web.folder import Folder
 from snellen.web.limits import Limits
@@ -149,7 +153,8 @@ def open_state(
         told: function that is told what is being loaded.
 
     Raises:
-        InputError: one of them cannot be loaded, or two have one name.
+        InputError: one of them cannot be loaded, or two have one name; or a link leads out of a probe's folder, or what
+            it holds beside the probe is damaged.
     """
     sources = list(models) or [name for name in BUNDLED if is_offline(name)]
 
@@ -184,10 +189,34 @@ def _seconds_of_pass(classifier: Classifier) -> float:
 
 
 def _open_probe(run: Path, device: str) -> OfferedProbe:
-    result, confusion = run / RESULT, run / CONFUSION
-    plain = json.loads(result.read_text(encoding="utf-8")) if result.is_file() else {}
-    picture = confusion.read_bytes() if confusion.is_file() else None
-    return OfferedProbe(load_probe(run, device=device), plain.get("discussion", ()), picture)
+    return OfferedProbe(load_probe(run, device=device), _discussion_of(run), _confusion_of(run))
+
+
+def _discussion_of(run: Path) -> Sequence[str]:
+    """The sentences of a probe's result; none where the run holds no result."""
+    result = run / RESULT
+    if not os.path.lexists(result):
+        return ()
+    _check_inside(result, run)
+    said = read_json(result)
+    sentences = said.get("discussion", []) if isinstance(said, dict) else None
+    if not isinstance(sentences, list) or not all(isinstance(one, str) for one in sentences):
+        raise InputError(f"{result}: no result of a probe", "the run folder that `snellen probe` wrote")
+    return sentences
+
+
+def _confusion_of(run: Path) -> bytes | None:
+    """The confusion matrix of a probe as a PNG file made anew: every visitor is given it, and nothing else there."""
+    confusion = run / CONFUSION
+    if not os.path.lexists(confusion):
+        return None
+    _check_inside(confusion, run)
+    return png_bytes(read_image(confusion))
+
+
+def _check_inside(path: Path, run: Path) -> None:
+    if leads_out(path, [run], below=False):
+        raise InputError(f"{path}: a link leads out of the run's folder", "the file itself in its place")
 
 
 def _display_name(source: str | Path) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,13 +27,8 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.exam.report.numbers import label, numbered, with_labels
+from snellen.prose import as_markdown
 from snellen.runs.files import write_text
-
-_SPECIAL = re.compile(r"[\\`*\[\]<>|$~&]|(?<![^\W_])_|_(?![^\W_])|^[-+#](?=[\s#-]|$)")
-"""What Markdown would take for more than a character; an underscore inside a word is none."""
-_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
-"""What begins an item of a numbered list."""
-
 
 Code = Callable[[str, str], str]
 
@@ -82,10 +76,7 @@ def _code(text: str) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     """``text`` on one line, so that Markdown prints it as it stands."""
-    # Two backslashes before a bracket would begin a formula.
-    line = " ".join(with_labels(text).split())
-    escaped = _SPECIAL.sub(lambda found: "&#92;" if found[0] == "\\" else f"\\{found[0]}", line)
-    return _NUMBER.sub(r"\1\\\2", escaped)
+    return as_markdown(with_labels(text))
 
 
 def _front(report: Report) -> dict[str, Any]:
@@ -155,7 +146,7 @@ def _text(block: Block) -> str:
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([_plain(cell) for cell in row] for row in rows)]
+    lines = [map(_plain, columns), ["---"] * len(columns), *(map(_plain, row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
