@@ -951,8 +951,8 @@ def test_the_same_report_is_the_same_file(tmp_path: Path) -> None:
 
 
 def test_a_report_that_typst_refuses(tmp_path: Path) -> None:
-    picture = tmp_path / "broken.png"
-    picture.write_bytes(b"not a png")
+    picture = tmp_path / "broken.svg"
+    picture.write_bytes(b"not a drawing")
     with pytest.raises(SnellenError, match=r"report\.pdf: cannot be typeset"):
         write_pdf(report_of(Picture(picture, "c")), tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()

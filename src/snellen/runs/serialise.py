@@ -20,8 +20,8 @@ T = TypeVar("T")
 NOT_SERIALISED: Mapping[str, bool] = {"serialise": False}
 """As a dataclass field's metadata: the field is not written, such as the photograph that a result draws itself over."""
 
-LARGEST_INTEGER = 2**63
-"""TOML's integers are smaller; of one that is much larger, Python does not even print the digits."""
+LARGEST_INTEGER = 10**4300
+"""Python prints no digits of this one and those beyond it, which TOML can write in base 16."""
 
 _BARE = re.compile("[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
@@ -227,7 +227,7 @@ def _number_or_text(kind: Any, value: Any, where: str, key: str) -> Any:
     if not fits:
         raise InputError(f"{where}: {key} is {shown(value)}", _ACCEPTED.get(kind, kind.__name__))
     if kind is int and abs(value) >= LARGEST_INTEGER:
-        raise InputError(f"{where}: {key} is beyond all numbers", "at most 9223372036854775807")
+        raise InputError(f"{where}: {key} is beyond all numbers", "at most 4300 digits")
     try:
         return float(value) if kind is float else value
     except OverflowError as error:
