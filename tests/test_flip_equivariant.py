@@ -132,7 +132,7 @@ def test_materialised_it_is_the_same_network() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-            ({"widths": [65, 256, 256]}, r"deep: cannot be made: deep: widths \[65, 256, 256\], .*three even widths"),
+        ({"widths": [65, 256, 256]}, r"deep: cannot be made: deep: widths \[65, 256, 256\], .*three even widths"),
         ({"widths": ["64", 256, 256]}, "deep: cannot be made: "),
         ({"widths": [0, 256, 256]}, "deep: cannot be made: "),
     ],
