@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode
 
 _DIMENSIONS = 4
 _OUTPUT, _FILTER = 4, 3
-_TILE = _OUTPUT + _FILTER - 1
+_OVERLAP = _FILTER - 1
+_TILE = _OUTPUT + _OVERLAP
 
 _FEWEST_FILTERS = 64 * 128
 """Of a layer. With fewer, mapping tiles there and back costs more than is saved (benchmarks/convolutions.py)."""
@@ -88,18 +89,18 @@ def convolve(images: Tensor, filters: Tensor, padding: int = 1) -> Tensor:
     """
     height, width = (side + 2 * padding for side in images.shape[2:])
     down, across = _tiles_along(height), _tiles_along(width)
-    over = _TILE - _OUTPUT
     # Up to a whole number of tiles, whose further outputs are cut off.
-    below, right = (down * _OUTPUT + over - height + padding, across * _OUTPUT + over - width + padding)
+    below = down * _OUTPUT + _OVERLAP - height + padding
+    right = across * _OUTPUT + _OVERLAP - width + padding
     padded = functional.pad(images.permute(0, 2, 3, 1), (0, 0, padding, right, padding, below))
     mapped = (_OF_FILTER @ filters.permute(2, 3, 1, 0).flatten(0, 1).flatten(1)).view(_TILE**2, filters.shape[1], -1)
     parts = [_convolve_tiles(part, mapped) for part in padded.split(max(1, _TILES_AT_A_TIME // (down * across)))]
-    return torch.cat(parts)[:, : height - over, : width - over].permute(0, 3, 1, 2)
+    return torch.cat(parts)[:, : height - _OVERLAP, : width - _OVERLAP].permute(0, 3, 1, 2)
 
 
 def _tiles_along(side: int) -> int:
     """The number of tiles that hold the outputs of a padded image along its height or width."""
-    return math.ceil((side - _FILTER + 1) / _OUTPUT)
+    return math.ceil((side - _OVERLAP) / _OUTPUT)
 
 
 class WinogradConvolutions(TorchFunctionMode):
@@ -171,9 +172,8 @@ class _Tiles(torch.autograd.Function):
         _, _, _, down, across, _ = gradient.shape
         canvas = gradient.new_zeros(count, down + 1, _OUTPUT, across + 1, _OUTPUT, channels)
         squares = canvas.permute(2, 4, 0, 1, 3, 5)
-        over = _TILE - _OUTPUT
         squares[:, :, :, :-1, :-1] = gradient[:_OUTPUT, :_OUTPUT]
-        squares[:over, :, :, 1:, :-1] += gradient[_OUTPUT:, :_OUTPUT]
-        squares[:, :over, :, :-1, 1:] += gradient[:_OUTPUT, _OUTPUT:]
-        squares[:over, :over, :, 1:, 1:] += gradient[_OUTPUT:, _OUTPUT:]
+        squares[:_OVERLAP, :, :, 1:, :-1] += gradient[_OUTPUT:, :_OUTPUT]
+        squares[:, :_OVERLAP, :, :-1, 1:] += gradient[:_OUTPUT, _OUTPUT:]
+        squares[:_OVERLAP, :_OVERLAP, :, 1:, 1:] += gradient[_OUTPUT:, _OUTPUT:]
         return canvas.view(count, (down + 1) * _OUTPUT, -1, channels)[:, :height, :width]

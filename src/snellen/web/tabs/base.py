@@ -59,8 +59,7 @@ class Asked:
         Raises:
             InputError: there is none.
         """
-        if not self.photographs:
-            raise InputError("no photograph", "drop one on the page, or choose one of the examples")
+        self.check_photographs()
         return self.photographs[0]
 
     @property
@@ -71,6 +70,15 @@ class Asked:
             InputError: the page does not offer it.
         """
         return self.state.model(self.model)
+
+    def check_photographs(self) -> None:
+        """Refuse a question about nothing, before any work begins.
+
+        Raises:
+            InputError: there is no photograph.
+        """
+        if not self.photographs:
+            raise InputError("no photograph", "drop one on the page, or choose one of the examples")
 
     def check_model(self) -> None:
         """Refuse what the page does not offer, before any work begins.

@@ -56,8 +56,7 @@ def _plan(asked: Asked) -> Plan:
     limits = asked.state.limits
     if asked.model not in asked.state.models:
         raise InputError(f"no model {asked.model!r} for a report", f"one of {', '.join(asked.state.models)}")
-    if not asked.photographs:
-        raise InputError("no photograph", "drop one on the page, or choose one of the examples")
+    asked.check_photographs()
     if len(asked.photographs) > limits.photographs:
         raise InputError(f"{len(asked.photographs)} photographs", f"at most {limits.photographs} in one report")
     size = sum(megapixels(asked, one) for one in asked.photographs)
