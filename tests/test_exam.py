@@ -1519,7 +1519,7 @@ def narrow(name, **asked):
     options = {"widths": [16, 32, 32], "members": 2} if name == "deep" else {}
     return dataclasses.replace(read_recipe(name, **asked), network_options=options)
 training.read_recipe = narrow
-training._EPOCHS_OF_DIGITS = 1
+training._EPOCHS_OF_DIGITS = dict.fromkeys(training._EPOCHS_OF_DIGITS, 1)
 sys.modules["snellen.data.datasets.digits"].DIGITS_PER_CLASS = 20
 training.seconds_per_image = lambda recipe: 0.001
 sys.argv[0] = "snellen"

@@ -20,15 +20,30 @@ _SMALLEST_NORM = 1e-12
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
-    """Roughly U V^T of ``matrix`` = U S V^T, by a Newton-Schulz iteration: matrix products only."""
+    """Roughly U V^T of ``matrix`` = U S V^T, by a Newton-Schulz iteration: matrix products only.
+
+    Every iterate is a polynomial of the first one's Gram matrix times the first one. The polynomial alone is iterated,
+    in products of the matrix's shorter side; products with the long side are two, however many iterations there are.
+    """
     x: Tensor = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
-    for _ in range(_ITERATIONS):
-        gram = x @ x.T
-        x = _A * x + (_B * gram + _C * gram @ gram) @ x
+    gram = x @ x.T
+    product = step = _polynomial(gram)
+    for _ in range(_ITERATIONS - 1):
+        gram = step @ gram @ step
+        step = _polynomial(gram)
+        product = step @ product
+    x = product @ x
     return x.T if tall else x
+
+
+def _polynomial(gram: Tensor) -> Tensor:
+    """The factor a I + b G + c G^2 by which an iteration multiplies, of the Gram matrix G."""
+    value = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
+    value.diagonal().add_(_A)
+    return value
 
 
 class Muon(torch.optim.Optimizer):

@@ -227,7 +227,7 @@ PARTS: Mapping[str, Part] = {
             "snellen.models.ensemble:Ensemble",
             "snellen.training.initialise:_independent, _he, _whitened, _whiten, flip_equivariant_whitening_filters, "
             "_covariance, _whitening",
-            "snellen.training.optimise:orthogonalised, Muon.step, make_optimisers, learning_rate_factor, "
+            "snellen.training.optimise:orthogonalised, _polynomial, Muon.step, make_optimisers, learning_rate_factor, "
             "make_schedulers",
             "snellen.training.augment:alternating_flips, augment, _shifted, _cut, resized",
             "snellen.training.loop:batches, train_epoch",
