@@ -331,7 +331,7 @@ def test_a_signed_step_is_foolboxs() -> None:
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     steps=st.integers(0, 40),
     seed=st.integers(0, 50),
@@ -423,7 +423,7 @@ def test_the_search_for_the_smallest_epsilon(smallest) -> None:
 # ---- the whole attack on small classifiers
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     steps=st.integers(0, 12),
     seed=st.integers(0, 30),

@@ -99,7 +99,7 @@ def test_bins_of_equal_mass_are_those_of_scikit_learn() -> None:
     assert calibration_error(scored.confidence, scored.correct) == pytest.approx(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.booleans()), min_size=1, max_size=40))
 def test_scores_keep_their_bounds(photographs: list[tuple[float, bool]]) -> None:
     confidence, correct = (np.array(column) for column in zip(*photographs, strict=True))

@@ -50,7 +50,7 @@ def test_filters_of_an_image_keep_its_colours_apart() -> None:
     assert torch.equal(first_filters(nn.Sequential(convolution)), filters)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from([3, 2, 4, 6]), EVEN, st.integers(1, 5), st.integers(5, 12), st.booleans(), st.integers(0, 2**32))
 def test_convolutions_are_flip_equivariant(inputs, outputs, side, width, bias, seed) -> None:
     torch.manual_seed(seed)

@@ -38,7 +38,7 @@ windows = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(windows, min_size=1, max_size=4), st.booleans(), st.data())
 def test_boxes_are_what_the_gradient_reaches(chain: list, ceil: bool, data: st.DataObject) -> None:
     layers: list[nn.Module] = []

@@ -70,7 +70,7 @@ def test_matrices_resize_as_preprocessing_does(crop_mode, size) -> None:
 @given(
     size_in=st.integers(1, 300), size_out=st.integers(1, 300), interpolation=st.sampled_from(["bilinear", "bicubic"])
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_resize_matrix_is_pillows_filter(size_in: int, size_out: int, interpolation: str) -> None:
     window, matrix = resize_matrix(size_in, size_out, interpolation, range(size_out))
     np.testing.assert_allclose(matrix.sum(axis=1), 1.0, atol=1e-4)
@@ -120,7 +120,6 @@ def test_extreme_shapes(width: int, height: int) -> None:
 
 
 @given(height=st.integers(1, 4000), width=st.integers(1, 4000))
-@settings(deadline=None)
 def test_geometry_keeps_the_crop_inside(height: int, width: int) -> None:
     preprocessing = Preprocessing.from_timm(configuration())
     geometry = preprocessing.geometry(height, width)

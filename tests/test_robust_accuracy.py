@@ -175,7 +175,7 @@ def test_a_plane_that_cannot_be_reached() -> None:
         assert change.tolist() == [[0.75, -0.5]]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(NORMS), st.floats(0.01, 0.8), st.integers(0, 1000))
 def test_balls(norm: str, radius: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -595,7 +595,7 @@ def test_the_share_of_the_heat_within_a_rectangle() -> None:
     st.floats(0.5, 0.95),
     st.sampled_from(["center", "squash", "border"]),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_of_the_crop_by_the_object_the_network_sees_what_is_asked(values: np.ndarray, share: float, mode: str) -> None:
     values[1, 1] += 1
     preprocessing = dataclasses.replace(IMAGENET_PREPROCESSING, crop_mode=mode)

@@ -25,7 +25,7 @@ def pixels_of(seed: int, height: int = 20, width: int = 30, n: int = 1) -> torch
 
 
 @by_name
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), height=st.integers(6, 24), width=st.integers(6, 24), seed=st.integers(0, 99))
 def test_stays_an_image(transform, data, height, width, seed) -> None:
     pixels = pixels_of(seed, height, width, n=2)

@@ -28,7 +28,7 @@ def gradients(function: Callable[[Tensor, Tensor], Tensor], images: Tensor, filt
     return outputs, *torch.autograd.grad((outputs * weights).sum(), (images, filters))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(1, 11), st.integers(1, 11), st.integers(1, 2)
 )
