@@ -1,16 +1,19 @@
 """The committed results are what the README says of them."""
 
 import json
+import re
 import statistics
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from snellen.intervals import Rate
+from snellen.prose import word
 from snellen.training.ablations import HELD_OUT_IMAGES
 from snellen.training.discussion import DEVIATION_OF_DEEP, alike_but_for_networks, is_copy
 from snellen.training.files import read_results
-from snellen.training.normalisation import FIRST_EPOCH, SEARCHED
+from snellen.training.normalisation import FIRST_EPOCH, FOUND, GUESSING, SEARCHED
 from snellen.training.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +59,55 @@ def test_the_rates_of_the_discussion_are_those_that_were_measured() -> None:
         assert {rate: (3, pytest.approx(loss, abs=6e-4)) for rate, loss in FIRST_EPOCH[network].items()} == losses
         assert {rate: (2, pytest.approx(share, abs=6e-5)) for rate, share in SEARCHED[network].items()} == accuracies
     assert {row["accuracy"]["n"] for row in rows} == {HELD_OUT_IMAGES}
+
+
+def test_what_the_search_of_rates_found_is_what_was_measured() -> None:
+    measured = json.loads((ROOT / "benchmarks" / "results" / "normalisation.json").read_text(encoding="utf-8"))
+    rows = list(measured["rows"].values())
+
+    def search(network: str, rate: float) -> list[dict]:
+        return [row for row in rows if (row["stage"], row["network"], row["rate"]) == ("search", network, rate)]
+
+    def right(network: str, rate: float) -> Rate:
+        shares = [row["accuracy"]["share"] for row in search(network, rate)]
+        return Rate.of_count(round(statistics.mean(shares) * HELD_OUT_IMAGES), HELD_OUT_IMAGES)
+
+    def ends(network: str, rate: float) -> float:
+        return statistics.mean(row["losses"][-1] for row in search(network, rate))
+
+    def first_epoch(network: str, rate: float) -> float:
+        found = [row for row in rows if (row["stage"], row["network"], row["rate"]) == ("rates", network, rate)]
+        return statistics.mean(row["losses"][0] for row in found)
+
+    rates = sorted({row["rate"] for row in rows if row["stage"] == "search"})
+    same, (best, without) = (
+        0.005,
+        (max(rates, key=lambda rate: right(network, rate).share) for network in ("batchnorm", "plain")),
+    )
+    assert len(rates) == 5
+    assert {len(search(n, rate)) for n in SEARCHED for rate in rates} == {2}
+    assert f"(0.02 with it, the highest, so the best may lie higher; {same:g} without)" in FOUND
+    assert (best, without) == (max(rates), same)
+    with_it, beside = (
+        list(zip(*(row["losses"] for row in search(network, same)), strict=True)) for network in ("batchnorm", "plain")
+    )
+    ahead = [max(ours) < min(theirs) for ours, theirs in zip(with_it, beside, strict=True)]
+    assert f"the loss stays lower for {word(ahead.index(False))} epochs and ends higher" in FOUND
+    for rate in (same, best):
+        loss = f"at {ends('batchnorm', rate):.2f} against {ends('plain', same):.2f}"
+        assert loss in FOUND
+        ours, theirs = right("batchnorm", rate), right("plain", same)
+        assert re.search(f"{ours.share:.1%}( of the images held out)? are right against {theirs.share:.1%}", FOUND)
+        assert max(ours.low, theirs.low) < min(ours.high, theirs.high)
+    margin = max(rate.high - rate.share for rate in (right("batchnorm", same), right("plain", same)))
+    assert f"(± {100 * margin:.1f} points) overlap" in FOUND
+    reached = [right(network, max(rates)).share for network in ("batchnorm", "plain")]
+    assert f"at {max(rates):g} it reaches {reached[0]:.1%} and the one without {reached[1]:.1%}" in FOUND
+    tried = sorted({row["rate"] for row in rows if row["stage"] == "rates"})
+    lost = next(rate for rate in tried if first_epoch("plain", rate) >= GUESSING)
+    assert f"no better than guessing ({GUESSING:.2f}) from {lost:g} on" in FOUND
+    assert f"with it the loss is {first_epoch('batchnorm', lost):.2f}, and still " in FOUND
+    assert f"{first_epoch('batchnorm', max(tried)):.2f} at {max(tried):g}." in FOUND
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -26,7 +26,7 @@ from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 from snellen.training.filters import COLUMNS, ORIENTED, SECTOR, FilterStructure, Floats
 from snellen.training.initialise import ABOUT
-from snellen.training.normalisation import COURSES, FIRST_EPOCH, GUESSING, SEARCHED
+from snellen.training.normalisation import FOUND, SEARCHED
 from snellen.training.recipe import ASSIGNMENT, Adversarial, Initialisation, Recipe, read_recipe
 from snellen.training.results import TrainingResult, names_of, rate_at, same_images, smoothed_floor
 
@@ -868,79 +868,7 @@ def at_each_rate(*recipes: Recipe, figure: str = "") -> str:
     """
     if [recipe.network for recipe in recipes] != ["plain", "batchnorm"] or not all(map(_searched, recipes)):
         return ""
-    rate, tried = recipes[0].optimiser.learning_rate, len(SEARCHED["plain"])
-    shown = f" ({figure})" if figure else ""
-    return (
-        f"What it buys is the choice of rate. That was measured apart on CIFAR-10, {HELD_OUT_IMAGES:,} of its training "
-        f"images held out, with {word(len(COURSES['plain', rate]))} more seeds for each of {word(tried)} rates"
-        f"{shown}. {_at_one_rate(rate)} {_at_the_best_rates()} {_chance_or_not(rate)} {_at_high_rates()}"
-    )
-
-
-def _at_one_rate(rate: float) -> str:
-    """How the losses go, and the accuracies, of both networks where every setting is alike."""
-    without, with_it = COURSES["plain", rate], COURSES["batchnorm", rate]
-    last = [statistics.mean(course[-1] for course in of) for of in (with_it, without)]
-    epochs = len(with_it[0])
-    by_epoch = (zip(*courses, strict=True) for courses in (with_it, without))
-    ahead = [max(ours) < min(theirs) for ours, theirs in zip(*by_epoch, strict=True)]
-    leads = ahead.index(False) if False in ahead else epochs
-    ends = "ends lower" if last[0] < last[1] else "ends higher"
-    accuracies = [SEARCHED[name][rate] for name in ("batchnorm", "plain")]
-    return (
-        f"At the same rate, {rate:g}, there is {'a' if last[0] < last[1] else 'no'} gain in the end: with it the loss "
-        f"stays lower for {counted(leads, 'epoch')} and {ends}, at {last[0]:.2f} against {last[1]:.2f}; "
-        f"{accuracies[0]:.1%} of the images held out are right against {accuracies[1]:.1%}."
-    )
-
-
-def _at_the_best_rates() -> str:
-    """The same where each network has the best of the rates tried."""
-    best = _best_tried()
-    reached = [SEARCHED[name][rate] for name, rate in best.items()]
-    losses = [statistics.mean(course[-1] for course in COURSES[one]) for one in best.items()]
-    highest = ", the highest, so the best may lie higher" if best["batchnorm"] == max(SEARCHED["batchnorm"]) else ""
-    return (
-        f"With each at its best rate ({best['batchnorm']:g} with it{highest}; {best['plain']:g} without), the loss "
-        f"ends "
-        f"at {losses[0]:.2f} against {losses[1]:.2f}, and {reached[0]:.1%} are right against {reached[1]:.1%}."
-    )
-
-
-def _best_tried() -> dict[str, float]:
-    return {name: max(SEARCHED[name], key=SEARCHED[name].__getitem__) for name in ("batchnorm", "plain")}
-
-
-def _at_high_rates() -> str:
-    """Where the two networks differ most."""
-    highest = max(SEARCHED["plain"])
-    reached, lower = (SEARCHED[name][highest] for name in ("batchnorm", "plain"))
-    without, with_it = FIRST_EPOCH["plain"], FIRST_EPOCH["batchnorm"]
-    lost = [rate for rate in without if without[rate] >= GUESSING]
-    return (
-        f"But at high rates the network with it trains better: at {highest:g} it reaches {reached:.1%} and the one "
-        f"without {lower:.1%}, and in trainings of a single epoch (three seeds) the one "
-        f"without does no better than guessing ({GUESSING:.2f}) from {min(lost):g} on, where with it the loss is "
-        f"{with_it[min(lost)]:.2f}, and still {with_it[max(lost)]:.2f} at {max(lost):g}."
-    )
-
-
-def _chance_or_not(rate: float) -> str:
-    """Whether the networks' shares of the images held out differ by more than chance, at one rate and at the best."""
-    pairs = [
-        (_held_out(SEARCHED["batchnorm"][with_it]), _held_out(SEARCHED["plain"][without]))
-        for with_it, without in ((rate, rate), tuple(_best_tried().values()))
-    ]
-    margin = max(100 * (one.high - one.share) for pair in pairs for one in pair)
-    lie = [apart(*pair) for pair in pairs]
-    if all(lie):
-        return "In both cases the 95% intervals lie apart."
-    if any(lie):
-        return f"Only {'at the same rate' if lie[0] else 'at the best rates'} do the 95% intervals lie apart."
-    return (
-        f"In both cases the 95% intervals (± {margin:.1f} points) overlap; as all answered the same images, that does "
-        "not tell chance from difference."
-    )
+    return FOUND.format(f" ({figure})" if figure else "")
 
 
 def _searched(recipe: Recipe) -> bool:
@@ -958,10 +886,6 @@ def _is_best_tried(recipe: Recipe) -> bool:
     return rate == max(tried, key=tried.__getitem__) and recipe.optimiser == dataclasses.replace(
         own, learning_rate=rate
     )
-
-
-def _held_out(accuracy: float) -> Rate:
-    return Rate.of_count(round(accuracy * HELD_OUT_IMAGES), HELD_OUT_IMAGES)
 
 
 def _starts_well(recipe: Recipe) -> bool:

@@ -40,3 +40,15 @@ COURSES: Mapping[tuple[str, float], Sequence[Sequence[float]]] = {
     ),
 }
 """By network and peak learning rate: the training loss in nats of each epoch of that search, by seed."""
+FOUND = (
+    "What it buys is the choice of rate. That was measured apart on CIFAR-10, 5,000 of its training images held out, "
+    "with two more seeds for each of five rates{}. At the same rate, 0.005, there is no gain in the end: with it the "
+    "loss stays lower for seven epochs and ends higher, at 0.72 against 0.69; 73.8% of the images held out are right "
+    "against 74.8%. With each at its best rate (0.02 with it, the highest, so the best may lie higher; 0.005 without), "
+    "the loss ends at 0.65 against 0.69, and 75.9% are right against 74.8%. In both cases the 95% intervals (± 1.2 "
+    "points) overlap; as all answered the same images, that does not tell chance from difference. But at high rates "
+    "the network with it trains better: at 0.02 it reaches 75.9% and the one without 62.4%, and in trainings of a "
+    "single epoch (three seeds) the one without does no better than guessing (2.30) from 0.1 on, where with it the "
+    "loss is 1.81, and still 2.09 at 0.3."
+)
+"""What these numbers say, with a place for the name of a figure of them; tests/test_results.py computes each anew."""
