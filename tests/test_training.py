@@ -37,6 +37,7 @@ from snellen.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from snellen.training.data import InMemorySplit, hold_out, load_data
 from snellen.training.discussion import (
     at_each_rate,
+    cause_of_difference,
     choices_on_test_images,
     compare,
     compare_filters,
@@ -563,8 +564,8 @@ def test_filters_exactly_as_numpy_stretches_them() -> None:
         lifted = weight - weight.min()
         expected = lifted / lifted.max() if number != 5 else lifted
         np.testing.assert_array_equal(tile, np.rint(expected.transpose(1, 2, 0) * 255))
-    assert (picture[11::12] == 128).all()
-    assert (picture[:, 11::12] == 128).all()
+    assert (picture[11::12] == 255).all()
+    assert (picture[:, 11::12] == 255).all()
     enlarged = np.array(filters_image(filters))
     zoom = enlarged.shape[0] // picture.shape[0]
     assert enlarged.shape == (zoom * picture.shape[0], zoom * picture.shape[1], 3)
@@ -631,11 +632,11 @@ def test_what_is_said_of_filters_follows_what_was_measured() -> None:
         r" 8 are horizontal \(1/\d, .*\) and 8 are vertical \(1/(9|1\d), ",
         discuss_filters(filter_structure(crossed.numpy()), "he", 11)[1],
     )
-    assert said[-1].endswith("1 for a smooth shape); little of the speckle of the start is left.")
+    assert said[-1].endswith("1 for a smooth shape): little of the start's speckle is left.")
     assert "16 are noise still" in discuss_filters(still, "he", 11)[0]
-    assert (
-        "in 16 of the 16 by less than 0.6, so that the speckle of the start still shows"
-        in (discuss_filters(rough, "he", 11)[-1])
+    assert discuss_filters(rough, "he", 11)[-1] == (
+        f"On average neighbours now correlate by {rough.smoothness.mean():.2f} (0 at the start, 1 for a smooth shape): "
+        "the speckle of the start still shows."
     )
     assert not any("draw of its own" in one for one in discuss_filters(rough, "own", 11))
     assert discuss_filters(still, "whitened", 2) == [
@@ -645,13 +646,31 @@ def test_what_is_said_of_filters_follows_what_was_measured() -> None:
         "A direction means that at least 40% of what varies in a filter makes stripes or edges within 22.5 degrees of "
         "it, where an even spread would have 25%; a clear one, at least 50%."
     )
-    compared = compare_filters(smooth, rough, alike=True)
-    assert "neighbouring weights correlate by" in compared
-    assert compared.endswith(
-        "That is of one training each, so it need not be the normalisation's: another seed was not looked at."
+    compared = compare_filters(smooth, rough, "the filters without", "normalisation")
+    assert compared.startswith(
+        f"Beside the filters without neighbouring weights correlate by {smooth.smoothness.mean():.2f} in place of "
+        f"{rough.smoothness.mean():.2f}"
     )
-    assert compare_filters(smooth, rough, alike=False).endswith("so the difference may be theirs.")
-    assert compare_filters(rough, rough, alike=True).endswith("cannot be told from those without batch normalisation.")
+    assert compared.endswith("That is of one training each, so chance may have made it in place of the normalisation.")
+    assert compare_filters(smooth, rough, "those", "").endswith("so the difference may be any one's.")
+    assert compare_filters(rough, rough, "those at 0.005", "learning rate") == (
+        "By these measures they cannot be told from those at 0.005."
+    )
+
+
+def test_the_cause_of_a_difference_is_the_one_setting_that_differs() -> None:
+    plain, normalised, faster = (
+        read_results(Path(__file__).parents[1] / "results" / "cifar10" / name)[0]
+        for name in ("plain", "batchnorm", "batchnorm-own-rate")
+    )
+    assert cause_of_difference(plain, normalised) == "normalisation"
+    assert (
+        cause_of_difference(normalised, dataclasses.replace(faster, precision=normalised.precision)) == "learning rate"
+    )
+    assert cause_of_difference(plain, faster) == ""
+    assert cause_of_difference(plain, plain) == ""
+    other = dataclasses.replace(plain, recipe=dataclasses.replace(plain.recipe, network="net.py"))
+    assert cause_of_difference(plain, other) == ""
 
 
 def test_stretched_spans_the_range() -> None:
@@ -1167,10 +1186,10 @@ def test_two_runs_of_one_seed_are_compared_image_by_image(digits, tmp_path: Path
         # 2 ** -29 is the chance that thirty coins all fall on one side.
         (range(270), "The network batchnorm is 3.0 points above plain on the test images: 30 of the 1,000 it alone "
          "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
-         "p = 1.9e-09)."),
+         "p < 0.001)."),
         (range(20, 300), "The network batchnorm is 2.0 points above plain on the test images: 20 of the 1,000 it alone "
          "gets right, 0 plain alone; two equally good networks would rarely differ by so much (exact McNemar test, "
-         "p = 1.9e-06)."),
+         "p < 0.001)."),
         (range(1, 301), "The network batchnorm is, to a tenth of a point, as good as plain on the test images: 1 of "
          "the 1,000 it alone gets right, 1 plain alone; this may be chance (exact McNemar test, p = 1)."),
     ):  # fmt: skip
@@ -1204,7 +1223,7 @@ def test_the_normalised_network_at_a_rate_of_its_own_is_laid_beside_the_plain_on
             "At the best of the five rates tried (0.02; the best may lie higher), as plain is at the best of its own "
             "(0.005), the network with batch normalisation reaches 76.12% on the test images (95% interval 75.27% to "
             "76.95%). It is 1.0 points above plain on the test images: 100 of the 10,000 it alone gets right, 0 plain "
-            "alone; two equally good networks would rarely differ by so much (exact McNemar test, p = 1.6e-30); this "
+            "alone; two equally good networks would rarely differ by so much (exact McNemar test, p < 0.001); this "
             f"is of one training each again. Its training loss ends at {normalised.history[-1].loss:.2f}, that of "
             f"plain at {plain.history[-1].loss:.2f}."
         )
@@ -1355,7 +1374,7 @@ def test_the_reasons_name_the_batch_only_where_it_is_our_own() -> None:
 
 def test_what_is_meant_against_memorising_is_told_beside_whether_memorising_is_the_trouble() -> None:
     """The plain run does not overfit; the same with a higher training accuracy does."""
-    needless = "memorising them harder (which so few epochs may not need; it was not trained without); AdamW"
+    needless = "memorising them harder (which so few epochs may not need); AdamW"
     run = with_recipe(read_recipe("plain"))
     assert needless in explain_recipe(run)[0]
     *before, last = run.history
@@ -1400,13 +1419,14 @@ def test_of_a_second_network_only_what_differs_is_told() -> None:
         "overfitting is not its limit either. In the last epoch the loss fell by 6%."
     )
     assert discuss(plain)[1].endswith(
-        "The network was right on 76.7% of the training images, as augmented, and 75.1% of the test images, so "
-        "memorising is not what holds it back. In the last epoch, while the rate fell to zero, the loss fell by 8%: "
-        "one run does not tell how much of that the rate made, nor what more epochs or a larger network would add."
+        "The network was right on 76.7% of the training images, as augmented, and 75.1% of the test images: what "
+        "holds it back is not that it memorises, but that it does not yet fit the images that it learns from. More "
+        "epochs or a larger network are where to look, rather than more images; in the last epoch, while the rate fell "
+        "to zero, the loss fell by 8%, and one run does not tell how much of that the rate made."
     )
     *before, last = plain.history
     level = dataclasses.replace(plain, history=(*before, dataclasses.replace(last, loss=before[-1].loss)))
-    assert "while the rate fell to zero, the loss did not fall: one run" in discuss(level)[1]
+    assert "while the rate fell to zero, the loss did not fall, and one run" in discuss(level)[1]
     assert "(guessing: 2.30)" in discuss(normalised)[1]
     assert describe_recipe(normalised.recipe, [plain.recipe]) == (
         "It learned as plain did: with the same hyper-parameters, augmentation and initialisation."

@@ -213,3 +213,8 @@ def code_span(text: str) -> str:
     fence = "`" * (max(map(len, re.findall("`+", line)), default=0) + 1)
     space = " " if "`" in line else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def p_value(value: float) -> str:
+    """A p-value to two digits, and a small one as no more than that: ``p = 0.032``, ``p < 0.001``."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

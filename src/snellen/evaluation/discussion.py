@@ -17,7 +17,19 @@ from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from snellen.evaluation.evaluate import ClassAccuracy, EvaluationResult
 from snellen.evaluation.transformed import TransformResult
 from snellen.intervals import SIGNIFICANCE, Estimate, Rate
-from snellen.prose import called, counted, estimated, how_many, listed, plain, sentence, share, with_article, word
+from snellen.prose import (
+    called,
+    counted,
+    estimated,
+    how_many,
+    listed,
+    p_value,
+    plain,
+    sentence,
+    share,
+    with_article,
+    word,
+)
 
 LIMITS = (
     "What this does not prove: the numbers hold for photographs drawn as these were; another camera, another place or "
@@ -275,7 +287,7 @@ def discuss_comparison(comparison: ModelComparison) -> str:
             f"{verdict}: on the same {counted(comparison.n, 'photograph')} {first} is right in {shares[0]}, "
             f"{second} in {shares[1]}. What decides is the {word(parted)} that only one of them gets right: {first} "
             f"{how_many(comparison.only_first)}, {second} {how_many(comparison.only_second)} (exact McNemar test, "
-            f"p = {p:.2g}; 95% interval of {ahead}'s lead {round(100 * low):+d} to {round(100 * high):+d} points)."
+            f"{p_value(p)}; 95% interval of {ahead}'s lead {round(100 * low):+d} to {round(100 * high):+d} points)."
         )
     agreed = f"They give one answer, right or wrong, to {share(comparison.agreement.share)} of the photographs."
     return (

@@ -7,7 +7,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from snellen.models.create import create
 from snellen.models.networks import first_convolutions
 from snellen.models.scores import most_confused
 from snellen.models.uninitialised import Uninitialised
-from snellen.prose import apart, counted, listed, plain, rounded_down, sentence, share, signed, word
+from snellen.prose import apart, counted, listed, p_value, plain, rounded_down, sentence, share, signed, word
 from snellen.runs.serialise import differences, to_plain
 from snellen.training.ablations import ABLATIONS, ALONE, BASE, HELD_OUT_IMAGES, TOGETHER, TWO_NARROW, WHOLE
 from snellen.training.filters import COLUMNS, ORIENTED, SECTOR, FilterStructure, Floats
@@ -122,8 +122,12 @@ def _hardened(adversarial: Adversarial) -> str:
     )
 
 
-_AVERAGES = {"adamw": ", and AdamW's averages of them rest on few"}
-"""Why an optimiser's first steps are not to be trusted, beside that."""
+_FIRST_STEPS = {
+    True: "AdamW divides by an average of the gradients' squares, which at first rests on few of them, so that single "
+    "steps would be too long",
+    False: "where training begins the loss tends to be curved most, so that a long step would overshoot",
+}
+"""Why the first steps are short, of AdamW and of the other optimisers."""
 
 
 def explain_recipe(result: TrainingResult, rates: str = "") -> list[str]:
@@ -137,17 +141,13 @@ def explain_recipe(result: TrainingResult, rates: str = "") -> list[str]:
     reasons = []
     if recipe.schedule.warmup:
         reasons.append(
-            "the rate starts low because the first gradients, from random weights, point anywhere"
-            f"{_AVERAGES.get(recipe.optimiser.name, '')}, and ends at zero so that the last steps settle"
+            f"the rate starts low because {_FIRST_STEPS[recipe.optimiser.name == 'adamw']}, and ends at zero so that "
+            "the last steps settle"
         )
     else:
         reasons.append("the rate falls to zero so that the last steps settle")
     if recipe.augmentation.flip != "none" or recipe.augmentation.translate:
-        needless = (
-            " (which so few epochs may not need; it was not trained without)"
-            if _limit_of(result) == "not overfitting"
-            else ""
-        )
+        needless = " (which so few epochs may not need)" if _limit_of(result) == "not overfitting" else ""
         reasons.append(
             f"images that differ each time they are shown are meant to make memorising them harder{needless}"
         )
@@ -476,9 +476,10 @@ def _what_limits(result: TrainingResult, before: Sequence[TrainingResult]) -> st
         )
     if limit == "not overfitting":
         return (
-            f"The network was right on {both}, so memorising is not what holds it back. In the last epoch, while the "
-            f"rate fell to zero, the loss {_last_epoch(result)}: one run does not tell how much of that the rate made, "
-            "nor what more epochs or a larger network would add."
+            f"The network was right on {both}: what holds it back is not that it memorises, but that it does not yet "
+            f"fit the images that it learns from. More epochs or a larger network are where to look, rather than more "
+            f"images; in the last epoch, while the rate fell to zero, the loss {_last_epoch(result)}, and one run "
+            "does not tell how much of that the rate made."
         )
     return ""
 
@@ -548,18 +549,11 @@ def discuss_filters(structure: FilterStructure, initialisation: Initialisation, 
         *_colours(structure),
     ]
     if initialisation in _DRAWN:
-        typical = statistics.median(structure.smoothness)
-        speckled = int((structure.smoothness < _SMOOTH).sum())
-        left = (
-            f"in {speckled} of the {len(structure)} by less than {_SMOOTH:g}, so that the speckle of the start still "
-            "shows"
-            if speckled
-            else "little of the speckle of the start is left"
-        )
+        alike = float(structure.smoothness.mean())
+        speckle = "the speckle of the start still shows" if alike < _SMOOTH else "little of the start's speckle is left"
         sentences += [
             "Every weight began as a draw of its own, so whatever makes neighbours alike was learned.",
-            f"In a typical filter neighbours now correlate by {typical:.2f} (0 at the start, 1 for a smooth shape); "
-            f"{left}.",
+            f"On average neighbours now correlate by {alike:.2f} (0 at the start, 1 for a smooth shape): {speckle}.",
         ]
     return sentences
 
@@ -633,28 +627,28 @@ def _colours(structure: FilterStructure) -> list[str]:
     if correlation > -_TELLING_CORRELATION:
         return []
     return [
-        f"The more colourful filters tend to be the coarser ones (r = {signed(correlation, 2)} between the share of "
-        f"colour and the spatial frequency of these {len(colour)}; they come from one training, so r has no interval): "
-        "fine detail tends to be read in black and white."
+        f"The finer a filter, the less colour it tends to have (r = {signed(correlation, 2)} between its spatial "
+        f"frequency and the share of colour, over these {len(colour)})."
     ]
 
 
-def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike: bool) -> str:
-    """How the filters of a network with batch normalisation differ from those of one without.
+def compare_filters(structure: FilterStructure, other: FilterStructure, others: str, cause: str) -> str:
+    """How the filters of one network differ from those of another.
 
     Args:
-        structure: with it.
-        other: without.
-        alike: whether nothing else differs between the two trainings (:func:`alike_but_for_networks`).
+        structure: of the one.
+        other: of the other.
+        others: what to call the other's filters.
+        cause: the one setting in which the two trainings differ; empty where that is not so.
     """
     count, of = len(structure), len(other)
-    directed, others = int(structure.oriented.sum()), int(other.oriented.sum())
+    directed, directed_before = int(structure.oriented.sum()), int(other.oriented.sum())
     parts = []
     if _tell_apart(structure.smoothness, other.smoothness):
         smooth, rough = (one.smoothness.mean() for one in (structure, other))
         parts.append(f"neighbouring weights correlate by {smooth:.2f} in place of {rough:.2f}")
-    if apart(Rate.of_count(directed, count), Rate.of_count(others, of)):
-        parts.append(f"{directed} of {count} have a direction in place of {others}")
+    if apart(Rate.of_count(directed, count), Rate.of_count(directed_before, of)):
+        parts.append(f"{directed} of {count} have a direction in place of {directed_before}")
     if _tell_apart(structure.frequency, other.frequency):
         fine, coarse = (one.frequency.mean() for one in (structure, other))
         parts.append(f"the mean spatial frequency is {fine:.2f} cycles a weight in place of {coarse:.2f}")
@@ -662,19 +656,14 @@ def compare_filters(structure: FilterStructure, other: FilterStructure, *, alike
         colour, before = (float(one.colour.mean()) for one in (structure, other))
         parts.append(f"colour is on average {share(colour)} of what varies in a filter in place of {share(before)}")
     if not parts:
-        return "By these measures the filters cannot be told from those without batch normalisation."
-    found = f"Beside the filters without batch normalisation {listed(parts)}."
-    noise, others_noise = int(structure.noise.sum()), int(other.noise.sum())
-    if noise > others_noise and structure.smoothness.mean() > other.smoothness.mean():
-        found += (
-            f" Not every one: {noise} of the filters with it {_are(noise)} noise still, of those without "
-            f"{others_noise or 'none'}."
-        )
-    if not alike:
-        return f"{found} The two trainings differ in more than the normalisation, so the difference may be theirs."
-    return (
-        f"{found} That is of one training each, so it need not be the normalisation's: another seed was not looked at."
-    )
+        return f"By these measures they cannot be told from {others}."
+    found = f"Beside {others} {listed(parts)}."
+    noise, noise_before = int(structure.noise.sum()), int(other.noise.sum())
+    if noise > noise_before and structure.smoothness.mean() > other.smoothness.mean():
+        found += f" Not every one: {noise} {_are(noise)} noise still, of the others {noise_before or 'none'}."
+    if not cause:
+        return f"{found} The two trainings differ in more than one setting, so the difference may be any one's."
+    return f"{found} That is of one training each, so chance may have made it in place of the {cause}."
 
 
 def alike_but_for_networks(one: TrainingResult, other: TrainingResult) -> bool:
@@ -811,25 +800,26 @@ def _what_normalisation_changed(
         if first
         else f"The first epoch is alike ({losses[0]:.2f} and {plain_losses[0]:.2f})."
     )
-    why = (
-        " The usual explanation, not measured here: a normalised channel has the same mean and deviation whatever the "
-        "layers before it do, so steps of one size suit all layers, and larger ones can be taken."
-        if losses[-1] < plain_losses[-1]
-        and _changed(plain_losses[-1], losses[-1])
-        and alike_but_for_networks(plain_run, normalised)
-        else ""
-    )
+    at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
+    lower = plain_losses[-1] > losses[-1] and _changed(plain_losses[-1], losses[-1])
+    why = f" {_WHY_LARGER_STEPS}" if lower and not at_each and alike_but_for_networks(plain_run, normalised) else ""
     if not _changed(plain_losses[-1], losses[-1]) and not sooner and _starts_well(plain_run.recipe):
         why = (
-            " That so little of a difference is left may be because there is little to repair: He initialisation is "
-            "made for a signal that keeps its size through layers of ReLU, of which there are only three here, and the "
-            "rate rises slowly. That was not measured."
+            " That so little of a difference is left at this rate may be because there is little to repair: He "
+            "initialisation is made for a signal that keeps its size through layers of ReLU, of which there are only "
+            "three here, and the rate rises slowly. That was not measured."
         )
     several = len(plain_runs) > 1 and len(normalised_runs) > 1
     means = " These are means over the seeds." if several else ""
     shown = f"{found} {start}{_crossings(losses, plain_losses)}{means} {_what_else_differs(plain_run, normalised)}{why}"
-    at_each = at_each_rate(plain_run.recipe, normalised.recipe, figure=rates)
-    return [shown, *([at_each] if at_each else [])]
+    return [shown, *([f"{at_each} {_WHY_LARGER_STEPS}"] if at_each else [])]
+
+
+_WHY_LARGER_STEPS = (
+    "The usual explanation, not measured here: what a normalised layer passes on does not change with the size of its "
+    "weights, and their gradient shrinks as they grow, so a step that is too long makes the next ones shorter, where "
+    "without normalisation it would make the activations, and with them the next gradients, larger."
+)
 
 
 def _losses(results: Sequence[TrainingResult]) -> list[float]:
@@ -919,6 +909,25 @@ def _what_else_differs(one: TrainingResult, other: TrainingResult) -> str:
 
 def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
     """The settings in which two runs differ, and both values of each; not the networks' names."""
+    return ", ".join(
+        "images" if path == ("data",) else f"{_setting(path)} ({here} and {there})"
+        for path, here, there in _apart(one, other)
+        if path != _NETWORK
+    )
+
+
+def cause_of_difference(one: TrainingResult, other: TrainingResult) -> str:
+    """The one setting in which two runs differ, in words; empty where it is none or several."""
+    differing = [path for path, _, _ in _apart(one, other)]
+    if len(differing) != 1:
+        return ""
+    if differing == [_NETWORK]:
+        return "normalisation" if {one.recipe.network, other.recipe.network} == set(_OF_THREE_CONVOLUTIONS) else ""
+    return _setting(differing[0])
+
+
+def _apart(one: TrainingResult, other: TrainingResult) -> list[tuple[tuple[str, ...], Any, Any]]:
+    """The keys of the settings in which two runs differ, and both values of each."""
     settings = (
         {
             "seed": run.seed,
@@ -931,11 +940,7 @@ def _settings_apart(one: TrainingResult, other: TrainingResult) -> str:
         | to_plain(run.recipe)
         for run in (one, other)
     )
-    return ", ".join(
-        "images" if path == ("data",) else f"{_setting(path)} ({here} and {there})"
-        for path, here, there in differences(*settings)
-        if path != ("network",)
-    )
+    return list(differences(*settings))
 
 
 def _setting(path: Sequence[str]) -> str:
@@ -991,7 +996,7 @@ def _beside(one: Sequence[TrainingResult], other: Sequence[TrainingResult], name
         )
         return (
             f"{lies} {name} on the test images: {paired.only_first:,} of the {here.n:,} it alone gets right, "
-            f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, p = {paired.p_value:.2g})"
+            f"{paired.only_second:,} {name} alone; {verdict} (exact McNemar test, {p_value(paired.p_value)})"
             f"{_OF_ONE_TRAINING}"
         )
     if float(points) == 0:

@@ -16,7 +16,7 @@ from snellen.training.results import TrainingResult, names_of, same_images, smoo
 _MOST_CELLS_WITH_NUMBERS = 12
 _LEGEND_WIDTH, _LEGEND_SAMPLE = 94, 10
 """Characters beside each other in the figure of curves, and what a line's sample takes of them."""
-_APART, _DASHES = 0.03, ("-", "--", "-.", (0, (8, 2, 2, 2, 2, 2)))
+_APART, _DASHES = 0.02, ("-", "--", "-.", (0, (8, 2, 2, 2, 2, 2)))
 """How far a diamond stands from the one before, as a share of the epochs; and how the lines of rates are dashed."""
 
 

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 COLUMNS = 16
 _WIDTH = 1536
 """About how wide the enlarged picture is, in pixels; a weight becomes a square of whole pixels."""
-_GAP = 128
+_GAP = 255
 _NOISE_QUANTILE = 2.326
 """The 99th percentile of the normal distribution."""
 
@@ -34,7 +34,7 @@ def stretched(filters: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def mosaic(filters: Tensor) -> npt.NDArray[np.uint8]:
     """The filters (F, 3, h, w) as one picture (H, W, 3), 16 in a row, in order, each stretched by itself.
 
-    One pixel a weight, one gray pixel between filters, against which a white edge shows too: 64 filters of 11 x 11 make
+    One pixel a weight, one white pixel between filters, most of whose weights are gray: 64 filters of 11 x 11 make
     4 rows, 47 x 191 pixels.
     """
     tiles = np.rint(stretched(filters.numpy()) * 255).astype(np.uint8).transpose(0, 2, 3, 1)

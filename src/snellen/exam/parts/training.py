@@ -36,8 +36,8 @@ from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NAR
 from snellen.training.checkpoint import OtherRunError
 from snellen.training.data import load_data
 from snellen.training.discussion import (
-    alike_but_for_networks,
     at_each_rate,
+    cause_of_difference,
     choices_on_test_images,
     compare,
     compare_filters,
@@ -150,7 +150,8 @@ _BESIDE = (
     ", beside the networks before it. Diamonds stand next to each other so that none hides another, and where two "
     "networks have the same rate its line has dashes of both colours"
 )
-_Runs = Sequence[tuple[Path, Sequence[TrainingResult]]]
+_Run = tuple[Path, Sequence[TrainingResult]]
+_Runs = Sequence[_Run]
 _Sections = Sequence[_Runs]
 """Of each section its run, and those that are further comparisons to it and have no section of their own."""
 
@@ -269,7 +270,7 @@ def _changed_from(one: Recipe, other: Recipe) -> dict[str, Any]:
     return changed
 
 
-def _filters_of(run: tuple[Path, Sequence[TrainingResult]], name: str) -> Picture | None:
+def _filters_of(run: _Run, name: str) -> Picture | None:
     """The first-layer filters of a run, where it has a picture of them."""
     picture = _pictured(*run) / FILTERS
     return Picture(picture, f"The first-layer filters of {name}.") if picture.is_file() else None
@@ -326,8 +327,8 @@ def _other_images(result: TrainingResult, first: TrainingResult) -> str:
     )
 
 
-def _train(context: Context) -> list[tuple[Path, Sequence[TrainingResult]]]:
-    runs: list[tuple[Path, Sequence[TrainingResult]]] = []
+def _train(context: Context) -> list[_Run]:
+    runs: list[_Run] = []
     own = recipes(context.training, context.epochs)
     data = load_data(data_set(context.training), own[0].size)
     for recipe in own:
@@ -439,7 +440,7 @@ def _further(sections: _Sections, names: _Names) -> list[str]:
     ]
 
 
-def _filters_of_further(sections: _Sections) -> list[tuple[str, tuple[Path, Sequence[TrainingResult]]]]:
+def _filters_of_further(sections: _Sections) -> list[tuple[str, _Run]]:
     """The further runs of the last section with a picture of their first-layer filters, each with its figure's name."""
     pictured = [run for run in sections[-1][1:] if (_pictured(*run) / FILTERS).is_file()]
     return [(f"filters-{len(sections)}-{place}", run) for place, run in enumerate(pictured, 2)]
@@ -593,7 +594,9 @@ def _filters(sections: _Sections, names: _Names) -> list[Block]:
         other = names[id(run[1])]
         caption = f"{other}: its first-layer filters, drawn as those of {name}."
         pictures.append(Picture(_pictured(*run) / FILTERS, caption, name=figure))
-        further += [f"In {other} {clause(said)}" for said in _sentences_on_filters(run)[:1]]
+        said = _sentences_on_filters(run)[:1]
+        compared_too = _filters_compared(run, sections[-1][0], f"those of {name}")
+        further.append(" ".join(filter(None, [*(f"In {other} {clause(one)}" for one in said), compared_too])))
     about = f"In {name} {clause(about)}" if further and about else about
     return [*pictures, Discussion([about, *compared, *further])]
 
@@ -604,28 +607,26 @@ def _about_filters(runs: _Runs) -> list[str]:
     for run in runs[:-1]:
         said = _sentences_on_filters(run)
         sentences = [sentence for sentence in sentences if sentence not in said]
-    compared = _filters_compared(runs)
+    plain = next((run for run in runs[:-1] if run[1][0].recipe.network == "plain"), None)
+    compared = ""
+    if plain is not None and runs[-1][1][0].recipe.network == "batchnorm":
+        compared = _filters_compared(runs[-1], plain, "the filters without batch normalisation")
     return [" ".join(sentences), *([compared] if compared else [])]
 
 
-def _sentences_on_filters(run: tuple[Path, Sequence[TrainingResult]]) -> list[str]:
+def _sentences_on_filters(run: _Run) -> list[str]:
     result = run[1][0]
     if result.first_layer is None or not (_pictured(*run) / FILTERS).is_file():
         return []
     return discuss_filters(_structure(*run), result.recipe.initialisation, min(result.first_layer[2:]))
 
 
-def _filters_compared(runs: _Runs) -> str:
-    """The normalised network's filters beside those of the plain one; empty where there are not both."""
-    result = runs[-1][1][0]
-    plain = next((run for run in runs[:-1] if run[1][0].recipe.network == "plain"), None)
-    if plain is None or result.recipe.network != "batchnorm" or not (_pictured(*plain) / FILTERS).is_file():
+def _filters_compared(run: _Run, other: _Run, others: str) -> str:
+    """The filters of one run beside those of another, which are called ``others``; empty where they do not compare."""
+    (result, *_), (before, *_) = run[1], other[1]
+    if before.first_layer != result.first_layer or not (_pictured(*other) / FILTERS).is_file():
         return ""
-    other = plain[1][0]
-    if other.first_layer != result.first_layer:
-        return ""
-    alike = alike_but_for_networks(other, result)
-    return compare_filters(_structure(*runs[-1]), _structure(*plain), alike=alike)
+    return compare_filters(_structure(*run), _structure(*other), others, cause_of_difference(before, result))
 
 
 def _structure(folder: Path, of_run: Sequence[TrainingResult]) -> FilterStructure:
