@@ -293,11 +293,12 @@ def test_the_cache_key_holds_the_labels_and_weights_that_changed_after_loading()
     named = Classifier(Toy(), PLAIN, Labels(("cat", "dog")), name="toy", device="cpu")
     assert named.cache_key() != toy().cache_key()
     filed = Classifier(Toy(), PLAIN, numbered_labels(2), name="toy", digest="ab" * 32, device="cpu")
+    assert filed.digest == "ab" * 32
     before = filed.cache_key()
     with torch.no_grad():
         filed.network.head.bias += 1
-    assert filed.digest == "ab" * 32
     assert filed.cache_key() != before
+    assert filed.digest not in ("ab" * 32, toy().digest)
 
 
 def test_normalisation_constants_are_put_on_the_device_once() -> None:

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,6 +33,7 @@ from snellen.evaluation.calibration import (
     calibration_error,
     calibration_of,
     fit_temperature,
+    fitting_part,
     probability_scores,
     reliability,
     risk_coverage,
@@ -493,6 +496,51 @@ def test_two_models_by_hand(colours: Path, result) -> None:
         compare_models(result, evaluate(colour_classifier(), "digits", mapping={"0": "red"}, features=TORCH))
 
 
+def test_photographs_whose_ids_repeat_are_compared_with_themselves(tmp_path: Path) -> None:
+    """Ten of each class, of two patients each; those of one class follow each other in no order."""
+    random = np.random.default_rng(0)
+    rows = [
+        {"image": encoded(pure(int(random.integers(3)))), "label": name, "image_id": f"patient {number % 2}"}
+        for name in COLOURS
+        for number in range(10)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "ids.parquet")
+    one = evaluate(colour_classifier(), tmp_path / "ids.parquet", features=TORCH)
+    assert 0 < one.accuracy.count < 30
+    same = compare_models(one, one)
+    assert (same.n, same.only_first, same.only_second, same.p_value, same.agreement.share) == (30, 0, 0, 1.0, 1.0)
+    # A model that does not know one of the classes loses those photographs, and no other.
+    fewer = colour_classifier(("red", "green", "violet"), name="fewer")
+    assert compare_models(one, evaluate(fewer, tmp_path / "ids.parquet", features=TORCH)).n == 20
+
+
+def test_two_models_may_call_one_class_by_two_names(colours: Path, result, tmp_path: Path) -> None:
+    spelled = evaluate(colour_classifier(("Red", "green", "BLUE"), name="spelled"), str(colours), features=TORCH)
+    comparison = compare_models(result, spelled)
+    assert comparison.n == result.n == spelled.n
+    assert (comparison.only_first, comparison.only_second, comparison.agreement.share) == (0, 0, 1.0)
+    write_evaluation(spelled, tmp_path)
+    assert read_evaluation(tmp_path).photographs[0].dataset_class == spelled.photographs[0].dataset_class == "blue"
+
+
+def test_of_equal_logits_the_first_class_ranks_first(colours: Path) -> None:
+    """A collapsed network: it answers the first class always, and ranks each class at its place."""
+    flat = evaluate(colour_classifier(("red", "green", "blue", *"defgh"), scale=0.0), str(colours), features=TORCH)
+    assert {(one.label.label, one.rank, one.correct) for one in flat.photographs} == {
+        ("red", 1, True), ("green", 2, False), ("blue", 3, False),
+    }  # fmt: skip
+    late = evaluate(colour_classifier((*"abc", *"defgh", "green"), scale=0.0), str(colours), features=TORCH)
+    assert late.top5.count == 0
+
+
+def test_a_temperature_is_fitted_on_photographs_from_everywhere() -> None:
+    few, many = fitting_part(20_000, seed=1), fitting_part(50_000, seed=1)
+    assert (few.sum(), many.sum()) == (10_000, 10_000)
+    assert fitting_part(11).sum() == 5
+    tenths = many.reshape(10, -1).sum(axis=1)
+    assert tenths.min() > 800  # of 1,000 expected in each
+
+
 def test_the_right_split_is_scored(tmp_path: Path) -> None:
     colour_folders(tmp_path / "train", {"red": [pure(1)], "green": [pure(1)]})
     colour_folders(tmp_path / "val", {"red": [pure(0)], "green": [pure(1)]})
@@ -529,6 +577,11 @@ def test_a_close_call_is_decided_by_the_plain_way(lite0, imagenet) -> None:
     assert settle_close_call(lite0, fast) is fast
     fast.features[np.argsort(fast.features)[-2]] = top[1] - CLOSE / 2
     assert np.array_equal(settle_close_call(lite0, fast).features, plain)
+    # Of a job that averages mirror images in, so does the plain way.
+    turned = pixels_from_bytes(lite0.preprocessing.preprocess_image(read_image(example.source))).flip(3)
+    with torch.inference_mode():
+        mean = (plain + lite0.logits_from_inputs(turned)[0].numpy()) / 2
+    assert settle_close_call(lite0, fast, mirrored=True).features == pytest.approx(mean, abs=1e-5)
 
 
 def test_top_one_is_that_of_classify(lite0, imagenet) -> None:

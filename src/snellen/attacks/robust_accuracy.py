@@ -27,7 +27,8 @@ from snellen.attacks.standard import (
     square,
 )
 from snellen.data.datasets.base import Example
-from snellen.data.images import Failure, pixels_from_bytes, read_image
+from snellen.data.datasets.tree import last_change
+from snellen.data.images import Failure, Source, pixels_from_bytes, read_image
 from snellen.errors import ImageError, InputError
 from snellen.intervals import Rate
 from snellen.models.classifier import Classifier, check_classifier
@@ -243,10 +244,11 @@ def robust_accuracy(
     seconds = 0.0
     for number, pairs in enumerate(_in_batches(photographs, ensemble.batch)):
         path = None if folder is None else folder / f"batch-{number:06}.json"
-        batch = _read_batch(path, key)
+        of_batch = fingerprint(repr((key, [(one.name, label, _state(one.source)) for one, label in pairs])))
+        batch = _read_batch(path, of_batch)
         if batch is None:
             started = time.perf_counter()
-            batch = _Batch(key, *ensemble.run(pairs))
+            batch = _Batch(of_batch, *ensemble.run(pairs))
             seconds += time.perf_counter() - started
             if path is not None:
                 write_json(path, batch)
@@ -290,6 +292,11 @@ class _Batch:
     key: str
     photographs: tuple[RobustPhotograph, ...]
     signs: _Signs = field(default_factory=_Signs)
+
+
+def _state(source: Source) -> str | int:
+    """What tells whether a photograph is the one that was seen before: its bytes, or when its file was written to."""
+    return fingerprint(source) if isinstance(source, bytes) else last_change(Path(source))
 
 
 def _read_batch(path: Path | None, key: str) -> _Batch | None:

@@ -236,8 +236,11 @@ def calibration_of(scored: Scored, temperature: TemperatureScaling | None, seed:
     )
 
 
-def fitting_half(n: int, seed: int = 0) -> npt.NDArray[np.bool_]:
-    """Which (N,) of ``n`` photographs a temperature is fitted on: half of them, drawn."""
+_MOST_TO_FIT = 10_000
+
+
+def fitting_part(n: int, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Which (N,) of ``n`` photographs a temperature is fitted on: half of them, or 10,000 of more, drawn."""
     chosen = np.zeros(n, dtype=bool)
-    chosen[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
+    chosen[np.random.default_rng(seed).permutation(n)[: min(n // 2, _MOST_TO_FIT)]] = True
     return chosen

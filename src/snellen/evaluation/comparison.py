@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -115,11 +116,10 @@ def compare_answers(
     The test is :class:`~snellen.intervals.Paired`'s.
 
     Raises:
-        InputError: they share no photograph of one true class.
+        InputError: they share no photograph.
     """
-    theirs: Mapping[tuple[str, str], EvaluatedPhotograph] = {(p.split, p.image): p for p in other}
-    found = [(p, theirs[p.split, p.image]) for p in one if (p.split, p.image) in theirs]
-    pairs = [(p, q) for p, q in found if p.label.label == q.label.label]
+    theirs = _by_place(other)
+    pairs = [(p, theirs[place]) for place, p in _by_place(one).items() if place in theirs]
     if not pairs:
         raise InputError(f"{models[0]} and {models[1]}: no photograph that both were scored on", "one data set")
     first, second = (np.array([pair[side].correct for pair in pairs]) for side in (0, 1))
@@ -138,11 +138,36 @@ def compare_answers(
         only_second=only_second,
         both_wrong=paired.both_wrong,
         p_value=paired.p_value,
-        agreement=Rate.of(p.top.label == q.top.label for p, q in pairs),
+        agreement=Rate.of(_agreements(pairs)),
         first_right=_disagreements([q for p, q in pairs if p.correct and not q.correct]),
         second_right=_disagreements([p for p, q in pairs if q.correct and not p.correct]),
         source=source,
     )
+
+
+def _by_place(photographs: Sequence[EvaluatedPhotograph]) -> dict[tuple[str, str, str, int], EvaluatedPhotograph]:
+    """Each photograph by its split, class and id in the data set, and how many before it share them: ids may repeat.
+
+    What one model was not scored on are whole classes of the data set, so the others keep their places.
+    """
+    before: Counter[tuple[str, str, str]] = Counter()
+    places = {}
+    for one in photographs:
+        key = one.split, one.dataset_class, one.image
+        places[*key, before[key]] = one
+        before[key] += 1
+    return places
+
+
+def _agreements(pairs: Sequence[tuple[EvaluatedPhotograph, EvaluatedPhotograph]]) -> Iterator[bool]:
+    """Whether both answers are one class: of one name, or of one class of the data set's under two names."""
+    known: tuple[dict[int, set[str]], dict[int, set[str]]] = ({}, {})
+    for pair in pairs:
+        for classes, one in zip(known, pair, strict=True):
+            classes.setdefault(one.label.index, set()).add(one.dataset_class)
+    for one, other in pairs:
+        shared = known[0].get(one.top.index, set()) & known[1].get(other.top.index, set())
+        yield one.top.label == other.top.label or bool(shared)
 
 
 def _disagreements(wrong: Sequence[EvaluatedPhotograph]) -> tuple[Disagreement, ...]:

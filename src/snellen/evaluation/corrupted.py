@@ -189,7 +189,17 @@ def evaluate_corruptions(
 
     chosen_engine = choose_engine(classifier, engine, output="logits", count=len(chosen) * len(trials))
     key = fingerprint(
-        repr((classifier.cache_key(), chosen_engine.name, trials, at, seed, chosen.data, versions().get("snellen")))
+        repr(
+            (
+                classifier.cache_key(),
+                chosen_engine.name,
+                trials,
+                at,
+                seed,
+                chosen.state(),
+                versions().get("snellen"),
+            )
+        )
     )
     progress.begin("Corrupting", len(chosen))
     run = Trials(inputs, len(trials), chosen_engine, "corruptions and severities", key)

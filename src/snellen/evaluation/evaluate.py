@@ -26,7 +26,7 @@ from snellen.evaluation.calibration import (
     TemperatureScaling,
     calibration_of,
     fit_temperature,
-    fitting_half,
+    fitting_part,
     join,
     probability_scores,
     score_logits,
@@ -53,7 +53,6 @@ LOGITS = "logits.parquet"
 TOP = 5
 WORST = 12
 """How many of the worst errors a result names."""
-_MOST_TO_FIT = 10_000
 """The most photographs of which logits are held in memory to fit a temperature on."""
 _CONFUSED = 10
 
@@ -65,13 +64,15 @@ class EvaluatedPhotograph:
     Attributes:
         image: image id in the data set.
         split: its split there.
-        label: the true class, with its probability.
+        dataset_class: the data set's name of its class.
+        label: the true class as the model calls it, with its probability.
         top: the most probable class.
         rank: place of the true class among all, from 1.
     """
 
     image: str
     split: str
+    dataset_class: str
     label: Prediction
     top: Prediction
     rank: int
@@ -316,11 +317,15 @@ class _Rows:
             probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
             probabilities /= probabilities.sum(axis=1, keepdims=True)
             rows = np.arange(len(targets))
-            ranks = 1 + (logits > logits[rows, targets][:, None]).sum(axis=1)
+            own = logits[rows, targets][:, None]
+            # Of equal logits the first class comes first, as it does where the most probable one is looked for.
+            earlier = (logits == own) & (np.arange(logits.shape[1]) < targets[:, None])
+            ranks = 1 + ((logits > own) | earlier).sum(axis=1)
             for row, target, top, rank in zip(range(len(targets)), targets, logits.argmax(axis=1), ranks, strict=True):
                 yield EvaluatedPhotograph(
                     batch.image_ids[row],
                     batch.splits[row],
+                    batch.labels[row] or "",
                     self._prediction(int(target), probabilities[row]),
                     self._prediction(int(top), probabilities[row]),
                     int(rank),
@@ -334,13 +339,13 @@ class _Rows:
         return join([score_logits(batch.values, targets, temperature) for batch, targets in self.batches()])
 
     def logits_of(self, chosen: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """The logits and true classes of some of the photographs, of at most 10,000 of them."""
-        logits, targets, before, left = [], [], 0, _MOST_TO_FIT
+        """The logits and true classes of some of the photographs."""
+        logits, targets, before = [], [], 0
         for batch, true in self.batches():
-            rows = np.flatnonzero(chosen[before : before + len(true)])[:left]
+            rows = chosen[before : before + len(true)]
             logits.append(batch.values[rows])
             targets.append(true[rows])
-            before, left = before + len(true), left - len(rows)
+            before += len(true)
         return np.concatenate(logits), np.concatenate(targets)
 
 
@@ -419,7 +424,7 @@ def _per_class(
 def _calibration(rows: _Rows, n: int, seed: int) -> Calibration:
     scaling = None
     if n >= FEWEST:
-        fitting = fitting_half(n, seed)
+        fitting = fitting_part(n, seed)
         logits, targets = rows.logits_of(fitting)
         temperature = fit_temperature(logits, targets)
         judged = np.flatnonzero(~fitting)

@@ -33,7 +33,7 @@ BESIDE = (
 """What a comparison, corruptions and transforms write beside an evaluation."""
 
 _COLUMNS = (
-    "image", "split", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
+    "image", "split", "class", "label", "label_index", "label_probability", "top", "top_index", "probability", "rank",
     "correct", "error",
 )  # fmt: skip
 
@@ -91,8 +91,8 @@ def to_csv(result: EvaluationResult) -> str:
     """A line for each photograph; those that are in no number last, with the reason."""
     rows: list[list[object]] = [
         [
-            one.image, one.split, one.label.label, one.label.index, f"{one.label.probability:.6g}", one.top.label,
-            one.top.index, f"{one.top.probability:.6g}", one.rank, one.correct, "",
+            one.image, one.split, one.dataset_class, one.label.label, one.label.index, f"{one.label.probability:.6g}",
+            one.top.label, one.top.index, f"{one.top.probability:.6g}", one.rank, one.correct, "",
         ]
         for one in result.photographs
     ]  # fmt: skip
@@ -146,4 +146,4 @@ def read_evaluation(folder: Path) -> StoredEvaluation:
 def _photograph(row: dict[str, str]) -> EvaluatedPhotograph:
     label = Prediction(row["label"], int(row["label_index"]), float(row["label_probability"]))
     top = Prediction(row["top"], int(row["top_index"]), float(row["probability"]))
-    return EvaluatedPhotograph(row["image"], row["split"], label, top, int(row["rank"]))
+    return EvaluatedPhotograph(row["image"], row["split"], row["class"], label, top, int(row["rank"]))

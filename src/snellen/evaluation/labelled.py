@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet, known_targets
+from snellen.data.datasets.tree import last_change
 from snellen.data.draw import drawn_in_turn
 from snellen.data.labels import Labels
 from snellen.errors import InputError
@@ -38,6 +39,10 @@ class LabelledPhotographs:
 
     def __len__(self) -> int:
         return int((self.classes >= 0).sum())
+
+    def state(self) -> tuple[str, str]:
+        """What decides the photographs: the choice, and when their files were last written to."""
+        return self.data, self.images.changed()
 
     def read(self) -> Iterator[tuple[Example, int]]:
         """Each photograph with its class, in order and in constant memory."""
@@ -124,6 +129,9 @@ class _Named:
 
     def column(self, name: str) -> None:  # noqa: ARG002  # the protocol's
         return None
+
+    def changed(self) -> str:
+        return fingerprint(" ".join(str(last_change(file)) for file in self.files))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         for index in range(len(self))[start:stop]:

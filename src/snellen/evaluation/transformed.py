@@ -140,7 +140,15 @@ def evaluate_transforms(
 
     chosen_engine = choose_engine(classifier, engine, output="logits", count=len(chosen) * len(trials))
     key = fingerprint(
-        repr((classifier.cache_key(), chosen_engine.name, trials, chosen.data, versions().get("snellen")))
+        repr(
+            (
+                classifier.cache_key(),
+                chosen_engine.name,
+                trials,
+                chosen.state(),
+                versions().get("snellen"),
+            )
+        )
     )
     progress.begin("Transforming", len(chosen))
     run = Trials(inputs, len(trials), chosen_engine, "transforms and strengths", key)

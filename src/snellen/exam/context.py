@@ -124,6 +124,11 @@ def data_set(name: str) -> ImageSet:
     return digits() if name == DIGITS else open_dataset(name)
 
 
+def content_of(images: ImageSet) -> tuple[str, str]:
+    """What tells whether an answer on these photographs still holds."""
+    return images.fingerprint, images.changed()
+
+
 def scored_on(context: Context) -> Sequence[str]:
     """The data sets that the model itself is scored on; those to learn from where none are named."""
     return context.evaluate or context.datasets

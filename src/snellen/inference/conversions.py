@@ -9,7 +9,6 @@ nothing here would notice that the program changed. They lie in ``~/.cache/snell
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.metadata
 import io
 import os
@@ -20,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from snellen.errors import SnellenError
 from snellen.models.classifier import Classifier
+from snellen.models.identity import LIBRARIES
 from snellen.runs.files import write_bytes
 from snellen.runs.ledger import is_regular
 from snellen.runs.provenance import fingerprint
@@ -31,7 +30,6 @@ from snellen.runs.provenance import fingerprint
 _FORMAT = 2
 """Of what is converted; another where our own code makes other features of a network."""
 # A network of transformers keeps its settings in an object of its own, which is not looked at here.
-_LIBRARIES = ("torch", "timm", "torchvision")
 _OWN = "snellen.models.networks", "snellen.models.ensemble", "snellen.models.flip_equivariant"
 _MOST, _MOST_BYTES = 32, 4 << 30
 _CHECKSUM_BYTES = 4
@@ -100,35 +98,16 @@ def _key(classifier: Classifier) -> str | None:
     """A fingerprint of the network and of the libraries whose code it is; None where its code may change unnoticed."""
     for module in classifier.network.modules():
         home = type(module).__module__
-        if home.partition(".")[0] not in _LIBRARIES and home not in _OWN:
+        if home.partition(".")[0] not in LIBRARIES and home not in _OWN:
             return None
         if module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module):
             return None
-    return fingerprint(repr((_FORMAT, classifier.cache_key(), _structure(classifier.network), _versions())))
-
-
-def _structure(network: nn.Module) -> str:
-    """The modules with their settings, those that a printed network does not show too."""
-    return "\n".join(
-        f"{name} {type(module).__qualname__} {module.extra_repr()} {_settings(module)}"
-        for name, module in network.named_modules()
-    )
-
-
-def _settings(module: nn.Module) -> list[tuple[str, str]]:
-    plain = (bool, int, float, str, tuple, type(None))
-    settings = []
-    for key, value in sorted(vars(module).items()):
-        if callable(value) and hasattr(value, "__qualname__"):
-            settings.append((key, f"{value.__module__}.{value.__qualname__}"))
-        elif key != "training" and (isinstance(value, plain) or dataclasses.is_dataclass(value)):
-            settings.append((key, repr(value)))
-    return settings
+    return fingerprint(repr((_FORMAT, classifier.cache_key(), _versions())))
 
 
 def _versions() -> list[str]:
     found = []
-    for library in ("openvino", "snellen", *_LIBRARIES):
+    for library in ("openvino", "snellen", *LIBRARIES):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found.append(f"{library} {importlib.metadata.version(library)}")
     return found

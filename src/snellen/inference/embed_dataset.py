@@ -35,7 +35,7 @@ from snellen.inference.shards import (
 )
 from snellen.models.classifier import Classifier, check_classifier
 from snellen.runs.progress import SILENT, Progress
-from snellen.runs.provenance import Provenance
+from snellen.runs.provenance import Provenance, versions
 
 RAY = "ray"
 """The name of the engine that spreads the work over many machines."""
@@ -126,6 +126,9 @@ def embed_dataset(
         data=dataset.fingerprint,
         rows=len(dataset),
         ignore_profiles=profiles_ignored(),
+        network=classifier.network_key(),
+        changed=dataset.changed(),
+        version=versions().get("snellen", ""),
     )
     provenance = classifier.provenance(dataset.fingerprint)
     started = time.perf_counter()
@@ -207,24 +210,25 @@ class LocalWorkers:
                     failures.append(result)
                 else:
                     if job.output == "logits":
-                        result = settle_close_call(self._classifier, result)
+                        result = settle_close_call(self._classifier, result, job.mirrored)
                     rows.append(_stored(result, split, self._dataset))
                 progress.advance()
             yield Shard(number, rows, failures)
 
 
-def settle_close_call(classifier: Classifier, result: EmbeddedExample) -> EmbeddedExample:
+def settle_close_call(classifier: Classifier, result: EmbeddedExample, mirrored: bool = False) -> EmbeddedExample:
     """Logits whose two largest lie close, computed again by the plain way: Pillow's resize, PyTorch in float32.
 
     So the most probable class is the same as that of any ordinary pipeline, photograph by photograph: the fast way's
-    logits differ from the plain way's by less than :data:`CLOSE` / 2.
+    logits differ from the plain way's by less than :data:`CLOSE` / 2. Of a job with mirror images both their mean.
     """
     second, first = np.partition(result.features, -2)[-2:] if len(result.features) > 1 else (-np.inf, 0.0)
     if first - second >= CLOSE:
         return result
     inputs = classifier.preprocessing.preprocess_image(read_image(result.example.source))
     with torch.inference_mode():
-        logits = classifier.logits_from_inputs(pixels_from_bytes(inputs))[0]
+        seen = [inputs, np.ascontiguousarray(inputs[:, ::-1])] if mirrored else [inputs]
+        logits = torch.cat([classifier.logits_from_inputs(pixels_from_bytes(one)) for one in seen]).mean(dim=0)
     return EmbeddedExample(result.example, logits.float().cpu().numpy(), result.digest)
 
 

@@ -95,6 +95,8 @@ class _Worker:
         if classifier.digest != job.weights:
             raise SnellenError(f"{model}: has other weights on this machine", "the same weights on every machine")
         classifier = classifier.with_preprocessing(job.preprocessing)
+        if classifier.network_key() != job.network:
+            raise SnellenError(f"{model}: is another network on this machine", "the same program on every machine")
         images = with_splits(open_dataset(dataset, label=label), splits)
         if images.fingerprint != job.data:
             raise SnellenError(f"{dataset}: is another data set on this machine", "the same files on every machine")

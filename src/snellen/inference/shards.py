@@ -43,6 +43,7 @@ class Job:
     Attributes:
         model: name of the classifier.
         weights: SHA-256 of its weights.
+        network: fingerprint of its network, see :meth:`snellen.Classifier.network_key`.
         preprocessing: its preprocessing.
         mirrored: whether mirror images are averaged in.
         precision: precision of the arithmetic.
@@ -50,9 +51,11 @@ class Job:
         output: what is computed, ``features`` or ``logits``; the name of the file's column.
         dataset: name of the data set.
         data: its fingerprint.
+        changed: when its files were last written to, see :meth:`snellen.ImageSet.changed`.
         rows: number of its images.
         shard_rows: number of images of a shard.
         ignore_profiles: whether all images are taken for sRGB.
+        version: of this package, which reads the images.
     """
 
     model: str
@@ -67,6 +70,9 @@ class Job:
     rows: int
     shard_rows: int = SHARD_ROWS
     ignore_profiles: bool = False
+    network: str = ""
+    changed: str = ""
+    version: str = ""
 
     @property
     def shards(self) -> int:

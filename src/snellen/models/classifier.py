@@ -21,6 +21,7 @@ from snellen.data.preprocessing import (
 from snellen.data.reading import profiles_ignored
 from snellen.errors import InputError, ModelError
 from snellen.models.frozen import frozen
+from snellen.models.identity import code_of, structure_of
 from snellen.models.layers import Layer, find_layers
 from snellen.models.pretrained import LoadOptions, check_classes
 from snellen.models.resolve import DEFAULT_MODEL, resolve
@@ -116,20 +117,27 @@ class Classifier:
         self.source = source
         self.notes = tuple(notes)
         self._file_digest = digest
+        self._tensors_of_file = digest_of_tensors(self.network.state_dict()) if digest else ""
 
     def __repr__(self) -> str:
         return f"Classifier({self.name!r}, {len(self.labels)} classes, on {self.device})"
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights' file; of weights that came from no file, of the tensors as they are now."""
-        return self._file_digest or digest_of_tensors(self.network.state_dict())
+        """SHA-256 of the weights' file; of weights that came from no file, or were changed since, of the tensors."""
+        tensors = digest_of_tensors(self.network.state_dict())
+        return self._file_digest if self._file_digest and tensors == self._tensors_of_file else tensors
 
     def cache_key(self) -> str:
-        """A fingerprint of all that decides an answer: weights as they are now, geometry, colours, labels."""
-        weights = digest_of_tensors(self.network.state_dict())
-        seen = (self.name, weights, self.preprocessing, profiles_ignored(), self.labels.names, self.device.type)
+        """A fingerprint of all that decides an answer: the network, geometry, colours, labels."""
+        network = self.network_key()
+        seen = (self.name, network, self.preprocessing, profiles_ignored(), self.labels.names, self.device.type)
         return fingerprint(repr(seen))
+
+    def network_key(self) -> str:
+        """A fingerprint of the network as it is now: weights, settings, and code that is not a library's."""
+        weights = digest_of_tensors(self.network.state_dict())
+        return fingerprint(repr((weights, structure_of(self.network), code_of(self.network))))
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Classifier:
         """The same network behind another preprocessing."""
@@ -138,7 +146,7 @@ class Classifier:
             preprocessing,
             self.labels,
             name=self.name,
-            digest=self._file_digest,
+            digest=self.digest,
             source=self.source,
             notes=self.notes,
             device=str(self.device),

@@ -98,6 +98,7 @@ class _Tar:
         self._idle: IO[bytes] | None = None
         weakref.finalize(self, _Tar._close, self.__dict__)
         self.members, self.folders = _scanned(path, size, changed)
+        self._changed = changed
 
     @staticmethod
     def _close(state: dict[str, Any]) -> None:
@@ -126,6 +127,10 @@ class _Tar:
         finally:
             self._put_back(stream)
 
+    def changed(self, paths: Iterable[str]) -> Iterator[int]:
+        """See :meth:`snellen.data.datasets.tree.Store.changed`."""
+        return (self._changed for _ in paths)
+
     def _stream(self, offset: int) -> IO[bytes]:
         """A stream that is not past ``offset``: going back in a compressed one would begin anew."""
         with self._lock:
@@ -146,8 +151,9 @@ class _Tar:
 class _Zip:
     """A .zip."""
 
-    def __init__(self, path: Path, size: int, _: int) -> None:
+    def __init__(self, path: Path, size: int, changed: int) -> None:
         self._path = path
+        self._changed = changed
         self._zip = zipfile.ZipFile(path)
         weakref.finalize(self, self._zip.close)
         self.members, self.folders, self._infos = {}, [], {}
@@ -176,6 +182,10 @@ class _Zip:
             return self._read(path, self.members[path][1])
         except Exception as error:
             raise _damaged(self._path, error) from error
+
+    def changed(self, paths: Iterable[str]) -> Iterator[int]:
+        """See :meth:`snellen.data.datasets.tree.Store.changed`."""
+        return (self._changed for _ in paths)
 
     def _read(self, path: str, size: int) -> bytes:
         with self._zip.open(self._infos[path]) as file:

@@ -59,6 +59,9 @@ class Rows(Protocol):
     def column(self, name: str) -> Sequence[str] | None:
         """What a column of the set's own table says of each example, as text; None where there is no such column."""
 
+    def changed(self) -> str:
+        """When the files behind it were last written to, as a fingerprint; empty where nothing can be written to."""
+
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         """The examples from ``start`` up to ``stop``, in constant memory."""
 
@@ -92,6 +95,14 @@ class ImageSet:
 
     def __len__(self) -> int:
         return sum(len(rows) for rows in self.splits.values())
+
+    def changed(self) -> str:
+        """When its files were last written to, as a fingerprint.
+
+        Beside :attr:`fingerprint`, which a copy of the files shares, it tells whether what was computed from them
+        before still holds: an image may be replaced by another of its size.
+        """
+        return fingerprint(" ".join(rows.changed() for rows in self.splits.values()))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[str, Example]]:
         """All examples from ``start`` up to ``stop``, each with its split's name, one split after another."""
@@ -323,6 +334,9 @@ class _Chosen:
     def column(self, name: str) -> Sequence[str] | None:
         values = self.rows.column(name)
         return None if values is None else list(itertools.compress(values, self.mask))
+
+    def changed(self) -> str:
+        return self.rows.changed()
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         positions = np.flatnonzero(self.mask)[start:stop]

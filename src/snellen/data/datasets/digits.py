@@ -39,6 +39,9 @@ class _Digits:
     def column(self, _: str) -> Sequence[str] | None:
         return None
 
+    def changed(self) -> str:
+        return ""
+
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         for index in range(len(self))[start:stop]:
             file = io.BytesIO()

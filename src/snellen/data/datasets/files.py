@@ -41,6 +41,10 @@ class Files:
         """See :meth:`snellen.data.datasets.base.Rows.names`."""
         return self.paths
 
+    def changed(self) -> str:
+        """See :meth:`snellen.data.datasets.base.Rows.changed`."""
+        return changes_of(self.tree, self.paths)
+
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         """See :meth:`snellen.data.datasets.base.Rows.read`."""
         stop = len(self.paths) if stop is None else min(stop, len(self.paths))
@@ -53,3 +57,8 @@ class Files:
 def fingerprint_of(tree: Tree, paths: Sequence[str], also: str = "") -> str:
     """Fingerprint of some files: of their names and sizes, and of what else decides."""
     return fingerprint("\n".join(f"{path} {tree.files[path]}" for path in paths) + also)
+
+
+def changes_of(tree: Tree, paths: Sequence[str]) -> str:
+    """Fingerprint of when each of some files was last written to."""
+    return fingerprint(" ".join(map(str, tree.changed(paths))))

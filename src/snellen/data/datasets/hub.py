@@ -41,6 +41,9 @@ class _Hub:
             return None
         return [str(value) for value in self.rows[name]]
 
+    def changed(self) -> str:
+        return ""
+
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         for index in range(start, len(self) if stop is None else min(stop, len(self))):
             row = self.rows[index]

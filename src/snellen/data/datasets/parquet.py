@@ -19,6 +19,7 @@ import numpy as np
 
 from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, UNLABELLED, Example, ImageSet, Rows, Targets
 from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
+from snellen.data.datasets.tree import last_change
 from snellen.data.images import Source
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError, shown_names
@@ -72,6 +73,9 @@ class _Parquet:
 
     def _values(self, column: str) -> list[Any]:
         return [value for file in self.files for value in _column(file, column)]
+
+    def changed(self) -> str:
+        return fingerprint(" ".join(str(last_change(path)) for path in self.files))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         import pyarrow.parquet

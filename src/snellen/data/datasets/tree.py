@@ -33,6 +33,9 @@ class Store(Protocol):
     def read(self, path: str) -> bytes:
         """The bytes of one small file."""
 
+    def changed(self, paths: Iterable[str]) -> Iterator[int]:
+        """When each file, or the archive that holds it, was last written to, in nanoseconds; 0 where it is gone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:
@@ -86,6 +89,10 @@ class Tree:
             raise InputError(f"{self.name}/{path}: larger than {MAX_TEXT_BYTES >> 20} MiB")
         return self.store.read(self.prefix + path)
 
+    def changed(self, paths: Iterable[str]) -> Iterator[int]:
+        """See :meth:`Store.changed`."""
+        return self.store.changed(self.prefix + path for path in paths)
+
     def read_text(self, path: str) -> str:
         """The text of a list or a table, in UTF-8.
 
@@ -108,6 +115,18 @@ class FolderStore:
     def read(self, path: str) -> bytes:
         """See :meth:`Store.read`."""
         return read_bounded(self.root / path, MAX_TEXT_BYTES)
+
+    def changed(self, paths: Iterable[str]) -> Iterator[int]:
+        """See :meth:`Store.changed`."""
+        return (last_change(self.root / path) for path in paths)
+
+
+def last_change(path: Path) -> int:
+    """When a file was last written to, in nanoseconds; 0 where it is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def folder_tree(root: Path) -> Tree:

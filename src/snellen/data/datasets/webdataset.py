@@ -46,6 +46,9 @@ class _Shards:
     def column(self, _: str) -> Sequence[str] | None:
         return None
 
+    def changed(self) -> str:
+        return fingerprint(" ".join(part.changed() for part in self.parts))
+
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         stop = len(self) if stop is None else stop
         before = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snellen.evaluation.corrupted import CorruptionResult, evaluate_corruptions
 from snellen.evaluation.corruptions import CORRUPTIONS, SEVERITIES
 from snellen.evaluation.files import CORRUPTIONS_FIGURE, write_corruptions
-from snellen.exam.context import ENGINES_SPEED, Context, data_set, scored_on, short_name
+from snellen.exam.context import ENGINES_SPEED, Context, content_of, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.prose import plain, share
@@ -24,7 +24,7 @@ _SECONDS_OF_CORRUPTING = 0.015
 def inputs(context: Context) -> object:
     """What decides the answer: the data set, how many of its photographs, and the mapping of its classes."""
     name = scored_on(context)[0]
-    return name, data_set(name).fingerprint, context.corruptions, mapping_fingerprint(context)
+    return name, content_of(data_set(name)), context.corruptions, mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

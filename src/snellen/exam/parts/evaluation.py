@@ -24,7 +24,7 @@ from snellen.evaluation.files import (
     write_evaluation,
 )
 from snellen.evaluation.matching import read_mapping
-from snellen.exam.context import Context, data_set, distinct_names, scored_on, short_name
+from snellen.exam.context import Context, content_of, data_set, distinct_names, scored_on, short_name
 from snellen.exam.paths import leads_out
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.intervals import Estimate
@@ -81,7 +81,7 @@ _FIGURES = {
 
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, and the mapping of their classes."""
-    return [(name, data_set(name).fingerprint) for name in scored_on(context)], mapping_fingerprint(context)
+    return [(name, content_of(data_set(name))) for name in scored_on(context)], mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

@@ -14,7 +14,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets, species_of
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
-from snellen.exam.context import Context, data_set, fingerprints, scored_on
+from snellen.exam.context import Context, content_of, data_set, fingerprints, scored_on
 from snellen.exam.context import short_name as name_of_set
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
@@ -87,7 +87,7 @@ ASKED = (
 def inputs(context: Context) -> object:
     """What decides the answer: the first photograph, the layers and channels asked for, and where patches come from."""
     examples = _examples_from(context)
-    return fingerprints(context.photographs[:1]), context.features, examples and examples.fingerprint
+    return fingerprints(context.photographs[:1]), context.features, examples and content_of(examples)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

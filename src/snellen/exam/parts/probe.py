@@ -13,7 +13,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets
 from snellen.data.images import Source
 from snellen.evaluation.matching import known_classes
-from snellen.exam.context import Context, data_set, distinct_names
+from snellen.exam.context import Context, content_of, data_set, distinct_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.inspect.activations import read_activations
 from snellen.inspect.categories import Classification, classify_each
@@ -100,7 +100,7 @@ ASKED = (
 def inputs(context: Context) -> object:
     """What decides the answer: the data sets, what is said of them, and the kind of classifier."""
     said = [context.origins.get(name, "") for name in distinct_names(context.datasets).values()]
-    return [(name, data_set(name).fingerprint) for name in context.datasets], context.probe, said
+    return [(name, content_of(data_set(name))) for name in context.datasets], context.probe, said
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from snellen.attacks.files import write_robustness
 from snellen.attacks.robust_accuracy import EnsembleConfig, RobustnessResult, robust_accuracy
 from snellen.evaluation.labelled import labelled_photographs
-from snellen.exam.context import Context, data_set, scored_on, short_name
+from snellen.exam.context import Context, content_of, data_set, scored_on, short_name
 from snellen.exam.parts.evaluation import mapping_fingerprint, mapping_of
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.prose import counted, how_many
@@ -33,7 +33,7 @@ takes some 12,000."""
 def inputs(context: Context) -> object:
     """What decides the answer: the data set, how many of its photographs, the bound, the mapping of its classes."""
     name = scored_on(context)[0]
-    return name, data_set(name).fingerprint, context.robust_accuracy, context.epsilon, mapping_fingerprint(context)
+    return name, content_of(data_set(name)), context.robust_accuracy, context.epsilon, mapping_fingerprint(context)
 
 
 def seconds(context: Context, seconds_of_pass: float) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 from snellen.data.datasets.digits import DIGITS
 from snellen.data.images import read_image
 from snellen.errors import InputError, SnellenError
-from snellen.exam.context import Context, data_set, short_name
+from snellen.exam.context import Context, content_of, data_set, short_name
 from snellen.exam.report.code import settings_listing
 from snellen.exam.report.document import (
     Answer,
@@ -160,7 +160,7 @@ def inputs(context: Context) -> object:
     """What decides the answer: the runs that were made before, or the images to train on."""
     if context.training_runs:
         return [(run, fingerprint((Path(run) / METRICS).read_bytes())) for run in context.training_runs]
-    return context.training, data_set(context.training).fingerprint, context.epochs
+    return context.training, content_of(data_set(context.training)), context.epochs
 
 
 def seconds(context: Context, _: float) -> float:
