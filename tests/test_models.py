@@ -370,6 +370,39 @@ def test_a_thousand_classes_are_not_imagenet_unless_somebody_says_so(tmp_path) -
     assert told.notes == ()
 
 
+@pytest.mark.parametrize(("classes", "train_size", "side"), [(1000, False, 288), (1000, True, 224), (3, False, 224)])
+def test_timm_s_weights_in_a_file_are_fed_as_those_that_are_asked_for_by_name(
+    tmp_path, classes: int, train_size: bool, side: int
+) -> None:
+    """ResNet-18 was trained at 224 and its published accuracy measured at 288; of other classes it is fine-tuned."""
+    name, file = "resnet18.a1_in1k", tmp_path / "w.safetensors"
+    save_file(timm.create_model("resnet18", num_classes=classes).state_dict(), file)
+    config = timm.get_pretrained_cfg(name)
+    found = resolve(str(file), LoadOptions(name, labels="numbered", train_size=train_size))
+    timms = timm_preprocessing(config, train_size=side == 224)
+    assert found.preprocessing == timms
+    assert timms.size == (side, side)
+    assert "published with 288 x 288 at a crop of 1, trained with 224 x 224 at a crop of 0.95" in found.notes[-1]
+
+
+def test_googlenet_in_a_file_reads_its_input_as_the_published_one_does(tmp_path, monkeypatch) -> None:
+    """torchvision sets ``transform_input`` where it loads published weights; a file of them does not keep it."""
+    torch.manual_seed(0)
+    theirs = torchvision.models.googlenet(weights=None, init_weights=False, aux_logits=False, transform_input=True)
+    theirs.eval()
+    save_file(theirs.state_dict(), tmp_path / "w.safetensors")
+    options = {"architecture": "torchvision:googlenet", "labels": "numbered", "device": "cpu"}
+    found = snellen.load(tmp_path / "w.safetensors", **options)
+    inputs = torch.rand(1, 3, *found.preprocessing.size)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            found.logits_from_inputs(inputs), theirs(found.preprocessing.normalise(inputs)), rtol=1e-3, atol=1e-4
+        )
+    # Whoever says how the pixels are normalised says all of it.
+    told = snellen.load(tmp_path / "w.safetensors", preprocessing={"mean": 0.5, "std": 0.5}, **options)
+    assert not told.network.transform_input
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

@@ -9,17 +9,17 @@ from typing import Any
 
 import snellen._torchvision  # noqa: F401  # before timm
 from snellen.data.labels import IMAGENET, Labels, checked_labels, imagenet_labels
-from snellen.data.preprocessing import Preprocessing, PreprocessingConfig
+from snellen.data.preprocessing import PreprocessingConfig
 from snellen.errors import InputError, ModelError, shown
 from snellen.models.create import is_program, maker, torchvision_name
 from snellen.models.networks import OWN
 from snellen.models.pretrained import Found, LoadOptions, build
 from snellen.models.safetensors import file_digest, read_header
-from snellen.models.torchvision_hub import published_preprocessing, published_weights
+from snellen.models.timm_hub import settings_notes, timm_preprocessing
+from snellen.models.torchvision_hub import TRANSFORM_INPUT, published_preprocessing, published_weights
 from snellen.runs.serialise import from_plain, parse_json
 
 import timm  # isort: skip
-from timm.data import resolve_data_config  # isort: skip
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,15 @@ def from_file(path: Path, said: LoadOptions) -> Found:
         where = "" if error.message.startswith(str(path)) else f"{path}: "
         raise ModelError(f"{where}{error.message}", error.hint) from error
     preprocessing, notes = metadata.preprocessing, built.notes
-    published = None if program else _published_preprocessing(architecture)
+    published = None if program else _published(architecture, built.classes, train_size=said.train_size)
     missing = said.preprocessing.over(preprocessing).missing()
     if published is not None and missing:
-        preprocessing = preprocessing.over(published)
+        preprocessing = preprocessing.over(published.preprocessing)
         notes = (*notes, f"nothing says its {', '.join(missing)}: taken from the published {architecture}")
+        notes += published.notes if {"size", "crop"} & set(missing) else ()
+        if published.transform_input and "mean" in missing:
+            # torchvision sets it where it loads published weights, and no file of weights keeps it.
+            built.network.transform_input = True  # type: ignore[assignment]
     return Found(
         built.network,
         None if program else built.classes,
@@ -121,14 +125,34 @@ def _named_architecture(path: Path, metadata: Metadata) -> str:
     return named
 
 
-def _published_preprocessing(architecture: str) -> PreprocessingConfig | None:
-    """The preprocessing of the weights that an architecture was published with; None of one that never was."""
+@dataclass(frozen=True)
+class _Published:
+    """How the weights that an architecture was published with are fed.
+
+    Attributes:
+        preprocessing: preprocessing.
+        notes: what is to be said of its size and crop.
+        transform_input: whether the network changes the normalisation of its input once more.
+    """
+
+    preprocessing: PreprocessingConfig
+    notes: tuple[str, ...] = ()
+    transform_input: bool = False
+
+
+def _published(architecture: str, classes: int, *, train_size: bool) -> _Published | None:
+    """How an architecture's published weights are fed; None of one that was never published.
+
+    Weights of another number of classes were fine-tuned: they are fed as in training, as whoever does that feeds them.
+    """
     if architecture in OWN:
         return None
     theirs = torchvision_name(architecture)
     if theirs is not None:
-        return published_preprocessing(published_weights(theirs))
+        return _Published(published_preprocessing(published_weights(theirs)), (), theirs in TRANSFORM_INPUT)
     config = timm.get_pretrained_cfg(architecture, allow_unregistered=True)
     if config is None:
         return None
-    return PreprocessingConfig.of(Preprocessing.from_timm(resolve_data_config({}, pretrained_cfg=config.to_dict())))
+    train_size = train_size or classes != config.num_classes
+    preprocessing = PreprocessingConfig.of(timm_preprocessing(config, train_size=train_size))
+    return _Published(preprocessing, tuple(settings_notes(config, train_size=train_size)))

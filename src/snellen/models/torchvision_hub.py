@@ -59,7 +59,8 @@ def from_torchvision(name: str) -> Found:
         raise ModelError(f"{name}: it has no classes", f"another of {base}'s weights; these only give features")
     path = _fetch(name, weights.url)
     with Uninitialised():
-        network = torchvision_network(base, **_ARGUMENTS.get(base, {}))
+        published = {"aux_logits": True, "transform_input": True} if base in TRANSFORM_INPUT else {}
+        network = torchvision_network(base, **published)
     _fill(name, network, _read(name, path))
     return Found(
         network,
@@ -72,11 +73,9 @@ def from_torchvision(name: str) -> Found:
     )
 
 
-# As torchvision makes the networks that it publishes weights of.
-_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "googlenet": {"aux_logits": True, "transform_input": True},
-    "inception_v3": {"aux_logits": True, "transform_input": True},
-}
+TRANSFORM_INPUT = ("googlenet", "inception_v3")
+"""Networks that torchvision makes with auxiliary classifiers and ``transform_input`` where it loads published weights:
+they take ImageNet's normalisation, and change it into the one that they learned from."""
 
 
 def published_weights(name: str) -> Any:
