@@ -517,6 +517,25 @@ def test_two_probes_of_the_same_photographs_are_held_against_each_other_in_pairs
     )
 
 
+def test_a_test_that_speaks_for_the_second_is_not_told_of_the_first(colour_probe) -> None:
+    """Of unequal classes the one may be right more evenly, and the other on more photographs."""
+    right = np.arange(200) < 150
+    evenly = dataclasses.replace(
+        colour_probe, model="A", n=200, right=right, mean_per_class_accuracy=Estimate(0.917, 0.88, 0.95)
+    )
+    often = dataclasses.replace(
+        colour_probe, model="B", n=200, right=np.arange(200) >= 10, mean_per_class_accuracy=Estimate(0.895, 0.85, 0.93)
+    )
+    told = compare_sentence([evenly, often])
+    assert told.startswith(
+        "A is best with 0.917, 0.022 above B. Of the same 200 photographs ten are right with A alone"
+    )
+    assert told.endswith(
+        "that is more than chance explains (exact McNemar test, p < 0.001). It speaks for B, which is right on more "
+        "photographs; A is right more evenly over the classes, of which some have more photographs than others."
+    )
+
+
 def test_two_equal_probes_have_no_best(colour_probe) -> None:
     other = dataclasses.replace(colour_probe, model="other")
     assert compare_sentence([colour_probe, other]).startswith(

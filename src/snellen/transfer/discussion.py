@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from snellen.data.datasets.leaks import describe_leaks
 from snellen.data.datasets.pets import PETS, is_pets, species_of
 from snellen.intervals import SIGNIFICANCE, Paired, Rate
-from snellen.prose import counted, estimated, how_many, listed, plain, sentence, share, with_decimal, word
+from snellen.prose import counted, estimated, how_many, listed, p_value, plain, sentence, share, with_decimal, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
 from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
@@ -623,7 +623,7 @@ def _by_exchange(groups: Mapping[bool, Sequence[tuple[str, Rate]]]) -> str:
     drawn = (
         f"were the {counted(sum(own for _, own in rates), 'class', 'classes')} that it knows drawn at random, the "
         f"difference would be as large, in one direction or the other, in {share(test.p_value)} of the draws "
-        f"(permutation test, p = {test.p_value:.2g})"
+        f"(permutation test, {p_value(test.p_value)})"
     )
     if test.p_value < SIGNIFICANCE:
         return (
@@ -674,7 +674,7 @@ def compare_kinds(result: ProbeResult, other: ProbeResult) -> str:
         f"Tried beside it on the same features, {names[other.kind]} (C = {other.c:g}, chosen in the same way) reaches "
         f"{estimated(other.mean_per_class_accuracy)}. Both answered the same {result.n:,} photographs: "
         f"{_are_right(paired.only_first)} only with {names[result.kind]}, {_are_right(paired.only_second)} "
-        f"only with {names[other.kind]}; {verdict} (exact McNemar test, p = {paired.p_value:.2g})."
+        f"only with {names[other.kind]}; {verdict} (exact McNemar test, {p_value(paired.p_value)})."
     )
 
 
@@ -690,15 +690,21 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     paired = Paired.of(best.right, second.right)
     # The best was picked from several after they were tested: Bonferroni's correction for what it was held against.
     others = len(ranked) - 1
-    p_value = min(1.0, others * paired.p_value)
+    corrected = min(1.0, others * paired.p_value)
     times = f", times the {word(others)} it was picked from" if others > 1 else ""
+    against = (
+        f" It speaks for {second.model}, which is right on more photographs; {best.model} is right more evenly over the "
+        "classes, of which some have more photographs than others."
+        if lead and corrected < SIGNIFICANCE and paired.only_first < paired.only_second
+        else ""
+    )
     return (
         f"{f'{best.model} is best with' if lead else f'{best.model} and {second.model} are equal with'} "
         f"{best.mean_per_class_accuracy.value:.3f}{f', {lead:.3f} above {second.model}' if lead else ''}. Of the same "
         f"{best.n:,} photographs {_are_right(paired.only_first)} with {best.model} alone and "
         f"{_are_right(paired.only_second)} with {second.model} alone; that "
-        f"{'is more than chance explains' if p_value < SIGNIFICANCE else 'may be chance'} "
-        f"(exact McNemar test, p = {paired.p_value:.2g}{times})."
+        f"{'is more than chance explains' if corrected < SIGNIFICANCE else 'may be chance'} "
+        f"(exact McNemar test, {p_value(paired.p_value)}{times}).{against}"
     )
 
 
