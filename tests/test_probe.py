@@ -521,10 +521,10 @@ def test_a_test_that_speaks_for_the_second_is_not_told_of_the_first(colour_probe
     """Of unequal classes the one may be right more evenly, and the other on more photographs."""
     right = np.arange(200) < 150
     evenly = dataclasses.replace(
-        colour_probe, model="A", n=200, right=right, mean_per_class_accuracy=Estimate(0.917, 0.88, 0.95)
+        colour_probe, model="A", right=right, mean_per_class_accuracy=Estimate(0.917, 0.88, 0.95)
     )
     often = dataclasses.replace(
-        colour_probe, model="B", n=200, right=np.arange(200) >= 10, mean_per_class_accuracy=Estimate(0.895, 0.85, 0.93)
+        colour_probe, model="B", right=np.arange(200) >= 10, mean_per_class_accuracy=Estimate(0.895, 0.85, 0.93)
     )
     told = compare_sentence([evenly, often])
     assert told.startswith(

@@ -693,8 +693,8 @@ def compare_sentence(results: Sequence[ProbeResult]) -> str:
     corrected = min(1.0, others * paired.p_value)
     times = f", times the {word(others)} it was picked from" if others > 1 else ""
     against = (
-        f" It speaks for {second.model}, which is right on more photographs; {best.model} is right more evenly over the "
-        "classes, of which some have more photographs than others."
+        f" It speaks for {second.model}, which is right on more photographs; {best.model} is right more evenly over "
+        "the classes, of which some have more photographs than others."
         if lead and corrected < SIGNIFICANCE and paired.only_first < paired.only_second
         else ""
     )
