@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from snellen.exam.parts import training as parts
 from snellen.intervals import Rate
 from snellen.prose import word
 from snellen.training.ablations import HELD_OUT_IMAGES
@@ -59,6 +60,14 @@ def test_the_rates_of_the_discussion_are_those_that_were_measured() -> None:
         assert {rate: (3, pytest.approx(loss, abs=6e-4)) for rate, loss in FIRST_EPOCH[network].items()} == losses
         assert {rate: (2, pytest.approx(share, abs=6e-5)) for rate, share in SEARCHED[network].items()} == accuracies
     assert {row["accuracy"]["n"] for row in rows} == {HELD_OUT_IMAGES}
+
+
+def test_what_was_measured_beforehand_says_where() -> None:
+    for name, said in (("normalisation", parts._RATES_CAPTION), ("ablations", parts._ablations().caption)):
+        measured = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        script, hardware = re.search(r"by (benchmarks/\w+\.py) on (.+)\.$", said).groups()
+        assert script == f"benchmarks/{name}.py"
+        assert measured["hardware"].startswith(hardware)
 
 
 def test_what_the_search_of_rates_found_is_what_was_measured() -> None:

@@ -401,9 +401,9 @@ def _words(config: ExamConfig, finished: Sequence[FinishedPart]) -> str:
     some = any(discussed_part(key)[1] for key in config.discussion)
     made = "This report was made by Snellen, a program that examines image classifiers"
     if not own:
-        return f"{made}: it composed the sentences from the numbers and verdicts that it computed in this run."
+        return f"{made}: it composed the sentences from the numbers that it measured."
     sections = listed([f"“{title}”" for title in own])
     return (
         f"{made}. The discussion of {sections}{', or part of it,' if some else ''} was written by the author; Snellen "
-        "composed the other sentences from the numbers and verdicts that it computed in this run."
+        "composed the other sentences from the numbers that it measured."
     )

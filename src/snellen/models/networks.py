@@ -100,8 +100,11 @@ def deep(
     if not 1 <= members <= _MOST_MEMBERS:
         raise InputError(f"deep: {members} members", f"1 to {_MOST_MEMBERS}")
     # A file may say it: each further group would be one more layer, and more memory.
-    sound = len(widths) == 3 and all(2 <= width <= _WIDEST and width % 2 == 0 for width in widths)
-    if not sound or not 2 <= first <= _LARGEST_FILTER:
+    if (
+        len(widths) != 3
+        or not all(2 <= width <= _WIDEST and width % 2 == 0 for width in widths)
+        or not 2 <= first <= _LARGEST_FILTER
+    ):
         raise InputError(
             f"deep: widths {shown(widths)}, first filters of {first} x {first}",
             f"three even widths of at most {_WIDEST}, filters of at most {_LARGEST_FILTER}",

@@ -137,7 +137,7 @@ _RATES_CAPTION = (
     "published images of CIFAR-10, of which 5,000 were held out of training. Left: training loss against epochs, a "
     "line for each of two seeds. Right, against the peak learning rate (logarithmic): the loss of trainings of a "
     "single epoch (mean of three seeds; dotted: guessing), and the accuracy on the images held out after 10 epochs "
-    "(mean of two)."
+    "(mean of two). Measured beforehand, by benchmarks/normalisation.py on NVIDIA H200."
 )
 _CIFAR10 = (50_000, 10_000)
 """Images to learn from, and to test."""
@@ -532,7 +532,7 @@ def _ablations() -> Table:
         [("nothing (the baseline)", f"{BASE:.2%}", ""), *rows],
         "What each choice of deep is worth to a single, narrower network of its kind (48, 256 and 256 filters): "
         f"accuracy on {HELD_OUT_IMAGES:,} training images that were held out, of a copy of CIFAR-10 in JPEG, after 4 "
-        "epochs, one seed.",
+        "epochs, one seed. Measured beforehand, by benchmarks/ablations.py on AMD EPYC (family 26, model 2).",
         "ablations",
     )
 
