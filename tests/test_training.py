@@ -49,6 +49,7 @@ from snellen.training.discussion import (
     explain_recipe,
     final_accuracy,
     frozen_parameters,
+    headline,
     note_on_images,
     seeds_sentence,
     table,
@@ -656,6 +657,21 @@ def test_what_is_said_of_filters_follows_what_was_measured() -> None:
     assert compare_filters(rough, rough, "those at 0.005", "learning rate") == (
         "By these measures they cannot be told from those at 0.005."
     )
+
+
+def test_the_headline_says_what_batch_normalisation_changed() -> None:
+    plain, normalised, faster, deep = (
+        read_results(Path(__file__).parents[1] / "results" / "cifar10" / name)
+        for name in ("plain", "batchnorm", "batchnorm-own-rate", "deep")
+    )
+    said = headline([plain, normalised, faster, deep])
+    assert said.startswith("Test accuracy on 10,000 images, trained from scratch: plain 75.12% (74.26% to 75.96%); ")
+    assert said.endswith(
+        "3 seeds). Batch normalisation, all else alike, costs 0.2 points (which may be chance) and adds 2.2 points at "
+        "another rate"
+    )
+    assert "Batch normalisation" not in headline([plain, deep])
+    assert headline([plain, normalised]).endswith("all else alike, costs 0.2 points (which may be chance)")
 
 
 def test_the_cause_of_a_difference_is_the_one_setting_that_differs() -> None:

@@ -333,7 +333,41 @@ def headline(runs: Sequence[Sequence[TrainingResult]]) -> str:
         elsewhere = "" if same_images(results[0], first) else ", on other images"
         interval = f"{mean.low:.2%} to {mean.high:.2%}"
         parts.append(f"{name} {mean.share:.2%} ({interval}{seeds}{elsewhere})")
-    return f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
+    reached = f"Test accuracy on {first.test.accuracy.n:,} images, trained from scratch: {'; '.join(parts)}"
+    return ". ".join(filter(None, [reached, _of_normalisation(runs)]))
+
+
+def _of_normalisation(runs: Sequence[Sequence[TrainingResult]]) -> str:
+    """What batch normalisation alone changed, and what it did at a rate of its own; empty where nothing tells."""
+    for plain_runs in (of for of in runs if of[0].recipe.network == "plain"):
+        for normalised in (of for of in runs if _apart_in(plain_runs[0], of[0], _NETWORK)):
+            if normalised[0].recipe.network != "batchnorm":
+                continue
+            mains = zip(runs, with_main_runs(runs), strict=True)
+            at_others = [of for of, main in mains if main is normalised and of is not normalised]
+            gains = [_gain(normalised, plain_runs), *(f"{_gain(of, plain_runs)} at another rate" for of in at_others)]
+            return f"Batch normalisation, all else alike, {listed(gains)}"
+    return ""
+
+
+def _gain(runs: Sequence[TrainingResult], beside: Sequence[TrainingResult]) -> str:
+    """``adds 2.2 points``, and whether that may be chance."""
+    points = 100 * (_mean(runs).share - _mean(beside).share)
+    if abs(points) < 0.05:
+        return "makes no difference"
+    chance = " (which may be chance)" if _may_be_chance(runs, beside) else ""
+    return f"{'adds' if points > 0 else 'costs'} {abs(points):.1f} points{chance}"
+
+
+def _may_be_chance(one: Sequence[TrainingResult], other: Sequence[TrainingResult]) -> bool:
+    """Whether two runs' accuracies may differ by chance: of the images, answer by answer, or of the seeds."""
+    paired = _paired(one, other)
+    if paired is not None:
+        return paired.p_value >= SIGNIFICANCE
+    difference = Estimate.of_difference(_shares(one), _shares(other))
+    if not math.isnan(difference.low):
+        return difference.low <= 0 <= difference.high
+    return not apart(_mean(one), _mean(other))
 
 
 def _found(result: TrainingResult, before: Sequence[TrainingResult]) -> str:
