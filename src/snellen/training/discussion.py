@@ -1091,9 +1091,7 @@ def _why_deeper(deep: TrainingResult, plain_run: TrainingResult) -> str:
     return (
         f"What is different in deep: it starts with {firsts[0]} where plain has {firsts[1]}, and spends its "
         f"{deep.parameters / 1e6:.1f} million parameters (plain: {plain_run.parameters / 1e6:.1f}) on wide 3 x 3 "
-        "layers, which together see as far as one large filter, with a nonlinearity at each step. Half of its filters "
-        "mirror the other half and share their weights, so what it learns of an image holds for the mirror "
-        f"image too.{together}"
+        f"layers, half of whose filters mirror the other half.{together}"
     )
 
 
