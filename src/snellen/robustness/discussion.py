@@ -415,8 +415,8 @@ def _outlived(gains: Sequence[NoiseGains]) -> str:
         lead = min(one.gain(transform).lacking / one.gain(AS_IS).lacking for one in known)
         gain = max(one.gain(transform).real / one.gain(AS_IS).real for one in known)
         if lead > gain + _TELLING:
-            shares = [f"{decimal(share, 0)}%" for share in (rounded_down(100 * lead), rounded_up(100 * gain))]
-            told.append((_after(transform), *shares))
+            least_left, most_left = (decimal(end, 0) for end in (rounded_down(100 * lead), rounded_up(100 * gain)))
+            told.append((_after(transform), f"{least_left}%", f"{most_left}%"))
             moves = moves or transform[0] in _MOVING
     if not told:
         return ""
