@@ -757,7 +757,9 @@ def test_what_a_transform_does_to_the_sum_is_said_where_the_numbers_carry_it() -
     (plain,) = _why(stress_report([(attacked, clean)], [], ""), [])
     assert not any("cycles a pixel" in one for one in plain.paragraphs)
     (blurs,) = _why(stress_report([(blurred(0.8, (0.7, True), (0.3, False)), None)], [], ""), [])
-    assert blurs.paragraphs[-1].startswith("(Fine detail: the noise's energy above 0.25 cycles a pixel")
+    (defined,) = (one for one in blurs.paragraphs if "cycles a pixel" in one)
+    assert defined.startswith("Place is enough: blur of 0.1% leaves 70% of the noise's fine detail")
+    assert defined.endswith(" (Fine detail: the noise's energy above 0.25 cycles a pixel of the network's input.)")
 
 
 def under(gains: NoiseGains, **of: tuple[float, float]) -> NoiseGains:

@@ -299,9 +299,9 @@ def _linear(controls: Sequence[RandomSigns]) -> list[Table]:
     caption = (
         "The target's logit less that of the class that is seen. Needed: what it lacks. Sum: what it gains to first "
         f"order if each value of the network's input moves {controls[0].epsilon}/255 along its gradient's sign. One "
-        "step gains: what that step gains in fact, clipped to 8 bits. Noise gains: what the attack's noise does, and "
-        "to first order of that, by the photograph's gradient. Cosine: of the gradients at the attacked file and at "
-        "the photograph."
+        "step gains: what that step gains in fact, clipped to 8 bits. Noise gains: what the attack's noise gains in "
+        "fact; to first order: what the photograph's gradient promises for that noise. Cosine: of the gradients at the "
+        "attacked file and at the photograph, 1 the same direction."
     )
     return [Table(columns, rows, caption, "linear")] if some else []
 

@@ -252,8 +252,9 @@ def _why(result: StressReport, gains: Sequence[NoiseGains]) -> list[Block]:
     """
     told = discuss_plainly(result.photographs, result.originals, gains)
     told += discuss_causes(result.photographs, result.originals, gains)
-    # The term is defined where it is used, and nowhere else.
-    told += [f"({FINE_DETAIL})"] if any("fine detail" in one for one in told) else []
+    # The term is defined where it is used first, if it is.
+    for number in [number for number, one in enumerate(told) if "fine detail" in one][:1]:
+        told[number] += f" ({FINE_DETAIL})"
     if not gains:
         return [Discussion(told)]
     return [
