@@ -789,8 +789,8 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     assert (
         "enlarges the file. Less would have been enough: 1/255 on a (noise of that bound stands out in 1.0%) and "
         "2/255 on b. The bound is the one that was asked for, the same for all; an attack run by itself with epsilon = "
-        '"min" finds the smallest for each photograph. Within 20 gradients the same search found nothing below 3/255 on '
-        "c. Noise against detail in the flattest cell"
+        '"min" finds the smallest for each photograph. Within 20 gradients the same search found nothing below 3/255 '
+        "on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
     )
     assert (

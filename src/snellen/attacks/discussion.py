@@ -393,8 +393,8 @@ def _enough(changed: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
     if smaller:
         less = listed([f"{one.steps}/255 on {stem(one.name)}{_stands_out_then(one, changed)}" for one in smaller])
         told = (
-            f" Less would have been enough: {less}. The bound is the one that was asked for, the same for all; an attack "
-            f'run by itself with epsilon = "{SMALLEST}" finds the smallest for each photograph.'
+            f" Less would have been enough: {less}. The bound is the one that was asked for, the same for all; an "
+            f'attack run by itself with epsilon = "{SMALLEST}" finds the smallest for each photograph.'
         )
     if needed:
         bounds = listed([f"{norm}/255 on {listed(some)}" for norm, some in sorted(needed.items())])
