@@ -58,7 +58,7 @@ from snellen.attacks.visibility import FlatCell, Visibility, flattest_cell, nois
 from snellen.data.images import Failure, Photo, read_image, to_image, to_pixels
 from snellen.data.photographs import bundled_photographs
 from snellen.errors import ImageError, InputError
-from snellen.exam.parts.attack import _about_details, _by_the_rule, _noises
+from snellen.exam.parts.attack import _about_details, _by_the_rule, _linear, _noises
 from snellen.exam.report.document import Discussion, Picture, Table
 from snellen.models.predictions import Prediction
 from snellen.models.resolve import resolve
@@ -201,14 +201,21 @@ def test_which_of_two_searches_is_ahead_is_told_of_every_photograph() -> None:
     alike = (met("e", 7, 0.95), met("e", 7, 0.91))
     said = why_the_attack([sooner, higher, later, alone, alike])
     assert said.endswith(
-        "no λ has to be searched for. Sooner at 90%, or closer to it, is the attack on a (6 gradients "
-        "against 9) and b (74.7% against 39.8%); the update on c (37 gradients against 43) and d (20 gradients; the "
-        "attack ends at 50.0%); neither on e."
+        "no λ has to be searched for. The attack reaches 90% first on a (6 gradients against 9); the update reaches "
+        "90% first on c (37 gradients against 43) and d (20 gradients; the attack ends at 50.0%); both take as many "
+        "gradients on e. On b neither gets there: the attack ends at 74.7%, the update at 39.8%."
     )
     assert why_the_attack([later]).endswith(
-        "is the update on c (37 gradients against 43). So the update would have done as well here."
+        "searched for. The update reaches 90% first on c (37 gradients against 43). So the update would have done as "
+        "well here."
     )
-    assert why_the_attack([alike]).endswith("is neither on e. So the update would have done as well here.")
+    assert why_the_attack([alike]).endswith(
+        "for. Both take as many gradients on e. So the update would have done as well here."
+    )
+    # Closer to it is ahead, too.
+    assert why_the_attack([higher]).endswith(
+        "for. On b neither gets there: the attack ends at 74.7%, the update at 39.8%."
+    )
 
 
 def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
@@ -236,6 +243,14 @@ def test_the_updates_step_sizes_are_those_of_the_steps_that_stand() -> None:
     assert few[1] == many[1]  # each photograph has its own range
     above, *_ = draw_probability_curves([(rule, rule)]).axes
     assert all(line.get_markerfacecolor() == "none" for line in above.lines[:2])
+    assert above.get_yscale() == "logit"
+    assert [above.yaxis.get_major_formatter()(at, 0) for at in (1e-6, 0.5, 0.9)] == ["10⁻⁶", "0.5", "0.9"]
+    assert list(above.yaxis.get_minorticklocs()) == []
+    # What is rounded to 1 has a place on that scale, too, and of a long search a dozen points are marked.
+    sure = dataclasses.replace(rule, curve=curve(*[(1 - 2.0**-n, 1.0) for n in range(1, 61)]))
+    long, *_ = draw_probability_curves([(sure, sure)]).axes[0].lines
+    assert 0 < min(long.get_ydata()) < max(long.get_ydata()) < 1
+    assert long.get_markevery() == 5
     assert [list(line.get_xdata()) for line in above.lines[1:3]] == [[1, 2, 4, 6], [3, 5]]
 
 
@@ -743,8 +758,7 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
 
     a, b = measured("a", 42.0, 38.5, 2.12, 0.71, 0.26), measured("b", 36.0, 37.0, 2.0, 6.5, 0.0)
     said = discuss_visibility([a])
-    assert "the PSNR is 42.0 dB, a root mean square of 2.0 of 255 levels." in said
-    assert "changes it more there (38.5 dB)." in said
+    assert "Pillow's default, changes it more than the noise does, by the PSNR where that lies." in said
     assert "stronger than the photograph's own detail in this much: 26% of the attacked area on a. There it" in said
     assert (
         "Noise against detail in the flattest cell (1 pixels a side; a dark one only where all are): 2.1 against 0.7 "
@@ -774,16 +788,18 @@ def test_what_is_said_of_visibility_follows_the_numbers() -> None:
     least.append(LeastBound("c.png", 3, 3, 0.26, 20))
     assert (
         "enlarges the file. Less would have been enough: 1/255 on a (noise of that bound stands out in 1.0%) and "
-        "2/255 on b; so the noise of these two files is larger than it need be. Within 20 gradients the same search "
-        "found nothing below 3/255 on c. Noise against detail in the flattest cell"
+        "2/255 on b. The bound is the one that was asked for, the same for all; an attack run by itself with epsilon = "
+        '"min" finds the smallest for each photograph. Within 20 gradients the same search found nothing below 3/255 '
+        "on c. Noise against detail in the flattest cell"
         in discuss_visibility([a, b, dataclasses.replace(a, name="c.png")], least)
     )
     assert (
-        "own detail. Less would have been enough: 2/255 on b; so the noise of that file is larger than it need be. "
-        "Noise against" in discuss_visibility([b], least)
+        "own detail. Less would have been enough: 2/255 on b. The bound is the one that was asked for, the same for "
+        'all; an attack run by itself with epsilon = "min" finds the smallest for each photograph. Noise against'
+        in discuss_visibility([b], least)
     )
     less = discuss_visibility([a], [LeastBound("a.png", 3, 1, 0.0, 20)])
-    assert "Less would have been enough: 1/255 on a (noise of that bound stands out nowhere); so" in less
+    assert "Less would have been enough: 1/255 on a (noise of that bound stands out nowhere). The" in less
     both = discuss_visibility([a, b], [LeastBound("a.png", 2, 2, 0.1, 20), LeastBound("b.png", 2, 2, 0.0, 20)])
     assert (
         "enlarges the file. Within 20 gradients the same search found nothing below 2/255 on a and b. Noise against"
@@ -1160,41 +1176,96 @@ def test_what_random_noise_changes_is_said_even_where_it_does_not_reach_the_targ
     # Why so little is enough: values of the network's input, and what its own gradient allows.
     (why,) = (text for text in said(still) if text.startswith("Why"))
     assert "the network is given 129,024 values (224 x 192 x 3)." in why
-    assert "whose logit begins 12.0 below that of the class that is seen" in why
-    assert "the target gains 30.0 on it, to first order" in why
-    assert "That is 2.5 times what is needed. By random signs of the same size the steps cancel: 0.2 " in why
+    assert "If each goes 8/255 the way its gradient points, the target gains on the class that is seen, to first" in why
+    assert "That sum is 2.5 times what is needed. Steps of the same size in random directions cancel: one" in why
+    assert "what they gain is 0.3 logits (the bound times the gradient's norm)." in why  # 0.25, rounded up
+    (why,) = (text for text in said(still, under_noise("e.png", most=40.0)) if text.startswith("Why"))
+    assert "That sum is at least 2.5 times what is needed." in why
+    assert "what they gain is at most 0.3 logits" in why
     short = under_noise("d.png", most=6.0)
     (why,) = (text for text in said(still, short) if text.startswith("Why"))
-    assert "gains 6.0 to 30.0 on it" in why
-    assert "On d that is less than is needed, so that the gradient must grow there on the way." in why
-    assert "That is less than is needed, so that" in "".join(said(short))
+    assert "On d that sum is less than is needed, so that the gradient must grow there on the way." in why
+    assert "That sum is less than is needed, so that" in "".join(said(short))
     seen_already = dataclasses.replace(still, gap=0.0, most=0.0)
     assert "is 2.5 times what is needed" in "".join(said(seen_already, still))
     assert not any(text.startswith("Why") for text in said(seen_already))
 
 
-def test_the_linear_promise_stands_beside_what_was_needed_and_gained() -> None:
+def _control(name: str, stepped: float, cosine: float = 0.4) -> RandomSigns:
+    """Of a photograph on which 12 logits are needed and the sum promises 60."""
+    return RandomSigns(name, 8, (8, 8), 8.0, 5.5, 20, 0, 0, None, 12.0, 60.0, 0.25, 54.0, stepped, 5.0, 14.0, cosine)
+
+
+def test_how_much_of_the_success_linearity_explains() -> None:
+    """By what one step along the gradient gains in fact: all that is needed, a part of it, or nothing."""
     done = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
-    hit = dataclasses.replace(done, name="a.png", attacked=dataclasses.replace(done.attacked, success=True))
-    control = RandomSigns("a.png", 8, (8, 8), 8.0, 5.5, 20, 0, 0, None, 12.0, 60.0, 0.25, 54.0, 9.0, 5.0, 14.0, 0.4)
+    hit = dataclasses.replace(done.attacked, success=True)
 
-    def said(control: RandomSigns, *least: LeastBound) -> str:
-        (text,) = (one for one in discuss_attacks([hit], [control], least) if one.startswith("Were"))
-        return text
+    def said(*controls: RandomSigns, success: bool = True) -> str:
+        verdict = hit if success else dataclasses.replace(hit, success=False)
+        attacks = [dataclasses.replace(done, name=one.name, attacked=verdict) for one in controls]
+        return next((one for one in discuss_attacks(attacks, controls) if one.startswith("In fact")), "")
 
-    assert said(control, LeastBound("a.png", 8, 2, 0.0, 20)) == (
-        "Were the network linear, 1.60 levels along the gradient would do. The search needed 2: no more than that, "
-        "rounded up to the whole levels of a file. In fact that very step of 8/255 gains 9.0 of the 60.0 that the sum "
-        "promises: clipping to the range of 8 bits costs at most 10% of the sum, and what else is missing is lost "
-        "because the gradient turns along the way. At the attacked file the gradient's cosine with the photograph's is "
-        "0.40, where 1 is the same direction; so a search asks for it anew at every step, and its noise gains 14.0, of "
-        "which the photograph's own gradient promises 5.0."
+    part, more, enough = _control("a.png", 3.0), _control("b.png", 9.0, 0.123), _control("c.png", 55.0, 0.9)
+    assert said(part, more) == (
+        "In fact that one step gains 25% (a) to 75% (b) of what is needed, and puts the target ahead of the class that "
+        "is seen on none of the two photographs. The gradient turns on the way: its cosine with that at the attacked "
+        "file is at most 0.40, where 1 is the same direction. So linearity explains which way to go and the first part "
+        "of the gain, not the success: the rest is found by a search that asks for the gradient anew at every step."
     )
-    assert "The search needed 3: more than that, even rounded" in said(control, LeastBound("a.png", 8, 3, 0.0, 20))
-    assert "gains 55.0 of the 60.0 that the sum promises. At the attacked file" in said(
-        dataclasses.replace(control, stepped=55.0)
+    assert said(more).startswith(
+        "In fact that one step gains 75% of what is needed, and does not put the target ahead of the class that is "
+        "seen. The gradient turns on the way: its cosine with that at the attacked file is 0.13, where"
     )
-    assert not any(one.startswith("Were") for one in discuss_attacks([done], [control]))
+    assert said(part, enough) == (
+        "In fact that one step gains 25% (a) to 458% (c) of what is needed, and puts the target ahead of the class "
+        "that is seen on c alone. So linearity is enough on c; elsewhere it explains which way to go and the first "
+        "part of the gain, not the success: the rest is found by a search that asks for the gradient anew at every "
+        "step."
+    )
+    assert said(enough, enough).endswith("on each of the two photographs. So linearity is enough here.")
+    # A step that gains nothing, or an attack that failed, leaves no success to explain.
+    for nothing in (said(_control("a.png", -3.0)), said(part, success=False)):
+        assert "linearity" not in nothing
+    assert said(dataclasses.replace(part, gap=0.0)) == ""
+    (table,) = _linear([part, dataclasses.replace(more, gap=0.0), more])
+    assert table.rows == [
+        ("a.png", "12.0", "60.0", "3.0", "14.0", "5.0", "0.40"),
+        ("b.png", "12.0", "60.0", "9.0", "14.0", "5.0", "0.12"),
+    ]
+    assert _linear([dataclasses.replace(part, gap=0.0)]) == []
+
+
+def test_the_photograph_on_which_an_attack_gets_least_far_is_told_with_what_holds_it() -> None:
+    done = attack(toy(Certain(), 2), photograph(), config=AttackConfig(1, "8/255", steps=2))
+
+    def met(name: str, own: float, *probabilities: float) -> AttackResult:
+        verdict = dataclasses.replace(done.attacked, success=True, target=probabilities[-1], label=own)
+        curve = tuple(CurvePoint(one, 1.0) for one in probabilities)
+        clean, target = Prediction("cat", 0, 0.75), Prediction("dog", 1, 0.05)
+        return dataclasses.replace(
+            done, name=f"{name}.png", label=clean, original=clean, target=target, attacked=verdict, curve=curve
+        )
+
+    def said(*attacks: AttackResult) -> str:
+        return next((one for one in discuss_attacks(attacks, [_control("a.png", 3.0)]) if "least far" in one), "")
+
+    sure = met("a", 0.01, 0.1, 0.95)
+    assert said(sure, sure, met("b", 0.01, 0.1, 0.2, 0.64, 0.75)) == (
+        "The attack gets least far on b: 75% after 4 gradients, where each of the others reaches the 90% at which a "
+        "search stops. Its own class is not what holds out, it is down to 1.0%: all other classes have 24% together, "
+        "and in the clean photograph had 20%. In the last quarter of the search the target still rose from 64% to 75%: "
+        "4 gradients were too few to tell how far it gets."
+    )
+    assert said(sure, met("b", 0.3, 0.1, 0.2, 0.6, 0.6)) == (
+        "The attack gets least far on b: 60% after 4 gradients, where the other one reaches the 90% at which a search "
+        "stops. Its own class holds out: it still has 30%. The search has come to rest: its last quarter adds next "
+        "to nothing to the 60% before it."
+    )
+    # Where several fall short, or none, none stands out; and nothing is known of a search without a curve.
+    short = met("b", 0.3, 0.1, 0.6)
+    assert said(sure, short, short) == said(sure, sure) == said(short) == ""
+    assert said(dataclasses.replace(sure, curve=()), short) == ""
 
 
 def test_names_of_classes_are_written_out_above_the_pictures() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from snellen.attacks.carry_over import CarryOver
-from snellen.attacks.config import AttackConfig
+from snellen.attacks.config import SMALLEST, AttackConfig
 from snellen.attacks.control import RandomSigns
 from snellen.attacks.gradient_ascent import GROWTH, SHRINKAGE, accepted_steps
 from snellen.attacks.least_bound import LeastBound
@@ -18,16 +18,17 @@ from snellen.intervals import Rate
 from snellen.models.predictions import Prediction
 from snellen.prose import (
     at_least,
-    at_most,
     between,
     called,
     counted,
+    decimal,
     from_to,
     how_many,
     in_percent,
     listed,
     plain,
     rounded_down,
+    rounded_up,
     sentence,
     share,
     stem,
@@ -72,22 +73,20 @@ def discuss_attack(attack: AttackResult) -> str:
     return " ".join([*sentences, _limits(not attack.attacked.success)])
 
 
-def discuss_attacks(
-    attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], least: Sequence[LeastBound] = ()
-) -> list[str]:
+def discuss_attacks(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> list[str]:
     """Paragraphs about a few attacks with one target: how many succeed and how easily, why, and what is not proved.
 
     Args:
         attacks: of the photographs' own pixels.
         controls: random noise of their size on the first of the photographs, one or more.
-        least: the least bound that is enough on some of them.
     """
     some_failed = not all(one.attacked.success for one in attacks)
     paragraphs = [
         _found(attacks, controls),
+        _weakest(attacks),
         *_trouble(attacks),
         _why(controls),
-        _in_fact(attacks, controls, least),
+        _in_fact(attacks, controls),
         _limits(some_failed),
     ]
     return [text for text in paragraphs if text]
@@ -196,6 +195,57 @@ def _trouble(attacks: Sequence[AttackResult]) -> list[str]:
 _UNSURE = 0.5
 
 
+def _weakest(attacks: Sequence[AttackResult], confidence: float = AttackConfig.confidence) -> str:
+    """What holds the target down on the one photograph on which a search falls short of the others, and how it ended.
+
+    Empty where none or several stop short of ``confidence``, or where nothing is known of the search.
+    """
+    if len(attacks) < 2 or not all(one.curve for one in attacks):
+        return ""
+    short = [one for one in attacks if max(met.probability for met in one.curve) < confidence]
+    if len(short) != 1 or short[0].attacked.target is None:
+        return ""
+    one = short[0]
+    others = "the other one reaches" if len(attacks) == 2 else "each of the others reaches"
+    return (
+        f"The attack gets least far on {stem(one.name)}: {share(short[0].attacked.target)} after "
+        f"{_gradients(len(one.curve))}, where {others} the {share(confidence)} at which a search stops."
+        f"{_who_has_the_rest(one)}{_at_the_end([met.probability for met in one.curve])}"
+    )
+
+
+def _who_has_the_rest(one: AttackResult) -> str:
+    """Whether a photograph's own class or all others keep the rest of the probability from the target."""
+    if not one.correct or one.target is None or one.attacked.target is None:
+        return ""
+    own, others = one.attacked.label, max(0.0, 1 - one.attacked.target - one.attacked.label)
+    if own >= others:
+        return f" Its own class holds out: it still has {share(own)}."
+    before = max(0.0, 1 - one.original.probability - one.target.probability)
+    return (
+        f" Its own class is not what holds out, it is down to {share(own)}: all other classes have {share(others)} "
+        f"together, and in the clean photograph had {share(before)}."
+    )
+
+
+def _at_the_end(met: Sequence[float]) -> str:
+    """Whether the target still rose in the last quarter of a search, from its probability at each gradient."""
+    until = len(met) * 3 // 4
+    if not until:
+        return ""
+    earlier, last = max(met[:until]), max(met)
+    if last - earlier < _STILL_RISING:
+        return f" The search has come to rest: its last quarter adds next to nothing to the {share(earlier)} before it."
+    return (
+        f" In the last quarter of the search the target still rose from {share(earlier)} to {share(last)}: "
+        f"{_gradients(len(met))} were too few to tell how far it gets."
+    )
+
+
+_STILL_RISING = 0.02
+"""What a search that has not come to rest adds to the target's probability in its last quarter, at least."""
+
+
 def _why(controls: Sequence[RandomSigns]) -> str:
     """Why so small a bound is enough, from the gradient at the network's input; empty where nothing is needed."""
     # Where the target is seen already nothing has to be gained.
@@ -203,69 +253,85 @@ def _why(controls: Sequence[RandomSigns]) -> str:
     if not controls:
         return ""
     height, width = controls[0].size
-    gaps, most, chance = (between([getattr(one, of) for one in controls], 1) for of in ("gap", "most", "by_chance"))
+    chance = rounded_up(max(one.by_chance for one in controls), 1)
     short = [one for one in controls if one.most < one.gap]
     if not short:
-        verdict = f"That is {between([one.most / one.gap for one in controls], 1)} times what is needed"
+        least = rounded_down(min(one.most / one.gap for one in controls), 1)
+        verdict = f"That sum is {'at least ' if len(controls) > 1 else ''}{least:g} times what is needed"
     elif len(short) == len(controls):
-        verdict = "That is less than is needed, so that the gradient must grow on the way"
+        verdict = "That sum is less than is needed, so that the gradient must grow on the way"
     else:
         names = listed([stem(one.name) for one in short])
-        verdict = f"On {names} that is less than is needed, so that the gradient must grow there on the way"
+        verdict = f"On {names} that sum is less than is needed, so that the gradient must grow there on the way"
     return (
-        f"Why so little can be enough: the network is given {3 * height * width:,} values ({height} x {width} x 3). To "
-        "be seen as the target, whose logit begins "
-        f"{gaps} below that of the class that is seen, the photograph has to make up at least that. If each value goes "
-        f"{controls[0].epsilon}/255 the way its gradient points, the target gains {most} on it, to first order: the "
-        f"bound times the sum of the absolute gradient. {verdict}. By random signs of the same size the steps cancel: "
-        f"{chance} (one standard deviation, the bound times the gradient's norm). So steps too small to see add up in "
-        "one logit, as far as the network is close to linear over so short a way (Goodfellow et al., arXiv 1412.6572)."
+        f"Why so little can be enough: the network is given {3 * height * width:,} values ({height} x {width} x 3). If "
+        f"each goes {controls[0].epsilon}/255 the way its gradient points, the target gains on the class that is seen, "
+        "to first order, the bound times the sum of the absolute gradient: steps too small to see add up in one logit "
+        f"(Goodfellow et al., arXiv 1412.6572). {verdict}. Steps of the same size in random directions cancel: one "
+        f"standard deviation of what they gain is {_at_most(controls)}{chance:.1f} logits (the bound times the "
+        "gradient's norm)."
     )
 
 
-def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns], least: Sequence[LeastBound]) -> str:
-    """What becomes of the linear promise: the bound that it needs beside the least found, and where the gain stays.
+def _in_fact(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> str:
+    """What one step along the gradient gains in fact, and so how much of the attacks' success linearity explains.
 
-    Of the attacks that succeed and have something to gain; empty where there is none.
+    Empty where nothing has to be gained, or the gradient is flat.
     """
-    succeeded = {one.name for one in attacks if one.attacked.success}
-    some = [one for one in controls if one.name in succeeded and one.gap > 0 and one.most > 0]
+    some = [one for one in controls if one.gap > 0 and one.most > 0]
     if not some:
         return ""
-    needed = {one.name: one.epsilon * one.gap / one.most for one in some}
-    levels = between(list(needed.values()), 2)
-    stepped, promised, gained = (
-        between([getattr(one, of) for one in some], 1) for of in ("stepped", "promised", "gained")
+    ahead = [one for one in some if one.stepped > one.gap]
+    if len(some) == 1:
+        where = ""
+    elif 0 < len(ahead) < len(some):
+        where = f" on {listed([stem(one.name) for one in ahead])} alone"
+    else:
+        where = f" on {'each' if ahead else 'none'} of the {word(len(some))} photographs"
+    puts = "puts" if ahead or where else "does not put"
+    same = rounded_up(max(one.cosine for one in some), 2)
+    turned = (
+        f" The gradient turns on the way: its cosine with that at the attacked file is {_at_most(some)}"
+        f"{decimal(same, 2)}, where 1 is the same direction."
+        if same < _TURNED
+        else ""
     )
-    promise = between([one.most for one in some], 1)
-    text = (
-        f"Were the network linear, {levels} levels along the gradient would do.{_beyond(needed, least)} In fact that "
-        f"very step of {some[0].epsilon}/255 gains {stepped} of the {promise} that the sum promises"
-    )
-    if all(one.stepped < one.within for one in some):
-        clipped = at_most(max(1 - min(one.within / one.most, 1) for one in some))
-        text += (
-            f": clipping to the range of 8 bits costs at most {clipped} of the sum, and what else is missing is "
-            "lost because the gradient turns along the way"
-        )
     return (
-        f"{text}. At the attacked file the gradient's cosine with the photograph's is "
-        f"{between([one.cosine for one in some], 2)}, where 1 is the same direction; so a search asks for it "
-        f"anew at every step, and its noise gains {gained}, of which the photograph's own gradient promises {promised}."
+        f"In fact that one step gains {_made_up(some)} of what is needed, and {puts} the target ahead of the class "
+        f"that is seen{where}.{turned}{_explained(attacks, some, ahead)}"
     )
 
 
-def _beyond(needed: Mapping[str, float], least: Sequence[LeastBound]) -> str:
-    """Whether the least bounds that were found are more than the linear promise, rounded up to whole levels."""
-    known = [one for one in least if one.name in needed]
-    if not known:
+_TURNED = 0.7
+"""A gradient whose cosine with another is below that points elsewhere: by more than half a right angle."""
+
+
+def _at_most(some: Sequence[RandomSigns]) -> str:
+    return "at most " if len(some) > 1 else ""
+
+
+def _made_up(some: Sequence[RandomSigns]) -> str:
+    """How much of what is needed one step gains, where least and where most: ``46% (cat) to 88% (dog)``."""
+    by_share = sorted(some, key=lambda one: one.stepped / one.gap)
+    shares = [f"{decimal(100 * one.stepped / one.gap, 0)}%" for one in (by_share[0], by_share[-1])]
+    if shares[0] == shares[1]:
+        return shares[0]
+    return f"{shares[0]} ({stem(by_share[0].name)}) to {shares[1]} ({stem(by_share[-1].name)})"
+
+
+def _explained(attacks: Sequence[AttackResult], some: Sequence[RandomSigns], ahead: Sequence[RandomSigns]) -> str:
+    """What linearity explains of the attacks' success, by the photographs on which one step puts the target ahead."""
+    succeeded = {one.name for one in attacks if one.attacked.success}
+    rest = [one for one in some if one not in ahead]
+    if not rest:
+        return " So linearity is enough here."
+    if not all(one.name in succeeded and one.stepped > 0 for one in rest):
         return ""
-    found = between([one.steps for one in known], 0)
-    more = [one for one in known if one.steps > math.ceil(needed[one.name])]
-    if not more:
-        return f" The search needed {found}: no more than that, rounded up to the whole levels of a file."
-    where = "" if len(more) == len(known) else f"on {listed([stem(one.name) for one in more])} "
-    return f" The search needed {found}: {where}more than that, even rounded up to the whole levels of a file."
+    enough = f"is enough on {listed([stem(one.name) for one in ahead])}; elsewhere it " if ahead else ""
+    return (
+        f" So linearity {enough}explains which way to go and the first part of the gain, not the success: the rest is "
+        "found by a search that asks for the gradient anew at every step."
+    )
 
 
 def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBound] = ()) -> str:
@@ -278,16 +344,13 @@ def discuss_visibility(measured: Sequence[Visibility], least: Sequence[LeastBoun
     changed = [one for one in measured if math.isfinite(one.psnr)]
     if not changed:
         return ""
-    files, ordinary = ([getattr(one, of) for one in changed] for of in ("psnr", "jpeg_psnr"))
-    levels = [255 / 10 ** (one / 20) for one in files]
     milder = sum(one.psnr > one.jpeg_psnr for one in changed)
     which = {1: "it", 2: "both"}.get(milder, f"all {word(milder)}")
     more = which if milder == len(changed) else f"{how_many(milder)} of {word(len(changed))}"
     return (
-        f"How visible it is: where the noise lies the PSNR is {between(files, 1)} dB, a root mean square of "
-        f"{between(levels, 1)} of 255 levels. To save the photograph as JPEG of quality {JPEG_QUALITY}, "
-        f"Pillow's default, changes {more} more there ({between(ordinary, 1)} dB). Such a mean says nothing of "
-        f"where the change lies, and smooth regions hide none. {_standing_out(changed, least)}"
+        f"How visible it is: to save the photograph as JPEG of quality {JPEG_QUALITY}, Pillow's default, changes "
+        f"{more} more than the noise does, by the PSNR where that lies. Such a mean says nothing of where the change "
+        f"lies, and smooth regions hide none. {_standing_out(changed, least)}"
     )
 
 
@@ -329,8 +392,10 @@ def _enough(changed: Sequence[Visibility], least: Sequence[LeastBound]) -> str:
     told = ""
     if smaller:
         less = listed([f"{one.steps}/255 on {stem(one.name)}{_stands_out_then(one, changed)}" for one in smaller])
-        which = "that file" if len(smaller) == 1 else f"these {word(len(smaller))} files"
-        told = f" Less would have been enough: {less}; so the noise of {which} is larger than it need be."
+        told = (
+            f" Less would have been enough: {less}. The bound is the one that was asked for, the same for all; an "
+            f'attack run by itself with epsilon = "{SMALLEST}" finds the smallest for each photograph.'
+        )
     if needed:
         bounds = listed([f"{norm}/255 on {listed(some)}" for norm, some in sorted(needed.items())])
         within = max(one.gradients for one in known)
@@ -492,17 +557,22 @@ def why_the_attack(
 ) -> str:
     """Why Auto-PGD is the attack and the assignment's update stands beside it, and on which photographs each was ahead.
 
-    Ahead is what had brought the target to ``confidence`` with fewer gradients; where only one had, that one; and where
-    neither, the one whose file has more of it.
+    Ahead is what had brought the target to ``confidence`` with fewer gradients, or alone. Where neither had, both ends
+    are told.
 
     Args:
         pairs: see :func:`discuss_rule`; one or more.
         confidence: probability at which either search stops.
     """
-    ahead, behind, alike = list[str](), list[str](), list[str]()
+    ahead, behind, alike, short = list[str](), list[str](), list[str](), list[str]()
+    better = False
     for strong, rule in pairs:
         name, attack, update = stem(rule.name), _pace(strong, confidence), _pace(rule, confidence)
-        if attack == update:
+        better = better or attack > update
+        if max(attack[0], update[0]) == -_NEVER:
+            ends = f"the attack ends at {in_percent(attack[1])}, the update at {in_percent(update[1])}"
+            short.append(f" On {name} neither gets there: {ends}.")
+        elif attack == update:
             alike.append(name)
         elif attack > update:
             ahead.append(f"{name} ({_against(attack, update, 'the update')})")
@@ -512,11 +582,12 @@ def why_the_attack(
         "The attack is Auto-PGD, and not the update, because its steps follow the gradient's signs: where P(y_fool) is "
         "flat they are no shorter, and no λ has to be searched for."
     )
-    told = [f"the attack on {listed(ahead)}"] if ahead else []
-    told += [f"the update on {listed(behind)}"] if behind else []
-    told += [f"neither on {listed(alike)}"] if alike else []
-    as_well = "" if ahead else " So the update would have done as well here."
-    return f"{reason} Sooner at {share(confidence)}, or closer to it, is {'; '.join(told)}.{as_well}"
+    told = [f"the attack reaches {share(confidence)} first on {listed(ahead)}"] if ahead else []
+    told += [f"the update reaches {share(confidence)} first on {listed(behind)}"] if behind else []
+    told += [f"both take as many gradients on {listed(alike)}"] if alike else []
+    reached = f" {sentence('; '.join(told))}." if told else ""
+    as_well = "" if better else " So the update would have done as well here."
+    return f"{reason}{reached}{''.join(short)}{as_well}"
 
 
 def _gradients(count: int) -> str:
@@ -536,8 +607,6 @@ _NEVER = 1_000_000_000
 
 def _against(winner: tuple[int, float], other: tuple[int, float], name: str) -> str:
     """What one search did, and beside it the other, which is called ``name`` where it did not get as far."""
-    if winner[0] == -_NEVER:
-        return f"{in_percent(winner[1])} against {in_percent(other[1])}"
     if other[0] == -_NEVER:
         return f"{_gradients(-winner[0])}; {name} ends at {in_percent(other[1])}"
     return f"{_gradients(-winner[0])} against {-other[0]:,}"

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
 from snellen.attacks.config import AttackConfig
@@ -195,27 +196,29 @@ def draw_probability_curves(
     """For each photograph P(y_fool), and below it the norm of its gradient, at each gradient of two searches.
 
     The update's line goes through the steps that it accepted, those at which P has risen; its other tries are crosses.
-    Each photograph has its own range of gradients: some take a few, some a hundred.
+    Each photograph has its own range of gradients: some take a few, some a hundred. P stands on a logit scale, on which
+    50% and 75% lie apart as well as a millionth and a thousandth.
 
     Args:
         pairs: attacks on one photograph each: the strong one, and the assignment's own update.
         confidence: probability at which a search stops.
     """
     with styled():
-        figure = new_figure(max(3.6, 1.575 * len(pairs)), 3.2)
-        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="col", sharey="row")
+        figure = new_figure(max(3.6, 1.575 * len(pairs)), 4.2)
+        grid = figure.subplots(2, len(pairs), squeeze=False, sharex="col", sharey="row", height_ratios=(5, 3))
         for (above, below), (strong, rule) in zip(grid.T, pairs, strict=True):
-            taken = accepted_steps(_probabilities(rule))
+            taken = accepted_steps([met.probability for met in rule.curve])
             tried = sorted(set(range(len(rule.curve))) - set(taken))
             for axes, values in ((above, _probabilities), (below, _norms)):
                 every = range(len(strong.curve))
                 _draw_steps(axes, values(strong), every, "o-", color=BLUE, label=_SEARCHES[0])
                 _draw_steps(axes, values(rule), taken, "s-", color=VERMILION, label=_SEARCHES[1])
                 _draw_steps(axes, values(rule), tried, "x", color=VERMILION, label=_SEARCHES[2])
-                axes.set_yscale("log")
-                # Labels are text here, not formulas.
-                axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                 axes.xaxis.get_major_locator().set_params(integer=True, nbins=4)
+            _on_logit_scale(above)
+            below.set_yscale("log")
+            # Labels are text here, not formulas.
+            below.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             above.axhline(confidence, color=GREY, linestyle=":", linewidth=0.8)
             above.set_title(shortened(stem(strong.name), _LETTERS), fontsize=8)
             below.set_xlabel("gradient")
@@ -236,15 +239,38 @@ def _draw_steps(
     axes: Axes, values: Sequence[float], steps: Sequence[int], look: str, *, color: str, label: str
 ) -> None:
     at = [values[step] for step in steps]
-    # Hollow, so that one curve does not hide the other's points.
+    # Hollow, so that one curve does not hide the other's points; and few, so that they do not run together.
     axes.plot(
-        [1 + step for step in steps], at, look, color=color, label=label, markersize=2.5, linewidth=0.8,
-        markerfacecolor="none", markeredgewidth=0.6,
+        [1 + step for step in steps], at, look, color=color, label=label, markersize=2.8, linewidth=0.8,
+        markerfacecolor="none", markeredgewidth=0.6, markevery=max(1, -(-len(at) // _MARKED)),
     )  # fmt: skip
 
 
+_MARKED = 12
+"""The most points of a line, or tries, that are marked."""
+
+
+def _on_logit_scale(axes: Axes) -> None:
+    """Give an axis of probabilities a logit scale, with few ticks and those in plain numbers."""
+    axes.set_yscale("logit")
+    axes.yaxis.set_major_locator(FixedLocator(list(_TICKS)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _TICKS.get(value, "")))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+_TICKS = {
+    1e-15: "10⁻¹⁵", 1e-12: "10⁻¹²", 1e-9: "10⁻⁹", 1e-6: "10⁻⁶", 1e-4: "10⁻⁴",
+    0.01: "0.01", 0.1: "0.1", 0.5: "0.5", 0.9: "0.9", 0.99: "0.99", 0.999: "0.999",
+}  # fmt: skip
+"""Probabilities that are named on a logit scale, as they are written."""
+
+
 def _probabilities(attack: AttackResult) -> list[float]:
-    return [met.probability for met in attack.curve]
+    # A logit scale has no place for what is rounded to 1.
+    return [min(met.probability, _NEARLY_ONE) for met in attack.curve]
+
+
+_NEARLY_ONE = 1 - 1e-4
 
 
 def _norms(attack: AttackResult) -> list[float]:

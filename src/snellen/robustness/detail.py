@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from snellen.data.transforms import ASSIGNMENT, GRAY_NOISE, GRAY_PHOTOGRAPH, OBJECT_CROP, TransformStrength
+from snellen.data.transforms import ASSIGNMENT, GRAY_NOISE, GRAY_PHOTOGRAPH, TransformStrength
 from snellen.robustness.acuity import shared_transforms
 from snellen.robustness.stress import StressResult
 
@@ -123,9 +123,8 @@ def fullest_step(attacked: Sequence[StressResult], name: str) -> TransformStreng
 def compared(attacked: Sequence[StressResult]) -> list[DetailKept]:
     """The transforms that tell place and detail apart, from those that leave most to those that leave least.
 
-    They are the assignment's four, and either half of grayscale alone; the object's crop, of the attacks whose object
-    is known; of crops, rotations and shifts the step that leaves most; and the blurs, up to the first that leaves no
-    attack.
+    They are the assignment's four; of crops, rotations and shifts the step that leaves most; and the blurs, up to the
+    first that leaves no attack.
 
     Args:
         attacked: attacks that fooled, one or more.
@@ -137,6 +136,4 @@ def compared(attacked: Sequence[StressResult]) -> list[DetailKept]:
         chosen.append(blur)
         if not kept(attacked, blur).survive:
             break
-    rows = [kept(attacked, one) for one in dict.fromkeys(chosen)]
-    rows += [kept(some, one) for one in (OBJECT_CROP, GRAY_NOISE, GRAY_PHOTOGRAPH) if (some := put_to(attacked, one))]
-    return sorted(rows, key=lambda one: -one.detail)
+    return sorted((kept(attacked, one) for one in dict.fromkeys(chosen)), key=lambda one: -one.detail)

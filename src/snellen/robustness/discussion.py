@@ -11,7 +11,6 @@ from snellen.data.transforms import (
     ASSIGNMENT,
     GRAY_NOISE,
     GRAY_PHOTOGRAPH,
-    OBJECT_CROP,
     TransformStrength,
     describe_transform,
 )
@@ -25,6 +24,7 @@ from snellen.prose import (
     from_to,
     how_many,
     listed,
+    plain,
     rounded_down,
     rounded_up,
     sentence,
@@ -62,7 +62,6 @@ _BY = {
     "crop": "the crop",
     "rotation": "the rotation",
     "grayscale": "grayscale",
-    OBJECT_CROP[0]: "the object's crop",
 }
 _AFTER = {"mirror": "after mirroring", "crop": "after the crop", "rotation": "after rotation", "grayscale": "in gray"}
 _EFFECTS = {
@@ -70,7 +69,6 @@ _EFFECTS = {
     "crop": "shows the rest larger, so that the noise is resampled",
     "rotation": "tilts it, and samples it between the pixels it was made for",
     "grayscale": "takes its colour and leaves its brightness in place",
-    OBJECT_CROP[0]: "shows the object larger, so that the noise is resampled",
 }
 _BORNE = {
     "mirror": "undoes no attack: this noise does its work the wrong way round, too",
@@ -113,12 +111,6 @@ def discuss_undone(photographs: Sequence[StressResult], originals: Sequence[Stre
     return [text for text in [_what_undid(made)] if text] if made else []
 
 
-def compared_by_detail(photographs: Sequence[StressResult]) -> list[DetailKept]:
-    """The transforms that tell place and detail apart, of the attacks that :func:`reasons` are given of."""
-    fooled = [one for one, _ in _with_noise(_pairs(photographs, ()))]
-    return compared(fooled) if fooled else []
-
-
 def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResult] = ()) -> list[Reason]:
     """Why each of the assignment's transforms undoes attacks or does not; see :func:`discuss`.
 
@@ -126,9 +118,7 @@ def reasons(photographs: Sequence[StressResult], originals: Sequence[StressResul
     """
     fooled = _with_noise(_pairs(photographs, originals))
     transforms = _assignments([one for one, _ in fooled]) if fooled else []
-    told = [_reason(fooled, transform) for transform in transforms]
-    cropped = [pair for pair in fooled if put_to([pair[0]], OBJECT_CROP)]
-    return [*told, _reason(cropped, OBJECT_CROP)] if cropped else told
+    return [_reason(fooled, transform) for transform in transforms]
 
 
 def discuss_plainly(
@@ -216,9 +206,8 @@ def discuss_causes(
     paragraphs = []
     if attacked:
         fooled = _with_noise(pairs)
-        attacks = [one for one, _ in fooled]
-        paragraphs += [_aligned(gains), _place_or_detail(attacks), _colour(fooled, gains), _target_and_damage(fooled)]
-        paragraphs += [_ordered(fooled), _thirds(fooled, gains)]
+        paragraphs += [_aligned(gains), _outlived(gains), _place_or_detail(fooled, gains), _colour(fooled, gains)]
+        paragraphs += [_target_and_damage(fooled), _ordered(fooled), _thirds(fooled, gains)]
     if clean:
         paragraphs.append(_clean(clean))
     paragraphs.append(_mildest(attacked) if attacked and not clean else discuss_acuity(acuity(photographs)))
@@ -394,27 +383,56 @@ def _aligned(gains: Sequence[NoiseGains]) -> str:
     text = (
         "Measured: to first order noise raises the target's lead (its logit less the own class's) by the sum of its "
         f"values times the gradient's. As it is, {_agreeing(gains, [AS_IS])} of the noise's values have the gradient's "
-        f"sign, where chance gives 50%; so the sum is {as_it_is}, and in fact the lead rises by "
-        f"{_real(gains, AS_IS)}, where {_between([one.gain(AS_IS).lacking for one in gains])} is needed."
+        f"sign, where chance gives 50%; so the sum is {as_it_is}."
     )
     halved = [one for one in (*ASSIGNMENT.items(), MILDEST_SHIFT) if _halved(gains, one)]
     if halved:
-        left = [f"{_left(gains, one)} {_after(one)}" for one in halved]
-        left[-1] += " of the shorter side" if halved[-1] == MILDEST_SHIFT else ""
+        after = [_after(one) for one in halved]
+        after[-1] += " of the shorter side" if halved[-1] == MILDEST_SHIFT else ""
         short = all(gain.real < gain.lacking for one in gains for gain in map(one.gain, halved))
-        rises = "less than is needed each time" if short else listed([_real(gains, one) for one in halved])
+        rises = ", and the lead rises by less than is needed each time" if short else ""
         text += (
-            f" Of that sum, in units of chance, less than half is left: {listed(left)}. The lead rises by {rises}. No "
-            "value of the noise need grow smaller for that: which way each moves the lead depends on the gradient's "
-            f"sign at its place, and there {_agreeing(gains, halved)} of the signs are right."
+            f" Of that sum, in units of chance, less than half is left {listed(after)}{rises}. No value of the noise "
+            "need grow smaller for that: which way each moves the lead depends on the gradient's sign at its place, "
+            f"and there {_agreeing(gains, halved)} of the signs are right."
         )
     if not _halved(gains, MILDEST_BLUR) and halved:
         text += (
             f" The control is {describe_transform(MILDEST_BLUR)} (a Gaussian whose deviation is that share of the "
-            f"shorter side), which moves nothing: {_left(gains, MILDEST_BLUR)} of "
-            f"the sum is left, and the lead rises by {_real(gains, MILDEST_BLUR)}."
+            f"shorter side), which moves nothing: {_left(gains, MILDEST_BLUR)} of the sum is left."
         )
     return text
+
+
+def _outlived(gains: Sequence[NoiseGains]) -> str:
+    """What is left of the clean photographs' leads over the target, beside what is left of what the noise gains.
+
+    Of the assignment's transforms that leave more of the first on each photograph; empty where none does.
+    """
+    known = [one for one in gains if min(one.gain(AS_IS).lacking, one.gain(AS_IS).real) > 0]
+    told, moves = list[tuple[str, str, str]](), False
+    for transform in ASSIGNMENT.items() if known else ():
+        lead = min(one.gain(transform).lacking / one.gain(AS_IS).lacking for one in known)
+        gain = max(one.gain(transform).real / one.gain(AS_IS).real for one in known)
+        if lead > gain + _TELLING:
+            least_left, most_left = (decimal(end, 0) for end in (rounded_down(100 * lead), rounded_up(100 * gain)))
+            told.append((_after(transform), f"{least_left}%", f"{most_left}%"))
+            moves = moves or transform[0] in _MOVING
+    if not told:
+        return ""
+    least, most = ("at least ", "at most ") if len(known) > 1 else ("", "")
+    (where, lead_left, gain_left), *others = told
+    further = [f"{after} {lead} and {gain}" for after, lead, gain in others]
+    text = (
+        f"Why the photograph outlives its noise: {where} {least}{lead_left} of its own class's lead over the target is "
+        f"left, but {most}{gain_left} of what the noise gains{f'; {listed(further)}' if further else ''}."
+    )
+    if not moves:
+        return text
+    return (
+        f"{text} A hypothesis, which was not tested: in training networks are shown photographs flipped and cropped, "
+        "and learn to answer alike; noise that was computed for each pixel's place they are not shown."
+    )
 
 
 _BY_CHANCE = 3
@@ -449,10 +467,6 @@ def _times(gains: Sequence[NoiseGains], transform: TransformStrength) -> list[fl
 def _halved(gains: Sequence[NoiseGains], transform: TransformStrength) -> bool:
     """Whether each attack's gain to first order, in units of chance, is less than half of what it is as it is."""
     return all(after < before / 2 for after, before in zip(_times(gains, transform), _times(gains, AS_IS), strict=True))
-
-
-def _real(gains: Sequence[NoiseGains], transform: TransformStrength) -> str:
-    return _between([one.gain(transform).real for one in gains])
 
 
 def _between(values: Sequence[float]) -> str:
@@ -504,7 +518,9 @@ def _colour(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
     told = _about_colour([one for one, _ in undone])
     if not told:
         return ""
-    halves = f"Of gray each half was taken alone. {'. '.join(told)}."
+    halves = (
+        f"To tell whose colour counts, the noise and the photograph were turned gray one at a time. {'. '.join(told)}."
+    )
     return " ".join([halves, *_gain_in_gray(undone, gains)])
 
 
@@ -639,21 +655,41 @@ _NEARLY_ALL = 0.99
 """Of fine detail, which a mirror changes by what lies at the borders of the network's view alone."""
 
 
-def _place_or_detail(fooled: Sequence[StressResult]) -> str:
+def _place_or_detail(fooled: Sequence[StressPair], gains: Sequence[NoiseGains]) -> str:
     """What decides, by all transforms that move the noise and by the blurs, which do not.
 
-    An attack that no blur leaves cannot tell: it is named apart.
+    An attack that no blur leaves cannot tell: it is named apart, with the margin by which it fails.
     """
-    stand = [one for one in fooled if any(stands(one, blur) for blur in blurs([one]))]
+    attacks = [one for one, _ in fooled]
+    stand = [one for one in attacks if any(stands(one, blur) for blur in blurs([one]))]
     if not stand or len(stand) == len(fooled):
-        return _decides(fooled)
+        return _decides(attacks)
     said = _decides(stand)
     if not said or said == _UNTOLD:
         return said
-    frail = listed([stem(one.image) for one in fooled if one not in stand])
+    frail = " ".join(_frail(one, original, gains) for one, original in fooled if one not in stand)
     names = listed([stem(one.image) for one in stand])
     means = f" (means of these {word(len(stand))})" if len(stand) > 1 else ""
-    return f"On {frail} even the mildest blur undoes the attack, which tells nothing. On {names}{means} {clause(said)}"
+    return f"{frail} On {names}{means} {clause(said)}"
+
+
+def _frail(one: StressResult, original: StressResult | None, gains: Sequence[NoiseGains]) -> str:
+    """That even the mildest blur undoes an attack, and by how much, where that was measured."""
+    undone = f"On {stem(one.image)} even the mildest blur undoes the attack"
+    known = [found.gain(MILDEST_BLUR) for found in gains if original is not None and found.image == original.image]
+    if not known or not put_to([one], MILDEST_BLUR):
+        return f"{undone}, so that blurs cannot tell place from detail there."
+    gain, top = known[0], one.outcome(*MILDEST_BLUR).top
+    real, lacking = decimal(gain.real, 1), decimal(gain.lacking, 1)
+    if gain.real < gain.lacking:
+        return f"{undone}: there the target gains {real} of the {lacking} logits that it needs to pass the own class."
+    if top.index == one.label:
+        # Two ways of computing the same logits disagree about which is ahead.
+        return f"{undone}, but by next to nothing."
+    return (
+        f"{undone}: there the target gains {real} logits, where {lacking} are enough to pass the own class, but what "
+        f"is seen is {plain(top.label)}, {share(top.probability)}."
+    )
 
 
 def _decides(fooled: Sequence[StressResult]) -> str:

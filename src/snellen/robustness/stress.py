@@ -85,7 +85,7 @@ class StressResult(Result):
         thumbnail: the photograph, its longer side at most 400 pixels.
         runner_up: second most probable class of the photograph as it is.
         controls: outcomes beside the transforms: where it was attacked of its noise alone in gray, and of what it was
-            made from alone in gray; and where its object is known of the crop to that.
+            made from alone in gray.
     """
 
     image: str

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snellen.attacks.attack import attack, png_bytes
 from snellen.attacks.config import AttackConfig, epsilon_steps
-from snellen.attacks.control import DRAWS, random_signs
+from snellen.attacks.control import DRAWS, RandomSigns, random_signs
 from snellen.attacks.discussion import (
     discuss_attacks,
     discuss_rule,
@@ -44,7 +44,7 @@ from snellen.exam.report.document import (
     Table,
 )
 from snellen.models.predictions import Prediction
-from snellen.prose import called, counted, in_percent, listed, share, with_article, word
+from snellen.prose import called, counted, decimal, in_percent, listed, share, with_article, word
 from snellen.runs import ledger
 from snellen.runs.files import write_bytes, write_figure, write_json
 
@@ -217,13 +217,14 @@ def run(context: Context) -> Answer:
             f"{_ROBUST if context.attack.robust else ''} "
             f"{'' if context.attack.robust else _STOPS}Each result is written as a PNG as large as the photograph, "
             "read back from disk, and classified as any photograph is; the numbers are of those files. "
-            "[[attack/attacks]] shows all, [[attack/noises]] says how large the noise is, [[attack/classes]] gives the "
-            "classes before and after."
+            f"[[attack/attacks]] shows {'the first' if len(attacks) > MOST_ROWS else 'all'}, [[attack/noises]] says "
+            f"how large the noise is{_named_beside(attacks, controls)}."
         ),
         *([Paragraph(f"{_BESIDE} {why_the_attack(pairs)}")] if pairs else []),
         *_pictures(attacks[:MOST_ROWS], len(attacks), context.folder),
         _noises(shown, visible, least, len(attacks)),
-        _classes(shown, visible, len(attacks)),
+        *([_classes(shown, len(attacks))] if len(attacks) > MOST_ROWS else []),
+        *_linear(controls),
     ]
     reasons = [
         *(f"{names[a.name]}: {a.reason}" for a in attacks if a.reason),
@@ -238,7 +239,7 @@ def run(context: Context) -> Answer:
             0.75 * min(len(attacks), _ROWS_OF_A_PICTURE) / _ROWS_OF_A_PICTURE,
             name="details",
         ),
-        Discussion([*discuss_attacks(attacks, controls, least), *_about_visibility(visible, least)]),
+        Discussion([*discuss_attacks(attacks, controls), *_about_visibility(visible, least)]),
         *_by_the_rule(context, pairs),
     ]
     successes = sum(one.attacked.success for one in attacks)
@@ -270,22 +271,56 @@ def _about_visibility(visible: Sequence[Visibility], least: Sequence[LeastBound]
     return [f"{said} [[attack/details]] shows these cells, each original above its attacked file."] if said else []
 
 
-def _classes(shown: Sequence[AttackResult], visible: Sequence[Visibility], of: int) -> Table:
+def _named_beside(attacks: Sequence[AttackResult], controls: Sequence[RandomSigns]) -> str:
+    """What the tables hold that are not always there, as the end of a sentence."""
+    named = [
+        "[[attack/classes]] gives the classes before and after" if len(attacks) > MOST_ROWS else "",
+        "[[attack/linear]] how much of what the target needs is gained" if _linear(controls) else "",
+    ]
+    return "".join(f", {one}" for one in named if one)
+
+
+def _linear(controls: Sequence[RandomSigns]) -> list[Table]:
+    """What the target lacks on each photograph, and what one step along the gradient and the attack's noise gain.
+
+    Of those on which something has to be gained; no table where that is nowhere.
+    """
+    some = [one for one in controls if one.gap > 0]
+    names = photograph_names([one.name for one in some])
+    rows = [
+        (
+            names[one.name],
+            *(decimal(logits, 1) for logits in (one.gap, one.most, one.stepped, one.gained, one.promised)),
+            decimal(one.cosine, 2),
+        )
+        for one in some
+    ]
+    columns = ("photograph", "needed", "sum", "one step gains", "noise gains", "to first order", "cosine")
+    caption = (
+        "The target's logit less that of the class that is seen. Needed: what it lacks. Sum: what it gains to first "
+        f"order if each value of the network's input moves {controls[0].epsilon}/255 along its gradient's sign. One "
+        "step gains: what that step gains in fact, clipped to 8 bits. Noise gains: what the attack's noise gains in "
+        "fact; to first order: what the photograph's gradient promises for that noise. Cosine: of the gradients at the "
+        "attacked file and at the photograph, 1 the same direction."
+    )
+    return [Table(columns, rows, caption, "linear")] if some else []
+
+
+def _classes(shown: Sequence[AttackResult], of: int) -> Table:
     """Of the first of so many attacks the classes before and after."""
     names = photograph_names([one.name for one in shown])
     rows = [
         (
             names[one.name],
-            "{:,} x {:,}".format(*seen.size),
             _numbered(one.original),
             in_percent(one.original.probability),
             _numbered(one.attacked.top),
             in_percent(one.attacked.top.probability),
         )
-        for one, seen in zip(shown, visible, strict=True)
+        for one in shown
     ]
     return Table(
-        ("photograph", "pixels", "original", "probability", "attacked file", "probability"),
+        ("photograph", "original", "probability", "attacked file", "probability"),
         rows,
         "The most likely class before and after, with its number among the network's, as read from the files."
         f"{_first(len(shown), of)}",
@@ -301,7 +336,7 @@ def _numbered(seen: Prediction) -> str:
 def _noises(
     shown: Sequence[AttackResult], visible: Sequence[Visibility], least: Sequence[LeastBound], of: int
 ) -> Table:
-    """Of the first of so many attacks how large the noise is, beside what JPEG does there, and what it took.
+    """Of the first of so many attacks how large the noise is, beside what JPEG does there.
 
     Args:
         shown: the first attacks.
@@ -314,23 +349,23 @@ def _noises(
     rows = [
         (
             names[one.name],
+            "{:,} x {:,}".format(*seen.size),
             str(one.norm),
             enough.get(one.name, ""),
             *(f"{psnr:.1f}" if math.isfinite(psnr) else "" for psnr in (seen.psnr, seen.jpeg_psnr)),
             f"{100 * seen.flattest.standing_out:.1f}",
-            str(one.gradients),
         )
         for one, seen in zip(shown, visible, strict=True)
     ]
     return Table(
         (
             "photograph",
+            "pixels",
             "max |noise| (1/255)",
             "least bound (1/255)",
             "PSNR (dB)",
             f"PSNR of JPEG {JPEG_QUALITY} (dB)",
             "stands out (% of area)",
-            "gradients",
         ),
         rows,
         "The noise of the attacked files. PSNR: 10 log10(255² / d), d the mean squared difference of the 8-bit values "
@@ -385,8 +420,8 @@ def _pictures(shown: Sequence[AttackResult], of: int, folder: Path) -> list[Pict
         if start == 0:
             caption = (
                 "The original with its most likely class, the noise made stronger as its title says (gray where "
-                "nothing changes; of a large photograph every few pixels, as they are), and the file that holds both "
-                "with its new most likely class."
+                "nothing changes; of a large photograph only one pixel in several is drawn, since to average them "
+                "would take the noise away), and the file that holds both with its new most likely class."
             )
         pictures.append(Picture(path, caption, 0.8, name="" if start else "attacks"))
     return pictures
@@ -448,9 +483,10 @@ def _by_the_rule(context: Context, pairs: Sequence[tuple[AttackResult, AttackRes
             picture,
             "Above P(y_fool) at each gradient that is taken, below how steep it is there (the norm of dP/dX\N{PRIME}): "
             "of the search of [[attack/attacks]], and of the assignment's update with at most "
-            f"{GRADIENTS_OF_THE_RULE} gradients. Squares: the steps that it accepted; crosses: tries that it took "
-            "back. Dotted: where a search stops.",
-            0.85,
+            f"{GRADIENTS_OF_THE_RULE} gradients. Its line goes through the steps that it accepted; crosses: tries that "
+            "it took back. Of a long search only some points are marked. Above, probabilities near 0 and near 1 are "
+            "spread alike (a logit scale). Dotted: where a search stops.",
+            1.0,
             name="rule-curves",
         ),
         *([_rows_of_the_rule([rule for rule in rules if rule.file], context.folder)] if reached else []),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,18 +37,15 @@ from snellen.exam.report.document import (
 from snellen.figures import BLUE, GREY, VERMILION
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
-from snellen.prose import how_many, in_percent, listed, sentence, share, share_range, signed, stem, word
+from snellen.prose import decimal, how_many, in_percent, listed, sentence, share, share_range, stem, word
 from snellen.robustness.alignment import MEASURED, Gain, NoiseGains, noise_gains
-from snellen.robustness.detail import DetailKept
 from snellen.robustness.discussion import (
     FINE_DETAIL,
-    compared_by_detail,
     discuss,
     discuss_causes,
     discuss_plainly,
     discuss_undone,
     headline,
-    reasons,
 )
 from snellen.robustness.figures import Cropped, draw_cover, draw_crops, draw_stress
 from snellen.robustness.files import stress_files, write_results
@@ -135,7 +131,6 @@ def run(context: Context) -> Answer:
     labels, target = {a.name: a.label.index for a in attacks}, attacks[0].target
     assert target is not None  # the exam's attack has one
     write_json(folder / "object-crop.json", {"crops": crops, "provenance": context.provenance})
-    with_crops = _with_crops(result, {one.name: one for one in crops})
     gains = [
         noise_gains(classifier, open_photo(file), open_photo(one.name), one.label.index, target.index)
         for file, one in zip(files, attacks[:_ROWS_OF_A_PICTURE], strict=False)
@@ -161,13 +156,7 @@ def run(context: Context) -> Answer:
         _table(result, {one.name: one for one in crops}),
         Discussion(discuss_undone(result.photographs, result.originals)),
         Heading("Why the fooling survives or not"),
-        Discussion(
-            [
-                *discuss_plainly(result.photographs, result.originals, gains),
-                *discuss_causes(result.photographs, result.originals, gains),
-            ]
-        ),
-        *_reasons(with_crops, gains),
+        *_why(result, gains),
         Heading("Other transforms and strengths"),
         Paragraph(
             "Beside what is asked: as on an eye chart, the letters of a line of [[stress/acuity]] shrink from left to "
@@ -217,7 +206,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
                 )
             )
         crop = crops.get(original.image)
-        if crop is not None:
+        if crop is not None and not _of_all(crop):
             seen = crop.attacked
             row = _row(seen.top, seen.label_probability, seen.target_probability, crop.clean.top)
             rows.append(("", seen.title, *row))
@@ -227,6 +216,7 @@ def _table(result: StressReport, crops: Mapping[str, ObjectCrop]) -> Table:
         "The new most likely class of the attacked file and its probability, what became of its own class's and the "
         "target's; and the most likely class of the clean photograph under the same transform."
         + (f" Object's crop: {_leaves(list(crops.values()))}." if crops else "")
+        + _same_crop([one for one in crops.values() if _of_all(one)])
         + (
             f" The first {len(shown)} of {len(result.photographs)}; stress.csv has all."
             if len(shown) < len(result.photographs)
@@ -240,64 +230,38 @@ def _title(transform: str) -> str:
     return transform.removesuffix(" of the area")
 
 
-def _with_crops(result: StressReport, crops: Mapping[str, ObjectCrop]) -> StressReport:
-    """A stress test in which the object's crops, by the path of the original, stand beside the transforms."""
-    photographs, originals = list(result.photographs), list(result.originals)
-    for number, original in enumerate(result.originals):
-        if original.image in crops:
-            crop, attacked = crops[original.image], photographs[number]
-            photographs[number] = dataclasses.replace(attacked, controls=(*attacked.controls, crop.attacked))
-            originals[number] = dataclasses.replace(original, controls=(crop.clean,))
-    return dataclasses.replace(result, photographs=tuple(photographs), originals=tuple(originals))
+def _of_all(crop: ObjectCrop) -> bool:
+    """Whether the object was drawn to fill its photograph, so that its crop is that of the photograph."""
+    return crop.drawn == (0, 0, *crop.whole.size)
 
 
-def _reasons(result: StressReport, gains: Sequence[NoiseGains] = ()) -> list[Block]:
-    """What each transform does to the noise and to attacks, what the noise still gains, and how much fine detail is
-    left beside the attacks that survive; none where no attack fooled.
+def _same_crop(crops: Sequence[ObjectCrop]) -> str:
+    """Why photographs have no row of the object's crop; empty for none."""
+    if not crops:
+        return ""
+    names = listed([stem(one.name) for one in crops])
+    return f" On {names} the drawn rectangle is the whole photograph, so that the object's crop is the crop to 80%."
+
+
+def _why(result: StressReport, gains: Sequence[NoiseGains]) -> list[Block]:
+    """Why attacks survive each transform or do not, and what the noise gains under it.
 
     Args:
         result: the stress test.
         gains: what the noise of the first attacks gains, as far as that was measured.
     """
-    told = reasons(result.photographs, result.originals)
-    compared = compared_by_detail(result.photographs)
-    if not told or not compared:
-        return []
-    rows = [
-        (
-            describe_transform(row.transform),
-            share(row.detail) if row.detail < 1 else f"{row.detail:.0%}",
-            f"{row.survive} of {row.of}",
-        )
-        for row in compared
-    ]
-    caption = (
-        f"What each transform leaves of the noise's fine detail, the mean over {_all(compared)}, and of the "
-        "attacks, from most to least. Blur, which moves nothing, is the control: up to the first that undoes all. Of "
-        "crops, rotations and shifts that which leaves most. Grayscale of the noise alone: on the photograph in "
-        f"colour; of the photograph alone: under the noise in colour. {FINE_DETAIL}"
-    )
+    told = discuss_plainly(result.photographs, result.originals, gains)
+    told += discuss_causes(result.photographs, result.originals, gains)
+    # The term is defined where it is used first, if it is.
+    for number in [number for number, one in enumerate(told) if "fine detail" in one][:1]:
+        told[number] += f" ({FINE_DETAIL})"
+    if not gains:
+        return [Discussion(told)]
     return [
-        Paragraph(
-            "[[stress/reasons]] says of each transform what it does to the noise, "
-            f"{'[[stress/gains]] whether the noise still lies along the gradient, ' if gains else ''}[[stress/detail]] "
-            "how much of its fine detail each leaves."
-        ),
-        Table(
-            ("transform", "what it does to the noise", "what became of the attacks"),
-            [(one.transform, one.effect, sentence(one.explains)) for one in told],
-            "What each transform does to the noise, and to attacks and damage.",
-            "reasons",
-        ),
-        *([_gained(gains, len(result.photographs))] if gains else []),
-        Table(("transform", "fine detail left", "attacks that survive"), rows, caption, "detail"),
+        Discussion(told),
+        Paragraph("[[stress/gains]] has what the target needs on each photograph and what the noise gains there."),
+        _gained(gains, len(result.photographs)),
     ]
-
-
-def _all(rows: Sequence[DetailKept]) -> str:
-    """The attacks that a table of the detail left is about: ``all four attacked photographs``."""
-    most = max(row.of for row in rows)
-    return "the attacked photograph" if most == 1 else f"all {word(most)} attacked photographs"
 
 
 def _gained(gains: Sequence[NoiseGains], of: int) -> Table:
@@ -309,16 +273,16 @@ def _gained(gains: Sequence[NoiseGains], of: int) -> Table:
     return Table(
         ("transform", *(stem(one.image) for one in gains)),
         rows,
-        "What the noise gains under each transform: the sum of its values times the gradient's, in units of what "
-        "random signs as strong gain by chance (one standard deviation); in parentheses what the target's lead, its "
-        "logit less the own class's, gains in fact. Gradient and noise are those of the network's input under the "
-        f"transform.{f' {sentence(word(len(gains)))} of {of} photographs.' if len(gains) < of else ''}",
+        "What the target's lead, its logit less the own class's, gains by the noise under each transform, of what it "
+        "needs there. In parentheses the sum of the noise's values times the gradient's, in units of what random signs "
+        "as strong gain by chance (one standard deviation). Gradient and noise are those of the network's input under "
+        f"the transform.{f' {sentence(word(len(gains)))} of {of} photographs.' if len(gains) < of else ''}",
         "gains",
     )
 
 
 def _gain(one: Gain) -> str:
-    return f"{signed(one.times_chance, 1)} ({signed(one.real, 1)})"
+    return f"{decimal(one.real, 1)} of {decimal(one.lacking, 1)} ({decimal(one.times_chance, 0)})"
 
 
 def _row(top: Prediction, label: float, target: float | None, clean: Prediction) -> tuple[str, ...]:
