@@ -737,10 +737,14 @@ def test_near_the_end_the_maps_shown_are_those_that_support_the_class_most(lite0
 
     held = share(sum(one.support for one in of_each[-1]))
     assert (
-        f"; all five shown are among them and hold {held} of it; two stronger ones vary less over the map than a "
-        in (told(shown_of_half=5, passed_over=2))
-    )
-    assert f"; one of the five shown is among them and hold {held} of it. A" not in told(shown_of_half=1, passed_over=1)
+        f"; all five shown are among them and hold {held} of the support; two stronger ones vary less over the map "
+        "than a typical one: they support the class by their level, and would show little. A channel's"
+    ) in told(shown_of_half=5, passed_over=2)
+    assert (
+        f"; one of the five shown is among them and hold {held} of the support; one stronger one varies less over the "
+        "map than a typical one: it supports the class by its level, and would show little. A channel's"
+    ) in told(shown_of_half=1, passed_over=1)
+    assert f"hold {held} of the support. A channel's" in told(passed_over=0)
     assert "; none of the five shown are among them. A channel's support" in told(by_support=False, shown_of_half=0)
 
 
@@ -763,7 +767,7 @@ def test_where_nothing_supports_the_class_the_maps_of_the_end_are_the_readable_o
 def test_what_an_ablated_map_costs_and_gains_is_told_with_the_class_that_takes_its_place(
     maps_of_cat: FeatureMaps,
 ) -> None:
-    def told(*changes: tuple[float, str, float]) -> str:
+    def told(*changes: tuple[float, str, float], support: float = 0.009) -> str:
         maps = [
             dataclasses.replace(
                 one,
@@ -776,7 +780,7 @@ def test_what_an_ablated_map_costs_and_gains_is_told_with_the_class_that_takes_i
             )
             for one, r, (change, rival, opposite) in zip(maps_of_cat.maps, (0.9, 0.3), changes, strict=False)
         ]
-        others = [dataclasses.replace(one, importance=0.001) for one in maps_of_cat.maps[len(maps) :]]
+        others = [dataclasses.replace(one, importance=0.001, support=support) for one in maps_of_cat.maps[len(maps) :]]
         top = dataclasses.replace(maps_of_cat.top, label="lynx", probability=0.6)
         layers = tuple(dataclasses.replace(layer, following=SEARCHED) for layer in maps_of_cat.layers)
         return _ablated(dataclasses.replace(maps_of_cat, top=top, layers=layers, maps=(*maps, *others)))
@@ -789,6 +793,10 @@ def test_what_an_ablated_map_costs_and_gains_is_told_with_the_class_that_takes_i
         f"from; it follows red. Without that of channel {second} of {layer} it rises from 60.0% to 70.0%, mostly from "
         "tabby (\N{MINUS SIGN}5.0 points), for which its pattern spoke."
     ) in both
+    assert told((-0.2, "", 0.0), (0.1, "", 0.0), support=0.02).endswith(
+        f"to 70.0%. None of those of {maps_of_cat.layers[-1].name} changes it by a point, though together they hold "
+        "10% of the support: that lies in their level more than in their pattern."
+    )
     # A class that takes up less than half of it is not named; a second map that changes little is not told.
     assert told((-0.2, "tabby", 0.05), (0.01, "tabby", -0.01)).endswith("from 60.0% to 40.0%; it follows red.")
     assert told((0.5, "", 0.0), (-0.1, "", 0.0)).endswith(

@@ -733,7 +733,7 @@ def _shown_of_half(result: FeatureMaps) -> str:
         if over
         else ""
     )
-    return f"{among} and hold {share(sum(shown))} of it{even}"
+    return f"{among} and hold {share(sum(shown))} of the support{even}"
 
 
 def _less_explained(layers: Sequence[LayerSummary]) -> str:
@@ -765,11 +765,13 @@ def _ablated(result: FeatureMaps) -> str:
         f"even, at its mean, it takes the probability of {plain(top.label)} {_from_to(strongest, result)}"
         f"{_why_it_matters(strongest, result)}."
     )
+    level = "".join(_by_level(layer, maps) for layer, maps in _by_layer(result) if layer.by_support)
     if other.importance * strongest.importance >= 0 or abs(other.importance) < max(_MUCH_MORE * typical, _POINTS):
-        return told
+        return f"{told}{level}"
     return (
         f"{told} Without that of channel {other.channel} of {other.layer} it "
         f"{'rises' if other.importance > 0 else 'falls'} {_from_to(other, result)}{_why_it_matters(other, result)}."
+        f"{level}"
     )
 
 
@@ -778,6 +780,24 @@ _MATTERS, _POINTS, _MUCH_MORE = 0.005, 0.02, 3
 told as well, at least, and as a multiple of the median of all maps shown."""
 _MOST_OF_IT = 0.5
 """Part of a change that one other class takes up, from which on that class is named."""
+
+
+def _by_level(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """That maps chosen for their support hardly change the answer when made even, where they hold much of the support.
+
+    To first order that support is what the logit loses without pattern and level, so it lies in their level.
+    """
+    held, most = sum(one.support for one in maps), max(abs(one.importance) for one in maps)
+    if held < _MUCH_HELD or most >= _POINT:
+        return ""
+    return (
+        f" None of those of {layer.name} changes it by a point, though together they hold {share(held)} of the "
+        "support: that lies in their level more than in their pattern."
+    )
+
+
+_MUCH_HELD, _POINT = 0.05, 0.01
+"""Part of the support from which on channels hold much; and a change of the probability by a point."""
 
 
 def _from_to(one: FeatureMap, result: FeatureMaps) -> str:

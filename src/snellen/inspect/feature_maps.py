@@ -16,9 +16,9 @@ than to the photograph.
 Of the :data:`SEARCHED` most interesting those are shown that can be read best: whose correlation with a simple cue of
 the photograph lies farthest above what chance gives (:mod:`snellen.inspect.cues`).
 
-Near the network's end no simple cue says what a channel is for. Of a layer there those are shown that support the top
-class most (:func:`channel_contributions`), of the channels whose relative variance is at least a typical one's: an even
-map supports it by its level, and shows nothing. Where too few support it, the choice is the same as elsewhere.
+Near the network's end a simple cue hardly says what a channel is for. Of a layer there those are shown that support the
+top class most (:func:`channel_contributions`), of the channels whose relative variance is at least a typical one's: an
+even map supports it by its level, and shows nothing. Where too few support it, the choice is the same as elsewhere.
 """
 
 from __future__ import annotations

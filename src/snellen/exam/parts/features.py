@@ -313,8 +313,8 @@ def _which(context: Context, result: FeatureMaps) -> str:
     by_support = any(layer.by_support for layer in result.layers)
     others = "each other" if by_support else "each"
     at_the_end = (
-        "; of the end layer, where no cue says what a channel is for, the five are shown that support the answer most, "
-        "of those that vary as much as a typical one"
+        "; of the end layer, where a cue hardly says what a channel is for, the five are shown that support the answer "
+        "most, of those that vary as much as a typical one"
         if by_support
         else ""
     )

@@ -71,6 +71,11 @@ REFERENCES = (
         r"within one standard error of that",
     ),
     Reference(
+        "B. L. Welch. The generalization of 'Student's' problem when several different population variances are "
+        "involved. Biometrika 34, 1947.",
+        r"Welch's t-test",
+    ),
+    Reference(
         "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
         "Psychometrika 12, 1947.",
         r"McNemar test",
