@@ -468,7 +468,7 @@ def _strongest(selection: ChannelSelection, contributions: Tensor, inputs: Tenso
     varies = _relative_variance(deviations) >= _TYPICAL
     candidates = torch.where(varies, contributions, 0.0)
     order = candidates.argsort(descending=True, stable=True)[:count]
-    if len(order) < min(count, len(contributions)) or not bool((candidates[order] > 0).all()):
+    if not bool((candidates[order] > 0).all()):
         return selection
     chosen = _readable(_choose(selection.layer, selection.maps, order.tolist(), count), inputs, None)
     return replace(
