@@ -23,7 +23,9 @@ from snellen.data.reading import ignore_profiles
 from snellen.errors import ImageError, InputError
 from snellen.exam.parts.categories import trained_on
 from snellen.inspect.categories import Classification, classify, classify_each
+from snellen.inspect.discussion import discuss_classifications
 from snellen.inspect.figures import draw_classifications
+from snellen.models.predictions import Prediction
 from test_images import BAD_FILES, write_bad_file
 from toys import MeanColours, classifier_of
 
@@ -132,6 +134,21 @@ def test_a_long_stream_is_not_held(lite0, tmp_path) -> None:
     stream = classify_each(lite0, endless(), batch=2)
     assert isinstance(next(stream), Classification)
     stream.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (0.769, 0.107, "espresso with 76.9%, then cup with 10.7%; that is 46% of what the first leaves."),
+        (0.6, 0.1, "espresso with 60.0%, then cup with 10.0%; that is 25% of what the first leaves."),
+        (0.6, 0.09, "espresso with 60.0%, then cup with 9.0%; what the first leaves is spread over many classes."),
+        (0.4, 0.35, "espresso with 40.0%, then cup with 35.0%; it is torn between the two."),
+    ],
+)
+def test_a_doubt_is_told_by_what_of_the_rest_the_second_class_has(first: float, second: float, said: str) -> None:
+    answers = Prediction("espresso", 0, first), Prediction("cup", 1, second)
+    (_, doubt, _) = discuss_classifications([Classification("coffee.png", answers, "coffee.png")], [None])
+    assert doubt == f"It hesitates most over coffee: {said}"
 
 
 def test_what_a_source_says_of_the_training_is_told() -> None:

@@ -232,8 +232,8 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
         "A try at reading the channels that see enough to show an animal or a thing, by the four photographs that "
         "excite each most: channel 1 of early may answer to cat (4 of 4 photographs, where 25% of all that were "
         "searched are). Chance would hardly give as many (hypergeometric distribution, 8 comparisons); what of these "
-        "it is that excites a channel, the photographs alone do not tell. Of the other one nothing beyond chance can "
-        "be said."
+        "it is that excites a channel, the photographs alone do not tell. For the other one the test names none: "
+        "it asks for a class on at least four of four, and looks at no colour, pose or form."
     )
     assert "Nothing in these photographs excites channel 3 of late." in said
     # Of two classes, four patches of fifteen channels may well be of one by chance; and what nobody named says nothing.
@@ -241,7 +241,8 @@ def test_many_channels_patches_are_drawn_layer_by_layer_and_told_by_class() -> N
     (said,) = discuss_patches([cats] * 15, two)
     assert said.startswith(
         "Of the four photographs that excite each most no class is so frequent that chance would not give as many "
-        "(hypergeometric distribution, 30 comparisons), so no reading of these channels is offered."
+        "(hypergeometric distribution, 30 comparisons), so no reading of these channels is offered: the "
+        "test could name none on so few photographs."
     )
     (said,) = discuss_patches([patches("late", 2, "4", "9", "14", "19")], classes)
     assert "may answer" not in said
@@ -269,7 +270,7 @@ def test_an_exam_shows_patches_of_its_data_set_where_that_is_at_hand(tmp_path: P
     assert "of 6 photographs of set, drawn evenly over its classes" in caption
     assert "ranked" not in caption  # a ReLU cuts nothing off
     (caption,) = [block.caption for block in blocks if isinstance(block, Picture) and block.path.name == "heatmap.png"]
-    assert "from none (dark blue) to its most (yellow)" in caption
+    assert "from none (dark purple) to its most (yellow)" in caption
     without = dataclasses.replace(context, datasets=["digits"])
     assert features.inputs(without) != features.inputs(context)
     assert features.seconds(context, 0.0) > features.seconds(without, 0.0)

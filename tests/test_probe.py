@@ -1,9 +1,11 @@
 """The linear probe: the choice of C, exactness of the short cut, saving, the command."""
 
 import dataclasses
+import io
 import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ from snellen.exam.parts.probe import _classes, _own_answers, features_origin
 from snellen.exam.report.document import Heading, Picture, Table
 from snellen.inference.features import FeatureConfig, with_size
 from snellen.intervals import Estimate, Rate
+from snellen.models.scores import score
 from snellen.prose import class_names
 from snellen.runs.progress import SILENT, Progress
 from snellen.runs.provenance import Provenance
@@ -42,6 +45,7 @@ from snellen.transfer.discussion import (
     confused_pairs,
     discuss,
     discuss_findings,
+    discuss_method,
     explain_confusions,
     headline,
 )
@@ -54,13 +58,14 @@ from snellen.transfer.linear import (
     KINDS,
     CrossValidation,
     CVScore,
+    LinearProbe,
     fit_linear,
     linear_classifier,
     middle_of_plateau,
     train_probe,
 )
 from snellen.transfer.network import ProbeNetwork
-from snellen.transfer.probe import RESPLITS, Confidence, ConfusedPair, Resplits, probe
+from snellen.transfer.probe import RESPLITS, Confidence, ConfusedPair, Resplits, _confused_pairs, probe
 from snellen.transfer.published import PETS_BASELINES
 from snellen.transfer.splits import embed_splits
 from toys import MeanColours, classifier_of
@@ -242,7 +247,10 @@ def test_mistakes_are_told_with_their_ties(colour_probe, right, pairs, said: str
         ({(0, 1): 2}, "No cat is taken for a dog and no dog for a cat: each mistake takes a cat for another cat."),
         ({(0, 1): 1, (2, 3): 1}, "each mistake takes a cat for another cat or a dog for another dog."),
         ({(0, 1): 2, (2, 3): 1, (3, 0): 1}, "Three of the four mistakes are between two cats or two dogs, one between "
-         "a cat and a dog."),
+         "a cat and a dog: Pug is taken for Abyssinian."),
+        ({(0, 1): 1, (0, 2): 2, (3, 0): 1}, "two cats or two dogs, three between a cat and a dog: Abyssinian is taken "
+         "for Beagle twice and Pug is taken for Abyssinian."),
+        ({(0, 2): 1, (0, 3): 1, (1, 2): 1, (3, 0): 1, (0, 1): 1}, "two dogs, four between a cat and a dog."),
     ],
 )  # fmt: skip
 def test_of_pets_it_is_told_whether_cats_are_taken_for_dogs(colour_probe, wrong, said: str) -> None:
@@ -309,7 +317,8 @@ def test_what_the_network_itself_calls_confused_classes_is_told_beside_what_it_c
     assert told == (
         "What the network itself calls photographs of a, b, c and d (at most 10 of each) fits with some of these being "
         "confused. It calls a tabby (60%) and tiger cat (40%), b tabby (80%) and lynx (20%): its answers to the two "
-        f"overlap by 60%; of the 13 {kind} It calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the "
+        f"overlap by 60%; of the 13 {kind} Both are mostly tabby to it: features made for one answer to both may lie "
+        "close (a hypothesis). It calls c pug (90%) and boxer (10%), d boxer (100%): its answers to the "
         f"two overlap by 10%; of the 13 {kind}"
     )
     alone = missing(colour_probe, [2, 1, 4, 4, 4, 4], [("a", "b", 2), ("b", "a", 3)])
@@ -321,14 +330,26 @@ def test_what_the_network_itself_calls_confused_classes_is_told_beside_what_it_c
         (told,) = explain_confusions(alone, [False] * 6, {**cats, **others, **like})
         count = "one overlaps" if tells.startswith("fits") else "two overlap"
         assert f"{tells} " in told
+        assert ("Both are mostly tabby to it" in told) == tells.startswith("fits")
         assert (
             f"overlap by 60%; of the 14 other pairs of two classes that it has no class for, never confused, {count} as"
             in told
         )
     # Pairs are compared with those of their kind, and with too few it is not told.
     (told,) = explain_confusions(alone, [True, False, False, False, None, None], {**cats, **others})
-    assert " does not tell why they are confused, as too few pairs like them are not confused to compare them" in told
-    assert told.endswith("b tabby (80%) and lynx (20%): its answers to the two overlap by 60%.")
+    assert " suggests why they are confused. It calls a tabby" in told
+    assert told.endswith(
+        "b tabby (80%) and lynx (20%): its answers to the two overlap by 60%. Both are mostly tabby to it: features "
+        "made for one answer to both may lie close (a hypothesis; too few pairs like them are never confused to test "
+        "it)."
+    )
+    # A network with a class for each was not made for one answer; and what most of one are called says nothing of both.
+    (of_own,) = explain_confusions(alone, [True, True, False, False, None, None], {**cats, **others})
+    assert " does not tell why they are confused. It calls a tabby" in of_own
+    (apart,) = explain_confusions(alone, [True, False, None, None, None, None], {**cats, "a": {"tabby": 4, "pug": 6}})
+    assert " does not tell why they are confused. It calls a pug" in apart
+    for text in (of_own, apart):
+        assert "mostly" not in text
     (alone_told,) = explain_confusions(alone, [False] * 6, cats)
     assert alone_told == told
     assert explain_confusions(probed, [False] * 6, {"a": {"tabby": 9}, "b": {"tabby": 9}}) == []
@@ -389,7 +410,7 @@ def test_other_divisions_of_the_same_photographs(colour_probe) -> None:
     written = json.loads(to_json(colour_probe.to_dict()))
     assert written["resplits"]["count"] == RESPLITS
     some = dataclasses.replace(
-        colour_probe, resplits=Resplits(10, 0.85, 0.02, 0.8, 0.9), confidence=Confidence(0.9, 0.4)
+        colour_probe, resplits=Resplits(10, 0.85, 0.02, 0.8, 0.9), confidence=Confidence(0.9, 0.4, 0.94, 1e-5)
     )
     text = some.discussion()
     assert (
@@ -397,9 +418,18 @@ def test_other_divisions_of_the_same_photographs(colour_probe) -> None:
         "it is 85.0% on average, with a standard deviation of 2.0 points (80.0% to 90.0%): the one that is reported, "
         "100.0%, lies above them."
     ) in text
-    assert "90% on average where it is right and of 40% where it is wrong, so a low probability warns" in text
-    unsure = dataclasses.replace(some, confidence=Confidence(0.9, 0.8)).discussion()
-    assert "hardly tells a mistake" in unsure
+    some = dataclasses.replace(some, accuracy=Rate.of_count(15, 20))
+    means = "90% on average where it is right (n = {}) and of 40% where it is wrong (n = {})"
+    assert (
+        f"{means.format(15, 5)}. Of a right and a wrong answer drawn at random the right one has the higher "
+        "probability in 94% of the draws (area under the ROC curve; Mann-Whitney test, p < 0.001): a low probability "
+        "warns of a mistake."
+    ) in discuss_method(some)[-1]
+    for auroc, p_value in ((0.6, 0.4), (0.1, 0.01)):  # chance, and the wrong way round
+        unsure = dataclasses.replace(some, confidence=Confidence(0.9, 0.8, auroc, p_value))
+        assert discuss_method(unsure)[-1].endswith(f"p = {p_value:g}): its probability does not warn of a mistake.")
+    few = discuss_method(dataclasses.replace(some, accuracy=Rate.of_count(16, 20)))[-1]
+    assert few.endswith(f"{means.format(16, 4)}: too few to tell whether a low probability warns of a mistake.")
 
 
 def test_divisions_and_confidence_by_hand(tmp_path: Path) -> None:
@@ -415,8 +445,32 @@ def test_divisions_and_confidence_by_hand(tmp_path: Path) -> None:
     assert found.resplits == probe(toy_classifier(), str(tmp_path), features=TORCH).resplits
     assert found.confidence is not None
     assert 0.5 <= min(found.confidence.right, found.confidence.wrong) < 1
+    right = found.right
+    colours = [Image.open(io.BytesIO(one.source)) if isinstance(one.source, bytes) else Image.open(one.source)
+               for one in found.data.test.read()]  # fmt: skip
+    first = found.probe.predict_proba(np.array([np.asarray(one)[0, 0] for one in colours])).max(axis=1)
+    pairs = [(a > b) + (a == b) / 2 for a in first[right] for b in first[~right]]
+    assert found.confidence.auroc == pytest.approx(np.mean(pairs))
+    assert 0 < found.confidence.p_value <= 1
     grouped = dataclasses.replace(open_dataset(str(tmp_path)), group=r"(\d+)\.png")
     assert probe(toy_classifier(), grouped, features=TORCH).resplits is None
+
+
+def test_of_pairs_confused_equally_often_those_with_the_surest_mistake_come_first() -> None:
+    """Scores are the features themselves: of unit length, and by how much the answer's lies above the true class's."""
+    points = {
+        "ab1": (0, (0.6, 0.8, 0)), "ab2": (0, (0, 1, 0)), "ac": (0, (0.28, 0, 0.96)), "ba": (1, (0.8, 0.6, 0)),
+        "bc": (1, (0, 0.28, 0.96)), "cb": (2, (0, 1, 0)), "ca": (2, (0.96, 0, 0.28)), "c": (2, (0, 0, 1)),
+    }  # fmt: skip
+    targets = np.array([target for target, _ in points.values()])
+    features = np.array([point for _, point in points.values()], dtype=np.float32)
+    identity = LinearProbe(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), "logistic", 1.0)
+    test = SimpleNamespace(features=features, targets=targets, names=tuple(points))
+    found = _confused_pairs(score(targets, identity.predict(features), 3), ("a", "b", "c"), test, identity)
+    # Twice; then those once with two back, and one back: 1, 0.68, 0.68 and 0.68, in the order of the classes.
+    assert [(one.true, one.predicted, one.images) for one in found] == [
+        ("a", "b", ("ab2", "ab1")), ("b", "a", ("ba",)), ("c", "b", ("cb",)), ("a", "c", ("ac",)), ("b", "c", ("bc",)),
+    ]  # fmt: skip
 
 
 def test_names_of_classes_are_written_as_people_write_them(colour_probe) -> None:
@@ -452,7 +506,9 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
         "(5 folds). The best, C = 100, has 74.0% with a standard error of 2.0 points. C = 10 to 1,000 lie within one "
         "standard error of that, so cross-validation does not tell them apart. The middle one, 100, is taken because "
         "it is the least sensitive choice: ten times less or more would still be among them. (Breiman et al. would "
-        "take the simplest, the smallest C, 10.) It matters: C = 0.1 is 24 points below C = 100."
+        "take the simplest, the smallest C, 10.) It matters: C = 0.1, the worst tried, errs 1.9 times as "
+        "often as C = 100 (50.0% against 26.0%; Welch's t-test over the folds, p < 0.001, times the five it was picked "
+        "from)."
     ) in told
     told = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0).discussion()
     assert "C = 10 to 10,000 lie within" in told
@@ -466,7 +522,13 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     told = with_scores(colour_probe, [0.70, 0.70, 0.71, 0.74, 0.71, 0.71], 0.04, c=100.0).discussion()
     assert (
         "No other C next to it is within one standard error of that, so it is taken. "
-        "It matters little: C = 0.1, the worst tried, is four points below C = 100." in told
+        "C = 0.1, the worst tried, errs 1.2 times as often as C = 100 (30.0% against 26.0%; Welch's t-test over the "
+        "folds, p = 0.98, times the five it was picked from), which may be chance." in told
+    )
+    told = with_scores(colour_probe, [0.70, 0.70, 0.71, 1.0, 0.71, 0.71], 0.0, c=100.0).discussion()
+    assert (
+        "It matters: C = 0.1, the worst tried, errs in 30.0%, C = 100 never (Welch's t-test over the folds, p < "
+        in told
     )
     told = with_scores(colour_probe, [0.7] * 6, 0.04, c=100.0).discussion()
     assert "It does not matter: all C tried do equally well." in told
@@ -484,8 +546,8 @@ def test_what_holds_of_the_method_as_before_is_told_once(colour_probe) -> None:
     other = dataclasses.replace(with_scores(colour_probe, [0.50, 0.60, 0.72, 0.74, 0.735, 0.60], 0.04, c=100.0))
     assert discuss(other, [colour_probe])[2].startswith(
         "The classifier and training are the same. C is chosen as before: the best, C = 100, has 74.0% with a standard "
-        "error of 2.0 points; within that lie C = 10 to 1,000, and 100, the middle one, is taken. It matters: C = 0.1 "
-        "is 24 points"
+        "error of 2.0 points; within that lie C = 10 to 1,000, and 100, the middle one, is taken. It matters: C = "
+        "0.1, the worst tried, errs 1.9 times"
     )
     four = with_scores(colour_probe, [0.50, 0.60, 0.73, 0.74, 0.735, 0.73], 0.04, c=100.0)
     assert (
@@ -860,12 +922,8 @@ def test_the_exam_has_its_part(tmp_path: Path, context: Context) -> None:
         ("ResNet-50, supervised on ImageNet-1k", "91.5%"), ("DINOv2 ViT-S/14", "95.1%"),
     ]  # fmt: skip
     assert [len(row) for row in named["choice"].rows] == [1 + len(GRID)] * 2
-    assert next(table for table in tables if "taken for" in table.columns).columns == (
-        "class",
-        "accuracy",
-        "n",
-        "taken for",
-    )  # of classes that have numbers for names nothing is known
+    assert "classes" not in named  # two classes: the matrix has every number
+    assert "[[probe/confusion-1]] that of single classes" in blocks[0].text
     assert json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))["accuracy"]["n"] == 4
     assert answer.provenance == []  # nothing was done to these photographs while they were read
 
@@ -882,7 +940,10 @@ def test_of_many_classes_all_with_a_mistake_are_listed_with_what_they_are_taken_
         confusion=tuple(map(tuple, confusion.tolist())),
     )
     table = _classes(probed, [None] * 12, "classes-1")
-    assert table.rows == [("j", "50.0%", "4", "a (2)"), ("k", "75.0%", "4", "j")]
+    assert table.columns == ("class", "right", "taken for")  # nothing is known of which are the network's own
+    assert table.rows == [("j", "2 of 4", "a (2)"), ("k", "3 of 4", "j")]
+    many = dataclasses.replace(probed, per_class=tuple(Rate.of_count(3 * rate.count, 12) for rate in probed.per_class))
+    assert [row[1] for row in _classes(many, [True] * 12, "classes-1").rows] == ["6 of 12 (50.0%)", "9 of 12 (75.0%)"]
     assert table.caption.startswith("The two classes with a mistake; the other ten have none. Taken for: ")
     assert "result.json" not in table.caption
 

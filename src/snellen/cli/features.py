@@ -29,7 +29,7 @@ def features(
     ] = None,
     channel: Annotated[
         list[int] | None,
-        typer.Option("--channel", help="A channel by number, instead of the most interesting; may be given again."),
+        typer.Option("--channel", help="A channel by number, instead of those that are chosen; may be given again."),
     ] = None,
     count: Annotated[int, typer.Option("--count", help="Maps of each layer.", min=1, max=16)] = 5,
     heatmap: Annotated[

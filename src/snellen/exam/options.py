@@ -17,7 +17,7 @@ class FeatureOptions:
     Attributes:
         layers: names of layers whose maps are shown, as ``snellen layers`` lists them; empty takes one each from early,
             the middle and late.
-        channels: their numbers, the same in every layer; empty takes the five most interesting.
+        channels: their numbers, the same in every layer; empty leaves the choice of five to Snellen.
     """
 
     layers: tuple[str, ...] = ()

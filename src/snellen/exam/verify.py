@@ -587,10 +587,10 @@ class _Verification:
         """What can be told of a probe's numbers from its files alone, and what cannot at all."""
         yield from consistent(name, said.scores, said.provenance.versions.get("snellen", ""))
         if is_square(said.confusion) and len(said.labels) == len(said.confusion):
-            pairs = most_confused(said.scores)
-            again = [(said.labels[one.true], said.labels[one.predicted], one.count) for one in pairs]
             told = [(one.true, one.predicted, one.count) for one in said.confused]
-            yield from differing(name, {"confused": told}, {"confused": again}, "from its confusion matrix")
+            yield from differing(
+                name, {"confused": told}, {"confused": _confused_again(said)}, "from its confusion matrix"
+            )
         if isinstance(about, dict):
             keys = ("model", "dataset", "kind", "c", "labels")
             own = {key: getattr(said, key) for key in keys}
@@ -668,6 +668,26 @@ class _ProbeSaid:
     @property
     def scores(self) -> Scores:
         return Scores(self.accuracy, self.mean_per_class_accuracy, self.per_class, self.confusion)
+
+
+def _confused_again(said: _ProbeSaid) -> list[tuple[str, str, int]]:
+    """The pairs that are confused most often, and how often, by the confusion matrix.
+
+    Those that are told, if they are as frequent: which of equally frequent ones are, the probe's scores decide.
+    """
+    place = {label: number for number, label in enumerate(said.labels)}
+    found = [(said.labels[one.true], said.labels[one.predicted]) for one in most_confused(said.scores)]
+    told = [(one.true, one.predicted) for one in said.confused]
+
+    def count(true: str, predicted: str) -> int:
+        return said.confusion[place[true]][place[predicted]]
+
+    def frequencies(pairs: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+        return [(count(*pair), count(*pair[::-1])) for pair in pairs]
+
+    sound = len(set(told)) == len(told) and all(one != other and {one, other} <= place.keys() for one, other in told)
+    pairs = told if sound and frequencies(told) == frequencies(found) else found
+    return [(*pair, count(*pair)) for pair in pairs]
 
 
 def _named(one: Prediction) -> str:

@@ -25,7 +25,9 @@ CLOSELY = 0.6
 """From this correlation on a map follows its cue closely: the cue explains over a third of its variance."""
 _BY_SHIFTS = 0.05
 """How many of the maps that follow no cue stand above what chance gives: the share of the shifts left above it."""
-_SURE, _CLOSE = 0.9, 0.8
+_SURE, _CLOSE, _GOOD_PART = 0.9, 0.8, 0.25
+"""Probability from which an answer is sure; the second's part of the first from which it is torn between them; and the
+second's part of what the first leaves, below which that is spread over many classes."""
 _SIGNIFICANT = 0.05
 """Probability of a class among a channel's photographs by chance, over all comparisons, below which it is named."""
 _HEAT = 0.6
@@ -124,12 +126,13 @@ def _doubts(results: Sequence[Classification]) -> list[str]:
     if doubtful.top.probability >= _SURE or len(doubtful.predictions) < 2:
         return []
     first, second, *_ = doubtful.predictions
+    of_the_rest = second.probability / (1 - first.probability)
     torn = (
         "it is torn between the two"
         if second.probability > _CLOSE * first.probability
-        else "the rest is spread over many classes"
-        if second.probability < (1 - first.probability) / 2
-        else "most of the rest goes to that one class"
+        else f"that is {share(of_the_rest)} of what the first leaves"
+        if of_the_rest >= _GOOD_PART
+        else "what the first leaves is spread over many classes"
     )
     return [
         f"It hesitates most over {stem(doubtful.image)}: {plain(first.label)} with {in_percent(first.probability)}, "
@@ -222,20 +225,40 @@ def _read_by_classes(
                 f"{len(shown)} photographs, where {share(len(names[best]) / len(known))} of all that were searched are)"
             )
     most = max(len(one.patches) for one in channels)
+    limit = _least_told(names, len(known), len(channels), most, groups)
     of = f"the {counted(most, 'photograph')} that excite each most"
     tried = f"{len(channels) * len(names)} comparisons"
     if not told:
         return [
             f"Of {of} no class{' or kind' if groups else ''} is so frequent that chance would not give as many "
-            f"(hypergeometric distribution, {tried}), so no reading of these channels is offered."
+            f"(hypergeometric distribution, {tried}), so no reading of these channels is offered: the test {limit}."
         ]
     left = len(channels) - len(told)
-    others = f" Of the other {word(left)} nothing beyond chance can be said." if left else ""
+    others = f" For the other {word(left)} the test names none: it {limit}." if left else ""
     return [
         f"A try at reading the channels that see enough to show an animal or a thing, by {of}: {'; '.join(told)}. "
         f"Chance would hardly give as many (hypergeometric distribution, {tried}); what of these it is that excites a "
         f"channel, the photographs alone do not tell.{others}"
     ]
+
+
+def _least_told(
+    names: Mapping[str, Set[str]], photographs: int, channels: int, shown: int, groups: Mapping[str, str]
+) -> str:
+    """What the test of so many channels cannot find: a class on fewer of the photographs shown than it asks for at
+    least, and all that is no class.
+    """
+
+    def told(having: int) -> int:
+        by_chance = (hypergeom.sf(count - 1, photographs, having, shown) for count in range(min(shown, having) + 1))
+        comparisons = channels * len(names)
+        return next((n for n, each in enumerate(by_chance) if each * comparisons < _SIGNIFICANT), shown + 1)
+
+    least = min(told(len(images)) for images in names.values())
+    what = f"class{' or kind' if groups else ''}"
+    if least > shown:
+        return "could name none on so few photographs"
+    return f"asks for a {what} on at least {word(least)} of {word(shown)}, and looks at no colour, pose or form"
 
 
 def _by_chance(shown: Set[str], having: Set[str], photographs: int) -> float:
@@ -462,15 +485,15 @@ def _overview(result: FeatureMaps) -> str:
         else "On this photograph the last maps follow simple cues more often than the first"
     )
     of = f"{searched[0]}" if len(set(searched)) == 1 else listed([f"{one}" for one in searched])
-    which = f"{of} most interesting of each layer" if _chosen(result) else f"{of} shown of each layer"
-    regions = [one.regions for one in layers]
+    which = f"{of} most interesting maps of each layer" if _chosen(result) else f"{of} shown of each layer"
+    regions = [int(one.regions + 0.5) for one in layers]
     coarser = all(b < a for a, b in itertools.pairwise(regions))
     return (
         f"{course}: of the {which}, from the shallowest to the deepest, "
         f"{listed([f'{one}' for one in following])} {cue}; {by_chance}. {null}.{_may_be_chance(result)} "
-        f"{'Many regions become few' if coarser else 'Their structure'}: the typical one of them has "
-        f"{listed([f'{one:g}' for one in regions])} connected regions above half, which is here half way from a "
-        "map's least to its greatest value."
+        f"{'Many regions become few' if coarser else 'Their structure'}: a typical one of these maps has about "
+        f"{listed([f'{one}' for one in regions])} connected regions that are brighter than half way from its least to "
+        "its greatest value."
     )
 
 
@@ -505,8 +528,8 @@ def _about_layer(layer: LayerSummary, maps: Sequence[FeatureMap], result: Featur
     zero = "zero" if layer.kind in _NEVER_NEGATIVE else "zero or less"
     return (
         f"{layer.name}, {share(layer.depth)} of the way through, has maps of {layer.height} x {layer.width} values, "
-        f"each of which {sees}. {_what_they_follow(layer, maps)} {_what_they_look_like(layer, maps)} "
-        f"Of all the layer's values {share(layer.zero_fraction)} are "
+        f"each of which {sees}. {_what_they_follow(layer, maps)}{_clearest(layer, maps)} Of "
+        f"all the layer's values {share(layer.zero_fraction)} are "
         f"{zero}{silent}.{_at_the_cap(layer, maps)}"
     )
 
@@ -553,7 +576,8 @@ def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
     """What the nearest of some maps reaches, of which none is said to follow a cue."""
     nearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     found = (
-        "No map shown is said to follow a cue, since no more exceed chance than may by chance: the farthest above it"
+        "No map shown is said to follow a cue, since no more of those searched exceed chance than may by chance: the "
+        "farthest above it"
         if nearest.follows
         else "None of the maps shown follows a cue more closely than chance: the nearest"
     )
@@ -563,20 +587,21 @@ def _nearest_to_a_cue(maps: Sequence[FeatureMap]) -> str:
     )
 
 
-def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
-    """Which of a layer's maps are one region, several, or hardly any; which is the clearest; where the form is not the
-    cue's.
-    """
+def describe_forms(maps: Sequence[FeatureMap]) -> str:
+    """Which of a layer's maps are one region, several, or hardly any, without a full stop: for a caption."""
     kinds: dict[str, list[FeatureMap]] = {}
     for one in maps:
         kinds.setdefault(_kind_of(one.shape), []).append(one)
-    told = listed(
+    return listed(
         [
-            f"{'all of these' if len(group) == len(maps) > 1 else _channels(group)} "
-            f"{kind.format(*_ARE[len(group) > 1])}"
+            f"{'all of them' if len(group) == len(maps) > 1 else _channels(group)} {kind.format(*_ARE[len(group) > 1])}"
             for kind, group in kinds.items()
         ]
     )
+
+
+def _clearest(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """Which of a layer's maps follows its cue farthest above chance; and where the form of one is not its cue's."""
     clearest = max(maps, key=lambda one: one.cue_correlation - one.cue_by_chance)
     example = (
         f" Farthest above chance is channel {clearest.channel} (r = {clearest.cue_correlation:.2f}, by chance "
@@ -584,7 +609,7 @@ def _what_they_look_like(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str
         if follows(clearest, layer)
         else ""
     )
-    return f"In form {told}.{example}{_not_by_form(layer, maps)}"
+    return f"{example}{_not_by_form(layer, maps)}"
 
 
 def _not_by_form(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
@@ -672,7 +697,7 @@ def _why_late_is_hard(result: FeatureMaps) -> str:
     if last.concentration > 1:
         reasons.append(
             f"{last.concentration:,} of {last.channels:,} channels hold half of all support for "
-            f"{plain(result.top.label)}{_beside_even(last)}, and a figure shows a few. A channel's support is each of "
+            f"{plain(result.top.label)}{_beside_even(last)}; {_shown_of_half(result)}. A channel's support is each of "
             "its values times the gradient of the class's logit there, summed over the map."
         )
     if last.edges < first.edges and last.colour < first.colour:
@@ -690,6 +715,27 @@ def _beside_even(layer: LayerSummary) -> str:
     )
 
 
+def _shown_of_half(result: FeatureMaps) -> str:
+    """How many of the maps shown of the last layer are among those that hold half of the support, and how much they
+    hold; and how many stronger ones are not shown, as their maps vary too little.
+    """
+    last = result.layers[-1]
+    shown = [one.support for one in result.maps if one.layer == last.name]
+    which = "all" if last.shown_of_half == len(shown) > 1 else f"{how_many(last.shown_of_half)} of the"
+    among = f"{which} {word(len(shown))} shown {'is' if last.shown_of_half == 1 else 'are'} among them"
+    if not last.by_support:
+        return among
+    over, one = last.passed_over, last.passed_over == 1
+    even = (
+        f"; {counted(over, 'stronger one')} {'varies' if one else 'vary'} less over the map than a typical one: "
+        f"{'it supports' if one else 'they support'} the class by {'its' if one else 'their'} level, and would show "
+        "little"
+        if over
+        else ""
+    )
+    return f"{among} and hold {share(sum(shown))} of the support{even}"
+
+
 def _less_explained(layers: Sequence[LayerSummary]) -> str:
     """How much of a typical channel edges and colours explain, layer by layer; less in the last than in the first."""
     edges, colour = ([layer.edges**2 for layer in layers], [layer.colour**2 for layer in layers])
@@ -703,28 +749,84 @@ def _less_explained(layers: Sequence[LayerSummary]) -> str:
 
 
 def _ablated(result: FeatureMaps) -> str:
-    """What the answer loses where a channel's map is replaced by its mean."""
+    """What the answer loses, or gains, where a channel's map is replaced by its mean, and what takes or gives that."""
     top = result.top
     strongest = max(result.maps, key=lambda one: abs(one.importance))
-    if abs(strongest.importance) < 0.005:
+    if abs(strongest.importance) < _MATTERS:
         return (
             "None of these maps matters much alone: with any one made even, at its mean, the probability of "
             f"{plain(top.label)} stays within half a point of {in_percent(top.probability)}. The network holds what "
             "they say more than once."
         )
-    # Rounded as a table rounds them, so that the difference of the two is the table's.
-    before, change = round(100 * top.probability, 1), round(100 * strongest.importance, 1)
-    return (
+    other = (min if strongest.importance > 0 else max)(result.maps, key=lambda one: one.importance)
+    typical = float(np.median([abs(one.importance) for one in result.maps]))
+    told = (
         f"Of the maps shown, that of channel {strongest.channel} of {strongest.layer} matters most to the answer: made "
-        f"even, at its mean, it takes the probability of {plain(top.label)} from {before:.1f}% to "
-        f"{max(before + change, 0.0):.1f}%."
+        f"even, at its mean, it takes the probability of {plain(top.label)} {_from_to(strongest, result)}"
+        f"{_why_it_matters(strongest, result)}."
     )
+    level = "".join(_by_level(layer, maps) for layer, maps in _by_layer(result) if layer.by_support)
+    if other.importance * strongest.importance >= 0 or abs(other.importance) < max(_MUCH_MORE * typical, _POINTS):
+        return f"{told}{level}"
+    return (
+        f"{told} Without that of channel {other.channel} of {other.layer} it "
+        f"{'rises' if other.importance > 0 else 'falls'} {_from_to(other, result)}{_why_it_matters(other, result)}."
+        f"{level}"
+    )
+
+
+_MATTERS, _POINTS, _MUCH_MORE = 0.005, 0.02, 3
+"""Change of a probability from which on an ablated map matters; and from which on one that changes it the other way is
+told as well, at least, and as a multiple of the median of all maps shown."""
+_MOST_OF_IT = 0.5
+"""Part of a change that one other class takes up, from which on that class is named."""
+
+
+def _by_level(layer: LayerSummary, maps: Sequence[FeatureMap]) -> str:
+    """That maps chosen for their support hardly change the answer when made even, where they hold much of the support.
+
+    To first order that support is what the logit loses without pattern and level, so it lies in their level.
+    """
+    held, most = sum(one.support for one in maps), max(abs(one.importance) for one in maps)
+    if held < _MUCH_HELD or most >= _POINT:
+        return ""
+    return (
+        f" None of those of {layer.name} changes it by a point, though together they hold {share(held)} of the "
+        "support: that lies in their level more than in their pattern."
+    )
+
+
+_MUCH_HELD, _POINT = 0.05, 0.01
+"""Part of the support from which on channels hold much; and a change of the probability by a point."""
+
+
+def _from_to(one: FeatureMap, result: FeatureMaps) -> str:
+    """From which probability to which an ablation takes the answer; rounded as a table's difference is."""
+    before, change = round(100 * result.top.probability, 1), round(100 * one.importance, 1)
+    return f"from {before:.1f}% to {min(max(before + change, 0.0), 100.0):.1f}%"
+
+
+def _why_it_matters(one: FeatureMap, result: FeatureMaps) -> str:
+    """What a map follows, and which class it holds down, or speaks for, where one takes up most of the change."""
+    layer = next(each for each in result.layers if each.name == one.layer)
+    rival = one.rival if abs(one.rival_change) >= _MOST_OF_IT * abs(one.importance) else ""
+    how = {"closely": f"follows {one.cue}", "in part": f"follows {one.cue} in part"}.get(follows(one, layer), "")
+    if not rival:
+        return f"; it {how}" if how else ""
+    points = f"{abs(100 * one.rival_change):.1f} points"
+    side = (
+        f"mostly to {plain(rival)} (+{points}), which its pattern tells {plain(result.top.label)} from"
+        if one.importance < 0
+        else f"mostly from {plain(rival)} (\N{MINUS SIGN}{points}), for which its pattern spoke"
+    )
+    return f", {side}{f'; it {how}' if how else ''}"
 
 
 def _limits(result: FeatureMaps) -> str:
     """What the maps do not prove."""
+    at_the_end = " or, at the end, for their support" if any(one.by_support for one in result.layers) else ""
     chosen = (
-        "The maps shown were chosen for being readable, so they are not typical of their layers. "
+        f"The maps shown were chosen for being readable{at_the_end}, so they are not typical of their layers. "
         if _chosen(result)
         else ""
     )

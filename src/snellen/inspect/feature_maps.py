@@ -15,6 +15,10 @@ than to the photograph.
 
 Of the :data:`SEARCHED` most interesting those are shown that can be read best: whose correlation with a simple cue of
 the photograph lies farthest above what chance gives (:mod:`snellen.inspect.cues`).
+
+Near the network's end a simple cue hardly says what a channel is for. Of a layer there those are shown that support the
+top class most (:func:`channel_contributions`), of the channels whose relative variance is at least a typical one's: an
+even map supports it by its level, and shows nothing. Where too few support it, the choice is the same as elsewhere.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -54,6 +58,8 @@ STAGES = ("early", "middle", "end")
 """What each of :data:`BANDS` is called."""
 SEARCHED = 20
 """How many of the most interesting maps of a layer are searched for those that can be read best."""
+_TYPICAL = 0.5
+"""Relative variance of a channel that varies as much as a layer's median one."""
 # One over the share of each side that is left out of the measures behind the choice.
 _MARGIN = 7
 # How many ablations run at once.
@@ -80,7 +86,12 @@ class FeatureMap:
             lightness: horizontal, vertical and strength), in [0, 1].
         colour: the same with the photograph's colour (CIELAB a and b), in [0, 1].
         importance: change of the top class's probability when the channel is ablated: each value of its map replaced
-            by the map's mean. Its pattern is gone, its level stays; negative where the pattern supports the class.
+            map's mean. Its pattern is gone, its level stays; negative where the pattern supports the class.
+        rival: of the other classes the one whose probability changes most the other way when the channel is ablated;
+            empty where none does.
+        rival_change: that change.
+        support: the channel's part of all that supports the top class in its layer, to first order; negative where it
+            speaks against the class, 0 where nothing supports it. See :class:`LayerSummary`.
         cue: the one of :data:`snellen.inspect.cues.CUES` that the map correlates with most, over the photograph at the
             map's resolution.
         cue_correlation: that correlation, in [0, 1]; 0 where no cue or the map itself does not vary.
@@ -104,6 +115,9 @@ class FeatureMap:
     edges: float
     colour: float
     importance: float
+    rival: str
+    rival_change: float
+    support: float
     cue: str
     cue_correlation: float
     cue_by_chance: float
@@ -126,6 +140,10 @@ class LayerSummary:
         supporting: number of channels that support the top class: activation times gradient of its logit, summed over
             the map, is above zero. To first order this is what the logit loses where the channel is set to zero.
         concentration: the least number of channels that hold half of all that supports the class.
+        by_support: whether the maps shown are those that support the class most, of the channels that vary.
+        shown_of_half: number of the maps shown that are among those that hold half.
+        passed_over: number of channels that support the class more than one that is shown by its support, but whose
+            maps vary less than a typical one.
         edges, colour: medians over the channels that vary.
         searched: number of its most interesting maps that those shown were chosen from; of channels that were asked
             for, how many.
@@ -144,6 +162,9 @@ class LayerSummary:
     zero_channels: int
     supporting: int
     concentration: int
+    by_support: bool
+    shown_of_half: int
+    passed_over: int
     edges: float
     colour: float
     searched: int
@@ -166,7 +187,8 @@ class FeatureMaps(Result):
         top: the photograph's most probable class.
         input_size: (height, width) of the network's input.
         layers: from shallow to deep, or as asked for.
-        maps: those of the first layer first; of a layer the one that can be read best first, or as asked for.
+        maps: those of the first layer first; of a layer the one that can be read best first, or supports the class
+            most, or as asked for.
         values: the activations of each map, (H, W), as the network holds them.
         photograph: the photograph as it was given; a figure opens it again.
         preprocessing: where in the photograph the input lies.
@@ -204,7 +226,7 @@ class ChannelSelection:
         channels: (k,) their numbers.
         relative_variance, autocorrelation, dissimilarity: (k,) in [0, 1].
         fits: (k,) the cue that each fits best.
-        searched, following, regions: see :class:`LayerSummary`.
+        searched, following, regions, by_support, passed_over: see :class:`LayerSummary`.
         maps: (C, H, W) the whole layer, chosen or not.
     """
 
@@ -218,6 +240,8 @@ class ChannelSelection:
     following: int
     regions: float
     maps: Tensor
+    by_support: bool = False
+    passed_over: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +287,7 @@ def feature_maps(
         images: one photograph or several: see :func:`snellen.data.images.one_or_many`.
         layers: names of layers; without them one each from early, the middle and late.
         channels: their numbers, the same in every layer; without them, of the 20 most interesting, the ``count`` that
-            can be read best.
+            can be read best, and near the network's end those that support the top class most.
         count: number of maps of each layer.
 
     Returns:
@@ -279,16 +303,28 @@ def feature_maps(
 
     def run(photographs: Sequence[Named], inputs: Tensor) -> list[FeatureMaps]:
         logits, selections = choose_channels(classifier, inputs, chosen, channels, count)
-        return [_weigh(classifier, photographs[0], inputs, selections, top_predictions(classifier, logits, 1)[0][0])]
+        top = top_predictions(classifier, logits, 1)[0][0]
+        contributions = channel_contributions(classifier, inputs, chosen, top)
+        if not channels:
+            selections = [
+                _strongest(each, of_each, inputs, count) if stage_of(each.layer.depth) == STAGES[-1] else each
+                for each, of_each in zip(selections, contributions, strict=True)
+            ]
+        return [_weigh(classifier, photographs[0], inputs, logits, selections, contributions, top)]
 
     return one_or_each(images, "feature_maps", read, run, size=1)
 
 
 def _weigh(
-    classifier: Classifier, photograph: Named, inputs: Tensor, selections: Sequence[ChannelSelection], top: Prediction
+    classifier: Classifier,
+    photograph: Named,
+    inputs: Tensor,
+    logits: Tensor,
+    selections: Sequence[ChannelSelection],
+    contributions: Sequence[Tensor],
+    top: Prediction,
 ) -> FeatureMaps:
-    changes = ablate(classifier, inputs, selections, top)
-    contributions = channel_contributions(classifier, inputs, [each.layer for each in selections], top)
+    ablations = ablate(classifier, inputs, logits, selections, top)
     described = [_describe(each, inputs) for each in selections]
     return FeatureMaps(
         image=photograph[0],
@@ -296,7 +332,9 @@ def _weigh(
         top=top,
         input_size=classifier.preprocessing.size,
         layers=tuple(map(_summarise, selections, described, contributions)),
-        maps=tuple(feature for each in map(_features, selections, described, changes) for feature in each),
+        maps=tuple(
+            feature for each in map(_features, selections, described, ablations, contributions) for feature in each
+        ),
         values=tuple(each.maps[channel].cpu().numpy() for each in selections for channel in each.channels),
         photograph=photograph[1],
         preprocessing=classifier.preprocessing,
@@ -402,8 +440,7 @@ def _readable(interesting: _Interesting, inputs: Tensor, count: int | None) -> C
 
 def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: int) -> _Interesting:
     """The most interesting channels of ``maps`` (C, H, W), or those asked for, measured in the order given."""
-    down, across = (side // _MARGIN for side in maps.shape[1:])
-    inner = maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
+    inner = _inner(maps)
     deviations, autocorrelation = _deviation_and_autocorrelation(inner)
     relative_variance = _relative_variance(deviations)
     worth = relative_variance * autocorrelation
@@ -420,6 +457,34 @@ def _choose(layer: Layer, maps: Tensor, channels: Sequence[int] | None, count: i
         similarity = torch.maximum(similarity, (flat @ flat[channel]).abs().clamp(max=1))
     measures = relative_variance[chosen].tolist(), autocorrelation[chosen].tolist(), dissimilarity
     return _Interesting(layer, maps, chosen, measures)
+
+
+def _strongest(selection: ChannelSelection, contributions: Tensor, inputs: Tensor, count: int) -> ChannelSelection:
+    """The ``count`` channels of the same layer with the greatest contributions (C,) to the class, of those that vary.
+
+    What was searched, and how much of that follows a cue, stays. The same selection where fewer support the class.
+    """
+    deviations, _ = _deviation_and_autocorrelation(_inner(selection.maps))
+    varies = _relative_variance(deviations) >= _TYPICAL
+    candidates = torch.where(varies, contributions, 0.0)
+    order = candidates.argsort(descending=True, stable=True)[:count]
+    if not bool((candidates[order] > 0).all()):
+        return selection
+    chosen = _readable(_choose(selection.layer, selection.maps, order.tolist(), count), inputs, None)
+    return replace(
+        chosen,
+        searched=selection.searched,
+        following=selection.following,
+        regions=selection.regions,
+        by_support=True,
+        passed_over=int((~varies & (contributions > candidates[order].min())).sum()),
+    )
+
+
+def _inner(maps: Tensor) -> Tensor:
+    """``maps`` (C, H, W) without their margin."""
+    down, across = (side // _MARGIN for side in maps.shape[1:])
+    return maps[:, down : maps.shape[1] - down, across : maps.shape[2] - across]
 
 
 def _deviation_and_autocorrelation(maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -440,12 +505,29 @@ def _relative_variance(deviations: Tensor) -> Tensor:
     return deviations / (deviations + varying.median())
 
 
+@dataclass(frozen=True)
+class Ablation:
+    """What changes when one channel is ablated: see :class:`FeatureMap`."""
+
+    importance: float
+    rival: str
+    rival_change: float
+
+
 def ablate(
-    classifier: Classifier, inputs: Tensor, selections: Sequence[ChannelSelection], top: Prediction
-) -> list[list[float]]:
-    """The change of the top class's probability when each chosen channel alone has its map's mean everywhere."""
+    classifier: Classifier,
+    inputs: Tensor,
+    logits: Tensor,
+    selections: Sequence[ChannelSelection],
+    top: Prediction,
+) -> list[list[Ablation]]:
+    """What changes in the answer when each chosen channel alone has its map's mean everywhere.
+
+    ``logits`` (1, K) are those of ``inputs`` (1, 3, h, w) as they are.
+    """
+    before = softmax(logits)[0]
     ablations = [(number, channel) for number, each in enumerate(selections) for channel in each.channels]
-    changes: list[list[float]] = [[] for _ in selections]
+    found: list[list[Ablation]] = [[] for _ in selections]
     for start in range(0, len(ablations), _BATCH):
         batch = ablations[start : start + _BATCH]
         hooks: dict[Layer, Hook] = {}
@@ -453,11 +535,21 @@ def ablate(
             ablated = [(row, channel) for row, (other, channel) in enumerate(batch) if other == number]
             hooks[selections[number].layer] = _ablation(selections[number].layer, ablated)
         with torch.no_grad(), hooked(classifier.network, hooks):
-            logits = classifier.logits_from_inputs(inputs.expand(len(batch), -1, -1, -1))
-        probabilities = softmax(logits)[:, top.index].tolist()
-        for (number, _), probability in zip(batch, probabilities, strict=True):
-            changes[number].append(probability - top.probability)
-    return changes
+            ablated_logits = classifier.logits_from_inputs(inputs.expand(len(batch), -1, -1, -1))
+        for (number, _), changes in zip(batch, softmax(ablated_logits) - before, strict=True):
+            found[number].append(_ablation_of(classifier, changes, top))
+    return found
+
+
+def _ablation_of(classifier: Classifier, changes: Tensor, top: Prediction) -> Ablation:
+    """What the ``changes`` (K,) of all probabilities say of the top class and of the one that takes its place."""
+    change = float(changes[top.index])
+    opposite = -changes if change > 0 else changes.clone()
+    opposite[top.index] = 0
+    rival = int(opposite.argmax())
+    if not float(opposite[rival]) > 0:
+        return Ablation(change, "", 0.0)
+    return Ablation(change, classifier.labels[rival], float(changes[rival]))
 
 
 def _ablation(layer: Layer, ablated: Sequence[tuple[int, int]]) -> Hook:
@@ -523,11 +615,13 @@ def _explained(standard: Tensor, cues: Tensor) -> Tensor:
     return adjusted.clamp(min=0).sqrt()
 
 
-def _features(selection: ChannelSelection, described: _Description, changes: Sequence[float]) -> Iterator[FeatureMap]:
-    layer = selection.layer
+def _features(
+    selection: ChannelSelection, described: _Description, ablations: Sequence[Ablation], contributions: Tensor
+) -> Iterator[FeatureMap]:
+    layer, supporting = selection.layer, float(contributions.clamp(min=0).sum())
     factors = zip(selection.relative_variance, selection.autocorrelation, selection.dissimilarity, strict=True)
-    for channel, fit, change, (variance, autocorrelation, dissimilarity) in zip(
-        selection.channels, selection.fits, changes, factors, strict=True
+    for channel, fit, ablation, (variance, autocorrelation, dissimilarity) in zip(
+        selection.channels, selection.fits, ablations, factors, strict=True
     ):
         low, high = selection.maps[channel].aminmax()
         yield FeatureMap(
@@ -546,7 +640,10 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
             zero_fraction=float(described.zero_fraction[channel]),
             edges=float(described.edges[channel]),
             colour=float(described.colour[channel]),
-            importance=change,
+            importance=ablation.importance,
+            rival=ablation.rival,
+            rival_change=ablation.rival_change,
+            support=float(contributions[channel]) / supporting if supporting > 0 else 0.0,
             cue=fit.cue,
             cue_correlation=fit.correlation,
             cue_by_chance=fit.by_chance,
@@ -557,7 +654,8 @@ def _features(selection: ChannelSelection, described: _Description, changes: Seq
 def _summarise(selection: ChannelSelection, described: _Description, contributions: Tensor) -> LayerSummary:
     layer = selection.layer
     varying = deviations_of(selection.maps.flatten(1)) > 0
-    support = contributions[contributions > 0].sort(descending=True).values.cpu().double().cumsum(0)
+    ranked = contributions.sort(descending=True, stable=True)
+    support = ranked.values[ranked.values > 0].cpu().double().cumsum(0)
     half = int((support < support[-1] / 2).sum()) + 1 if len(support) else 0
     return LayerSummary(
         name=layer.name,
@@ -571,6 +669,9 @@ def _summarise(selection: ChannelSelection, described: _Description, contributio
         zero_channels=int((described.zero_fraction == 1).sum()),
         supporting=len(support),
         concentration=half,
+        by_support=selection.by_support,
+        shown_of_half=len(set(ranked.indices[:half].tolist()) & set(selection.channels)),
+        passed_over=selection.passed_over,
         edges=float(described.edges[varying].median()) if varying.any() else 0.0,
         colour=float(described.colour[varying].median()) if varying.any() else 0.0,
         searched=selection.searched,

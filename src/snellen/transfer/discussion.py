@@ -12,7 +12,7 @@ from snellen.intervals import SIGNIFICANCE, Paired, Rate
 from snellen.prose import counted, estimated, how_many, listed, p_value, plain, sentence, share, with_decimal, word
 from snellen.transfer.few import FewShotResult
 from snellen.transfer.known import permute_classes
-from snellen.transfer.linear import FOLDS, GRID, ClassifierKind
+from snellen.transfer.linear import FOLDS, GRID, ClassifierKind, CVScore
 from snellen.transfer.probe import ProbeResult
 from snellen.transfer.published import OFFICIAL_SIZES, PETS_BASELINES
 
@@ -35,8 +35,8 @@ _METHOD: dict[ClassifierKind, str] = {
         "pays also for being too far on the right side. Its outputs are not probabilities."
     ),
 }
-_WARNS = 0.8
-"""Share of the right answers' mean probability that the wrong ones' must lie below, for it to warn of a mistake."""
+_TO_WARN = 5
+"""Right answers, and wrong ones, from which on it is told whether their probabilities differ."""
 _ASSIGNED_WIDTHS = (2000, 6000)
 _FEW = 10
 _HARDEST, _NAMED = 3, 8
@@ -91,16 +91,30 @@ def _probabilities(result: ProbeResult) -> list[str]:
     """What the probabilities of a logistic probe are good for."""
     if result.confidence is None:
         return []
-    right, wrong = result.confidence.right, result.confidence.wrong
+    found, right, wrong = result.confidence, result.accuracy.count, result.n - result.accuracy.count
+    means = (
+        f"Its first answer has a probability of {share(found.right)} on average where it is right (n = {right:,}) and "
+        f"of {share(found.wrong)} where it is wrong (n = {wrong:,})"
+    )
+    if min(right, wrong) < _TO_WARN:
+        return [f"{means}: too few to tell whether a low probability warns of a mistake."]
     use = (
-        "so a low probability warns of a mistake"
-        if wrong < _WARNS * right
-        else "so its probability hardly tells a mistake"
+        "a low probability warns of a mistake"
+        if found.auroc > 0.5 and found.p_value < SIGNIFICANCE
+        else "its probability does not warn of a mistake"
     )
     return [
-        f"Its first answer has a probability of {share(right)} on average where it is right and of {share(wrong)} "
-        f"where it is wrong, {use}."
+        f"{means}. Of a right and a wrong answer drawn at random the right one has the higher probability in "
+        f"{share(found.auroc)} of the draws (area under the ROC curve; Mann-Whitney test, {_p(found.p_value)}): {use}."
     ]
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.2g}" if value >= _LEAST_P else f"p < {_LEAST_P:g}"
+
+
+_LEAST_P = 0.001
+"""The least p-value that is written out."""
 
 
 def _method_by_topic(result: ProbeResult) -> dict[str, str]:
@@ -217,9 +231,17 @@ def _species(result: ProbeResult, wrong: int) -> str:
         which = listed([f"a {one} for another {one}" for one in sorted(kinds)]).replace(" and ", " or ")
         return f" No cat is taken for a dog and no dog for a cat: each mistake takes {which}."
     across = wrong - within
+    names = list(result.names.values())
+    told = [
+        f"{names[true]} is taken for {names[predicted]}{f' {_times(count)}' if count > 1 else ''}"
+        for true, row in enumerate(result.confusion)
+        for predicted, count in enumerate(row)
+        if count and species[true] != species[predicted]
+    ]
+    which = f": {listed(told)}" if len(told) <= _HARDEST else ""
     return (
         f" {sentence(word(within))} of the {word(wrong)} mistakes {'is one' if within == 1 else 'are'} between two "
-        f"cats or two dogs, {word(across)} between a cat and a dog."
+        f"cats or two dogs, {word(across)} between a cat and a dog{which}."
     )
 
 
@@ -326,13 +348,10 @@ def _how_much_it_matters(result: ProbeResult) -> str:
     """How far the worst C is below the best, and what makes the choice uncertain."""
     found = result.cross_validation
     best, worst = found.best, min(found.scores, key=lambda score: score.mean)
-    lost = _points(best.mean - worst.mean)
     text = (
         "It does not matter: all C tried do equally well."
         if best.mean == worst.mean
-        else f"It matters little: C = {worst.c:,g}, the worst tried, is {lost} below C = {best.c:,g}."
-        if best.mean - worst.mean < 0.05
-        else f"It matters: C = {worst.c:,g} is {lost} below C = {best.c:,g}."
+        else _worst_beside_best(worst, best, found.folds, len(found.scores) - 1)
     )
     if found.folds < FOLDS:
         text += f" The smallest class allows only {found.folds} folds, so this choice is noisy."
@@ -341,8 +360,32 @@ def _how_much_it_matters(result: ProbeResult) -> str:
     return text
 
 
-def _points(difference: float) -> str:
-    return counted(round(100 * difference), "point")
+def _worst_beside_best(worst: CVScore, best: CVScore, folds: int, others: int) -> str:
+    """How much more often the worst C errs than the best, and whether that is more than the folds differ by chance.
+
+    Welch's t-test on the folds, which it takes for unpaired, times the number of ``others`` that the worst was picked
+    from.
+    """
+    # A second of a start that most commands can do without.
+    from scipy.stats import ttest_ind_from_stats
+
+    wrong, least = 1 - worst.mean, 1 - best.mean
+    deviations = [score.std * math.sqrt(folds / (folds - 1)) for score in (worst, best)]
+    p_value = 0.0
+    if any(deviations):
+        test = ttest_ind_from_stats(worst.mean, deviations[0], folds, best.mean, deviations[1], folds, equal_var=False)
+        p_value = min(1.0, others * float(test.pvalue))
+    errs = (
+        f"C = {worst.c:,g}, the worst tried, errs {wrong / least:.1f} times as often as C = {best.c:,g} "
+        f"({with_decimal(wrong)} against {with_decimal(least)}"
+        if least
+        else f"C = {worst.c:,g}, the worst tried, errs in {with_decimal(wrong)}, C = {best.c:,g} never ("
+    )
+    tested = f"Welch's t-test over the folds, {_p(p_value)}, times the {word(others)} it was picked from)"
+    between = "; " if least else ""
+    if p_value < SIGNIFICANCE:
+        return f"It matters: {errs}{between}{tested}."
+    return f"{sentence(errs)}{between}{tested}, which may be chance."
 
 
 def _fit(result: ProbeResult) -> str:
@@ -392,7 +435,8 @@ def _features(result: ProbeResult) -> str:
     mirrored = " They are the mean over each photograph and its mirror image." if result.features.mirrored else ""
     return (
         f"Each photograph, seen at {height} x {width} pixels, becomes {result.width:,} features{asked}: {sign}. "
-        f"Scaled to unit length, only their proportions count.{mirrored}"
+        "Divided by its L2 norm, it counts by the proportions of its features, not by how strongly all of them "
+        f"respond; what that gains was not measured.{mirrored}"
     )
 
 
@@ -530,22 +574,56 @@ def explain_confusions(
     shares = {label: {name: count / asked[label] for name, count in answers[label].items()} for label in asked}
     overlaps = [[_overlap(one, shares) for one in _other_pairs(pair, result, known, sorted(asked))] for pair in pairs]
     fit = sum(_above_others(_overlap(pair, shares), others) for pair, others in zip(pairs, overlaps, strict=True))
-    tells = (
-        "does not tell why they are confused, as too few pairs like them are not confused to compare them with"
-        if max(map(len, overlaps)) < _ENOUGH
-        else "does not tell why they are confused"
-        if not fit
-        else f"fits with {'their' if fit == len(pairs) else 'some of these'} being confused"
-    )
     sentences = [
         _called_by_the_network(pair, others, result, known, shares)
+        + _hypothesis(_name_for_both(pair, result, known, shares), _overlap(pair, shares), others)
         for pair, others in zip(pairs, overlaps, strict=True)
     ]
+    supposed = sum(_SUPPOSED in one for one in sentences)
+    tells = (
+        f"fits with {'their' if fit == len(pairs) else 'some of these'} being confused"
+        if fit
+        else f"suggests why {'they' if supposed == len(pairs) else 'some of these'} are confused"
+        if supposed
+        else "does not tell why they are confused"
+    )
     labels = dict.fromkeys(label for pair in pairs for label in pair)
     return [
         f"What the network itself calls photographs of {listed([result.names[label] for label in labels])} (at most "
         f"{max(asked[label] for label in labels)} of each) {tells}. {' '.join(sentences)}{_unexplained(result, pairs)}"
     ]
+
+
+_SUPPOSED = "features made for one answer to both may lie close"
+
+
+def _name_for_both(
+    pair: tuple[str, str], result: ProbeResult, known: Sequence[bool | None], shares: Mapping[str, Mapping[str, float]]
+) -> str:
+    """What the network itself calls at least half of the photographs of either class; empty where nothing.
+
+    Where it has a class for each it was trained to tell them apart, and not to call them the same.
+    """
+    if all(known[result.labels.index(label)] for label in pair):
+        return ""
+    one, other = (shares[label] for label in pair)
+    both = [name for name, part in one.items() if min(part, other.get(name, 0.0)) >= _MOSTLY]
+    return both[0] if both else ""
+
+
+_MOSTLY = 0.5
+"""Share of a class's photographs from which on they are mostly called something."""
+
+
+def _hypothesis(name: str, overlap: float, others: Sequence[float]) -> str:
+    """Why two classes that the network mostly calls by one ``name`` may be confused; empty where it has none, or where
+    pairs that are never confused are as much the same to it.
+    """
+    few = len(others) < _ENOUGH
+    if not name or not (few or _above_others(overlap, others)):
+        return ""
+    untested = "; too few pairs like them are never confused to test it" if few else ""
+    return f" Both are mostly {plain(name)} to it: {_SUPPOSED} (a hypothesis{untested})."
 
 
 def _overlap(pair: tuple[str, str], shares: Mapping[str, Mapping[str, float]]) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from snellen.data.datasets.base import ImageSet, Targets, TrainTest
 from snellen.data.datasets.leaks import Leak
@@ -43,7 +43,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """Two classes, how often the first is classified as the second, and the image ids of those photographs."""
+    """Two classes, how often the first is classified as the second, and the image ids of those photographs.
+
+    First those whose wrong answer's score lies farthest above that of the true class.
+    """
 
     true: str
     predicted: str
@@ -53,14 +56,19 @@ class ConfusedPair:
 
 @dataclass(frozen=True)
 class Confidence:
-    """The mean probability of the first answer, in [0, 1].
+    """The probability of the first answer, in [0, 1], to test images that are classified correctly, and to others.
 
     Attributes:
-        right, wrong: over the test images that are classified correctly, and over the others.
+        right, wrong: its mean over the ones, and over the others.
+        auroc: area under the ROC curve of right against wrong answers: in which share of all pairs of the two the right
+            one has the higher probability, equal ones counted half.
+        p_value: of the Mann-Whitney test, on both sides, that neither tends to have the higher one.
     """
 
     right: float
     wrong: float
+    auroc: float
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,8 @@ class ProbeResult(Result):
         labels: names of the classes.
         per_class: accuracy of each class on the test split.
         confusion: (K, K) number of test images of class row that are classified as column.
-        confused: pairs of classes that are confused most often.
+        confused: pairs of classes that are confused most often; of pairs that are so equally often, both ways, those
+            with the surest mistake.
         failures: images that could not be read; they are in no number.
         leaks: test images that are training images too, pixel for pixel.
         without_leaks: mean-per-class accuracy on the other test images; None where all are others, or none is.
@@ -273,7 +282,7 @@ def _probe(
         labels=tuple(data.labels),
         per_class=scores.per_class,
         confusion=scores.confusion,
-        confused=_confused_pairs(scores, data.labels, test, predicted),
+        confused=_confused_pairs(scores, data.labels, test, trained),
         failures=(*train.failures, *test.failures),
         leaks=splits.leaks,
         without_leaks=_without_leaks(splits, predicted),
@@ -307,8 +316,16 @@ def _confidence(splits: EmbeddedSplits, trained: LinearProbe) -> Confidence | No
     probabilities = trained.predict_proba(splits.test.features)
     right = probabilities.argmax(axis=1) == splits.test.targets
     first = probabilities.max(axis=1)
-    return (
-        None if right.all() or not right.any() else Confidence(float(first[right].mean()), float(first[~right].mean()))
+    if right.all() or not right.any():
+        return None
+    # A second of a start that most commands can do without.
+    from scipy.stats import mannwhitneyu
+
+    return Confidence(
+        right=float(first[right].mean()),
+        wrong=float(first[~right].mean()),
+        auroc=float(roc_auc_score(right, first)),
+        p_value=float(mannwhitneyu(first[right], first[~right]).pvalue),
     )
 
 
@@ -337,12 +354,23 @@ RESPLITS = 10
 _MOST_TO_RESPLIT = 1500
 
 
-def _confused_pairs(
-    scores: Scores, labels: Labels, test: FeatureSet, predicted: Targets
-) -> tuple[ConfusedPair, ...]:  # fmt: skip
-    pairs = []
-    for pair in most_confused(scores):
+def _confused_pairs(scores: Scores, labels: Labels, test: FeatureSet, trained: LinearProbe) -> tuple[ConfusedPair, ...]:
+    """The pairs that are confused most often, of equally frequent ones those with the surest mistake."""
+    decisions = trained.decision_function(test.features)
+    predicted = decisions.argmax(axis=1)
+    # By how much the answer's score is above that of the true class: 0 where it is right.
+    lead = decisions.max(axis=1) - decisions[np.arange(len(decisions)), test.targets]
+    ranked = []
+    for pair in most_confused(scores, int((predicted != test.targets).sum())):
         rows = np.flatnonzero((test.targets == pair.true) & (predicted == pair.predicted))
+        rows = rows[np.argsort(-lead[rows], kind="stable")]
+        back = scores.confusion[pair.predicted][pair.true]
         images = tuple(test.names[row] for row in rows)
-        pairs.append(ConfusedPair(labels[pair.true], labels[pair.predicted], pair.count, images))
-    return tuple(pairs)
+        found = ConfusedPair(labels[pair.true], labels[pair.predicted], pair.count, images)
+        ranked.append(((pair.count, back, float(lead[rows[0]])), found))
+    ranked.sort(key=lambda one: one[0], reverse=True)
+    return tuple(pair for _, pair in ranked[:_CONFUSED])
+
+
+_CONFUSED = 5
+"""Pairs of classes that are listed."""

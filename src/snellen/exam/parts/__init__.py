@@ -174,8 +174,8 @@ PARTS: Mapping[str, Part] = {
         methods=(
             "snellen.models.layers:hooked, _nth_call",
             "snellen.inspect.activations:read_activations",
-            "snellen.inspect.feature_maps:_choose, _readable, _deviation_and_autocorrelation, _relative_variance, "
-            "ablate, _ablation, channel_contributions",
+            "snellen.inspect.feature_maps:_choose, _readable, _strongest, _deviation_and_autocorrelation, "
+            "_relative_variance, ablate, _ablation, channel_contributions",
             "snellen.inspect.cues:fit_cues, _best_when_shifted, _cues, standardised",
             "snellen.inspect.figures:scaled, draw_layer",
             "snellen.inspect.heatmap:grad_cam",

@@ -21,6 +21,7 @@ from snellen.figures import percent
 from snellen.inspect.activations import CAPS
 from snellen.inspect.discussion import (
     CLOSELY,
+    describe_forms,
     describe_patches,
     discuss_feature_maps,
     discuss_heatmap,
@@ -36,7 +37,7 @@ from snellen.inspect.files import write_feature_maps, write_heatmap
 from snellen.inspect.heatmap import heatmap
 from snellen.inspect.shape import describe_shape
 from snellen.inspect.top_patches import TopPatches, top_activating_patches
-from snellen.prose import class_names, in_percent, listed, signed
+from snellen.prose import class_names, counted, in_percent, listed, signed, word
 from snellen.runs.files import write_figure
 
 GRAD_CAM = Reference(
@@ -58,7 +59,7 @@ REFERENCES = (
 )
 
 _LEGEND = (
-    ". Dark blue is a map's least value and yellow its greatest, the two numbers above it; one square is one value, "
+    " Dark purple is a map's least value and yellow its greatest, the two numbers above it; one square is one value, "
     "and nothing is smoothed."
 )
 _SECONDS_OF_FIGURES = 8.0
@@ -113,14 +114,14 @@ def run(context: Context) -> Answer:
     blocks: Sequence[Block] = (
         Paragraph(
             f"The photograph is {Path(name).name}, which the model calls {result.top.label} with probability "
-            f"{in_percent(result.top.probability)}. {_which(context)} {_shown_in(len(pictures))} [[features/maps]] "
-            "lists what excites each and what the answer loses without its pattern."
+            f"{in_percent(result.top.probability)}. {_which(context, result)} {_shown_in(len(pictures))} "
+            "[[features/maps]] lists what excites each and what the answer loses without its pattern."
         ),
         *(
             Picture(
                 path,
-                f"{_where(layer)}: the photograph as the network is given it, and five of its maps at the same place"
-                f"{_LEGEND if number == 1 else ', drawn alike.'}",
+                f"{_where(layer)}: the photograph as the network is given it, and {_maps_of(layer, result)}."
+                f"{_LEGEND if number == 1 else ''}",
                 0.74,
                 name=f"maps-{number}",
             )
@@ -128,7 +129,7 @@ def run(context: Context) -> Answer:
         ),
         Heading("What the maps show"),
         Table(
-            ("layer", "channel", "what excites it here", "r", "by chance", "what is seen", "without it"),
+            ("layer", "channel", "what excites it here", "r", "by chance", "what is seen", "support", "without it"),
             [
                 (
                     short_name(feature.layer, result),
@@ -137,6 +138,7 @@ def run(context: Context) -> Answer:
                     f"{feature.cue_correlation:.2f}",
                     f"{feature.cue_by_chance:.2f}",
                     describe_shape(feature.shape),
+                    f"{signed(100 * feature.support, 1)}%",
                     signed(100 * feature.importance, 1),
                 )
                 for feature in result.maps
@@ -146,9 +148,10 @@ def run(context: Context) -> Answer:
             f"it, called partly below {CLOSELY:g}. By chance: the r that the best of all cues stays below in 95% of "
             "the map's shifts; a dash where r does not exceed it, or where no more of the layer's maps do than may by "
             "chance. What is seen: the forms above half way from the map's least to its greatest value; where most of "
-            "it lies at one level between, what stands out from that. Without it: the change of the probability of "
-            f"{result.top.label}, in points, with the map made even, at its mean (set to zero it would lose its level "
-            "too, and not only what it shows).",
+            "it lies at one level between, what stands out from that. Support: its part of all that supports "
+            f"{result.top.label} in its layer; below zero it speaks against it. Without it: the change of its "
+            "probability, in points, with the map made even, at its mean (set to zero it would lose its level too, and "
+            "not only what it shows).",
             "maps",
         ),
         Discussion(discuss_feature_maps(result)),
@@ -157,7 +160,7 @@ def run(context: Context) -> Answer:
         Paragraph(f"{discuss_heatmap(heat)} [[features/heatmap]] shows it."),
         Picture(
             context.folder / "heatmap.png",
-            f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark blue) to its most (yellow), over "
+            f"Support for {heat.label} by Grad-CAM at {heat.layer}, from none (dark purple) to its most (yellow), over "
             "the photograph in gray; what lies outside of the network's input is pale.",
             0.7,
             name="heatmap",
@@ -174,7 +177,7 @@ def run(context: Context) -> Answer:
         Fact(f"half of the support for {heat.label}", f"on {percent(heat.area_of_half, 0)} of the network's input"),
     )
     highlight = Picture(
-        context.folder / "heatmap.png", f"Support for {heat.label}, from none (dark blue) to its most (yellow)."
+        context.folder / "heatmap.png", f"Support for {heat.label}, from none (dark purple) to its most (yellow)."
     )
     return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
 
@@ -281,6 +284,17 @@ def _where(layer: LayerSummary) -> str:
     return f"{place[stage]}, {layer.name}" if stage else layer.name
 
 
+def _maps_of(layer: LayerSummary, result: FeatureMaps) -> str:
+    """Which of a layer's maps a figure shows, and what is seen of them."""
+    maps = [one for one in result.maps if one.layer == layer.name]
+    which = (
+        f"the {word(len(maps))} maps that support its answer most, of those that vary,"
+        if layer.by_support
+        else (counted(len(maps), "map"))
+    )
+    return f"{which} at the same place: {describe_forms(maps)}"
+
+
 def _shown_in(pictures: int) -> str:
     """Where so many layers' maps are shown."""
     if pictures == 1:
@@ -288,7 +302,7 @@ def _shown_in(pictures: int) -> str:
     return f"{listed([f'[[features/maps-{number}]]' for number in range(1, pictures + 1)])} show them, a layer each."
 
 
-def _which(context: Context) -> str:
+def _which(context: Context, result: FeatureMaps) -> str:
     """Which layers and channels are shown, and why these."""
     layers = (
         f"The layers are those that were asked for ({', '.join(context.features.layers)})"
@@ -296,10 +310,19 @@ def _which(context: Context) -> str:
         else "One forward pass reads a layer from the first fifth of the network (early), one between "
         f"{BANDS[1][0]:.0%} and {BANDS[1][1]:.0%} of the way (middle) and one from its last fifth (end)"
     )
+    by_support = any(layer.by_support for layer in result.layers)
+    others = "each other" if by_support else "each"
+    at_the_end = (
+        "; of the end layer, where a cue hardly says what a channel is for, the five are shown that support the answer "
+        "most, of those that vary as much as a typical one"
+        if by_support
+        else ""
+    )
     channels = (
         f"Of each layer the channels that were asked for are shown ({', '.join(map(str, context.features.channels))})."
         if context.features.channels
-        else f"Of each layer the {SEARCHED} most interesting channels are searched for the five that can be read best. "
+        else f"Of {others} layer the {SEARCHED} most interesting channels are searched for the five that can be read "
+        f"best{at_the_end}. "
         "Interest is how much a map varies beside the layer's others, times its correlation between neighbours, times "
         "how much it differs from the maps taken before it. Read best are those whose correlation with a simple cue of "
         "the photograph exceeds by most what chance gives."

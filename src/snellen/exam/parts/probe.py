@@ -71,13 +71,20 @@ REFERENCES = (
         r"within one standard error of that",
     ),
     Reference(
+        "B. L. Welch. The generalization of 'Student's' problem when several different population variances are "
+        "involved. Biometrika 34, 1947.",
+        r"Welch's t-test",
+    ),
+    Reference(
         "Quinn McNemar. Note on the sampling error of the difference between correlated proportions. "
         "Psychometrika 12, 1947.",
         r"McNemar test",
     ),
 )
 _FEW_CLASSES, _MOST_CLASSES = 10, 40
-"""Classes up to which a table has all, and the most with a mistake that it has of more."""
+"""Classes up to which there is no table of them, and the most with a mistake that it has of more."""
+_IN_PERCENT = 10
+"""Photographs of a class from which on its accuracy is told in percent too."""
 _BREEDS = 37
 _ASKED_OF_A_CLASS, _CLASSES_ASKED_FOR = 50, 40
 """Photographs of a class that the network's own classes are asked for, and classes, at most."""
@@ -183,6 +190,7 @@ def _blocks(
     """
     number = len(before) + 1
     mean, top1, many = result.mean_per_class_accuracy, result.accuracy, len(result.labels) > NUMBERS_UP_TO
+    tabulated = len(result.labels) > _FEW_CLASSES and result.accuracy.share < 1
     features = (
         "The features are the same."
         if before
@@ -191,8 +199,9 @@ def _blocks(
     blocks: list[Block] = [
         Paragraph(
             f"{features} A linear classifier learns the {len(result.labels)} classes of {name} from them. "
-            f"{result.split} [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]] and "
-            f"[[probe/classes-{number}]] that of single classes"
+            f"{result.split} [[probe/accuracy-{number}]] gives its accuracy, [[probe/confusion-{number}]]"
+            + (f" and [[probe/classes-{number}]]" if tabulated else "")
+            + " that of single classes"
             + (f", [[probe/confused-{number}]] mistakes" if CONFUSED in files else "")
             + f", and [[probe/choice-{number}]] what cross-validation found for each C."
         ),
@@ -212,7 +221,8 @@ def _blocks(
             0.9 if many else 0.5,
             name=f"confusion-{number}",
         ),
-        _classes(result, known, f"classes-{number}"),
+        # Of few classes the matrix has every number.
+        *([_classes(result, known, f"classes-{number}")] if tabulated else []),
     ]
     if CONFUSED in files:
         compared = "First, to compare, one photograph to learn from of each class that they were taken for."
@@ -273,7 +283,7 @@ def _pictured(result: ProbeResult) -> str:
     else:
         return (
             f"{sentence(of)}, no two of one pair of classes: first those of classes that are confused both ways, then "
-            "in the order of the classes."
+            "those whose wrong answer scores farthest above the right one."
         )
     return f"{which}; {of} {'is' if shown == 1 else 'are'} pictured."
 
@@ -314,14 +324,12 @@ def _choice_of_c(result: ProbeResult, name: str) -> Table:
 
 
 def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Table:
-    """The classes, of many those with a mistake: what each is taken for, and whether it is one of the network's own."""
+    """The classes with a mistake: how often each is right, what it is taken for, and if it is the network's own."""
     own = {label: {True: "yes", False: "no", None: ""}[one] for label, one in zip(result.labels, known, strict=True)}
     told = any(own.values())
     ranked = result.hardest(len(result.labels))
     missed = [pair for pair in ranked if pair[1].share < 1]
-    if len(ranked) <= _FEW_CLASSES:
-        rows, caption = ranked, "The classes, the lowest accuracy first."
-    elif len(missed) <= _MOST_CLASSES:
+    if len(missed) <= _MOST_CLASSES:
         others = len(ranked) - len(missed)
         rows = missed
         caption = f"The {counted(len(missed), 'class', 'classes')} with a mistake; the other {word(others)} have none."
@@ -329,12 +337,11 @@ def _classes(result: ProbeResult, known: Sequence[bool | None], name: str) -> Ta
         rows = missed[:_MOST_CLASSES]
         caption = f"Of the {len(missed)} classes with a mistake the {_MOST_CLASSES} with the lowest accuracy."
     return Table(
-        ("class", "accuracy", "n", "taken for", *(["class of the network's own"] if told else [])),
+        ("class", "right", "taken for", *(["class of the network's own"] if told else [])),
         [
             (
                 result.names[label],
-                in_percent(rate.share),
-                str(rate.n),
+                f"{rate.count} of {rate.n}" + (f" ({in_percent(rate.share)})" if rate.n >= _IN_PERCENT else ""),
                 _taken_for(result, label),
                 *([own[label]] if told else []),
             )

@@ -32,7 +32,7 @@ def _fields(_: AppState) -> tuple[Field, ...]:
     return (
         ClassName("target", "What supports", help="A class for the heat map. Empty: the most probable."),
         LayerName("layer", "Layer", help="Of the maps. Empty: one each from early, the middle and late."),
-        TextLine("channels", "Channels", help="Numbers such as 3, 17. Empty: the five most interesting."),
+        TextLine("channels", "Channels", help="Numbers such as 3, 17. Empty: five are chosen in each layer."),
     )
 
 
