@@ -138,7 +138,7 @@ def test_exif_orientation_is_obeyed(orientation) -> None:
         ("WEBP", {"lossless": True}, ["L", "RGB", "RGBA"]),
         ("JPEG", {"quality": 100}, ["L", "RGB", "CMYK"]),
         pytest.param(
-            "AVIF", {"quality": 100}, ["L", "RGB", "RGBA"], marks=pytest.mark.skipif(not AVIF, reason="Pillow")
+            "AVIF", {"quality": 100}, ["L", "RGB", "RGBA"], marks=pytest.mark.skipif(not AVIF, reason="Pillow has none")
         ),
     ],
 )
