@@ -392,6 +392,27 @@ def test_the_command_line_names_the_column(tmp_path: Path, monkeypatch, capsys) 
         assert message.replace("all.csv", f"{tmp_path}/all.csv") in capsys.readouterr().err.replace("\n", "")
 
 
+def test_fingerprints_hold_the_splits(tmp_path: Path) -> None:
+    """What is kept of a set is in the order of its splits: another split is another set."""
+    photographs(tmp_path / "table", ["a.png", "b.png", "c.png"])
+    prints = set()
+    for splits in (("train", "test", "test"), ("test", "train", "test"), ("train", "test", "train")):
+        lines = (f"{name},x,{split}\n" for name, split in zip("abc", splits, strict=True))
+        (tmp_path / "table" / "t.csv").write_text("id,label,split\n" + "".join(lines), encoding="utf-8")
+        prints.add(open_dataset(tmp_path / "table").fingerprint)
+    for second in ("train-1", "test-0"):
+        root = tmp_path / second
+        for name, at in (("train-0", 0), (second, 1), ("test-1", 2)):
+            root.mkdir(exist_ok=True)
+            shard(root / f"{name}.tar", [(str(at), IMAGES[at], "0")])
+        prints.add(open_dataset(root).fingerprint)
+    for first in ("val", "train"):
+        for name in (first, "test"):
+            write_parquet(tmp_path / f"parquet-{first}" / name / "0.parquet", IMAGES[:2], [0, 1], ["x", "y"])
+        prints.add(open_dataset(tmp_path / f"parquet-{first}").fingerprint)
+    assert len(prints) == 7
+
+
 def test_fingerprints_hold_the_labels(tmp_path: Path) -> None:
     photographs(tmp_path, ["a.png", "b.png"])
     prints = set()

@@ -75,8 +75,8 @@ class ImageSet:
         name: name, as it was asked for.
         labels: names of the classes; None where there are none.
         splits: splits by name; ``all`` is the one split of a set that has no others.
-        fingerprint: fingerprint of its content: of the files' names and sizes, and of the footers and labels of
-            parquet files; the images themselves are not read for it.
+        fingerprint: fingerprint of its content: of the files' names and sizes, of the splits and labels, and of the
+            footers of parquet files; the images themselves are not read for it.
         note: what a report must say of it; empty for an ordinary set.
         columns: names of the columns of its own table, of which one may be asked for as the label or the group.
         label_column: the column that was asked for as the label; None where nobody asked.

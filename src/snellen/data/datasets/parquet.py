@@ -143,7 +143,7 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
     by_split = files_by_split(name, files)
     counts: dict[Path, int] = {}
     values: dict[Path, list[Any]] = {}
-    fingerprints: list[str] = []
+    about: dict[Path, str] = {}
     columns: Columns | None = None
     for path in files:
         try:
@@ -156,7 +156,7 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
             if found.label is not None and len(values[path]) != counts[path]:
                 raise InputError(f"{path}: {counts[path]:,} rows, but {len(values[path]):,} labels", "a label for each")
             said = "" if found.label is None else fingerprint(str({found.label: values[path]}))
-            fingerprints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {said}")
+            about[path] = f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {said}"
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _unsound(path, error) from error
         if columns is not None and found != columns:
@@ -173,9 +173,8 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
         count = sum(counts[path] for path in paths)
         own, targets = (None, None) if targets is None else (targets[:count], targets[count:])
         splits[split] = _Parquet(split, paths, columns, own, [counts[path] for path in paths])
-    return ImageSet(
-        name, labels, splits, fingerprint("\n".join(fingerprints)), columns=tuple(names), label_column=label
-    )
+    content = fingerprint("\n".join(f"{split} {about[path]}" for split, paths in by_split.items() for path in paths))
+    return ImageSet(name, labels, splits, content, columns=tuple(names), label_column=label)
 
 
 def _unsound(path: Path, error: Exception) -> InputError:

@@ -288,7 +288,8 @@ def _set(
     at = columns.index(column)
     names, targets = text_labels([by_path[path][at] if path in by_path else "" for path in images])
     cells = {c: [by_path[path][i] if path in by_path else "" for path in images] for i, c in enumerate(columns)}
-    splits = {split: _part(tree, images, targets, cells, keep) for split, keep in _splits(tree, images, cells).items()}
+    kept = _splits(tree, images, cells)
+    splits = {split: _part(tree, images, targets, cells, keep) for split, keep in kept.items()}
     note = [f"The labels are the column {column} of {listed([PurePosixPath(m.table.name).name for m in matches])}."]
     several = sum(match.several for match in matches)
     without = sum(len(match.table.rows) - len(match.rows) for match in matches) - several
@@ -296,7 +297,7 @@ def _set(
         note.append(f"{without:,} of its rows name no image that is there.")
     if several:
         note.append(f"{several:,} of its rows may name several images, and count for none.")
-    said = str((column, targets.tolist(), names))
+    said = str((column, targets.tolist(), names, kept))
     return ImageSet(
         tree.name, Labels(names), splits, fingerprint_of(tree, images, said), " ".join(note), columns, asked
     )

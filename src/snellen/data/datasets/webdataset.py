@@ -80,7 +80,7 @@ def from_shards(name: str, beside: Tree | None, archives: Sequence[Path]) -> Ima
     rows: dict[str, Rows] = {split: _Shards([next(parts) for _ in own]) for split, own in by_split.items()}
     labels = _labels(beside, names)
     content = [fingerprint_of(tree, own, str(one)) for tree, own, one in zip(trees, images, said, strict=True)]
-    content.append(str(labels and labels.names))
+    content.append(f"{[(split, len(own)) for split, own in by_split.items()]} {labels and labels.names}")
     taken = [set(own) for own in images]
     others = [path for tree, own in zip(trees, taken, strict=True) for path in images_of(tree) if path not in own]
     if not any(taken):
