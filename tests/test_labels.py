@@ -88,6 +88,8 @@ def test_nearest_is_ranked_and_keeps_case() -> None:
         ("812/a.jpg", None),
         ("crane/a.jpg", None),
         ("crane (bird)/a.jpg", 134),
+        ("cardigan/a.jpg", 474),
+        ("Cardigan/a.jpg", None),  # the dog, by a synonym that is written so
         ("n99999999/a.jpg", None),
         ("a.jpg", None),
     ],
@@ -110,6 +112,10 @@ def test_a_class_of_exactly_that_name_is_the_one_that_is_meant() -> None:
     assert [labels.find(name) for name in ("STRASSE", " X ", "4")] == [4, 7, 4]
     with pytest.raises(InputError, match=r"2 classes are named 'BIG CAT' \(big cat \(5\) or Big_Cat \(6\)\)"):
         labels.find("BIG CAT")
+    # ImageNet has the dog and the garment; the garment alone is called so in small letters.
+    assert imagenet_labels().find("cardigan") == 474
+    with pytest.raises(InputError, match=r"Cardigan \(corgi\) \(264\) or cardigan \(474\)"):
+        imagenet_labels().find("Cardigan")
     accented = Labels(("caf\u00e9", "Cafe\u0301"))
     assert [accented.find(name) for name in ("cafe\u0301", "Caf\u00e9")] == [0, 1]
 

@@ -87,8 +87,15 @@ class Labels(Sequence[str]):
         return self._names.get(composed(name)) or self._plain_names.get(plain_name(name), ())
 
     def called(self, name: str) -> Sequence[int]:
-        """The classes that :meth:`named` finds; where there is none, all that have ``name`` as a synonym."""
-        return self.named(name) or self._synonyms.get(plain_name(name), ())
+        """The classes that are called ``name``, by their own name or by a synonym; empty where there is none.
+
+        What is written exactly so counts first. A class's own name wins over another's synonym, unless only the synonym
+        is written exactly so, as ``Cardigan``, the dog, beside ``cardigan``: then both are.
+        """
+        if exact := self._names.get(composed(name)):
+            return exact
+        exact = self._exact_synonyms.get(composed(name), ())
+        return sorted({*self.named(name), *exact}) or self._synonyms.get(plain_name(name), ())
 
     @functools.cached_property
     def _names(self) -> Mapping[str, Sequence[int]]:
@@ -97,6 +104,10 @@ class Labels(Sequence[str]):
     @functools.cached_property
     def _plain_names(self) -> Mapping[str, Sequence[int]]:
         return _table((plain_name(name), index) for index, name in enumerate(self.names))
+
+    @functools.cached_property
+    def _exact_synonyms(self) -> Mapping[str, Sequence[int]]:
+        return _table((composed(other), index) for index, others in enumerate(self.synonyms) for other in others)
 
     @functools.cached_property
     def _synonyms(self) -> Mapping[str, Sequence[int]]:
@@ -199,7 +210,7 @@ def label_of_folder(labels: Labels, source: str) -> int | None:
     if _WORDNET_ID.fullmatch(folder):
         return labels.of_wordnet_id(folder)
     named = labels.named(folder)
-    return named[0] if len(named) == 1 else None
+    return named[0] if len(named) == len(labels.called(folder)) == 1 else None
 
 
 def wordnet_ids(labels: Labels) -> tuple[str, ...]:
