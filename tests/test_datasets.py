@@ -110,6 +110,48 @@ def test_the_hub_gives_what_parquet_gives(parquet: Path, tmp_path: Path, monkeyp
     assert from_hub.fingerprint == from_dataset_dict("owner/pets", loaded).fingerprint
 
 
+def test_another_label_column_of_the_hub_s_is_another_set(parquet: Path) -> None:
+    """By which what was kept of the one is not taken for the other; also where only the labels changed."""
+    import datasets as hub
+
+    def of(first: list[str], second: list[str], label: str) -> str:
+        columns = {"image": [{"bytes": data, "path": None} for data in IMAGES[:4]], "first": first, "second": second}
+        features = {"image": hub.Image(), "first": hub.Value("string"), "second": hub.Value("string")}
+        rows = hub.Dataset.from_dict(columns, features=hub.Features(features))
+        return from_dataset_dict("owner/pets", hub.DatasetDict({"test": rows}), label).fingerprint
+
+    one, other = list("abab"), list("baba")
+    same = of(one, other, "first")
+    assert of(one, other, "first") == same
+    assert len({same, of(one, other, "second"), of(other, one, "first"), of(one, one, "second")}) == 4
+
+
+def test_the_split_is_a_word_of_a_parquet_file_s_name(tmp_path: Path) -> None:
+    def sizes(*names: str) -> dict[str, int]:
+        root = tmp_path / str(len(list(tmp_path.iterdir())))
+        for count, name in enumerate(names, 3):
+            write_parquet(root / name, IMAGES[:count], [n % 2 for n in range(count)], ["cat", "dog"])
+        return {split: len(rows) for split, rows in open_dataset(root).splits.items()}
+
+    assert sizes("pets_test.parquet", "pets_train.parquet") == {"train": 4, "test": 3}
+    assert sizes("data/train-00000-of-00002-9f3a.parquet", "data/train-00001-of-00002-7b.parquet") == {"train": 7}
+    assert sizes("test/cats.parquet", "test/dogs.parquet", "train/0000.parquet") == {"train": 5, "test": 7}
+    assert sizes("0000.parquet", "0001.parquet") == {"all": 7}
+    assert sizes("part-00000-a1-c000.snappy.parquet", "part-00001-a1-c000.snappy.parquet") == {"all": 7}
+    assert sizes("a-train-test.parquet") == sizes("contrast.parquet") == {"all": 3}
+    for names, split in (
+        (("train.parquet", "train_small.parquet"), "the split train"),
+        (("one/test-0.parquet", "two/test-0.parquet"), "the split test"),
+        (("train-00000-of-00001.parquet", "train-00000-of-00002.parquet"), "the split train"),
+        (("cats.parquet", "dogs.parquet"), "the whole set"),
+    ):
+        first, second = (re.escape(name if "/" in name else Path(name).name) for name in names)
+        with pytest.raises(
+            InputError, match=rf"{first} and .*{second} are both {split} .*\(one of them alone, or shards"
+        ):
+            sizes(*names)
+
+
 def test_offline_says_what_to_do(monkeypatch) -> None:
     monkeypatch.setattr("snellen.data.datasets.hub.hub_reachable", lambda: False)
     with pytest.raises(InputError, match=r"timm/oxford-iiit-pet: no such folder, and the hub cannot be reached \(down"):

@@ -57,7 +57,7 @@ from snellen.inference.embed_dataset import CLOSE, settle_close_call
 from snellen.inference.engines import choose_engine
 from snellen.inference.features import FeatureConfig, embed_each
 from snellen.intervals import Estimate, Rate
-from transfer_toys import encoded
+from transfer_toys import encoded, write_parquet
 
 TORCH = FeatureConfig(engine="torch")
 
@@ -178,6 +178,28 @@ def test_classes_are_matched_by_name_id_number_and_mapping() -> None:
     assert [(one.index, one.how) for one in match_classes(["2", "0", "1"], three)] == [
         (2, "index"), (0, "index"), (1, "index"),
     ]  # fmt: skip
+
+
+def test_classes_that_differ_in_case_only_are_told_apart() -> None:
+    letters = ("A", "B", "a", "b")
+    assert [one.index for one in match_classes(letters, Labels(letters))] == [0, 1, 2, 3]
+    assert [one.index for one in match_classes(["b", "A"], Labels(letters))] == [3, 0]
+    # A model that knows small letters only: a capital is none of them, unless nothing else is meant by it.
+    lone = match_classes(["A", "a", "B"], Labels(("a", "b")))
+    assert [(one.index, one.how) for one in lone] == [(None, ""), (0, "name"), (1, "name")]
+    assert "differs from it in how it is written only" in lone[0].reason
+    # A data set that is written as neither of two classes is neither.
+    either = match_classes(["big CAT", "dog"], Labels(("big cat", "Big_Cat", "dog")))
+    assert [one.index for one in either] == [None, 2]
+    assert "2 classes are named 'big CAT'" in either[0].reason
+
+
+def test_a_network_of_capitals_and_small_letters_is_scored_on_both(tmp_path: Path) -> None:
+    letters = ["A", "B", "a"]
+    write_parquet(tmp_path / "letters.parquet", [encoded(pure(c)) for c in (0, 1, 2) * 4], [0, 1, 2] * 4, letters)
+    result = evaluate(colour_classifier(tuple(letters)), tmp_path / "letters.parquet")
+    assert (result.accuracy.count, result.n, result.unmatched) == (12, 12, ())
+    assert [(one.label, one.accuracy.count) for one in result.per_class] == [("A", 4), ("B", 4), ("a", 4)]
 
 
 def test_places_are_numbers_where_they_are_as_many() -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
 import forked
-from snellen.data import images
+from snellen.data import decode, images
 from snellen.data.images import expand, matches, one_or_many, open_photo, read_each, read_image, read_pixels, to_image
 from snellen.errors import ImageError, InputError
 
@@ -102,23 +103,71 @@ def test_16_bit_rgb_png() -> None:
     assert read_image(data).getpixel((0, 0)) == (0x12, 0xAB, 0xFF)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+LYING = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: np.swapaxes(a, 0, 1),
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: np.swapaxes(np.rot90(a, 2), 0, 1),
+    8: lambda a: np.rot90(a, -1),
+}
+"""How an upright image (H, W) or (H, W, 3) lies in a file that says so of its orientation."""
+AVIF = "AVIF" in Image.registered_extensions().values()
+"""Pillow before 11.3 has none."""
+CORNER = np.zeros((32, 48), np.uint8)
+CORNER[:8, :16] = 255
+
+
+@pytest.mark.parametrize("orientation", LYING)
 def test_exif_orientation_is_obeyed(orientation) -> None:
-    upright = Image.fromarray(COLOURS)
-    stored = {
-        1: lambda a: a,
-        2: np.fliplr,
-        3: lambda a: np.rot90(a, 2),
-        4: np.flipud,
-        5: lambda a: a.transpose(1, 0, 2),
-        6: lambda a: np.rot90(a, 1),
-        7: lambda a: np.rot90(a, 2).transpose(1, 0, 2),
-        8: lambda a: np.rot90(a, -1),
-    }[orientation](COLOURS)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encode(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
-    np.testing.assert_array_equal(np.asarray(read_image(data)), np.asarray(upright))
+    data = encode(Image.fromarray(np.ascontiguousarray(LYING[orientation](COLOURS))), "PNG", exif=exif)
+    np.testing.assert_array_equal(np.asarray(read_image(data)), COLOURS)
+
+
+@pytest.mark.parametrize("orientation", LYING)
+@pytest.mark.parametrize(
+    ("kind", "options", "modes"),
+    [
+        ("TIFF", {}, ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16", "F"]),
+        ("TIFF", {"compression": "tiff_lzw"}, ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "I;16"]),
+        ("PNG", {}, ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"]),
+        ("WEBP", {"lossless": True}, ["L", "RGB", "RGBA"]),
+        ("JPEG", {"quality": 100}, ["L", "RGB", "CMYK"]),
+        pytest.param(
+            "AVIF", {"quality": 100}, ["L", "RGB", "RGBA"], marks=pytest.mark.skipif(not AVIF, reason="Pillow has none")
+        ),
+    ],
+)
+def test_orientation_is_obeyed_once_in_every_mode_of_every_format(kind, options, modes, orientation) -> None:
+    gray = Image.fromarray(np.ascontiguousarray(LYING[orientation](CORNER)))
+    for mode in modes:
+        exif = Image.Exif()  # AVIF takes the orientation out of it
+        exif[0x0112] = orientation
+        deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+        unit = Image.fromarray(np.asarray(gray).astype(np.float32) / 255)
+        image = deep if mode == "I;16" else unit if mode == "F" else gray.convert("RGB").convert(mode)
+        read = np.asarray(read_image(encode(image, kind, exif=exif, **options)).convert("L")).astype(int)
+        assert read.shape == CORNER.shape, mode
+        assert np.abs(read - CORNER).max() < 60, mode
+
+
+@pytest.mark.parametrize("orientation", LYING)
+def test_orientation_is_obeyed_once_in_deep_and_in_halved_tiffs(orientation, monkeypatch) -> None:
+    lying = np.ascontiguousarray(LYING[orientation](CORNER))
+    colours = np.stack([lying.astype(np.uint16) * 257] * 3, axis=-1)
+    for planes in ("contig", "separate"):
+        file, said = io.BytesIO(), [(274, "H", 1, orientation, True)]
+        values = colours if planes == "contig" else np.moveaxis(colours, 2, 0)
+        tifffile.imwrite(file, values, photometric="rgb", planarconfig=planes, extratags=said)
+        np.testing.assert_array_equal(np.asarray(read_image(file.getvalue()).convert("L")), CORNER)
+    monkeypatch.setattr(decode, "WHOLE_PIXELS", CORNER.size // 4)
+    for mode in ("L", "P", "RGB"):
+        data = encode(Image.fromarray(lying).convert(mode), "TIFF", tiffinfo={274: orientation})
+        np.testing.assert_array_equal(np.asarray(read_image(data).convert("L")), CORNER[::2, ::2])
 
 
 def test_pixels_round_trip() -> None:

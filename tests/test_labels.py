@@ -88,6 +88,8 @@ def test_nearest_is_ranked_and_keeps_case() -> None:
         ("812/a.jpg", None),
         ("crane/a.jpg", None),
         ("crane (bird)/a.jpg", 134),
+        ("cardigan/a.jpg", 474),
+        ("Cardigan/a.jpg", None),  # the dog, by a synonym that is written so
         ("n99999999/a.jpg", None),
         ("a.jpg", None),
     ],
@@ -98,8 +100,24 @@ def test_a_folder_named_as_a_class_tells_it(path: str, index: int | None) -> Non
 
 def test_folders_of_other_models_count_alike() -> None:
     labels = Labels(("Cat", "small_dog", "small dog", "7"))
-    found = [label_of_folder(labels, f"x/{name}/1.png") for name in ("cat", "small_dog", "7", "0")]
-    assert found == [0, None, 3, None]
+    found = [label_of_folder(labels, f"x/{name}/1.png") for name in ("cat", "small_dog", "Small_Dog", "7", "0")]
+    assert found == [0, 1, None, 3, None]
+
+
+def test_a_class_of_exactly_that_name_is_the_one_that_is_meant() -> None:
+    """Letters are classes in both cases; what is written as neither is refused."""
+    labels = Labels(("A", "B", "a", "b", "Straße", "big cat", "Big_Cat", "x"))
+    assert [labels.find(name) for name in labels.names] == list(range(8))
+    assert photo_labels(labels, ["1.png", "2.png", "A/3.png"], {"1": "A", "2": "a"}) == [0, 2, 0]
+    assert [labels.find(name) for name in ("STRASSE", " X ", "4")] == [4, 7, 4]
+    with pytest.raises(InputError, match=r"2 classes are named 'BIG CAT' \(big cat \(5\) or Big_Cat \(6\)\)"):
+        labels.find("BIG CAT")
+    # ImageNet has the dog and the garment; the garment alone is called so in small letters.
+    assert imagenet_labels().find("cardigan") == 474
+    with pytest.raises(InputError, match=r"Cardigan \(corgi\) \(264\) or cardigan \(474\)"):
+        imagenet_labels().find("Cardigan")
+    accented = Labels(("caf\u00e9", "Cafe\u0301"))
+    assert [accented.find(name) for name in ("cafe\u0301", "Caf\u00e9")] == [0, 1]
 
 
 def test_credits_are_by_a_photograph_s_name_as_labels_are() -> None:

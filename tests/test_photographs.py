@@ -304,18 +304,24 @@ def test_16_bits_with_a_transparent_colour() -> None:
     assert read[0].tolist() == [[255, 255, 255], [128, 128, 128]]
 
 
-def test_12_bits_in_16_are_not_black_without_a_word() -> None:
-    deep = (RAMP >> 4).astype(np.uint16)
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_fewer_bits_in_16_are_not_dark_without_a_word(bits: int) -> None:
+    deep = (RAMP >> (16 - bits)).astype(np.uint16)
     colours = np.stack([deep] * 3, axis=-1)
     planes = tiff(np.moveaxis(colours, 2, 0), photometric="rgb", planarconfig="separate")
     for data in (
         *(encode(Image.fromarray(deep), "PNG"), tiff(deep), png_16(colours, 2)),
         *(tiff(colours, photometric="rgb"), planes),
     ):
-        with pytest.raises(ImageError, match=r"its 16-bit samples reach only \d+, as data of 12 bits do"):
+        with pytest.raises(
+            ImageError, match=rf"its 16-bit samples reach only \d+, as data of {bits} bits do \(8 bits, "
+        ):
             read_image(data)
-    said = tiff(deep, extratags=[(281, 3, 1, 4095, True)])
-    np.testing.assert_array_equal(np.asarray(read_image(said))[..., 0], np.round(deep.astype(int) * 255 / 4095))
+    top = (1 << bits) - 1
+    said = tiff(deep, extratags=[(281, 3, 1, top, True)])
+    np.testing.assert_array_equal(np.asarray(read_image(said))[..., 0], np.round(deep.astype(int) * 255 / top))
+    half = encode(Image.fromarray(np.full((2, 2), 1 << 15, np.uint16)), "PNG")
+    assert read_image(half).getpixel((0, 0)) == (128, 128, 128)
     black = np.zeros((2, 2), np.uint16)
     assert read_image(encode(Image.fromarray(black), "PNG")).getpixel((0, 0)) == (0, 0, 0)
 

@@ -289,6 +289,93 @@ def test_webdataset_shards(tmp_path: Path) -> None:
     assert list(open_dataset(str(tmp_path / "one.tar.gz")).labels) == ["a", "b"]
 
 
+def members(path: Path, files: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def test_a_key_has_one_photograph_and_one_label(tmp_path: Path) -> None:
+    """A mask, a depth map or a second label beside it is neither."""
+    sound = {f"{n}.{kind}": IMAGES[n] for n in range(4) for kind in ("jpg", "mask.png")}
+    sound |= {f"{n}.{kind}": f"{n % 2 + add}".encode() for n in range(4) for kind, add in (("cls", 0), ("fine.cls", 5))}
+    members(tmp_path / "train-000.tar", sound)
+    found = open_dataset(tmp_path / "train-000.tar")
+    assert found.splits["train"].names() == [f"{n}.jpg" for n in range(4)]
+    assert found.splits["train"].targets().tolist() == [0, 1, 0, 1]
+    assert found.note == (
+        "Not taken, since only key.jpg or the like is a key's photograph: "
+        "0.mask.png, 1.mask.png, 2.mask.png, 3.mask.png."
+    )
+    for more, message in (
+        ({"2.png": IMAGES[0]}, r"2\.jpg and 2\.png are two photographs of one key \(one for each key\)"),
+        ({"2.cls.txt": b"1"}, r"2\.cls and 2\.cls\.txt are two labels of one key"),
+    ):
+        members(tmp_path / "more.tar", sound | more)
+        with pytest.raises(InputError, match=message):
+            open_dataset(tmp_path / "more.tar")
+    members(tmp_path / "none.tar", {"0.mask.png": IMAGES[0], "0.cls": b"1"})
+    with pytest.raises(InputError, match=r"no image is called by its key alone; it has 0\.mask\.png"):
+        open_dataset(tmp_path / "none.tar")
+
+
+def test_two_series_of_shards_are_not_one_split(tmp_path: Path) -> None:
+    for name in ("pets-train-000", "pets-train-001", "pets-test-000"):
+        shard(tmp_path / f"{name}.tar", [(f"{name}{n}", IMAGES[n], str(n % 2)) for n in range(4)])
+    assert {split: len(rows) for split, rows in open_dataset(tmp_path).splits.items()} == {"train": 8, "test": 4}
+    shard(tmp_path / "pets-train-small-000.tar", [("1", IMAGES[1], "1")])
+    with pytest.raises(InputError, match=r"pets-train-000\.tar and pets-train-small-000\.tar are both the split train"):
+        open_dataset(tmp_path)
+
+
+def test_a_list_of_other_names_is_another_set(tmp_path: Path) -> None:
+    shard(tmp_path / "a.tar", [(f"{n}", IMAGES[n], str(n % 2)) for n in range(4)])
+    prints = set()
+    for names in ("cat\ndog\n", "dog\ncat\n"):
+        (tmp_path / "classes.txt").write_text(names, encoding="utf-8")
+        prints.add(open_dataset(tmp_path).fingerprint)
+    assert len(prints) == 2
+
+
+def test_a_table_without_a_line_of_column_names_is_refused(tmp_path: Path) -> None:
+    photographs(tmp_path, [f"{n}.png" for n in range(4)])
+    for lines in (["0.png,cat", "1.png,dog"], ["0,cat", "1,dog"], ["0.png,cat"], ["cat,0.png", "dog,1.png"]):
+        (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+        with pytest.raises(InputError, match=r"labels\.csv: its first line names the image 0(\.png)?, not the columns"):
+            open_dataset(tmp_path)
+    # A column may be called as a photograph is.
+    photographs(tmp_path, ["photo.png", "id.png"])
+    for head in ("photo,label", "id,cat"):
+        (tmp_path / "labels.csv").write_text(f"{head}\n0,cat\n1,dog\n", encoding="utf-8")
+        assert list(open_dataset(tmp_path).labels) == ["cat", "dog"]
+
+
+def test_class_folders_beside_a_table_of_something_else(tmp_path: Path) -> None:
+    """Answers that were kept there are no labels; a column that is called as labels are, or is asked for, is."""
+    photographs(tmp_path, [f"{name}/{name}{n}.png" for name in ("cat", "dog") for n in range(3)])
+    rows = [f"{name}{n}.png,0.{n}" for name in ("cat", "dog") for n in range(3)]
+    table = tmp_path / "predictions.csv"
+    table.write_text("file,score\n" + "\n".join(rows), encoding="utf-8")
+    with pytest.raises(
+        InputError,
+        match=r"its classes the folders cat, dog, or a column of .*predictions\.csv: score\? \(name .* or take",
+    ):
+        open_dataset(tmp_path)
+    assert list(open_dataset(tmp_path, label="score").labels) == ["0.0", "0.1", "0.2"]
+    table.write_text("file,label\n" + "\n".join(rows), encoding="utf-8")
+    assert list(open_dataset(tmp_path).labels) == ["0.0", "0.1", "0.2"]
+    table.unlink()
+    assert list(open_dataset(tmp_path).labels) == ["cat", "dog"]
+    # One folder of photographs, or splits of them, are no classes.
+    for layout in (["images/{}.png"], ["train/{}.png", "test/{}.png"]):
+        root = tmp_path / f"flat{len(layout)}"
+        photographs(root, [one.format(f"{at}{n}") for at, one in enumerate(layout) for n in range(3)])
+        (root / "t.csv").write_text("file,kind\n00,a\n01,b\n02,a\n", encoding="utf-8")
+        assert list(open_dataset(root).labels) == ["a", "b"]
+
+
 def test_the_command_line_names_the_column(tmp_path: Path, monkeypatch, capsys) -> None:
     photographs(tmp_path, [f"{n}.png" for n in range(8)])
     rows = "".join(f"{n},{'ab'[n % 2]},{n}\n" for n in range(8))
@@ -303,6 +390,27 @@ def test_the_command_line_names_the_column(tmp_path: Path, monkeypatch, capsys) 
             snellen.cli.main()
         assert ended.value.code == 2
         assert message.replace("all.csv", f"{tmp_path}/all.csv") in capsys.readouterr().err.replace("\n", "")
+
+
+def test_fingerprints_hold_the_splits(tmp_path: Path) -> None:
+    """What is kept of a set is in the order of its splits: another split is another set."""
+    photographs(tmp_path / "table", ["a.png", "b.png", "c.png"])
+    prints = set()
+    for splits in (("train", "test", "test"), ("test", "train", "test"), ("train", "test", "train")):
+        lines = (f"{name},x,{split}\n" for name, split in zip("abc", splits, strict=True))
+        (tmp_path / "table" / "t.csv").write_text("id,label,split\n" + "".join(lines), encoding="utf-8")
+        prints.add(open_dataset(tmp_path / "table").fingerprint)
+    for second in ("train-1", "test-0"):
+        root = tmp_path / second
+        for name, at in (("train-0", 0), (second, 1), ("test-1", 2)):
+            root.mkdir(exist_ok=True)
+            shard(root / f"{name}.tar", [(str(at), IMAGES[at], "0")])
+        prints.add(open_dataset(root).fingerprint)
+    for first in ("val", "train"):
+        for name in (first, "test"):
+            write_parquet(tmp_path / f"parquet-{first}" / name / "0.parquet", IMAGES[:2], [0, 1], ["x", "y"])
+        prints.add(open_dataset(tmp_path / f"parquet-{first}").fingerprint)
+    assert len(prints) == 7
 
 
 def test_fingerprints_hold_the_labels(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ _HEVC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _BITS_A_SAMPLE, _LARGEST_SAMPLE, _SAMPLE_FORMAT = 258, 281, 339  # TIFF tags
 _REDUCED, _COMPRESSION, _PHOTOMETRIC, _PLANES, _PROFILE, _DNG = 254, 259, 262, 284, 34675, 50706
 _SIGNED, _FLOAT = 2, 3
+_MOST_BITS_IN_SIXTEEN = 14
+"""Of the depths that are written in 16 bits unscaled, the largest: of X-ray detectors, thermal and other cameras."""
 _TIFF_ACCEPTED = "8 or 16 bits a sample, or floats in [0, 1], gray or RGB"
 
 _one_large = threading.Lock()
@@ -186,13 +188,14 @@ def finished(image: Image.Image, name: str, data: bytes = b"") -> Image.Image:
         name: what messages call it.
         data: the file, which says of 16 bits what Pillow does not.
     """
+    # In place: a file's own image outlives its file, and a copy would only cost time. Pillow turns a TIFF upright as it
+    # loads it, and only then forgets how it lay.
+    image.load()
     profile, orientation = image.info.get("icc_profile"), image.getexif().get(ExifTags.Base.Orientation, 1)
     image = _levels(image, name, data)
     if orientation != 1:
         image.getexif()[ExifTags.Base.Orientation] = orientation
         image = ImageOps.exif_transpose(image)
-    # A file's own image is loaded in place and outlives its file; a copy would only cost time.
-    image.load()
     image = to_srgb(image, profile)
     if image.mode == "RGBA":
         white = Image.new("RGB", image.size, "white")
@@ -264,19 +267,18 @@ def _first(tag: Any, otherwise: int) -> int:
 def _check_colours(image: Image.Image, name: str) -> None:
     """As :func:`_check_range`, of the 8 bits that Pillow keeps of 16 in colour."""
     highest = max(high for _, high in image.convert("RGB").getextrema())  # type: ignore[misc]  # of RGB, pairs
-    _check_range(int(highest) << 8, name, "samples scaled to 65535")
+    _check_range(int(highest) << 8, name, "8 bits, or samples scaled to 65535")
 
 
 def _check_range(
     highest: int,
     name: str,
-    accepted: str = "samples scaled to 65535, or a TIFF in gray whose MaxSampleValue says what is white",
+    accepted: str = "8 bits, samples scaled to 65535, or a TIFF in gray whose MaxSampleValue says what is white",
 ) -> None:
-    """Refuse data of 12 bits or less in 16, which would come out almost black."""
-    if 0 < highest < 1 << 12:
-        raise ImageError(
-            f"{name}: its 16-bit samples reach only {highest}, as data of {highest.bit_length()} bits do", accepted
-        )
+    """Refuse data of 14 bits or less in 16, as cameras and detectors write, whose white would come out dark."""
+    if 0 < highest < 1 << _MOST_BITS_IN_SIXTEEN:
+        bits = next(bits for bits in (8, 10, 12, _MOST_BITS_IN_SIXTEEN) if highest < 1 << bits)
+        raise ImageError(f"{name}: its 16-bit samples reach only {highest}, as data of {bits} bits do", accepted)
 
 
 def _fit_transparency(image: Image.Image) -> None:
@@ -346,7 +348,7 @@ def _by_tifffile(data: bytes, name: str) -> Image.Image:
         orientation, profile = page.tags.valueof(int(ExifTags.Base.Orientation), 1), page.tags.valueof(_PROFILE)
     values = np.moveaxis(values, 0, 2) if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE else values
     if not floats:
-        _check_range(int(values.max()), name, "samples scaled to 65535")
+        _check_range(int(values.max()), name, "8 bits, or samples scaled to 65535")
     # Of 16 bits the upper ones, as Pillow takes them.
     levels = _from_unit(values, name) if floats else (values >> 8).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(levels))

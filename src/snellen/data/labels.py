@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,16 +54,10 @@ class Labels(Sequence[str]):
         return iter(self.names)
 
     @functools.cached_property
-    def plain_names(self) -> Mapping[str, int]:
-        """The class of each name in small letters, with spaces for underscores; not of what two are then called."""
-        plain = [_plain(name) for name in self.names]
-        counts = Counter(plain)
-        return {name: index for index, name in enumerate(plain) if counts[name] == 1}
-
-    @functools.cached_property
     def wordnet_ids(self) -> Mapping[str, int]:
         """The class of each WordNet id among the names and synonyms."""
-        return {name: index for name, (index, *_) in self._by_name.items() if _WORDNET_ID.fullmatch(name)}
+        tables = (self._synonyms, self._plain_names)
+        return {name: index for table in tables for name, (index, *_) in table.items() if _WORDNET_ID.fullmatch(name)}
 
     def of_wordnet_id(self, wordnet_id: str) -> int | None:
         """The class of a WordNet id; None where there is none, or no single one.
@@ -79,19 +73,45 @@ class Labels(Sequence[str]):
             return None
         told_apart = [f"{lemmas[0]} ({more})" for more in (*lemmas[1:2], wordnet_id)]
         for name in (*told_apart, lemmas[0]):
-            if (index := self.plain_names.get(_plain(name))) is not None:
-                return index
-        called = {index for lemma in lemmas for index in self._by_name.get(composed(lemma).casefold(), ())}
+            if len(indices := self.named(name)) == 1:
+                return indices[0]
+        called = {index for lemma in lemmas for index in self.called(lemma)}
         return called.pop() if len(called) == 1 else None
 
+    def named(self, name: str) -> Sequence[int]:
+        """The classes whose own name is ``name``; empty where there is none.
+
+        The class of exactly that name, however its accents are written; where there is none, all whose name differs in
+        case, spaces or underscores only.
+        """
+        return self._names.get(composed(name)) or self._plain_names.get(plain_name(name), ())
+
+    def called(self, name: str) -> Sequence[int]:
+        """The classes that are called ``name``, by their own name or by a synonym; empty where there is none.
+
+        What is written exactly so counts first. A class's own name wins over another's synonym, unless only the synonym
+        is written exactly so, as ``Cardigan``, the dog, beside ``cardigan``: then both are.
+        """
+        if exact := self._names.get(composed(name)):
+            return exact
+        exact = self._exact_synonyms.get(composed(name), ())
+        return sorted({*self.named(name), *exact}) or self._synonyms.get(plain_name(name), ())
+
     @functools.cached_property
-    def _by_name(self) -> dict[str, list[int]]:
-        table: dict[str, list[int]] = {}
-        for index, others in enumerate(self.synonyms):
-            for other in others:
-                table.setdefault(composed(other).casefold(), []).append(index)
-        # A class's own name wins over another class's synonym.
-        return table | {composed(name).casefold(): [index] for index, name in enumerate(self.names)}
+    def _names(self) -> Mapping[str, Sequence[int]]:
+        return _table((composed(name), index) for index, name in enumerate(self.names))
+
+    @functools.cached_property
+    def _plain_names(self) -> Mapping[str, Sequence[int]]:
+        return _table((plain_name(name), index) for index, name in enumerate(self.names))
+
+    @functools.cached_property
+    def _exact_synonyms(self) -> Mapping[str, Sequence[int]]:
+        return _table((composed(other), index) for index, others in enumerate(self.synonyms) for other in others)
+
+    @functools.cached_property
+    def _synonyms(self) -> Mapping[str, Sequence[int]]:
+        return _table((plain_name(other), index) for index, others in enumerate(self.synonyms) for other in others)
 
     def find(self, query: int | str) -> int:
         """The index of the class that ``query`` names: an index, its digits, a name, a synonym or a WordNet id.
@@ -100,15 +120,15 @@ class Labels(Sequence[str]):
             InputError: no such class, or several; offers the nearest names.
         """
         text = composed(str(query).strip())
-        if re.fullmatch("-?[0-9]+", text) and text.casefold() not in self._by_name:
+        indices = self.called(text)
+        if re.fullmatch("-?[0-9]+", text) and not indices:
             if len(text) <= MOST_DIGITS and 0 <= int(text) < len(self):
                 return int(text)
             raise InputError(f"no class {text[:MOST_DIGITS]}", f"the classes are 0 to {len(self) - 1}")
-        indices = self._by_name.get(text.casefold()) or self._by_name.get(_plain(text))
-        if indices is None and (index := self.of_wordnet_id(text)) is not None:
+        if not indices and (index := self.of_wordnet_id(text)) is not None:
             return index
-        if indices is None:
-            hint = did_you_mean(text, self._by_name) or "a class name or its index"
+        if not indices:
+            hint = did_you_mean(text, {**self._plain_names, **self._synonyms}) or "a class name or its index"
             raise InputError(f"no class named {text!r}", hint)
         if len(indices) > 1:
             meant = " or ".join(f"{self.names[index]} ({index})" for index in indices)
@@ -183,13 +203,14 @@ def labels_for_people(names: Sequence[str]) -> Labels:
 def label_of_folder(labels: Labels, source: str) -> int | None:
     """The class of a photograph in a folder that is named as it: ``Space_shuttle`` or ``n04266014``; None elsewhere.
 
-    A class's own name counts, in any case, with spaces or underscores, or its WordNet id; another word for it does not:
-    photographs lie in folders called ``site`` or ``web`` for other reasons.
+    A class's own name counts, in any case, with spaces or underscores, where no other class is then called so, or its
+    WordNet id; another word for it does not: photographs lie in folders called ``site`` or ``web`` for other reasons.
     """
     folder = Path(source).parent.name
     if _WORDNET_ID.fullmatch(folder):
         return labels.of_wordnet_id(folder)
-    return labels.plain_names.get(_plain(folder))
+    named = labels.named(folder)
+    return named[0] if len(named) == len(labels.called(folder)) == 1 else None
 
 
 def wordnet_ids(labels: Labels) -> tuple[str, ...]:
@@ -198,8 +219,19 @@ def wordnet_ids(labels: Labels) -> tuple[str, ...]:
     return tuple(found[index] for index in range(len(labels))) if len(found) == len(labels) else ()
 
 
-def _plain(name: str) -> str:
-    return composed(name).replace("_", " ").casefold()
+def plain_name(name: str) -> str:
+    """``name`` in small letters, with spaces for underscores, never two of them: what people leave open in writing."""
+    return " ".join(composed(name).replace("_", " ").casefold().split())
+
+
+def _table(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    """The classes of each name, each once, in their order."""
+    found: dict[str, list[int]] = {}
+    for name, index in pairs:
+        indices = found.setdefault(name, [])
+        if index not in indices:
+            indices.append(index)
+    return found
 
 
 def numbered_labels(count: int) -> Labels:

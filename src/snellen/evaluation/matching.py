@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from snellen.data.datasets.pets import CLASS_OF_IMAGENET, is_pets
 from snellen.data.datasets.tables import LABEL_COLUMNS, SEPARATORS, rows_of
-from snellen.data.labels import Labels, numbered_labels
+from snellen.data.labels import Labels, numbered_labels, plain_name
 from snellen.errors import InputError, shown
 from snellen.prose import counted
 from snellen.runs.text import composed, read_text
@@ -53,9 +53,11 @@ def match_classes(
 ) -> tuple[ClassMatch, ...]:
     """The model's class for each class of a data set.
 
-    A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name (spaces
-    and underscores are one, case does not matter). Of a model whose classes have no ids, an id is the class that bears
-    a name that the id stands for, unless another class of the data set would be the same one.
+    A class that the mapping names is what it says there. Any other is looked for by WordNet id, then by name: by
+    exactly that name, else by one that differs in case, spaces or underscores only. Where so several of the model's
+    classes would be meant, or several of the data set's mean one, none is matched but what is exactly called so. Of a
+    model whose classes have no ids, an id is the class that bears a name that the id stands for, unless another class
+    of the data set would be the same one.
 
     By its number a class is only taken where that was asked for, or where no name is known and there are as many
     classes as the model has: a number that is meant otherwise would be a wrong answer without a word. Where it was
@@ -80,7 +82,7 @@ def match_classes(
     if match_by == "index" or (match_by == "auto" and _numbers_alone(classes, model)):
         found = _by_number(classes, model)
     else:
-        found = {name: _match(name, model, match_by) for name in classes if name not in mapping}
+        found = _told_apart({name: _match(name, model, match_by) for name in classes if name not in mapping}, model)
     if not model.wordnet_ids:
         found = _each_its_own(found)
     matches = tuple(_mapped(name, mapping[name], model) if name in mapping else found[name] for name in classes)
@@ -107,8 +109,8 @@ def known_classes(classes: Sequence[str], model: Labels) -> tuple[bool | None, .
         model: names of the model's.
     """
     breeds = CLASS_OF_IMAGENET if is_pets(classes) else {}
-    other = {name: breeds.get(_plain(name).replace(" ", "_"), "") for name in classes}
-    mapping = {name: theirs for name, theirs in other.items() if theirs and _plain(theirs) in model.plain_names}
+    other = {name: breeds.get(plain_name(name).replace(" ", "_"), "") for name in classes}
+    mapping = {name: theirs for name, theirs in other.items() if theirs and len(model.named(theirs)) == 1}
     try:
         matches = match_classes(classes, model, mapping=mapping)
     except InputError:
@@ -116,11 +118,11 @@ def known_classes(classes: Sequence[str], model: Labels) -> tuple[bool | None, .
     names = [
         words
         for one in (*model.names, *(each for many in model.synonyms for each in many))
-        if (words := set(_plain(one).split()))
+        if (words := set(plain_name(one).split()))
     ]
 
     def uncertain(name: str) -> bool:
-        words = set(_plain(name).split())
+        words = set(plain_name(name).split())
         return other[name] is None or any(words <= theirs or theirs <= words for theirs in names)
 
     return tuple(
@@ -199,6 +201,23 @@ def _match(name: str, model: Labels, match_by: MatchBy) -> ClassMatch:
     return ClassMatch(name, None, "", reason)
 
 
+def _told_apart(found: Mapping[str, ClassMatch], model: Labels) -> dict[str, ClassMatch]:
+    """``found`` without the classes that differ in case, spaces or underscores only and would be one of the model's.
+
+    That which has exactly the name of the model's class stays: of ``A`` and ``a``, the one is not the other.
+    """
+    times = Counter((plain_name(match.name), match.index) for match in found.values())
+    return {
+        name: ClassMatch(name, None, "", "another class of the data set differs from it in how it is written only")
+        if match.how == "name"
+        and match.index is not None
+        and times[plain_name(name), match.index] > 1
+        and composed(name) != composed(model.names[match.index])
+        else match
+        for name, match in found.items()
+    }
+
+
 def _each_its_own(found: Mapping[str, ClassMatch]) -> dict[str, ClassMatch]:
     """``found`` without the ids that only a word leads to a class, where another of the set's classes is that class."""
     times = Counter(match.index for match in found.values())
@@ -236,22 +255,14 @@ def _find_name(name: str, model: Labels) -> int:
     Raises:
         InputError: none, or several, are called so.
     """
-    plain = _plain(name)
-    own = {_plain(one): index for index, one in enumerate(model.names)}
-    if plain in own:
-        return own[plain]
-    if plain.isdecimal():
+    if plain_name(name).isdecimal() and not model.named(name):
         raise InputError(f"no class named {name!r}", "`match_by` index takes it as a number")
-    return model.find(name.replace("_", " "))
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").casefold().split())
+    return model.find(name)
 
 
 def _numbers_alone(classes: Sequence[str], model: Labels) -> bool:
     """Whether classes are only known by number, and are as many as the model's."""
-    if len(classes) != len(model) or {_plain(one) for one in classes} & {_plain(one) for one in model.names}:
+    if len(classes) != len(model) or {plain_name(one) for one in classes} & {plain_name(one) for one in model.names}:
         return False
     return tuple(classes) == numbered_labels(len(classes)).names or {
         int(name) for name in classes if name.isdecimal()

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +28,9 @@ MOST_NAMED = 5
 """How many names a sentence lists before it stops."""
 TEST_SHARE = 0.25
 """The share of each class that becomes the test split of a set that has none."""
+_SPLIT = re.compile(rf"(?<![a-z])({'|'.join((*TRAIN_NAMES, *TEST_NAMES))})(?![a-z])")
+_SHARD = re.compile(r"[0-9]+(-of-[0-9]+).*|[0-9]{5,}|[0-9]+$")
+"""What tells the shards of one series apart: ``00000-of-00002``, long numbers, or one that ends the name."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,8 @@ class ImageSet:
         name: name, as it was asked for.
         labels: names of the classes; None where there are none.
         splits: splits by name; ``all`` is the one split of a set that has no others.
-        fingerprint: fingerprint of its content: of the files' names and sizes, and of the footers and labels of
-            parquet files; the images themselves are not read for it.
+        fingerprint: fingerprint of its content: of the files' names and sizes, of the splits and labels, and of the
+            footers of parquet files; the images themselves are not read for it.
         note: what a report must say of it; empty for an ordinary set.
         columns: names of the columns of its own table, of which one may be asked for as the label or the group.
         label_column: the column that was asked for as the label; None where nobody asked.
@@ -131,6 +135,40 @@ def with_splits(dataset: ImageSet, splits: Sequence[str]) -> ImageSet:
     return dataclasses.replace(
         dataset, splits=chosen, fingerprint=fingerprint(f"{dataset.fingerprint} {', '.join(splits)}")
     )
+
+
+def files_by_split(name: str, files: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of each split, training first, in their order.
+
+    A split is a word of the file's name, as in ``pets_train.parquet``, or the name of its folder; of others it is
+    ``all``. The files of one split are shards: by their names, which differ in a number, or since they fill a folder
+    that is named as the split.
+
+    Args:
+        name: what messages call the set.
+        files: parquet files or archives.
+
+    Raises:
+        InputError: files of two names for one split, which may hold the same examples twice.
+    """
+    found: dict[str, list[Path]] = {}
+    series: dict[str, tuple[str, str]] = {}
+    for path in files:
+        words, folder = set(_SPLIT.findall(path.name.lower())), path.parent.name.lower()
+        of_folder = len(words) != 1 and folder in (*TRAIN_NAMES, *TEST_NAMES)
+        split = words.pop() if len(words) == 1 else folder if of_folder else "all"
+        stem = "" if of_folder else _SHARD.sub(r"#\1", path.name.lower().partition(".")[0])
+        own = str(path.parent), stem
+        if series.setdefault(split, own) != own:
+            first = found[split][0]
+            names = [path.name, first.name] if path.name != first.name else [str(path), str(first)]
+            what = "are both the whole set" if split == "all" else f"are both the split {split}"
+            raise InputError(
+                f"{name}: {names[1]} and {names[0]} {what} by their names",
+                f"one of them alone, or shards of one name: {split}-00000-of-00002, {split}-00001-of-00002",
+            )
+        found.setdefault(split, []).append(path)
+    return {split: found[split] for split in sorted(found, key=lambda split: (split not in TRAIN_NAMES, split))}
 
 
 @dataclass(frozen=True, eq=False)

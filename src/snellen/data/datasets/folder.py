@@ -54,6 +54,15 @@ def images_of(tree: Tree) -> list[str]:
     return [path for path in tree.files if is_image_name(path)]
 
 
+def class_folders(tree: Tree) -> tuple[str, ...]:
+    """The classes that a tree's folders are, by :func:`from_tree`; empty where they are none, or a single one."""
+    try:
+        labels = from_tree(tree).labels
+    except InputError:
+        return ()
+    return labels.names if labels is not None and len(labels) > 1 else ()
+
+
 def split_folders(names: Iterable[str]) -> dict[str, str]:
     """Those of some folders that are named as splits are, by the split's name, training first."""
     lowered = {name.lower(): name for name in names}

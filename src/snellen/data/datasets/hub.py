@@ -142,12 +142,13 @@ def from_dataset_dict(name: str, loaded: Any, label: str | None = None) -> Image
         own, targets = (None, None) if targets is None else (targets[: len(rows)], targets[len(rows) :])
         splits[split] = _Hub(split, rows, columns, own)
     described = [(split, len(rows), loaded[split].info.dataset_size) for split, rows in splits.items()]
+    said = "" if columns.label is None else fingerprint(str({columns.label: values}))
     others = tuple(one for one in next(iter(rows_of.values())).column_names if one != columns.image)
     return ImageSet(
         name,
         labels,
         splits,
-        fingerprint(f"{name} {described} {columns.names}"),
+        fingerprint(f"{name} {described} {columns.names} {said}"),
         columns=others,
         label_column=label,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, UNLABELLED, Example, ImageSet, Rows, Targets
+from snellen.data.datasets.base import UNLABELLED, Example, ImageSet, Rows, Targets, files_by_split
 from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
 from snellen.data.datasets.tree import last_change
 from snellen.data.images import Source
@@ -139,15 +138,16 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
     """The data set in parquet files, whose names tell their splits; ``label`` is the column of labels.
 
     Raises:
-        InputError: a file that is not sound, without images, or with other columns than the first; no such column.
+        InputError: a file that is not sound, without images, or with other columns than the first; no such column; two
+            files for one split that are no shards.
     """
     import pyarrow
     import pyarrow.parquet
 
-    by_split: dict[str, list[Path]] = {}
+    by_split = files_by_split(name, files)
     counts: dict[Path, int] = {}
     values: dict[Path, list[Any]] = {}
-    fingerprints: list[str] = []
+    about: dict[Path, str] = {}
     columns: Columns | None = None
     for path in files:
         try:
@@ -160,7 +160,7 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
             if found.label is not None and len(values[path]) != counts[path]:
                 raise InputError(f"{path}: {counts[path]:,} rows, but {len(values[path]):,} labels", "a label for each")
             said = "" if found.label is None else fingerprint(str({found.label: values[path]}))
-            fingerprints.append(f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {said}")
+            about[path] = f"{path.name} {path.stat().st_size} {counts[path]} {_footer(path)} {said}"
         except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _unsound(path, error) from error
         if columns is not None and found != columns:
@@ -169,19 +169,16 @@ def from_parquet(name: str, files: Sequence[Path], label: str | None = None) -> 
                 "the same image and label columns, and the same label names, in each split",
             )
         columns = found
-        by_split.setdefault(_split_of(path), []).append(path)
     assert columns is not None
-    order = sorted(by_split, key=lambda split: (split not in TRAIN_NAMES, split))
-    in_order = [path for split in order for path in by_split[split]]
+    in_order = [path for paths in by_split.values() for path in paths]
     labels, targets = classes_of(name, columns, [value for path in in_order for value in values[path]])
     splits: dict[str, Rows] = {}
-    for split in order:
-        count = sum(counts[path] for path in by_split[split])
+    for split, paths in by_split.items():
+        count = sum(counts[path] for path in paths)
         own, targets = (None, None) if targets is None else (targets[:count], targets[count:])
-        splits[split] = _Parquet(split, by_split[split], columns, own, [counts[path] for path in by_split[split]])
-    return ImageSet(
-        name, labels, splits, fingerprint("\n".join(fingerprints)), columns=tuple(names), label_column=label
-    )
+        splits[split] = _Parquet(split, paths, columns, own, [counts[path] for path in paths])
+    content = fingerprint("\n".join(f"{split} {about[path]}" for split, paths in by_split.items() for path in paths))
+    return ImageSet(name, labels, splits, content, columns=tuple(names), label_column=label)
 
 
 def _unsound(path: Path, error: Exception) -> InputError:
@@ -281,13 +278,6 @@ def difference(one: Columns, other: Columns) -> str:
         odd = sorted(set(one.names) ^ set(other.names))
         return f"class {odd[0]} is not in both" if odd else "the same classes in another order"
     return f"{other.image}, {other.label or 'no label'} beside {one.image}, {one.label or 'no label'}"
-
-
-def _split_of(path: Path) -> str:
-    """``train`` of train.parquet, train-00000-of-00002.parquet and train/0000.parquet; else ``all``."""
-    names = "|".join((*TRAIN_NAMES, *TEST_NAMES))
-    found = re.match(rf"({names})(?![a-z])", path.name.lower()) or re.fullmatch(names, path.parent.name.lower())
-    return found[0] if found else "all"
 
 
 def columns_of(path: Path, schema: Any, label: str | None = None) -> Columns:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snellen.data.datasets.base import ImageSet, Rows
+from snellen.data.datasets.base import ImageSet, Rows, known_targets
 from snellen.data.datasets.files import Files, fingerprint_of
 from snellen.data.datasets.folder import images_of
 from snellen.data.datasets.tree import Tree
@@ -106,7 +106,8 @@ def from_lists(name: str, images: Tree, annotations: Tree) -> ImageSet:
         note.append(f"{len(missing):,} images that its lists name are not there, such as {missing[0]}.")
     if not any(len(rows) for rows in splits.values()):
         raise InputError(f"{name}: none of the images that its lists name is there", "images/Abyssinian_1.jpg ...")
-    said = str([(split, rows.names(), rows.targets()) for split, rows in splits.items()])
+    # As lists: of long arrays, a text shows the ends only.
+    said = str([(split, rows.names(), known_targets(rows).tolist()) for split, rows in splits.items()])
     paths = [path for rows in splits.values() for path in rows.names()]
     names = Labels(tuple(breeds[number] for number in numbers))
     return ImageSet(name, names, splits, fingerprint_of(images, paths, said), " ".join(note))

@@ -18,8 +18,9 @@ import numpy as np
 
 from snellen.data.datasets.base import TRAIN_NAMES, UNLABELLED, ImageSet, Targets
 from snellen.data.datasets.files import Files, fingerprint_of
-from snellen.data.datasets.folder import images_of, listed, split_folders
+from snellen.data.datasets.folder import class_folders, images_of, listed, split_folders
 from snellen.data.datasets.tree import Tree
+from snellen.data.images import is_image_name
 from snellen.data.labels import MOST_DIGITS, Labels
 from snellen.errors import InputError, shown_names
 from snellen.runs.text import composed
@@ -144,7 +145,8 @@ def from_tables(tree: Tree, tables: Mapping[str, Sequence[str]], label: str | No
         label: the column of labels; None takes the one that goes by such a name, or is the only one.
 
     Raises:
-        InputError: no such column; several, and none obvious; several tables that name images.
+        InputError: no such column; several, and none obvious, or one that is called otherwise beside class folders;
+            several tables that name images; one without a line of column names.
     """
     images = images_of(tree)
     named = {
@@ -156,7 +158,7 @@ def from_tables(tree: Tree, tables: Mapping[str, Sequence[str]], label: str | No
         return None
     chosen = [_one(tree, matches, label) for matches in named.values()]
     columns = tuple(dict.fromkeys(column for match in chosen for column in match.table.columns))
-    column = _label_column(tree.name, chosen, label)
+    column = _label_column(tree, chosen, label)
     by_path: dict[str, tuple[str, ...]] = {}
     for match in chosen:
         order = [match.table.columns.index(c) if c in match.table.columns else None for c in columns]
@@ -196,7 +198,11 @@ class _Match:
 
 
 def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match | None:
-    """The column of a table that names most images, and the rows that do."""
+    """The column of a table that names most images, and the rows that do.
+
+    Raises:
+        InputError: no such table, or its first line names an image and so is no head.
+    """
     table = read_table(f"{tree.name}/{path}", tree.read_text(path))
     here = [image for image in images if image.startswith(f"{folder}/")] if folder else images
     lookup = _lookup(here, folder)
@@ -210,6 +216,15 @@ def _match(tree: Tree, folder: str, path: str, images: Sequence[str]) -> _Match 
         match = _Match(table, table.columns[index], rows, several)
         if match.images > (0 if best is None else best.images):
             best = match
+    heads = [best.file_column] if best is not None else [] if table.rows else table.columns
+    # A column may be called as an image is without its ending; beside one of the known names it is a column.
+    known = {one.lower() for one in table.columns} & {*FILE_COLUMNS, *LABEL_COLUMNS, _SPLIT_COLUMN}
+    no_head = [one for one in heads if image_key(one) in lookup and (is_image_name(one) or not known)]
+    if no_head:
+        raise InputError(
+            f"{table.name}: its first line names the image {no_head[0]}, not the columns",
+            "a line of column names before it, such as file_name,label",
+        )
     return best
 
 
@@ -240,7 +255,12 @@ def _one(tree: Tree, matches: Sequence[_Match], label: str | None) -> _Match:
     return able[0]
 
 
-def _label_column(name: str, matches: Sequence[_Match], label: str | None) -> str:
+def _label_column(tree: Tree, matches: Sequence[_Match], label: str | None) -> str:
+    """The column of labels: that which was asked for, or goes by such a name, or is the only one.
+
+    Raises:
+        InputError: no such column; several, and none obvious; or one that is called otherwise, beside class folders.
+    """
     if label is not None:
         for match in matches:
             match.table.column(label)
@@ -248,10 +268,17 @@ def _label_column(name: str, matches: Sequence[_Match], label: str | None) -> st
     match = matches[0]
     others = [c for c in match.table.columns if c != match.file_column and c.lower() != _SPLIT_COLUMN]
     named = [column for wanted in LABEL_COLUMNS for column in others if column.lower() == wanted]
-    if named or len(others) == 1:
-        return (named or others)[0]
+    if named:
+        return named[0]
     have = ", ".join(others) or "none but that of the images"
-    raise InputError(f"{name}: which column is the label? {match.table.name} has {have}", "name it by `label`")
+    if others and (folders := class_folders(tree)):
+        raise InputError(
+            f"{tree.name}: are its classes the folders {listed(folders)}, or a column of {match.table.name}: {have}?",
+            "name the column by `label`, or take the table out of the folder",
+        )
+    if len(others) == 1:
+        return others[0]
+    raise InputError(f"{tree.name}: which column is the label? {match.table.name} has {have}", "name it by `label`")
 
 
 def _set(
@@ -261,7 +288,8 @@ def _set(
     at = columns.index(column)
     names, targets = text_labels([by_path[path][at] if path in by_path else "" for path in images])
     cells = {c: [by_path[path][i] if path in by_path else "" for path in images] for i, c in enumerate(columns)}
-    splits = {split: _part(tree, images, targets, cells, keep) for split, keep in _splits(tree, images, cells).items()}
+    kept = _splits(tree, images, cells)
+    splits = {split: _part(tree, images, targets, cells, keep) for split, keep in kept.items()}
     note = [f"The labels are the column {column} of {listed([PurePosixPath(m.table.name).name for m in matches])}."]
     several = sum(match.several for match in matches)
     without = sum(len(match.table.rows) - len(match.rows) for match in matches) - several
@@ -269,7 +297,7 @@ def _set(
         note.append(f"{without:,} of its rows name no image that is there.")
     if several:
         note.append(f"{several:,} of its rows may name several images, and count for none.")
-    said = str((column, targets.tolist(), names))
+    said = str((column, targets.tolist(), names, kept))
     return ImageSet(
         tree.name, Labels(names), splits, fingerprint_of(tree, images, said), " ".join(note), columns, asked
     )

@@ -1,31 +1,34 @@
-"""WebDataset shards: .tar files whose members share a key, ``000.jpg`` and ``000.cls``."""
+"""WebDataset shards: .tar files whose members share a key, ``000.jpg`` and ``000.cls``.
+
+What follows a name's first dot is what a member is. The photograph of a key ends as an image does, ``jpg``; an image of
+another kind, ``mask.png``, is none.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from snellen.data.datasets.archive import open_archive
-from snellen.data.datasets.base import TEST_NAMES, TRAIN_NAMES, Example, ImageSet, Rows, Targets
+from snellen.data.datasets.base import Example, ImageSet, Rows, Targets, files_by_split
 from snellen.data.datasets.files import Files, fingerprint_of
-from snellen.data.datasets.folder import images_of
+from snellen.data.datasets.folder import images_of, listed
 from snellen.data.datasets.tables import text_labels
 from snellen.data.datasets.tree import Tree
 from snellen.data.labels import MOST_DIGITS, Labels, numbered_labels
+from snellen.errors import InputError
 from snellen.runs.provenance import fingerprint
 
 _LABEL_ENDINGS = (".cls", ".cls.txt")
 _NAMES = ("classnames.txt", "classes.txt", "labels.txt")
-_SPLIT = re.compile(rf"(?<![a-z])({'|'.join((*TRAIN_NAMES, *TEST_NAMES))})(?![a-z])")
 
 
 def is_shard(tree: Tree) -> bool:
     """Whether an archive is a shard: its images stand beside members of their key that tell the class."""
-    return any(path.endswith(_LABEL_ENDINGS) for path in tree.files)
+    return any(_key(path)[1] in _LABEL_ENDINGS for path in tree.files)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,35 +69,69 @@ def from_shards(name: str, beside: Tree | None, archives: Sequence[Path]) -> Ima
         name: what messages call it.
         beside: folder that the shards lie in, for its list of names; None where there is none.
         archives: the shards, in their order.
+
+    Raises:
+        InputError: no photograph; two of one key, or two labels; two files for one split that are no shards.
     """
-    trees = [open_archive(archive) for archive in archives]
-    said = [_said(tree) for tree in trees]
-    names, targets = text_labels([label for one in said for label in one.values()])
+    by_split = files_by_split(name, archives)
+    trees = [open_archive(archive) for archives in by_split.values() for archive in archives]
+    images = [_photographs(tree) for tree in trees]
+    said = [_said(tree, own) for tree, own in zip(trees, images, strict=True)]
+    names, targets = text_labels([label for one in said for label in one])
     ends = np.cumsum([len(one) for one in said])
-    splits: dict[str, list[Files]] = {}
-    for archive, tree, one, own in zip(archives, trees, said, np.split(targets, ends[:-1]), strict=True):
-        found = _SPLIT.search(archive.name.lower())
-        splits.setdefault(found[1] if found else "all", []).append(Files(tree, list(one), own))
-    order = sorted(splits, key=lambda split: (split not in TRAIN_NAMES, split))
-    rows: dict[str, Rows] = {split: _Shards(splits[split]) for split in order}
+    parts = iter(map(Files, trees, images, np.split(targets, ends[:-1])))
+    rows: dict[str, Rows] = {split: _Shards([next(parts) for _ in own]) for split, own in by_split.items()}
     labels = _labels(beside, names)
-    content = [fingerprint_of(tree, list(one), str(list(one.values()))) for tree, one in zip(trees, said, strict=True)]
-    return ImageSet(name, labels, rows, fingerprint("\n".join(content)))
+    content = [fingerprint_of(tree, own, str(one)) for tree, own, one in zip(trees, images, said, strict=True)]
+    content.append(f"{[(split, len(own)) for split, own in by_split.items()]} {labels and labels.names}")
+    taken = [set(own) for own in images]
+    others = [path for tree, own in zip(trees, taken, strict=True) for path in images_of(tree) if path not in own]
+    if not any(taken):
+        have = f"; it has {listed(others)}" if others else ""
+        raise InputError(f"{name}: no image is called by its key alone{have}", "key.jpg beside key.cls")
+    note = f"Not taken, since only key.jpg or the like is a key's photograph: {listed(others)}." if others else ""
+    return ImageSet(name, labels, rows, fingerprint("\n".join(content)), note)
 
 
-def _said(tree: Tree) -> Mapping[str, str]:
-    """The class that a shard gives to each of its images, as text; empty where it gives none."""
-    by_key = {_key(path): path for path in tree.files if path.endswith(_LABEL_ENDINGS)}
-    return {
-        image: tree.read_text(by_key[key]).strip() if (key := _key(image)) in by_key else ""
-        for image in images_of(tree)
-    }
+def _photographs(tree: Tree) -> list[str]:
+    """The photograph of each key: what ends as an image right after the first dot of its name.
+
+    Raises:
+        InputError: a key has two.
+    """
+    found: dict[str, str] = {}
+    for path in images_of(tree):
+        key, ending = _key(path)
+        if "." not in ending[1:]:
+            _check_alone(tree, found.setdefault(key, path), path, "photographs")
+    return list(found.values())
 
 
-def _key(path: str) -> str:
-    """What the members of one example share: the path up to the first dot in the name."""
+def _said(tree: Tree, images: Sequence[str]) -> list[str]:
+    """The class that a shard gives to each of its photographs, as text; empty where it gives none.
+
+    Raises:
+        InputError: a key has two.
+    """
+    by_key: dict[str, str] = {}
+    for path in tree.files:
+        key, ending = _key(path)
+        if ending in _LABEL_ENDINGS:
+            _check_alone(tree, by_key.setdefault(key, path), path, "labels")
+    keys = [_key(image)[0] for image in images]
+    return [tree.read_text(by_key[key]).strip() if key in by_key else "" for key in keys]
+
+
+def _check_alone(tree: Tree, first: str, path: str, what: str) -> None:
+    if path != first:
+        raise InputError(f"{tree.name}: {first} and {path} are two {what} of one key", "one for each key")
+
+
+def _key(path: str) -> tuple[str, str]:
+    """What the members of one example share, their path up to the first dot of the name; and the ending behind it."""
     whole = PurePosixPath(path)
-    return str(whole.with_name(whole.name.partition(".")[0]))
+    stem, _, ending = whole.name.partition(".")
+    return str(whole.with_name(stem)), f".{ending}".lower()
 
 
 def _labels(beside: Tree | None, names: Sequence[str]) -> Labels | None:
