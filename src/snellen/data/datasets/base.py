@@ -142,7 +142,7 @@ def files_by_split(name: str, files: Sequence[Path]) -> dict[str, list[Path]]:
 
     A split is a word of the file's name, as in ``pets_train.parquet``, or the name of its folder; of others it is
     ``all``. The files of one split are shards: by their names, which differ in a number, or since they fill a folder
-    that is named as the split.
+    that is named as the split. Where no name says a split, all files are the set, whatever they are called.
 
     Args:
         name: what messages call the set.
@@ -159,12 +159,11 @@ def files_by_split(name: str, files: Sequence[Path]) -> dict[str, list[Path]]:
         split = words.pop() if len(words) == 1 else folder if of_folder else "all"
         stem = "" if of_folder else _SHARD.sub(r"#\1", path.name.lower().partition(".")[0])
         own = str(path.parent), stem
-        if series.setdefault(split, own) != own:
+        if split != "all" and series.setdefault(split, own) != own:
             first = found[split][0]
             names = [path.name, first.name] if path.name != first.name else [str(path), str(first)]
-            what = "are both the whole set" if split == "all" else f"are both the split {split}"
             raise InputError(
-                f"{name}: {names[1]} and {names[0]} {what} by their names",
+                f"{name}: {names[1]} and {names[0]} are both the split {split} by their names",
                 f"one of them alone, or shards of one name: {split}-00000-of-00002, {split}-00001-of-00002",
             )
         found.setdefault(split, []).append(path)
