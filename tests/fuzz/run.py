@@ -23,6 +23,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from snellen.runs.files import write_json
 from snellen.runs.process import end_with_parent, quiet_libraries
 
@@ -113,7 +115,7 @@ class _Block:
         arguments = (self.target, self._seed, number, self._end, self._seen, theirs)
         self.process = context.Process(target=_work, args=arguments)
         with warnings.catch_warnings():
-            # Python warns of threads at a fork; PyTorch's have nothing to do in a process that only decodes.
+            # Python warns of threads at a fork; PyTorch's are not there in the new process, which asks for none.
             warnings.simplefilter("ignore", DeprecationWarning)
             self.process.start()
         theirs.close()
@@ -153,6 +155,7 @@ class _Block:
 def _work(target: Target, seed: int, start: int, end: int, seen: Any, pipe: Any) -> None:
     """Try files; all that is found goes through the pipe, the rest is written to ``seen``."""
     end_with_parent()
+    torch.set_num_threads(1)  # a forked process would wait for its parent's for ever
     quiet_libraries()
     target.prepare()
     before = _quietly_limited()
