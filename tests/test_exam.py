@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import time
 import tomllib
 from collections.abc import Sequence
@@ -1253,6 +1254,35 @@ def test_training_again_by_other_settings_takes_the_earlier_runs_place(tmp_path:
     assert "cut to" not in said
 
 
+def test_what_another_version_trained_is_no_result_of_this_one(tmp_path: Path, monkeypatch) -> None:
+    """An exam after an upgrade trains again; the same versions go on with what is there."""
+    tiny = dataclasses.replace(read_recipe("plain"), epochs=1, size=8, batch=500)
+    monkeypatch.setattr("snellen.exam.parts.training.recipes", lambda *_: [tiny])
+    surroundings = SimpleNamespace(
+        training="digits",
+        epochs=None,
+        training_runs=(),
+        folder=tmp_path,
+        seed=0,
+        classifier=SimpleNamespace(device="cpu"),
+    )
+    training.run(surroundings)
+    checkpoint = tmp_path / "plain" / "checkpoint.safetensors"
+    first = checkpoint.stat().st_mtime_ns
+    training.run(surroundings)
+    assert checkpoint.stat().st_mtime_ns == first
+    metrics = tmp_path / "plain" / "metrics.json"
+    values = json.loads(metrics.read_text(encoding="utf-8"))
+    values["provenance"]["versions"]["torch"] = "1.0"
+    metrics.write_text(json.dumps(values), encoding="utf-8")
+    # On the command line whoever resumes is not said to have trained.
+    resumed = snellen.train("digits", tiny, out=tmp_path / "plain", device="cpu", resume=True).result
+    assert resumed.provenance.versions["torch"] == "1.0"
+    training.run(surroundings)
+    assert checkpoint.stat().st_mtime_ns > first
+    assert read_results(tmp_path / "plain")[0].provenance.versions["torch"] == torch.__version__
+
+
 def test_the_table_of_choices_begins_with_what_all_are_compared_to() -> None:
     first, *undone = training._ablations().rows
     assert first == ("nothing (the baseline)", "85.56%", "")
@@ -1480,6 +1510,19 @@ def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
     assert "tf_efficientnet_lite0 (x/exam) and tf_efficientnet_lite0 (y/exam)" in text_of(report)
     report, _ = compare_exams([folders[0], folders[0]], tmp_path / "d", parts=parts)
     assert "tf_efficientnet_lite0 (1) and tf_efficientnet_lite0 (2)" in text_of(report)
+
+
+def test_photographs_of_one_name_may_be_others(tmp_path: Path, imagenet) -> None:
+    """What is on other photographs is not held together because these are called alike."""
+    for name, source in zip("ab", imagenet[:2], strict=True):
+        (tmp_path / name).mkdir()
+        shutil.copy(source, tmp_path / name / "1.jpg")
+        config = ExamConfig(photographs=(str(tmp_path / name / "1.jpg"),), parts=("categories",), appendix="none")
+        run_exam(config, tmp_path / f"exam-{name}")
+    report, _ = compare_exams([tmp_path / "exam-a", tmp_path / "exam-b"], tmp_path / "c")
+    assert "Not on the same data, though it is called alike, so not to be held against each other" in text_of(report)
+    report, _ = compare_exams([tmp_path / "exam-a", tmp_path / "exam-a"], tmp_path / "d")
+    assert "Not on the same data" not in text_of(report)
 
 
 def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:

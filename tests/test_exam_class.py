@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from conftest import ROOT
 from snellen import classify
 from snellen.data.draw import drawn_in_turn
-from snellen.data.images import expand
+from snellen.data.images import Failure, expand
 from snellen.data.labels import Labels
 from snellen.data.photo_labels import photo_labels
 from snellen.data.photographs import bundled_photographs
@@ -692,6 +692,37 @@ def test_what_was_taken_out_is_missed(handed_in: Path) -> None:
         "categories", "attack"
     ]  # fmt: skip
     assert "attack/attacks.csv does not say what attack/result.json does" in wrong
+
+
+def test_an_attack_that_is_called_a_failure_is_looked_into(handed_in: Path) -> None:
+    """A photograph may show the target before any attack, and that can be seen; else it could have been attacked."""
+    from snellen.attacks.files import to_csv
+    from snellen.attacks.result import AttackResult
+    from snellen.runs.serialise import from_plain
+
+    result = handed_in / "attack" / "result.json"
+    gone: list[dict] = []
+
+    def give_up(values: dict) -> None:
+        gone.append(values["attacks"].pop(0))
+        values["failures"].append({"image": gone[0]["name"], "error": "shows 'black' already (another target)"})
+
+    edited(result, give_up)
+    attacks = [from_plain(AttackResult, one, "") for one in json.loads(result.read_text(encoding="utf-8"))["attacks"]]
+    failures = [Failure(gone[0]["name"], "shows 'black' already (another target)")]
+    (handed_in / "attack" / "attacks.csv").write_text(to_csv(attacks, failures), encoding="utf-8")
+    (handed_in / "attack" / gone[0]["file"]).unlink()
+    edited(handed_in / "contents.json", lambda v: v["digests"].pop(f"attack/{gone[0]['file']}"))
+    signed_again(handed_in)
+    claims = verify_exam(handed_in, Means(toy_classifier())).claims
+    wrong = [one.what for one in claims if one.holds is False and "was not attacked" in one.what]
+    seen = gone[0]["original"]["label"]
+    assert len(wrong) == 1, claims
+    assert f"was not attacked, though it can be read and is seen as '{seen}'" in wrong[0]
+    # Where what is seen is what was asked for, it is no more than the truth.
+    index = gone[0]["original"]["index"]
+    honest = [one.what for one in verify_exam(handed_in, Means(toy_classifier(), target=index)).claims if one.holds]
+    assert any(f"is seen as '{seen}' before any attack, as it says" in one for one in honest), honest
 
 
 def test_what_is_told_twice_is_told_alike(handed_in: Path) -> None:

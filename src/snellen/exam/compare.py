@@ -174,11 +174,12 @@ def _blocks(answers: Sequence[CachedAnswer], names: Sequence[str]) -> list[Block
     """A table of what was found in short, with a warning where it was on other data; the figures that all have."""
     data = [one.answer.data for one in answers]
     rows = _rows(answers)
-    if len(set(data)) == 1:
+    if len({(one.answer.data, one.answer.content) for one in answers}) == 1:
         return [Table(("", *names), rows, f"{data[0]}."), *_figure_rows(answers, names)]
     each = "; ".join(f"{name} on {one}" for name, one in zip(names, data, strict=True))
+    alike = ", though it is called alike" if len(set(data)) == 1 else ""
     return [
-        Paragraph(f"Not on the same data, so not to be held against each other: {each}."),
+        Paragraph(f"Not on the same data{alike}, so not to be held against each other: {each}."),
         Table(("", *names), rows, "What each found."),
         *_figure_rows(answers, names),
     ]

@@ -86,6 +86,11 @@ def fingerprints(files: Sequence[str]) -> list[tuple[str, str]]:
     return [(file, fingerprint(Path(file).read_bytes())) for file in files]
 
 
+def content_of_files(files: Sequence[str]) -> str:
+    """Fingerprint of the files' contents, in their order, whatever they are called."""
+    return fingerprint(" ".join(content for _, content in fingerprints(files)))
+
+
 def megapixels(photographs: Sequence[str], most: float = math.inf) -> float:
     """Millions of pixels of all photographs together, of each at most ``most``."""
     return sum(min(math.prod(read_image(Path(photograph)).size) / 1e6, most) for photograph in photographs)

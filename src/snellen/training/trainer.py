@@ -30,7 +30,7 @@ from snellen.training.augment import resized
 from snellen.training.checkpoint import Checkpoint, load_checkpoint, restore, save_checkpoint, save_tensors, tensors_of
 from snellen.training.data import InMemoryDataset, InMemorySplit, hold_out, load_data
 from snellen.training.evaluate import evaluate
-from snellen.training.files import METRICS, seed_folder, write_figures, write_result, write_summary
+from snellen.training.files import METRICS, read_results, seed_folder, write_figures, write_result, write_summary
 from snellen.training.filters import filters_image, noise_like
 from snellen.training.initialise import digest_of_weights, initialise
 from snellen.training.loop import Training, precision, precision_name, seed_of, size_at, train_epoch
@@ -208,6 +208,7 @@ class _Call:
                 state = state.resumed(run.path / CHECKPOINT)
             for number, metrics in enumerate(state.history, start=1):
                 _report(metrics, number, self.progress)
+            earlier = _made_before(run.path) if len(state.history) == self.recipe.epochs else None
             while len(state.history) < self.recipe.epochs:
                 state.train_epoch(self.progress)
                 if main:
@@ -221,6 +222,10 @@ class _Call:
                 weights = file_digest(run.path / MODEL_FILE)
             self.processes.wait_for_everyone()
             result = state.evaluate(weights, self.tta)
+            if earlier is not None:
+                # Of a training that was over, who trained it is told, and not who tested it again.
+                made = dataclasses.replace(earlier.provenance, weights=weights)
+                result = dataclasses.replace(result, provenance=made, precision=earlier.precision)
             if main:
                 write_result(run.path, result)
                 write_figures(run.path, result, state.first_filters, first_filters(state.network))
@@ -237,6 +242,15 @@ class _Call:
             ),
             result,
         )
+
+
+def _made_before(run: Path) -> TrainingResult | None:
+    """The result in a run's folder; None where there is none, or a damaged one."""
+    try:
+        (result,) = read_results(run)
+    except (InputError, ValueError):
+        return None
+    return result
 
 
 def _report(metrics: EpochMetrics, number: int, progress: Progress) -> None:

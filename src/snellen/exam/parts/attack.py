@@ -30,7 +30,7 @@ from snellen.attacks.state import ROBUST_STEPS, STEPS
 from snellen.attacks.visibility import JPEG_QUALITY, Visibility, visibility
 from snellen.data.images import Failure
 from snellen.errors import SnellenError
-from snellen.exam.context import Context, fingerprints, megapixels, names_of, photograph_names
+from snellen.exam.context import Context, content_of_files, fingerprints, megapixels, names_of, photograph_names
 from snellen.exam.report.document import (
     Answer,
     Block,
@@ -257,6 +257,7 @@ def run(context: Context) -> Answer:
         headline(attacks, controls) + _left_out(result.failures),
         Picture(first, "Original, noise made visible, attacked file."),
         _shortfalls(attacks, names, context) + [("", failure.error) for failure in result.failures],
+        content=content_of_files(context.photographs),
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from snellen.exam.context import Context, fingerprints, names_of, photograph_names
+from snellen.exam.context import Context, content_of_files, fingerprints, names_of, photograph_names
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Paragraph, Picture, Reference, Table
 from snellen.inspect.categories import Classification, classify_each
 from snellen.inspect.discussion import discuss_classifications, headline_of_classifications
@@ -78,6 +78,7 @@ def run(context: Context) -> Answer:
         blocks,
         headline_of_classifications(results),
         shortfalls=_shortfalls(context),
+        content=content_of_files(context.photographs),
     )
 
 

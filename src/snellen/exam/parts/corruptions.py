@@ -75,7 +75,8 @@ def run(context: Context) -> Answer:
         f"Under corruptions it is right in {share(1 - mean.value)} ({share(1 - mean.high)} to {share(1 - mean.low)}), "
         f"without in {share(result.clean.share)} of {result.n} photographs"
     )
-    return Answer(f"{short_name(name)} ({result.n} photographs)", facts, blocks, headline)
+    data = f"{short_name(name)} ({result.n} photographs)"
+    return Answer(data, facts, blocks, headline, content=result.provenance.data)
 
 
 def _shares(result: CorruptionResult, corruption: str) -> list[str]:

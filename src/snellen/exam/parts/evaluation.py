@@ -108,7 +108,8 @@ def run(context: Context) -> Answer:
         facts += _facts(result, f" on {name}" if len(names) > 1 else "")
         data.append(f"{name} ({result.n:,} photographs, {_classes(result)})")
     write_json(context.folder / "result.json", {"results": [result.to_dict() for result in results]})
-    return Answer(", ".join(data), facts, blocks, "; ".join(map(_headline, results)))
+    content = " ".join(one.provenance.data for one in results)
+    return Answer(", ".join(data), facts, blocks, "; ".join(map(_headline, results)), content=content)
 
 
 def _headline(result: EvaluationResult) -> str:

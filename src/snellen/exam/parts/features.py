@@ -14,7 +14,7 @@ from snellen.data.datasets.digits import DIGITS
 from snellen.data.datasets.pets import is_pets, species_of
 from snellen.data.draw import drawn_in_turn
 from snellen.errors import SnellenError
-from snellen.exam.context import Context, content_of, data_set, fingerprints, scored_on
+from snellen.exam.context import Context, content_of, content_of_files, data_set, fingerprints, scored_on
 from snellen.exam.context import short_name as name_of_set
 from snellen.exam.report.document import Answer, Block, Discussion, Fact, Heading, Paragraph, Picture, Reference, Table
 from snellen.figures import percent
@@ -179,7 +179,8 @@ def run(context: Context) -> Answer:
     highlight = Picture(
         context.folder / "heatmap.png", f"Support for {heat.label}, from none (dark purple) to its most (yellow)."
     )
-    return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight)
+    content = content_of_files(context.photographs[:1])
+    return Answer(Path(name).name, facts, blocks, headline_of_maps(result), highlight, content=content)
 
 
 def _examples_from(context: Context) -> ImageSet | None:

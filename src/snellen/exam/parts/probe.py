@@ -148,7 +148,13 @@ def run(context: Context) -> Answer:
         facts.append(Fact(f"mean-per-class accuracy on {name}", reached))
         data.append(f"{name} ({result.n_train:,} to learn from, {result.n:,} to test)")
     return Answer(
-        ", ".join(data), facts, blocks, headline(results, list(names.values())), shortfalls=shortfalls, provenance=read
+        ", ".join(data),
+        facts,
+        blocks,
+        headline(results, list(names.values())),
+        shortfalls=shortfalls,
+        provenance=read,
+        content=" ".join(one.provenance.data for one in results),
     )
 
 

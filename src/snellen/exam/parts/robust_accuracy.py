@@ -73,7 +73,8 @@ def run(context: Context) -> Answer:
         f"Of {counted(result.n, 'photograph')} it gets {how_many(result.clean.count)} right, and "
         f"{how_many(point.accuracy.count)} under every attack within {point.epsilon}"
     )
-    return Answer(f"{short_name(name)} ({result.n} photographs)", facts, _blocks(result, name, context), headline)
+    data = f"{short_name(name)} ({result.n} photographs)"
+    return Answer(data, facts, _blocks(result, name, context), headline, content=result.provenance.data)
 
 
 def _blocks(result: RobustnessResult, name: str, context: Context) -> list[Block]:

@@ -18,7 +18,7 @@ from snellen.data.transforms import (
     describe_transform,
 )
 from snellen.errors import ModelError
-from snellen.exam.context import ENGINES_SPEED, Context, megapixels, names_of
+from snellen.exam.context import ENGINES_SPEED, Context, content_of_files, megapixels, names_of
 from snellen.exam.object_crop import SHARE, ObjectCrop, object_crop
 from snellen.exam.parts.attack import attack_photographs
 from snellen.exam.parts.features import GRAD_CAM
@@ -183,6 +183,7 @@ def run(context: Context) -> Answer:
         headline(result.photographs),
         Picture(first, "The first attacked file under four transforms."),
         [] if crops else [("", f"the crop is of the photograph, not of the object: {_UNKNOWN_OBJECT}")],
+        content=content_of_files(context.photographs),
     )
 
 

@@ -30,7 +30,7 @@ from snellen.exam.report.document import (
 from snellen.prose import clause, listed, sentence, signed
 from snellen.runs.files import write_figure, write_json
 from snellen.runs.ledger import remove_run
-from snellen.runs.provenance import fingerprint
+from snellen.runs.provenance import fingerprint, hardware, versions
 from snellen.runs.serialise import differences, to_plain, to_toml
 from snellen.training.ablations import ABLATIONS, BASE, HELD_OUT_IMAGES, TWO_NARROW
 from snellen.training.checkpoint import OtherRunError
@@ -204,6 +204,7 @@ def run(context: Context) -> Answer:
         _filters_of(runs[0], first.network_name),
         _shortfalls([of_run for _, of_run in shown]),
         _recipe_listings([of_run[0] for _, of_run in given]),
+        content=" ".join(sorted({of_run[0].provenance.data for _, of_run in shown})),
     )
 
 
@@ -335,6 +336,8 @@ def _train(context: Context) -> list[_Run]:
         folder = context.folder / recipe.network
         device = str(context.classifier.device)
         resume = functools.partial(train, data, recipe, out=folder, seed=context.seed, resume=True, device=device)
+        if _of_others(folder, device):
+            remove_run(folder)
         try:
             trained = resume()
         except OtherRunError:
@@ -343,6 +346,15 @@ def _train(context: Context) -> list[_Run]:
             trained = resume()
         runs.append((folder, [trained.result]))
     return runs
+
+
+def _of_others(folder: Path, device: str) -> bool:
+    """Whether a finished training in ``folder`` was made with other versions, or on another machine, than this is."""
+    try:
+        made = [one.provenance for one in read_results(folder)]
+    except InputError:  # of an unfinished or damaged one nothing is taken as it is
+        return False
+    return any((one.versions, one.hardware) != (versions(), hardware(device)) for one in made)
 
 
 def recipes(dataset: str, epochs: int | None = None) -> list[Recipe]:

@@ -204,6 +204,7 @@ class Answer:
             in the part's ``asked``, and the reason.
         listings: settings that it ran with, for the code appendix.
         provenance: what of its data repeats it, for the last page.
+        content: fingerprint of the photographs or images that it was found on, whatever they are called.
     """
 
     data: str
@@ -214,6 +215,7 @@ class Answer:
     shortfalls: Sequence[tuple[str, str]] = ()
     listings: Sequence[Listing] = ()
     provenance: Sequence[Fact] = ()
+    content: str = ""
 
     @property
     def in_short(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from snellen.attacks.result import AttackResult
 from snellen.attacks.search import Criterion
 from snellen.attacks.verify import judge, prediction
 from snellen.data.images import Failure
-from snellen.errors import InputError, shown
+from snellen.errors import ImageError, InputError, shown
 from snellen.exam.contents import digest
 from snellen.exam.verify.folder import MOST_NAMED, StrangersFolder, list_in
 from snellen.inspect.categories import classify
@@ -90,6 +90,9 @@ def attacked(folder: StrangersFolder) -> Iterator[Claim]:
     failures = [from_plain(Failure, one, _ATTACKS) for one in list_in(values, "failures", _ATTACKS)]
     yield from folder.left_out("attack", [*(one.name for one in attacks), *(one.image for one in failures)])
     yield from _told_again(folder, attacks, failures)
+    targets = {one.target.index for one in attacks if one.target is not None}
+    for failure in failures:
+        yield _failed(folder, failure, targets)
     for one in attacks:
         try:
             folder.file(f"attack/{one.file}")
@@ -101,6 +104,24 @@ def attacked(folder: StrangersFolder) -> Iterator[Claim]:
             yield from _attack(folder, one)
         except InputError as error:
             yield Claim(f"attack: {error}", False)
+
+
+def _failed(folder: StrangersFolder, failure: Failure, targets: Collection[int]) -> Claim:
+    """Whether a photograph could not be attacked, as it says: it cannot be read, or is seen as the target already."""
+    name, means = shown(failure.image), folder.means
+    if failure.image not in folder.contents.photographs:
+        return Claim(f"attack: {name} was not attacked, and no copy of it is in the folder", None)
+    if means.classifier is None:
+        return Claim(f"attack: {name} was not attacked: what is seen in it", None)
+    try:
+        seen = classify(means.classifier, folder.copy_of(failure.image), 1).top
+    except ImageError:
+        return Claim(f"attack: {name} cannot be read, as it says", True)
+    drawn = None if means.drawn is None else means.drawn.target
+    wanted = next(({one} for one in (means.target, drawn) if one is not None), targets)
+    if seen.index in wanted:
+        return Claim(f"attack: {name} is seen as {shown(seen.label)} before any attack, as it says", True)
+    return Claim(f"attack: {name} was not attacked, though it can be read and is seen as {_named(seen)}", False)
 
 
 def attack_digests(folder: StrangersFolder) -> list[str]:
