@@ -274,9 +274,19 @@ def test_a_photograph_that_was_wrong_before_keeps_its_answer_and_is_counted_apar
     both = stress_files(classifier, [*right, *paths])
     assert [axes.get_title(loc="left") for axes in both.plot().axes] == [
         "clean (2): is the class kept?",
-        "misclassified (2): is the wrong answer kept?",
+        "misclassified (2): is the answer kept?",
     ]
-    assert [axes.get_title(loc="left") for axes in mistaken.plot().axes] == ["is the wrong answer kept? (2)"]
+    alone = [axes.get_title(loc="left") for axes in mistaken.plot().axes]
+    assert alone == ["misclassified (2): is the answer kept?"]
+    # Side by side, no panel's title runs into the next one's.
+    fooled = dataclasses.replace(mistaken.photographs[0], attacked=True)
+    three = acuity([*truth.photographs * 10, *mistaken.photographs * 10, *[fooled] * 10]).plot()
+    lay_out(three)
+    drawn = FigureCanvasAgg(three)
+    drawn.draw()
+    titles = [axes._left_title.get_window_extent(drawn.get_renderer()) for axes in three.axes]
+    assert len(titles) == 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles))
     assert "of the misclassified photographs" in both.discussion()
     first = truth.photographs[0].outcomes[0]
     attacked = [dataclasses.replace(one, attacked=True) for one in both.photographs]

@@ -63,7 +63,7 @@ def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
     """The lines of each panel under its title."""
     asked = {
         "clean": (chart.clean, "is the class kept?"),
-        "misclassified": (chart.misclassified, "is the wrong answer kept?"),
+        "misclassified": (chart.misclassified, "is the answer kept?"),
         "attacked": (chart.attacked, "is the attack's class kept?"),
     }
     drawn = {group: panel for group, panel in asked.items() if panel[0]}
@@ -72,7 +72,9 @@ def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
     panels = []
     for group, (lines, question) in drawn.items():
         count = f" ({lines[0].kept[0].n})" if lines[0].kept[0].n > 1 else ""
-        panels.append((f"{group}{count}: {question}" if len(drawn) > 1 else f"{question}{count}", lines))
+        # Alone, a panel needs no name, but that its answers were wrong before must be said.
+        named = len(drawn) > 1 or lines is chart.misclassified
+        panels.append((f"{group}{count}: {question}" if named else f"{question}{count}", lines))
     return panels
 
 
