@@ -249,6 +249,91 @@ def test_an_attack_that_did_not_fool_is_no_survivor() -> None:
     assert fact.value == f"class kept 0 of 0, fooling survives {int(fooled.keeps(first))} of 1"
 
 
+def test_a_photograph_that_was_wrong_before_keeps_its_answer_and_is_counted_apart(tmp_path: Path) -> None:
+    """One that lies in the folder of another class is no photograph whose answer every transform changes."""
+    classifier = linear_classifier(4, scale=0.2)
+    right, paths = [], []
+    for number in range(2):
+        seen = classifier.labels[int(classifier.logits(photograph(number, 20, 30)).argmax())]
+        wrong = next(name for name in classifier.labels if name != seen)
+        for folder in (seen, wrong):
+            path = tmp_path / str(number) / folder / "photo.png"
+            path.parent.mkdir(parents=True)
+            to_image(photograph(number, 20, 30)).save(path)
+            (right if folder == seen else paths).append(str(path))
+    truth, mistaken = stress_files(classifier, right), stress_files(classifier, paths)
+    assert [one.misclassified for one in (*truth.photographs, *mistaken.photographs)] == [False, False, True, True]
+    # What the network answers is the same; so is what it keeps of that, in the file as in the chart.
+    kept = [[row["kept"] for row in csv.DictReader(io.StringIO(to_csv(one)))] for one in (truth, mistaken)]
+    assert kept[0] == kept[1]
+    assert kept[1].count("True") > 2
+    assert mistaken.acuity.clean == ()
+    assert mistaken.acuity.misclassified == truth.acuity.clean
+    rows = list(csv.DictReader(io.StringIO(to_csv(mistaken))))
+    assert all(row["label_index"] != row["index"] for row in rows if not row["transform"])
+    both = stress_files(classifier, [*right, *paths])
+    assert [axes.get_title(loc="left") for axes in both.plot().axes] == [
+        "clean (2): is the class kept?",
+        "misclassified (2): is the answer kept?",
+    ]
+    alone = [axes.get_title(loc="left") for axes in mistaken.plot().axes]
+    assert alone == ["misclassified (2): is the answer kept?"]
+    # Side by side, no panel's title runs into the next one's.
+    fooled = dataclasses.replace(mistaken.photographs[0], attacked=True)
+    three = acuity([*truth.photographs * 10, *mistaken.photographs * 10, *[fooled] * 10]).plot()
+    lay_out(three)
+    drawn = FigureCanvasAgg(three)
+    drawn.draw()
+    titles = [axes._left_title.get_window_extent(drawn.get_renderer()) for axes in three.axes]
+    assert len(titles) == 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles))
+    assert "of the misclassified photographs" in both.discussion()
+    first = truth.photographs[0].outcomes[0]
+    attacked = [dataclasses.replace(one, attacked=True) for one in both.photographs]
+    report = StressReport(tuple(attacked), both.photographs, both.acuity, (), "")
+    counts = [sum(one.keeps(one.outcome("mirror", 1.0)) for one in some.photographs) for some in (truth, mistaken)]
+    assert first.transform == "mirror"
+    assert _fact(report, ("mirror", 1.0)).value.startswith(
+        f"class kept {counts[0]} of 2, wrong answer kept {counts[1]} of 2, fooling survives "
+    )
+    assert "panel of its own" in _about_letters(4, misclassified=True)
+    assert "panel of its own" not in _about_letters(4)
+
+
+def test_what_is_said_of_photographs_that_were_wrong_before() -> None:
+    def said(*clean: StressResult) -> str:
+        return discuss(clean).split("\n\n")[0]
+
+    right = told(False, "cat", mirror="cat", grayscale="lynx")
+    wrong = told(False, "lynx", mirror="lynx", grayscale="cat")
+    firm = told(False, "lynx", mirror="lynx", grayscale="lynx")
+    loose = told(False, "lynx", mirror="cat", grayscale="cat")
+    assert said(right) == "The photograph keeps its class under mirror and loses it under grayscale."
+    begins = "The photograph is misclassified before any transform, as lynx. It"
+    assert said(wrong) == f"{begins} keeps its wrong answer under mirror and loses it under grayscale."
+    assert said(firm) == f"{begins} keeps its wrong answer under mirror and grayscale."
+    assert said(loose) == f"{begins} loses its wrong answer under mirror and grayscale."
+    assert said(wrong, firm) == (
+        "Of the two photographs that were not attacked all are misclassified before any transform. Of the two "
+        "misclassified all keep their wrong answer under mirroring and one keeps its wrong answer under grayscale."
+    )
+    assert said(right, right, wrong) == (
+        "Of the three photographs that were not attacked one is misclassified before any transform, and counted apart. "
+        "Of the two others all keep their class under mirroring and none keeps its class under grayscale. The "
+        "misclassified one keeps its wrong answer under mirror and loses it under grayscale."
+    )
+    assert said(right, wrong, firm) == (
+        "Of the three photographs that were not attacked two are misclassified before any transform, and counted "
+        "apart. The other keeps its class under mirror and loses it under grayscale. Of the two misclassified all keep "
+        "their wrong answer under mirroring and one keeps its wrong answer under grayscale."
+    )
+    # Beside an attack, what it was made from has an answer to keep, but no class.
+    attack = told(True, "shuttle", mirror="cat", grayscale="shuttle")
+    assert "it undoes the attack, where the clean photograph keeps its answer." in discuss([attack], [wrong])
+    assert "it undoes the attack, where the clean photograph loses its answer as well." in discuss([attack], [loose])
+    assert "the clean photograph loses its answer there as well" in " ".join(discuss_plainly([attack], [loose]))
+
+
 def test_what_stands_below_the_letters_of_a_chart_does_not_run_together() -> None:
     all_of_four = Rate.of([True] * 4)
     lines = tuple(

@@ -1,5 +1,6 @@
 """The page's plain functions, and its addresses as programs call them."""
 
+import csv
 import importlib.util
 import io
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ from snellen.data.images import Photo
 from snellen.data.photographs import bundled_photographs
 from snellen.data.transforms import TRANSFORMS
 from snellen.errors import ImageError, InputError, SnellenError
+from snellen.robustness.files import stress_files, to_csv
 from snellen.robustness.stress import stress_engine, stress_pair
 from snellen.runs.serialise import to_plain
 from snellen.transfer.files import Description, load_probe, save_probe
@@ -270,7 +273,57 @@ def test_a_large_photograph_is_reduced_and_the_answer_says_so(state: AppState, t
     Image.open(COFFEE).convert("RGB").resize((1500, 900)).save(tmp_path / "large.png")
     shown, folder = answered(state, "attack", tmp_path / "large.png", steps=2, side="512")
     assert snellen.read_image(folder / attack.ADVERSARIAL).size == (512, 307)
-    assert "reduced from 1500 x 900 pixels" in shown.blocks[-1].paragraphs[0]
+    assert shown.blocks[-1].paragraphs[1] == (
+        "large.png was reduced from 1500 x 900 pixels before: original.png, among the files below, is what was worked "
+        "on, and what the command reads."
+    )
+    assert shown.command.startswith("snellen attack original.png ")
+    assert snellen.read_image(folder / "original.png").size == (512, 307)
+    assert "original.png" in shown.files
+    whole, _ = answered(state, "attack", tmp_path / "large.png", steps=2, side="2048")
+    assert whole.command.startswith("snellen attack large.png ")
+    assert "reduced" not in str(whole.blocks[-1].paragraphs)
+
+
+def test_the_command_answers_as_the_page_where_a_photograph_was_reduced(tmp_path: Path) -> None:
+    classifier = linear_classifier(4, scale=0.2)
+    (tmp_path / "page").mkdir()
+    state = AppState(Folder(tmp_path / "page", Limits()), {MODEL: OfferedModel(MODEL, classifier)})
+    draws = np.random.default_rng(0)
+    photo, original = tmp_path / "large.png", tmp_path / "first.png"
+    for path in (photo, original):
+        Image.fromarray(draws.integers(0, 256, size=(90, 600, 3), dtype=np.uint8)).save(path)
+    number = state.photographs.add(original.read_bytes(), original.name).number
+    shown, folder = answered(state, "stress", photo, original=number, side="512")
+    program, name, *files = shown.command.split()[:5]
+    assert (program, name, files) == ("snellen", "stress", ["reduced.png", "--original", "reduced-original.png"])
+    assert {"reduced.png", "reduced-original.png"} <= set(shown.files)
+    told = shown.blocks[-1].paragraphs[:2]
+    assert [one.split(" pixels")[0] for one in told] == [
+        f"{name} was reduced from 600 x 90" for name in ("large.png", "first.png")
+    ]
+    # With the files that the answer offers, what the command says is what the page said.
+    again = stress_files(classifier, [str(folder / "reduced.png")], [str(folder / "reduced-original.png")])
+    page = csv.DictReader(io.StringIO((folder / "stress.csv").read_text(encoding="utf-8")))
+    for there, here in zip(page, csv.DictReader(io.StringIO(to_csv(again))), strict=True):
+        assert all(there[key] == here[key] for key in ("transform", "strength", "top", "kept"))
+        assert float(there["probability"]) == pytest.approx(float(here["probability"]), abs=1e-5)
+    # At its own size nothing is reduced, and nothing said of it.
+    whole, _ = answered(state, "stress", photo, original=number, side="0")
+    assert whole.command.startswith("snellen stress large.png --original first.png ")
+    assert "reduced" not in str(whole.blocks[-1].paragraphs)
+    assert "reduced.png" not in whole.files
+
+
+def test_the_reports_configuration_names_the_files_that_were_reduced(state: AppState, small: Path) -> None:
+    shown, folder = answered(state, "report", small, COFFEE, parts=["categories"], side="512")
+    configuration = tomllib.loads((folder / "exam.toml").read_text(encoding="utf-8"))
+    assert configuration["photographs"] == ["small.png", "reduced-2.png"]
+    assert shown.files[-1] == "reduced-2.png"
+    assert max(snellen.read_image(folder / "reduced-2.png").size) == 512
+    (said,) = [block.paragraphs for block in shown.blocks if getattr(block, "title", "") == "What was reduced"]
+    assert len(said) == 1
+    assert said[0].startswith("coffee.png was reduced from 600 x 400 pixels before: reduced-2.png, ")
 
 
 def test_more_pixels_than_the_page_works_on_are_refused_with_a_way_out(state: AppState, tmp_path: Path) -> None:

@@ -34,15 +34,18 @@ class AcuityLine:
 
 @dataclass(frozen=True)
 class AcuityChart(Result):
-    """An eye chart of one or of many photographs, with a panel for clean and one for attacked ones.
+    """An eye chart of one or of many photographs, with a panel for clean, misclassified and attacked ones each.
 
     Attributes:
-        clean: lines of the photographs that were not attacked; empty where there are none.
+        clean: lines of the photographs that were not attacked and are seen as what they show; empty where there are
+            none.
         attacked: lines of those that were, and that the network took for something else.
+        misclassified: lines of those that were not attacked and are seen as something else before any transform.
     """
 
     clean: tuple[AcuityLine, ...]
     attacked: tuple[AcuityLine, ...]
+    misclassified: tuple[AcuityLine, ...] = ()
 
     def plot(self) -> Figure:
         """The chart's panels side by side."""
@@ -61,11 +64,14 @@ def acuity(results: StressResult | Sequence[StressResult]) -> AcuityChart:
     """The acuity chart of what :func:`snellen.stress` found in one photograph or in several.
 
     Several are compared at the transforms and strengths that all of them were put to. Attacks that did not fool are
-    left out: there is nothing to undo.
+    left out: there is nothing to undo. What is seen wrongly before any transform is counted apart: a mistake that is
+    kept is no class that is kept.
     """
     results = [results] if isinstance(results, StressResult) else results
-    clean = [one for one in results if not one.attacked]
-    return AcuityChart(_lines(clean), _lines([one for one in results if one.attacked and one.fooled]))
+    clean = [one for one in results if not one.attacked and not one.misclassified]
+    misclassified = [one for one in results if one.misclassified]
+    attacked = [one for one in results if one.attacked and one.fooled]
+    return AcuityChart(_lines(clean), _lines(attacked), _lines(misclassified))
 
 
 def shared_transforms(results: Sequence[StressResult]) -> tuple[TransformStrength, ...]:

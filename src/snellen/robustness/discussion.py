@@ -163,7 +163,8 @@ def _plainly(fooled: Sequence[StressPair], transform: TransformStrength) -> str:
     told = f"{by} undoes {_these(len(undone), len(fooled))}: {_PLAINLY[transform[0]]}."
     if not lost:
         return told
-    photograph = "photograph loses its class" if len(lost) == 1 else "photographs lose their class"
+    kept = _kept_when_clean(lost)
+    photograph = f"photograph loses its {kept}" if len(lost) == 1 else f"photographs lose their {kept}"
     return (
         f"{told} On {_names([one for one, _ in lost])} the clean {photograph} there as well: {_BY[transform[0]]} takes "
         "away what the network needs, which tells little of the attack."
@@ -180,12 +181,17 @@ _PLAINLY = {
 
 
 def _lost_when_clean(pairs: Sequence[StressPair], transform: TransformStrength) -> list[StressPair]:
-    """Those whose clean photograph is known to lose its class under a transform."""
+    """Those whose clean photograph is known to lose its class, or the wrong answer before it, under a transform."""
     return [
         (one, original)
         for one, original in pairs
         if original is not None and not original.keeps(original.outcome(*transform))
     ]
+
+
+def _kept_when_clean(pairs: Sequence[StressPair]) -> str:
+    """What clean photographs keep or lose: ``class``, or ``answer`` where one of them is misclassified before."""
+    return "answer" if any(original is not None and original.misclassified for _, original in pairs) else "class"
 
 
 def discuss_causes(
@@ -240,7 +246,7 @@ def _after_exactly(transform: TransformStrength) -> str:
 
 def discuss_acuity(chart: AcuityChart) -> str:
     """The mildest strength of each transform at which half or fewer of the photographs keep their answer."""
-    groups = ((chart.clean, "clean"), (chart.attacked, "attacked"))
+    groups = ((chart.clean, "clean"), (chart.misclassified, "misclassified"), (chart.attacked, "attacked"))
     return " ".join(_limits(lines, what) for lines, what in groups if lines)
 
 
@@ -790,7 +796,7 @@ def _mildest(attacked: Sequence[StressPair]) -> str:
         for count, steps in sorted(by_count.items(), reverse=True)
     ]
     steps = [step for steps in by_count.values() for step in steps]
-    cost = _cost([original for _, original in attacked], steps)
+    cost = _cost(attacked, steps)
     return f"Little is needed: of the mildest steps tried, {listed(parts)}.{cost}{_in_place(chart, by_count)}"
 
 
@@ -808,24 +814,25 @@ def _in_place(chart: AcuityChart, by_count: Mapping[int, Sequence[TransformStren
     return f" {sentence(listed(steps))} {verb} none: {they} values and {leaves} the noise in its place."
 
 
-def _cost(originals: Sequence[StressResult | None], steps: Sequence[TransformStrength]) -> str:
+def _cost(attacked: Sequence[StressPair], steps: Sequence[TransformStrength]) -> str:
     """On how many clean photographs each of some transforms costs the class; empty where that is not known."""
-    known = [one for one in originals if one is not None]
-    if len(known) < len(originals):
+    known = [original for _, original in attacked if original is not None]
+    if len(known) < len(attacked):
         return ""
+    kept = _kept_when_clean(attacked)
     lost = [sum(not one.keeps(one.outcome(*step)) for one in known) for step in steps]
     leaves, costs = ("They leave", "They cost") if len(steps) > 1 else ("It leaves", "It costs")
     if len(known) == 1:
         some = f"{sentence(word(sum(lost)))} of them {'costs' if sum(lost) == 1 else 'cost'}"
         by_number = {0: leaves, len(steps): costs}
-        return f" {by_number.get(sum(lost), some)} the clean photograph its class."
+        return f" {by_number.get(sum(lost), some)} the clean photograph its {kept}."
     whole = f"of the {word(len(known))} clean photographs"
     if not any(lost):
-        return f" {leaves} each {whole} its class."
+        return f" {leaves} each {whole} its {kept}."
     if min(lost) < max(lost):
-        return f" {costs} up to {word(max(lost))} {whole} their class, too."
+        return f" {costs} up to {word(max(lost))} {whole} their {kept}, too."
     each = "Each costs" if len(steps) > 1 else costs
-    return f" {each} {word(lost[0])} {whole} {'its' if lost[0] == 1 else 'their'} class, too."
+    return f" {each} {word(lost[0])} {whole} {'its' if lost[0] == 1 else 'their'} {kept}, too."
 
 
 def _these(count: int, of: int) -> str:
@@ -842,11 +849,11 @@ def _clean_there(undone: Sequence[StressPair], transform: TransformStrength) -> 
     known = [original for _, original in undone if original is not None]
     if len(known) < len(undone):
         return ""
-    kept = sum(original.keeps(original.outcome(*transform)) for original in known)
+    kept, what = sum(original.keeps(original.outcome(*transform)) for original in known), _kept_when_clean(undone)
     if len(known) == 1:
-        return f", where the clean photograph {'keeps' if kept else 'loses'} its class{'' if kept else ' as well'}"
+        return f", where the clean photograph {'keeps' if kept else 'loses'} its {what}{'' if kept else ' as well'}"
     which = "each" if kept == len(known) else how_many(kept)
-    return f"; of these, {which} {'keep their' if 1 < kept < len(known) else 'keeps its'} class when clean"
+    return f"; of these, {which} {'keep their' if 1 < kept < len(known) else 'keeps its'} {what} when clean"
 
 
 def _ordered(fooled: Sequence[StressPair]) -> str:
@@ -894,28 +901,48 @@ def _noisy(attacked: Sequence[StressResult]) -> list[StressResult]:
 
 
 def _clean(clean: Sequence[StressResult]) -> str:
+    """Under which of the assignment's transforms photographs keep their class; the misclassified are told apart."""
+    right = [one for one in clean if not one.misclassified]
+    wrong = [one for one in clean if one.misclassified]
+    of_all = f"Of the {word(len(clean))} photographs that were not attacked"
+    if not wrong:
+        return _kept_under(right, of_all, "The photograph", "class")
     if len(clean) == 1:
-        return _clean_one(clean[0])
-    transforms = _assignments(clean)
-    if not transforms:
-        return ""
+        seen = f"The photograph is misclassified before any transform, as {plain(wrong[0].before.top.label)}."
+        return f"{seen} {_kept_under(wrong, '', 'It', 'wrong answer')}".strip()
+    some = "all are" if not right else f"{how_many(len(wrong))} {'is' if len(wrong) == 1 else 'are'}"
+    sentences = [
+        f"{of_all} {some} misclassified before any transform{', and counted apart' if right else ''}.",
+        _kept_under(right, f"Of the {word(len(right))} others", "The other", "class"),
+        _kept_under(wrong, f"Of the {word(len(wrong))} misclassified", "The misclassified one", "wrong answer"),
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _kept_under(group: Sequence[StressResult], of_them: str, alone: str, what: str) -> str:
+    """How many of a group keep what they had before under which of the assignment's transforms; empty for no group.
+
+    Args:
+        group: photographs that were not attacked.
+        of_them: how a sentence on several begins.
+        alone: what a sentence on the only one is of.
+        what: what is kept or lost, such as ``class``.
+    """
+    if len(group) == 1:
+        (one,) = group
+        kept, lost = (
+            [describe_transform(done) for done in _assignments(group) if one.keeps(one.outcome(*done)) is whether]
+            for whether in (True, False)
+        )
+        parts = [f"keeps its {what} under {listed(kept)}"] if kept else []
+        parts += [f"loses {'it' if kept else f'its {what}'} under {listed(lost)}"] if lost else []
+        return f"{alone} {' and '.join(parts)}." if parts else ""
     keep = [
-        f"{'all' if count == len(clean) else how_many(count)} {'keeps its' if count < 2 else 'keep their'} class under "
-        f"{listed(names)}"
-        for count, names in sorted(_by_number_kept(clean, transforms).items(), reverse=True)
+        f"{'all' if count == len(group) else how_many(count)} {'keeps its' if count < 2 else 'keep their'} {what} "
+        f"under {listed(names)}"
+        for count, names in sorted(_by_number_kept(group, _assignments(group)).items() if group else (), reverse=True)
     ]
-    return f"Of the {word(len(clean))} photographs that were not attacked {listed(keep)}."
-
-
-def _clean_one(one: StressResult) -> str:
-    """Which of the assignment's transforms leave one photograph's class, and which change it."""
-    kept = [describe_transform(t) for t in _assignments([one]) if one.keeps(one.outcome(*t))]
-    lost = [describe_transform(t) for t in _assignments([one]) if not one.keeps(one.outcome(*t))]
-    parts = [
-        *([f"keeps its class under {listed(kept)}"] if kept else []),
-        *([f"loses it under {listed(lost)}"] if lost else []),
-    ]
-    return f"The photograph {' and '.join(parts)}." if parts else ""
+    return f"{of_them} {listed(keep)}." if keep else ""
 
 
 def _limits(lines: Sequence[AcuityLine], what: str) -> str:

@@ -27,7 +27,7 @@ _WIDTH = 6.3
 
 
 def draw_acuity(chart: AcuityChart) -> Figure:
-    """A panel of clean and one of attacked photographs, where there are any.
+    """A panel of clean, one of misclassified and one of attacked photographs, where there are any.
 
     A line for each transform, and on it a letter for each strength; see :func:`snellen.figures.eye_chart`.
     """
@@ -61,15 +61,20 @@ def _letters(line: AcuityLine) -> list[tuple[str, Rate]]:
 
 def _panels(chart: AcuityChart) -> list[tuple[str, tuple[AcuityLine, ...]]]:
     """The lines of each panel under its title."""
-    asked = {"clean": "is the class kept?", "attacked": "is the attack's class kept?"}
-    panels = []
-    for group, lines in (("clean", chart.clean), ("attacked", chart.attacked)):
-        if lines:
-            count = f" ({lines[0].kept[0].n})" if lines[0].kept[0].n > 1 else ""
-            both = chart.clean and chart.attacked
-            panels.append((f"{group}{count}: {asked[group]}" if both else f"{asked[group]}{count}", lines))
-    if not panels:
+    asked = {
+        "clean": (chart.clean, "is the class kept?"),
+        "misclassified": (chart.misclassified, "is the answer kept?"),
+        "attacked": (chart.attacked, "is the attack's class kept?"),
+    }
+    drawn = {group: panel for group, panel in asked.items() if panel[0]}
+    if not drawn:
         raise InputError("acuity chart: no photograph", "a clean one, or an attack that fooled")
+    panels = []
+    for group, (lines, question) in drawn.items():
+        count = f" ({lines[0].kept[0].n})" if lines[0].kept[0].n > 1 else ""
+        # Alone, a panel needs no name, but that its answers were wrong before must be said.
+        named = len(drawn) > 1 or lines is chart.misclassified
+        panels.append((f"{group}{count}: {question}" if named else f"{question}{count}", lines))
     return panels
 
 

@@ -69,17 +69,17 @@ def write_results(report: StressReport, out: Path, *, most_rows: int = 8) -> Non
 
 
 def to_csv(report: StressReport) -> str:
-    """A line for each photograph and transform at a strength, originals last."""
+    """A line for each photograph and transform at a strength, originals last; ``label_index`` is what each shows."""
     head = (
-        "image", "attacked", "transform", "strength", "top", "index", "probability", "label_probability",
+        "image", "attacked", "label_index", "transform", "strength", "top", "index", "probability", "label_probability",
         "target_probability", "margin", "high_frequency_kept", "kept", "error",
     )  # fmt: skip
     rows: list[list[object]] = [
-        [one.image, one.attacked, *_cells(outcome), one.keeps(outcome), ""]
+        [one.image, one.attacked, one.label, *_cells(outcome), one.keeps(outcome), ""]
         for one in (*report.photographs, *report.originals)
         for outcome in (one.before, *one.outcomes)
     ]
-    rows += ([failure.image, *[""] * 11, failure.error] for failure in report.failures)
+    rows += ([failure.image, *[""] * 12, failure.error] for failure in report.failures)
     return csv_text(head, rows)
 
 

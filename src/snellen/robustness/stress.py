@@ -115,9 +115,18 @@ class StressResult(Result):
         """
         return self.before.top.index != self.label
 
+    @property
+    def misclassified(self) -> bool:
+        """Whether the photograph, which was not attacked, is seen as another class than it shows before any transform:
+        what a transform leaves or changes is then a mistake.
+        """
+        return not self.attacked and self.fooled
+
     def keeps(self, outcome: Outcome) -> bool:
-        """Whether the class is the label still, or the attack's class where the photograph was attacked."""
-        return outcome.top.index == (self.before.top.index if self.attacked else self.label)
+        """Whether the answer is the one before any transform: its class, the attack's where that fooled, or the mistake
+        of a photograph that is :attr:`misclassified`.
+        """
+        return outcome.top.index == self.before.top.index
 
     def plot(self) -> Figure:
         """The photograph as it is and under the assignment's four transforms, each with its class."""

@@ -104,8 +104,8 @@ def cover(folder: Path) -> Picture:
     return Picture(
         folder / COVER,
         "A line for each transform of the photographs, from its mildest strength to its strongest, "
-        "both named. The bluer a letter, the more of the photographs keep their class on the left, and the attack's "
-        "class on the right.",
+        "both named. The bluer a letter, the more of its panel's photographs keep the answer that they had before: "
+        "those that were not attacked on the left, the attacked ones on the right.",
     )
 
 
@@ -166,7 +166,7 @@ def run(context: Context) -> Answer:
         _definitions(),
         Picture(
             folder / CHART,
-            _about_letters(len(result.photographs)),
+            _about_letters(len(result.photographs), any(one.misclassified for one in result.originals)),
             0.75,
             name="acuity",
         ),
@@ -439,8 +439,13 @@ def _of_objects(crops: Sequence[ObjectCrop], labels: Mapping[str, int], target: 
     ]
 
 
-def _about_letters(photographs: int) -> str:
-    """What the acuity chart's letters mean, and how coarse the share of so many photographs is."""
+def _about_letters(photographs: int, misclassified: bool = False) -> str:
+    """What the acuity chart's letters mean, and how coarse the share of so many photographs is.
+
+    Args:
+        photographs: how many there are.
+        misclassified: whether some of them are, before any transform: they have a panel of their own.
+    """
     step = (
         f" One photograph of {photographs} is {100 / photographs:.3g} points, and the share need not fall steadily."
         if photographs > 1
@@ -450,8 +455,14 @@ def _about_letters(photographs: int) -> str:
     return (
         "Each letter stands for one strength of one transform: the smaller, the stronger. The bluer, the more of the "
         "photographs keep their class (clean, left) or the attack's (attacked, right). Below each: the strength, which "
-        f"takes the place of the … at the left{share_below}.{step}"
+        f"takes the place of the … at the left{share_below}.{step}{_APART if misclassified else ''}"
     )
+
+
+_APART = (
+    " What was misclassified before any transform has a panel of its own: there a bluer letter is a wrong answer that "
+    "more of them keep."
+)
 
 
 def _asked(one: StressResult) -> list[Outcome]:
@@ -497,9 +508,16 @@ def _definitions() -> Table:
 
 
 def _fact(result: StressReport, transform: TransformStrength) -> Fact:
-    """How many answers one transform leaves as they are."""
-    clean, fooled = (
-        f"{sum(one.keeps(one.outcome(*transform)) for one in group)} of {len(group)}"
-        for group in (result.originals, [one for one in result.photographs if one.fooled])
+    """How many answers one transform leaves as they are; of photographs misclassified before it, the wrong ones."""
+    clean = [one for one in result.originals if not one.misclassified]
+    misclassified = [one for one in result.originals if one.misclassified]
+    groups = {
+        "class kept": clean,
+        **({"wrong answer kept": misclassified} if misclassified else {}),
+        "fooling survives": [one for one in result.photographs if one.fooled],
+    }
+    counts = (
+        f"{what} {sum(one.keeps(one.outcome(*transform)) for one in group)} of {len(group)}"
+        for what, group in groups.items()
     )
-    return Fact(describe_transform(transform), f"class kept {clean}, fooling survives {fooled}")
+    return Fact(describe_transform(transform), ", ".join(counts))

@@ -41,16 +41,19 @@ from snellen.web.tabs.base import (
     Plan,
     Tab,
     command_of,
+    file_of_command,
     megapixels,
     memory,
     provenance,
     side_field,
     slowness,
     sureness,
+    told_reduced,
     write_picture,
 )  # fmt: skip
 
 ADVERSARIAL = "adversarial.png"
+_ORIGINAL = "original.png"
 _SMALLEST_ROUNDS = 8
 """Searches that a smallest bound takes: 1, 2, 4, ... 64, then halving the gap."""
 _SECONDS, _SECONDS_OF_STEP, _SECONDS_OF_MEGAPIXEL = 3.0, 0.07, 0.11
@@ -110,7 +113,7 @@ def _work(asked: Asked, config: AttackConfig) -> Work:
     yield StageProgress("Preparing the network")
     image = photograph.reduced(int(asked.settings["side"]))
     file = asked.folder / ADVERSARIAL
-    write_picture(asked.folder / "original.png", image)
+    write_picture(asked.folder / _ORIGINAL, image)
 
     def save(attacked: Image.Image, _: AttackExample) -> bytes:
         # Kept as it was measured, byte for byte.
@@ -198,13 +201,13 @@ def _result(
     )
     write_figure(asked.folder / "attack.png", result.plot())
     amplified = _write_noise(asked, image, result)
-    original = state.photographs.add((asked.folder / "original.png").read_bytes(), _stem(photograph.name, "original"))
+    original = state.photographs.add((asked.folder / _ORIGINAL).read_bytes(), _stem(photograph.name, "original"))
     attacked = state.photographs.add((asked.folder / ADVERSARIAL).read_bytes(), _stem(photograph.name, "attacked"))
     failed = "" if result.reason is None else ": not what was asked for"
     return TabResult(
         headline=(f"{result.original.label} is now seen as {sureness(result.attacked.top)}{failed}"),
         blocks=_blocks(asked, result, amplified, curve),
-        files=[ADVERSARIAL, "result.json", "attack.png", "original.png", "noise.png"],
+        files=[ADVERSARIAL, "result.json", "attack.png", _ORIGINAL, "noise.png"],
         command=command,
         onward=[
             Next("Stress it, with its original", "stress", attacked.number, original.number),
@@ -221,7 +224,7 @@ def _blocks(
     before, after = result.original, result.attacked.top
     blocks: list[Block] = [
         Comparison(
-            "original.png",
+            _ORIGINAL,
             ADVERSARIAL,
             "noise.png",
             sureness(before),
@@ -243,23 +246,17 @@ def _blocks(
         counts = [Count("this robust attack", robust, draws), Count("a plain attack", plain, draws)]
         blocks.append(Counts("Turned, cropped and mirrored in ways it has not seen, still fooled", counts))
     blocks += _curve_blocks(curve)
-    size = f"{asked.photograph.width} x {asked.photograph.height}"
-    reduced = f" It was reduced from {size} pixels before." if _was_reduced(asked) else ""
     found = f" {result.epsilon}/255 is the smallest bound that was found." if asked.settings["smallest"] else ""
     said = (
         f"No value of the file differs by more than {result.norm}/255 from the photograph's; {result.gradients} "
-        f"gradients were taken.{found}{reduced} The file is the one that was measured, byte for byte."
+        f"gradients were taken.{found} The file is the one that was measured, byte for byte."
     )
-    return [*blocks, Text("What this says", [said, result.discussion()])]
+    reduced = told_reduced(asked, [(asked.photograph, _ORIGINAL)])
+    return [*blocks, Text("What this says", [said, *reduced, result.discussion()])]
 
 
 def _bar(what: str, seen: Prediction) -> Bar:
     return Bar(f"{what}: {seen.label}", seen.probability, seen.index)
-
-
-def _was_reduced(asked: Asked) -> bool:
-    side = int(asked.settings["side"])
-    return bool(side) and max(asked.photograph.width, asked.photograph.height) > side
 
 
 def _write_noise(asked: Asked, image: Image.Image, result: AttackResult) -> float:
@@ -275,7 +272,8 @@ def _command(asked: Asked, config: AttackConfig) -> str:
     arguments: list[object] = ["--epsilon", config.epsilon, "--steps", config.steps, "--method", config.method]
     arguments += ["--target", config.target] if config.target is not None else ["--untargeted"]
     arguments += ["--robust"] if config.robust else []
-    return command_of("attack", asked, *arguments, "--out", "attack")
+    files = [file_of_command(asked, asked.photograph, _ORIGINAL)]
+    return command_of("attack", asked, *arguments, "--out", "attack", files=files)
 
 
 def _stem(name: str, suffix: str) -> str:

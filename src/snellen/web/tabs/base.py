@@ -166,6 +166,30 @@ def megapixels(asked: Asked, photograph: Photograph) -> float:
     return width * height / 1e6
 
 
+def was_reduced(asked: Asked, photograph: Photograph) -> bool:
+    """Whether a photograph is worked on at fewer pixels than it has."""
+    side = int(asked.settings["side"])
+    return bool(side) and max(photograph.width, photograph.height) > side
+
+
+def file_of_command(asked: Asked, photograph: Photograph, reduced: str) -> str:
+    """Name of the file with which the command does the same: the photograph's, or ``reduced`` where it was reduced.
+
+    A command works at a photograph's own size, where the answers may be others. The answer must then offer ``reduced``.
+    """
+    return reduced if was_reduced(asked, photograph) else photograph.name
+
+
+def told_reduced(asked: Asked, files: Sequence[tuple[Photograph, str]]) -> list[str]:
+    """A sentence for each photograph that was reduced, each given with the name of the reduced file."""
+    return [
+        f"{photograph.name} was reduced from {photograph.width} x {photograph.height} pixels before: {name}, among the "
+        "files below, is what was worked on, and what the command reads."
+        for photograph, name in files
+        if was_reduced(asked, photograph)
+    ]
+
+
 def slowness(asked: Asked) -> float:
     """How much slower the networks are here than where the forecasts were measured."""
     return max(asked.state.pass_seconds / _REFERENCE_PASS, 0.2)
@@ -214,14 +238,15 @@ def provenance(classifier: Classifier, image: Image.Image, command: str) -> Prov
     return dataclasses.replace(classifier.provenance(fingerprint(image.tobytes())), command=command)
 
 
-def command_of(name: str, asked: Asked, *arguments: object) -> str:
-    """The command that does the same on one's own machine."""
+def command_of(name: str, asked: Asked, *arguments: object, files: Sequence[str] | None = None) -> str:
+    """The command that does the same on one's own machine, with ``files`` where they are not the visitor's own."""
     # What a visitor taught the page lies in the folder of its downloads.
     learned = asked.state.learned.find(asked.model) is not None
     model = ["--probe", "learned"] if learned else ["--model", asked.model]
-    return probe_command(name, asked, *arguments, *model)
+    return probe_command(name, asked, *arguments, *model, files=files)
 
 
-def probe_command(name: str, asked: Asked, *arguments: object) -> str:
+def probe_command(name: str, asked: Asked, *arguments: object, files: Sequence[str] | None = None) -> str:
     """As :func:`command_of`, of a model that the arguments name already."""
-    return shlex.join(["snellen", name, *(one.name for one in asked.photographs), *map(str, arguments)])
+    files = [one.name for one in asked.photographs] if files is None else files
+    return shlex.join(["snellen", name, *files, *map(str, arguments)])

@@ -22,15 +22,19 @@ from snellen.runs.progress import Progress
 from snellen.runs.serialise import to_toml
 from snellen.web.content import Document, StageProgress, TabResult, Text, Work
 from snellen.web.fields import Choices, Field, TextLine
+from snellen.web.photographs import Photograph
 from snellen.web.state import AppState
 from snellen.web.tabs.base import (
     Asked,
     Plan,
     Tab,
+    file_of_command,
     megapixels,
     memory,
     side_field,
     slowness,
+    told_reduced,
+    was_reduced,
     write_picture,
 )  # fmt: skip
 
@@ -110,21 +114,31 @@ def _model(asked: Asked) -> str:
 def _reduced(asked: Asked) -> Iterator[str]:
     """The photographs' paths in the job's folder, at the size at which they are worked on, under their own names."""
     for number, photograph in enumerate(asked.photographs):
-        name = Path("photographs", str(number), photograph.name)
+        name = _path_of(asked, number, photograph)
         path = asked.folder / name
         path.parent.mkdir(parents=True)
-        side = int(asked.settings["side"])
-        if side and max(photograph.width, photograph.height) > side:
-            name, path = name.with_suffix(".png"), path.with_suffix(".png")
-            write_picture(path, photograph.reduced(side))
+        if was_reduced(asked, photograph):
+            write_picture(path, photograph.reduced(int(asked.settings["side"])))
         else:
             write_bytes(path, photograph.path.read_bytes())
         yield glob.escape(str(name))
 
 
+def _path_of(asked: Asked, number: int, photograph: Photograph) -> Path:
+    """Where a photograph lies for the exam, in the job's folder; reduced, it is a PNG."""
+    path = Path("photographs", str(number), photograph.name)
+    return path.with_suffix(".png") if was_reduced(asked, photograph) else path
+
+
+def _names(asked: Asked) -> list[tuple[Photograph, str]]:
+    """Each photograph with what its file is called among the answer's where it was reduced."""
+    return [(one, f"reduced-{number}.png") for number, one in enumerate(asked.photographs, 1)]
+
+
 def _configuration(asked: Asked) -> str:
-    """The exam's configuration, for the photographs as the visitor has them."""
-    settings = {"model": asked.model, "photographs": [one.name for one in asked.photographs]}
+    """The exam's configuration, for the photographs as the visitor has them or, reduced, as the answer offers them."""
+    photographs = [file_of_command(asked, one, name) for one, name in _names(asked)]
+    settings = {"model": asked.model, "photographs": photographs}
     settings |= {name: asked.settings[name] for name in ("title", "author", "parts")}
     return to_toml(settings)
 
@@ -138,17 +152,24 @@ def _received(receiver: Connection) -> str | ExamResult | SnellenError:
 
 
 def _tab_result(asked: Asked, result: ExamResult) -> TabResult:
-    """The report's two files, and what failed, without the folders of this machine."""
+    """The report's two files, the reduced photographs, and what failed, without the folders of this machine."""
     for path in (result.report, result.page):
         (asked.folder / path).rename(asked.folder / path.name)
+    reduced = []
+    for number, (photograph, name) in enumerate(_names(asked)):
+        if was_reduced(asked, photograph):
+            (asked.folder / _path_of(asked, number, photograph)).rename(asked.folder / name)
+            reduced.append(name)
+    told = told_reduced(asked, _names(asked))
     failures = [*result.unreadable, *result.failed]
     return TabResult(
         headline="The report is ready." if not result.failed else "The report is ready; some parts failed.",
         blocks=[
             *([Text("What failed", failures)] if failures else []),
+            *([Text("What was reduced", told)] if told else []),
             Document(result.page.name, "The report"),
         ],
-        files=[result.report.name, result.page.name, _CONFIG],
+        files=[result.report.name, result.page.name, _CONFIG, *reduced],
         command=f"snellen exam {_CONFIG} --out exam",
     )
 

@@ -23,12 +23,16 @@ from snellen.web.tabs.base import (
     Plan,
     Tab,
     command_of,
+    file_of_command,
     megapixels,
     memory,
     provenance,
     side_field,
     slowness,
+    told_reduced,
+    was_reduced,
     worked_size,
+    write_picture,
 )  # fmt: skip
 
 _SECONDS_OF_NETWORK, _SECONDS_OF_MEGAPIXEL, _DRAWING = 4.0, 11.0, 2.5
@@ -75,7 +79,8 @@ def _work(asked: Asked, original: Photograph | None) -> Work:
             yield StageProgress(transform.name.capitalize(), done, total, blocks)
     blocks = _blocks(asked, test.result())
     yield StageProgress("Drawing the figures to keep", done, total, blocks)
-    yield _result(asked, image, test.result(), engine, classifier_blocks=blocks)
+    images = [image, *([] if clean is None else [clean.image])]
+    yield _result(asked, images, test.result(), engine, classifier_blocks=blocks)
 
 
 def _blocks(asked: Asked, pair: StressPair) -> list[Block]:
@@ -102,12 +107,18 @@ def _chart(title: str, photograph: Photograph, stressed: StressResult) -> Acuity
 
 
 def _result(
-    asked: Asked, image: Image.Image, pair: StressPair, engine: Engine, classifier_blocks: Sequence[Block]
+    asked: Asked, images: Sequence[Image.Image], pair: StressPair, engine: Engine, classifier_blocks: Sequence[Block]
 ) -> TabResult:
     folder, classifier, (stressed, original) = asked.folder, asked.classifier, pair
-    arguments = [] if original is None else ["--original", original.image]
-    command = command_of("stress", asked, *arguments, "--out", "stress")
-    made = provenance(classifier, image, command)
+    before = _original(asked)
+    worked = [(asked.photograph, "reduced.png"), *([] if before is None else [(before, "reduced-original.png")])]
+    file, *rest = (file_of_command(asked, *one) for one in worked)
+    arguments = [argument for name in rest for argument in ("--original", name)]
+    command = command_of("stress", asked, *arguments, "--out", "stress", files=[file])
+    reduced = {name: image for (one, name), image in zip(worked, images, strict=True) if was_reduced(asked, one)}
+    for name, image in reduced.items():
+        write_picture(folder / name, image)
+    made = provenance(classifier, images[0], command)
     report = stress_report([pair], [], made.data, engine)
     write_json(folder / "result.json", {"examination": report, "provenance": made})
     write_text(folder / "stress.csv", to_csv(report))
@@ -121,9 +132,9 @@ def _result(
         blocks=[
             *classifier_blocks,
             Bars("Seen under the assignment's transforms", bars),
-            Text("What this says", report.discussion().split("\n\n")),
+            Text("What this says", [*told_reduced(asked, worked), *report.discussion().split("\n\n")]),
         ],
-        files=["result.json", "stress.csv", "acuity.png", "stress.png"],
+        files=["result.json", "stress.csv", "acuity.png", "stress.png", *reduced],
         command=command,
         onward=[] if original is None else [Next("Stress the original alone", "stress", asked.settings["original"])],
     )
