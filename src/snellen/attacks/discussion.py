@@ -469,9 +469,9 @@ def _half(summary: AttackSummary) -> str:
     half = next((steps for steps, rate in summary.curve if rate.share >= 0.5), None)
     if half is None:
         return "No bound that was tried fools half of the photographs."
-    return (
-        f"Half of the photographs are fooled within {half}/255, all that are fooled within {summary.curve[-1][0]}/255."
-    )
+    # Where an attack fails the curve goes on to the largest bound that was tried.
+    most = next(steps for steps, rate in summary.curve if rate.count == summary.curve[-1][1].count)
+    return f"Half of the photographs are fooled within {half}/255, all that are fooled within {most}/255."
 
 
 def discuss_robust_accuracy(result: RobustnessResult) -> str:
