@@ -411,6 +411,8 @@ def test_every_step_is_itself(steps) -> None:
         ({"method": "pgd"}, r"no method named 'pgd' \(apgd or gradient_ascent\)"),
         ({"space": "pixel"}, "no space named 'pixel'"),
         ({"steps": 0}, "0 steps"),
+        ({"steps": 1}, "1 step, which a search takes to see the gradient before it moves"),
+        ({"steps": 1, "method": "gradient_ascent"}, "1 step, which a search takes to see the gradient"),
         ({"step_size": 1.0}, "a step size of 1 for apgd"),
         ({"confidence": 1.0}, "a confidence of 1"),
         ({"robust": True, "method": "gradient_ascent"}, "a robust attack has its own method"),
@@ -612,6 +614,14 @@ class Certain(nn.Module):
         return torch.stack([30 + seen, seen * 2], dim=1)
 
 
+class Misleading(nn.Module):
+    """A gradient as steep as any, along which the target's logit falls."""
+
+    def forward(self, inputs):
+        seen = inputs.mean(dim=(1, 2, 3))
+        return torch.stack([10 + 0 * seen, 2 * seen.detach() - seen], dim=1)
+
+
 @pytest.mark.parametrize(
     ("network", "classes", "method", "reason"),
     [
@@ -630,6 +640,14 @@ def test_failures_say_why(network, classes, method, reason) -> None:
     assert result.norm <= 8
     assert re.search(reason, result.reason), result.reason
     assert result.image.size == (8, 8)
+
+
+@pytest.mark.parametrize("method", ["apgd", "gradient_ascent"])
+def test_a_search_that_no_step_helped_blames_no_small_gradient(method) -> None:
+    """The file is the original's, though the gradient is large and steps were made."""
+    result = attack(toy(Misleading(), 2), photograph(), config=AttackConfig(1, "8/255", method=method, steps=5))
+    assert (result.attacked.success, result.norm) == (False, 0)
+    assert result.reason.endswith(", and no step within 8/255 raised the objective")
 
 
 def test_the_network_is_left_as_found() -> None:
@@ -903,7 +921,7 @@ def test_rates_are_kept_apart() -> None:
     text = discuss(summary)
     assert "67% (2 of 3; 95% interval 21% to 94%) meet the criterion" in text
     assert "Kept apart: one photograph wrong before any attack, of which 1 of 1 meets the criterion" in text
-    assert "within 3/255" in text
+    assert "Half of the photographs are fooled within 3/255, all that are fooled within 3/255" in text
     assert summarise([], smallest=True).curve == ()
 
 

@@ -29,7 +29,7 @@ def swapped():
 
 
 def test_carried_over_by_hand(tmp_path: Path) -> None:
-    attacks = attack(colour_classifier(), [NEAR, encoded(pure(0))], None, "8/255")
+    attacks = attack(colour_classifier(), [NEAR, encoded(pure(0))], None, "8/255", label="red")
     assert [one.attacked.success for one in attacks] == [True, False]
     twin = carry_over(attacks, colour_classifier(scale=2.0, name="twin"))
     assert twin.correct == Rate.of_count(2, 2)
@@ -45,6 +45,51 @@ def test_carried_over_by_hand(tmp_path: Path) -> None:
         ("twin", "True"), ("twin", "False"), ("stranger", ""), ("stranger", ""),
     ]  # fmt: skip
     assert "twin, which the attack never saw, has 100% (2 of 2" in discuss_carry_over(twin)
+    assert discuss_carry_over(other).endswith(
+        "has 0% (0 of 2; 95% interval 0% to 66%) of the originals right, so there is nothing to fool."
+    )
+    assert "has no class of the originals' names" in discuss_carry_over(stranger)
+
+
+def test_without_a_label_the_first_networks_answer_is_no_truth(tmp_path: Path) -> None:
+    """Of another network that sees something else in the originals its own answers are what can be lost."""
+    unsaid = attack(colour_classifier(), [NEAR, encoded(pure(0))], None, "8/255")
+    other = carry_over(unsaid, swapped())
+    assert [one.original.label for one in other.photographs] == ["green", "green"]
+    assert [(one.label_given, one.correct, one.changed) for one in other.photographs] == [
+        (False, None, True), (False, None, False),
+    ]  # fmt: skip
+    assert other.correct.n == 0
+    assert (other.changed, other.success) == (Rate.of_count(1, 2), Rate.of_count(1, 2))
+    rates = "50% (1 of 2; 95% interval 9% to 91%)"
+    assert discuss_carry_over(other) == (
+        "swapped, which the attack never saw, is shown files of which nobody said what they show, so what it sees in "
+        f"the original counts as their class: {rates} are no longer seen as their class and {rates} meet the criterion."
+    )
+    said = attack(colour_classifier(), [NEAR], None, "8/255", label="red")
+    both = discuss_carry_over(carry_over([*said, *unsaid[1:]], colour_classifier(name="twin")))
+    assert "has 1 of 1 of the originals right; of one more nobody said what they show, so what it sees" in both
+    assert "Of all these files, 50% (1 of 2" in both
+    write_carry_over([other], tmp_path)
+    rows = list(csv.DictReader((tmp_path / "also.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(row["label_given"], row["correct"], row["changed"]) for row in rows] == [
+        ("False", "", "True"), ("False", "", "False"),
+    ]  # fmt: skip
+    # What it saw before any attack is no success of one.
+    towards = attack(colour_classifier(), [NEAR], "green", "8/255")
+    assert [one.success for one in carry_over(towards, swapped()).photographs] == [None]
+
+
+def test_an_ensemble_moves_each_network_from_its_own_answer() -> None:
+    """What the first calls red the second calls green: both are led away from it, neither from its name for another."""
+    example = AttackExample(open_photo(NEAR))
+    config = AttackConfig(None, "12/255", steps=20)
+    *_, (_, result) = ensemble_steps([colour_classifier(), swapped()], [example], config, png_bytes)
+    assert result.attacked.success
+    assert carry_over([result], swapped()).success == Rate.of_count(1, 1)
+    # Away from its "red" the second would have lowered the middle channel.
+    red, *others = (255 * result.pixels.mean(dim=(0, 2, 3))).round().tolist()
+    assert (red, others) == (128, [140, 140])
 
 
 def test_one_file_for_two_networks() -> None:

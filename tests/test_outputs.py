@@ -309,10 +309,10 @@ def test_any_file_name_works(photographs: Path) -> None:
     cwd = photographs.parent
     listed = run("classify", "photographs", "--csv", cwd=cwd)
     assert (listed.returncode, listed.stderr) == (0, "")
-    attacked = run("attack", "photographs", "--untargeted", "--steps", 1, "--out", "attacked", cwd=cwd)
+    attacked = run("attack", "photographs", "--untargeted", "--steps", 2, "--out", "attacked", cwd=cwd)
     assert "\x1b" not in attacked.stdout + attacked.stderr
     assert len(list((cwd / "attacked").glob("*-adversarial.png"))) == len(ODD)
-    again = run("attack", "photographs", "--untargeted", "--steps", 1, "--out", "attacked", cwd=cwd)
+    again = run("attack", "photographs", "--untargeted", "--steps", 2, "--out", "attacked", cwd=cwd)
     assert f"{len(ODD)} of them were done before" in again.stderr
     embedded = run("embed", "photographs", "--size", 64, "--out", "f.parquet", cwd=cwd)
     assert (embedded.returncode, embedded.stderr) == (0, "")

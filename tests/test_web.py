@@ -269,6 +269,16 @@ def test_a_job_that_takes_too_much_memory_is_refused_with_a_way_out(state: AppSt
     page.jobs.close()
 
 
+@pytest.mark.parametrize(("steps", "found"), [(2, False), (30, True)])
+def test_only_a_search_that_succeeds_found_a_smallest_bound(state: AppState, small: Path, steps, found) -> None:
+    rule = {"method": "gradient_ascent"} if not found else {}
+    shown, _ = answered(state, "attack", small, smallest=True, steps=steps, **rule)
+    said, discussion = shown.blocks[-1].paragraphs
+    assert ("is the smallest bound that was found." in said) == found
+    assert ("No bound up to 64/255, the largest that was tried, was enough." in said) == (not found)
+    assert ("The attack failed" in discussion) == (not found)
+
+
 def test_a_large_photograph_is_reduced_and_the_answer_says_so(state: AppState, tmp_path: Path) -> None:
     Image.open(COFFEE).convert("RGB").resize((1500, 900)).save(tmp_path / "large.png")
     shown, folder = answered(state, "attack", tmp_path / "large.png", steps=2, side="512")
@@ -370,7 +380,7 @@ def counted(taken: list[int]):
         ("attack", {"model": "/etc/passwd"}, "no model '/etc/passwd' on this page"),
         ("attack", {"target": "space shutle"}, "did you mean space shuttle"),
         ("attack", {"epsilon": 33}, "Epsilon: 33 .*1 to 32"),
-        ("attack", {"steps": 101}, "Steps: 101 .*1 to 100"),
+        ("attack", {"steps": 101}, "Steps: 101 .*2 to 100"),
         ("attack", {"robust": True, "smallest": True}, "no smallest epsilon"),
         ("features", {"target": "cofee mug"}, "did you mean coffee mug"),
         ("features", {"layer": "block.1"}, "block"),

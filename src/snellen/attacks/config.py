@@ -33,7 +33,8 @@ class AttackConfig:
         space: ``image`` moves the photograph's own pixels, ``input`` the network's input.
         robust: whether to expect the photograph to be turned, cropped, mirrored and so on; see
             :mod:`snellen.attacks.eot`.
-        steps: largest number of gradients for each photograph; None takes the method's own.
+        steps: largest number of gradients for each photograph; None takes the method's own. At least 2, the first of
+            which is taken of the photograph as it is; 1 does where ``step_size`` is given.
         step_size: the assignment's lambda; only ``gradient_ascent`` has one. None searches for
             it at each step; see :mod:`snellen.attacks.gradient_ascent`.
         confidence: probability of the criterion at which a search may end early, in (0, 1).
@@ -61,8 +62,8 @@ class AttackConfig:
             raise InputError(f"no space named {self.space!r}", " or ".join(get_args(Space)))
         if self.steps is not None and self.steps < 1:
             raise InputError(f"{self.steps} steps", "at least 1")
-        if self.steps == 1 and self.method == "gradient_ascent" and self.step_size is None:
-            raise InputError("1 step, which a searched `step_size` takes to see the gradient", "more `steps`")
+        if self.steps == 1 and self.step_size is None:
+            raise InputError("1 step, which a search takes to see the gradient before it moves", "more `steps`")
         if not 0 < self.confidence < 1:
             raise InputError(f"a confidence of {self.confidence:g}", "a probability between 0 and 1")
         if self.step_size is not None and (self.method != "gradient_ascent" or self.step_size <= 0):

@@ -469,9 +469,9 @@ def _half(summary: AttackSummary) -> str:
     half = next((steps for steps, rate in summary.curve if rate.share >= 0.5), None)
     if half is None:
         return "No bound that was tried fools half of the photographs."
-    return (
-        f"Half of the photographs are fooled within {half}/255, all that are fooled within {summary.curve[-1][0]}/255."
-    )
+    # Where an attack fails the curve goes on to the largest bound that was tried.
+    most = next(steps for steps, rate in summary.curve if rate.count == summary.curve[-1][1].count)
+    return f"Half of the photographs are fooled within {half}/255, all that are fooled within {most}/255."
 
 
 def discuss_robust_accuracy(result: RobustnessResult) -> str:
@@ -509,11 +509,18 @@ def _discuss_check(check: GradientCheck) -> str:
 
 def discuss_carry_over(other: CarryOver, seen: bool = False) -> str:
     """What the attacked files do to another network; ``seen`` is one of an ensemble that they were made for."""
-    relation = "which the attack used" if seen else "which the attack never saw"
-    return (
-        f"{other.model}, {relation}, has {other.correct} of the originals right; of these files, {other.changed} are "
-        f"no longer seen as their class and {other.success} meet the criterion."
-    )
+    who = f"{other.model}, {'which the attack used' if seen else 'which the attack never saw'}"
+    untold = sum(not one.label_given for one in other.photographs)
+    fate = f"{other.changed} are no longer seen as their class and {other.success} meet the criterion."
+    own = "nobody said what they show, so what it sees in the original counts as their class"
+    if untold and untold == len(other.photographs):
+        return f"{who}, is shown files of which {own}: {fate}"
+    if not other.correct.n and not untold:
+        return f"{who}, has no class of the originals' names, so nothing can be said of these files."
+    right = f"{who}, has {other.correct} of the originals right"
+    if untold:
+        return f"{right}; of {word(untold)} more {own}. Of all these files, {fate}"
+    return f"{right}; of these files, {fate}" if other.changed.n else f"{right}, so there is nothing to fool."
 
 
 def discuss_rule(pairs: Sequence[tuple[AttackResult, AttackResult]], most: int, rate: float) -> list[str]:

@@ -25,6 +25,7 @@ from snellen.attacks.state import AttackExample, PhotographState
 from snellen.data.images import pixels_from_bytes
 from snellen.errors import InputError
 from snellen.models.classifier import Classifier
+from snellen.models.predictions import probabilities_of
 
 ENSEMBLE_STEPS = 60
 _DIVERSE_SHARE, _SMALLEST = 0.7, 0.85
@@ -59,7 +60,8 @@ def ensemble_steps(
     """Attack photographs so that one file fools several networks; whoever stops asking stops the attack.
 
     The results are what the first network sees; ``carry_over`` shows the files to others. A class is found in each
-    network by its name; a network that has no such class takes no part.
+    network by its name; a network that has no such class takes no part. Where nobody said what a photograph shows, it
+    shows to each network what that network sees.
 
     Args:
         classifiers: networks to fool, the first of which measures.
@@ -84,7 +86,7 @@ def ensemble_steps(
         members = [
             _Member(one, engine.fused, criterion)
             for one, engine in zip(classifiers, engines, strict=True)
-            if (criterion := _translated(state.criterion, classifiers[0], one)) is not None
+            if (criterion := _translated(state, one)) is not None
         ]
         steps = config.steps or ENSEMBLE_STEPS
         generator = torch.Generator().manual_seed(state.seed)
@@ -101,10 +103,13 @@ def ensemble_steps(
         yield example, measure(state, save)
 
 
-def _translated(criterion: Criterion, own: Classifier, other: Classifier) -> Criterion | None:
-    """The criterion in another network's classes, by their names; None where it has no such class."""
+def _translated(state: PhotographState, other: Classifier) -> Criterion | None:
+    """The criterion in another network's classes; None where it has no such class."""
+    own, criterion = state.classifier, state.criterion
     try:
         target = None if criterion.target is None else other.labels.find(own.labels[criterion.target])
+        if state.example.label is None:
+            return Criterion(int(probabilities_of(other, state.example.photo.image).argmax()), target)
         return Criterion(other.labels.find(own.labels[criterion.label]), target)
     except InputError:
         return None

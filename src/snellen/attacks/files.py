@@ -169,12 +169,13 @@ def write_carry_over(others: Sequence[CarryOver], out: Path) -> None:
     numbers_file, table_file = (out / name for name in CARRY_OVER)
     write_json(numbers_file, others)
     head = (
-        "model", "image", "original", "original_probability", "attacked", "attacked_probability", "correct", "changed",
-        "success",
+        "model", "image", "original", "original_probability", "attacked", "attacked_probability", "label_given",
+        "correct", "changed", "success",
     )  # fmt: skip
     rows = []
     for other in others:
         for one in other.photographs:
             before, after = ((p.label, f"{p.probability:.6f}") for p in (one.original, one.attacked))
-            rows.append([other.model, one.name, *before, *after, one.correct, one.changed, one.success])
+            verdicts = (one.label_given, one.correct, one.changed, one.success)
+            rows.append([other.model, one.name, *before, *after, *verdicts])
     write_text(table_file, csv_text(head, rows))

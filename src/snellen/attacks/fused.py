@@ -3,14 +3,16 @@
 The copy computes the same function. Filters that are made of others are made once, batch normalisation is folded
 into the convolution before it, clipping keeps its output instead of its input, and the gradient of a strided
 depthwise convolution is itself computed by a plain convolution: the library's own kernel for it took half of the
-time of a whole step (PyTorch 2.13, x86). Where the processor multiplies bfloat16 in hardware the copy may run in it;
-what an attack reports is measured with the original network in float32.
+time of a whole step (PyTorch 2.13, x86). What runs more than once, or bears a hook, stays as it is, and
+:func:`fused_classifier` holds the copy against the network. Where the processor multiplies bfloat16 in hardware the
+copy may run in it; what an attack reports is measured with the original network in float32.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -27,28 +29,30 @@ from timm.layers import BatchNormAct2d, Conv2dSame  # isort: skip
 
 Precision = Literal["float32", "bfloat16"]
 
+_LARGEST_ERROR = 0.01
+"""Of a copy's logits, as a share of the largest; TF32, in which GPUs convolve, rounds to a thousandth."""
+
 
 def fastest_precision(device: torch.device) -> Precision:
     """bfloat16 where the device multiplies it in hardware, else float32."""
     return "bfloat16" if multiplies_bfloat16(device) else "float32"
 
 
-def fused_network(network: nn.Module, precision: Precision) -> nn.Module:
+def fused_network(network: nn.Module) -> nn.Module:
     """A frozen copy of ``network`` in evaluation mode; maps normalised input (N, 3, h, w) to logits (N, K).
 
     Args:
         network: network of any kind; what is not recognised in it runs as it is.
-        precision: number format of parameters and activations; the copy takes and gives float32 either way.
     """
     fused = folded_copy(network)
     for module in list(fused.modules()):
         for name, child in list(module.named_children()):
+            if _bears_hooks(child):
+                continue
             if type(child) in (nn.ReLU, nn.ReLU6) and child.inplace:
                 setattr(module, name, _Clip(6.0 if type(child) is nn.ReLU6 else math.inf))
             elif isinstance(child, nn.Conv2d) and _strided_depthwise(child):
                 setattr(module, name, _StridedDepthwise(child))
-    if precision == "bfloat16":
-        fused = _InBfloat16(fused)
     return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
@@ -61,10 +65,31 @@ def folded_copy(network: nn.Module) -> nn.Module:
 
 
 def fused_classifier(classifier: Classifier, precision: Precision) -> Classifier:
-    """``classifier`` around a fused copy of its network; see :func:`fused_network`."""
-    network = fused_network(classifier.network, precision)
+    """``classifier`` around a fused copy of its network; around a plain one where the fused gives other logits.
+
+    Args:
+        classifier: classifier of the network; compared with the copy on one noisy input.
+        precision: number format of parameters and activations; the copy takes and gives float32 either way.
+    """
+    fused = _around(fused_network(classifier.network), classifier)
+    if not _same_logits(classifier, fused):
+        fused = _around(copy.deepcopy(classifier.network).eval().requires_grad_(False), classifier)
+    return _around(_InBfloat16(fused.network), classifier) if precision == "bfloat16" else fused
+
+
+def _around(network: nn.Module, classifier: Classifier) -> Classifier:
     device = str(classifier.device)
     return Classifier(network, classifier.preprocessing, classifier.labels, name=classifier.name, device=device)
+
+
+def _same_logits(classifier: Classifier, copied: Classifier) -> bool:
+    """Whether a copy gives the network's logits on one noisy input."""
+    height, width = classifier.preprocessing.size
+    noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)).to(classifier.device)
+    with torch.no_grad():
+        exact, ours = (one.logits_from_inputs(noise) for one in (classifier, copied))
+    # Of logits that are not numbers the comparison is false.
+    return bool((ours - exact).abs().max() <= _LARGEST_ERROR * exact.abs().max())
 
 
 class _InBfloat16(nn.Module):
@@ -87,8 +112,10 @@ class _WholeLayers(fx.Tracer):
 def _fold_normalisation(network: nn.Module) -> None:
     """Fold, in place, each batch normalisation whose input is only a convolution's output into that convolution.
 
-    timm's normalisations carry their activation, which stays. A network that cannot be traced symbolically
-    stays as it is.
+    Either must run once: where filters are shared between normalisations, or one normalisation between maps, no one
+    convolution does what both do. Nor is anything folded that bears a hook, which would go unheard or hear something
+    else. timm's normalisations carry their activation, which stays. A network that cannot be traced symbolically stays
+    as it is.
     """
     modules = dict(network.named_modules())
     if not any(isinstance(module, nn.BatchNorm2d) for module in modules.values()):
@@ -98,11 +125,16 @@ def _fold_normalisation(network: nn.Module) -> None:
     except Exception:
         # Symbolic tracing runs the network's own Python on stand-ins: it can fail in any way at all.
         return
+    runs = Counter(str(node.target) for node in graph.nodes if node.op == "call_module")
     for node in graph.nodes:
         before = node.args[0] if node.op == "call_module" and node.args else None
         if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) > 1:
             continue
+        if runs[str(node.target)] > 1 or runs[str(before.target)] > 1:
+            continue
         normalisation, convolution = modules[str(node.target)], modules[str(before.target)]
+        if _bears_hooks(normalisation) or _bears_hooks(convolution):
+            continue
         if type(normalisation) not in (nn.BatchNorm2d, BatchNormAct2d) or normalisation.running_mean is None:
             continue
         if type(convolution) not in (nn.Conv2d, Conv2dSame):
@@ -118,6 +150,13 @@ def _fold_normalisation(network: nn.Module) -> None:
         )
         parent, _, name = str(node.target).rpartition(".")
         setattr(modules[parent], name, getattr(normalisation, "act", nn.Identity()))
+
+
+def _bears_hooks(module: nn.Module) -> bool:
+    """Whether something is called before or after a module, on its way forward or back."""
+    return bool(
+        module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
+    )
 
 
 class _ClipInPlaceFunction(torch.autograd.Function):

@@ -19,6 +19,7 @@ from snellen.data.images import ImageLike, Photo, Source, open_photo, to_pixels
 from snellen.data.seen import SeenPhotograph
 from snellen.models.classifier import Classifier
 from snellen.models.predictions import Prediction
+from snellen.prose import counted
 from snellen.runs.result import Result
 from snellen.runs.serialise import NOT_SERIALISED
 
@@ -138,11 +139,6 @@ def measure(state: PhotographState, save: Save) -> AttackResult:
     )
 
 
-def _what_helps(state: PhotographState) -> str:
-    larger = "" if state.config.step_size is None else "a larger step size, or "
-    return f"{larger}the method apgd helps"
-
-
 def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
     epsilon, gradients = state.epsilon.steps, state.gradients
     if epsilon == 0:
@@ -151,10 +147,7 @@ def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
         return state.failure_reason
     before = state.criterion.confidence(state.before[None]).item()
     if norm == 0:
-        return (
-            f"stalled: the criterion's probability is {before:.1e}, and its gradient so small that {gradients} steps "
-            f"moved no value by half of 1/255; {_what_helps(state)}"
-        )
+        return f"stalled: the criterion's probability is {before:.1e}, and {_why_unmoved(state)}"
     reached = verdict.target if verdict.target is not None else 1 - verdict.label
     if state.config.method == "gradient_ascent" and norm < epsilon:
         return (
@@ -165,6 +158,19 @@ def _reason(state: PhotographState, verdict: Verdict, norm: int) -> str:
         f"budget too small: {gradients} gradients within {epsilon}/255 took the criterion's probability "
         f"from {before:.1e} to {reached:.1e}, below that of {verdict.top.label}"
     )
+
+
+def _why_unmoved(state: PhotographState) -> str:
+    """What is known of a search whose file is the original."""
+    if state.config.step_size is not None:
+        return (
+            f"its gradient so small that {counted(state.gradients, 'step')} moved no value by half of 1/255; a larger "
+            "step size, or the method apgd, may help"
+        )
+    # A robust search, and one through several networks, which keeps no curve, end where they stand; others at the best.
+    if state.config.robust or not state.curve:
+        return "the search ended where it began"
+    return f"no step within {state.epsilon.steps}/255 raised the objective"
 
 
 def _held_out(state: PhotographState) -> tuple[HeldOut, ...]:

@@ -68,8 +68,8 @@ def _files(functions: list[FunctionType]) -> Iterator[Path]:
     left: list[Mapping[str, Any]] = [function.__globals__ for function in functions]
     while left:
         names = left.pop()
-        place = names.get("__file__")
-        if id(names) in seen or place is None or not Path(place).is_file():
+        place, home = names.get("__file__"), str(names.get("__name__", "")).partition(".")[0]
+        if id(names) in seen or place is None or home in (*LIBRARIES, _OWN) or not Path(place).is_file():
             continue
         seen.add(id(names))
         yield Path(place).resolve()

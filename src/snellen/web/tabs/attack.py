@@ -71,7 +71,7 @@ def _fields(state: AppState) -> tuple[Field, ...]:
         Number("epsilon", "Epsilon", 1, limits.epsilon, 4, "No value changes by more, in steps of 1/255."),
         Switch("smallest", "Find the smallest epsilon", help="Several attacks, in place of the one above."),
         Switch("curve", "Draw the curve over epsilon", help="A plain attack at each of 1, 2, 4, 8 and 16/255 besides."),
-        Number("steps", "Steps", 1, limits.steps, limits.steps, "At most."),
+        Number("steps", "Steps", 2, limits.steps, limits.steps, "At most."),
         Choice("method", "Method", "apgd", (("apgd", "APGD"), ("gradient_ascent", "gradient ascent"))),
         Switch("robust", "Survives mirror, crop, rotation and grayscale", help="A robust attack, by APGD."),
         side_field(),
@@ -246,13 +246,20 @@ def _blocks(
         counts = [Count("this robust attack", robust, draws), Count("a plain attack", plain, draws)]
         blocks.append(Counts("Turned, cropped and mirrored in ways it has not seen, still fooled", counts))
     blocks += _curve_blocks(curve)
-    found = f" {result.epsilon}/255 is the smallest bound that was found." if asked.settings["smallest"] else ""
+    found = f" {_bound_found(result)}" if asked.settings["smallest"] else ""
     said = (
         f"No value of the file differs by more than {result.norm}/255 from the photograph's; {result.gradients} "
         f"gradients were taken.{found} The file is the one that was measured, byte for byte."
     )
     reduced = told_reduced(asked, [(asked.photograph, _ORIGINAL)])
     return [*blocks, Text("What this says", [said, *reduced, result.discussion()])]
+
+
+def _bound_found(result: AttackResult) -> str:
+    """What a search for the smallest bound came to: where it failed, its bound is the largest that it tried."""
+    if not result.attacked.success:
+        return f"No bound up to {result.epsilon}/255, the largest that was tried, was enough."
+    return f"{result.epsilon}/255 is the smallest bound that was found."
 
 
 def _bar(what: str, seen: Prediction) -> Bar:
