@@ -68,7 +68,7 @@ def test_labels_and_splits(tmp_path: Path) -> None:
 
 
 def test_bad_images_are_listed_and_the_rest_goes_on(photographs: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(shards.Job.__init__, "__defaults__", (4, False))
+    monkeypatch.setattr(shards.Job.__init__, "__defaults__", (4, False, "", "", ""))
     bad = ["00.png", "07.png", "08.png", "22.png"]
     for name in bad:
         (photographs / name).write_bytes(b"no image")
@@ -351,7 +351,7 @@ images = open_dataset(sys.argv[2])
 job = shards.Job(
     classifier.name, classifier.digest, classifier.preprocessing, False, "float32", 1280, "features", images.name,
     images.fingerprint,
-    23, 3,
+    23, 3, network=classifier.network_key(),
 )
 workers = ray_workers.RayWorkers(classifier, images, "float32", workers=2)
 done = []

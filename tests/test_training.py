@@ -1062,7 +1062,7 @@ def test_comparison(digits, tmp_path: Path) -> None:
         dataclasses.replace(run, recipe=dataclasses.replace(run.recipe, initialisation="he", schedule=Schedule(0.1)))
         for run in (results[0], alike)
     ]
-    assert "of a difference is left may be because there is little to repair" in " ".join(
+    assert "of a difference is left at this rate may be because there is little to repair" in " ".join(
         compare([[run] for run in started])
     )
     started = [
