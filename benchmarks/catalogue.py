@@ -755,8 +755,8 @@ BENCHMARKS = (
         "benchmarks/transfer.py",
         170,
         lambda result: (
-            f"{result['steps']} gradients of each source; untargeted; those that were correct counted; all peers on the "
-            "first ten photographs, and the one that was best there on as many as ours; other work on the machine"
+            f"{result['steps']} gradients of each source; untargeted; those that were correct counted; all peers on "
+            "the first ten photographs, and the one that was best there on as many as ours; other work on the machine"
         ),
         _transfer,
         peers=ATTACK_PEERS,
