@@ -1511,37 +1511,33 @@ def test_compared_exams_are_told_apart(tmp_path: Path) -> None:
     assert "tf_efficientnet_lite0 (1) and tf_efficientnet_lite0 (2)" in text_of(report)
 
 
-def test_photographs_of_one_name_may_be_others(tmp_path: Path) -> None:
-    """What is on other photographs is not held together because these are called alike."""
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"data": "on that"}, "Not on the same data, so not to be held against each other"),
+        ({"content": "other"}, "Not on the same data, though it is called alike, so not to be held against each other"),
+    ],
+    ids=["of another name", "of one name"],
+)
+def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path, other, said: str) -> None:
     _, parts = counted()
     for name in "ab":
         run_exam(ExamConfig(), tmp_path / name, parts=parts)
     cached = load_cached("one", tmp_path / "b")
-    save_cached(
-        dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, content="other")), "one", tmp_path / "b"
-    )
+    changed = dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, **other))
+    save_cached(changed, "one", tmp_path / "b")
     report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
-    assert "Not on the same data, though it is called alike, so not to be held against each other" in text_of(report)
+    assert said in text_of(report)
     report, _ = compare_exams([tmp_path / "a", tmp_path / "a"], tmp_path / "d", parts=parts)
     assert "Not on the same data" not in text_of(report)
-    # Of files the bytes count, and not the names.
+
+
+def test_of_files_the_bytes_count_and_not_the_names(tmp_path: Path) -> None:
     for name, colour in (("x", "red"), ("y", "blue"), ("z", "red")):
         (tmp_path / name).mkdir()
         Image.new("RGB", (8, 8), colour).save(tmp_path / name / "1.png")
     one, other, copy = (content_of_files([str(tmp_path / name / "1.png")]) for name in "xyz")
     assert one == copy != other
-
-
-def test_exams_on_other_data_are_not_held_against_each_other(tmp_path: Path) -> None:
-    _, parts = counted()
-    for name in "ab":
-        run_exam(ExamConfig(), tmp_path / name, parts=parts)
-    cached = load_cached("one", tmp_path / "b")
-    save_cached(
-        dataclasses.replace(cached, answer=dataclasses.replace(cached.answer, data="on that")), "one", tmp_path / "b"
-    )
-    report, _ = compare_exams([tmp_path / "a", tmp_path / "b"], tmp_path / "c", parts=parts)
-    assert "Not on the same data, so not to be held against each other" in text_of(report)
 
 
 def test_a_first_look_leaves_out_what_takes_minutes() -> None:

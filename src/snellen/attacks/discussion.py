@@ -203,12 +203,14 @@ def _weakest(attacks: Sequence[AttackResult], confidence: float = AttackConfig.c
     if len(attacks) < 2 or not all(one.curve for one in attacks):
         return ""
     short = [one for one in attacks if max(met.probability for met in one.curve) < confidence]
-    if len(short) != 1 or short[0].attacked.target is None:
+    if len(short) != 1:
         return ""
-    one = short[0]
+    (one,) = short
+    if one.attacked.target is None:
+        return ""
     others = "the other one reaches" if len(attacks) == 2 else "each of the others reaches"
     return (
-        f"The attack gets least far on {stem(one.name)}: {share(short[0].attacked.target)} after "
+        f"The attack gets least far on {stem(one.name)}: {share(one.attacked.target)} after "
         f"{_gradients(len(one.curve))}, where {others} the {share(confidence)} at which a search stops."
         f"{_who_has_the_rest(one)}{_at_the_end([met.probability for met in one.curve])}"
     )

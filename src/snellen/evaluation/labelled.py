@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from snellen.data.datasets import as_dataset
 from snellen.data.datasets.base import Example, ImageSet, known_targets
-from snellen.data.datasets.tree import last_change
+from snellen.data.datasets.tree import changes, last_change
 from snellen.data.draw import drawn_in_turn
 from snellen.data.labels import Labels
 from snellen.errors import InputError
@@ -131,7 +131,7 @@ class _Named:
         return None
 
     def changed(self) -> str:
-        return fingerprint(" ".join(str(last_change(file)) for file in self.files))
+        return changes(map(last_change, self.files))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         for index in range(len(self))[start:stop]:

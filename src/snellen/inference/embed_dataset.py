@@ -114,9 +114,10 @@ def embed_dataset(
     check_classifier(classifier, "embed_dataset")
     path, dataset = Path(out), as_dataset(dataset)
     workers = _workers(classifier, dataset, features, output, progress)
+    provenance = classifier.provenance(dataset.fingerprint)
     job = Job(
         model=classifier.name,
-        weights=classifier.digest,
+        weights=provenance.weights,
         preprocessing=classifier.preprocessing,
         mirrored=features.mirrored,
         precision=workers.precision,
@@ -130,7 +131,6 @@ def embed_dataset(
         changed=dataset.changed(),
         version=versions().get("snellen", ""),
     )
-    provenance = classifier.provenance(dataset.fingerprint)
     started = time.perf_counter()
     progress.begin("Embedding" if output == "features" else "Classifying", job.rows)
     with locked(path):

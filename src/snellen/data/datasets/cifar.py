@@ -20,8 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from snellen.data.datasets.base import Example, ImageSet, Rows, Targets
-from snellen.data.datasets.files import changes_of, fingerprint_of
-from snellen.data.datasets.tree import Tree
+from snellen.data.datasets.files import fingerprint_of
+from snellen.data.datasets.tree import Tree, changes
 from snellen.data.labels import Labels
 from snellen.errors import InputError
 
@@ -147,7 +147,7 @@ class _Cifar:
         return [str(value) for file in self.files for value in _batch(self.tree, self.layout, file).labels[name]]
 
     def changed(self) -> str:
-        return changes_of(self.tree, self.files)
+        return changes(self.tree.changed(self.files))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         stop = len(self) if stop is None else min(stop, len(self))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from snellen.data.datasets.base import UNLABELLED, Example, Targets
-from snellen.data.datasets.tree import Tree
+from snellen.data.datasets.tree import Tree, changes
 from snellen.runs.provenance import fingerprint
 
 
@@ -43,7 +43,7 @@ class Files:
 
     def changed(self) -> str:
         """See :meth:`snellen.data.datasets.base.Rows.changed`."""
-        return changes_of(self.tree, self.paths)
+        return changes(self.tree.changed(self.paths))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         """See :meth:`snellen.data.datasets.base.Rows.read`."""
@@ -57,8 +57,3 @@ class Files:
 def fingerprint_of(tree: Tree, paths: Sequence[str], also: str = "") -> str:
     """Fingerprint of some files: of their names and sizes, and of what else decides."""
     return fingerprint("\n".join(f"{path} {tree.files[path]}" for path in paths) + also)
-
-
-def changes_of(tree: Tree, paths: Sequence[str]) -> str:
-    """Fingerprint of when each of some files was last written to."""
-    return fingerprint(" ".join(map(str, tree.changed(paths))))

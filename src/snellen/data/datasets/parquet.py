@@ -18,7 +18,7 @@ import numpy as np
 
 from snellen.data.datasets.base import UNLABELLED, Example, ImageSet, Rows, Targets, files_by_split
 from snellen.data.datasets.tables import LABEL_COLUMNS, text_labels
-from snellen.data.datasets.tree import last_change
+from snellen.data.datasets.tree import changes, last_change
 from snellen.data.images import Source
 from snellen.data.labels import Labels, numbered_labels
 from snellen.errors import InputError, shown_names
@@ -74,7 +74,7 @@ class _Parquet:
         return [value for file in self.files for value in _column(file, column)]
 
     def changed(self) -> str:
-        return fingerprint(" ".join(str(last_change(path)) for path in self.files))
+        return changes(map(last_change, self.files))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Example]:
         import pyarrow.parquet

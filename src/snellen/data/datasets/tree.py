@@ -16,6 +16,7 @@ from typing import Protocol
 
 from snellen.data.images import Source, is_folder, is_left_behind
 from snellen.errors import InputError
+from snellen.runs.provenance import fingerprint
 from snellen.runs.text import decoded, read_bounded
 
 MAX_TEXT_BYTES = 256 << 20
@@ -119,6 +120,11 @@ class FolderStore:
     def changed(self, paths: Iterable[str]) -> Iterator[int]:
         """See :meth:`Store.changed`."""
         return (last_change(self.root / path) for path in paths)
+
+
+def changes(times: Iterable[int]) -> str:
+    """Fingerprint of when some files were last written to."""
+    return fingerprint(" ".join(map(str, times)))
 
 
 def last_change(path: Path) -> int:

@@ -206,8 +206,8 @@ def _model(folder: StrangersFolder) -> Iterator[Claim]:
     if classifier is None:
         yield Claim(f"the model is {shown(said.model)}: name it as `model` to have its answers verified", None)
         return
-    same = classifier.digest == said.weights
-    yield Claim(f"the weights are those of {classifier.name} ({classifier.digest[:16]})", same)
+    weights = classifier.digest
+    yield Claim(f"the weights are those of {classifier.name} ({weights[:16]})", weights == said.weights)
     if said.preprocessing:
         yield Claim("the preprocessing is that model's", said.preprocessing == classifier.preprocessing.describe())
 
